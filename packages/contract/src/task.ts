@@ -1,0 +1,199 @@
+/** A task: what a person wants done. An attempt: one agent's try at it. */
+import { z } from 'zod';
+import { ErrorBody } from './errors.ts';
+import { AttemptId, ChangeId, SandboxId, SessionId, TaskId, WorkspaceId } from './ids.ts';
+import { event, eventsOf } from './kernel/event.ts';
+import { route } from './kernel/route.ts';
+import { stateOf, table } from './kernel/states.ts';
+import { Instant, pageOf, pageQuery, recordFields } from './page.ts';
+
+const ends = { failed: 'failed', cancelled: 'cancelled', killed: 'killed' } as const;
+
+export const taskStates = table({
+  queued: { claimed: 'spawning', ...ends },
+  spawning: { started: 'running', requeued: 'queued', ...ends },
+  running: { verification_started: 'verifying', requeued: 'queued', ...ends },
+  verifying: { sent_back: 'running', landing_started: 'landing', requeued: 'queued', ...ends },
+  landing: { sent_back: 'running', completed: 'completed', ...ends },
+  completed: { continued: 'queued' },
+  failed: { retried: 'queued' },
+  cancelled: { retried: 'queued' },
+  killed: { retried: 'queued' },
+});
+
+export const attemptStates = table({
+  spawning: { started: 'running', failed: 'failed', killed: 'killed' },
+  running: { completed: 'completed', failed: 'failed', killed: 'killed' },
+  completed: {},
+  failed: {},
+  killed: {},
+});
+
+/** 1–10, 10 first; 5 when absent. */
+const Priority = z.int().min(1).max(10);
+
+export const Task = z
+  .object({
+    id: TaskId,
+    state: stateOf(taskStates),
+    workspaceId: WorkspaceId,
+    title: z.string(),
+    prompt: z.string(),
+    /** Prompts that came after the first, oldest first. */
+    followUps: z.array(z.string()),
+    agent: z.string(),
+    /** `provider/model`; the server's default when absent. */
+    model: z.string().optional(),
+    priority: Priority,
+    /** How often a red gate or a conflict goes back to the agent before the attempt fails. */
+    maxRounds: z.int(),
+    /** How long the sandbox is kept after the end, for a look or a follow-up. */
+    keepAliveMs: z.int(),
+    attempts: z.int(),
+    attemptId: AttemptId.optional(),
+    changeId: ChangeId.optional(),
+    error: ErrorBody.optional(),
+    endedAt: Instant.optional(),
+    ...recordFields,
+  })
+  .meta({ id: 'Task' });
+export type Task = z.infer<typeof Task>;
+
+export const TaskCreate = z.strictObject({
+  workspaceId: WorkspaceId,
+  /** What the agent is asked to do. */
+  prompt: z.string().min(1).max(100_000),
+  title: z.string().min(1).max(200).optional(),
+  agent: z.string().max(40).optional(),
+  model: z.string().max(200).optional(),
+  priority: Priority.optional(),
+  maxRounds: z.int().min(1).max(10).optional(),
+  keepAliveMs: z.int().min(0).max(86_400_000).optional(),
+  /** Not before this many ms from now. */
+  delayMs: z
+    .int()
+    .min(0)
+    .max(30 * 86_400_000)
+    .optional(),
+});
+export type TaskCreate = z.infer<typeof TaskCreate>;
+
+export const Attempt = z
+  .object({
+    id: AttemptId,
+    state: stateOf(attemptStates),
+    taskId: TaskId,
+    number: z.int().min(1),
+    agent: z.string(),
+    model: z.string().optional(),
+    sandboxId: SandboxId.optional(),
+    sessionId: SessionId.optional(),
+    /** `task/<id>`, with `_v2`…`_v10` when taken; the same in every repository. */
+    branch: z.string().optional(),
+    rounds: z.int(),
+    error: ErrorBody.optional(),
+    ...recordFields,
+  })
+  .meta({ id: 'Attempt' });
+export type Attempt = z.infer<typeof Attempt>;
+
+export const taskEvents = [
+  event('task.created', 1, z.object({ title: z.string() })),
+  ...eventsOf('task', taskStates),
+  event('task.prompted', 1, z.object({ prompt: z.string() })),
+  ...eventsOf('attempt', attemptStates),
+  /** A named stage of long work, so that a person sees what happens now. */
+  event(
+    'attempt.progressed',
+    1,
+    z.object({ stage: z.string(), detail: z.string().optional(), durationMs: z.number().optional() }),
+  ),
+];
+
+const params = z.strictObject({ id: TaskId });
+const moved = ['record.missing', 'state.illegal'] as const;
+
+export const taskRoutes = [
+  route({
+    id: 'task.create',
+    method: 'POST',
+    path: '/v1/tasks',
+    body: TaskCreate,
+    returns: Task,
+    status: 201,
+    role: 'operator',
+    idempotent: true,
+    errors: ['record.missing', 'agent.unknown', 'model.unconfigured'],
+    summary: 'Queue a task',
+  }),
+  route({
+    id: 'task.list',
+    method: 'GET',
+    path: '/v1/tasks',
+    query: z.strictObject({
+      ...pageQuery,
+      state: stateOf(taskStates).optional(),
+      workspaceId: WorkspaceId.optional(),
+    }),
+    returns: pageOf(Task),
+    role: 'viewer',
+    errors: [],
+    summary: 'List tasks',
+  }),
+  route({
+    id: 'task.get',
+    method: 'GET',
+    path: '/v1/tasks/:id',
+    params,
+    returns: Task,
+    role: 'viewer',
+    errors: ['record.missing'],
+    summary: 'Show a task',
+  }),
+  route({
+    id: 'task.cancel',
+    method: 'POST',
+    path: '/v1/tasks/:id/cancel',
+    params,
+    body: z.strictObject({ reason: z.string().max(1000).optional() }),
+    returns: Task,
+    status: 202,
+    role: 'operator',
+    errors: [...moved],
+    summary: 'Stop the work on a task; what was done is kept',
+  }),
+  route({
+    id: 'task.retry',
+    method: 'POST',
+    path: '/v1/tasks/:id/retry',
+    params,
+    body: z.strictObject({}),
+    returns: Task,
+    status: 202,
+    role: 'operator',
+    errors: [...moved],
+    summary: 'Try a failed or cancelled task again',
+  }),
+  route({
+    id: 'task.prompt',
+    method: 'POST',
+    path: '/v1/tasks/:id/prompts',
+    params,
+    body: z.strictObject({ prompt: z.string().min(1).max(100_000) }),
+    returns: Task,
+    status: 202,
+    role: 'operator',
+    errors: [...moved],
+    summary: 'Ask for more: the agent continues the conversation of a completed task',
+  }),
+  route({
+    id: 'task.attempts',
+    method: 'GET',
+    path: '/v1/tasks/:id/attempts',
+    params,
+    returns: z.object({ rows: z.array(Attempt) }),
+    role: 'viewer',
+    errors: ['record.missing'],
+    summary: 'List the attempts at a task',
+  }),
+] as const;

@@ -1,0 +1,184 @@
+/** A workspace: repositories, and how to build, check and isolate work on them. */
+import { z } from 'zod';
+import { WorkspaceId } from './ids.ts';
+import { event } from './kernel/event.ts';
+import { route } from './kernel/route.ts';
+import { pageOf, pageQuery, recordFields } from './page.ts';
+
+/** Also the folder under /workspace and a path segment of URLs: no dots first, no slashes. */
+export const RepositoryName = z
+  .string()
+  .regex(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,62}$/, 'letters, digits, "._-", at most 63');
+
+/** The rules of `git check-ref-format --branch`, as far as a pattern can say them; git has the last word. */
+export const BranchName = z
+  .string()
+  .max(200)
+  .regex(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: git refuses them in names, so we name them.
+    /^(?![-/.])(?!.*(?:\.\.|\/\/|@\{|\/\.|\.lock(?:\/|$)))[^\u0000-\u0020~^:?*[\\\u007f]+(?<![/.])$/,
+    'not a branch name',
+  );
+
+export const CommitId = z
+  .string()
+  .regex(/^[0-9a-f]{40}$/)
+  .meta({ id: 'CommitId' });
+
+export const RepositorySpec = z.strictObject({
+  name: RepositoryName.optional(),
+  /** An absolute path on the server's machine, or an https, ssh or git URL without credentials. */
+  source: z.string().min(1).max(2000),
+  /** The target branch; the source's default branch when absent. */
+  branch: BranchName.optional(),
+});
+
+export const Repository = z
+  .object({ name: RepositoryName, source: z.string(), branch: BranchName })
+  .meta({ id: 'Repository' });
+export type Repository = z.infer<typeof Repository>;
+
+export const Limits = z
+  .strictObject({
+    cpus: z.number().min(0.1).max(256).optional(),
+    memoryBytes: z
+      .int()
+      .min(32 * 2 ** 20)
+      .optional(),
+    pids: z.int().min(16).max(65_536).optional(),
+  })
+  .meta({ id: 'Limits' });
+export type Limits = z.infer<typeof Limits>;
+
+/** `none`: nothing. `packages`: the registries that npm, pip and cargo are configured for. `custom`: these hosts. */
+export const EgressPolicy = z
+  .discriminatedUnion('preset', [
+    z.strictObject({ preset: z.literal('none') }),
+    z.strictObject({ preset: z.literal('packages') }),
+    z.strictObject({
+      preset: z.literal('custom'),
+      /** `example.com`, `*.example.com`, with `:port` when it is not 443 or 80. */
+      allow: z.array(z.string().regex(/^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i)).max(200),
+    }),
+  ])
+  .meta({ id: 'EgressPolicy' });
+export type EgressPolicy = z.infer<typeof EgressPolicy>;
+
+export const GateCommand = z
+  .strictObject({
+    name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,40}$/),
+    /** A shell line, run by `sh -c` in the repository's folder inside the sandbox. */
+    run: z.string().min(1).max(4000),
+    /** The repository it runs in; the first one when absent. */
+    repository: RepositoryName.optional(),
+    timeoutMs: z.int().min(100).max(3_600_000).optional(),
+  })
+  .meta({ id: 'GateCommand' });
+export type GateCommand = z.infer<typeof GateCommand>;
+
+/** minimal: what proves the change runs (tests). standard: type check, lint, build and tests, as found. */
+export const GateProfile = z.enum(['minimal', 'standard']).meta({ id: 'GateProfile' });
+export type GateProfile = z.infer<typeof GateProfile>;
+
+export const GateSpec = z
+  .strictObject({ profile: GateProfile.optional(), commands: z.array(GateCommand).max(20).optional() })
+  .meta({ id: 'GateSpec' });
+export type GateSpec = z.infer<typeof GateSpec>;
+
+export const SetupSpec = z
+  .strictObject({
+    /** Shell lines run once per lock file in a sandbox; what they leave is the start of every sandbox. */
+    commands: z.array(z.string().min(1).max(4000)).max(20),
+    egress: EgressPolicy.optional(),
+    timeoutMs: z.int().min(1000).max(3_600_000).optional(),
+  })
+  .meta({ id: 'SetupSpec' });
+
+const settings = {
+  /** Name of a driver; the server's default when absent. `host` has no isolation and must be asked for. */
+  driver: z.string().max(40).optional(),
+  /** Absolute path of an image tar on the server's machine; the host's own system when absent. */
+  image: z.string().max(2000).optional(),
+  limits: Limits.optional(),
+  egress: EgressPolicy.optional(),
+  setup: SetupSpec.optional(),
+  gate: GateSpec.optional(),
+};
+
+export const Workspace = z
+  .object({
+    id: WorkspaceId,
+    name: z.string(),
+    repositories: z.array(Repository),
+    ...settings,
+    ...recordFields,
+  })
+  .meta({ id: 'Workspace' });
+export type Workspace = z.infer<typeof Workspace>;
+
+export const WorkspaceCreate = z.strictObject({
+  /** Unique; the name of the first repository when absent. */
+  name: RepositoryName.optional(),
+  repositories: z.array(RepositorySpec).min(1).max(20),
+  ...settings,
+});
+export type WorkspaceCreate = z.infer<typeof WorkspaceCreate>;
+
+export const workspaceEvents = [
+  event('workspace.created', 1, z.object({ name: z.string() })),
+  event('workspace.removed', 1, z.object({ name: z.string() })),
+];
+
+const params = z.strictObject({ id: WorkspaceId });
+
+export const workspaceRoutes = [
+  route({
+    id: 'workspace.create',
+    method: 'POST',
+    path: '/v1/workspaces',
+    body: WorkspaceCreate,
+    returns: Workspace,
+    status: 201,
+    role: 'operator',
+    idempotent: true,
+    errors: [
+      'repository.unreachable',
+      'repository.bad_source',
+      'branch.missing',
+      'record.exists',
+      'driver.unknown',
+    ],
+    summary: 'Import repositories and say how to work on them',
+  }),
+  route({
+    id: 'workspace.list',
+    method: 'GET',
+    path: '/v1/workspaces',
+    query: z.strictObject(pageQuery),
+    returns: pageOf(Workspace),
+    role: 'viewer',
+    errors: [],
+    summary: 'List workspaces',
+  }),
+  route({
+    id: 'workspace.get',
+    method: 'GET',
+    path: '/v1/workspaces/:id',
+    params,
+    returns: Workspace,
+    role: 'viewer',
+    errors: ['record.missing'],
+    summary: 'Show a workspace',
+  }),
+  route({
+    id: 'workspace.remove',
+    method: 'DELETE',
+    path: '/v1/workspaces/:id',
+    params,
+    returns: z.object({}),
+    status: 200,
+    role: 'operator',
+    errors: ['record.missing', 'workspace.in_use'],
+    summary: 'Remove a workspace and its copies of the repositories',
+  }),
+] as const;

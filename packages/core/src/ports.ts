@@ -1,0 +1,167 @@
+/**
+ * What the workflows ask of the world. The server implements these (`server/src/infra`, `server/src/gateway`), the
+ * simulation and the saga laws use scripted ones. All of them may be called again with the same arguments after a
+ * crash and then lead to the same end.
+ */
+import type {
+  CommitId,
+  EgressPolicy,
+  Isolation,
+  ItemBody,
+  Repository,
+  RepositorySpec,
+} from '@berth/contract';
+import type { Driver, Json, Machine, MachineSpec, Sandbox, TurnEnd } from '@berth/plugin-api';
+import type { z } from 'zod';
+
+type Commit = z.infer<typeof CommitId>;
+export type CommitByRepository = Readonly<Record<string, Commit>>;
+
+/** Machines on all drivers of this installation. */
+export interface Machines {
+  /** Names of the drivers that are configured. */
+  readonly names: readonly string[];
+  /**
+   * The driver to use. The default when none is named, never `host` by itself. Rejects with `driver.unknown`,
+   * `driver.absent`, or `driver.unsupported` when its isolation is weaker than asked.
+   */
+  choose(wanted: {
+    driver?: string | undefined;
+    isolation?: Isolation | undefined;
+  }): Promise<{ name: string; isolation: Isolation }>;
+  create(driver: string, spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
+  /** Ends the machine and every connection to it. */
+  destroy(driver: string, id: string): Promise<void>;
+  list(driver: string): AsyncIterable<{ readonly id: string }>;
+  facets(driver: string): Driver['facets'];
+  /** The inside of a running machine; also opens its way out (git, models, egress). Rejects with `sandbox.unreachable`. */
+  open(driver: string, id: string): Promise<Sandbox>;
+}
+
+/** One bare repository per repository of a workspace, owned by the server. No agent can write its folder. */
+export interface Hub {
+  /** Clones or refreshes. Rejects with `repository.*`, `branch.missing`. Credentials in URLs are refused. */
+  importRepository(workspaceId: string, spec: z.infer<typeof RepositorySpec>): Promise<Repository>;
+  /** Fetches the target branch from its source when it can be reached and moved forward there; else changes nothing. */
+  refresh(workspaceId: string, repository: Repository): Promise<void>;
+  removeWorkspace(workspaceId: string): Promise<void>;
+  /** The commit of a full ref name, or undefined. */
+  resolve(workspaceId: string, repository: string, ref: string): Promise<Commit | undefined>;
+  /** Moves a full ref from a commit (or from absence) to another (or to absence). False when it is elsewhere. */
+  swap(
+    workspaceId: string,
+    repository: string,
+    ref: string,
+    from: Commit | undefined,
+    to: Commit | undefined,
+  ): Promise<boolean>;
+  listRefs(
+    workspaceId: string,
+    repository: string,
+    prefix: string,
+  ): Promise<Readonly<Record<string, Commit>>>;
+  /**
+   * Computes the merge of `head` into `base` without a working tree and keeps it under the full ref `keepAt`.
+   * The commit is the same for the same arguments: author, dates and message are given.
+   */
+  merge(workspaceId: string, repository: string, merge: MergeRequest): Promise<MergeResult>;
+  /** Unified diff between two commits. */
+  diff(workspaceId: string, repository: string, from: Commit, to: Commit): Promise<string>;
+  /** Whether a commit is an ancestor of another, or the same. */
+  contains(workspaceId: string, repository: string, descendant: Commit, ancestor: Commit): Promise<boolean>;
+}
+
+export interface MergeRequest {
+  readonly base: Commit;
+  readonly head: Commit;
+  readonly message: string;
+  readonly at: number;
+  readonly keepAt: string;
+}
+
+export type MergeResult =
+  | { readonly kind: 'merged'; readonly commit: Commit }
+  | { readonly kind: 'conflict'; readonly paths: readonly string[] }
+  /** `head` brings nothing that `base` does not have. */
+  | { readonly kind: 'nothing' };
+
+/** Git inside a sandbox, by commands run there: the server's own git never looks into a sandbox's folders. */
+export interface Checkouts {
+  /** Clones every repository at the given ref to `<root>/<name>` and checks out a local branch. */
+  clone(sandbox: Sandbox, checkout: CheckoutRequest): Promise<void>;
+  /**
+   * Commits everything in the working tree (ignored files excepted) without touching the agent's index or branch, and
+   * pushes it to `turnRef` and `branchRef`. Returns the commits; a repository without changes keeps its head.
+   */
+  saveTurn(sandbox: Sandbox, turn: SaveTurnRequest): Promise<CommitByRepository>;
+}
+
+export interface CheckoutRequest {
+  readonly key: string;
+  readonly workspaceId: string;
+  readonly repositories: readonly {
+    readonly name: string;
+    readonly commit: Commit;
+    readonly branch: string;
+  }[];
+  /** The token of the grant; it reaches git through the environment, never through a file or a URL. */
+  readonly token: string;
+}
+
+export interface SaveTurnRequest {
+  readonly key: string;
+  readonly workspaceId: string;
+  readonly repositories: readonly string[];
+  readonly message: string;
+  readonly at: number;
+  readonly turnRef: string;
+  readonly branchRef: string;
+  readonly token: string;
+}
+
+/** Tokens for the inside of a sandbox. Derived from the installation's secret, so that a resumed step has it again. */
+export interface Grants {
+  /** The token of a sandbox; the record that gives it its rights is the row in `grants`. */
+  tokenFor(sandboxId: string): string;
+  hash(token: string): string;
+}
+
+export interface Agents {
+  readonly names: readonly string[];
+  /** Rejects with `agent.unknown`, `agent.absent`, `model.unconfigured`. Returns what a sandbox for it must show and hold. */
+  prepare(agent: string, model: string | undefined): Promise<PreparedAgent>;
+  turn(turn: AgentTurn, signal: AbortSignal): Promise<TurnEnd>;
+}
+
+export interface PreparedAgent {
+  readonly tools: MachineSpec['tools'];
+  readonly memoryBytes: number;
+  /** `provider/model` that will be used; absent for agents without a model. */
+  readonly model: string | undefined;
+}
+
+export interface AgentTurn {
+  readonly agent: string;
+  readonly model: string | undefined;
+  readonly driver: string;
+  readonly sandbox: Sandbox;
+  readonly attemptId: string;
+  readonly execId: string;
+  readonly prompt: string;
+  readonly cwd: string;
+  readonly session: Json | undefined;
+  readonly token: string;
+  readonly emit: (id: string, body: ItemBody) => void;
+}
+
+/** What a sandbox gets when nobody says otherwise. */
+export interface Defaults {
+  readonly limits: { readonly cpus: number; readonly memoryBytes: number; readonly pids: number };
+  readonly egress: EgressPolicy;
+  readonly agent: string;
+  readonly maxSandboxes: number;
+  readonly keepAliveMs: number;
+  readonly maxRounds: number;
+  readonly gateTimeoutMs: number;
+  readonly setupTimeoutMs: number;
+}

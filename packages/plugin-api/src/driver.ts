@@ -1,0 +1,137 @@
+/**
+ * A driver makes machines and nothing else. What happens inside goes through the guest channel (`connect`).
+ *
+ * The life of a machine: `create` → `connect`, as often as needed → (`facets.pause`) → `destroy`. After a restart of
+ * the server: `attach`, then `connect` again. Everything is keyed by our id, which the driver writes on whatever it
+ * makes, together with the installation's id, so that `destroy` and `list` never need what `create` returned.
+ *
+ * MUST: `create` be idempotent per id, leave nothing behind when it rejects after `destroy(id)`, start the guest and
+ *       resolve only when `connect` will succeed.
+ * MUST: `attach` answer for machines that an earlier process of ours created.
+ * MUST: `destroy` succeed for an unknown id and for a half-made machine, and end every process inside.
+ * MUST: `list` yield what this installation owns, also half-made, and nothing else.
+ * MUST NOT: give a weaker isolation than the driver states, or a network of any kind.
+ * MUST NOT: follow a symbolic link or trust a name that the inside of a machine can choose.
+ */
+import type { Duplex } from 'node:stream';
+import type { Isolation, Limits } from '@berth/contract';
+import type { z } from 'zod';
+
+export interface MachineSpec {
+  readonly id: string;
+  /** Disk snapshots to start from, lowest first; names that `facets.snapshots.take` returned. */
+  readonly layers: readonly string[];
+  /** Absolute path of an image tar; the host's own system folders when absent. */
+  readonly image?: string | undefined;
+  readonly limits: Limits;
+  readonly env: Readonly<Record<string, string>>;
+  /** Programs of ours (agents) to show inside, read-only. Sources are trusted: they come from the operator. */
+  readonly tools: readonly ToolMount[];
+}
+
+export interface ToolMount {
+  readonly source: string;
+  /** Absolute inside, below /opt/berth. */
+  readonly target: string;
+}
+
+export interface Machine {
+  readonly id: string;
+  /** `/workspace`, except with the host driver. */
+  readonly root: string;
+  readonly home: string;
+  /** Base URL of the server as programs inside reach it. */
+  readonly internalUrl: string;
+  /** Where tools appear inside: maps a target of `MachineSpec.tools` to a path a program inside can use. */
+  readonly toolPath: (target: string) => string;
+  /** Limits asked for that could not be applied, each with the reason; empty when all hold. */
+  readonly unenforced: readonly string[];
+}
+
+export interface Probe {
+  readonly health: 'ready' | 'degraded' | 'absent';
+  /** What was tried and found; when absent, which package to install. */
+  readonly detail: string;
+}
+
+/** Disk snapshots: the writable part of a machine as a layer, named by its content. */
+export interface Snapshots {
+  /** MUST name equal content equally and be safe to repeat. The machine should be quiet. */
+  take(id: string): Promise<{ readonly layer: string; readonly sizeBytes: number }>;
+  list(): AsyncIterable<{ readonly layer: string; readonly sizeBytes: number }>;
+  /** MUST succeed for an unknown layer. The caller makes sure that no machine uses it. */
+  drop(layer: string): Promise<void>;
+}
+
+/** Limits are really held, and what they did can be read. */
+export interface LimitsFacet {
+  usage(
+    id: string,
+  ): Promise<{
+    readonly memoryBytes: number;
+    readonly cpuSeconds: number;
+    readonly processes: number;
+    readonly outOfMemoryKills: number;
+  }>;
+}
+
+export interface Pause {
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
+}
+
+export interface DriverFacets {
+  readonly snapshots: Snapshots;
+  readonly limits: LimitsFacet;
+  readonly pause: Pause;
+}
+
+export interface Driver {
+  probe(signal: AbortSignal): Promise<Probe>;
+  create(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
+  /** A new connection to the guest. Rejects with `sandbox.unreachable` when there is no such machine or it is dead. */
+  connect(id: string): Promise<Duplex>;
+  attach(id: string): Promise<Machine | undefined>;
+  destroy(id: string): Promise<void>;
+  list(): AsyncIterable<{ readonly id: string }>;
+  /** Present = promised: the conformance suite tests what is here, and nothing can be claimed untested. */
+  readonly facets: Partial<DriverFacets>;
+}
+
+/** What the server gives to a driver when it opens it. */
+export interface DriverHost {
+  /** Id of this installation: the label that tells our machines from others'. */
+  readonly installation: string;
+  /** A folder for this driver alone, absolute, made by the server. */
+  readonly folder: string;
+  readonly guest: GuestProgram;
+  /** For reports that an operator should see; never for control flow. */
+  readonly log: (
+    level: 'debug' | 'info' | 'warn' | 'error',
+    message: string,
+    facts?: Record<string, unknown>,
+  ) => void;
+}
+
+export interface GuestProgram {
+  /** The Node binary that runs the guest: the server's own. */
+  readonly node: string;
+  /** The bundled guest, one file. */
+  readonly bundle: string;
+  /** Folder of the native terminal module that the guest loads when a pty is asked for; absent where unavailable. */
+  readonly pty?: string | undefined;
+}
+
+export interface DriverPlugin<C extends z.ZodType = z.ZodType> {
+  readonly name: string;
+  readonly isolation: Isolation;
+  readonly config: C;
+  open(config: z.infer<C>, host: DriverHost): Driver;
+}
+
+export const defineDriver = <C extends z.ZodType>(plugin: DriverPlugin<C>): DriverPlugin<C> => plugin;
+
+export const capabilitiesOf = (driver: Driver): (keyof DriverFacets)[] =>
+  (Object.keys(driver.facets) as (keyof DriverFacets)[])
+    .filter((name) => driver.facets[name] !== undefined)
+    .sort();

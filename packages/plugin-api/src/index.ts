@@ -1,0 +1,3 @@
+export * from './agent.ts';
+export * from './driver.ts';
+export * from './sandbox.ts';

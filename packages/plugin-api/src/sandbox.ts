@@ -1,0 +1,104 @@
+/**
+ * A running sandbox as everybody but its driver sees it: commands and files, through the guest channel.
+ * Whoever holds one can work inside and can neither create nor destroy: authority by type.
+ *
+ * Everything that comes back was said by a machine that an agent controls: sizes are capped by the implementation,
+ * names and bytes are data, never instructions.
+ */
+import type { FileEntry, SandboxMetrics } from '@berth/contract';
+
+export interface ExecSpec {
+  /** Chosen by the caller. Starting the same id twice starts one process: the second call attaches to the first. */
+  readonly id: string;
+  readonly argv: readonly [string, ...string[]];
+  /** Absolute inside the sandbox, or relative to its root. */
+  readonly cwd?: string | undefined;
+  /** Added to the sandbox's own environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly timeoutMs?: number | undefined;
+  /**
+   * `all`: every byte is kept from the start until the sandbox ends and a full log makes the process wait (agents).
+   * `tail`: the newest bytes up to the cap are kept; older ones are dropped and the reader is told (everything else).
+   */
+  readonly keep?: 'all' | 'tail' | undefined;
+}
+
+export interface ExecExit {
+  /** Null when a signal ended the process. */
+  readonly exitCode: number | null;
+  readonly signal?: string | undefined;
+  readonly timedOut: boolean;
+  /** The kernel killed a process of this sandbox for memory while the command ran. */
+  readonly outOfMemory: boolean;
+  readonly durationMs: number;
+}
+
+export type ExecChunk =
+  | {
+      readonly kind: 'output';
+      readonly stream: 'stdout' | 'stderr';
+      readonly cursor: number;
+      readonly bytes: Uint8Array;
+    }
+  /** Bytes before `cursor` were dropped because the reader was too slow or came too late. */
+  | { readonly kind: 'lagged'; readonly stream: 'stdout' | 'stderr'; readonly cursor: number }
+  | { readonly kind: 'exit'; readonly exit: ExecExit };
+
+export interface ExecCursor {
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+/** A command inside. It lives on when the server restarts; attach again by its id. */
+export interface Process {
+  readonly id: string;
+  /** Output from the cursor on (the start when absent), then the exit. May be called again: each call reads afresh. */
+  output(from?: ExecCursor, signal?: AbortSignal): AsyncIterable<ExecChunk>;
+  /**
+   * Writes to stdin at a byte offset. Bytes below what the process already received are ignored, so that a caller
+   * which starts over after a crash may send the same bytes again.
+   */
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+  closeInput(): Promise<void>;
+  /** Sent to the process and everything it started. Succeeds when it has ended already. */
+  signal(name: NodeJS.Signals): Promise<void>;
+}
+
+export interface RunResult extends ExecExit {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly truncated: boolean;
+}
+
+export interface Files {
+  /** Rejects with `file.missing`, or `file.refused` when larger than `maxBytes` (16 MiB when absent). */
+  read(path: string, maxBytes?: number): Promise<Uint8Array>;
+  /** Makes folders on the way; replaces atomically. */
+  write(path: string, bytes: Uint8Array, mode?: number): Promise<void>;
+  list(path: string): Promise<FileEntry[]>;
+  stat(path: string): Promise<FileEntry>;
+  makeFolder(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Succeeds when there is nothing. */
+  remove(path: string): Promise<void>;
+}
+
+export interface Sandbox {
+  readonly id: string;
+  /** Where repositories are: `/workspace`, except with the host driver. */
+  readonly root: string;
+  /** A writable home that belongs to this sandbox alone. */
+  readonly home: string;
+  /** Where programs inside reach the server: `http://berth.internal`, except with the host driver. */
+  readonly internalUrl: string;
+  start(spec: ExecSpec): Promise<Process>;
+  /** The process of an id that was started before, or undefined. */
+  attach(execId: string): Promise<Process | undefined>;
+  /** Runs to the end and collects the output, capped at `maxOutputBytes` per stream (1 MiB when absent). */
+  run(
+    spec: ExecSpec & { readonly stdin?: string | undefined; readonly maxOutputBytes?: number | undefined },
+    signal?: AbortSignal,
+  ): Promise<RunResult>;
+  readonly files: Files;
+  metrics(): Promise<SandboxMetrics>;
+}
