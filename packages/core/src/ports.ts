@@ -65,10 +65,20 @@ export interface Hub {
    * The commit is the same for the same arguments: author, dates and message are given.
    */
   merge(workspaceId: string, repository: string, merge: MergeRequest): Promise<MergeResult>;
+  /** Every file of a commit: its path and the id of its content, which names equal content equally. */
+  files(workspaceId: string, repository: string, commit: Commit): Promise<Readonly<Record<string, string>>>;
+  /** The text of a file in a commit; undefined when it is absent, no plain file, or larger than `maxBytes`. */
+  readFile(workspaceId: string, repository: string, file: FileRequest): Promise<string | undefined>;
   /** Unified diff between two commits. */
   diff(workspaceId: string, repository: string, from: Commit, to: Commit): Promise<string>;
   /** Whether a commit is an ancestor of another, or the same. */
   contains(workspaceId: string, repository: string, descendant: Commit, ancestor: Commit): Promise<boolean>;
+}
+
+export interface FileRequest {
+  readonly commit: Commit;
+  readonly path: string;
+  readonly maxBytes: number;
 }
 
 export interface MergeRequest {
@@ -87,11 +97,18 @@ export type MergeResult =
 
 /** Git inside a sandbox, by commands run there: the server's own git never looks into a sandbox's folders. */
 export interface Checkouts {
-  /** Clones every repository at the given ref to `<root>/<name>` and checks out a local branch. */
+  /**
+   * Puts every repository at its commit into `<root>/<name>`, on a local branch. A checkout that is there already (from
+   * a prepared layer, or an earlier try) is moved to the commit; files that git ignores stay as they are.
+   */
   clone(sandbox: Sandbox, checkout: CheckoutRequest): Promise<void>;
+  /** Brings `origin/*` up to date with the hub. Touches no branch, index or working tree. */
+  fetch(sandbox: Sandbox, fetch: FetchRequest): Promise<void>;
   /**
    * Commits everything in the working tree (ignored files excepted) without touching the agent's index or branch, and
-   * pushes it to `turnRef` and `branchRef`. Returns the commits; a repository without changes keeps its head.
+   * pushes it to `turnRef` and `branchRef`. The parents are `previous` and the checkout's head, without the one that
+   * the other contains, so that both refs only move forward. Returns the commits; a repository whose tree equals its
+   * single parent's keeps that parent.
    */
   saveTurn(sandbox: Sandbox, turn: SaveTurnRequest): Promise<CommitByRepository>;
 }
@@ -108,10 +125,19 @@ export interface CheckoutRequest {
   readonly token: string;
 }
 
+export interface FetchRequest {
+  readonly key: string;
+  readonly workspaceId: string;
+  readonly repositories: readonly string[];
+  readonly token: string;
+}
+
 export interface SaveTurnRequest {
   readonly key: string;
   readonly workspaceId: string;
   readonly repositories: readonly string[];
+  /** What the turn before saved, by repository; the commit of the checkout before the first. */
+  readonly previous: CommitByRepository;
   readonly message: string;
   readonly at: number;
   readonly turnRef: string;
