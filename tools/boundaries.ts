@@ -1,0 +1,139 @@
+/**
+ * Who may import whom. The rules are data; the check resolves every import of the tree to a file or a package and
+ * asks each rule. dependency-cruiser would read the same table, but needs a compiler API that TypeScript 7 lacks.
+ */
+import { isBuiltin } from 'node:module';
+import { posix } from 'node:path';
+import { isCode, isTest, type Problem, type TreeFile } from './tree.ts';
+
+/** contract ◄ plugin-api ◄ core ◄ server ► plugins; sdk ◄ cli, dashboard; guest and sdk see contract alone. */
+const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
+  contract: [],
+  'plugin-api': ['contract'],
+  core: ['plugin-api', 'contract'],
+  plugins: ['plugin-api', 'contract'],
+  server: ['core', 'plugin-api', 'contract', 'guest', 'plugins'],
+  guest: ['contract'],
+  sdk: ['contract'],
+  cli: ['sdk', 'contract'],
+  dashboard: ['sdk', 'contract'],
+};
+
+/** What tests may see beyond that: system tests of the server use its clients. */
+const TESTS_MAY_SEE: Readonly<Record<string, readonly string[]>> = { server: ['sdk', 'cli'] };
+
+interface Import {
+  readonly from: string;
+  /** A file of the tree (`packages/core/src/index.ts`), or the specifier as written. */
+  readonly to: string;
+  /** The package of ours that the specifier names: `@berth/core` is `core`. */
+  readonly named: string | undefined;
+}
+
+interface Rule {
+  readonly name: string;
+  readonly breaks: (edge: Import) => boolean;
+}
+
+const packageOf = (path: string) => /^packages\/([^/]+)\//.exec(path)?.[1];
+const sliceOf = (path: string) => /^packages\/core\/src\/([^/]+)\//.exec(path)?.[1];
+const pluginOf = (path: string) => /^packages\/plugins\/src\/([^/]+\/[^/.]+)/.exec(path)?.[1];
+const NOT_SLICES = ['kernel', 'workflows', 'reconcilers', 'simulation'];
+
+export const RULES: readonly Rule[] = [
+  {
+    name: 'packages-see-only-their-side',
+    breaks: ({ from, named }) => {
+      const own = packageOf(from);
+      if (own === undefined || named === undefined || named === own) return false;
+      const allowed = [...(MAY_SEE[own] ?? []), ...(isTest(from) ? (TESTS_MAY_SEE[own] ?? []) : [])];
+      return !allowed.includes(named);
+    },
+  },
+  {
+    name: 'packages-are-entered-by-name',
+    breaks: ({ from, to }) =>
+      packageOf(from) !== undefined && isInTree(to) && packageOf(to) !== packageOf(from),
+  },
+  {
+    name: 'only-main-wires-plugins',
+    breaks: ({ from, named }) =>
+      named === 'plugins' &&
+      from.startsWith('packages/server/') &&
+      !isTest(from) &&
+      from !== 'packages/server/src/main.ts',
+  },
+  {
+    name: 'core-does-no-io',
+    breaks: ({ from, to }) =>
+      /^packages\/(?:contract|core)\/src\//.test(from) && !isTest(from) && isBuiltin(to),
+  },
+  {
+    name: 'the-kernel-stands-alone',
+    breaks: ({ from, to }) => sliceOf(from) === 'kernel' && isCore(to) && sliceOf(to) !== 'kernel',
+  },
+  {
+    name: 'slices-are-peers',
+    breaks: ({ from, to }) =>
+      isSlice(from) && sliceOf(to) !== undefined && ![sliceOf(from), 'kernel'].includes(sliceOf(to)),
+  },
+  {
+    name: 'a-slice-is-entered-by-its-index',
+    breaks: ({ from, to }) =>
+      isCore(from) && isSlice(to) && sliceOf(to) !== sliceOf(from) && !to.endsWith('/index.ts'),
+  },
+  {
+    name: 'plugins-are-peers',
+    breaks: ({ from, to }) => {
+      const [own, other] = [pluginOf(from), pluginOf(to)];
+      if (own === undefined || other === undefined || own.endsWith('/_registry') || own === other)
+        return false;
+      return /^(?:drivers|agents)\//.test(other);
+    },
+  },
+];
+
+const isInTree = (to: string) => to.startsWith('packages/') || to.startsWith('tools/');
+const isCore = (path: string) => path.startsWith('packages/core/src/');
+const isSlice = (path: string) => sliceOf(path) !== undefined && !NOT_SLICES.includes(sliceOf(path) ?? '');
+
+export const boundaryProblems = (files: readonly TreeFile[]): Problem[] => {
+  const edges = files.filter(({ path }) => isCode(path)).flatMap(importsOf);
+  const broken = edges.flatMap((edge) =>
+    RULES.filter((rule) => rule.breaks(edge)).map((rule) => ({
+      path: edge.from,
+      message: `${rule.name}: may not import ${edge.to}`,
+    })),
+  );
+  return [...broken, ...cyclesIn(edges)];
+};
+
+/** `import … from`, `export … from` and `import '…'` at the start of a line, and `import('…')` anywhere. */
+const SPECIFIER =
+  /^(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|^import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+
+const importsOf = ({ path, text }: TreeFile): Import[] =>
+  [...text.matchAll(SPECIFIER)].map((match) => {
+    const specifier = match[1] ?? match[2] ?? match[3] ?? '';
+    const to = specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : specifier;
+    return { from: path, to, named: /^@berth\/([^/]+)/.exec(specifier)?.[1] };
+  });
+
+/** Every cycle once, at the file where the walk met it again. */
+const cyclesIn = (edges: readonly Import[]): Problem[] => {
+  const next = Map.groupBy(edges, ({ from }) => from);
+  const done = new Set<string>();
+  const problems: Problem[] = [];
+  const walk = (path: string, trail: readonly string[]): void => {
+    const seen = trail.indexOf(path);
+    if (seen >= 0) {
+      problems.push({ path, message: `no-cycles: ${[...trail.slice(seen), path].join(' → ')}` });
+      return;
+    }
+    if (done.has(path)) return;
+    for (const { to } of next.get(path) ?? []) walk(to, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of next.keys()) walk(path, []);
+  return problems;
+};
