@@ -1,0 +1,33 @@
+/** Python: pytest, ruff and mypy where they are configured, the standard library's unittest where test files lie about. */
+import type { Detected, RepositoryFiles } from './files.ts';
+
+export const detectPython = (files: RepositoryFiles): Detected[] => [
+  ...(configures(files, 'mypy', ['mypy.ini', '.mypy.ini'])
+    ? [{ tool: 'python', kind: 'typecheck', run: 'python3 -m mypy .' } as const]
+    : []),
+  ...(configures(files, 'ruff', ['ruff.toml', '.ruff.toml'])
+    ? [{ tool: 'python', kind: 'lint', run: 'python3 -m ruff check .' } as const]
+    : []),
+  ...testsOf(files),
+];
+
+const testsOf = (files: RepositoryFiles): Detected[] => {
+  const test = (run: string): Detected[] => [{ tool: 'python', kind: 'test', run }];
+  const pytest = configures(files, 'pytest', ['pytest.ini', 'conftest.py', 'tests/conftest.py']);
+  if (pytest || requires(files, 'pytest')) return test('python3 -m pytest -q');
+  const tests = [...files.paths].filter((path) => /(^|\/)test[^/]*\.py$/.test(path));
+  if (tests.length === 0) return [];
+  const folder = tests.some((path) => path.startsWith('tests/')) && !files.paths.has('tests/__init__.py');
+  return test(`python3 -m unittest discover${folder ? ' -s tests' : ''}`);
+};
+
+/** A file of the tool's own, or its section in one of the shared configuration files. */
+const configures = ({ paths, texts }: RepositoryFiles, tool: string, own: readonly string[]): boolean =>
+  own.some((path) => paths.has(path)) ||
+  new RegExp(`^\\[tool\\.${tool}\\b`, 'm').test(texts['pyproject.toml'] ?? '') ||
+  ['setup.cfg', 'tox.ini'].some((path) => new RegExp(`^\\[(tool:)?${tool}\\b`, 'm').test(texts[path] ?? ''));
+
+const requires = ({ texts }: RepositoryFiles, name: string): boolean =>
+  ['requirements.txt', 'requirements-dev.txt'].some((path) =>
+    new RegExp(`^${name}\\b`, 'm').test(texts[path] ?? ''),
+  ) || new RegExp(`["']${name}\\b`).test(texts['pyproject.toml'] ?? '');

@@ -1,0 +1,15 @@
+/** What detection reads and what it finds. */
+
+/** What a commit holds: all paths, and the text of those in `GATE_MARKERS` that it has. */
+export interface RepositoryFiles {
+  readonly repository: string;
+  readonly paths: ReadonlySet<string>;
+  readonly texts: Readonly<Record<string, string>>;
+}
+
+export type GateKind = 'typecheck' | 'lint' | 'build' | 'test';
+export interface Detected {
+  readonly tool: string;
+  readonly kind: GateKind;
+  readonly run: string;
+}

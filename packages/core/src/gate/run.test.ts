@@ -1,0 +1,66 @@
+import type { ExecSpec, RunResult, Sandbox } from '@berth/plugin-api';
+import { expect, test } from 'vitest';
+import { failedIn, runGate } from './run.ts';
+
+const ended = (over: Partial<RunResult>): RunResult => ({
+  exitCode: 0,
+  timedOut: false,
+  outOfMemory: false,
+  durationMs: 5,
+  stdout: '',
+  stderr: '',
+  truncated: false,
+  ...over,
+});
+
+/** A sandbox that answers each shell line from a table and remembers what it was asked. */
+const sandboxOf = (results: Record<string, Partial<RunResult>>) => {
+  const asked: ExecSpec[] = [];
+  const sandbox = {
+    root: '/workspace',
+    run: async (spec: ExecSpec) => {
+      asked.push(spec);
+      return ended(results[spec.argv[2] ?? ''] ?? {});
+    },
+  } as Partial<Sandbox> as Sandbox;
+  return { asked, sandbox };
+};
+
+const command = (run: string) => ({ name: run, run, repository: 'app', timeoutMs: 700 });
+const gate = (sandbox: Sandbox, commands: string[], signal = new AbortController().signal) => ({
+  sandbox,
+  commands: commands.map(command),
+  execId: (_: unknown, index: number) => `ex_${index}`,
+  signal,
+});
+
+test('runs every command in its repository, also after a red one, with the evidence of each', async () => {
+  const { asked, sandbox } = sandboxOf({ a: { exitCode: 2, stdout: 'boom' }, b: {} });
+  const evidence = await runGate(gate(sandbox, ['a', 'b']));
+  expect(asked.map((spec) => [spec.id, spec.argv, spec.cwd, spec.timeoutMs])).toEqual([
+    ['ex_0', ['sh', '-c', 'a'], '/workspace/app', 700],
+    ['ex_1', ['sh', '-c', 'b'], '/workspace/app', 700],
+  ]);
+  expect(evidence[0]).toMatchObject({ name: 'a', exitCode: 2, logTail: 'boom' });
+  expect(failedIn(evidence)).toEqual(['a']);
+});
+
+test.each([
+  { exitCode: 1 },
+  { exitCode: null },
+  { exitCode: 0, timedOut: true },
+  { exitCode: 0, outOfMemory: true },
+])('%o is not a pass', async (result) => {
+  const { sandbox } = sandboxOf({ a: result });
+  expect(failedIn(await runGate(gate(sandbox, ['a'])))).toEqual(['a']);
+});
+
+test('no evidence is not a pass', () => {
+  expect(failedIn([])).not.toEqual([]);
+});
+
+test('a cancelled gate starts no further command', async () => {
+  const { asked, sandbox } = sandboxOf({});
+  await expect(runGate(gate(sandbox, ['a'], AbortSignal.abort(new Error('stop'))))).rejects.toThrow('stop');
+  expect(asked).toEqual([]);
+});

@@ -1,0 +1,60 @@
+/**
+ * Runs a gate's commands in a sandbox and keeps the evidence. Every command runs, also after a red one: the agent that
+ * has to fix it should see everything at once. A sandbox that cannot run them is no verdict; the caller records
+ * `broken`, which counts as not passed.
+ */
+import type { Evidence } from '@berth/contract';
+import type { Sandbox } from '@berth/plugin-api';
+import { tailOfBoth } from './log-tail.ts';
+import type { PlannedCommand } from './plan.ts';
+
+const MAX_OUTPUT_BYTES = 1024 * 1024;
+
+export interface GateExecution {
+  readonly sandbox: Sandbox;
+  readonly commands: readonly PlannedCommand[];
+  /** The id of a command's process; the same when the gate is taken up again, so that nothing runs twice. */
+  readonly execId: (command: PlannedCommand, index: number) => string;
+  readonly signal: AbortSignal;
+}
+
+export const runGate = async (gate: GateExecution): Promise<Evidence[]> => {
+  const evidence: Evidence[] = [];
+  for (const [index, command] of gate.commands.entries()) {
+    gate.signal.throwIfAborted();
+    evidence.push(await runCommand(gate, command, index));
+  }
+  return evidence;
+};
+
+const runCommand = async (gate: GateExecution, command: PlannedCommand, index: number): Promise<Evidence> => {
+  const { sandbox, signal } = gate;
+  const ended = await sandbox.run(
+    {
+      id: gate.execId(command, index),
+      argv: ['sh', '-c', command.run],
+      cwd: `${sandbox.root}/${command.repository}`,
+      env: { CI: '1' },
+      timeoutMs: command.timeoutMs,
+      maxOutputBytes: MAX_OUTPUT_BYTES,
+    },
+    signal,
+  );
+  return {
+    name: command.name,
+    repository: command.repository,
+    command: command.run,
+    exitCode: ended.exitCode,
+    timedOut: ended.timedOut,
+    outOfMemory: ended.outOfMemory,
+    durationMs: ended.durationMs,
+    logTail: tailOfBoth(ended.stdout, ended.stderr),
+  };
+};
+
+/** A command is green only when it ended by itself with 0 and nothing was killed for memory meanwhile. */
+export const isGreen = (one: Evidence): boolean => one.exitCode === 0 && !one.timedOut && !one.outOfMemory;
+
+/** Names of what is not green; empty means passed. No evidence is not a pass. */
+export const failedIn = (evidence: readonly Evidence[]): string[] =>
+  evidence.length === 0 ? ['no evidence'] : evidence.filter((one) => !isGreen(one)).map((one) => one.name);
