@@ -1,0 +1,58 @@
+/** What the driver says about the machine, read once from the environment; see `GUEST_ENV`. */
+import { GUEST_ENV, GUEST_LIMITS } from '@berth/contract/guest';
+
+export interface GuestConfig {
+  readonly id: string;
+  readonly socket: string;
+  readonly root: string;
+  readonly home: string;
+  readonly state: string;
+  readonly internalPort: number;
+  readonly proxyPort: number;
+  /** Folder of the native terminal module. */
+  readonly pty: string | undefined;
+  /** File requests stay below root and home. */
+  readonly confined: boolean;
+  /** The environment of commands, before what each adds. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The configuration, or a sentence about what is wrong with it. */
+export const readConfig = (env: Environment): GuestConfig | string => {
+  const missing = [GUEST_ENV.socket, GUEST_ENV.root, GUEST_ENV.home, GUEST_ENV.state].filter((k) => !env[k]);
+  if (missing.length > 0) return `${missing.join(', ')} must be set`;
+  const socket = env[GUEST_ENV.socket] ?? '';
+  if (Buffer.byteLength(socket) > GUEST_LIMITS.socketPathBytes)
+    return `${GUEST_ENV.socket} is longer than ${GUEST_LIMITS.socketPathBytes} bytes: ${socket}`;
+  const internalPort = port(env[GUEST_ENV.internalPort], 80);
+  const proxyPort = port(env[GUEST_ENV.proxyPort], 3128);
+  if (internalPort === undefined || proxyPort === undefined) return 'a port must be a number up to 65535';
+  return {
+    id: env[GUEST_ENV.id] ?? '',
+    socket,
+    root: env[GUEST_ENV.root] ?? '',
+    home: env[GUEST_ENV.home] ?? '',
+    state: env[GUEST_ENV.state] ?? '',
+    internalPort,
+    proxyPort,
+    pty: env[GUEST_ENV.pty] || undefined,
+    confined: env[GUEST_ENV.confined] === '1',
+    env: withoutOwn(env),
+  };
+};
+
+const port = (text: string | undefined, fallback: number): number | undefined => {
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  return Number.isInteger(value) && value >= 0 && value <= 65_535 ? value : undefined;
+};
+
+const withoutOwn = (env: Environment): Record<string, string> => {
+  const own = new Set<string>(Object.values(GUEST_ENV));
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env))
+    if (value !== undefined && !own.has(name)) kept[name] = value;
+  return kept;
+};

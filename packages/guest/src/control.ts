@@ -1,0 +1,116 @@
+/**
+ * The control connection: an HTTP/2 server for one client, the Berth server. Which request goes where is in `Route`s
+ * that the parts of the guest bring along.
+ */
+import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import { GUEST_LIMITS } from '@berth/contract/guest';
+import type { GuestRefusal } from '@berth/contract/guest-messages';
+import { invalid, messageOf, Refusal } from './refusal.ts';
+
+export interface GuestRequest {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly stream: ServerHttp2Stream;
+  /** The parts of the path that the route's `*` stand for, decoded. */
+  readonly names: readonly string[];
+}
+
+export interface Route {
+  readonly method: string;
+  /** A path whose segments are literal or `*`. */
+  readonly path: string;
+  /** What it returns is the answer as JSON; undefined = it answers on the stream itself. */
+  readonly handle: (request: GuestRequest) => Promise<object | undefined> | object | undefined;
+}
+
+/** Returns what takes a connection over after its preface. */
+export const createControl = (
+  routes: readonly Route[],
+  onConnect: (authority: string, stream: ServerHttp2Stream) => void,
+): ((socket: Socket) => void) => {
+  const server = createServer({
+    settings: { initialWindowSize: WINDOW_BYTES, enableConnectProtocol: false, maxConcurrentStreams: 1000 },
+  });
+  server.on('sessionError', () => undefined);
+  server.on('session', (session) => session.setLocalWindowSize(WINDOW_BYTES));
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => stream.destroy());
+    if (headers[':method'] === 'CONNECT') onConnect(String(headers[':authority'] ?? ''), stream);
+    else void answer(routes, stream, headers);
+  });
+  return (socket) => {
+    server.emit('connection', socket);
+  };
+};
+
+/** Large enough that one stream fills a socket without waiting for window updates. */
+const WINDOW_BYTES = 4 * 2 ** 20;
+
+const answer = async (
+  routes: readonly Route[],
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+): Promise<void> => {
+  try {
+    const url = new URL(headers[':path'] ?? '/', 'http://guest');
+    const parts = url.pathname.split('/');
+    const route = routes.find((r) => r.method === headers[':method'] && matches(r.path.split('/'), parts));
+    if (route === undefined) throw invalid('path', `no route ${headers[':method']} ${url.pathname}`);
+    const names = route.path.split('/').flatMap((p, i) => (p === '*' ? decodeURIComponent(parts[i] ?? '') : []));
+    const result = await route.handle({ path: url.pathname, query: url.searchParams, stream, names });
+    if (result !== undefined) sendJson(stream, 200, result);
+  } catch (error) {
+    const body = error instanceof Refusal ? error.body : unexpected(error);
+    sendJson(stream, STATUS[body.code], body);
+  }
+};
+
+const matches = (pattern: readonly string[], parts: readonly string[]): boolean =>
+  pattern.length === parts.length && pattern.every((p, i) => p === '*' || p === parts[i]);
+
+const STATUS: Readonly<Record<GuestRefusal['code'], number>> = {
+  'exec.missing': 404,
+  'exec.not_startable': 400,
+  'file.missing': 404,
+  'file.refused': 400,
+  'disk.full': 507,
+  'request.invalid': 400,
+};
+
+const unexpected = (error: unknown): GuestRefusal => invalid('', messageOf(error)).body;
+
+const sendJson = (stream: ServerHttp2Stream, status: number, value: object): void => {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond({ ':status': status, 'content-type': 'application/json' });
+  stream.end(JSON.stringify(value));
+};
+
+/** The whole body, at most `maxBytes`. */
+export const readBody = async (stream: ServerHttp2Stream, maxBytes: number): Promise<Buffer> => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) throw invalid('body', `larger than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+};
+
+/** The JSON body; its writer is the server, which checked it against the schema. */
+export const readJson = async <T>(stream: ServerHttp2Stream): Promise<T> =>
+  JSON.parse((await readBody(stream, GUEST_LIMITS.jsonBytes)).toString());
+
+export const queryText = (query: URLSearchParams, name: string): string => {
+  const value = query.get(name);
+  if (value === null || value === '') throw invalid(name, 'needed');
+  return value;
+};
+
+/** A whole number from the query; `fallback` when it is absent. */
+export const queryCount = (query: URLSearchParams, name: string, fallback: number): number => {
+  const value = Number(query.get(name) ?? fallback);
+  if (!Number.isSafeInteger(value) || value < 0) throw invalid(name, 'expected a number');
+  return value;
+};

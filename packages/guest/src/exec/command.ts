@@ -1,0 +1,173 @@
+/**
+ * One command: a process in its own session, its output in two logs, its input by offset. It belongs to the guest, not
+ * to a connection: readers come and go.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { statSync } from 'node:fs';
+import { EXEC_MARKER, GUEST_LIMITS } from '@berth/contract/guest';
+import type { GuestExec, GuestExecStart, GuestExit } from '@berth/contract/guest-messages';
+import { readOutOfMemoryKills } from '../cgroup.ts';
+import { Refusal, systemCode } from '../refusal.ts';
+import { createInput, type Input } from './input.ts';
+import { createOutputLog, type OutputLog } from './log.ts';
+import { createPump } from './pump.ts';
+import { killTree, signalTree } from './tree.ts';
+
+export interface CommandPlan {
+  readonly start: GuestExecStart;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Path that the names of log files begin with. */
+  readonly logPath: string;
+}
+
+export interface Command {
+  readonly keep: 'all' | 'tail';
+  readonly stdout: OutputLog;
+  readonly stderr: OutputLog;
+  readonly input: Input;
+  /** Set once, when the process has ended and its output is complete. */
+  readonly exit: GuestExit | undefined;
+  describe(): GuestExec;
+  signal(name: NodeJS.Signals): void;
+  /** Calls back when there is output or the exit; returns how to stop that. */
+  onChange(listener: () => void): () => void;
+}
+
+/** Rejects with a refusal when the program cannot be started. */
+export const startCommand = async (plan: CommandPlan): Promise<Command> => {
+  const killsBefore = readOutOfMemoryKills();
+  const startedAt = Date.now();
+  const child = await launch(plan);
+  return watchCommand(plan, child, { startedAt, killsBefore });
+};
+
+const launch = async ({ start, cwd, env }: CommandPlan): Promise<ChildProcess> => {
+  const [file = '', ...rest] = start.argv;
+  let child: ChildProcess;
+  try {
+    child = spawn(file, rest, {
+      cwd,
+      env: { ...env, ...start.env, [EXEC_MARKER]: start.id },
+      detached: true,
+      stdio: [start.input === '' ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    });
+  } catch (error) {
+    throw notStartable(file, cwd, error);
+  }
+  if (child.pid !== undefined) return child;
+  const { promise, reject } = Promise.withResolvers<never>();
+  child.once('error', (error) => reject(notStartable(file, cwd, error)));
+  return promise;
+};
+
+const notStartable = (command: string, cwd: string, error: unknown): Refusal =>
+  new Refusal({
+    code: 'exec.not_startable',
+    data: { command: command.slice(0, 1000), reason: reasonOf(cwd, systemCode(error)) },
+  });
+
+/** The system says ENOENT for a missing program and for a missing folder. */
+const reasonOf = (cwd: string, code: string): string => {
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true)
+    return `the folder ${cwd} does not exist (${code})`;
+  if (code === 'ENOENT') return 'no such program (ENOENT)';
+  if (code === 'EACCES') return 'not allowed to run it (EACCES)';
+  return code === '' ? 'the system refused' : code;
+};
+
+interface Birth {
+  readonly startedAt: number;
+  readonly killsBefore: number | undefined;
+}
+
+const watchCommand = ({ start, logPath }: CommandPlan, child: ChildProcess, birth: Birth): Command => {
+  const keep = start.keep ?? 'tail';
+  const stdout = createOutputLog(`${logPath}.out`, keep);
+  const stderr = createOutputLog(`${logPath}.err`, keep);
+  const changes = new EventEmitter().setMaxListeners(0);
+  const input = createInput(child.stdin);
+  const pid = child.pid ?? 0;
+  let alive = true;
+  let timedOut = false;
+  let exit: GuestExit | undefined;
+  const root = () => ({ execId: start.id, pid: alive ? pid : undefined });
+
+  const timers = limitTime(start.timeoutMs, (name) => {
+    timedOut = true;
+    if (name === 'SIGKILL') killTree(root());
+    else signalTree(root(), name);
+  });
+  const pump = createPump({ keep, logs: [stdout, stderr], changed: () => changes.emit('change') });
+  pump.take(child.stdout, stdout);
+  pump.take(child.stderr, stderr);
+  child.on('error', () => undefined);
+  child.once('exit', () => {
+    alive = false;
+    pump.drain(() => child.emit('drained'));
+  });
+  const finish = (): void => {
+    if (exit !== undefined) return;
+    timers.stop();
+    pump.stop();
+    if (timedOut) killTree(root());
+    exit = exitOf(child, { ...birth, timedOut });
+    changes.emit('change');
+  };
+  child.once('close', finish);
+  child.once('drained', finish);
+  if (start.input !== undefined && start.input !== '') input.writeAll(Buffer.from(start.input));
+
+  return {
+    keep,
+    stdout,
+    stderr,
+    input,
+    get exit() {
+      return exit;
+    },
+    describe: () => ({
+      id: start.id,
+      pid,
+      command: (start.argv[0] ?? '').slice(0, 1000),
+      startedAt: birth.startedAt,
+      stdoutBytes: stdout.end,
+      stderrBytes: stderr.end,
+      inputBytes: input.receivedBytes,
+      ...(exit === undefined ? {} : { exit }),
+    }),
+    signal: (name) => {
+      if (name === 'SIGKILL') killTree(root());
+      else signalTree(root(), name);
+    },
+    onChange: (listener) => {
+      changes.on('change', listener);
+      return () => changes.off('change', listener);
+    },
+  };
+};
+
+const exitOf = (child: ChildProcess, facts: Birth & { readonly timedOut: boolean }): GuestExit => {
+  const kills = readOutOfMemoryKills();
+  const signal = child.signalCode ?? undefined;
+  return {
+    exitCode: child.exitCode,
+    ...(signal === undefined ? {} : { signal }),
+    timedOut: facts.timedOut,
+    outOfMemory: kills !== undefined && kills > (facts.killsBefore ?? kills),
+    durationMs: Date.now() - facts.startedAt,
+  };
+};
+
+/** TERM when the time is up, KILL a little later. */
+const limitTime = (timeoutMs: number | undefined, act: (name: 'SIGTERM' | 'SIGKILL') => void) => {
+  if (timeoutMs === undefined) return { stop: () => undefined };
+  const longest = 2 ** 31 - 1 - GUEST_LIMITS.killAfterMs;
+  const term = Math.min(timeoutMs, longest);
+  const timers = [
+    setTimeout(() => act('SIGTERM'), term),
+    setTimeout(() => act('SIGKILL'), term + GUEST_LIMITS.killAfterMs),
+  ];
+  return { stop: () => timers.forEach(clearTimeout) };
+};
