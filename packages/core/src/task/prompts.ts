@@ -1,0 +1,89 @@
+/**
+ * What the agent is told. Pure: facts in, text out, each kept within a bound, so that a prompt can be read in a test
+ * and never grows with a log. Logs and paths come from a sandbox; they are fenced and named as output, not spoken in
+ * our own voice.
+ */
+import type { Evidence } from '@berth/contract';
+import { isGreen, tailOf } from '../gate/index.ts';
+
+export const PROMPT_LOG_MAX_BYTES = 8 * 1024;
+export const PROMPT_MAX_PATHS = 50;
+export const SUMMARY_MAX_BYTES = 4 * 1024;
+
+export interface PlaceOfWork {
+  /** Folders of the repositories inside the sandbox, the first one being where the agent starts. */
+  readonly folders: readonly string[];
+}
+
+/** The task itself; with several repositories, where they are. */
+export const taskPrompt = (prompt: string, { folders }: PlaceOfWork): string =>
+  folders.length > 1 ? `${prompt}\n\nThe repositories of this task are in:\n${bullets(folders)}` : prompt;
+
+export const redGatePrompt = (evidence: readonly Evidence[]): string => {
+  const red = evidence.filter((one) => !isGreen(one));
+  const green = evidence.filter(isGreen).map((one) => `\`${one.command}\``);
+  const room = Math.floor(PROMPT_LOG_MAX_BYTES / Math.max(1, red.length));
+  return [
+    'Your change does not pass the checks yet. They ran on the result of merging it into the target branch.',
+    ...red.map((one) => described(one, room)),
+    ...(green.length > 0 ? [`These passed: ${green.join(', ')}.`] : []),
+    'Find the cause and fix it in the code. Do not weaken, skip or delete a check to make it pass.',
+  ].join('\n\n');
+};
+
+const described = (one: Evidence, room: number): string => {
+  const log = tailOf(one.logTail, room).trim();
+  const said = log === '' ? 'It printed nothing.' : `The end of its output:\n\n${fenced(log)}`;
+  return `\`${one.command}\` in ${one.repository} ${howItEnded(one)}. ${said}`;
+};
+
+const howItEnded = (one: Evidence): string => {
+  if (one.outOfMemory) return 'was killed because it needed more memory than the sandbox has';
+  if (one.timedOut) return `did not end within ${Math.round(one.durationMs / 1000)} s`;
+  if (one.exitCode === null) return 'was ended by a signal';
+  return `ended with exit code ${one.exitCode}`;
+};
+
+/** A fence that the text itself cannot close. */
+const fenced = (text: string): string => {
+  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = '`'.repeat(Math.max(3, longest + 1));
+  return `${fence}\n${text}\n${fence}`;
+};
+
+export interface Conflict {
+  readonly repository: string;
+  readonly target: string;
+  readonly paths: readonly string[];
+}
+
+/** `origin/<target>` has been fetched before the agent reads this. */
+export const conflictPrompt = (conflicts: readonly Conflict[]): string =>
+  [
+    'Your change conflicts with work that landed meanwhile.',
+    ...conflicts.map(
+      ({ repository, target, paths }) =>
+        `In ${repository}, run \`git merge origin/${target}\` (it is up to date, no fetch is needed), resolve these files so that both sides keep their intent, and commit the merge:\n${bullets(paths)}`,
+    ),
+  ].join('\n\n');
+
+const bullets = (lines: readonly string[]): string => {
+  const shown = lines.slice(0, PROMPT_MAX_PATHS).map((line) => `- ${line}`);
+  const more = lines.length - shown.length;
+  return [...shown, ...(more > 0 ? [`- and ${more} more`] : [])].join('\n');
+};
+
+export interface Said {
+  readonly role: 'user' | 'agent';
+  readonly text: string;
+}
+
+/** For an agent that does not know the conversation so far: the newest of it, oldest first, then what is asked now. */
+export const freshFollowUpPrompt = (prompt: string, soFar: readonly Said[]): string => {
+  if (soFar.length === 0) return prompt;
+  return [
+    'This continues earlier work, which is in the repository already. The end of the conversation so far:',
+    fenced(tailOf(soFar.map(({ role, text }) => `${role}: ${text.trim()}`).join('\n\n'), SUMMARY_MAX_BYTES)),
+    `What is asked now:\n\n${prompt}`,
+  ].join('\n\n');
+};
