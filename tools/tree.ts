@@ -5,6 +5,7 @@ import { join } from 'node:path';
 export interface TreeFile {
   /** Relative to the root, with slashes. */
   readonly path: string;
+  /** Empty when the file holds no text. */
   readonly text: string;
 }
 
@@ -21,8 +22,8 @@ export const readTree = (root: string, folder = ''): TreeFile[] =>
   readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory()) return NOT_SOURCE.has(entry.name) ? [] : readTree(root, path);
-    if (!entry.isFile() || !TEXT.test(path)) return [];
-    return [{ path, text: readFileSync(join(root, path), 'utf8') }];
+    if (!entry.isFile()) return [];
+    return [{ path, text: TEXT.test(path) ? readFileSync(join(root, path), 'utf8') : '' }];
   });
 
 export const isTest = (path: string): boolean => /\.test(?:-d)?\.tsx?$|^packages\/[^/]+\/test\//.test(path);

@@ -1,0 +1,51 @@
+/** Runs Vitest with coverage and counts: tests, files that did not even load, and the coverage threshold. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { run } from './run.ts';
+import type { Outcome } from './stages.ts';
+
+export interface Report {
+  readonly numPassedTests: number;
+  readonly numPendingTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+export const runTests = async (root: string): Promise<Outcome> => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-check-'));
+  const file = join(folder, 'report.json');
+  try {
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+    const { exitCode } = await run(root, 'vitest', ['run', '--coverage', ...reporters], { live: true });
+    return count(JSON.parse(readFileSync(file, 'utf8')), exitCode, root);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+export const count = (report: Report, exitCode: number, root: string): Outcome => {
+  const reasons = report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(root, name);
+    const failed = assertionResults.filter((result) => result.status === 'failed');
+    if (status === 'failed' && failed.length === 0)
+      return [`${file}: ${message.split('\n')[0] ?? 'did not load'}`];
+    return failed.map(({ fullName }) => `${file}: ${fullName}`);
+  });
+  if (report.numPendingTests > 0) console.log(`${report.numPendingTests} tests do not apply on this machine`);
+  if (exitCode === 0) return { passed: report.numPassedTests, failed: reasons.length, reasons };
+  // Vitest failed though no test did: the coverage is too low, or an error escaped from a test.
+  const rest =
+    reasons.length > 0
+      ? []
+      : ['vitest failed outside the tests (coverage, or an unhandled error); see above'];
+  return {
+    passed: report.numPassedTests,
+    failed: reasons.length + rest.length,
+    reasons: [...reasons, ...rest],
+  };
+};

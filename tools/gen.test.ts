@@ -1,0 +1,56 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ERRORS, EVENTS, ROUTES } from '@berth/contract';
+import { afterEach, expect, test } from 'vitest';
+import { registry } from './gen/registry.ts';
+import { generate, outOfDate } from './gen.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'berth-gen-'));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test('generates the same twice', () => {
+  expect(generate(root)).toEqual(generate(root));
+});
+
+test('what is committed is what would be generated', () => {
+  expect(outOfDate(root)).toEqual([]);
+});
+
+test('names what is out of date', () => {
+  expect(outOfDate(folder)).toEqual(Object.keys(generate(folder)));
+});
+
+test('the reference names every route, event and error', () => {
+  const texts = generate(root);
+  const missing = [
+    ...ROUTES.filter(({ id }) => !texts['docs/reference/routes.md']?.includes(`### ${id}\n`)),
+    ...EVENTS.filter(({ type }) => !texts['docs/reference/events.md']?.includes(`\`${type}\``)),
+    ...Object.keys(ERRORS).filter((code) => !texts['docs/reference/errors.md']?.includes(`\`${code}\``)),
+  ];
+  expect(missing).toEqual([]);
+});
+
+test('a registry holds the files and folders with a default export, by name', () => {
+  const drivers = join(folder, 'drivers');
+  mkdirSync(join(drivers, 'oci'), { recursive: true });
+  mkdirSync(join(drivers, 'parts'));
+  const plugin = 'export default defineDriver({});\n';
+  writeFileSync(join(drivers, 'memory.ts'), plugin);
+  writeFileSync(join(drivers, 'bubble-wrap.ts'), plugin);
+  writeFileSync(join(drivers, 'oci/index.ts'), plugin);
+  writeFileSync(join(drivers, 'parts/index.ts'), 'export const part = 1;\n');
+  writeFileSync(join(drivers, 'memory.test.ts'), plugin);
+  writeFileSync(join(drivers, 'shape.ts'), 'export const shape = 1;\n');
+  expect(registry(drivers).split('\n').slice(1)).toEqual([
+    'export const drivers = {',
+    "  'bubble-wrap': () => import('./bubble-wrap.ts'),",
+    "  memory: () => import('./memory.ts'),",
+    "  oci: () => import('./oci/index.ts'),",
+    '} as const;',
+    '',
+  ]);
+  expect(registry(join(folder, 'agents'))).toContain('export const agents = {} as const;');
+});

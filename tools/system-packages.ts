@@ -1,0 +1,55 @@
+/**
+ * The programs of the system that Berth uses, and the Debian packages that hold them. As root on a Debian machine
+ * what is missing is installed; elsewhere it is named. Run directly, it lists, installs and reports.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+interface Need {
+  readonly package: string;
+  readonly program: string;
+  readonly why: string;
+}
+
+export const NEEDS: readonly Need[] = [
+  { package: 'git', program: 'git', why: 'the hub repositories, merges and landings' },
+  { package: 'crun', program: 'crun', why: 'starts sandboxes: the lighter OCI runtime' },
+  { package: 'runc', program: 'runc', why: 'starts sandboxes where crun refuses the cgroup layout' },
+  { package: 'uidmap', program: 'newuidmap', why: 'user ids inside sandboxes that an ordinary user starts' },
+];
+
+/** What is still missing afterwards, a sentence each. */
+export const ensurePackages = (): string[] => {
+  const missing = NEEDS.filter(({ program }) => !isInstalled(program));
+  if (missing.length > 0 && mayInstall()) install(missing);
+  return NEEDS.filter(({ program }) => !isInstalled(program)).map(
+    (need) => `${need.program} is missing (${need.why}); install it: apt-get install ${need.package}`,
+  );
+};
+
+const isInstalled = (program: string): boolean =>
+  [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].some((folder) =>
+    existsSync(join(folder, program)),
+  );
+
+const mayInstall = () =>
+  process.getuid?.() === 0 && existsSync('/etc/debian_version') && isInstalled('apt-get');
+
+const install = (needs: readonly Need[]): void => {
+  for (const need of needs) console.log(`installing ${need.package}: ${need.why}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (...args: readonly string[]) =>
+    spawnSync('apt-get', ['-q', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+  apt('update');
+  const packages = needs.map((need) => need.package);
+  const { status, stderr } = apt('install', '-y', '--no-install-recommends', ...packages);
+  if (status !== 0) console.error(stderr.trimEnd());
+};
+
+if (import.meta.main) {
+  for (const need of NEEDS) console.log(`${need.package.padEnd(8)} ${need.why}`);
+  const missing = ensurePackages();
+  for (const sentence of missing) console.error(sentence);
+  process.exitCode = missing.length === 0 ? 0 : 1;
+}

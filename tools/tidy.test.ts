@@ -1,0 +1,73 @@
+import { fileURLToPath } from 'node:url';
+import { ERRORS } from '@berth/contract';
+import { describe, expect, test } from 'vitest';
+import { TIDY_RULES, TOUR, tidyProblems, tourProblems } from './tidy.ts';
+import { readTree } from './tree.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** One violation per line: rule, path, text. */
+const PLANTED: readonly [rule: string, path: string, text: string][] = [
+  ['names-say-something', 'packages/sdk/src/utils.ts', ''],
+  ['names-say-something', 'packages/server/src/task-manager.ts', ''],
+  ['names-say-something', 'packages/core/src/common/a.ts', ''],
+  ['names-say-something', 'packages/core/src/a.ts', 'export class TaskService {}'],
+  ['files-are-kebab-case', 'packages/core/src/runTask.ts', ''],
+  ['errors-have-a-code', 'packages/core/src/a.ts', "throw new Error('no');"],
+  ['errors-have-a-code', 'packages/core/src/a.ts', "reject(new Error('no'));"],
+  ['no-catch-is-empty', 'packages/core/src/a.ts', 'try { a(); } catch {}'],
+  ['no-catch-is-empty', 'packages/core/src/a.ts', 'try { a(); } catch (error) {\n  // never mind\n}'],
+  ['nothing-is-owed', 'packages/core/src/a.ts', '// TODO: think'],
+  ['nothing-is-owed', 'packages/core/src/a.ts', '// one at a time for now'],
+  ['no-test-is-skipped', 'packages/core/src/a.test.ts', "test.skip('later', () => {});"],
+  ['no-test-is-skipped', 'packages/core/src/a.test.ts', "describe.only('this', () => {});"],
+  ['no-private-places', 'docs/a.md', '# A\nSee /root/notes.txt'],
+  ['one-title-a-document', 'docs/a.md', '# A\n\n# B'],
+  ['one-title-a-document', 'docs/a.md', 'no title'],
+  ['links-resolve', 'docs/a.md', '# A\n[b](./b.md)'],
+  ['links-resolve', 'docs/a.md', '# A\n[b](../src/b.ts#here)'],
+];
+
+const FINE: readonly [path: string, text: string][] = [
+  ['packages/core/src/a.ts', '// TODO(#12): widen'],
+  ['packages/core/src/a.test.ts', "throw new Error('planted');"],
+  ['packages/core/src/a.test.ts', "test.skipIf(process.platform === 'win32')('x', () => {});"],
+  ['packages/core/src/a.ts', 'try { a(); } catch (error) { report(error); }'],
+  [
+    'docs/a.md',
+    '# A\n[itself](a.md#a), [folder](../docs), [far](https://example.com)\n```sh\n# a comment\n```',
+  ],
+];
+
+describe('tidy', () => {
+  test('every rule has a planted violation', () => {
+    expect(new Set(PLANTED.map(([rule]) => rule))).toEqual(new Set(TIDY_RULES.map(({ name }) => name)));
+  });
+
+  test.each(PLANTED)('%s bites: %s', (rule, path, text) => {
+    expect(tidyProblems([{ path, text }]).map(({ message }) => message.split(':')[0])).toContain(rule);
+  });
+
+  test.each(FINE)('fine: %s %s', (path, text) => {
+    expect(tidyProblems([{ path, text }])).toEqual([]);
+  });
+
+  test('the tour is complete and short', () => {
+    const stops = TOUR.map((path) => ({ path, text: 'x\n'.repeat(140) }));
+    expect(tourProblems(stops)).toEqual([]);
+    expect(tourProblems(stops.slice(1))).toHaveLength(1);
+    expect(tourProblems([...stops.slice(1), { path: TOUR[0] ?? '', text: 'x\n'.repeat(141) }])).toHaveLength(
+      1,
+    );
+  });
+
+  test('this repository is tidy', () => {
+    const files = readTree(root);
+    expect([...tidyProblems(files), ...tourProblems(files)]).toEqual([]);
+  });
+
+  test('every error code is in the reference', () => {
+    const page = readTree(root, 'docs').find(({ path }) => path === 'docs/reference/errors.md')?.text ?? '';
+    expect(Object.keys(ERRORS).filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
+  });
+});

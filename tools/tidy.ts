@@ -1,0 +1,158 @@
+/**
+ * The habits that no linter knows: names, words, calls and documents. What Biome can hold (sizes of files and
+ * functions, parameters, console, process.env) is in biome.json. Each rule reads one file; `tidy.test.ts` plants a
+ * violation of every one.
+ */
+import { posix } from 'node:path';
+import { isCode, isProduction, isTest, type Problem, type TreeFile } from './tree.ts';
+
+interface Tree {
+  readonly has: (path: string) => boolean;
+}
+
+export interface TidyRule {
+  readonly name: string;
+  readonly applies: (path: string) => boolean;
+  /** What is wrong with the file, one sentence each. */
+  readonly check: (file: TreeFile, tree: Tree) => readonly string[];
+}
+
+/** A name that could hold anything names nothing. */
+const VAGUE_NAMES = /^(?:utils?|helpers?|common|shared|managers?|services?|misc|lib)$/;
+const VAGUE_EXPORTS =
+  /^export\s+(?:const|function|class|interface|type)\s+(\w*(?:Utils?|Helpers?|Manager|Service))\b/gm;
+
+/** Words that say a thing is not finished. */
+const UNFINISHED = /\b(?:for now|not (?:yet )?implemented|simplified version|dummy implementation)\b/gi;
+const OWED = /\b(?:TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))/g;
+
+/** Places and things that exist only where the code was written. */
+const PRIVATE_PLACES = /(?<![\w.$}/-])\/(?:work|shared|root)\/[\w.-]+|\/tmp\/(?:bash_jobs|brief)/g;
+
+export const TOUR: readonly string[] = [
+  'packages/contract/src/api.ts',
+  'packages/core/src/workflows/create-sandbox.ts',
+  'packages/core/src/reconcilers/sandboxes.ts',
+  'packages/plugins/src/drivers/memory.ts',
+  'packages/server/src/main.ts',
+];
+const TOUR_LINES = 700;
+
+const isDocument = (path: string) => path.endsWith('.md');
+/** The rules and their planted violations name what they forbid. */
+const isOwnRules = (path: string) => path.startsWith('tools/tidy') || path.startsWith('tools/lint.test');
+
+export const TIDY_RULES: readonly TidyRule[] = [
+  {
+    name: 'names-say-something',
+    applies: isCode,
+    check: ({ path, text }) =>
+      [...path.split(/[/._-]/).filter((word) => VAGUE_NAMES.test(word)), ...matches(VAGUE_EXPORTS, text)].map(
+        (name) => `"${name}" could hold anything; name the idea`,
+      ),
+  },
+  {
+    name: 'files-are-kebab-case',
+    applies: isCode,
+    check: ({ path }) =>
+      /^[a-z0-9_][a-z0-9-]*(?:\.[a-z0-9-]+)+$/.test(posix.basename(path))
+        ? []
+        : ['the name is not kebab-case'],
+  },
+  {
+    name: 'errors-have-a-code',
+    applies: (path) => isProduction(path) && !path.startsWith('tools/'),
+    check: ({ text }) =>
+      matches(/\b(?:throw|reject\()\s*new Error\(/g, text).map(
+        () => 'bare Error; use fail(code, data), or assert',
+      ),
+  },
+  {
+    name: 'no-catch-is-empty',
+    applies: isCode,
+    check: ({ text }) =>
+      matches(/catch\s*(?:\([^)]*\)\s*)?\{(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*\}/g, text).map(
+        () => 'empty catch; handle it, or say in code what is ignored and why',
+      ),
+  },
+  {
+    name: 'nothing-is-owed',
+    applies: isCode,
+    check: ({ text }) => [
+      ...matches(OWED, text).map((word) => `${word} without an issue; write ${word}(#number)`),
+      ...matches(UNFINISHED, text).map((words) => `"${words}": finish it`),
+    ],
+  },
+  {
+    name: 'no-test-is-skipped',
+    applies: isTest,
+    check: ({ text }) =>
+      matches(/\b(?:test|it|describe)\.(?:skip|only|todo)\b(?!If)/g, text).map(
+        (call) => `${call} hides tests`,
+      ),
+  },
+  {
+    name: 'no-private-places',
+    applies: () => true,
+    check: ({ text }) => matches(PRIVATE_PLACES, text).map((place) => `${place} exists on one machine only`),
+  },
+  {
+    name: 'one-title-a-document',
+    applies: isDocument,
+    check: ({ text }) => {
+      const titles = matches(/^# .+$/gm, withoutFences(text)).length;
+      return titles === 1 ? [] : [`${titles} titles (# …); a document has one`];
+    },
+  },
+  {
+    name: 'links-resolve',
+    applies: isDocument,
+    check: ({ path, text }, tree) =>
+      localLinks(text)
+        .filter((link) => !tree.has(posix.join(posix.dirname(path), link)))
+        .map((link) => `the link ${link} leads nowhere`),
+  },
+];
+
+export const tidyProblems = (files: readonly TreeFile[]): Problem[] => {
+  const tree = treeOf(files);
+  return files
+    .filter(({ path }) => !isOwnRules(path))
+    .flatMap((file) =>
+      TIDY_RULES.filter((rule) => rule.applies(file.path)).flatMap((rule) =>
+        rule.check(file, tree).map((message) => ({ path: file.path, message: `${rule.name}: ${message}` })),
+      ),
+    );
+};
+
+/** The five files that a newcomer reads first fit into half an hour. */
+export const tourProblems = (files: readonly TreeFile[]): Problem[] => {
+  const stops = TOUR.map((path) => ({ path, text: files.find((file) => file.path === path)?.text }));
+  const lines = stops.reduce((sum, { text }) => sum + (text?.trimEnd().split('\n').length ?? 0), 0);
+  return [
+    ...stops
+      .filter(({ text }) => text === undefined)
+      .map(({ path }) => ({ path, message: 'the-tour-is-short: this stop is missing' })),
+    ...(lines <= TOUR_LINES
+      ? []
+      : [{ path: 'ARCHITECTURE.md', message: `the-tour-is-short: ${lines} lines, at most ${TOUR_LINES}` }]),
+  ];
+};
+
+const matches = (pattern: RegExp, text: string): string[] =>
+  [...text.matchAll(pattern)].map((match) => match[1] ?? match[0]);
+
+const withoutFences = (text: string) => text.replace(/^```[\s\S]*?^```/gm, '');
+
+const localLinks = (text: string): string[] =>
+  matches(/\]\(([^)\s#]+)(?:#[^)]*)?\)/g, withoutFences(text)).filter((link) => !/^[a-z]+:/.test(link));
+
+const treeOf = (files: readonly TreeFile[]): Tree => {
+  const known = new Set(files.flatMap(({ path }) => [path, ...foldersOf(path)]));
+  return { has: (path) => known.has(path.replace(/\/$/, '')) };
+};
+
+const foldersOf = (path: string): string[] => {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+};
