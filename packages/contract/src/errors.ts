@@ -3,7 +3,7 @@
  * Codes are promises to clients: add freely, never rename.
  */
 import { z } from 'zod';
-import { BerthError, type ErrorShape } from './kernel/error.ts';
+import { BerthError, type ErrorShape, KINDS } from './kernel/error.ts';
 
 export const Issue = z.object({
   /** JSON path of the problem, such as `body.repositories[0].branch`. */
@@ -105,6 +105,22 @@ export const ERRORS = {
     data: z.object({ branch: z.string() }),
     message: (d) => `The branch ${d.branch} and its variants _v2 to _v10 are all taken.`,
     hint: 'Delete branches that are no longer needed.',
+  },
+  'git.absent': {
+    kind: 'unavailable',
+    data: z.object({ detail: z.string() }),
+    message: (d) => `Git cannot be started: ${d.detail}`,
+    hint: 'Install git 2.38 or newer on the machine of the server.',
+  },
+  'git.failed': {
+    kind: 'internal',
+    data: z.object({ act: z.string(), detail: z.string() }),
+    message: (d) => `git ${d.act} failed: ${d.detail}`,
+  },
+  'git.timeout': {
+    kind: 'timeout',
+    data: z.object({ act: z.string(), timeoutMs: z.number() }),
+    message: (d) => `git ${d.act} did not end within ${d.timeoutMs} ms.`,
   },
   'push.refused': {
     kind: 'forbidden',
@@ -322,6 +338,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 export type ErrorData<C extends ErrorCode> = z.infer<(typeof ERRORS)[C]['data']>;
+
+/** The HTTP status of a code: that of its kind, except where HTTP has a word of its own. */
+export const statusOf = (code: ErrorCode): number =>
+  code === 'request.too_large' ? 413 : KINDS[ERRORS[code].kind].status;
 
 /** Errors that any route may answer. */
 export const COMMON_ERRORS = [

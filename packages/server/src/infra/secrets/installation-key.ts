@@ -1,0 +1,43 @@
+/**
+ * The key of an installation: 32 random bytes, made once. Everything that must be the same after a restart without
+ * being stored (the tokens of sandboxes) is derived from it; whoever has a derived value cannot find the key.
+ */
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { fail } from '@berth/contract';
+import type { Grants } from '@berth/core';
+import { createPrivateFile, readPrivateFile } from './private-file.ts';
+
+const KEY_BYTES = 32;
+
+export interface InstallationKey {
+  /** 256 bits for a purpose and a name, base64url. Equal arguments give equal text; the parts cannot run together. */
+  derive(purpose: string, name: string): string;
+}
+
+/** Rejects with `config.invalid` when the file was tampered with, is damaged, or can be read by others. */
+export const openInstallationKey = async (home: string): Promise<InstallationKey> => {
+  const path = join(home, 'key');
+  // Two servers that start at the same moment agree on the file that came first.
+  await createPrivateFile(path, randomBytes(KEY_BYTES).toString('hex'));
+  const key = Buffer.from((await readPrivateFile(path)) ?? '', 'hex');
+  if (key.length !== KEY_BYTES) {
+    const message = 'expected 64 hex digits; restore the file from a backup of this home folder';
+    throw fail('config.invalid', { issues: [{ path, message }] });
+  }
+  return {
+    derive: (purpose, name) =>
+      createHmac('sha256', key)
+        .update(JSON.stringify([purpose, name]))
+        .digest('base64url'),
+  };
+};
+
+/** Tokens of sandboxes: derived, so that a step that runs again after a crash hands out the same one. */
+export const createGrants = (key: InstallationKey): Grants => ({
+  tokenFor: (sandboxId) => `berthsb_${key.derive('sandbox-token', sandboxId)}`,
+  hash: hashToken,
+});
+
+/** SHA-256, hex. Tokens have 256 bits of chance, so a fast hash without salt is enough. */
+export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex');

@@ -1,0 +1,72 @@
+/** Files that hold a secret: read and written so that nobody else can read them or put another file in their place. */
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { link, open, rename, rm } from 'node:fs/promises';
+import { fail } from '@berth/contract';
+
+const MAX_SECRET_FILE_BYTES = 4096;
+
+/**
+ * The text of a secret file; undefined when there is none. Rejects with `config.invalid` when it is a link, belongs to
+ * another user, can be read by others, or is larger than any secret of ours.
+ */
+export const readPrivateFile = async (path: string): Promise<string | undefined> => {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw refused(path, hasCode(error, 'ELOOP') ? 'it is a symbolic link' : 'it cannot be opened', error);
+  });
+  if (file === undefined) return undefined;
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw refused(path, 'it is not a file');
+    if ((stat.mode & 0o077) !== 0) throw refused(path, 'others can read it; run chmod 600 on it');
+    if (process.getuid !== undefined && stat.uid !== process.getuid()) {
+      throw refused(path, 'it belongs to another user');
+    }
+    if (stat.size > MAX_SECRET_FILE_BYTES) throw refused(path, 'it is too large');
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+};
+
+/** Makes a new file of mode 0600, whole or not at all. False when there is one already; that one is left alone. */
+export const createPrivateFile = async (path: string, text: string): Promise<boolean> => {
+  const draft = await writeDraft(path, text);
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+    return false;
+  } finally {
+    await rm(draft, { force: true });
+  }
+};
+
+/** Replaces the file in one step: a reader sees the old text or the new one. */
+export const replacePrivateFile = async (path: string, text: string): Promise<void> => {
+  await rename(await writeDraft(path, text), path);
+};
+
+const writeDraft = async (path: string, text: string): Promise<string> => {
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  const file = await open(draft, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return draft;
+};
+
+const refused = (path: string, reason: string, cause?: unknown) =>
+  fail(
+    'config.invalid',
+    { issues: [{ path, message: `this secret file is refused: ${reason}` }] },
+    { cause },
+  );
+
+const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;

@@ -1,0 +1,62 @@
+/** The log of events. `seq` is counted here, not by the database: a rolled back transaction leaves no hole. */
+import type { Event } from '@berth/contract';
+import type { EventQuery } from '@berth/core';
+import { builder, createShapes, type SqlConnection, type SqlRow } from './connection.ts';
+
+const shapes = createShapes();
+
+export const listEvents = async (connection: SqlConnection, query: EventQuery): Promise<Event[]> => {
+  let select = builder.selectFrom('events').selectAll().where('seq', '>', query.afterSeq);
+  if (query.subject !== undefined) select = select.where('subject', '=', query.subject);
+  if (query.type?.endsWith('.*')) {
+    // `task.` ≤ type < `task/`: the noun's events as a range, `/` being the character after the dot.
+    const noun = query.type.slice(0, -2);
+    select = select.where('type', '>=', `${noun}.`).where('type', '<', `${noun}/`);
+  } else if (query.type !== undefined) select = select.where('type', '=', query.type);
+  return (await connection.rows(select.orderBy('seq').limit(query.limit).compile())).map(toEvent);
+};
+
+export const readLastSeq = async (connection: SqlConnection): Promise<number> => {
+  const query = shapes(
+    'last',
+    () =>
+      builder
+        .selectFrom('events')
+        .select((e) => e.fn.max('seq').as('seq'))
+        .compile(),
+    [],
+  );
+  const [row] = await connection.rows(query);
+  return Number(row?.seq ?? 0);
+};
+
+export const appendEvent = async (connection: SqlConnection, event: Event): Promise<void> => {
+  const columns = {
+    seq: event.seq,
+    id: event.id,
+    type: event.type,
+    version: event.version,
+    at: event.at,
+    subject: event.subject,
+    causedBy: event.causedBy ?? null,
+    data: JSON.stringify(event.data),
+  };
+  const query = shapes(
+    'append',
+    () => builder.insertInto('events').values(columns).compile(),
+    Object.values(columns),
+  );
+  await connection.run(query);
+};
+
+/** What `appendEvent` wrote. */
+const toEvent = (row: SqlRow): Event => ({
+  seq: Number(row.seq),
+  id: String(row.id),
+  type: String(row.type),
+  version: Number(row.version),
+  at: Number(row.at),
+  subject: String(row.subject),
+  ...(row.causedBy === null ? {} : { causedBy: String(row.causedBy) }),
+  data: JSON.parse(String(row.data)),
+});

@@ -1,0 +1,63 @@
+/**
+ * Migrations run once, in order, each in one transaction with the row that remembers it. That row keeps a checksum of
+ * the statements: a migration that was edited after it ran, or a database that a newer version wrote, is refused
+ * instead of guessed about.
+ */
+import { createHash } from 'node:crypto';
+import { fail } from '@berth/contract';
+import { builder, type SqlQuery } from './connection.ts';
+import { firstTables } from './migrations/0001-first-tables.ts';
+import type { SqliteConnection } from './sqlite-connection.ts';
+
+export interface Migration {
+  /** `0001-first-tables`: sorts by age. */
+  readonly name: string;
+  readonly statements: readonly SqlQuery[];
+}
+
+export const MIGRATIONS: readonly Migration[] = [firstTables];
+
+/** Brings the database to the newest shape. Rejects with `store.migration_changed`; then nothing was changed. */
+export const migrate = async (
+  connection: SqliteConnection,
+  now: number,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<void> => {
+  await connection.run(appliedTable);
+  const applied = await connection.rows(
+    builder.selectFrom('migrations').selectAll().orderBy('name').compile(),
+  );
+  for (const row of applied) {
+    const ours = migrations.find((migration) => migration.name === row.name);
+    if (ours === undefined || checksum(ours) !== row.checksum) {
+      throw fail('store.migration_changed', { name: String(row.name) });
+    }
+  }
+  for (const migration of migrations.slice(applied.length)) await apply(connection, migration, now);
+};
+
+const appliedTable = builder.schema
+  .createTable('migrations')
+  .ifNotExists()
+  .addColumn('name', 'text', (column) => column.primaryKey().notNull())
+  .addColumn('checksum', 'text', (column) => column.notNull())
+  .addColumn('appliedAt', 'bigint', (column) => column.notNull())
+  .compile();
+
+const apply = async (connection: SqliteConnection, migration: Migration, now: number): Promise<void> => {
+  const row = { name: migration.name, checksum: checksum(migration), appliedAt: now };
+  connection.begin('write');
+  try {
+    for (const statement of migration.statements) await connection.run(statement);
+    await connection.run(builder.insertInto('migrations').values(row).compile());
+    connection.commit();
+  } catch (error) {
+    connection.rollback();
+    throw error;
+  }
+};
+
+const checksum = (migration: Migration): string =>
+  createHash('sha256')
+    .update(migration.statements.map((statement) => statement.sql).join(';\n'))
+    .digest('hex');

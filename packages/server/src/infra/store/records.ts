@@ -1,0 +1,177 @@
+/**
+ * The record tables. A row's fields live as JSON in `body`; the columns of `INDEXES` repeat what it is found by, and
+ * are written from the body, so that they cannot disagree with it.
+ */
+
+import { fail } from '@berth/contract';
+import {
+  INDEXES,
+  type IndexOf,
+  type ListQuery,
+  NOUNS,
+  type Patch,
+  type ReadRecords,
+  type Records,
+  type RowOf,
+  type TableName,
+  toJson,
+  type Where,
+} from '@berth/core';
+import { type SelectQueryBuilder, sql } from 'kysely';
+import {
+  builder,
+  createShapes,
+  type SqlConnection,
+  type SqlRow,
+  type SqlTables,
+  type SqlValue,
+} from './connection.ts';
+import { SORTED_COLUMNS } from './sorted-columns.ts';
+import { sqliteCode } from './sqlite-connection.ts';
+
+const DEFAULT_LIMIT_ROWS = 1000;
+
+const shapes = createShapes();
+
+export const readRecords = <N extends TableName>(connection: SqlConnection, name: N): ReadRecords<N> => {
+  const table: string = name;
+  return {
+    async get(id) {
+      const query = shapes(
+        `${table} get`,
+        () => builder.selectFrom(table).selectAll().where('id', '=', id).compile(),
+        [id],
+      );
+      const [row] = await connection.rows(query);
+      return row === undefined ? undefined : toRecord<N>(row);
+    },
+    async list(query: ListQuery<N> = {}) {
+      const order = query.order ?? 'asc';
+      let select = narrowed(builder.selectFrom(table).selectAll(), query.where);
+      if (query.after !== undefined) select = select.where('id', order === 'asc' ? '>' : '<', query.after);
+      const rows = await connection.rows(
+        select
+          .orderBy('id', order)
+          .limit(query.limit ?? DEFAULT_LIMIT_ROWS)
+          .compile(),
+      );
+      return rows.map((row) => toRecord<N>(row));
+    },
+    async count(where) {
+      const [row] = await connection.rows(
+        narrowed(
+          builder.selectFrom(table).select((e) => e.fn.countAll<number>().as('count')),
+          where,
+        ).compile(),
+      );
+      return Number(row?.count ?? 0);
+    },
+    async countBy(column: IndexOf<N>) {
+      const rows = await connection.rows(
+        builder
+          .selectFrom(table)
+          .select((e) => [e.ref(column).as('value'), e.fn.countAll<number>().as('count')])
+          .where(column, 'is not', null)
+          .groupBy(column)
+          .compile(),
+      );
+      return Object.fromEntries(rows.map((row) => [String(row.value), Number(row.count)]));
+    },
+  };
+};
+
+export const records = <N extends TableName>(
+  connection: SqlConnection,
+  name: N,
+  now: () => number,
+): Records<N> => {
+  const table: string = name;
+  const noun = NOUNS[name];
+  const reader = readRecords(connection, name);
+  return {
+    ...reader,
+    async insert(row) {
+      const at = now();
+      const columns = toColumns(name, { ...row, revision: 1, createdAt: at, updatedAt: at });
+      const query = shapes(
+        `${table} insert`,
+        () => builder.insertInto(table).values(columns).compile(),
+        Object.values(columns),
+      );
+      try {
+        await connection.run(query);
+      } catch (error) {
+        if (sqliteCode(error) !== 'SQLITE_CONSTRAINT_PRIMARYKEY') throw error;
+        throw fail('record.exists', { noun, id: row.id }, { cause: error });
+      }
+      return toRecord<N>(columns);
+    },
+    async update(id, revision, patch: Patch<RowOf<N>>) {
+      const old = await reader.get(id);
+      if (old === undefined) throw fail('record.missing', { noun, id });
+      if (old.revision !== revision) throw fail('record.changed', { noun, id });
+      const columns = toColumns(name, { ...old, ...patch, revision: revision + 1, updatedAt: now() });
+      const query = shapes(
+        `${table} update`,
+        () => builder.updateTable(table).set(columns).where('id', '=', id).compile(),
+        [...Object.values(columns), id],
+      );
+      await connection.run(query);
+      return toRecord<N>(columns);
+    },
+    async remove(id) {
+      const query = shapes(
+        `${table} remove`,
+        () => builder.deleteFrom(table).where('id', '=', id).compile(),
+        [id],
+      );
+      return (await connection.run(query)) > 0;
+    },
+  };
+};
+
+type Select<O> = SelectQueryBuilder<SqlTables, string, O>;
+
+/** Adds the conditions; an empty list matches nothing. */
+const narrowed = <O>(query: Select<O>, where: Where<TableName> | undefined): Select<O> => {
+  let narrowed = query;
+  for (const [column, wanted] of Object.entries<string | readonly string[] | undefined>(where ?? {})) {
+    if (wanted === undefined) continue;
+    if (typeof wanted === 'string') narrowed = narrowed.where(column, '=', wanted);
+    else if (wanted.length > 0) narrowed = narrowed.where(column, 'in', wanted);
+    else narrowed = narrowed.where(sql<boolean>`1 = 0`);
+  }
+  return narrowed;
+};
+
+interface Kept {
+  readonly id: string;
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** Always the same columns in the same order for one table, which is what the remembered query texts rely on. */
+const toColumns = (
+  table: TableName,
+  row: Kept & Readonly<Record<string, unknown>>,
+): Record<string, SqlValue> => {
+  const { id, revision, createdAt, updatedAt, ...body } = row;
+  const columns: Record<string, SqlValue> = {
+    id,
+    revision,
+    createdAt,
+    updatedAt,
+    body: JSON.stringify(toJson(body, table)),
+  };
+  for (const column of [...INDEXES[table], ...(SORTED_COLUMNS[table] ?? [])]) {
+    columns[column] = (body[column] as SqlValue | undefined) ?? null;
+  }
+  return columns;
+};
+
+/** What was written by `toColumns`, so its type is that of the table. */
+export const toRecord = <N extends TableName>(row: SqlRow): RowOf<N> => {
+  const { id, revision, createdAt, updatedAt } = row;
+  return { id, ...JSON.parse(String(row.body)), revision, createdAt, updatedAt };
+};

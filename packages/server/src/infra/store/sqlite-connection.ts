@@ -1,0 +1,76 @@
+/**
+ * SQLite through better-sqlite3: durable by default (write-ahead log, `synchronous=FULL`: a resolved commit is on
+ * disk), statements prepared once, SQLite's failures told in the words of the catalogue.
+ */
+import { fail, isBerthError } from '@berth/contract';
+import Database from 'better-sqlite3';
+import type { SqlConnection, SqlQuery, SqlRow, SqlValue } from './connection.ts';
+
+/** Statements kept per connection; the shapes of the store are about a hundred. */
+const MAX_STATEMENTS = 500;
+
+export interface SqliteConnection extends SqlConnection {
+  begin(kind: 'read' | 'write'): void;
+  commit(): void;
+  /** Does nothing when SQLite has rolled back by itself (disk full, input/output error). */
+  rollback(): void;
+  close(): void;
+}
+
+export const openSqlite = (file: string): SqliteConnection => {
+  const database = translated(file, () => open(file));
+  const statements = new Map<string, Database.Statement>();
+  const prepare = (sql: string): Database.Statement => {
+    const known = statements.get(sql);
+    if (known !== undefined) return known;
+    if (statements.size >= MAX_STATEMENTS) statements.clear();
+    const statement = database.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  const run = (query: SqlQuery): number =>
+    translated(file, () => prepare(query.sql).run(...values(query)).changes);
+  const plain = (sql: string) => void run({ sql, parameters: [] });
+  return {
+    rows: async (query) =>
+      translated(file, () => prepare(query.sql).all(...values(query)) as readonly SqlRow[]),
+    run: async (query) => run(query),
+    begin: (kind) => plain(kind === 'write' ? 'begin immediate' : 'begin'),
+    commit: () => plain('commit'),
+    rollback: () => {
+      if (database.inTransaction) plain('rollback');
+    },
+    close: () => void database.close(),
+  };
+};
+
+const values = (query: SqlQuery): SqlValue[] => query.parameters as SqlValue[];
+
+const open = (file: string): Database.Database => {
+  const database = new Database(file);
+  database.pragma('journal_mode = WAL');
+  database.pragma('synchronous = FULL');
+  database.pragma('busy_timeout = 5000');
+  database.pragma('foreign_keys = on');
+  return database;
+};
+
+const translated = <T>(file: string, act: () => T): T => {
+  try {
+    return act();
+  } catch (error) {
+    throw translateSqliteError(error, file);
+  }
+};
+
+/** `disk.full` and `store.unavailable` for what the operator can mend; anything else is a mistake of ours and stays. */
+export const translateSqliteError = (error: unknown, file: string): unknown => {
+  const code = sqliteCode(error);
+  if (code === undefined || isBerthError(error)) return error;
+  if (code === 'SQLITE_FULL') return fail('disk.full', { path: file }, { cause: error });
+  const mendable = /^SQLITE_(BUSY|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|PERM|LOCKED|PROTOCOL)/.test(code);
+  return mendable ? fail('store.unavailable', { reason: code }, { cause: error }) : error;
+};
+
+export const sqliteCode = (error: unknown): string | undefined =>
+  error instanceof Database.SqliteError ? error.code : undefined;

@@ -1,0 +1,212 @@
+/**
+ * The store on SQLite: one file in the home folder, one connection that writes and one that reads beside it. Writes
+ * are serial; a reader sees the moment at which its transaction began. The folder is locked for as long as the
+ * store is open.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Event, fail } from '@berth/contract';
+import {
+  assert,
+  type Clock,
+  createIds,
+  eventOf,
+  type Ids,
+  type ReadTx,
+  type Store,
+  type TableName,
+  type Tx,
+} from '@berth/core';
+import { builder } from './connection.ts';
+import { appendEvent, listEvents, readLastSeq } from './event-log.ts';
+import { jobClaims } from './job-claims.ts';
+import { lockFolder } from './lock-file.ts';
+import { migrate } from './migrations.ts';
+import { readRecords, records } from './records.ts';
+import { createSerial } from './serial.ts';
+import { openSqlite, type SqliteConnection } from './sqlite-connection.ts';
+
+export interface SqliteStoreOptions {
+  /** The home folder; made with mode 0700 when absent. */
+  readonly folder: string;
+  readonly clock: Clock;
+}
+
+export interface SqliteStore extends Store {
+  /** The database file. */
+  readonly file: string;
+}
+
+/** Rejects with `store.locked`, `store.migration_changed`, `store.unavailable` or `disk.full`. */
+export const openSqliteStore = async ({ folder, clock }: SqliteStoreOptions): Promise<SqliteStore> => {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const lock = await lockFolder(folder);
+  const file = join(folder, 'berth.db');
+  const open: SqliteConnection[] = [];
+  const closeAll = async () => {
+    for (const connection of open.splice(0)) connection.close();
+    await lock.release();
+  };
+  try {
+    const writer = openSqlite(file);
+    open.push(writer);
+    await chmod(file, 0o600);
+    await migrate(writer, clock.now());
+    const reader = openSqlite(file);
+    open.push(reader);
+    const store = createStore({ writer, reader, clock, lastSeq: await readLastSeq(writer) });
+    return { ...store, file, close: () => store.close().then(closeAll) };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+};
+
+interface Parts {
+  readonly writer: SqliteConnection;
+  readonly reader: SqliteConnection;
+  readonly clock: Clock;
+  readonly lastSeq: number;
+}
+
+const createStore = ({ writer, reader, clock, lastSeq }: Parts): Store => {
+  const listeners = new Set<(events: readonly Event[]) => void>();
+  const ids = createIds(clock, randomBytes);
+  const inWriteTurn = createSerial();
+  const inReadTurn = createSerial();
+  let seq = lastSeq;
+  let closed = false;
+
+  const write = <T>(change: (tx: Tx) => Promise<T>): Promise<T> =>
+    inWriteTurn(async () => {
+      assertOpen(closed);
+      const tx = writeTx({ writer, clock, ids, lastSeq: seq });
+      const result = await inTransaction(writer, 'write', tx, () => change(tx.tx));
+      seq += tx.events.length;
+      if (tx.events.length > 0) for (const listener of [...listeners]) listener(tx.events);
+      return result;
+    });
+
+  return {
+    write,
+    read: (look) =>
+      inReadTurn(async () => {
+        assertOpen(closed);
+        const tx = readTx(reader);
+        return await inTransaction(reader, 'read', tx, () => look(tx.tx));
+      }),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    check: () => inWriteTurn(() => beat(writer, clock.now())),
+    async close() {
+      closed = true;
+      await Promise.all([inWriteTurn(async () => undefined), inReadTurn(async () => undefined)]);
+    },
+  };
+};
+
+interface Ending {
+  /** From now on every use of the transaction is a programmer's error. */
+  end(): void;
+}
+
+const inTransaction = async <T>(
+  connection: SqliteConnection,
+  kind: 'read' | 'write',
+  tx: Ending,
+  act: () => Promise<T>,
+): Promise<T> => {
+  connection.begin(kind);
+  try {
+    const result = await act();
+    connection.commit();
+    return result;
+  } catch (error) {
+    connection.rollback();
+    throw error;
+  } finally {
+    tx.end();
+  }
+};
+
+const readTx = (connection: SqliteConnection): Ending & { readonly tx: ReadTx } => {
+  const guarded = guard(connection);
+  const tx: ReadTx = {
+    table: (name) => readRecords(guarded.connection, name),
+    events: (query) => listEvents(guarded.connection, query),
+    lastSeq: () => readLastSeq(guarded.connection),
+  };
+  return { tx, end: guarded.end };
+};
+
+const writeTx = ({
+  writer,
+  clock,
+  ids,
+  lastSeq,
+}: Omit<Parts, 'reader'> & { readonly ids: Ids }): Ending & {
+  readonly tx: Tx;
+  readonly events: readonly Event[];
+} => {
+  const guarded = guard(writer);
+  const events: Event[] = [];
+  const now = () => clock.now();
+  const table = <N extends TableName>(name: N) => records(guarded.connection, name, now);
+  const tx: Tx = {
+    table,
+    events: (query) => listEvents(guarded.connection, query),
+    lastSeq: async () => lastSeq + events.length,
+    async emit(fact) {
+      const place = { seq: lastSeq + events.length + 1, id: ids.new('event'), at: now() };
+      const event = eventOf(fact, place);
+      await appendEvent(guarded.connection, event);
+      events.push(event);
+      return event;
+    },
+    jobs: jobClaims(guarded.connection, table('jobs')),
+  };
+  return { tx, events, end: guarded.end };
+};
+
+/** Refuses queries after the end of the transaction, which would otherwise run outside of any, or inside another. */
+const guard = (connection: SqliteConnection) => {
+  let ended = false;
+  const check = () => assert(!ended, 'a transaction was used after its callback had settled');
+  return {
+    connection: {
+      rows: async (query: Parameters<SqliteConnection['rows']>[0]) => {
+        check();
+        return await connection.rows(query);
+      },
+      run: async (query: Parameters<SqliteConnection['run']>[0]) => {
+        check();
+        return await connection.run(query);
+      },
+    },
+    end: () => {
+      ended = true;
+    },
+  };
+};
+
+/** A real, durable write: anything less would not notice a full disk. */
+const beat = async (writer: SqliteConnection, now: number): Promise<void> => {
+  try {
+    await writer.run(
+      builder
+        .insertInto('pulse')
+        .values({ id: 'pulse', at: now })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ at: now }))
+        .compile(),
+    );
+  } catch (error) {
+    throw fail('store.unavailable', { reason: 'a write did not succeed' }, { cause: error });
+  }
+};
+
+const assertOpen = (closed: boolean): void => {
+  if (closed) throw fail('store.unavailable', { reason: 'the store is closed' });
+};
