@@ -9,7 +9,6 @@
  * own output, because a step that timed out may have acted without one. Identity is therefore made in an earlier step.
  * An undo that fails makes the run *stuck*, with both causes on record: nothing is swallowed.
  */
-import type { Json } from '@berth/plugin-api';
 import type { Tx } from './store.ts';
 
 export interface Ctx<P, I, O> {
@@ -25,6 +24,16 @@ export interface Ctx<P, I, O> {
   readonly signal: AbortSignal;
 }
 
+/** What a step hands on: JSON, or nothing. A field that is undefined is left out. */
+export type Output =
+  | null
+  | undefined
+  | boolean
+  | number
+  | string
+  | readonly Output[]
+  | { readonly [key: string]: Output };
+
 /** A reason why a step needs no way back. */
 export interface NothingToUndo {
   readonly why: string;
@@ -33,21 +42,43 @@ export const nothingToUndo = (why: string): NothingToUndo => ({ why });
 
 type Act<P, I, O, R> = (ctx: Ctx<P, I, O>) => Promise<R>;
 
-export interface Step<P, I, O, R extends Json | undefined> {
+export interface Step<P, I, O, R> {
   /** Acts on the world. MUST be safe to repeat under the same key. */
   readonly do?: Act<P, I, O, R>;
   /** Says in the store what is true from now on, in the transaction that journals `done`. MUST NOT touch the world. */
-  readonly save?: (tx: Tx, ctx: Ctx<P, I, O>, output: R) => Promise<void>;
+  readonly save?: (tx: Tx, ctx: Ctx<P, I, O>, output: NoInfer<R>) => Promise<unknown>;
   /** Takes back what `do` may have done, whether or not it did. MUST tolerate absence. */
-  readonly undo: Act<P, I, O, void> | NothingToUndo;
+  readonly undo: Act<P, I, O, unknown> | NothingToUndo;
   /** Takes back what `save` said, in the transaction that journals `undone`. Runs also when `save` never did. */
-  readonly unsave?: (tx: Tx, ctx: Ctx<P, I, O>) => Promise<void>;
-  /** Tries of `do` while it fails with a retryable kind. One when absent. */
+  readonly unsave?: (tx: Tx, ctx: Ctx<P, I, O>) => Promise<unknown>;
+  /** Tries while the step fails with a retryable kind. One when absent. */
   readonly tries?: number;
 }
 
 /** After the point of no return there is no way back: a step is repeated until it succeeds. */
-export interface FinalStep<P, I, O, R extends Json | undefined> {
-  readonly do?: Act<P, I, O, R>;
-  readonly save?: (tx: Tx, ctx: Ctx<P, I, O>, output: R) => Promise<void>;
+export type FinalStep<P, I, O, R> = Pick<Step<P, I, O, R>, 'do' | 'save'>;
+
+/** Steps that run together: one of them, unless they were given to `together`. */
+export interface Stage<P, I> {
+  readonly steps: readonly NamedStep<P, I>[];
+  /** After the point of no return. */
+  readonly final: boolean;
 }
+
+/** A step as the engine sees it: outputs are whatever the journal holds under the names of earlier steps. */
+export interface NamedStep<P, I> extends Step<P, I, Outputs, Output> {
+  readonly name: string;
+}
+export type Outputs = Readonly<Record<string, Output>>;
+
+/** A finished definition, as data: the engine runs it, laws take it apart, a page can draw it. */
+export interface Saga<P, I, R> {
+  /** `sandbox.create@1`. A change of steps makes a new version; runs finish on the version that began them. */
+  readonly name: string;
+  readonly stages: readonly Stage<P, I>[];
+  /** What a finished run answers. */
+  readonly result: (ctx: Pick<Ctx<P, I, Outputs>, 'input' | 'out' | 'run'>) => R;
+}
+
+/** A saga whose input and result only its starter knows. */
+export type AnySaga<P> = Saga<P, never, Output>;

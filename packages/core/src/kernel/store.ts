@@ -2,7 +2,8 @@
  * The store as the core sees it: named tables of records, a log of events and a queue of jobs, changed together in
  * one transaction. Two implementations pass one suite (`laws/store.ts`): the twin in memory and SQLite.
  *
- * MUST: a `write` that rejects leaves no trace: no record, no event, no job, no gap in `seq`.
+ * MUST: a `write` that rejects leaves no trace: no record, no event, no job, no gap in `seq`. What its callback threw
+ *       is what it rejects with.
  * MUST: a `write` that resolves is durable; events reach subscribers after that, in the order of `seq`.
  * MUST: writes be serial; a reader sees one moment.
  * MUST NOT: hold a transaction while the outside world is asked for something: callbacks only touch `tx`.
@@ -13,7 +14,10 @@ import type { IndexOf, Job, RowOf, TableName } from './tables.ts';
 export interface Store {
   read<T>(look: (tx: ReadTx) => Promise<T>): Promise<T>;
   write<T>(change: (tx: Tx) => Promise<T>): Promise<T>;
-  /** Called after every commit with its events, in order. Returns the way to stop. */
+  /**
+   * Called after every commit with its events, in order; after one without events with an empty list, because a
+   * record or a job may have changed. Returns the way to stop.
+   */
   subscribe(listener: (events: readonly Event[]) => void): () => void;
   /** Rejects with `store.unavailable` when a write would fail now. */
   check(): Promise<void>;
@@ -93,9 +97,9 @@ export type Patch<R> = { readonly [K in keyof Omit<R, Kept | 'id'>]?: R[K] | und
 export interface JobClaims {
   /**
    * Takes up to `limit` jobs of a queue that are waiting and due, highest priority first, then oldest `runAt`, then
-   * id; a job whose `key` is held by an active job, or by a job taken in this call, is passed over. A job that is
-   * active under a lease that ran out counts as waiting, with `crashes` grown by one. Each taken job becomes
-   * `active`, with `attempts` and `fence` grown by one and the given owner and lease.
+   * id; a job whose `key` is held by an active job of this queue, or by one taken in this call, is passed over. A job
+   * that is active under a lease that ran out (`leaseUntil` ≤ now) counts as waiting, with `crashes` grown by one.
+   * Each taken job becomes `active`, with `attempts` and `fence` grown by one and the given owner and lease.
    */
   claim(query: {
     readonly queue: string;
@@ -104,6 +108,9 @@ export interface JobClaims {
     readonly leaseUntil: number;
     readonly limit: number;
   }): Promise<Job[]>;
-  /** When the next waiting or leased job of a queue becomes due; undefined when there is none. */
-  nextDue(queue: string): Promise<number | undefined>;
+  /**
+   * The first moment after `now` at which a waiting job of the queue becomes due or a lease in it runs out; undefined
+   * when there is none. What is due already does not count: it waits for a free worker or for its key.
+   */
+  nextDue(queue: string, now: number): Promise<number | undefined>;
 }

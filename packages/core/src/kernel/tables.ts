@@ -34,7 +34,7 @@ export interface Job extends Kept {
   /** 1–10, 10 first. */
   readonly priority: number;
   readonly runAt: number;
-  /** Jobs of one key run one after the other. */
+  /** Jobs of one key in one queue run one after the other. */
   readonly key?: string | undefined;
   readonly attempts: number;
   readonly maxAttempts: number;

@@ -1,0 +1,49 @@
+/**
+ * Work is interrupted in two ways, and they must not be mixed up. To *cancel* is a decision about the work: it is
+ * taken back, and recorded as cancelled. To *stop* is a fact about the server, which goes away for a while: the work
+ * is left exactly as it is and goes on at the next start. Both arrive as an aborted signal; the reason tells which.
+ */
+import { type BerthError, fail, isBerthError } from '@berth/contract';
+
+/** The reason of a signal that is aborted because the server stops, or because the work went to another worker. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped';
+}
+
+export const isStop = (reason: unknown): reason is Stopped => reason instanceof Stopped;
+
+/** The reason of a signal that is aborted because somebody wants the work ended and taken back. */
+export const cancelled = (reason: string): BerthError => fail('work.cancelled', { reason });
+
+export interface Interrupts {
+  readonly stop: AbortSignal;
+  readonly cancel: AbortSignal;
+  /** Aborted by either. */
+  readonly either: AbortSignal;
+  askCancel(error: BerthError): void;
+  /** Lets go of the outer signal. */
+  release(): void;
+}
+
+/** Takes one signal of a caller apart into the two ways. */
+export const createInterrupts = (outer: AbortSignal | undefined): Interrupts => {
+  const stop = new AbortController();
+  const cancel = new AbortController();
+  const pass = (): void => {
+    const reason: unknown = outer?.reason;
+    if (isStop(reason)) stop.abort(reason);
+    else cancel.abort(isCancel(reason) ? reason : cancelled('the caller went away'));
+  };
+  if (outer?.aborted) pass();
+  else outer?.addEventListener('abort', pass, { once: true });
+  return {
+    stop: stop.signal,
+    cancel: cancel.signal,
+    either: AbortSignal.any([stop.signal, cancel.signal]),
+    askCancel: (error) => cancel.abort(error),
+    release: () => outer?.removeEventListener('abort', pass),
+  };
+};
+
+const isCancel = (reason: unknown): reason is BerthError =>
+  isBerthError(reason) && reason.code === 'work.cancelled';

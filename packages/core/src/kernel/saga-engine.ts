@@ -1,0 +1,164 @@
+/**
+ * Runs sagas. A run is known by its id: to start it again is to join it, to go on with it, or to hear its end again.
+ *
+ * What ends a run's way forward, and what follows:
+ * | a step fails | undone, then its error is thrown |
+ * | cancel       | undone, then `work.cancelled`; after the point of no return nothing happens |
+ * | stop         | left as it is; the reason of the signal is thrown; `resume` goes on at the next start |
+ * | store fails  | left as it is, as after a crash: nobody can say what was written |
+ * | undo fails   | `stuck`, with both causes; `retryStuck` or `forget` decides |
+ */
+import { fail } from '@berth/contract';
+import { assert } from './assert.ts';
+import type { Clock } from './clock.ts';
+import { cancelled, createInterrupts, type Interrupts } from './interrupt.ts';
+import { toJson } from './json.ts';
+import { type Log, silentLog } from './log.ts';
+import type { AnySaga, Output, Saga } from './saga.ts';
+import { drive, endOf, isOver } from './saga-drive.ts';
+import { openJournal } from './saga-journal.ts';
+import type { Run } from './saga-run.ts';
+import type { Patch, ReadTx, Store } from './store.ts';
+import type { SagaRun } from './tables.ts';
+
+export interface Sagas<P> {
+  /** Rejects with the error of the failing step, `work.cancelled`, or `saga.stuck`, once everything is undone. */
+  run<I, R extends Output>(saga: Saga<P, I, R>, request: RunRequest<I>): Promise<R>;
+  /** Goes on with a run where it was left. Rejects with `record.missing`, else as `run`. */
+  resume(id: string, signal?: AbortSignal): Promise<Output>;
+  /** Ids of the runs that were left in the middle, oldest first. */
+  unfinished(): Promise<string[]>;
+  /** Has a run undone. It is written down, so that it holds over a restart. No effect on a finished run. */
+  askCancel(id: string, reason: string): Promise<void>;
+  /** Tries the way back again from where it stuck. Rejects as `run` does. */
+  retryStuck(id: string, signal?: AbortSignal): Promise<Output>;
+  /** Gives a stuck run up: what it left behind is somebody else's now. Rejects with `state.illegal`. */
+  forget(id: string): Promise<void>;
+}
+
+export interface RunRequest<I> {
+  /** Chosen by the caller. */
+  readonly id: string;
+  /** JSON. A run that exists already keeps the input it began with. */
+  readonly input: I;
+  /** The record that the run is about. */
+  readonly subject?: string | undefined;
+  /** Aborted with `Stopped`: leave the run. With anything else: cancel it. Of callers that join, the first counts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SagaDeps<P> {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ports: P;
+  /** All versions that may still have unfinished runs. */
+  readonly definitions: readonly AnySaga<P>[];
+  readonly log?: Log;
+  /** Called at named moments (`crashPointsOf`), so that a test can end the process exactly there. */
+  readonly crashPoint?: (name: string) => void;
+}
+
+interface Active {
+  readonly end: Promise<Output>;
+  readonly interrupts: Interrupts;
+}
+
+export const createSagas = <P>(deps: SagaDeps<P>): Sagas<P> => {
+  const { store } = deps;
+  const definitions = new Map(deps.definitions.map((definition) => [definition.name, definition]));
+  assert(definitions.size === deps.definitions.length, 'every definition has a name of its own');
+  const active = new Map<string, Active>();
+
+  const rowOf = (id: string): Promise<SagaRun> => store.read((tx) => sagaRow(tx, id));
+
+  /** One engine runs a run once: whoever comes while it runs waits for the same end. */
+  const join = (
+    id: string,
+    signal: AbortSignal | undefined,
+    row: () => Promise<SagaRun>,
+  ): Promise<Output> => {
+    const running = active.get(id);
+    if (running !== undefined) return running.end;
+    const interrupts = createInterrupts(signal);
+    const end = goOn({ ...deps, definitions, interrupts }, row).finally(() => {
+      active.delete(id);
+      interrupts.release();
+    });
+    active.set(id, { end, interrupts });
+    return end;
+  };
+
+  return {
+    async run<I, R extends Output>(saga: Saga<P, I, R>, { id, input, subject, signal }: RunRequest<I>) {
+      assert(definitions.has(saga.name), `${saga.name} is among the definitions`);
+      const begin = (): Promise<SagaRun> =>
+        store.write(async (tx) => {
+          const row = {
+            id,
+            name: saga.name,
+            state: 'running',
+            input: toJson(input, 'input'),
+            subject,
+          } as const;
+          return (await tx.table('sagas').get(id)) ?? (await tx.table('sagas').insert(row));
+        });
+      // The result was made by this saga's `returns`, or by that of its older version, and is JSON.
+      return (await join(id, signal, begin)) as R;
+    },
+    resume: (id, signal) => join(id, signal, () => rowOf(id)),
+    unfinished: () => store.read((tx) => unfinishedIds(tx)),
+    async askCancel(id, reason) {
+      await store.write(async (tx) => {
+        const row = await sagaRow(tx, id);
+        if (row.state !== 'running' || row.cancelAsked !== undefined) return;
+        await tx.table('sagas').update(id, row.revision, { cancelAsked: reason });
+      });
+      active.get(id)?.interrupts.askCancel(cancelled(reason));
+    },
+    retryStuck: (id, signal) =>
+      join(id, signal, () => leaveStuck(store, id, { state: 'undoing', stuckAt: undefined })),
+    forget: async (id) => void (await leaveStuck(store, id, { state: 'forgotten' })),
+  };
+};
+
+const goOn = async <P>(
+  deps: Omit<SagaDeps<P>, 'definitions'> & {
+    readonly definitions: ReadonlyMap<string, AnySaga<P>>;
+    readonly interrupts: Interrupts;
+  },
+  read: () => Promise<SagaRun>,
+): Promise<Output> => {
+  const { store, clock, ports, interrupts, log = silentLog, crashPoint = () => undefined } = deps;
+  const row = await read();
+  if (isOver(row)) return endOf(row);
+  const definition = deps.definitions.get(row.name);
+  assert(definition !== undefined, `the definition ${row.name} of the unfinished run ${row.id} is kept`);
+  if (row.cancelAsked !== undefined) interrupts.askCancel(cancelled(row.cancelAsked));
+  const journal = await openJournal(store, row.id, definition);
+  // The input is what the starter of this very saga gave, as JSON.
+  const input = row.input as never;
+  const run: Run<P> = { id: row.id, definition, input, ports, journal, interrupts, clock, log, crashPoint };
+  return drive(run, store, row);
+};
+
+const sagaRow = async (tx: ReadTx, id: string): Promise<SagaRun> => {
+  const row = await tx.table('sagas').get(id);
+  if (row === undefined) throw fail('record.missing', { noun: 'saga', id });
+  return row;
+};
+
+const leaveStuck = (store: Store, id: string, patch: Patch<SagaRun>): Promise<SagaRun> =>
+  store.write(async (tx) => {
+    const row = await sagaRow(tx, id);
+    const illegal = { noun: 'saga', id, state: row.state, trigger: String(patch.state) };
+    if (row.state !== 'stuck') throw fail('state.illegal', illegal);
+    return tx.table('sagas').update(id, row.revision, patch);
+  });
+
+const PAGE = 1000;
+
+const unfinishedIds = async (tx: ReadTx, after?: string): Promise<string[]> => {
+  const where = { state: ['running', 'undoing'] };
+  const ids = (await tx.table('sagas').list({ where, after, limit: PAGE })).map((row) => row.id);
+  return ids.length < PAGE ? ids : [...ids, ...(await unfinishedIds(tx, ids.at(-1)))];
+};

@@ -1,0 +1,76 @@
+/** The way forward: stage by stage through the definition, leaving out what the journal has as done. */
+import { toJson } from './json.ts';
+import type { Stage } from './saga.ts';
+import { always, retryable, withRetries } from './saga-retry.ts';
+import { contextOf, ofStep, type Run, type RunStep, StepFailed } from './saga-run.ts';
+
+/** Rejects with `StepFailed`, with the reason of an interrupt, or with the trouble that the engine itself met. */
+export const forward = async <P>(run: Run<P>): Promise<void> => {
+  for (const stage of run.definition.stages) {
+    const open = stage.steps.filter((step) => !run.journal.isDone(step.name));
+    if (open.length === 0) continue;
+    run.interrupts.stop.throwIfAborted();
+    if (!isPastReturn(run)) run.interrupts.cancel.throwIfAborted();
+    await runStage(run, stage, open);
+  }
+};
+
+/** The point is passed when the first step behind it has started. */
+export const isPastReturn = <P>(run: Run<P>): boolean =>
+  run.definition.stages.some(
+    (stage) => stage.final && stage.steps.some((step) => run.journal.hasStarted(step.name)),
+  );
+
+/** All steps of a stage at once. The first failure aborts its siblings; all have come to rest before it is thrown. */
+const runStage = async <P>(
+  run: Run<P>,
+  stage: Stage<P, never>,
+  open: readonly RunStep<P>[],
+): Promise<void> => {
+  const siblings = new AbortController();
+  const outer = stage.final ? run.interrupts.stop : run.interrupts.either;
+  const signal = AbortSignal.any([outer, siblings.signal]);
+  const failures: unknown[] = [];
+  await Promise.all(
+    open.map(async (step) => {
+      try {
+        await runStep(run, step, { signal, final: stage.final });
+      } catch (error) {
+        failures.push(error);
+        siblings.abort(error);
+      }
+    }),
+  );
+  const trouble = failures.find((error) => !(error instanceof StepFailed));
+  if (failures.length > 0) throw trouble ?? failures[0];
+};
+
+const runStep = async <P>(
+  run: Run<P>,
+  step: RunStep<P>,
+  { signal, final }: { signal: AbortSignal; final: boolean },
+): Promise<void> => {
+  const { name } = step;
+  const ctx = contextOf(run, name, signal);
+  const crashPoint = (point: string): void => run.crashPoint(`${run.definition.name}/${name}/${point}`);
+  const startedAt = run.clock.now();
+  await run.journal.write({ step: name, phase: 'started' });
+  await withRetries(run, final ? always(signal) : retryable(step.tries ?? 1, signal), async () => {
+    crashPoint('before-do');
+    const output = await ofStep(name, async () => jsonOrNothing(await step.do?.(ctx), ctx.key));
+    crashPoint('after-do');
+    crashPoint('before-done');
+    const durationMs = run.clock.now() - startedAt;
+    const line = {
+      step: name,
+      phase: 'done',
+      durationMs,
+      ...(output === undefined ? {} : { output }),
+    } as const;
+    await run.journal.write(line, (tx) => ofStep(name, () => step.save?.(tx, ctx, output)));
+    crashPoint('after-done');
+  });
+};
+
+const jsonOrNothing = (output: unknown, path: string) =>
+  output === undefined ? undefined : toJson(output, path);

@@ -1,0 +1,67 @@
+/**
+ * The journal of one run: what was written, and what follows from it. Lines are numbered inside their transaction and
+ * a number is written once: when another engine took the run over, this one's next line meets `record.exists` and it
+ * can go no further.
+ */
+import type { AnySaga, Outputs } from './saga.ts';
+import type { Store, Tx } from './store.ts';
+import type { JournalEntry } from './tables.ts';
+
+export type Line = Pick<JournalEntry, 'step' | 'phase' | 'output' | 'durationMs'>;
+
+export interface Journal {
+  hasStarted(step: string): boolean;
+  isDone(step: string): boolean;
+  /** Outputs of everything done in earlier stages than the step's own: what its do and its undo see. */
+  outputsBefore(step: string): Outputs;
+  /** Outputs of everything done. */
+  outputs(): Outputs;
+  /** Steps that started and are not undone, last started first. */
+  toUndo(): string[];
+  /** Writes a line, and what belongs to it, in one transaction. */
+  write(line: Line, also?: (tx: Tx) => Promise<unknown>): Promise<void>;
+}
+
+export const openJournal = async <P>(
+  store: Store,
+  runId: string,
+  definition: AnySaga<P>,
+): Promise<Journal> => {
+  const entries = await store.read((tx) => tx.table('journal').list({ where: { sagaId: runId } }));
+  const lines: Line[] = [...entries];
+  let last = Number(entries.at(-1)?.id.split('/').at(-1) ?? 0);
+
+  const inPhase = (phase: Line['phase']): Line[] => lines.filter((line) => line.phase === phase);
+  const outputsOf = (steps: ReadonlySet<string>): Outputs =>
+    Object.fromEntries(
+      inPhase('done')
+        .filter((line) => steps.has(line.step))
+        .map((line) => [line.step, line.output]),
+    );
+
+  return {
+    hasStarted: (step) => inPhase('started').some((line) => line.step === step),
+    isDone: (step) => inPhase('done').some((line) => line.step === step),
+    outputsBefore: (step) => outputsOf(stepsBefore(definition, step)),
+    outputs: () => outputsOf(new Set(lines.map((line) => line.step))),
+    toUndo() {
+      const undone = new Set(inPhase('undone').map((line) => line.step));
+      const started = new Set(inPhase('started').map((line) => line.step));
+      return [...started].filter((step) => !undone.has(step)).reverse();
+    },
+    async write(line, also) {
+      await store.write(async (tx) => {
+        last += 1;
+        const id = `${runId}/${String(last).padStart(5, '0')}`;
+        await tx.table('journal').insert({ id, sagaId: runId, ...line });
+        await also?.(tx);
+      });
+      lines.push(line);
+    },
+  };
+};
+
+const stepsBefore = <P>(definition: AnySaga<P>, step: string): ReadonlySet<string> => {
+  const own = definition.stages.findIndex((stage) => stage.steps.some(({ name }) => name === step));
+  return new Set(definition.stages.slice(0, own).flatMap((stage) => stage.steps.map(({ name }) => name)));
+};
