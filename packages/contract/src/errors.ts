@@ -172,6 +172,12 @@ export const ERRORS = {
     message: (d) => `There are ${d.limit} sandboxes already, the configured ceiling.`,
     hint: 'Remove sandboxes or raise maxSandboxes.',
   },
+  'setup.failed': {
+    kind: 'conflict',
+    data: z.object({ command: z.string(), exitCode: z.number().nullable(), tail: z.string() }),
+    message: (d) => `The set-up command ${d.command} ended with exit code ${d.exitCode ?? 'none'}: ${d.tail}`,
+    hint: 'Run it in a sandbox of the workspace (`berth sandbox shell`) and correct `setup.commands` or `setup.egress`.',
+  },
   'image.unusable': {
     kind: 'invalid',
     data: z.object({ image: z.string(), reason: z.string() }),
@@ -273,7 +279,14 @@ export const ERRORS = {
   },
   'change.conflicted': {
     kind: 'conflict',
-    data: z.object({ id: z.string(), paths: z.array(z.string()) }),
+    data: z.object({
+      id: z.string(),
+      /** `<repository>/<path>` */
+      paths: z.array(z.string()),
+      conflicts: z
+        .array(z.object({ repository: z.string(), target: z.string(), paths: z.array(z.string()) }))
+        .optional(),
+    }),
     message: (d) => `The change ${d.id} conflicts with its target in ${d.paths.join(', ')}.`,
   },
   'change.target_moved': {
