@@ -10,7 +10,7 @@ import { errorsPage, eventsPage, routesPage, statesPage } from './gen/reference.
 import { registry } from './gen/registry.ts';
 
 export const generate = (root: string): Readonly<Record<string, string>> => ({
-  'packages/contract/openapi.json': `${JSON.stringify(openApiDocument(), null, 2)}\n`,
+  'packages/contract/openapi.json': `${JSON.stringify(openApiDocument(versionOf(root)), null, 2)}\n`,
   'packages/plugins/src/drivers/_registry.ts': registry(join(root, 'packages/plugins/src/drivers')),
   'packages/plugins/src/agents/_registry.ts': registry(join(root, 'packages/plugins/src/agents')),
   'docs/reference/routes.md': routesPage(),
@@ -19,9 +19,12 @@ export const generate = (root: string): Readonly<Record<string, string>> => ({
   'docs/reference/states.md': statesPage(),
 });
 
+const versionOf = (root: string): string =>
+  JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+
 /** Files whose content is not what would be generated. */
-export const outOfDate = (root: string): string[] =>
-  Object.entries(generate(root))
+export const outOfDate = (root: string, texts = generate(root)): string[] =>
+  Object.entries(texts)
     .filter(([path, text]) => textAt(join(root, path)) !== text)
     .map(([path]) => path);
 
@@ -35,13 +38,13 @@ const textAt = (path: string): string | undefined => {
 };
 
 const main = (root: string, checkOnly: boolean) => {
-  const stale = outOfDate(root);
+  const texts = generate(root);
+  const stale = outOfDate(root, texts);
   if (checkOnly) {
     for (const path of stale) console.error(`${path} is out of date; run: npm run gen`);
     process.exitCode = stale.length === 0 ? 0 : 1;
     return;
   }
-  const texts = generate(root);
   for (const path of stale) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), texts[path] ?? '');
