@@ -1,0 +1,1 @@
+export { type OpenStore, storeLaws } from './store.ts';
