@@ -33,7 +33,13 @@ const count = (text: string | undefined): number | undefined =>
 const found = new Map<string, string | undefined>();
 
 const read = (controller: string, file: string): string | undefined => {
-  if (!found.has(file)) found.set(file, foldersOf(controller).map((f) => `${f}/${file}`).find(readable));
+  if (!found.has(file))
+    found.set(
+      file,
+      foldersOf(controller)
+        .map((f) => `${f}/${file}`)
+        .find(readable),
+    );
   const path = found.get(file);
   return path === undefined ? undefined : readText(path);
 };

@@ -57,7 +57,9 @@ const answer = async (
     const parts = url.pathname.split('/');
     const route = routes.find((r) => r.method === headers[':method'] && matches(r.path.split('/'), parts));
     if (route === undefined) throw invalid('path', `no route ${headers[':method']} ${url.pathname}`);
-    const names = route.path.split('/').flatMap((p, i) => (p === '*' ? decodeURIComponent(parts[i] ?? '') : []));
+    const names = route.path
+      .split('/')
+      .flatMap((p, i) => (p === '*' ? decodeURIComponent(parts[i] ?? '') : []));
     const result = await route.handle({ path: url.pathname, query: url.searchParams, stream, names });
     if (result !== undefined) sendJson(stream, 200, result);
   } catch (error) {

@@ -8,9 +8,9 @@ import { type Command, startCommand } from './command.ts';
 export interface Commands {
   /** The command of this id, started now unless it was before. */
   start(start: GuestExecStart): Promise<Command>;
-  /** Throws `exec.missing`. */
+  /** Rejects with `exec.missing`. */
   get(id: string): Promise<Command>;
-  list(): Promise<Command[]>;
+  list(): readonly Command[];
 }
 
 export interface CommandsPlace {
@@ -22,14 +22,15 @@ export interface CommandsPlace {
 
 export const createCommands = ({ state, env, cwd }: CommandsPlace): Commands => {
   const byId = new Map<string, Promise<Command>>();
-  const started: Command[] = [];
+  const room = createRoom((command) => byId.delete(command.describe().id));
   let made = 0;
 
   const begin = async (start: GuestExecStart): Promise<Command> => {
-    makeRoom(started, byId, start);
+    const lack = room.make();
+    if (lack !== undefined) throw notStartable(start, lack);
     const logPath = join(state, `exec-${made++}`);
     const command = await startCommand({ start, cwd: cwd(start.cwd), env: env(), logPath });
-    started.push(command);
+    room.add(command);
     return command;
   };
 
@@ -45,9 +46,12 @@ export const createCommands = ({ state, env, cwd }: CommandsPlace): Commands => 
       return command;
     },
     get: (id) => byId.get(id) ?? Promise.reject(new Refusal({ code: 'exec.missing', data: { id } })),
-    list: async () => [...started],
+    list: () => room.all(),
   };
 };
+
+const notStartable = ({ argv }: GuestExecStart, reason: string): Refusal =>
+  new Refusal({ code: 'exec.not_startable', data: { command: (argv[0] ?? '').slice(0, 1000), reason } });
 
 const checkSize = ({ id, argv, env = {} }: GuestExecStart): void => {
   const argvBytes = argv.reduce((sum, word) => sum + Buffer.byteLength(word) + 1, 0);
@@ -58,33 +62,57 @@ const checkSize = ({ id, argv, env = {} }: GuestExecStart): void => {
   if (envBytes > GUEST_LIMITS.envBytes) throw invalid('env', `larger than ${GUEST_LIMITS.envBytes} bytes`);
 };
 
-/** Drops output of ended commands that nobody was promised, and the oldest records; refuses when that is not enough. */
-const makeRoom = (started: Command[], byId: Map<string, unknown>, start: GuestExecStart): void => {
-  const refuse = (reason: string): never => {
-    throw new Refusal({
-      code: 'exec.not_startable',
-      data: { command: (start.argv[0] ?? '').slice(0, 1000), reason },
-    });
-  };
-  if (started.length >= GUEST_LIMITS.execRecords) {
-    const oldest = started.findIndex((command) => command.exit !== undefined);
-    for (const command of oldest < 0 ? [] : started.splice(oldest, 1)) {
-      command.stdout.drop();
-      command.stderr.drop();
-      byId.delete(command.describe().id);
-    }
-  }
-  const live = started.filter((command) => command.exit === undefined).length;
-  if (live >= GUEST_LIMITS.liveExecs) refuse(`${live} commands run already`);
-  let kept = started.reduce((sum, command) => sum + keptBytes(command), 0);
-  for (const command of started) {
-    if (kept < GUEST_LIMITS.totalLogBytes) return;
-    if (command.exit === undefined || command.keep === 'all') continue;
-    kept -= keptBytes(command);
+interface Room {
+  /** Makes room for one more command; says why there is none, or undefined. */
+  make(): string | undefined;
+  add(command: Command): void;
+  all(): readonly Command[];
+}
+
+/** Keeps live commands, records and bytes of output below their caps. Output that was promised (`all`) is never dropped. */
+const createRoom = (forget: (command: Command) => void): Room => {
+  const live = new Set<Command>();
+  const ended: Command[] = [];
+  let endedBytes = 0;
+
+  const drop = (command: Command): void => {
+    endedBytes -= keptBytes(command);
     command.stdout.drop();
     command.stderr.drop();
-  }
-  if (kept >= GUEST_LIMITS.totalLogBytes) refuse(`${kept} bytes of output are kept already`);
+  };
+  const totalBytes = (): number => [...live].reduce((sum, command) => sum + keptBytes(command), endedBytes);
+  const forgetOldest = (): void => {
+    for (const command of ended.splice(0, GUEST_LIMITS.execRecords / 10)) {
+      drop(command);
+      forget(command);
+    }
+  };
+  const retire = (command: Command): void => {
+    if (!live.delete(command)) return;
+    ended.push(command);
+    endedBytes += keptBytes(command);
+  };
+
+  return {
+    make: () => {
+      if (live.size >= GUEST_LIMITS.liveExecs) return `${live.size} commands run already`;
+      if (ended.length >= GUEST_LIMITS.execRecords) forgetOldest();
+      if (totalBytes() >= GUEST_LIMITS.totalLogBytes)
+        for (const command of ended) if (command.keep === 'tail') drop(command);
+      const left = totalBytes();
+      return left < GUEST_LIMITS.totalLogBytes ? undefined : `${left} bytes of output are kept already`;
+    },
+    add: (command) => {
+      live.add(command);
+      const stop = command.onChange(() => {
+        if (command.exit === undefined) return;
+        stop();
+        retire(command);
+      });
+      if (command.exit !== undefined) retire(command);
+    },
+    all: () => [...ended, ...live],
+  };
 };
 
 const keptBytes = (command: Command): number => command.stdout.keptBytes + command.stderr.keptBytes;

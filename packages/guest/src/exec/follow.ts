@@ -15,10 +15,8 @@ export const follow = (command: Command, from: Cursors, to: Writable): void => {
     { log: command.stderr, cursor: from.stderr, output: FRAME.stderr, lagged: FRAME.laggedStderr },
   ];
   let full = false;
-  const pump = (): void => {
-    if (full || to.destroyed || to.writableEnded) return;
-    // Read before the output: an exit that is known now comes after all output that is known now.
-    const { exit } = command;
+  /** Sends what there is, channel by channel in turn, until there is no more or the reader is full. */
+  const sendOutput = (): void => {
     for (let moved = true; moved && !full; ) {
       moved = false;
       for (const channel of channels) {
@@ -27,8 +25,12 @@ export const follow = (command: Command, from: Cursors, to: Writable): void => {
         moved = true;
       }
     }
-    if (exit === undefined || full) return;
-    sendJson(to, FRAME.exit, exit);
+  };
+  const pump = (): void => {
+    if (full || to.destroyed || to.writableEnded) return;
+    sendOutput();
+    if (command.exit === undefined || full) return;
+    sendJson(to, FRAME.exit, command.exit);
     to.end();
   };
   const stop = command.onChange(pump);

@@ -1,4 +1,5 @@
 /** Commands over the control connection. */
+import { constants } from 'node:os';
 import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
 import type { GuestExecStart } from '@berth/contract/guest-messages';
 import { queryCount, queryText, type Route, readBody, readJson } from '../control.ts';
@@ -11,7 +12,7 @@ export const execRoutes = (commands: Commands): Route[] => [
   {
     method: 'GET',
     path: GUEST_PATHS.execs,
-    handle: async () => ({ execs: (await commands.list()).map((command) => command.describe()) }),
+    handle: () => ({ execs: commands.list().map((command) => command.describe()) }),
   },
   {
     method: 'POST',
@@ -19,7 +20,9 @@ export const execRoutes = (commands: Commands): Route[] => [
     handle: async ({ stream }) => {
       const start = await readJson<GuestExecStart>(stream);
       const command = await commands.start(start);
-      return start.follow === true ? answerFrames(command, { stdout: 0, stderr: 0 }, stream) : command.describe();
+      return start.follow === true
+        ? answerFrames(command, { stdout: 0, stderr: 0 }, stream)
+        : command.describe();
     },
   },
   {
@@ -63,13 +66,17 @@ export const execRoutes = (commands: Commands): Route[] => [
   },
 ];
 
-const answerFrames = (command: Command, from: Cursors, stream: Parameters<Route['handle']>[0]['stream']): undefined => {
+const answerFrames = (
+  command: Command,
+  from: Cursors,
+  stream: Parameters<Route['handle']>[0]['stream'],
+): undefined => {
   if (stream.destroyed) return;
   stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
   follow(command, from, stream);
 };
 
 const signalName = (name: string): NodeJS.Signals => {
-  if (!/^SIG[A-Z0-9]{1,10}$/.test(name)) throw invalid('name', 'not a signal');
-  return name as NodeJS.Signals; // An unknown one is refused by the system call.
+  if (!Object.hasOwn(constants.signals, name)) throw invalid('name', 'not a signal');
+  return name as NodeJS.Signals; // It is a key of the system's own table.
 };

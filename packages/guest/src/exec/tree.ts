@@ -39,8 +39,7 @@ const treeOf = ({ execId, pid }: Root): number[] => {
   const entries = readdirSync('/proc').flatMap((name) => entryOf(name) ?? []);
   const marker = `${EXEC_MARKER}=${execId}`;
   const members = new Set<number>();
-  for (const entry of entries)
-    if (belongs(entry, pid) || isMarked(entry.pid, marker)) members.add(entry.pid);
+  for (const entry of entries) if (belongs(entry, pid) || isMarked(entry.pid, marker)) members.add(entry.pid);
   for (let grew = true; grew; ) {
     grew = false;
     for (const entry of entries)

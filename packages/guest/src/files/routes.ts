@@ -1,0 +1,66 @@
+/** Files over the control connection. */
+import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
+import { type GuestRequest, queryCount, queryText, type Route } from '../control.ts';
+import { listFolder, makeFolder, readFile, removeEntry, renameEntry, statEntry, writeFile } from './files.ts';
+import { failure, type Paths } from './paths.ts';
+import { watchFolder } from './watch.ts';
+
+export const fileRoutes = (paths: Paths): Route[] => [
+  on('GET', GUEST_PATHS.content, async (path, { query, stream }) => {
+    const maxBytes = Math.min(queryCount(query, 'maxBytes', GUEST_LIMITS.fileBytes), GUEST_LIMITS.fileBytes);
+    const bytes = await readFile(paths.target(path), maxBytes);
+    stream.respond({ ':status': 200, 'content-length': bytes.length });
+    stream.end(bytes);
+    return undefined;
+  }),
+  on('PUT', GUEST_PATHS.content, async (path, { query, stream }) => {
+    const mode = query.has('mode') ? queryCount(query, 'mode', 0) & 0o777 : undefined;
+    return { sizeBytes: await writeFile(paths.entry(path), stream as AsyncIterable<Buffer>, mode) };
+  }),
+  on('GET', GUEST_PATHS.list, async (path) => ({ entries: await listFolder(paths.target(path)) })),
+  on('GET', GUEST_PATHS.stat, (path) => statEntry(paths.entry(path))),
+  on('POST', GUEST_PATHS.folder, async (path) => {
+    await makeFolder(paths.entry(path));
+    return {};
+  }),
+  on('POST', GUEST_PATHS.remove, async (path) => {
+    await removeEntry(paths.entry(path));
+    return {};
+  }),
+  on('GET', GUEST_PATHS.watch, (path, { stream }) => {
+    watchFolder(paths.target(path), () => {
+      stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' });
+      return stream;
+    });
+    return undefined;
+  }),
+  {
+    method: 'POST',
+    path: GUEST_PATHS.rename,
+    handle: async ({ query }) => {
+      const from = queryText(query, 'from');
+      try {
+        await renameEntry(paths.entry(from), paths.entry(queryText(query, 'to')));
+      } catch (error) {
+        throw failure(from, error);
+      }
+      return {};
+    },
+  },
+];
+
+type Act = (path: string, request: GuestRequest) => Promise<object | undefined> | object | undefined;
+
+/** A route whose query names one path; system errors become refusals that say it. */
+const on = (method: string, path: string, act: Act): Route => ({
+  method,
+  path,
+  handle: async (request) => {
+    const named = queryText(request.query, 'path');
+    try {
+      return await act(named, request);
+    } catch (error) {
+      throw failure(named, error);
+    }
+  },
+});

@@ -1,0 +1,158 @@
+/**
+ * What programs inside talk to: a forward proxy (CONNECT and absolute addresses) and `http://berth.internal`, both on
+ * loopback. Neither decides anything: every request goes up to the server, which does.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { GUEST_LIMITS, INTERNAL_AUTHORITY, REASON_HEADER } from '@berth/contract/guest';
+import { join } from '../tunnel.ts';
+import type { Uplink } from './uplink.ts';
+
+/** Resolves with the port when connections succeed; rejects when the port cannot be had. */
+export const listenInternal = async (uplink: Uplink, port: number): Promise<number> => {
+  const server = createServer(LENIENT);
+  const listening = await listen(server, port);
+  const names = [INTERNAL_AUTHORITY, '127.0.0.1', 'localhost'];
+  const hosts = new Set(names.flatMap((name) => [name, `${name}:${listening}`]));
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!hosts.has(request.headers.host ?? '')) return decline(response, 421, 'this is not that host');
+    void forward(uplink, request, response, { authority: INTERNAL_AUTHORITY, path: request.url ?? '/' });
+  });
+  return listening;
+};
+
+export const listenProxy = async (uplink: Uplink, port: number): Promise<number> => {
+  const server = createServer(LENIENT);
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const url = URL.parse(request.url ?? '');
+    if (url?.protocol !== 'http:') return decline(response, 400, 'a proxy wants http://host/path or CONNECT');
+    void forward(uplink, request, response, { authority: url.host, path: `${url.pathname}${url.search}` });
+  });
+  server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    void tunnel(uplink, String(request.url), socket, head);
+  });
+  return listen(server, port);
+};
+
+/** Bodies may take as long as they like (models think for minutes); headers may not. */
+const LENIENT = { requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 60_000 };
+
+const listen = async (server: Server, port: number): Promise<number> => {
+  server.maxConnections = GUEST_LIMITS.outwardConnections;
+  server.setTimeout(GUEST_LIMITS.outwardIdleMs);
+  server.on('clientError', (_error, socket: Duplex) => socket.destroy());
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(port, '127.0.0.1', resolve);
+  await promise;
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
+};
+
+interface Destination {
+  readonly authority: string;
+  readonly path: string;
+}
+
+const forward = async (
+  uplink: Uplink,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { authority, path }: Destination,
+): Promise<void> => {
+  const stream = await uplink.request({
+    ...endToEnd(request.headers),
+    ':method': request.method ?? 'GET',
+    ':scheme': 'http',
+    ':authority': authority,
+    ':path': path,
+  });
+  if (stream === undefined)
+    return decline(response, 503, 'the Berth server is not connected to this sandbox');
+  response.once('close', () => {
+    if (!response.writableFinished) stream.close();
+  });
+  stream.once('error', () => response.destroy());
+  stream.once('close', () => {
+    if (!response.headersSent) decline(response, 502, 'the Berth server broke off');
+    else if (!stream.readableEnded) response.destroy();
+  });
+  stream.once('response', (headers) => {
+    response.writeHead(statusOf(headers), endToEnd(headers));
+    // Headers leave now: an event stream may have nothing to say for long.
+    response.flushHeaders();
+    stream.pipe(response);
+  });
+  request.pipe(stream);
+};
+
+const tunnel = async (uplink: Uplink, authority: string, socket: Socket, head: Buffer): Promise<void> => {
+  socket.on('error', () => socket.destroy());
+  const stream = /^[^\s/@]+:\d{1,5}$/.test(authority)
+    ? await uplink.request({ ':method': 'CONNECT', ':authority': authority })
+    : undefined;
+  if (stream === undefined)
+    return refuseTunnel(socket, 503, 'the Berth server is not connected to this sandbox');
+  socket.once('close', () => stream.close());
+  stream.once('error', () => socket.destroy());
+  stream.once('response', (headers) => {
+    const status = statusOf(headers);
+    if (status !== 200) return relayRefusal(socket, stream, headers);
+    socket.setTimeout(GUEST_LIMITS.tunnelIdleMs, () => socket.destroy());
+    socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+    if (head.length > 0) stream.write(head);
+    join(stream, socket);
+  });
+};
+
+const relayRefusal = (
+  socket: Socket,
+  stream: ClientHttp2Stream,
+  headers: IncomingHttpHeaders & IncomingHttpStatusHeader,
+): void => {
+  stream.close();
+  refuseTunnel(socket, statusOf(headers), String(headers[REASON_HEADER] ?? 'refused'));
+};
+
+const refuseTunnel = (socket: Socket, status: number, reason: string): void => {
+  const clean = reason.replace(/[^ -~]/g, '?');
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\n${REASON_HEADER}: ${clean}\r\ncontent-length: ${clean.length + 1}\r\n` +
+      `connection: close\r\n\r\n${clean}\n`,
+  );
+};
+
+const decline = (response: ServerResponse, status: number, reason: string): void => {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, { 'content-type': 'text/plain', [REASON_HEADER]: reason, connection: 'close' });
+  response.end(`berth: ${reason}\n`);
+};
+
+const statusOf = (headers: IncomingHttpStatusHeader): number => Number(headers[':status'] ?? 502);
+
+/** Headers that concern one connection stay on it (RFC 9110 §7.6.1); HTTP/2 forbids them and has names with a colon. */
+const endToEnd = (headers: IncomingHttpHeaders): Record<string, string | string[]> => {
+  const named = String(headers.connection ?? '')
+    .toLowerCase()
+    .split(/\s*,\s*/);
+  const kept: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined && !name.startsWith(':') && !HOP_BY_HOP.has(name) && !named.includes(name))
+      kept[name] = value;
+  return kept;
+};
+
+const HOP_BY_HOP = new Set([
+  'connection',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);

@@ -1,0 +1,60 @@
+/**
+ * The way out. The server gives the guest a connection on which the guest asks and the server answers. The newest one
+ * is used; while there is none (the server restarts), requests wait a little.
+ */
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import type { Socket } from 'node:net';
+import { GUEST_LIMITS, INTERNAL_AUTHORITY } from '@berth/contract/guest';
+
+type Headers = Record<string, string | string[] | undefined>;
+
+export interface Uplink {
+  /** Takes a connection over after its preface. */
+  adopt(socket: Socket): void;
+  /** A new request to the server, or undefined when no uplink came in time. */
+  request(headers: Headers): Promise<ClientHttp2Stream | undefined>;
+}
+
+export const createUplink = (): Uplink => {
+  let newest: ClientHttp2Session | undefined;
+  const waiting = new Set<() => void>();
+
+  const usable = async (): Promise<ClientHttp2Session | undefined> => {
+    if (newest !== undefined) return newest;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, GUEST_LIMITS.uplinkWaitMs);
+    waiting.add(resolve);
+    await promise;
+    clearTimeout(timer);
+    waiting.delete(resolve);
+    return newest;
+  };
+
+  return {
+    adopt: (socket) => {
+      const session = connect(`http://${INTERNAL_AUTHORITY}`, {
+        createConnection: () => socket,
+        settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
+      });
+      const forget = (): void => {
+        if (newest === session) newest = undefined;
+      };
+      session.on('error', forget);
+      session.on('goaway', forget);
+      session.on('close', forget);
+      session.once('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
+      // The older one ends when its last request has; what it carries now is not disturbed.
+      newest?.close();
+      newest = session;
+      for (const wake of waiting) wake();
+    },
+    request: async (headers) => {
+      const session = await usable();
+      return session === undefined || session.destroyed || session.closed
+        ? undefined
+        : session.request(headers, { endStream: false });
+    },
+  };
+};
+
+const WINDOW_BYTES = 4 * 2 ** 20;

@@ -1,0 +1,157 @@
+/**
+ * Terminals. The native module is loaded when the first one is asked for. What a terminal showed is kept up to
+ * `scrollbackBytes`, so that who attaches again sees where they were.
+ */
+import { EventEmitter } from 'node:events';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { EXEC_MARKER, GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
+import type { GuestPty, GuestPtyStart } from '@berth/contract/guest-messages';
+import type { IPty } from '@lydell/node-pty';
+import { queryCount, type Route, readJson } from './control.ts';
+import { killTree } from './exec/tree.ts';
+import { invalid, messageOf, Refusal } from './refusal.ts';
+
+export interface TerminalPlace {
+  /** Folder of the native module. */
+  readonly module: string | undefined;
+  readonly env: () => Readonly<Record<string, string>>;
+  readonly cwd: (path: string | undefined) => string;
+}
+
+export const ptyRoutes = (place: TerminalPlace): Route[] => {
+  const byId = new Map<string, Terminal>();
+  const get = (id: string | undefined): Terminal => {
+    const terminal = byId.get(id ?? '');
+    if (terminal === undefined) throw new Refusal({ code: 'exec.missing', data: { id: id ?? '' } });
+    return terminal;
+  };
+  return [
+    {
+      method: 'POST',
+      path: GUEST_PATHS.ptys,
+      handle: async ({ stream }) => {
+        const start = await readJson<GuestPtyStart>(stream);
+        const known = byId.get(start.id);
+        if (known !== undefined) return known.describe();
+        forgetEnded(byId);
+        if (byId.size >= GUEST_LIMITS.livePtys) throw notStartable(`${byId.size} terminals run already`);
+        const terminal = openTerminal(place, start);
+        byId.set(start.id, terminal);
+        return terminal.describe();
+      },
+    },
+    { method: 'GET', path: `${GUEST_PATHS.pty}*`, handle: ({ names: [id] }) => get(id).describe() },
+    {
+      method: 'POST',
+      path: `${GUEST_PATHS.pty}*/attach`,
+      handle: ({ names: [id], stream }) => {
+        const terminal = get(id);
+        stream.respond({ ':status': 200 });
+        terminal.attach(stream);
+        return undefined;
+      },
+    },
+    {
+      method: 'POST',
+      path: `${GUEST_PATHS.pty}*/size`,
+      handle: ({ names: [id], query }) => {
+        get(id).resize(side(queryCount(query, 'columns', 80)), side(queryCount(query, 'rows', 24)));
+        return {};
+      },
+    },
+    {
+      method: 'DELETE',
+      path: `${GUEST_PATHS.pty}*`,
+      handle: ({ names: [id] }) => {
+        get(id).kill();
+        return {};
+      },
+    },
+  ];
+};
+
+const side = (count: number): number => {
+  if (count < 1 || count > 1000) throw invalid('size', 'from 1 to 1000');
+  return count;
+};
+
+/** Terminals that ended are remembered until room is needed. */
+const forgetEnded = (byId: Map<string, Terminal>): void => {
+  if (byId.size < GUEST_LIMITS.livePtys) return;
+  for (const [id, terminal] of byId) if (terminal.describe().exit !== undefined) byId.delete(id);
+};
+
+const notStartable = (reason: string): Refusal =>
+  new Refusal({ code: 'exec.not_startable', data: { command: 'terminal', reason } });
+
+interface Terminal {
+  describe(): GuestPty;
+  attach(stream: Duplex): void;
+  resize(columns: number, rows: number): void;
+  kill(): void;
+}
+
+const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
+  const pty = spawnPty(place, start);
+  const events = new EventEmitter().setMaxListeners(0);
+  const scrollback: Buffer[] = [];
+  let kept = 0;
+  let exit: GuestPty['exit'];
+  // With a null encoding the module hands out buffers, whatever its types say.
+  pty.onData((data: string | Buffer) => {
+    const bytes = Buffer.from(data as string);
+    scrollback.push(bytes);
+    kept += bytes.length;
+    while (kept > GUEST_LIMITS.scrollbackBytes && scrollback.length > 1)
+      kept -= scrollback.shift()?.length ?? 0;
+    events.emit('bytes', bytes);
+  });
+  pty.onExit(({ exitCode, signal }) => {
+    exit = signal ? { exitCode: null, signal: `SIG${signal}` } : { exitCode };
+    events.emit('exit');
+  });
+  return {
+    describe: () => ({ id: start.id, pid: pty.pid, ...(exit === undefined ? {} : { exit }) }),
+    attach: (stream) => {
+      stream.write(Buffer.concat(scrollback));
+      if (exit !== undefined) return void stream.end();
+      const show = (bytes: Buffer): void => {
+        // A reader that cannot keep up is let go; it attaches again and begins with the scrollback.
+        if (stream.writableLength > GUEST_LIMITS.scrollbackBytes) stream.destroy();
+        else stream.write(bytes);
+      };
+      const end = (): void => void stream.end();
+      events.on('bytes', show).once('exit', end);
+      stream.once('close', () => events.off('bytes', show).off('exit', end));
+      stream.on('data', (bytes: Buffer) => {
+        if (exit === undefined) pty.write(bytes as unknown as string); // Buffers pass through unchanged.
+      });
+    },
+    resize: (columns, rows) => {
+      if (exit === undefined) pty.resize(columns, rows);
+    },
+    kill: () => killTree({ execId: start.id, pid: exit === undefined ? pty.pid : undefined }),
+  };
+};
+
+type Spawn = typeof import('@lydell/node-pty').spawn;
+
+const spawnPty = ({ module, env, cwd }: TerminalPlace, start: GuestPtyStart): IPty => {
+  if (module === undefined) throw notStartable('this sandbox has no terminal module');
+  const [file = '', ...rest] = start.argv;
+  try {
+    const { spawn } = createRequire(join(module, 'package.json'))(module) as { spawn: Spawn };
+    return spawn(file, rest, {
+      name: 'xterm-256color',
+      cols: side(start.columns),
+      rows: side(start.rows),
+      cwd: cwd(start.cwd),
+      env: { ...env(), ...start.env, TERM: 'xterm-256color', [EXEC_MARKER]: start.id },
+      encoding: null,
+    });
+  } catch (error) {
+    throw error instanceof Refusal ? error : notStartable(messageOf(error));
+  }
+};

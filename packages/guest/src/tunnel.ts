@@ -1,0 +1,44 @@
+/** `CONNECT 127.0.0.1:<port>`: the server reaches a port inside. Only loopback; there is nothing else in here. */
+import type { ServerHttp2Stream } from 'node:http2';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { GUEST_LIMITS, REASON_HEADER } from '@berth/contract/guest';
+
+export const tunnelTo = (authority: string, stream: ServerHttp2Stream): void => {
+  const port = Number(/^(?:127\.0\.0\.1|localhost):(\d{1,5})$/.exec(authority)?.[1]);
+  if (port >= 1 && port <= 65_535) reach(port, stream);
+  else hangUp(stream, 400, 'only ports of 127.0.0.1 can be reached');
+};
+
+const reach = (port: number, stream: ServerHttp2Stream): void => {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  socket.setTimeout(GUEST_LIMITS.tunnelIdleMs, () => socket.destroy());
+  socket.once('error', (error) => {
+    if (!stream.headersSent) hangUp(stream, 502, error.message);
+  });
+  socket.once('connect', () => {
+    if (stream.destroyed) return;
+    stream.respond({ ':status': 200 });
+    join(stream, socket);
+  });
+  stream.once('close', () => socket.destroy());
+};
+
+/** Joins two streams both ways. An end is passed on as an end; an abort of either aborts the other. */
+export const join = (a: Duplex, b: Duplex): void => {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    from.pipe(to);
+    from.on('error', () => to.destroy());
+    from.once('close', () => {
+      if (!from.readableEnded) to.destroy();
+    });
+  }
+};
+
+const hangUp = (stream: ServerHttp2Stream, status: number, reason: string): void => {
+  if (stream.destroyed) return;
+  stream.respond({ ':status': status, [REASON_HEADER]: reason.replace(/[^ -~]/g, '?') }, { endStream: true });
+};
