@@ -1,0 +1,56 @@
+/** What the four wire formats have in common: a conversation in, an answer out. */
+import type { Loose } from './loose.ts';
+import type { ScriptedUsage } from './script.ts';
+
+export interface OfferedTool {
+  readonly name: string;
+  readonly schema: Loose;
+  /** Takes free text instead of JSON (Responses: `custom`). */
+  readonly freeform: boolean;
+}
+
+export interface ConversationItem {
+  /** Set when a person (or the orchestrator) said it. */
+  readonly user?: string | undefined;
+  readonly text: string;
+  /** Ids of the tool calls that the model made here; an empty id where the wire has none. */
+  readonly callIds: readonly string[];
+}
+
+export interface Conversation {
+  readonly tools: readonly OfferedTool[];
+  readonly items: readonly ConversationItem[];
+}
+
+export type ToolCall =
+  | { readonly id: string; readonly name: string; readonly kind: 'json'; readonly args: Loose }
+  | { readonly id: string; readonly name: string; readonly kind: 'freeform'; readonly input: string };
+
+/** One answer, ready to be written. */
+export interface Reply {
+  readonly model: string;
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
+  readonly usage: ScriptedUsage;
+  /** For side requests that ask for JSON by a schema. */
+  readonly jsonSchema?: Loose | undefined;
+}
+
+/** A server-sent event, or the place where a scripted cut breaks the connection. */
+export type StreamPart = { readonly event?: string; readonly data: unknown } | 'cut-here';
+
+export interface Wire {
+  readonly name: 'chat' | 'responses' | 'messages' | 'gemini';
+  read(body: Loose): Conversation;
+  whole(reply: Reply): unknown;
+  /** `includeUsage` is what the request said (`stream_options`); only Chat Completions asks. */
+  stream(reply: Reply, includeUsage: boolean): Iterable<StreamPart>;
+}
+
+const PIECE_CHARACTERS = 24;
+
+export const pieces = (text: string): readonly string[] =>
+  text.match(new RegExp(`[\\s\\S]{1,${PIECE_CHARACTERS}}`, 'g')) ?? [];
+
+export const argumentsOf = (call: ToolCall): string =>
+  call.kind === 'json' ? JSON.stringify(call.args) : call.input;

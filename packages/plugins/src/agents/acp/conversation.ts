@@ -1,0 +1,73 @@
+/** What is said to an agent in one turn, in order: hello, open or continue, mode, prompt; and the words to stop it. */
+import type { ClientContext, InitializeResponse } from '@agentclientprotocol/sdk';
+import type { TurnEnd } from '@berth/plugin-api';
+import { type AcpTurn, blameOf } from './acp-turn.ts';
+import { readAnswer } from './answer.ts';
+import { failure } from './errors.ts';
+import type { Items } from './items.ts';
+import type { Life } from './life.ts';
+import { keptSession, type Opened, openSession } from './session.ts';
+
+export interface Conversation {
+  run(items: Items): Promise<TurnEnd>;
+  cancel(): void;
+  close(): void;
+}
+
+export const createConversation = (turn: AcpTurn, agent: ClientContext, life: Life): Conversation => {
+  let hello: InitializeResponse | undefined;
+  let opened: Opened | undefined;
+  let prompted = false;
+  let cancelAsked = false;
+  const sendCancel = () => {
+    if (opened === undefined || !prompted || !cancelAsked) return;
+    // An agent that is gone is noticed by the reader of its output.
+    agent.notify('session/cancel', { sessionId: opened.sessionId }).catch(() => undefined);
+  };
+  return {
+    async run(items) {
+      hello = await agent.request('initialize', {
+        protocolVersion: 1,
+        clientCapabilities: {},
+        clientInfo: { name: 'berth', version: '1' },
+      });
+      life.move('initialized');
+      opened = await openSession(agent, hello, turn.input);
+      if (turn.mode !== undefined && opened.modes.includes(turn.mode))
+        await agent.request('session/set_mode', { sessionId: opened.sessionId, modeId: turn.mode });
+      life.move('opened');
+      life.move('prompted');
+      const answer = agent.request('session/prompt', {
+        sessionId: opened.sessionId,
+        prompt: [{ type: 'text', text: turn.input.prompt }],
+      });
+      prompted = true;
+      sendCancel();
+      return endOf(turn, readAnswer(await answer), { opened, items, life });
+    },
+    cancel: () => {
+      cancelAsked = true;
+      sendCancel();
+    },
+    close: () => {
+      if (opened === undefined || hello?.agentCapabilities?.sessionCapabilities?.close == null) return;
+      // As above; and the ladder goes on in any case.
+      agent.request('session/close', { sessionId: opened.sessionId }).catch(() => undefined);
+    },
+  };
+};
+
+const endOf = (
+  turn: AcpTurn,
+  answer: ReturnType<typeof readAnswer>,
+  { opened, items, life }: { opened: Opened; items: Items; life: Life },
+): TurnEnd => {
+  life.move('answered');
+  items.finish();
+  const trouble = turn.readFailure?.({
+    hasUsage: answer.usage !== undefined,
+    lastMessage: items.lastMessage(),
+  });
+  if (trouble !== undefined && answer.stop === 'end') throw failure(trouble, blameOf(turn));
+  return { ...answer, session: keptSession(opened.sessionId), continued: opened.continued };
+};

@@ -1,0 +1,35 @@
+/** Failures of an agent as errors of the catalogue, so that the next step can be chosen by code. */
+import { RequestError } from '@agentclientprotocol/sdk';
+import { type BerthError, fail, isBerthError } from '@berth/contract';
+
+export interface Blame {
+  readonly agent: string;
+  readonly provider: string | undefined;
+}
+
+const AUTH_REQUIRED = -32000;
+const DETAIL_CHARACTERS = 2_000;
+
+export const agentError = (error: unknown, blame: Blame): BerthError => {
+  if (isBerthError(error)) return error;
+  if (error instanceof RequestError && error.code === AUTH_REQUIRED)
+    return fail('agent.auth_required', { agent: blame.agent }, { cause: error });
+  return failure(detailOf(error), blame, error);
+};
+
+/** An agent that ended its turn with a failure: whose it is can only be read from its words. */
+export const failure = (detail: string, blame: Blame, cause?: unknown): BerthError =>
+  blame.provider !== undefined && MODEL_TROUBLE.test(detail)
+    ? fail('model.unavailable', { provider: blame.provider, detail }, { cause })
+    : fail('agent.failed', { agent: blame.agent, detail }, { cause });
+
+/** What agents say when their model cannot be reached or will not answer now; the first is our own relay. */
+const MODEL_TROUBLE =
+  /model\.unavailable|model\.unconfigured|ECONNREFUSED|ECONNRESET|ENOTFOUND|fetch failed|unable to connect|socket connection was closed|overloaded|rate.?limit|service unavailable|bad gateway|\b(?:429|502|503|504|529)\b/i;
+
+const detailOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error).slice(0, DETAIL_CHARACTERS);
+  const data =
+    error instanceof RequestError && error.data !== undefined ? ` ${JSON.stringify(error.data)}` : '';
+  return `${error.message}${data}`.slice(0, DETAIL_CHARACTERS);
+};

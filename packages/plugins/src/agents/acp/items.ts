@@ -1,0 +1,165 @@
+/**
+ * Turns updates of an agent into items of the conversation: upserts by an id that is the same when the turn is
+ * replayed. Chunks of a message are gathered and shown at most ten times a second; the last state is always shown.
+ * Sizes are capped: an agent may say as much as it likes, we keep what a reader can use.
+ */
+import type { ItemBody } from '@berth/contract';
+import type { Timers } from './timers.ts';
+import type { ToolUpdate, Update } from './update.ts';
+
+export interface Items {
+  apply(update: Update): void;
+  tool(update: ToolUpdate): void;
+  add(id: string, body: ItemBody): void;
+  toolsInFlight(): number;
+  /** The text of the newest message of the agent. */
+  lastMessage(): string;
+  /** Shows what was held back, and marks tools that will not end any more. */
+  finish(): void;
+}
+
+type ToolItem = Extract<ItemBody, { kind: 'tool' }>;
+
+const SHOW_EVERY_MS = 100;
+const MAX_TEXT_CHARACTERS = 200_000;
+const MAX_INPUT_CHARACTERS = 50_000;
+const MAX_TITLE_CHARACTERS = 500;
+const MAX_ID_CHARACTERS = 200;
+const MAX_ITEMS = 5_000;
+
+export const createItems = (emit: (id: string, body: ItemBody) => void, timers: Timers): Items => {
+  const tools = new Map<string, ToolItem>();
+  const show = createThrottle(emit, timers);
+  let speech: { id: string; kind: 'message' | 'thought'; key: string; text: string } | undefined;
+  let lastMessage = '';
+  let speeches = 0;
+
+  const say = (kind: 'message' | 'thought', key: string, more: string) => {
+    if (speech === undefined || speech.kind !== kind || speech.key !== key) {
+      show.now();
+      speeches += 1;
+      speech = { id: `${kind}:${speeches}`, kind, key, text: '' };
+    }
+    speech.text = capped(speech.text + more);
+    if (kind === 'message') lastMessage = speech.text;
+    if (speeches > MAX_ITEMS) return;
+    const { id, text } = speech;
+    show.soon(id, kind === 'message' ? { kind, role: 'agent', text } : { kind, text });
+  };
+
+  const tool = (update: ToolUpdate) => {
+    speech = undefined;
+    const id = `tool:${update.toolCallId.slice(0, MAX_ID_CHARACTERS)}`;
+    if (!tools.has(id) && tools.size >= MAX_ITEMS) return;
+    const body = merged(tools.get(id), update);
+    tools.set(id, body);
+    show.now();
+    emit(id, body);
+  };
+
+  return {
+    tool,
+    apply(update) {
+      switch (update.sessionUpdate) {
+        case 'agent_message_chunk':
+          return say('message', update.messageId ?? '', textOf(update.content));
+        case 'agent_thought_chunk':
+          return say('thought', update.messageId ?? '', textOf(update.content));
+        case 'tool_call':
+        case 'tool_call_update':
+          return tool(update);
+        case 'plan':
+          return emit('plan', {
+            kind: 'plan',
+            entries: update.entries.slice(0, 200).map((entry) => ({
+              text: entry.content.slice(0, MAX_TITLE_CHARACTERS),
+              status: entry.status.slice(0, 50),
+            })),
+          });
+      }
+    },
+    add: (id, body) => {
+      speech = undefined;
+      show.now();
+      emit(id.slice(0, MAX_ID_CHARACTERS), body);
+    },
+    toolsInFlight: () => [...tools.values()].filter(isOpen).length,
+    lastMessage: () => lastMessage,
+    finish() {
+      show.now();
+      for (const [id, body] of tools) if (isOpen(body)) emit(id, { ...body, status: 'failed' });
+    },
+  };
+};
+
+/** Holds back all but one change of an item in every interval; `now` shows the newest. */
+const createThrottle = (emit: (id: string, body: ItemBody) => void, timers: Timers) => {
+  let held: { id: string; body: ItemBody } | undefined;
+  let shownAt = Number.NEGATIVE_INFINITY;
+  let forget: (() => void) | undefined;
+  const now = () => {
+    forget?.();
+    forget = undefined;
+    if (held === undefined) return;
+    const { id, body } = held;
+    held = undefined;
+    shownAt = timers.now();
+    emit(id, body);
+  };
+  return {
+    now,
+    soon(id: string, body: ItemBody) {
+      const waiting = held !== undefined;
+      held = { id, body };
+      const leftMs = shownAt + SHOW_EVERY_MS - timers.now();
+      if (leftMs <= 0) now();
+      else if (!waiting) forget = timers.after(leftMs, now);
+    },
+  };
+};
+
+const STATUSES: Readonly<Record<string, ToolItem['status']>> = {
+  pending: 'pending',
+  in_progress: 'running',
+  completed: 'completed',
+  failed: 'failed',
+};
+
+const merged = (before: ToolItem | undefined, update: ToolUpdate): ToolItem => {
+  const name = update.kind ?? before?.tool;
+  const input = update.rawInput === undefined ? before?.input : cappedInput(update.rawInput);
+  const output = update.content == null ? before?.output : outputOf(update.content);
+  const paths =
+    update.locations == null ? before?.paths : update.locations.map((one) => one.path).slice(0, 50);
+  return {
+    kind: 'tool',
+    title: (update.title ?? before?.title ?? name ?? 'tool').slice(0, MAX_TITLE_CHARACTERS),
+    status: STATUSES[update.status ?? ''] ?? before?.status ?? 'pending',
+    ...(name == null ? {} : { tool: name.slice(0, 100) }),
+    ...(input === undefined ? {} : { input }),
+    ...(output === undefined ? {} : { output }),
+    ...(paths === undefined ? {} : { paths }),
+  };
+};
+
+const isOpen = (tool: ToolItem): boolean => tool.status === 'pending' || tool.status === 'running';
+
+const outputOf = (content: NonNullable<ToolUpdate['content']>): string =>
+  capped(
+    content
+      .map((part) => {
+        if ('content' in part) return textOf(part.content);
+        return 'path' in part ? `(changed ${part.path})` : '';
+      })
+      .filter((text) => text !== '')
+      .join('\n'),
+  );
+
+const textOf = (content: { type: string } | { type: 'text'; text: string }): string =>
+  'text' in content ? content.text : '';
+
+const cappedInput = (input: unknown): unknown =>
+  (JSON.stringify(input) ?? '').length > MAX_INPUT_CHARACTERS ? '(too large to show)' : input;
+
+const capped = (text: string): string =>
+  text.length > MAX_TEXT_CHARACTERS ? `${text.slice(0, MAX_TEXT_CHARACTERS)}…` : text;

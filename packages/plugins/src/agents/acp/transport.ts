@@ -1,0 +1,133 @@
+/**
+ * ACP over the stdio of a command in a sandbox, made so that a turn can be replayed: after a crash of the server the
+ * whole output is read again from the first byte and every answer is written again at the offset it had, where the
+ * guest ignores what the process has received already.
+ *
+ * For that, what we write must follow from what we read alone, however the bytes were cut into chunks. So messages are
+ * taken one at a time: the next one is looked at only when everything that the last one caused has happened, and a
+ * request of the agent has been answered. Notifications never reach the SDK: they are handled here, in order.
+ */
+import type { Stream } from '@agentclientprotocol/sdk';
+import type { ExecChunk, ExecExit, Process } from '@berth/plugin-api';
+import { createLineCutter } from './lines.ts';
+import { createTail } from './tail.ts';
+
+export interface Transport {
+  readonly stream: Stream;
+  /** Reads to the end of the output. Rejects when the sandbox is lost. */
+  pump(signal: AbortSignal): Promise<ExecExit>;
+  /** The end of what it said outside the protocol, for error reports. */
+  noise(): string;
+}
+
+export interface TransportEvents {
+  /** Any valid message; called before it is handled. */
+  heard(): void;
+  notified(method: string, params: unknown): void;
+}
+
+const MAX_LINE_BYTES = 16 * 2 ** 20;
+const NOISE_CHARACTERS = 2000;
+
+type Message = Stream['readable'] extends ReadableStream<infer M> ? M : never;
+
+export const createTransport = (process: Process, events: TransportEvents): Transport => {
+  const noise = createTail(NOISE_CHARACTERS);
+  const asked = new Set<unknown>();
+  let answered: (() => void) | undefined;
+  const send = createSender(process);
+  const incoming = new TransformStream<Message, Message>();
+  const toSdk = incoming.writable.getWriter();
+
+  const writable = new WritableStream<Message>({
+    write(message) {
+      if ('method' in message && 'id' in message) asked.add(message.id);
+      send(Buffer.from(`${JSON.stringify(message)}\n`));
+      if (!('method' in message)) answered?.();
+    },
+  });
+
+  const take = async (line: string): Promise<void> => {
+    const message = parse(line);
+    if (message === undefined) return noise.push(`${line}\n`);
+    events.heard();
+    if (message.method !== undefined && message.id === undefined)
+      return events.notified(message.method, message.params);
+    // An answer to nothing that we asked is noise of a confused or hostile agent.
+    if (message.method === undefined && !asked.delete(message.id)) return;
+    const done =
+      message.method === undefined
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => {
+            answered = resolve;
+          });
+    await toSdk.write(message as unknown as Message); // checked by `parse` as far as the SDK relies on it
+    await done;
+    await nextTick();
+  };
+
+  const lines = createLineCutter(MAX_LINE_BYTES);
+  const takeOutput = async (chunk: Output): Promise<void> => {
+    if (chunk.stream === 'stderr') noise.push(Buffer.from(chunk.bytes).toString('utf8'));
+    else for (const line of lines.push(chunk.bytes)) await take(line);
+  };
+
+  return {
+    stream: { readable: incoming.readable, writable },
+    noise: () => noise.text(),
+    async pump(signal) {
+      for await (const chunk of process.output(undefined, signal)) {
+        if (chunk.kind === 'exit') return chunk.exit;
+        if (chunk.kind === 'output') await takeOutput(chunk);
+      }
+      return { exitCode: null, timedOut: false, outOfMemory: false, durationMs: 0 };
+    },
+  };
+};
+
+type Output = Extract<ExecChunk, { kind: 'output' }>;
+
+/**
+ * Sends in order, each at the offset that follows from what was sent before, and lets nobody wait: what is read next
+ * must not depend on how fast the sandbox takes our bytes. A process that cannot take them has ended, which the
+ * reader of its output learns.
+ */
+const createSender = (process: Process): ((bytes: Uint8Array) => void) => {
+  let offset = 0;
+  let sent: Promise<void> = Promise.resolve();
+  return (bytes) => {
+    const at = offset;
+    offset += bytes.length;
+    sent = sent.then(() => process.write(at, bytes)).catch(() => undefined);
+  };
+};
+
+interface Incoming {
+  readonly id?: string | number | null;
+  readonly method?: string;
+  readonly params?: unknown;
+}
+
+const parse = (line: string): Incoming | undefined => {
+  if (!line.startsWith('{')) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined; // not the protocol: noise
+  }
+  if (typeof value !== 'object' || value === null || !('jsonrpc' in value) || value.jsonrpc !== '2.0')
+    return undefined;
+  const { id, method, params } = value as Record<string, unknown>; // an object, by the test above
+  if (method !== undefined && typeof method !== 'string') return undefined;
+  if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') return undefined;
+  if (id === undefined && method === undefined) return undefined;
+  return {
+    ...value,
+    ...(id === undefined ? {} : { id }),
+    ...(method === undefined ? {} : { method, params }),
+  };
+};
+
+/** Lets every continuation of what was just delivered run, also the ones that promise chains put off. */
+const nextTick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,151 @@
+/**
+ * One turn over ACP: start the program, shake hands, open the conversation, prompt, follow until the answer, end the
+ * program. Three things can end it before its answer: the process is gone, the watchdog's patience is at an end, or
+ * somebody cancelled. The state table (`states.ts`) says what may happen when; a move that it does not know comes too
+ * late and is ignored.
+ *
+ * A turn may be run again under the same `execId` while its process runs or after it has ended; see `transport.ts`.
+ */
+import { client } from '@agentclientprotocol/sdk';
+import { fail } from '@berth/contract';
+import type { ExecExit, Process, TurnEnd } from '@berth/plugin-api';
+import { type AcpTurn, blameOf } from './acp-turn.ts';
+import { climbCancelLadder } from './cancel-ladder.ts';
+import { type Conversation, createConversation } from './conversation.ts';
+import { endProcess } from './end-process.ts';
+import { agentError } from './errors.ts';
+import { createItems, type Items } from './items.ts';
+import { createLife, isInTurn, type Life } from './life.ts';
+import { CANCELLED, decide } from './permission.ts';
+import { createTransport, type Transport } from './transport.ts';
+import { readUpdate, ToolUpdate } from './update.ts';
+import { createWatchdog, type Expiry } from './watchdog.ts';
+
+/** Agents write their conversation to disk when their input closes; the slowest takes about four seconds. */
+const LEAVE_MS = 6_000;
+
+export const runTurn = async (turn: AcpTurn): Promise<TurnEnd> => {
+  const { world, input, timers } = turn;
+  const replayed = (await world.sandbox.attach(input.execId)) !== undefined;
+  if (world.signal.aborted && !replayed) return { stop: 'cancelled', continued: input.session === undefined };
+  const process = await world.sandbox.start({
+    id: input.execId,
+    argv: turn.argv,
+    cwd: input.cwd,
+    env: turn.env,
+    keep: 'all',
+  });
+  const talk = createTalk(turn, process);
+  const reading = new AbortController();
+  const exited = talk.transport.pump(reading.signal);
+  let graceMs = 0;
+  try {
+    const end = await Promise.race([talk.answered(), exited.then((exit) => talk.lost(exit)), talk.givenUp]);
+    if (end.session !== undefined) graceMs = LEAVE_MS;
+    return end;
+  } catch (error) {
+    throw agentError(error, blameOf(turn));
+  } finally {
+    talk.stop();
+    await endProcess(process, exited, graceMs, timers);
+    reading.abort();
+  }
+};
+
+interface Talk {
+  readonly transport: Transport;
+  answered(): Promise<TurnEnd>;
+  /** What the end of the process means. */
+  lost(exit: ExecExit): TurnEnd;
+  /** Settles when the watchdog or the cancel ladder is at its end. */
+  readonly givenUp: Promise<TurnEnd>;
+  stop(): void;
+}
+
+const createTalk = (turn: AcpTurn, process: Process): Talk => {
+  const { world, timers } = turn;
+  const items = createItems((id, body) => world.emit(id, body), timers);
+  const givenUp = Promise.withResolvers<TurnEnd>();
+  const limits = { ...world.limits, toolMs: turn.toolMs };
+  const watchdog = createWatchdog(limits, timers, (expiry) => givenUp.reject(hung(turn, expiry)));
+  const life = createLife(watchdog);
+  const transport = createTransport(process, {
+    heard: () => {
+      life.move('spoke');
+      watchdog.heard(items.toolsInFlight());
+    },
+    notified: (method, params) => {
+      if (method !== 'session/update' || !isInTurn(life)) return;
+      const update = readUpdate(params)?.update;
+      if (update !== undefined) items.apply(update);
+      watchdog.heard(items.toolsInFlight());
+    },
+  });
+  const connection = connect(transport, life, items);
+  const cancelled: TurnEnd = { stop: 'cancelled', continued: turn.input.session === undefined };
+  const conversation = createConversation(turn, connection.agent, life);
+  const cancelling = watchCancel(turn, {
+    life,
+    conversation,
+    end: () => givenUp.resolve(cancelled),
+  });
+  return {
+    transport,
+    givenUp: givenUp.promise,
+    answered: () => conversation.run(items),
+    lost: (exit) => {
+      life.move('lost');
+      if (world.signal.aborted) return cancelled;
+      throw fail('agent.crashed', { agent: turn.agent, exitCode: exit.exitCode, tail: transport.noise() });
+    },
+    stop: () => {
+      cancelling.stop();
+      watchdog.stop();
+      items.finish();
+      connection.close();
+    },
+  };
+};
+
+/** Only permissions are answered. No files and no terminals of ours are offered, so asking for them is an error. */
+const connect = (transport: Transport, life: Life, items: Items) => {
+  let permissions = 0;
+  return client({ name: 'berth' })
+    .onRequest('session/request_permission', ({ params }) => {
+      const asked = life.move('permission_asked');
+      const { response, decision } = asked ? decide(params.options) : CANCELLED;
+      const tool = ToolUpdate.safeParse(params.toolCall).data;
+      if (tool !== undefined) items.tool(tool);
+      permissions += 1;
+      items.add(`permission:${permissions}`, {
+        kind: 'permission',
+        title: (params.toolCall.title ?? params.toolCall.kind ?? 'a tool').slice(0, 500),
+        decision,
+      });
+      life.move('permission_answered');
+      return response;
+    })
+    .connect(transport.stream);
+};
+
+const watchCancel = (
+  turn: AcpTurn,
+  { life, conversation, end }: { life: Life; conversation: Conversation; end: () => void },
+): { stop(): void } => {
+  const { signal } = turn.world;
+  let stepOff: (() => void) | undefined;
+  const begin = () => {
+    life.move('cancel_asked');
+    stepOff = climbCancelLadder({ cancel: conversation.cancel, close: conversation.close, end }, turn.timers);
+  };
+  if (signal.aborted) begin();
+  else signal.addEventListener('abort', begin, { once: true });
+  return {
+    stop: () => {
+      signal.removeEventListener('abort', begin);
+      stepOff?.();
+    },
+  };
+};
+
+const hung = (turn: AcpTurn, { silentMs }: Expiry) => fail('agent.hung', { agent: turn.agent, silentMs });

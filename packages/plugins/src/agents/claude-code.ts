@@ -1,0 +1,4 @@
+import { acpPlugin } from './acp/acp-agent.ts';
+import { claudeCodeProfile } from './profiles/claude-code.ts';
+
+export default acpPlugin(claudeCodeProfile);

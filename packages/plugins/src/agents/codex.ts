@@ -1,0 +1,4 @@
+import { acpPlugin } from './acp/acp-agent.ts';
+import { codexProfile } from './profiles/codex.ts';
+
+export default acpPlugin(codexProfile);

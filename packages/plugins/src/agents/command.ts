@@ -1,0 +1,106 @@
+/**
+ * Any program as an agent: it gets the prompt in the variable `BERTH_PROMPT` and on its standard input, and what it
+ * changes in the repository is its work. Without a command in the configuration the prompt itself is the command.
+ */
+import { fail } from '@berth/contract';
+import { type AgentWorld, defineAgent, type ExecExit, type Process, type TurnEnd } from '@berth/plugin-api';
+import { z } from 'zod';
+import { endProcess } from './acp/end-process.ts';
+import { createTail } from './acp/tail.ts';
+import { systemTimers } from './acp/timers.ts';
+import { createWatchdog } from './acp/watchdog.ts';
+
+const Config = z.strictObject({
+  /** Program and arguments. */
+  argv: z.tuple([z.string()], z.string()).optional(),
+  /** A command line for `sh`; used when there is no `argv`. */
+  shell: z.string().min(1).optional(),
+  env: z.record(z.string(), z.string()).optional(),
+});
+
+const SHOWN_CHARACTERS = 100_000;
+const TAIL_CHARACTERS = 2_000;
+const SHOW_EVERY_MS = 200;
+
+export default defineAgent({
+  name: 'command',
+  config: Config,
+  needsModel: false,
+  memoryBytes: 64 * 2 ** 20,
+  open: (config) => ({
+    probe: async () => ({ available: true, detail: 'runs any program', tools: [] }),
+    async turn(input, world): Promise<TurnEnd> {
+      const continued = input.session === undefined;
+      const process = await world.sandbox.start({
+        id: input.execId,
+        argv: config.argv ?? ['sh', '-c', config.shell ?? input.prompt],
+        cwd: input.cwd,
+        env: { ...config.env, BERTH_PROMPT: input.prompt },
+        keep: 'all',
+      });
+      await process.write(0, Buffer.from(input.prompt));
+      await process.closeInput();
+      const { exit, tail } = await follow(process, world);
+      if (world.signal.aborted) return { stop: 'cancelled', continued };
+      if (exit.exitCode !== 0)
+        throw fail('agent.failed', {
+          agent: 'command',
+          detail: `exit code ${exit.exitCode ?? exit.signal ?? 'unknown'}\n${tail}`,
+        });
+      return { stop: 'end', continued };
+    },
+  }),
+});
+
+/** Shows the output until the process has ended, and ends it when it is cancelled or says nothing for too long. */
+const follow = async (process: Process, world: AgentWorld): Promise<{ exit: ExecExit; tail: string }> => {
+  const stopped = new AbortController();
+  const watchdog = createWatchdog(
+    { ...world.limits, toolMs: world.limits.silenceMs },
+    systemTimers,
+    ({ silentMs }) => stopped.abort(fail('agent.hung', { agent: 'command', silentMs })),
+  );
+  watchdog.enter('running');
+  const cancel = () => stopped.abort();
+  world.signal.addEventListener('abort', cancel, { once: true });
+  if (world.signal.aborted) cancel();
+  const reading = readOutput(process, world, () => watchdog.heard(0));
+  const ended = reading.then(({ exit }) => exit);
+  try {
+    await Promise.race([ended, aborted(stopped.signal)]);
+  } finally {
+    watchdog.stop();
+    world.signal.removeEventListener('abort', cancel);
+    await endProcess(process, ended, 0, systemTimers);
+  }
+  if (stopped.signal.aborted && !world.signal.aborted) throw stopped.signal.reason;
+  return reading;
+};
+
+const readOutput = async (process: Process, world: AgentWorld, heard: () => void) => {
+  const shown = createTail(SHOWN_CHARACTERS);
+  const tail = createTail(TAIL_CHARACTERS);
+  let shownAt = Number.NEGATIVE_INFINITY;
+  const show = () => {
+    shownAt = systemTimers.now();
+    if (shown.text() !== '') world.emit('output', { kind: 'message', role: 'agent', text: shown.text() });
+  };
+  let exit: ExecExit = { exitCode: null, timedOut: false, outOfMemory: false, durationMs: 0 };
+  for await (const chunk of process.output()) {
+    heard();
+    if (chunk.kind === 'exit') exit = chunk.exit;
+    if (chunk.kind !== 'output') continue;
+    const text = Buffer.from(chunk.bytes).toString('utf8');
+    shown.push(text);
+    tail.push(text);
+    if (systemTimers.now() - shownAt >= SHOW_EVERY_MS) show();
+  }
+  show();
+  return { exit, tail: tail.text() };
+};
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

@@ -1,0 +1,114 @@
+/** The real OpenCode program over ACP, with a scripted model behind it. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { ItemBody } from '@berth/contract';
+import type { AgentHost, AgentWorld, Sandbox } from '@berth/plugin-api';
+import {
+  createLocalSandbox,
+  type LocalSandbox,
+  type Scripts,
+  startScriptedModel,
+} from '@berth/plugin-api/fakes';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import opencode from './opencode.ts';
+
+const modules = resolve(import.meta.dirname, '../../../../node_modules');
+const host: AgentHost = {
+  resolve: (file) => (existsSync(join(modules, file)) ? join(modules, file) : undefined),
+  log: () => undefined,
+};
+
+const fix = (to: string) => [
+  { text: 'I fix it.', calls: [{ do: 'edit' as const, path: 'sum.js', old: 'a - b', new: to }] },
+  { text: 'Fixed.' },
+];
+const scripts: Scripts = {
+  default: { answers: [{ text: 'Nothing to do.' }] },
+  fix: {
+    match: 'fix sum',
+    answers: fix('a * b'),
+    followUps: [
+      {
+        match: 'gate is red',
+        answers: [
+          { calls: [{ do: 'edit', path: 'sum.js', old: 'a * b', new: 'a + b' }] },
+          { text: 'Now it adds.' },
+        ],
+      },
+    ],
+  },
+  hang: { answers: [{ hang: true }] },
+  refuse: { answers: [{ error: { status: 400, message: 'this model is not for you' } }] },
+};
+
+describe('opencode', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-opencode-'));
+  let sandbox: LocalSandbox;
+  let model: Awaited<ReturnType<typeof startScriptedModel>>;
+  let repository: string;
+  const agent = opencode.open({}, host);
+
+  beforeAll(async () => {
+    model = await startScriptedModel({ scripts, requireKey: 'token-of-the-attempt' });
+    sandbox = await createLocalSandbox({ folder });
+    repository = join(sandbox.root, 'project');
+    await sandbox.files.write('project/sum.js', Buffer.from('export const sum = (a, b) => a - b;\n'));
+    const git = (...args: string[]) => execFileSync('git', ['-C', repository, ...args]);
+    git('init', '-q');
+    git('add', '.');
+    git('-c', 'user.name=t', '-c', 'user.email=t@localhost', 'commit', '-qm', 'start');
+  });
+
+  afterAll(async () => {
+    await sandbox.close();
+    await model.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const worldOf = (inside: Sandbox, items: Map<string, ItemBody>, signal: AbortSignal): AgentWorld => ({
+    sandbox: inside,
+    model: {
+      provider: 'local',
+      wire: 'openai',
+      model: 'scripted',
+      baseUrl: model.url,
+      token: 'token-of-the-attempt',
+    },
+    toolPath: (target) => {
+      const source = tools.find((tool) => tool.target === target)?.source;
+      return source ?? target;
+    },
+    emit: (id, body) => items.set(id, body),
+    limits: { startMs: 60_000, silenceMs: 60_000, turnMs: 120_000 },
+    signal,
+  });
+  let tools: readonly { source: string; target: string }[] = [];
+  const run = async (execId: string, prompt: string, session?: { sessionId: string }) => {
+    tools = (await agent.probe()).tools;
+    const items = new Map<string, ItemBody>();
+    const end = await agent.turn(
+      { execId, prompt, cwd: repository, session },
+      worldOf(sandbox, items, new AbortController().signal),
+    );
+    return { end, items };
+  };
+  const text = () => readFileSync(join(repository, 'sum.js'), 'utf8');
+
+  it('edits the file, and continues the conversation in the next turn', async () => {
+    const first = await run('ex_first', 'Please fix sum in sum.js');
+    expect(text()).toContain('a * b');
+    expect(first.end).toMatchObject({ stop: 'end', continued: true });
+    expect([...first.items.values()]).toContainEqual({ kind: 'message', role: 'agent', text: 'Fixed.' });
+    expect([...first.items.values()]).toContainEqual(
+      expect.objectContaining({ kind: 'tool', status: 'completed' }),
+    );
+
+    const session = first.end.session as { sessionId: string };
+    const second = await run('ex_second', 'The gate is red: sum(1, 2) is 2', session);
+    expect(second.end).toMatchObject({ stop: 'end', continued: true, session });
+    expect(text()).toContain('a + b');
+    expect([...second.items.values()]).not.toContainEqual(expect.objectContaining({ text: 'Fixed.' }));
+  });
+});

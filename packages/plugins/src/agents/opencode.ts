@@ -1,0 +1,4 @@
+import { acpPlugin } from './acp/acp-agent.ts';
+import { opencodeProfile } from './profiles/opencode.ts';
+
+export default acpPlugin(opencodeProfile);

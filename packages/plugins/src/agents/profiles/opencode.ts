@@ -1,0 +1,61 @@
+/** OpenCode, tried with 1.18.33: speaks ACP itself. It holds about 800 MB at its peak. */
+import { type AcpProfile, json, MIB, TOKEN_VARIABLE } from './profile.ts';
+
+export const opencodeProfile: AcpProfile = {
+  name: 'opencode',
+  package: 'opencode-ai@1.18.33',
+  programs: [
+    {
+      kind: 'binary',
+      file: 'opencode-linux-x64/bin/opencode',
+      machine: 'linux-x64',
+      needsAvx2: true,
+    },
+    { kind: 'binary', file: 'opencode-linux-x64-baseline/bin/opencode', machine: 'linux-x64' },
+    { kind: 'binary', file: 'opencode-linux-arm64/bin/opencode', machine: 'linux-arm64' },
+    { kind: 'binary', file: 'opencode-darwin-arm64/bin/opencode', machine: 'darwin-arm64' },
+  ],
+  wire: 'openai',
+  memoryBytes: 1024 * MIB,
+  launch: ({ model, home }) => {
+    const config = `${home}/.berth/opencode.json`;
+    return {
+      args: ['acp'],
+      env: {
+        OPENCODE_CONFIG: config,
+        OPENCODE_DISABLE_MODELS_FETCH: '1',
+        OPENCODE_DISABLE_AUTOUPDATE: '1',
+        OPENCODE_DISABLE_LSP_DOWNLOAD: '1',
+        OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
+        [TOKEN_VARIABLE]: model.token,
+      },
+      files: { [config]: json(configOf(model.baseUrl, model.wire, model.model)) },
+    };
+  },
+};
+
+const PACKAGES = {
+  openai: '@ai-sdk/openai-compatible',
+  anthropic: '@ai-sdk/anthropic',
+  gemini: '@ai-sdk/google',
+};
+const VERSIONS = { openai: 'v1', anthropic: 'v1', gemini: 'v1beta' };
+
+const configOf = (baseUrl: string, wire: keyof typeof PACKAGES, model: string) => ({
+  autoupdate: false,
+  share: 'disabled',
+  model: `berth/${model}`,
+  small_model: `berth/${model}`,
+  enabled_providers: ['berth'],
+  permission: { '*': 'allow' },
+  provider: {
+    berth: {
+      npm: PACKAGES[wire],
+      name: 'Berth',
+      options: { baseURL: `${baseUrl}/${VERSIONS[wire]}`, apiKey: `{env:${TOKEN_VARIABLE}}` },
+      models: {
+        [model]: { name: model, tool_call: true, limit: { context: 128_000, output: 16_000 } },
+      },
+    },
+  },
+});

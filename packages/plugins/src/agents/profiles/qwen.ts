@@ -1,0 +1,26 @@
+/** Qwen Code, tried with 0.24.4: speaks ACP itself. Without the setting it reports usage to its maker. */
+import { type AcpProfile, json, MIB } from './profile.ts';
+
+export const qwenProfile: AcpProfile = {
+  name: 'qwen',
+  package: '@qwen-code/qwen-code@0.24.4',
+  programs: [{ kind: 'script', file: '@qwen-code/qwen-code/cli-entry.js' }],
+  wire: 'openai',
+  memoryBytes: 512 * MIB,
+  mode: 'yolo',
+  launch: ({ model, home }) => ({
+    args: ['--acp', '--auth-type', 'openai'],
+    env: {
+      OPENAI_API_KEY: model.token,
+      OPENAI_BASE_URL: `${model.baseUrl}/v1`,
+      OPENAI_MODEL: model.model,
+    },
+    files: {
+      [`${home}/.qwen/settings.json`]: json({
+        privacy: { usageStatisticsEnabled: false },
+        telemetry: { enabled: false },
+        general: { disableAutoUpdate: true },
+      }),
+    },
+  }),
+};

@@ -1,0 +1,4 @@
+import { acpPlugin } from './acp/acp-agent.ts';
+import { qwenProfile } from './profiles/qwen.ts';
+
+export default acpPlugin(qwenProfile);
