@@ -1,0 +1,169 @@
+/**
+ * The hub: one bare repository for each repository of a workspace, written by this server alone. Sandboxes clone from
+ * it and push to it over HTTP (`smart-http.ts`); merges are computed in it; a landing moves one of its refs by
+ * compare-and-swap. Git on the host opens these folders and no other, except a source while it is read.
+ */
+import { randomBytes } from 'node:crypto';
+import { rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fail, isBerthError } from '@berth/contract';
+import type { Hub } from '@berth/core';
+import type { Git } from './git.ts';
+import { importInto, originOf, targetBranch } from './import.ts';
+import { containsCommit, diffOf, fileOf, filesOf } from './look.ts';
+import { mergeIn } from './merge.ts';
+import { assertCommit, assertRef } from './refs.ts';
+import { createRepositoryFolders } from './repository-folder.ts';
+import { parseSource } from './source.ts';
+
+export interface HubOptions {
+  /** Made when absent; only the server may write in it. */
+  readonly folder: string;
+  readonly git: Git;
+}
+
+const REFRESH_TIMEOUT_MS = 60_000;
+const SWAP_ATTEMPTS = 5;
+const SWAP_PAUSE_MS = 40;
+const ABSENT = '0'.repeat(40);
+
+export const createHub = ({ folder, git }: HubOptions): Hub => {
+  const folders = createRepositoryFolders(folder);
+  const alone = serially();
+  const open = async (workspaceId: string, name: string): Promise<string> => {
+    const gitDir = folders.repository(workspaceId, name);
+    if (!(await exists(gitDir))) throw fail('record.missing', { noun: 'repository', id: name });
+    return gitDir;
+  };
+
+  return {
+    importRepository: async (workspaceId, spec) => {
+      const source = parseSource(spec.source);
+      const name = spec.name ?? source.name;
+      const final = folders.repository(workspaceId, name);
+      const request = { final, source, branch: spec.branch, name };
+      return alone(final, async () => {
+        if (!(await exists(final))) {
+          return { name, source: source.address, branch: await importInto(git, request) };
+        }
+        if ((await originOf(git, final)) !== source.address) {
+          throw fail('record.exists', { noun: 'repository', id: name });
+        }
+        const repository = { name, source: source.address, branch: await targetBranch(git, request) };
+        await forward(git, final, repository);
+        return repository;
+      });
+    },
+
+    refresh: async (workspaceId, repository) => {
+      const gitDir = await open(workspaceId, repository.name);
+      await alone(gitDir, () => forward(git, gitDir, repository));
+    },
+
+    removeWorkspace: async (workspaceId) => {
+      const gone = path.join(folder, `.removing-${workspaceId}-${randomBytes(6).toString('hex')}`);
+      const found = await rename(folders.workspace(workspaceId), gone).then(() => true, isMissing);
+      if (found) await rm(gone, { recursive: true, force: true });
+    },
+
+    resolve: async (workspaceId, name, ref) => resolveRef(git, await open(workspaceId, name), assertRef(ref)),
+
+    swap: async (workspaceId, name, ...[ref, from, to]) =>
+      swapRef(git, await open(workspaceId, name), { ref: assertRef(ref), from, to }),
+
+    listRefs: async (workspaceId, name, prefix) => {
+      const gitDir = await open(workspaceId, name);
+      // Git matches whole path parts; the rest of the prefix is matched here.
+      const parts = assertRef(`${prefix}x`).split('/').slice(0, -1).join('/');
+      const format = '--format=%(refname)%00%(objectname)%00%(*objectname)';
+      const listed = await git(['for-each-ref', format, '--', parts], { gitDir });
+      const rows = listed.stdout.split('\n').map((line) => line.split('\0'));
+      return Object.fromEntries(
+        rows.flatMap(([ref = '', direct = '', peeled = '']) =>
+          ref !== '' && ref.startsWith(prefix) ? [[ref, peeled || direct]] : [],
+        ),
+      );
+    },
+
+    merge: async (workspaceId, name, request) => mergeIn(git, await open(workspaceId, name), request),
+
+    diff: async (workspaceId, name, from, to) => diffOf(git, await open(workspaceId, name), from, to),
+    files: async (workspaceId, name, commit) => filesOf(git, await open(workspaceId, name), commit),
+    readFile: async (workspaceId, name, file) => fileOf(git, await open(workspaceId, name), file),
+    contains: async (workspaceId, name, descendant, ancestor) =>
+      containsCommit(git, await open(workspaceId, name), descendant, ancestor),
+  };
+};
+
+/** Fast-forwards our copy of the target branch. A source that is away or went another way changes nothing. */
+const forward = async (
+  git: Git,
+  gitDir: string,
+  repository: { readonly source: string; readonly branch: string },
+): Promise<void> => {
+  const { address } = parseSource(repository.source);
+  const ref = assertRef(`refs/heads/${repository.branch}`);
+  try {
+    await git(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', address, `${ref}:${ref}`], {
+      gitDir,
+      as: 'user',
+      timeoutMs: REFRESH_TIMEOUT_MS,
+    });
+  } catch (thrown) {
+    if (!isBerthError(thrown) || !['git.failed', 'git.timeout'].includes(thrown.code)) throw thrown;
+  }
+};
+
+const resolveRef = async (git: Git, gitDir: string, ref: string): Promise<string | undefined> => {
+  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`] as const;
+  const found = await git(args, { gitDir, answers: [1, 128] });
+  return found.exitCode === 0 ? found.stdout.trim() : undefined;
+};
+
+/**
+ * Git itself compares and swaps under the lock of the ref. When it says no, the ref is looked at: elsewhere means
+ * that somebody else won; where it should be means that the lock was busy for a moment.
+ */
+const swapRef = async (
+  git: Git,
+  gitDir: string,
+  move: { ref: string; from: string | undefined; to: string | undefined },
+): Promise<boolean> => {
+  const to = move.to === undefined ? ABSENT : assertCommit(move.to);
+  const from = move.from === undefined ? ABSENT : assertCommit(move.from);
+  const command = `update ${move.ref}\0${to}\0${from}\0`;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await git(['update-ref', '-z', '--stdin'], { gitDir, input: command });
+      return true;
+    } catch (thrown) {
+      if (!isBerthError(thrown) || thrown.code !== 'git.failed') throw thrown;
+      if ((await resolveRef(git, gitDir, move.ref)) !== move.from) return false;
+      if (attempt === SWAP_ATTEMPTS) throw thrown;
+      await delay(SWAP_PAUSE_MS * attempt);
+    }
+  }
+};
+
+const exists = (file: string): Promise<boolean> => stat(file).then(() => true, isMissing);
+
+/** False for an absent file; other failures are thrown. */
+const isMissing = (thrown: unknown): false => {
+  if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return false;
+  throw thrown;
+};
+
+/** Runs acts on one key one after the other. */
+const serially = () => {
+  const last = new Map<string, Promise<unknown>>();
+  return async <T>(key: string, act: () => Promise<T>): Promise<T> => {
+    const turn = (last.get(key) ?? Promise.resolve()).then(act, act);
+    last.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (last.get(key) === turn) last.delete(key);
+    }
+  };
+};

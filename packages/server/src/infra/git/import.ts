@@ -1,0 +1,126 @@
+/**
+ * Copies a repository into the hub: branches and tags, as the source has committed them; what lies uncommitted in a
+ * source's working tree is not looked at. Built in a folder beside the final one and renamed, so that a repository in
+ * the hub is complete or not there. Objects are fetched, never linked: the owner of the source cannot change ours.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { fail, isBerthError } from '@berth/contract';
+import type { Git } from './git.ts';
+import type { Source } from './source.ts';
+
+const ASK_TIMEOUT_MS = 60_000;
+const FETCH_TIMEOUT_MS = 30 * 60_000;
+const ORIGIN_KEY = 'remote.origin.url';
+
+/**
+ * Makes `final`, a bare repository, from the source and returns its target branch: the wanted one, or the source's
+ * default. What an interrupted import left is removed. Rejects with `repository.*`, `branch.missing`.
+ */
+export const importInto = async (
+  git: Git,
+  request: { final: string; source: Source; branch: string | undefined; name: string },
+): Promise<string> => {
+  const { final, source, name } = request;
+  await assertFolder(source);
+  const branch = await targetBranch(git, request);
+  const parent = path.dirname(final);
+  const prefix = `.importing-${name}-`;
+  await mkdir(parent, { recursive: true, mode: 0o700 });
+  for (const left of await readdir(parent)) {
+    if (left.startsWith(prefix)) await rm(path.join(parent, left), { recursive: true, force: true });
+  }
+  const draft = path.join(parent, `${prefix}${randomBytes(6).toString('hex')}`);
+  try {
+    await git(['init', '--quiet', '--bare', '--template=', `--initial-branch=${branch}`, draft]);
+    await fetchAll(git, draft, source);
+    await git(['config', ORIGIN_KEY, source.address], { gitDir: draft });
+    await rename(draft, final);
+  } catch (thrown) {
+    await rm(draft, { recursive: true, force: true });
+    throw thrown;
+  }
+  return branch;
+};
+
+/** Where a repository of the hub came from. */
+export const originOf = async (git: Git, gitDir: string): Promise<string> =>
+  (await git(['config', '--get', ORIGIN_KEY], { gitDir })).stdout.trimEnd();
+
+/** The branch to work on, asked from the source before anything is copied. */
+export const targetBranch = async (
+  git: Git,
+  request: { source: Source; branch: string | undefined; name: string },
+): Promise<string> => {
+  const { source, branch, name } = request;
+  const listed = await reach(source, () =>
+    git(['ls-remote', '--quiet', '--symref', '--', source.address, 'HEAD', 'refs/heads/*'], {
+      as: 'user',
+      timeoutMs: ASK_TIMEOUT_MS,
+    }),
+  );
+  const lines = listed.stdout.split('\n');
+  const branches = new Set(lines.flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []));
+  if (branches.size === 0) {
+    throw fail('repository.bad_source', { source: source.address, reason: 'it has no commits on a branch.' });
+  }
+  const head = lines.flatMap((line) => /^ref: refs\/heads\/(.+)\tHEAD$/.exec(line)?.[1] ?? [])[0];
+  const chosen = branch ?? head ?? ['main', 'master'].find((common) => branches.has(common));
+  if (chosen === undefined || !branches.has(chosen)) {
+    throw fail('branch.missing', { repository: name, branch: chosen ?? 'HEAD' });
+  }
+  return chosen;
+};
+
+const fetchAll = (git: Git, gitDir: string, source: Source) =>
+  reach(source, () =>
+    git(
+      [
+        'fetch',
+        '--quiet',
+        '--no-write-fetch-head',
+        '--update-shallow',
+        '--',
+        source.address,
+        '+refs/heads/*:refs/heads/*',
+        '+refs/tags/*:refs/tags/*',
+      ],
+      { gitDir, as: 'user', timeoutMs: FETCH_TIMEOUT_MS },
+    ),
+  );
+
+const assertFolder = async (source: Source): Promise<void> => {
+  if (source.kind === 'url') return;
+  const found = await stat(source.address).catch(() => undefined);
+  if (found?.isDirectory()) return;
+  throw fail('repository.bad_source', { source: source.address, reason: 'there is no such folder.' });
+};
+
+/** Says in plain words why git could not read a source. */
+const reach = async <T>(source: Source, act: () => Promise<T>): Promise<T> => {
+  try {
+    return await act();
+  } catch (thrown) {
+    if (!isBerthError(thrown) || (thrown.code !== 'git.failed' && thrown.code !== 'git.timeout'))
+      throw thrown;
+    throw fail(
+      'repository.unreachable',
+      { source: source.address, reason: explain(source, thrown.message) },
+      { cause: thrown },
+    );
+  }
+};
+
+const explain = (source: Source, said: string): string => {
+  if (said.includes('dubious ownership')) {
+    return `it belongs to another user. Run \`git config --global --add safe.directory ${source.address}\` as the user of the server.`;
+  }
+  if (said.includes('terminal prompts disabled') || said.includes('could not read Username')) {
+    return 'it needs a login. Set up a git credential helper for the user of the server.';
+  }
+  if (source.kind === 'path' && said.includes('does not appear to be a git repository')) {
+    return 'the folder is not the top of a git repository.';
+  }
+  return said;
+};

@@ -1,0 +1,76 @@
+/** Reads commits of a bare repository: what changed, what they hold, how they are related. */
+import type { FileRequest } from '@berth/core';
+import type { Git } from './git.ts';
+import { assertCommit } from './refs.ts';
+
+const MAX_DIFF_BYTES = 4 * 2 ** 20;
+const MAX_LISTING_BYTES = 64 * 2 ** 20;
+
+/** A diff that shows what git stored and runs nothing. */
+export const PLAIN_DIFF = [
+  '--no-color',
+  '--no-ext-diff',
+  '--no-textconv',
+  '--find-renames',
+  '--src-prefix=a/',
+  '--dst-prefix=b/',
+] as const;
+
+/** The unified diff, cut with a notice when it is longer than 4 MiB. */
+export const diffOf = async (git: Git, gitDir: string, from: string, to: string): Promise<string> => {
+  const range = [assertCommit(from), assertCommit(to)];
+  const shown = await git(['diff', ...PLAIN_DIFF, ...range, '--'], {
+    gitDir,
+    maxOutputBytes: MAX_DIFF_BYTES,
+  });
+  return shown.truncated ? cutDiff(shown.stdout, MAX_DIFF_BYTES) : shown.stdout;
+};
+
+/** Ends at a line, and says that there is more. */
+export const cutDiff = (text: string, limitBytes: number): string =>
+  `${text.slice(0, text.lastIndexOf('\n') + 1)}[the diff is longer than ${limitBytes} bytes and was cut here]\n`;
+
+export const containsCommit = async (
+  git: Git,
+  gitDir: string,
+  descendant: string,
+  ancestor: string,
+): Promise<boolean> => {
+  const order = [assertCommit(ancestor), assertCommit(descendant)];
+  const answer = await git(['merge-base', '--is-ancestor', ...order], { gitDir, answers: [1] });
+  return answer.exitCode === 0;
+};
+
+/** Path → id of the content, for every file and link of a commit. */
+export const filesOf = async (git: Git, gitDir: string, commit: string): Promise<Record<string, string>> => {
+  const listed = await git(['ls-tree', '-r', '-z', '--full-tree', assertCommit(commit)], {
+    gitDir,
+    maxOutputBytes: MAX_LISTING_BYTES,
+  });
+  return Object.fromEntries(
+    parseTree(listed.stdout).flatMap((entry) => (entry.type === 'blob' ? [[entry.path, entry.id]] : [])),
+  );
+};
+
+export const fileOf = async (git: Git, gitDir: string, file: FileRequest): Promise<string | undefined> => {
+  const listed = await git(
+    ['ls-tree', '-z', '-l', '--full-tree', assertCommit(file.commit), '--', file.path],
+    {
+      gitDir,
+    },
+  );
+  const entry = parseTree(listed.stdout).find(({ path }) => path === file.path);
+  if (entry === undefined || !entry.mode.startsWith('100')) return undefined;
+  if (entry.sizeBytes > file.maxBytes) return undefined;
+  const read = await git(['cat-file', 'blob', entry.id], { gitDir, maxOutputBytes: file.maxBytes + 1 });
+  return read.stdout;
+};
+
+/** `<mode> <type> <id>[ <size>]\t<path>`, ended by a zero byte each. */
+const parseTree = (listing: string) =>
+  listing.split('\0').flatMap((line) => {
+    const tab = line.indexOf('\t');
+    if (tab < 0) return [];
+    const [mode = '', type = '', id = '', size = '0'] = line.slice(0, tab).split(/ +/);
+    return [{ mode, type, id, sizeBytes: Number(size), path: line.slice(tab + 1) }];
+  });

@@ -1,0 +1,107 @@
+/**
+ * Git as a command inside a sandbox. Whatever a repository there is configured to run can only run in there. The token
+ * for the hub travels in the environment of the one process that needs it; it is bound to the hub's address, and is in
+ * no file, no URL and no argument.
+ */
+import { fail, RepositoryName } from '@berth/contract';
+import type { RunResult, Sandbox } from '@berth/plugin-api';
+
+export interface SandboxGitOptions {
+  /** What git does, for messages, and its arguments. */
+  readonly args: readonly [string, ...string[]];
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly stdin?: string | undefined;
+  /** Exit codes that are answers; 0 always is. */
+  readonly answers?: readonly number[] | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly maxOutputBytes?: number | undefined;
+  /** The way to the hub, for commands that speak with it. */
+  readonly remote?: Remote | undefined;
+}
+
+export interface Remote {
+  readonly url: string;
+  readonly token: string;
+}
+
+/** Rejects with `git.timeout`, `sandbox.unreachable` when the hub could not be reached, or `git.failed`. */
+export type SandboxGit = (sandbox: Sandbox, options: SandboxGitOptions) => Promise<RunResult>;
+
+const DEFAULT_TIMEOUT_MS = 10 * 60_000;
+const MAX_OUTPUT_BYTES = 16 * 2 ** 20;
+const STDERR_TAIL_CHARACTERS = 2000;
+
+/** @param newExecId a fresh id for each command: they are safe to repeat, and a repetition must run again */
+export const createSandboxGit =
+  (newExecId: () => string): SandboxGit =>
+  async (sandbox, options) => {
+    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const result = await sandbox.run({
+      id: newExecId(),
+      argv: ['git', ...options.args],
+      cwd: options.cwd,
+      env: { ...environment(sandbox, options.remote), ...options.env },
+      timeoutMs,
+      ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+      maxOutputBytes: options.maxOutputBytes ?? MAX_OUTPUT_BYTES,
+    });
+    if (result.exitCode === 0) return result;
+    if (result.exitCode !== null && options.answers?.includes(result.exitCode)) return result;
+    const act = options.args[0];
+    if (result.timedOut) throw fail('git.timeout', { act, timeoutMs });
+    const detail = result.stderr.trim().slice(-STDERR_TAIL_CHARACTERS) || `exit code ${result.exitCode}`;
+    if (
+      /Failed to connect|Could not resolve host|RPC failed|Empty reply|The requested URL returned error: 5/.test(
+        detail,
+      )
+    ) {
+      throw fail('sandbox.unreachable', { id: sandbox.id, detail });
+    }
+    throw fail('git.failed', { act, detail });
+  };
+
+const environment = (sandbox: Sandbox, remote: Remote | undefined): Record<string, string> => {
+  const settings: [string, string][] = [
+    // Files may belong to another user: of the layer that the sandbox started from.
+    ['safe.directory', '*'],
+    ['core.hooksPath', '/dev/null'],
+    ['core.fsmonitor', 'false'],
+    ['gc.auto', '0'],
+    ['maintenance.auto', 'false'],
+    ['protocol.version', '2'],
+  ];
+  if (remote !== undefined) {
+    const scope = `http.${sandbox.internalUrl}/git/`;
+    settings.push([`${scope}.extraHeader`, `Authorization: Bearer ${remote.token}`], [`${scope}.proxy`, '']);
+  }
+  return {
+    LC_ALL: 'C',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_ASKPASS: '',
+    GIT_CONFIG_COUNT: String(settings.length),
+    ...Object.fromEntries(
+      settings.flatMap(([key, value], index) => [
+        [`GIT_CONFIG_KEY_${index}`, key],
+        [`GIT_CONFIG_VALUE_${index}`, value],
+      ]),
+    ),
+  };
+};
+
+export const remoteOf = (
+  sandbox: Sandbox,
+  from: { readonly workspaceId: string; readonly token: string },
+  repository: string,
+): Remote => ({
+  url: `${sandbox.internalUrl}/git/${from.workspaceId}/${repository}.git`,
+  token: from.token,
+});
+
+/** Where a repository is inside. Throws `record.missing` when the name cannot be one. */
+export const folderOf = (sandbox: Sandbox, repository: string): string => {
+  if (!RepositoryName.safeParse(repository).success) {
+    throw fail('record.missing', { noun: 'repository', id: repository });
+  }
+  return `${sandbox.root}/${repository}`;
+};

@@ -1,0 +1,129 @@
+/**
+ * Git's smart HTTP protocol over the hub, for the inside of sandboxes: clone, fetch, and push to the refs of a grant.
+ *
+ * Three requests exist below a repository: `GET info/refs?service=git-upload-pack|git-receive-pack`, `POST
+ * git-upload-pack`, `POST git-receive-pack` (gitprotocol-http(5)). Each is served by one git process with the sealed
+ * configuration, which sees the bytes of the client and nothing else of it. A token opens one workspace; branches and
+ * tags of it may be read, other refs only where they may be written; a push is read before git gets it.
+ */
+import { stat } from 'node:fs/promises';
+import { isBerthError } from '@berth/contract';
+import {
+  type GitGrant,
+  type GitHttpLimits,
+  type GitRequest,
+  type GitResponse,
+  type GitService,
+  serveGit,
+} from './git-service.ts';
+import { createRepositoryFolders } from './repository-folder.ts';
+
+export interface GitHttpOptions {
+  /** The folder of the hub. */
+  readonly folder: string;
+  /** The server's own environment; git gets its PATH. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly authorise: (token: string) => Promise<GitGrant | undefined>;
+  /** Called with what went wrong on our side; clients hear only that something did. */
+  readonly log: (message: string, facts: Record<string, unknown>) => void;
+  readonly limits?: Partial<GitHttpLimits> | undefined;
+}
+
+const DEFAULT_LIMITS: GitHttpLimits = {
+  maxRequestBytes: 512 * 2 ** 20,
+  requestTimeoutMs: 15 * 60_000,
+  maxProcesses: 32,
+};
+
+/** Serves a request whose target below `/git` is `path`: `/<workspaceId>/<name>.git/…`. Never rejects. */
+export type GitHttp = (request: GitRequest, response: GitResponse, path: string) => Promise<void>;
+
+export const createGitHttp = (options: GitHttpOptions): GitHttp => {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const folders = createRepositoryFolders(options.folder);
+  let processes = 0;
+
+  const locate = async (route: Route): Promise<string | undefined> => {
+    const gitDir = folders.repository(route.workspaceId, route.repository);
+    const found = await stat(gitDir).catch(() => undefined);
+    return found?.isDirectory() ? gitDir : undefined;
+  };
+
+  const serve = async (request: GitRequest, response: GitResponse, route: Route): Promise<void> => {
+    const token = tokenOf(request.headers.authorization);
+    const grant = token === undefined ? undefined : await options.authorise(token);
+    if (grant === undefined) return answer(response, 401, 'A valid token is needed.');
+    // The same answer for what is absent and for what belongs to another workspace.
+    const gitDir = grant.workspaceId === route.workspaceId ? await locate(route) : undefined;
+    if (gitDir === undefined) return answer(response, 404, 'There is no such repository.');
+    if (Number(request.headers['content-length'] ?? 0) > limits.maxRequestBytes) {
+      return answer(response, 413, `A request may have ${limits.maxRequestBytes} bytes.`);
+    }
+    if (processes >= limits.maxProcesses) return answer(response, 503, 'Too many git requests at once.');
+    processes += 1;
+    try {
+      await serveGit({ request, response, gitDir, grant, limits, env: options.env, ...route });
+    } finally {
+      processes -= 1;
+    }
+  };
+
+  return async (request, response, path) => {
+    const route = parseRoute(request.method, path);
+    if (route === undefined) return answer(response, 404, 'There is nothing here.');
+    try {
+      await serve(request, response, route);
+    } catch (thrown) {
+      if (isBerthError(thrown) && thrown.kind === 'missing') return answer(response, 404, thrown.message);
+      options.log('git.failed', { path, cause: thrown });
+      if (response.headersSent) response.destroy();
+      else answer(response, 500, 'Git failed on the server.');
+    }
+  };
+};
+
+interface Route {
+  readonly workspaceId: string;
+  readonly repository: string;
+  readonly service: GitService;
+  readonly advertise: boolean;
+}
+
+/** Names are plain; a percent sign, which could hide a slash, is in none of them. */
+const TARGET =
+  /^\/([a-z0-9_]{1,64})\/([a-zA-Z0-9_][a-zA-Z0-9._-]{0,62})\.git\/([a-z/-]+)(?:\?service=([a-z-]+))?$/;
+
+const parseRoute = (method: string | undefined, path: string): Route | undefined => {
+  const [, workspaceId = '', repository = '', rest = '', asked] = TARGET.exec(path) ?? [];
+  const advertise = method === 'GET' && rest === 'info/refs';
+  const name = advertise ? asked : rest;
+  if (!advertise && (method !== 'POST' || asked !== undefined)) return undefined;
+  if (name === 'git-upload-pack') return { workspaceId, repository, service: 'upload-pack', advertise };
+  if (name === 'git-receive-pack') return { workspaceId, repository, service: 'receive-pack', advertise };
+  return undefined;
+};
+
+const MAX_TOKEN_LENGTH = 512;
+
+/** From `Bearer <token>`, or the password of `Basic`. */
+const tokenOf = (header: string | undefined): string | undefined => {
+  const [, scheme = '', value = ''] = /^(bearer|basic) +(\S+)$/i.exec(header ?? '') ?? [];
+  if (value.length > 2 * MAX_TOKEN_LENGTH) return undefined;
+  const token =
+    scheme.toLowerCase() === 'basic'
+      ? Buffer.from(value, 'base64')
+          .toString()
+          .replace(/^[^:]*:/, '')
+      : value;
+  return token === '' || token.length > MAX_TOKEN_LENGTH ? undefined : token;
+};
+
+/** A short answer in plain text, which git shows to the person at the client. */
+const answer = (response: GitResponse, status: number, text: string): void => {
+  response.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+    ...(status === 401 ? { 'www-authenticate': 'Basic realm="berth"' } : {}),
+  });
+  response.end(`${text}\n`);
+};
