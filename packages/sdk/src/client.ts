@@ -1,0 +1,40 @@
+import { PLURALS, ROUTES, type RouteShape } from '@berth/contract';
+import type { CallOptions, Client, ClientOptions, RouteMethods } from './client-type.ts';
+import { followTask } from './follow.ts';
+import { type Connection, type Input, prepare, send } from './request.ts';
+import { openSocket } from './socket.ts';
+import { followStream } from './stream.ts';
+
+/** Failures reject with a `BerthError` that carries the server's code, or `server.unreachable`. */
+export const createClient = (options: ClientOptions): Client => {
+  const connection: Connection = {
+    fetch: options.fetch ?? fetch,
+    address: options.address,
+    token: options.token,
+  };
+  const nouns: Record<string, Record<string, unknown>> = {};
+  for (const route of ROUTES) {
+    const [noun = '', verb = ''] = route.id.split('.');
+    const plural = PLURALS[noun as keyof typeof PLURALS];
+    nouns[plural] = { ...nouns[plural], [verb]: methodOf(route, connection) };
+  }
+  // The loop above makes exactly what the mapped type says: both walk the same routes.
+  const methods = nouns as unknown as RouteMethods;
+  return { ...methods, tasks: { ...methods.tasks, follow: followTask(methods) } };
+};
+
+const methodOf =
+  (route: RouteShape, connection: Connection) =>
+  (input: Input = {}, options: CallOptions = {}): unknown => {
+    if (route.answers === 'events') return followStream({ connection, route, input, signal: options.signal });
+    const request = prepare(connection, route, input);
+    if (route.answers === 'socket') return openSocket(connection, request.url);
+    return answerOf(route, send(connection, request, options));
+  };
+
+const answerOf = async (route: RouteShape, sent: Promise<Response>): Promise<unknown> => {
+  const response = await sent;
+  if (route.answers === 'bytes') return new Uint8Array(await response.arrayBuffer());
+  if (route.answers === 'text') return response.text();
+  return response.status === 204 ? {} : response.json();
+};

@@ -1,0 +1,70 @@
+/**
+ * Following a task: everything that happens to it, its attempts, its conversation, its change and its gate runs, until
+ * it has come to an end. Events name the record they are about; whose task that is, is asked once per record.
+ */
+import type { Event, Task } from '@berth/contract';
+import type { CallOptions, RouteMethods } from './client-type.ts';
+
+export interface FollowInput {
+  readonly id: string;
+  /** Read on after this event; from now when absent. */
+  readonly afterSeq?: number | undefined;
+}
+
+/** Yields the task's events in order; returns the task as it ended. */
+export type Follow = (input: FollowInput, options?: CallOptions) => AsyncGenerator<Event, Task, undefined>;
+
+const SETTLED: readonly string[] = ['completed', 'failed', 'cancelled', 'killed'];
+
+export const followTask = (client: RouteMethods): Follow =>
+  async function* (input, options = {}) {
+    const afterSeq = input.afterSeq ?? (await client.system.stats({}, options)).lastSeq;
+    const { id } = input;
+    const before = await client.tasks.get({ id }, options);
+    if (input.afterSeq === undefined && SETTLED.includes(before.state)) return before;
+    const ownerOf = createOwners(client, id, options);
+    for await (const event of client.events.stream({ afterSeq }, options)) {
+      if ((await ownerOf(event)) !== id) continue;
+      yield event;
+      if (SETTLED.includes(String(event.data.to)) && event.type.startsWith('task.')) break;
+    }
+    return client.tasks.get({ id }, options);
+  };
+
+/** Finds the task that an event is about, or undefined when it is about none or about one that is gone. */
+const createOwners = (client: RouteMethods, taskId: string, options: CallOptions) => {
+  const known = new Map<string, Promise<string | undefined>>();
+  const once = (id: string, ask: () => Promise<string | undefined>) => {
+    // A record that was removed in the meantime belongs to nobody who still waits.
+    const answer = known.get(id) ?? ask().catch(() => undefined);
+    known.set(id, answer);
+    return answer;
+  };
+  const changeOwner = (id: string) =>
+    once(id, async () => (await client.changes.get({ id }, options)).taskId);
+  const sessionOwner = (id: string) =>
+    once(id, async () => (await client.sessions.get({ id }, options)).taskId);
+  const attemptOwner = (id: string) =>
+    once(id, async () => {
+      const { rows } = await client.tasks.attempts({ id: taskId }, options);
+      return rows.some((attempt) => attempt.id === id) ? taskId : undefined;
+    });
+  const gateOwner = (id: string) =>
+    once(id, async () => changeOwner((await client.gates.get({ id }, options)).changeId));
+
+  return async ({ type, subject, data }: Event): Promise<string | undefined> => {
+    const noun = type.split('.')[0];
+    if (noun === 'task') return subject;
+    if (noun === 'attempt') return attemptOwner(subject);
+    if (noun === 'session') return sessionOwner(subject);
+    if (noun === 'item') return sessionOwner(sessionOf(data));
+    if (noun === 'change') return changeOwner(subject);
+    return noun === 'gate' ? gateOwner(subject) : undefined;
+  };
+};
+
+const sessionOf = (data: Event['data']): string => {
+  const { item } = data;
+  const hasSession = typeof item === 'object' && item !== null && 'sessionId' in item;
+  return hasSession ? String(item.sessionId) : '';
+};

@@ -1,0 +1,102 @@
+/** One call: the flat input is spread over path, query and body as the route says, and failures get their code back. */
+import { BerthError, ERRORS, ErrorBody, fail, KINDS, type Kind, type RouteShape } from '@berth/contract';
+import type { CallOptions } from './client-type.ts';
+
+export interface Connection {
+  readonly fetch: typeof fetch;
+  readonly address: string;
+  readonly token: string | undefined;
+}
+
+export type Input = Readonly<Record<string, unknown>>;
+
+export interface Prepared {
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
+}
+
+export const prepare = (connection: Connection, route: RouteShape, input: Input): Prepared => {
+  const rest = { ...input };
+  const take = (name: string): unknown => {
+    const value = rest[name];
+    delete rest[name];
+    return value;
+  };
+  const path = route.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(take(name))));
+  const url = new URL(path, connection.address);
+  const bytes = route.bytesIn ? take('bytes') : undefined;
+  // What the route does not know goes where the server will see and refuse it, rather than being dropped.
+  const inQuery = route.body === undefined ? Object.keys(rest) : Object.keys(route.query?.shape ?? {});
+  for (const name of inQuery) {
+    const value = take(name);
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  const authorization = connection.token === undefined ? {} : { authorization: `Bearer ${connection.token}` };
+  return { url, method: route.method, ...contentOf(route, rest, bytes, authorization) };
+};
+
+const contentOf = (
+  route: RouteShape,
+  rest: Input,
+  bytes: unknown,
+  authorization: Record<string, string>,
+): Pick<Prepared, 'headers' | 'body'> => {
+  if (bytes instanceof Uint8Array)
+    return {
+      headers: { ...authorization, 'content-type': 'application/octet-stream' },
+      body: new Uint8Array(bytes),
+    };
+  if (route.body === undefined) return { headers: authorization };
+  return { headers: { ...authorization, 'content-type': 'application/json' }, body: JSON.stringify(rest) };
+};
+
+export const send = async (
+  connection: Connection,
+  request: Prepared,
+  options: CallOptions & { readonly headers?: Readonly<Record<string, string>> } = {},
+): Promise<Response> => {
+  const { signal, idempotencyKey } = options;
+  const key = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+  const response = await connection
+    .fetch(request.url, {
+      method: request.method,
+      headers: { ...request.headers, ...options.headers, ...key },
+      ...(request.body === undefined ? {} : { body: request.body }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+    .catch((cause: unknown) => {
+      signal?.throwIfAborted();
+      throw fail('server.unreachable', { address: connection.address, detail: detailOf(cause) }, { cause });
+    });
+  if (response.ok) return response;
+  throw errorOf(response.status, await response.text());
+};
+
+const detailOf = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return String(cause);
+  return cause.cause instanceof Error ? detailOf(cause.cause) : cause.message || cause.name;
+};
+
+/** The server's own error; an answer that is none (a proxy's page) becomes one of the kind of its status. */
+const errorOf = (status: number, text: string): BerthError => {
+  const parsed = ErrorBody.safeParse(parseJson(text));
+  const byStatus = (Object.keys(KINDS) as Kind[]).find((kind) => KINDS[kind].status === status) ?? 'internal';
+  if (!parsed.success) {
+    const message = `The server answered ${status}: ${text.slice(0, 200)}`;
+    return new BerthError({ code: 'server.failed', kind: byStatus, message });
+  }
+  const { code, message, details, hint } = parsed.data;
+  const kind = Object.entries(ERRORS).find(([known]) => known === code)?.[1].kind ?? byStatus;
+  return new BerthError({ code, kind, message, details, ...(hint === undefined ? {} : { hint }) });
+};
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+};

@@ -1,0 +1,49 @@
+/** Where a reader is in a stream, and how it asks to go on from there. */
+import { EventMessage, ExecPart } from '@berth/contract';
+import type { EventSourceMessage } from 'eventsource-parser/stream';
+import type { Input } from './request.ts';
+
+export interface Place {
+  readonly query: () => Input;
+  readonly headers: () => Readonly<Record<string, string>>;
+  /** Notes a message: it is yielded, it is the last one, or it only says where to open again. */
+  readonly pass: (message: EventSourceMessage) => 'go on' | 'end' | 'reopen';
+}
+
+export const placeFor = (routeId: string): Place =>
+  routeId === 'sandbox.logs' ? placeInOutput() : placeInLog();
+
+/** The event log: sequence numbers, sent back as `Last-Event-ID`. */
+const placeInLog = (): Place => {
+  let last: string | undefined;
+  return {
+    query: () => ({}),
+    headers: () => (last === undefined ? {} : { 'last-event-id': last }),
+    pass: ({ id, data }) => {
+      const message = EventMessage.parse(JSON.parse(data));
+      if ('lagged' in message) {
+        last = String(message.resumeAfter);
+        return 'reopen';
+      }
+      last = id ?? String(message.seq);
+      return 'go on';
+    },
+  };
+};
+
+/** The output of a command: a byte cursor per stream, and an end. */
+const placeInOutput = (): Place => {
+  const cursors: { stdoutCursor?: number; stderrCursor?: number } = {};
+  const utf8 = new TextEncoder();
+  return {
+    query: () => cursors,
+    headers: () => ({}),
+    pass: ({ data }) => {
+      const part = ExecPart.parse(JSON.parse(data));
+      if (part.kind === 'exit') return 'end';
+      const sizeBytes = part.kind === 'output' ? utf8.encode(part.text).length : 0;
+      cursors[`${part.stream}Cursor`] = part.cursor + sizeBytes;
+      return 'go on';
+    },
+  };
+};
