@@ -1,0 +1,81 @@
+/** Files inside a sandbox. Paths are resolved by the guest, where they mean something. */
+import { FileEntry } from '@berth/contract';
+import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
+import { GuestEntries, GuestFileChange, GuestWritten } from '@berth/contract/guest-messages';
+import type { Files } from '@berth/plugin-api';
+import { z } from 'zod';
+import { parseJson } from './control.ts';
+import { unreachable } from './preface.ts';
+import type { ProcessPlace } from './process.ts';
+
+const DEFAULT_READ_BYTES = 16 * 2 ** 20;
+const TRANSFER_MS = 5 * 60_000;
+const Done = z.object({});
+
+export const createFiles = ({ link }: ProcessPlace): Files => {
+  const post = async (path: string, query: Record<string, string>): Promise<void> => {
+    await link.repeat((control) =>
+      control.json({ method: 'POST', path, query, timeoutMs: TRANSFER_MS }, Done),
+    );
+  };
+  return {
+    read: (path, maxBytes = DEFAULT_READ_BYTES) =>
+      link.repeat((control) =>
+        control.bytes({
+          method: 'GET',
+          path: GUEST_PATHS.content,
+          query: { path, maxBytes },
+          maxBytes,
+          timeoutMs: TRANSFER_MS,
+        }),
+      ),
+    write: async (path, body, mode) => {
+      const call = { method: 'PUT', path: GUEST_PATHS.content, query: { path, mode }, body } as const;
+      await link.repeat((control) => control.json({ ...call, timeoutMs: TRANSFER_MS }, GuestWritten));
+    },
+    list: async (path) => {
+      const call = { method: 'GET', path: GUEST_PATHS.list, query: { path } } as const;
+      return (await link.repeat((control) => control.json(call, GuestEntries))).entries;
+    },
+    stat: (path) =>
+      link.repeat((control) =>
+        control.json({ method: 'GET', path: GUEST_PATHS.stat, query: { path } }, FileEntry),
+      ),
+    makeFolder: (path) => post(GUEST_PATHS.folder, { path }),
+    // Not repeated: a rename that succeeded unheard would fail the second time.
+    rename: async (from, to) => {
+      const call = { method: 'POST', path: GUEST_PATHS.rename, query: { from, to } } as const;
+      await link.once((control) => control.json(call, Done));
+    },
+    remove: (path) => post(GUEST_PATHS.remove, { path }),
+  };
+};
+
+/**
+ * Changes below a folder until the signal aborts or the sandbox is gone. `overflow` means: some were dropped, look
+ * again. Rejects with `file.*` or `sandbox.unreachable`.
+ */
+export async function* watchFiles(
+  { id, link }: ProcessPlace,
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<GuestFileChange> {
+  const call = { method: 'GET', path: GUEST_PATHS.watch, query: { path } } as const;
+  const source = await link.repeat((control) => control.stream(call));
+  const abort = (): unknown => source.destroy();
+  signal.addEventListener('abort', abort, { once: true });
+  let pending = '';
+  try {
+    for await (const bytes of source as AsyncIterable<Buffer>) {
+      const lines = (pending + bytes.toString('utf8')).split('\n');
+      pending = lines.pop() ?? '';
+      if (pending.length > GUEST_LIMITS.framePayloadBytes) throw unreachable(id, 'a line without end');
+      for (const line of lines) yield parseJson(id, Buffer.from(line), GuestFileChange);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw unreachable(id, error);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    source.destroy();
+  }
+}

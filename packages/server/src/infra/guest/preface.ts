@@ -1,0 +1,69 @@
+/** The first lines on a connection to a guest, before HTTP/2: what it is for, and the guest's answer. */
+import type { Duplex } from 'node:stream';
+import { fail, isBerthError } from '@berth/contract';
+import {
+  ACCEPTED,
+  type ConnectionPurpose,
+  GUEST_LIMITS,
+  MAX_PREFACE_BYTES,
+  PREFACE,
+  REFUSED_PREFIX,
+} from '@berth/contract/guest';
+
+/** Resolves when the guest accepted; rejects with `sandbox.unreachable` and has destroyed the connection then. */
+export const introduce = async (duplex: Duplex, purpose: ConnectionPurpose, id: string): Promise<void> => {
+  duplex.write(PREFACE[purpose]);
+  try {
+    const line = await readLine(duplex, id);
+    if (line !== ACCEPTED) throw unreachable(id, refusalOf(line));
+  } catch (error) {
+    duplex.destroy();
+    throw isBerthError(error) ? error : unreachable(id, error);
+  }
+};
+
+/** `detail`: a sentence, or what was thrown. */
+export const unreachable = (id: string, detail: unknown) =>
+  fail(
+    'sandbox.unreachable',
+    { id, detail: printable(detail instanceof Error ? detail.message : String(detail)) },
+    { cause: detail },
+  );
+
+/** A line that a guest chose, safe to show: printable ASCII, at most 300 characters. */
+export const printable = (text: string): string => text.slice(0, 300).replace(/[^ -~]/g, '?');
+
+const refusalOf = (line: string): string =>
+  line.startsWith(REFUSED_PREFIX)
+    ? line.slice(REFUSED_PREFIX.length).trim()
+    : `it answered ${JSON.stringify(line.slice(0, 60))}, which is not the guest protocol`;
+
+/** Takes bytes one by one, so that what follows the line feed stays in the stream for HTTP/2. */
+const readLine = (duplex: Duplex, id: string): Promise<string> => {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let line = '';
+  const take = (): void => {
+    for (let byte = readByte(duplex); byte !== undefined; byte = readByte(duplex)) {
+      line += byte;
+      if (byte === '\n' || line.length >= MAX_PREFACE_BYTES) {
+        resolve(line);
+        return;
+      }
+    }
+  };
+  const hungUp = (): void => reject(unreachable(id, 'the guest hung up'));
+  const timer = setTimeout(
+    () => reject(unreachable(id, `no answer within ${GUEST_LIMITS.prefaceMs} ms`)),
+    GUEST_LIMITS.prefaceMs,
+  );
+  duplex.on('readable', take).once('end', hungUp).once('close', hungUp).once('error', reject);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    duplex.off('readable', take).off('end', hungUp).off('close', hungUp).off('error', reject);
+  });
+};
+
+const readByte = (duplex: Duplex): string | undefined => {
+  const byte: Buffer | null = duplex.read(1);
+  return byte === null ? undefined : byte.toString('latin1');
+};

@@ -1,0 +1,106 @@
+/** Runs a command to its end and collects the newest part of its output. */
+import { fail } from '@berth/contract';
+import type { ExecSpec, RunResult, Sandbox } from '@berth/plugin-api';
+import { unreachable } from './preface.ts';
+import { attachProcess, type ProcessPlace, readOutput } from './process.ts';
+
+type RunSpec = Parameters<Sandbox['run']>[0];
+
+/** One round trip. When the caller gives up, the command is killed and `work.cancelled` is thrown. */
+export const runProcess = async (
+  place: ProcessPlace,
+  { stdin = '', maxOutputBytes = DEFAULT_OUTPUT_BYTES, ...spec }: RunSpec,
+  signal: AbortSignal | undefined,
+): Promise<RunResult> => {
+  const time = timeLimit(spec, signal);
+  const outputs = { stdout: createTail(maxOutputBytes), stderr: createTail(maxOutputBytes) };
+  const start = { ...spec, argv: [...spec.argv], input: stdin };
+  try {
+    for await (const chunk of readOutput(place, { execId: spec.id, start, signal: time.signal })) {
+      if (chunk.kind === 'exit') return resultOf(chunk.exit, outputs);
+      if (chunk.kind === 'output') outputs[chunk.stream].add(chunk.bytes);
+      else outputs[chunk.stream].cut();
+    }
+  } catch (error) {
+    if (time.signal.aborted) await kill(place, spec.id);
+    if (time.isOver())
+      throw unreachable(place.id, `${spec.argv[0]} did not end ${GRACE_MS} ms after its time`);
+    throw error;
+  } finally {
+    time.stop();
+  }
+  throw unreachable(place.id, 'the output ended without an exit');
+};
+
+const DEFAULT_OUTPUT_BYTES = 2 ** 20;
+/** How much longer than its own limit a command may seem to run before the guest is not believed. */
+const GRACE_MS = 30_000;
+
+const resultOf = (exit: Omit<RunResult, 'stdout' | 'stderr' | 'truncated'>, outputs: Outputs): RunResult => ({
+  ...exit,
+  stdout: outputs.stdout.text(),
+  stderr: outputs.stderr.text(),
+  truncated: outputs.stdout.truncated || outputs.stderr.truncated,
+});
+
+const timeLimit = ({ timeoutMs }: ExecSpec, signal: AbortSignal | undefined) => {
+  const over = new AbortController();
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => over.abort(fail('work.cancelled', { reason: 'time' })), timeoutMs + GRACE_MS);
+  return {
+    signal: signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]),
+    isOver: () => over.signal.aborted,
+    stop: () => clearTimeout(timer),
+  };
+};
+
+/** As far as the guest can still be reached: the caller's own reason is what counts. */
+const kill = async (place: ProcessPlace, execId: string): Promise<void> => {
+  const killed = attachProcess(place, execId).then((process) => process?.signal('SIGKILL'));
+  await killed.catch(() => undefined);
+};
+
+interface Tail {
+  readonly truncated: boolean;
+  add(bytes: Uint8Array): void;
+  /** Something before what comes next is missing. */
+  cut(): void;
+  text(): string;
+}
+
+interface Outputs {
+  readonly stdout: Tail;
+  readonly stderr: Tail;
+}
+
+/** Keeps the newest bytes up to the cap. */
+const createTail = (maxBytes: number): Tail => {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  let truncated = false;
+  return {
+    get truncated() {
+      return truncated;
+    },
+    add: (bytes) => {
+      chunks.push(Uint8Array.from(bytes));
+      size += bytes.length;
+      for (let first = chunks[0]; first !== undefined && size - first.length >= maxBytes; first = chunks[0]) {
+        chunks.shift();
+        size -= first.length;
+        truncated = true;
+      }
+    },
+    cut: () => {
+      truncated = true;
+    },
+    text: () => {
+      const bytes = Buffer.concat(chunks);
+      if (bytes.length <= maxBytes) return bytes.toString();
+      truncated = true;
+      return bytes.subarray(bytes.length - maxBytes).toString();
+    },
+  };
+};

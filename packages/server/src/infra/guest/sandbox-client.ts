@@ -1,0 +1,80 @@
+/** A running sandbox for the rest of the server: the `Sandbox` of plugin-api over connections to its guest. */
+import type { Duplex } from 'node:stream';
+import { fail, SandboxMetrics } from '@berth/contract';
+import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
+import { type GuestFileChange, GuestHealth, type GuestPtyStart } from '@berth/contract/guest-messages';
+import type { Sandbox } from '@berth/plugin-api';
+import { createFiles, watchFiles } from './files.ts';
+import { createLink } from './link.ts';
+import { attachProcess, startProcess } from './process.ts';
+import { runProcess } from './run.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+import { keepUplink, type UplinkHandler } from './uplink.ts';
+
+export interface SandboxParts {
+  readonly id: string;
+  readonly root: string;
+  readonly home: string;
+  readonly internalUrl: string;
+  /** A new raw connection to the guest: `driver.connect(id)`. */
+  readonly connect: () => Promise<Duplex>;
+  /** Given: its way out is open, and is opened again whenever it breaks, until `close`. */
+  readonly uplink?: UplinkHandler | undefined;
+  readonly log?: ((message: string, facts: Record<string, unknown>) => void) | undefined;
+}
+
+export interface SandboxClient extends Sandbox {
+  /** What the guest says about itself; the cheapest way to see that it is there. */
+  health(): Promise<GuestHealth>;
+  /** Opens a terminal, or attaches to the one of this id. Rejects with `exec.not_startable`. */
+  pty(start: GuestPtyStart): Promise<Terminal>;
+  /** A connection to a port of 127.0.0.1 inside. Rejects with `sandbox.unreachable` when nothing listens there. */
+  connectPort(port: number): Promise<Duplex>;
+  watch(path: string, signal: AbortSignal): AsyncIterable<GuestFileChange>;
+  /** Ends the server's connections. What runs inside goes on. */
+  close(): void;
+}
+
+export const createSandboxClient = (parts: SandboxParts): SandboxClient => {
+  const { id, root, home, internalUrl, connect, uplink, log } = parts;
+  const link = createLink({ id, connect });
+  const place = { id, link };
+  const kept =
+    uplink === undefined ? undefined : keepUplink({ sandboxId: id, handler: uplink, connect, log });
+  return {
+    id,
+    root,
+    home,
+    internalUrl,
+    start: async (spec) => {
+      checkExecId(spec.id);
+      return startProcess(place, spec);
+    },
+    attach: async (execId) => {
+      checkExecId(execId);
+      return attachProcess(place, execId);
+    },
+    run: async (spec, signal) => {
+      checkExecId(spec.id);
+      return runProcess(place, spec, signal);
+    },
+    files: createFiles(place),
+    metrics: () =>
+      link.repeat((control) => control.json({ method: 'GET', path: GUEST_PATHS.metrics }, SandboxMetrics)),
+    health: () =>
+      link.repeat((control) => control.json({ method: 'GET', path: GUEST_PATHS.health }, GuestHealth)),
+    pty: (start) => openTerminal(place, start),
+    connectPort: (port) => link.once((control) => control.connectPort(port)),
+    watch: (path, signal) => watchFiles(place, path, signal),
+    close: () => {
+      kept?.close();
+      link.close();
+    },
+  };
+};
+
+const checkExecId = (execId: string): void => {
+  if (execId.length >= 1 && execId.length <= GUEST_LIMITS.execIdLength && !execId.includes('\0')) return;
+  const message = `expected 1 to ${GUEST_LIMITS.execIdLength} characters`;
+  throw fail('request.invalid', { issues: [{ path: 'id', message }] });
+};
