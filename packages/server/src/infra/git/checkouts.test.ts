@@ -1,0 +1,200 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createCheckouts } from './checkouts.ts';
+import { createRepositoryCommands } from './repository-commands.ts';
+import { createLocalSandbox, type LocalSandbox } from './testing/local-sandbox.ts';
+import { createSample, run, serveHub, shell, WORKSPACE } from './testing/sample.ts';
+
+const TOKEN = 'berth_secret_token';
+const BRANCH = 'task/tk_1';
+let sample: Awaited<ReturnType<typeof createSample>>;
+let server: Awaited<ReturnType<typeof serveHub>>;
+let sandbox: LocalSandbox;
+let main: string;
+let inside: string;
+let ids = 0;
+const newExecId = () => `ex_${String((ids += 1)).padStart(20, '0')}`;
+const checkouts = () => createCheckouts({ hub: sample.hub, newExecId });
+const commands = () => createRepositoryCommands({ hub: sample.hub, newExecId });
+
+beforeEach(async () => {
+  sample = await createSample();
+  shell(sample.source, 'echo "*.log" > .gitignore; git add .; git commit -qm ignore; git tag v1');
+  await sample.hub.importRepository(WORKSPACE, { source: sample.source });
+  main = run(sample.source, ['rev-parse', 'main']);
+  const writeRefs = [`refs/heads/${BRANCH}`, 'refs/berth/turns/at_1/'];
+  server = await serveHub(sample.hubFolder, { [TOKEN]: { workspaceId: WORKSPACE, writeRefs } });
+  sandbox = await createLocalSandbox(path.join(sample.folder, 'sandbox'), server.url);
+  inside = path.join(sandbox.root, 'source');
+});
+afterEach(async () => {
+  await server.end();
+  await sample.end();
+});
+
+const clone = (commit = main, branch = BRANCH) =>
+  checkouts().clone(sandbox, {
+    key: 'k',
+    workspaceId: WORKSPACE,
+    repositories: [{ name: 'source', commit, branch }],
+    token: TOKEN,
+  });
+const save = (turn = 1, previous = main) =>
+  checkouts().saveTurn(sandbox, {
+    key: 'k',
+    workspaceId: WORKSPACE,
+    repositories: ['source'],
+    previous: { source: previous },
+    message: `Turn ${turn}`,
+    at: 1_700_000_000_000,
+    turnRef: `refs/berth/turns/at_1/${turn}`,
+    branchRef: `refs/heads/${BRANCH}`,
+    token: TOKEN,
+  });
+
+describe('a checkout', () => {
+  test('is at the commit, on a local branch, and the token is in no file and no argument', async () => {
+    await clone();
+    expect(run(inside, ['symbolic-ref', 'HEAD'])).toBe(`refs/heads/${BRANCH}`);
+    expect(run(inside, ['rev-parse', 'HEAD', 'v1'])).toBe(`${main}\n${main}`);
+    expect(run(inside, ['config', 'user.email'])).toBe('agent@berth.localhost');
+    await save();
+    expect(shell(sandbox.root, `grep -rl ${TOKEN} . || true`)).toBe('');
+    expect(sandbox.ran.flat().join(' ')).not.toContain(TOKEN);
+  });
+
+  test('is kept when it is complete, and made anew when it is half', async () => {
+    await clone();
+    shell(inside, 'echo mine > mine.txt');
+    await clone();
+    expect(await readdir(inside)).toContain('mine.txt');
+    shell(sandbox.root, 'rm -rf source/.git; mkdir .berth-checkout-old');
+    await clone();
+    expect((await readdir(sandbox.root)).sort()).toEqual(['source']);
+    expect((await readdir(inside)).sort()).toEqual(['.git', '.gitignore', 'a.txt']);
+  });
+
+  test('moves to another commit; what was left by set-up stays and is not committed', async () => {
+    await clone(main, 'setup');
+    shell(
+      inside,
+      'echo built > "out [1].bin"; echo log > x.log; echo changed > a.txt; mkdir -p dep; echo 1 > dep/a',
+    );
+    shell(sample.source, 'echo two >> a.txt; git commit -qam two');
+    await sample.hub.importRepository(WORKSPACE, { source: sample.source });
+    const two = run(sample.source, ['rev-parse', 'main']);
+    await clone(two);
+    expect(run(inside, ['rev-parse', 'HEAD'])).toBe(two);
+    expect(await readFile(path.join(inside, 'out [1].bin'), 'utf8')).toBe('built\n');
+    expect(await save(1, two)).toEqual({ source: two });
+  });
+
+  test('fetch brings origin up to date and touches nothing else', async () => {
+    await clone();
+    shell(sample.source, 'echo two >> a.txt; git commit -qam two');
+    await sample.hub.importRepository(WORKSPACE, { source: sample.source });
+    const request = { key: 'k', workspaceId: WORKSPACE, repositories: ['source'], token: TOKEN };
+    await checkouts().fetch(sandbox, request);
+    expect(run(inside, ['rev-parse', 'refs/remotes/origin/main'])).toBe(
+      run(sample.source, ['rev-parse', 'main']),
+    );
+    expect(run(inside, ['rev-parse', 'HEAD'])).toBe(main);
+  });
+
+  test('a wrong token and an unreachable server are failures that say so', async () => {
+    const request = { key: 'k', workspaceId: WORKSPACE, repositories: ['source'], token: 'wrong' };
+    await clone();
+    await expect(checkouts().fetch(sandbox, request)).rejects.toMatchObject({ code: 'git.failed' });
+    await server.end();
+    await expect(save()).rejects.toMatchObject({ code: 'sandbox.unreachable' });
+  });
+});
+
+describe('a saved turn', () => {
+  test('has everything but ignored files, the same commit each time, and leaves the agent’s index alone', async () => {
+    await clone();
+    shell(
+      inside,
+      'echo new > new.txt; echo x > x.log; echo staged > s.txt; git add s.txt; echo more >> a.txt',
+    );
+    const before = run(inside, ['status', '--porcelain']);
+    const saved = await save();
+    expect(await save()).toEqual(saved);
+    const commit = saved['source'] ?? '';
+    expect(Object.keys(await sample.hub.files(WORKSPACE, 'source', commit))).toEqual([
+      '.gitignore',
+      'a.txt',
+      'new.txt',
+      's.txt',
+    ]);
+    expect(run(inside, ['status', '--porcelain'])).toBe(before);
+    expect(run(inside, ['rev-parse', 'HEAD'])).toBe(main);
+    for (const ref of ['refs/berth/turns/at_1/1', `refs/heads/${BRANCH}`])
+      expect(await sample.hub.resolve(WORKSPACE, 'source', ref)).toBe(commit);
+    expect((await readdir(path.join(inside, '.git'))).join(' ')).not.toContain('berth-index');
+  });
+
+  test('keeps both the turn before and the agent’s own commits', async () => {
+    await clone();
+    shell(inside, 'echo 1 > one');
+    const first = (await save(1))['source'] ?? '';
+    shell(inside, 'git add -A; git commit -qm own');
+    const own = run(inside, ['rev-parse', 'HEAD']);
+    const second = (await save(2, first))['source'] ?? '';
+    expect(run(sample.at(), ['show', '-s', '--format=%P', second])).toBe(`${first} ${own}`);
+    expect(await save(3, second)).toEqual({ source: second });
+  });
+
+  test('hooks and settings that the agent planted do not stop it', async () => {
+    await clone();
+    shell(
+      inside,
+      `mkdir -p .git/hooks; printf '#!/bin/sh\\nexit 1\\n' > .git/hooks/pre-push; chmod +x .git/hooks/pre-push
+      git config core.hooksPath .git/hooks; git config commit.gpgSign true; git config core.fsmonitor /bin/false; echo w > w`,
+    );
+    expect((await save())['source']).not.toBe(main);
+  });
+
+  test('a push that the sandbox sent elsewhere is not believed', async () => {
+    await clone();
+    shell(sample.folder, 'git init -q --bare elsewhere.git');
+    shell(
+      inside,
+      `echo w > w; git config url.${sample.folder}/elsewhere.git.insteadOf ${server.url}/git/${WORKSPACE}/source.git`,
+    );
+    await expect(save()).rejects.toMatchObject({ code: 'git.failed' });
+  });
+});
+
+describe('commands', () => {
+  test('status, diff, commit and push', async () => {
+    await clone();
+    shell(inside, 'git mv a.txt "b c.txt"; echo new > new.txt; echo y >> .gitignore');
+    const status = await commands().status(sandbox, 'source');
+    expect(status).toEqual({
+      branch: BRANCH,
+      head: main,
+      changes: [
+        { path: '.gitignore', index: '.', worktree: 'M' },
+        { path: 'b c.txt', index: 'R', worktree: '.' },
+        { path: 'new.txt', index: '?', worktree: '?' },
+      ],
+    });
+    const diff = await commands().diff(sandbox, 'source');
+    expect(diff).toContain('+++ b/new.txt');
+    expect(diff).toContain('rename to b c.txt');
+    const { commit } = await commands().commit(sandbox, 'source', '--amend is a message');
+    const grant = { workspaceId: WORKSPACE, token: TOKEN };
+    expect(await commands().push(sandbox, 'source', grant)).toEqual({ ref: `refs/heads/${BRANCH}`, commit });
+    await expect(commands().commit(sandbox, 'source', 'again')).rejects.toMatchObject({
+      code: 'request.invalid',
+    });
+    shell(inside, 'git checkout -q -b elsewhere');
+    await expect(commands().push(sandbox, 'source', grant)).rejects.toMatchObject({ code: 'push.refused' });
+  });
+
+  test('a repository name that is a path is refused', async () => {
+    await expect(commands().status(sandbox, '../home')).rejects.toMatchObject({ code: 'record.missing' });
+  });
+});

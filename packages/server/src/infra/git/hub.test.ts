@@ -1,0 +1,287 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { chooseBranch, freeBranch } from './branches.ts';
+import { parseSource } from './source.ts';
+import { createSample, run, shell, WORKSPACE } from './testing/sample.ts';
+
+let sample: Awaited<ReturnType<typeof createSample>>;
+beforeEach(async () => {
+  sample = await createSample();
+});
+afterEach(() => sample.end());
+
+const imported = () => sample.hub.importRepository(WORKSPACE, { source: sample.source });
+
+describe('importing', () => {
+  test('copies what is committed and nothing else, under the default branch', async () => {
+    shell(sample.source, 'echo dirty >> a.txt; echo new > b.txt; git tag v1; git branch other');
+    const repository = await imported();
+    expect(repository).toEqual({ name: 'source', source: sample.source, branch: 'main' });
+    const refs = await sample.hub.listRefs(WORKSPACE, 'source', 'refs/');
+    expect(Object.keys(refs).sort()).toEqual(['refs/heads/main', 'refs/heads/other', 'refs/tags/v1']);
+    const head = refs['refs/heads/main'] ?? '';
+    const file = { commit: head, path: 'a.txt', maxBytes: 100 };
+    expect(await sample.hub.readFile(WORKSPACE, 'source', file)).toBe('one\n');
+    expect(Object.keys(await sample.hub.files(WORKSPACE, 'source', head))).toEqual(['a.txt']);
+    expect(await sample.hub.readFile(WORKSPACE, 'source', { ...file, maxBytes: 3 })).toBeUndefined();
+  });
+
+  test('shares no file with the source, so that its owner cannot change the copy', async () => {
+    await imported();
+    const links = shell(sample.at(), 'find objects -type f -links +1');
+    expect(links).toBe('');
+  });
+
+  test('is safe to repeat, moves forward, and removes what an interrupted import left', async () => {
+    await mkdir(path.join(sample.hubFolder, WORKSPACE, '.importing-source-dead'), { recursive: true });
+    await imported();
+    shell(sample.source, 'echo two >> a.txt; git commit -qam second');
+    await imported();
+    expect(await readdir(path.join(sample.hubFolder, WORKSPACE))).toEqual(['source.git']);
+    const tip = run(sample.source, ['rev-parse', 'HEAD']);
+    expect(await sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main')).toBe(tip);
+  });
+
+  test('two at once make one repository', async () => {
+    expect(await Promise.all([imported(), imported()])).toHaveLength(2);
+    expect(await readdir(path.join(sample.hubFolder, WORKSPACE))).toEqual(['source.git']);
+  });
+
+  test('says what is wrong with a source and leaves nothing', async () => {
+    const fails = (spec: { source: string; branch?: string }) =>
+      expect(sample.hub.importRepository(WORKSPACE, spec)).rejects;
+    await fails({ source: sample.source, branch: 'nope' }).toMatchObject({ code: 'branch.missing' });
+    await fails({ source: `${sample.folder}/none` }).toMatchObject({ code: 'repository.bad_source' });
+    await fails({ source: `file://${sample.folder}/none` }).toMatchObject({ code: 'repository.unreachable' });
+    await mkdir(path.join(sample.source, 'sub'));
+    await fails({ source: `${sample.source}/sub` }).toMatchObject({ code: 'repository.unreachable' });
+    shell(sample.folder, 'git init -q empty');
+    await fails({ source: `${sample.folder}/empty` }).toMatchObject({ code: 'repository.bad_source' });
+    expect(await readdir(sample.hubFolder).catch(() => [])).toEqual([]);
+  });
+
+  test('a name that another source has is refused', async () => {
+    await imported();
+    shell(sample.folder, 'mkdir twin; git clone -q source twin/source');
+    const twin = sample.hub.importRepository(WORKSPACE, { source: `${sample.folder}/twin/source` });
+    await expect(twin).rejects.toMatchObject({ code: 'record.exists' });
+  });
+
+  test.each([
+    'https://user:secret@example.com/a.git',
+    'https://token@example.com/a.git',
+    'ssh://git:secret@example.com/a',
+    'ext::sh -c id',
+    'http://example.com/a.git',
+    'ftp://example.com/a',
+    '--upload-pack=id',
+    '-oProxyCommand=id:x',
+    'ssh://-oProxyCommand=id/x',
+    'relative/path',
+    'https://example.com/a.git\nhost=evil',
+    'file://remote/a',
+    'https://example.com/a?token=1',
+  ])('refuses %j', (source) => {
+    expect(() => parseSource(source)).toThrow(expect.objectContaining({ code: 'repository.bad_source' }));
+    try {
+      parseSource(source);
+    } catch (thrown) {
+      expect(String(thrown)).not.toContain('secret');
+    }
+  });
+
+  test.each([
+    ['https://example.com/team/app.git', 'app'],
+    ['git@example.com:team/app.git', 'app'],
+    ['ssh://git@example.com:2222/app', 'app'],
+    ['/home/ada/my app/', 'my-app'],
+    ['/repo/.git', 'repo'],
+  ])('accepts %s', (source, name) => {
+    expect(parseSource(source).name).toBe(name);
+  });
+});
+
+describe('refs', () => {
+  test('of many swaps from one value, one wins', async () => {
+    await imported();
+    const main = await sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main');
+    const trees = Array.from({ length: 8 }, (_, index) =>
+      run(sample.at(), ['commit-tree', `${main}^{tree}`, '-m', `candidate ${index}`]),
+    );
+    const ref = 'refs/heads/target';
+    expect(await sample.hub.swap(WORKSPACE, 'source', ref, undefined, main)).toBe(true);
+    const won = await Promise.all(trees.map((to) => sample.hub.swap(WORKSPACE, 'source', ref, main, to)));
+    expect(won.filter(Boolean)).toHaveLength(1);
+    expect(await sample.hub.resolve(WORKSPACE, 'source', ref)).toBe(trees[won.indexOf(true)]);
+    expect(await sample.hub.swap(WORKSPACE, 'source', ref, undefined, main)).toBe(false);
+    expect(await sample.hub.swap(WORKSPACE, 'source', ref, trees[won.indexOf(true)], undefined)).toBe(true);
+    expect(await sample.hub.resolve(WORKSPACE, 'source', ref)).toBeUndefined();
+  });
+
+  test('names that git could misread are refused before git sees them', async () => {
+    await imported();
+    for (const ref of [
+      'main',
+      '--help',
+      'refs/heads/-x',
+      'refs/heads/a..b',
+      'refs/heads/a b',
+      'refs/heads/x^{}',
+    ])
+      await expect(sample.hub.resolve(WORKSPACE, 'source', ref), ref).rejects.toThrow('not a full ref');
+    await expect(sample.hub.resolve(WORKSPACE, '../x', 'refs/heads/main')).rejects.toMatchObject({
+      code: 'record.missing',
+    });
+    await expect(sample.hub.resolve('../..', 'source', 'refs/heads/main')).rejects.toMatchObject({
+      code: 'record.missing',
+    });
+  });
+
+  test('a task takes the first free branch in all repositories, and the eleventh is refused', async () => {
+    const repository = await imported();
+    const main = await sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main');
+    const take = (branch: string) =>
+      sample.hub.swap(WORKSPACE, repository.name, `refs/heads/${branch}`, undefined, main);
+    for (const branch of ['task/tk_1', 'task/tk_1_v2', 'task/tk_10_v3']) await take(branch);
+    expect(await freeBranch(sample.hub, WORKSPACE, ['source'], 'tk_1')).toBe('task/tk_1_v3');
+    const all = new Set(['task/x', ...Array.from({ length: 9 }, (_, index) => `task/x_v${index + 2}`)]);
+    expect(() => chooseBranch('x', all)).toThrow(expect.objectContaining({ code: 'branch.exhausted' }));
+  });
+
+  test('refresh moves forward, never back or aside, and forgives a source that is gone', async () => {
+    const repository = await imported();
+    const target = () => sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main');
+    const before = await target();
+    shell(sample.source, 'echo x > x; git add x; git commit -q --amend -m other');
+    await sample.hub.refresh(WORKSPACE, repository);
+    expect(await target()).toBe(before);
+    shell(sample.folder, 'mv source elsewhere');
+    await sample.hub.refresh(WORKSPACE, repository);
+    expect(await target()).toBe(before);
+    await sample.hub.removeWorkspace(WORKSPACE);
+    await sample.hub.removeWorkspace(WORKSPACE);
+    expect(await readdir(sample.hubFolder)).toEqual([]);
+  });
+});
+
+describe('merging', () => {
+  /** Two branches from the first commit, each made by shell lines. */
+  const branches = async (ours: string, theirs: string, before = '') => {
+    if (before !== '') shell(sample.source, `${before}\ngit add -A; git commit -qm before`);
+    shell(sample.source, `git checkout -qb theirs; ${theirs}\ngit add -A; git commit -qm theirs`);
+    shell(sample.source, `git checkout -q main; ${ours}\ngit add -A; git commit -qm ours`);
+    await imported();
+    const [base, head] = run(sample.source, ['rev-parse', 'main', 'theirs']).split('\n');
+    return merge(base ?? '', head ?? '');
+  };
+  const merge = (base: string, head: string) =>
+    sample.hub.merge(WORKSPACE, 'source', {
+      base,
+      head,
+      message: 'Land it',
+      at: 1_700_000_000_000,
+      keepAt: 'refs/berth/merges/ch_1',
+    });
+
+  test('the same arguments make the same commit, signed by the server and kept', async () => {
+    const first = await branches('echo 1 > ours', 'echo 2 > theirs');
+    const [base = '', head = ''] = run(sample.source, ['rev-parse', 'main', 'theirs']).split('\n');
+    const second = await merge(base, head);
+    expect(second).toEqual(first);
+    expect(first.kind).toBe('merged');
+    const commit = first.kind === 'merged' ? first.commit : '';
+    expect(await sample.hub.resolve(WORKSPACE, 'source', 'refs/berth/merges/ch_1')).toBe(commit);
+    const shown = run(sample.at(), ['show', '-s', '--format=%an <%ae> %cn %ct %P %s', commit]);
+    expect(shown).toBe(`Berth <berth@localhost> Berth 1700000000 ${base} ${head} Land it`);
+    expect(Object.keys(await sample.hub.files(WORKSPACE, 'source', commit))).toEqual([
+      'a.txt',
+      'ours',
+      'theirs',
+    ]);
+    expect(await sample.hub.contains(WORKSPACE, 'source', commit, head)).toBe(true);
+    expect(await sample.hub.contains(WORKSPACE, 'source', head, commit)).toBe(false);
+    expect(await sample.hub.diff(WORKSPACE, 'source', base, commit)).toContain(
+      '+++ b/theirs\n@@ -0,0 +1 @@\n+2\n',
+    );
+    expect(await merge(commit, head)).toEqual({ kind: 'nothing' });
+  });
+
+  test('a conflict names its paths, the old name of a renamed and deleted file too', async () => {
+    const conflict = await branches(
+      'git rm -q long; echo ours > "with space"',
+      'git mv long renamed; echo theirs > "with space"; echo fine > fine',
+      'seq 40 > long; echo 0 > "with space"',
+    );
+    expect(conflict).toEqual({ kind: 'conflict', paths: ['long', 'renamed', 'with space'] });
+    expect(await sample.hub.resolve(WORKSPACE, 'source', 'refs/berth/merges/ch_1')).toBeUndefined();
+  });
+
+  test('the same change on both sides brings nothing', async () => {
+    expect(await branches('echo same > s', 'echo same > s')).toEqual({ kind: 'nothing' });
+  });
+
+  test('unrelated histories are compared file by file', async () => {
+    shell(
+      sample.source,
+      'git checkout -q --orphan theirs; echo other > a.txt; git add -A; git commit -qm root; git checkout -qf main',
+    );
+    await imported();
+    const [base = '', head = ''] = run(sample.source, ['rev-parse', 'main', 'theirs']).split('\n');
+    expect(await merge(base, head)).toEqual({ kind: 'conflict', paths: ['a.txt'] });
+  });
+
+  test('a criss-cross history merges', async () => {
+    shell(
+      sample.source,
+      `seq 30 > f; git add f; git commit -qm f
+      git checkout -qb theirs; sed -i 's/^2$/two/' f; git commit -qam t1
+      git checkout -q main; sed -i 's/^29$/last/' f; git commit -qam o1
+      O=$(git rev-parse main); T=$(git rev-parse theirs)
+      git merge -q -m m1 $T; git checkout -q theirs; git merge -q -m m2 $O
+      sed -i 's/^10$/ten/' f; git commit -qam t2; git checkout -q main; sed -i 's/^20$/xx/' f; git commit -qam o2`,
+    );
+    await imported();
+    const [base = '', head = ''] = run(sample.source, ['rev-parse', 'main', 'theirs']).split('\n');
+    const merged = await merge(base, head);
+    expect(merged.kind).toBe('merged');
+    const commit = merged.kind === 'merged' ? merged.commit : '';
+    const text = await sample.hub.readFile(WORKSPACE, 'source', { commit, path: 'f', maxBytes: 1000 });
+    expect(text).toMatch(/^1\ntwo\n3\n[^]*\nten\n[^]*\nxx\n[^]*\nlast\n30\n$/);
+  });
+
+  test('a diff beyond the cap ends with a notice', async () => {
+    shell(
+      sample.source,
+      'yes "a line of some length" | head -c 6000000 > big; git add big; git commit -qm big',
+    );
+    await imported();
+    const [from = '', to = ''] = run(sample.source, ['rev-parse', 'main~1', 'main']).split('\n');
+    const diff = await sample.hub.diff(WORKSPACE, 'source', from, to);
+    expect(diff.length).toBeLessThan(4.1 * 2 ** 20);
+    expect(diff).toMatch(/was cut here\]\n$/);
+  });
+
+  test('what a repository configures to run does not run on the host', async () => {
+    await imported();
+    const canary = path.join(sample.folder, 'canary');
+    shell(
+      sample.source,
+      `echo '*.txt diff=evil merge=evil filter=evil' > .gitattributes
+      git config core.hooksPath hooks; mkdir hooks; printf '#!/bin/sh\\ntouch ${canary}\\n' > hooks/reference-transaction
+      chmod +x hooks/*; git config core.fsmonitor "touch ${canary}"; rm -f .git/hooks/*
+      git -c core.hooksPath=/dev/null -c core.fsmonitor=false add -A
+      git -c core.hooksPath=/dev/null -c core.fsmonitor=false commit -qm evil; rm -f ${canary}`,
+    );
+    await imported();
+    const [from = '', to = ''] = run(sample.source, [
+      '-c',
+      'core.hooksPath=/dev/null',
+      'rev-parse',
+      'main~1',
+      'main',
+    ]).split('\n');
+    await sample.hub.diff(WORKSPACE, 'source', from, to);
+    expect(shell(sample.folder, 'ls')).not.toContain('canary');
+  });
+});

@@ -1,0 +1,239 @@
+import { request } from 'node:http';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { execa } from 'execa';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FLUSH, pktLine } from './pkt-line.ts';
+import { encodePushHead, parsePushHead } from './push-commands.ts';
+import { createSample, run, sealed, serveHub, shell, WORKSPACE } from './testing/sample.ts';
+
+const TOKEN = 'berth_token_of_the_sandbox';
+const OTHER = 'berth_token_of_another_workspace';
+const TASK = 'refs/heads/task/tk_1';
+const ABSENT = '0'.repeat(40);
+
+let sample: Awaited<ReturnType<typeof createSample>>;
+let server: Awaited<ReturnType<typeof serveHub>>;
+let clone: string;
+let main: string;
+beforeEach(async () => {
+  sample = await createSample();
+  await sample.hub.importRepository(WORKSPACE, { source: sample.source });
+  main = (await sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main')) ?? '';
+  await sample.hub.swap(WORKSPACE, 'source', 'refs/berth/secret/1', undefined, main);
+  await sample.hub.swap(WORKSPACE, 'source', 'refs/berth/turns/at_1/1', undefined, main);
+  server = await serveHub(
+    sample.hubFolder,
+    {
+      [TOKEN]: { workspaceId: WORKSPACE, writeRefs: [TASK, 'refs/berth/turns/at_1/'] },
+      [OTHER]: { workspaceId: 'ws_00000000000000000002', writeRefs: ['refs/heads/'] },
+    },
+    { maxRequestBytes: 3_000_000 },
+  );
+  clone = path.join(sample.folder, 'clone');
+});
+afterEach(async () => {
+  await server.end();
+  await sample.end();
+});
+
+const url = () => `${server.url}/git/${WORKSPACE}/source.git`;
+
+/** Git as a client with a token; resolves with its exit code and what it said. */
+const client = async (cwd: string, args: readonly string[], token = TOKEN) => {
+  const header = ['-c', `http.extraHeader=Authorization: Bearer ${token}`];
+  const done = await execa('git', [...header, ...args], {
+    cwd,
+    env: { ...sealed, GIT_TERMINAL_PROMPT: '0' },
+    extendEnv: false,
+    reject: false,
+  });
+  return { code: done.exitCode, said: `${done.stdout}\n${done.stderr}` };
+};
+
+const cloned = async () => {
+  expect(await client(sample.folder, ['clone', '-q', url(), clone])).toMatchObject({ code: 0 });
+  shell(clone, 'echo work > work; git add work; git commit -qm work');
+  return run(clone, ['rev-parse', 'HEAD']);
+};
+
+/** A raw request; resolves with the status and the body. */
+const raw = (method: string, target: string, body?: Buffer, headers: Record<string, string> = {}) =>
+  new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const { port } = new URL(server.url);
+    const sent = request(
+      {
+        port,
+        host: '127.0.0.1',
+        method,
+        path: target,
+        headers: { authorization: `Bearer ${TOKEN}`, ...headers },
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('latin1').on('data', (part: string) => {
+          text += part;
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body);
+  });
+
+const refs = () => sample.hub.listRefs(WORKSPACE, 'source', 'refs/');
+
+describe('what a token opens', () => {
+  test.each(['0', '1', '2'])('clone, fetch of a commit and push over protocol %s', async (version) => {
+    const protocol = ['-c', `protocol.version=${version}`];
+    expect(await client(sample.folder, [...protocol, 'clone', '-q', url(), clone])).toMatchObject({
+      code: 0,
+    });
+    shell(clone, 'echo work > work; git add work; git commit -qm work');
+    const head = run(clone, ['rev-parse', 'HEAD']);
+    const push = ['push', url(), `HEAD:${TASK}`, 'HEAD:refs/berth/turns/at_1/2'];
+    expect(await client(clone, [...protocol, ...push])).toMatchObject({ code: 0 });
+    expect(await sample.hub.resolve(WORKSPACE, 'source', TASK)).toBe(head);
+    expect(await sample.hub.resolve(WORKSPACE, 'source', 'refs/berth/turns/at_1/2')).toBe(head);
+    expect(await client(clone, [...protocol, 'fetch', '-q', url(), main])).toMatchObject({ code: 0 });
+  });
+
+  test('branches, tags and its own hidden refs are shown, others are not', async () => {
+    const listed = await client(sample.folder, ['ls-remote', url()]);
+    expect(listed.said).toContain('refs/heads/main');
+    expect(listed.said).toContain('refs/berth/turns/at_1/1');
+    expect(listed.said).not.toContain('refs/berth/secret');
+  });
+
+  test('a password works as a token; nothing, a wrong one and another workspace do not', async () => {
+    const withPassword = url().replace('//', `//any:${TOKEN}@`);
+    expect(
+      (await execa('git', ['ls-remote', withPassword], { env: sealed, extendEnv: false })).exitCode,
+    ).toBe(0);
+    expect((await client(sample.folder, ['ls-remote', url()], 'wrong')).code).not.toBe(0);
+    const info = `/git/${WORKSPACE}/source.git/info/refs?service=git-upload-pack`;
+    expect(await raw('GET', info, undefined, { authorization: '' })).toMatchObject({ status: 401 });
+    const other = { authorization: `Bearer ${OTHER}` };
+    expect(await raw('GET', info, undefined, other)).toMatchObject({ status: 404 });
+    expect(await raw('GET', info.replace('source', 'absent'))).toMatchObject({ status: 404 });
+  });
+
+  test.each([
+    '/git/../hub/x.git/info/refs?service=git-upload-pack',
+    `/git/${WORKSPACE}/../${WORKSPACE}/source.git/info/refs?service=git-upload-pack`,
+    `/git/${WORKSPACE}/%2e%2e/source.git/info/refs?service=git-upload-pack`,
+    `/git/${WORKSPACE}/source.git/objects/info/packs`,
+    `/git/${WORKSPACE}/source.git/config`,
+    `/git/${WORKSPACE}/source.git/info/refs`,
+    `/git/${WORKSPACE}/source.git/info/refs?service=git-upload-archive`,
+    `/git/${WORKSPACE}/source.git/info/refs?service=git-upload-pack&x=1`,
+    `/git/${WORKSPACE}/--help.git/info/refs?service=git-upload-pack`,
+  ])('there is nothing at %s', async (target) => {
+    expect(await raw('GET', target)).toMatchObject({ status: 404 });
+  });
+});
+
+describe('what a push may do', () => {
+  test('a ref outside the grant refuses the whole push, and the client is told which', async () => {
+    await cloned();
+    const before = await refs();
+    const pushed = await client(clone, ['push', url(), 'HEAD:refs/heads/main', `HEAD:${TASK}`]);
+    expect(pushed.code).not.toBe(0);
+    expect(pushed.said).toContain('[remote rejected] HEAD -> main (this token may not write this ref)');
+    expect(await refs()).toEqual(before);
+  });
+
+  test.each([
+    'refs/heads/task/tk_10',
+    'refs/heads/task/tk_1/x',
+    'refs/berth/turns/at_10/1',
+    'refs/berth/secret/1',
+  ])('%s is not covered', async (ref) => {
+    await cloned();
+    expect((await client(clone, ['push', '-f', url(), `HEAD:${ref}`])).code).not.toBe(0);
+    expect((await refs())[ref] ?? main).toBe(main);
+  });
+
+  test('nothing can be deleted', async () => {
+    await cloned();
+    await client(clone, ['push', '-q', url(), `HEAD:${TASK}`]);
+    const deleted = await client(clone, ['push', url(), `:${TASK}`]);
+    expect(deleted.code).not.toBe(0);
+    expect(await sample.hub.resolve(WORKSPACE, 'source', TASK)).toBeDefined();
+  });
+
+  test('a commit with a hostile .gitmodules or a .git folder is refused by git’s own check', async () => {
+    await cloned();
+    shell(
+      clone,
+      `printf '[submodule "x"]\\n\\tpath = x\\n\\turl = -u./payload\\n' > .gitmodules; git add .gitmodules; git commit -qm m`,
+    );
+    expect((await client(clone, ['push', url(), `HEAD:${TASK}`])).said).toMatch(/fsck|gitmodulesUrl/);
+    const blob = run(clone, ['rev-parse', 'HEAD:work']);
+    const tree = shell(clone, `printf '100644 blob ${blob}\\t.git\\n' | git mktree`);
+    const commit = run(clone, ['commit-tree', tree.trim(), '-m', 'x']);
+    expect((await client(clone, ['push', url(), `${commit}:${TASK}`])).said).toMatch(/hasDotgit/i);
+    expect(await sample.hub.resolve(WORKSPACE, 'source', TASK)).toBeUndefined();
+  });
+
+  test('a push beyond the cap changes nothing', async () => {
+    await cloned();
+    shell(clone, 'head -c 6000000 /dev/urandom > big; git add big; git commit -qm big');
+    expect((await client(clone, ['push', '-q', url(), `HEAD:${TASK}`])).code).not.toBe(0);
+    expect(await sample.hub.resolve(WORKSPACE, 'source', TASK)).toBeUndefined();
+    expect((await client(clone, ['push', '-q', url(), `HEAD~1:${TASK}`])).code).toBe(0);
+  });
+
+  const post = (body: Buffer, headers = {}) =>
+    raw('POST', `/git/${WORKSPACE}/source.git/git-receive-pack`, body, headers);
+  const command = (ref: string, to = main) => `${ABSENT} ${to} ${ref}`;
+
+  test.each([
+    ['no packet lines', Buffer.from('hello, this is no packet line')],
+    ['an early end', pktLine(`${command(TASK)}\0report-status`)],
+    ['a length below four', Buffer.from('0002')],
+    ['a delimiter instead of the end', Buffer.concat([pktLine(command(TASK)), Buffer.from('0001')])],
+    ['a second zero byte', Buffer.concat([pktLine(`${command(TASK)}\0a\0b`), FLUSH])],
+    ['a certificate', Buffer.concat([pktLine('push-cert\0report-status'), FLUSH])],
+    ['too many commands', Buffer.concat([...Array(300).fill(pktLine(command(TASK))), FLUSH])],
+  ])('%s is a bad request', async (_what, body) => {
+    expect(await post(body)).toMatchObject({ status: 400 });
+    expect(await sample.hub.resolve(WORKSPACE, 'source', TASK)).toBeUndefined();
+  });
+
+  test.each([
+    `refs/heads/../../${TASK}`,
+    'refs/berth/turns/at_1/../../secret/1',
+    `${TASK}\n`,
+    `${TASK} refs/heads/main`,
+    '--help',
+    'HEAD',
+    'refs/berth/turns/at_1/-x',
+  ])('the ref %j is refused with a report', async (ref) => {
+    const before = await refs();
+    const body = Buffer.concat([pktLine(`${command(ref)}\0report-status`), pktLine(command(TASK)), FLUSH]);
+    const { status, text } = await post(gzipSync(body), { 'content-encoding': 'gzip' });
+    // A name that ends in a line feed is the name without it; the push then fails for its missing pack.
+    if (status === 200 && ref !== `${TASK}\n`) expect(text).toMatch(/ng .*(not a ref name|may not write)/);
+    expect(await refs()).toEqual(before);
+  });
+
+  test('a declared length beyond the cap is answered at once; a bomb ends the connection', async () => {
+    const declared = raw('POST', `/git/${WORKSPACE}/source.git/git-upload-pack`, Buffer.alloc(3_000_001));
+    expect((await declared.catch(() => ({ status: 413 }))).status).toBe(413);
+    const bomb = gzipSync(Buffer.alloc(20_000_000));
+    const target = `/git/${WORKSPACE}/source.git/git-upload-pack`;
+    const answer = await raw('POST', target, bomb, { 'content-encoding': 'gzip' }).catch(() => undefined);
+    expect(answer?.text ?? '').not.toContain('PACK');
+    expect((await client(sample.folder, ['ls-remote', url()])).code).toBe(0);
+  });
+
+  test('git gets the list that we wrote, without capabilities that we do not know', () => {
+    const sent = Buffer.concat([pktLine(`${command(TASK)}\0report-status push-options agent=x`), FLUSH]);
+    const head = parsePushHead(sent);
+    if (head.kind !== 'push') throw new Error(head.kind);
+    const rewritten = Buffer.concat([pktLine(`${command(TASK)}\0report-status`), FLUSH]);
+    expect(encodePushHead(head.push)).toEqual(rewritten);
+    expect(head.bodyAt).toBe(sent.length);
+  });
+});

@@ -1,0 +1,72 @@
+/** Repositories and a hub in a temporary folder, for tests. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { execaSync } from 'execa';
+import { createGit } from '../git.ts';
+import { createHub } from '../hub.ts';
+import { createGitHttp, type GitHttpLimits } from '../smart-http.ts';
+
+export const WORKSPACE = 'ws_00000000000000000001';
+
+export const sealed = {
+  PATH: '/usr/local/bin:/usr/bin:/bin',
+  HOME: '/nonexistent',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_AUTHOR_NAME: 'Ada',
+  GIT_AUTHOR_EMAIL: 'ada@example.com',
+  GIT_COMMITTER_NAME: 'Ada',
+  GIT_COMMITTER_EMAIL: 'ada@example.com',
+};
+
+/** Runs git for a test and returns what it printed. Throws when it fails. */
+export const run = (cwd: string, args: readonly string[], env: Record<string, string> = {}): string =>
+  execaSync('git', args, { cwd, env: { ...sealed, ...env }, extendEnv: false }).stdout;
+
+/** Writes a script of shell lines in a repository: quick to read, and only tests do so. */
+export const shell = (cwd: string, script: string): string =>
+  execaSync('sh', ['-ec', script], { cwd, env: sealed, extendEnv: false }).stdout;
+
+export const createSample = async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'berth-git-'));
+  const source = path.join(folder, 'source');
+  shell(folder, 'git init -q -b main source; cd source; echo one > a.txt; git add .; git commit -qm first');
+  const hubFolder = path.join(folder, 'hub');
+  const git = createGit({ ...sealed });
+  const hub = createHub({ folder: hubFolder, git });
+  const at = (name = 'source') => path.join(hubFolder, WORKSPACE, `${name}.git`);
+  return { folder, source, hubFolder, git, hub, at, end: () => rm(folder, { recursive: true, force: true }) };
+};
+
+/** The hub over HTTP on the loopback, with the tokens of a test. */
+export const serveHub = async (
+  hubFolder: string,
+  grants: Readonly<Record<string, { workspaceId: string; writeRefs: readonly string[] }>>,
+  limits: Partial<GitHttpLimits> = {},
+) => {
+  const logged: unknown[] = [];
+  const handle = createGitHttp({
+    folder: hubFolder,
+    env: sealed,
+    authorise: async (token) => grants[token],
+    log: (message, facts) => logged.push([message, facts]),
+    limits,
+  });
+  const server = createServer((request, response) => {
+    void handle(request, response, (request.url ?? '').replace(/^\/git/, ''));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    logged,
+    end: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};
