@@ -84,7 +84,7 @@ const createStore = ({ writer, reader, clock, lastSeq }: Parts): Store => {
       const tx = writeTx({ writer, clock, ids, lastSeq: seq });
       const result = await inTransaction(writer, 'write', tx, () => change(tx.tx));
       seq += tx.events.length;
-      if (tx.events.length > 0) for (const listener of [...listeners]) listener(tx.events);
+      for (const listener of [...listeners]) listener(tx.events);
       return result;
     });
 
@@ -97,10 +97,15 @@ const createStore = ({ writer, reader, clock, lastSeq }: Parts): Store => {
         return await inTransaction(reader, 'read', tx, () => look(tx.tx));
       }),
     subscribe(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
+      const own: typeof listener = (events) => listener(events);
+      listeners.add(own);
+      return () => void listeners.delete(own);
     },
-    check: () => inWriteTurn(() => beat(writer, clock.now())),
+    check: () =>
+      inWriteTurn(async () => {
+        assertOpen(closed);
+        await beat(writer, clock.now());
+      }),
     async close() {
       closed = true;
       await Promise.all([inWriteTurn(async () => undefined), inReadTurn(async () => undefined)]);

@@ -1,0 +1,217 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Clock, INDEXES } from '@berth/core';
+import { storeLaws } from '@berth/core/laws';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { builder } from './connection.ts';
+import { migrate } from './migrations.ts';
+import { SORTED_COLUMNS } from './sorted-columns.ts';
+import { openSqlite, translateSqliteError } from './sqlite-connection.ts';
+import { openSqliteStore } from './sqlite-store.ts';
+
+const clock: Clock = { now: () => Date.now(), sleep: async () => undefined };
+
+storeLaws('on SQLite', async (at) => {
+  const home = await mkdtemp(join(tmpdir(), 'berth-laws-'));
+  const store = await openSqliteStore({ folder: home, clock: at });
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      await rm(home, { recursive: true });
+    },
+  };
+});
+
+describe('the SQLite store', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'berth-store-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('has the columns of INDEXES, and the file is for its owner alone', async () => {
+    const store = await openSqliteStore({ folder, clock });
+    expect((await stat(store.file)).mode & 0o777).toBe(0o600);
+    await store.close();
+    const database = new Database(join(folder, 'berth.db'));
+    for (const [table, indexed] of Object.entries(INDEXES)) {
+      const rows = database.prepare('select name from pragma_table_info(?)').all(table) as { name: string }[];
+      const sorted = SORTED_COLUMNS[table as keyof typeof INDEXES] ?? [];
+      const expected = ['id', 'revision', 'createdAt', 'updatedAt', 'body', ...indexed, ...sorted];
+      expect(rows.map(({ name }) => name).sort(), table).toEqual(expected.sort());
+    }
+    database.close();
+  });
+
+  it('remembers records and sequence numbers over a restart', async () => {
+    const first = await openSqliteStore({ folder, clock });
+    await first.write(async (tx) => {
+      await tx.table('settings').insert({ id: 'a', value: { deep: [1] } });
+      await tx.emit({ type: 'task.created', subject: 'a', data: { title: 'one' } });
+    });
+    await first.close();
+    const second = await openSqliteStore({ folder, clock });
+    expect(await second.read((tx) => tx.table('settings').get('a'))).toMatchObject({ value: { deep: [1] } });
+    const event = await second.write((tx) =>
+      tx.emit({ type: 'task.created', subject: 'a', data: { title: 'two' } }),
+    );
+    expect(event.seq).toBe(2);
+    await second.close();
+  });
+
+  it('refuses a migration that was changed after it ran, and a database of a newer version', async () => {
+    const connection = openSqlite(join(folder, 'berth.db'));
+    const table = (name: string) => ({
+      name: '0001-x',
+      statements: [builder.schema.createTable(name).addColumn('id', 'text').compile()],
+    });
+    await migrate(connection, 1, [table('a')]);
+    await migrate(connection, 1, [table('a')]);
+    const changed = { code: 'store.migration_changed', details: { name: '0001-x' } };
+    await expect(migrate(connection, 1, [table('b')])).rejects.toMatchObject(changed);
+    await expect(migrate(connection, 1, [])).rejects.toMatchObject(changed);
+    connection.close();
+  });
+
+  it('leaves nothing of a migration that fails', async () => {
+    const connection = openSqlite(join(folder, 'berth.db'));
+    const create = builder.schema.createTable('twice').addColumn('id', 'text').compile();
+    await expect(
+      migrate(connection, 1, [{ name: '0001-x', statements: [create, create] }]),
+    ).rejects.toThrow();
+    await migrate(connection, 1, [{ name: '0001-x', statements: [create] }]);
+    connection.close();
+  });
+
+  it('tells what the operator can mend', () => {
+    const failure = (code: string) =>
+      translateSqliteError(new Database.SqliteError('x', code), '/d/berth.db');
+    expect(failure('SQLITE_FULL')).toMatchObject({ code: 'disk.full', details: { path: '/d/berth.db' } });
+    for (const code of ['SQLITE_BUSY', 'SQLITE_IOERR_WRITE', 'SQLITE_READONLY_DBMOVED']) {
+      expect(failure(code)).toMatchObject({ code: 'store.unavailable', details: { reason: code } });
+    }
+    expect(failure('SQLITE_CONSTRAINT')).toMatchObject({ code: 'SQLITE_CONSTRAINT' });
+  });
+
+  it('says disk.full when no page is left, and goes on when there is room again', async () => {
+    const connection = openSqlite(join(folder, 'berth.db'));
+    await migrate(connection, 1);
+    const [pages] = await connection.rows({ sql: 'pragma page_count', parameters: [] });
+    await connection.rows({ sql: `pragma max_page_count = ${pages?.page_count}`, parameters: [] });
+    const row = { id: 'a', revision: 1, createdAt: 1, updatedAt: 1, body: 'x'.repeat(100_000) };
+    const insert = builder.insertInto('settings').values(row).compile();
+    await expect(connection.run(insert)).rejects.toMatchObject({ code: 'disk.full' });
+    await connection.rows({ sql: 'pragma max_page_count = 100000', parameters: [] });
+    expect(await connection.run(insert)).toBe(1);
+    connection.close();
+  });
+
+  it('refuses the use of a transaction after its callback', async () => {
+    const store = await openSqliteStore({ folder, clock });
+    const leaked = await store.write(async (tx) => ({ tx }));
+    await expect(leaked.tx.table('settings').insert({ id: 'late', value: 1 })).rejects.toThrow(/transaction/);
+    await store.close();
+  });
+
+  it('loses no acknowledged write and leaves no hole when it is killed at any moment', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const acknowledged = await writeUntilKilled(folder, 40 + round * 25);
+      const store = await openSqliteStore({ folder, clock });
+      const { events, count } = await store.read(async (tx) => ({
+        events: await tx.events({ afterSeq: 0, limit: 100_000 }),
+        count: await tx.table('settings').count(),
+      }));
+      await store.close();
+      expect(events.length).toBeGreaterThanOrEqual(acknowledged);
+      expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+      expect(count).toBe(events.length);
+    }
+  });
+
+  it('commits a durable transaction in well under the time of a disk seek', async () => {
+    const store = await openSqliteStore({ folder, clock });
+    const times: number[] = [];
+    for (let index = 0; index < 300; index += 1) {
+      const start = performance.now();
+      await store.write(async (tx) => {
+        const row = await tx.table('settings').insert({ id: `s${index}`, value: 1 });
+        await tx.table('settings').update(row.id, row.revision, { value: 2 });
+        await tx.emit({ type: 'task.created', subject: row.id, data: { title: 'x' } });
+      });
+      times.push(performance.now() - start);
+    }
+    await store.close();
+    const median = times.sort((a, b) => a - b)[150] ?? 0;
+    // 0.25 ms when idle; the slack is for a machine that is busy with other tests.
+    expect(median).toBeLessThan(5);
+  });
+});
+
+describe('the lock of the home folder', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'berth-lock-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+  const lock = (holder: unknown) => writeFile(join(folder, 'lock'), JSON.stringify(holder));
+
+  it('refuses a second server and names the first', async () => {
+    const store = await openSqliteStore({ folder, clock });
+    await expect(openSqliteStore({ folder, clock })).rejects.toMatchObject({
+      code: 'store.locked',
+      details: { pid: process.pid },
+    });
+    await store.close();
+    const next = await openSqliteStore({ folder, clock });
+    await next.close();
+    await expect(readFile(join(folder, 'lock'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('takes over the lock of a dead process', async () => {
+    const child = spawn('true');
+    await once(child, 'exit');
+    await lock({ pid: child.pid, startedAt: 'x:1' });
+    await (await openSqliteStore({ folder, clock })).close();
+  });
+
+  it('takes over the lock of a process id that is another program now', async () => {
+    await lock({ pid: process.pid, startedAt: 'another boot:1' });
+    await (await openSqliteStore({ folder, clock })).close();
+  });
+
+  it('takes over a file that names nobody, and lets one of many rivals win', async () => {
+    await lock('nonsense');
+    const rivals = await Promise.allSettled(
+      Array.from({ length: 8 }, () => openSqliteStore({ folder, clock })),
+    );
+    const winners = rivals.filter((rival) => rival.status === 'fulfilled');
+    expect(winners).toHaveLength(1);
+    for (const winner of winners) await winner.value.close();
+  });
+
+  it('gives the folder back when the database cannot be opened', async () => {
+    await mkdir(join(folder, 'berth.db'));
+    await expect(openSqliteStore({ folder, clock })).rejects.toMatchObject({ code: 'store.unavailable' });
+    await expect(readFile(join(folder, 'lock'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+/** Runs a child that writes as fast as it can and kills it once it has acknowledged enough. Returns what it said last. */
+const writeUntilKilled = async (folder: string, enough: number): Promise<number> => {
+  const writer = join(import.meta.dirname, 'testing', 'write-forever.ts');
+  const child = spawn(process.execPath, [writer, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let acknowledged = 0;
+  const start = { seq: 0 };
+  for await (const line of createInterface({ input: child.stdout })) {
+    acknowledged = Number(line);
+    start.seq ||= acknowledged;
+    if (acknowledged - start.seq >= enough) child.kill('SIGKILL');
+  }
+  return acknowledged;
+};
