@@ -7,11 +7,12 @@ import type { ItemBody } from '@berth/contract';
 import type { AgentHost, AgentWorld, Sandbox } from '@berth/plugin-api';
 import {
   createLocalSandbox,
+  createMortalSandbox,
   type LocalSandbox,
   type Scripts,
   startScriptedModel,
 } from '@berth/plugin-api/fakes';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import opencode from './opencode.ts';
 
 const modules = resolve(import.meta.dirname, '../../../../node_modules');
@@ -40,10 +41,16 @@ const scripts: Scripts = {
     ],
   },
   hang: { answers: [{ hang: true }] },
+  slow: {
+    answers: [
+      { text: 'I wait.', calls: [{ do: 'bash', command: 'echo ran >> slow.txt; sleep 2' }] },
+      { text: 'Waited once.' },
+    ],
+  },
   refuse: { answers: [{ error: { status: 400, message: 'this model is not for you' } }] },
 };
 
-describe('opencode', () => {
+describe('opencode', { timeout: 60_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'berth-opencode-'));
   let sandbox: LocalSandbox;
   let model: Awaited<ReturnType<typeof startScriptedModel>>;
@@ -111,4 +118,48 @@ describe('opencode', () => {
     expect(text()).toContain('a + b');
     expect([...second.items.values()]).not.toContainEqual(expect.objectContaining({ text: 'Fixed.' }));
   });
+
+  it('is cancelled in the middle of a model request that never ends', async () => {
+    const cancel = new AbortController();
+    const items = new Map<string, ItemBody>();
+    const asked = model.log.length;
+    const turn = agent.turn(
+      { execId: 'ex_hang', prompt: '[[script:hang]] go', cwd: repository },
+      worldOf(sandbox, items, cancel.signal),
+    );
+    await vi.waitUntil(() => model.log.slice(asked).some((request) => request.turn === 0), 30_000);
+    cancel.abort();
+    expect(await turn).toMatchObject({ stop: 'cancelled' });
+    expect(await endOf('ex_hang')).toMatchObject({ kind: 'exit' });
+  });
+
+  it('goes on after the server died in the middle of a turn', async () => {
+    const first = createMortalSandbox(sandbox);
+    const before = new Map<string, ItemBody>();
+    const input = { execId: 'ex_replay', prompt: '[[script:slow]] go', cwd: repository };
+    const abandoned = agent.turn(input, worldOf(first.sandbox, before, new AbortController().signal));
+    abandoned.catch(() => undefined);
+    await vi.waitUntil(() => [...before.values()].some((item) => item.kind === 'tool'), 30_000);
+    first.die();
+
+    const after = new Map<string, ItemBody>();
+    const end = await agent.turn(input, worldOf(sandbox, after, new AbortController().signal));
+    expect(end).toMatchObject({ stop: 'end' });
+    expect([...after.keys()]).toEqual(expect.arrayContaining([...before.keys()]));
+    expect(readFileSync(join(repository, 'slow.txt'), 'utf8')).toBe('ran\n');
+
+    const again = new Map<string, ItemBody>();
+    expect(await agent.turn(input, worldOf(sandbox, again, new AbortController().signal))).toEqual(end);
+    expect([...again]).toEqual([...after]);
+  });
+
+  it('tells a refusal of the model as the failure of the agent', async () => {
+    await expect(run('ex_refuse', '[[script:refuse]] go')).rejects.toMatchObject({ code: 'agent.failed' });
+  });
+
+  const endOf = async (execId: string) => {
+    const process = await sandbox.attach(execId);
+    for await (const chunk of process?.output() ?? []) if (chunk.kind === 'exit') return chunk;
+    return undefined;
+  };
 });

@@ -17,7 +17,7 @@ export const ToolUpdate = z.object({
   status: z.string().nullish(),
   content: z.array(toolContent).nullish(),
   locations: z.array(z.object({ path: z.string() })).nullish(),
-  rawInput: z.unknown(),
+  rawInput: z.unknown().optional(),
 });
 export type ToolUpdate = z.infer<typeof ToolUpdate>;
 

@@ -1,0 +1,112 @@
+/**
+ * The root folder of a sandbox that has no image: an allow-list, never a deny-list.
+ *
+ * Of the host only /usr is shown (with the links or folders /bin, /sbin, /lib… that belong to it) and a handful of
+ * harmless files of /etc; everything else of /etc is written here. A home, a secret or a socket of the host cannot be
+ * seen because nothing ever mentions it. The skeleton is made once, named by its content, and shared read-only.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { chmod, cp, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Folders, makeFolder } from './folders.ts';
+import { AGENT_ID } from './identity.ts';
+
+export interface Base {
+  /** The skeleton: folders to mount on, links, /etc. */
+  readonly rootfs: string;
+  /** Folders of the host to show, read-only, at the same place. */
+  readonly system: readonly string[];
+}
+
+/** Mount points and nothing more. */
+export const MOUNT_POINTS = `proc dev tmp usr workspace home/agent run/berth opt/berth var/tmp mnt/from/workspace mnt/from/home mnt/to/workspace mnt/to/home`.split(' ');
+
+const SYSTEM = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
+
+/** Copied when they exist. None holds anything that is not the same on every machine of a distribution. */
+const COPIED =
+  /^(alternatives|ca-certificates\.conf|debian_version|host\.conf|inputrc|java-\d+-openjdk|ld\.so\.(cache|conf|conf\.d)|localtime|magic|mime\.types|os-release|profile|protocols|python3(\.\d+)?|rpc|services|skel|terminfo|timezone)$/;
+const COPIED_SSL = ['ssl/certs', 'ssl/openssl.cnf'];
+
+/** Files of /etc that every sandbox has, whatever its image says. */
+export const WRITTEN: Readonly<Record<string, string>> = {
+  hosts: '127.0.0.1 localhost berth.internal\n::1 localhost ip6-localhost\n',
+  hostname: 'sandbox\n',
+  'resolv.conf': '# There is no network here; names are resolved by the proxy.\n',
+};
+
+const ACCOUNTS: Readonly<Record<string, string>> = {
+  passwd: `root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:${AGENT_ID}:${AGENT_ID}:agent:/home/agent:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
+  group: `root:x:0:\ntty:x:5:\nagent:x:${AGENT_ID}:\nnogroup:x:65534:\n`,
+  'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n',
+};
+
+export const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+
+/** Makes the skeleton of this host, or finds it. */
+export const prepareBase = async (folders: Folders): Promise<Base> => {
+  await makeFolder(folders.bases);
+  const draft = join(folders.bases, `.draft-${randomUUID()}`);
+  await makeFolder(draft, 0o755);
+  try {
+    const system = await writeSkeleton(draft);
+    const rootfs = join(folders.bases, await contentHash(draft));
+    await rename(draft, rootfs).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      await rm(draft, { recursive: true });
+    });
+    return { rootfs, system: ['/usr', ...system] };
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
+  }
+};
+
+/** Returns the folders beside /usr that are real ones here (a system whose /bin is not yet a link). */
+const writeSkeleton = async (root: string): Promise<string[]> => {
+  for (const point of MOUNT_POINTS) await mkdir(join(root, point), { recursive: true });
+  await mkdir(join(root, 'etc/ssl'), { recursive: true });
+  const real: string[] = [];
+  for (const path of SYSTEM) {
+    const stats = await lstat(path).catch(() => undefined);
+    if (stats?.isSymbolicLink() === true) await symlink(await readlink(path), join(root, path));
+    else if (stats?.isDirectory() === true) {
+      await mkdir(join(root, path));
+      real.push(path);
+    }
+  }
+  const shown = (await readdir('/etc')).filter((name) => COPIED.test(name));
+  for (const name of [...shown, ...COPIED_SSL]) await copyShown(name, root);
+  for (const [name, text] of Object.entries({ ...WRITTEN, ...ACCOUNTS }))
+    await writeFile(join(root, 'etc', name), text);
+  await chmod(join(root, 'tmp'), 0o755);
+  return real;
+};
+
+const copyShown = async (name: string, root: string): Promise<void> => {
+  const source = join('/etc', name);
+  const stats = await lstat(source).catch(() => undefined);
+  if (stats === undefined) return;
+  await cp(source, join(root, 'etc', name), {
+    recursive: true,
+    verbatimSymlinks: true,
+    // What others may not read on the host is not shown to them here.
+    filter: async (path) => {
+      const entry = await lstat(path);
+      return entry.isSymbolicLink() || (entry.mode & 0o004) !== 0;
+    },
+  });
+};
+
+const contentHash = async (root: string): Promise<string> => {
+  const hash = createHash('sha256');
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  const named = entries.map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }));
+  for (const { entry, path } of named.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    hash.update(`${path.slice(root.length)}\0`);
+    if (entry.isFile()) hash.update(await readFile(path));
+    if (entry.isSymbolicLink()) hash.update(await readlink(path));
+    hash.update('\0');
+  }
+  return hash.digest('hex').slice(0, 32);
+};

@@ -1,0 +1,169 @@
+/** What an OCI runtime is told about a container: `config.json`, as data. Pure. */
+import type { Limits } from '@berth/contract';
+import type { Cgroups } from './cgroups.ts';
+import { AGENT_ID, type Identity } from './identity.ts';
+import { seccompProfile } from './seccomp.ts';
+
+export interface Mount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+export interface Container {
+  readonly id: string;
+  readonly rootfs: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly mounts: readonly Mount[];
+  readonly limits: Limits;
+  /** Root inside with these capabilities over its own few folders, for work of ours; absent: `agent` with none. */
+  readonly capabilities?: readonly string[] | undefined;
+}
+
+export interface World {
+  readonly identity: Identity;
+  /** Absent where groups cannot be had. */
+  readonly cgroups: Cgroups | undefined;
+  /** The compiled filter, base64, for a runtime that takes it. */
+  readonly compiledSeccomp: string | undefined;
+}
+
+const CPU_PERIOD_US = 100_000;
+const MEBIBYTE = 2 ** 20;
+/** More likely than anything of the host to be chosen when the whole machine runs out of memory. */
+const OOM_SCORE = 500;
+
+export const bundleOf = (container: Container, world: World): object => {
+  const { capabilities = [] } = container;
+  const user = container.capabilities === undefined ? AGENT_ID : 0;
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      user: { uid: user, gid: user },
+      cwd: '/',
+      args: container.argv,
+      env: Object.entries(container.env).map(([name, value]) => `${name}=${value}`),
+      noNewPrivileges: true,
+      oomScoreAdj: OOM_SCORE,
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      rlimits: rlimitsOf(container.limits, world.cgroups),
+    },
+    root: { path: container.rootfs, readonly: true },
+    hostname: 'sandbox',
+    mounts: [...KERNEL_MOUNTS, ...container.mounts],
+    annotations:
+      world.compiledSeccomp === undefined ? {} : { 'run.oci.seccomp_bpf_data': world.compiledSeccomp },
+    linux: {
+      namespaces: NAMESPACES,
+      uidMappings: world.identity.uidMappings,
+      gidMappings: world.identity.gidMappings,
+      // The guest answers at http://berth.internal, port 80, without being root.
+      sysctl: { 'net.ipv4.ip_unprivileged_port_start': '0' },
+      ...(world.cgroups === undefined ? {} : { cgroupsPath: world.cgroups.pathOf(container.id) }),
+      resources: resourcesOf(container.limits, world.cgroups),
+      seccomp: seccompProfile,
+      maskedPaths: MASKED,
+      readonlyPaths: READ_ONLY,
+    },
+  };
+};
+
+const NAMESPACES = ['pid', 'ipc', 'uts', 'mount', 'network', 'user', 'cgroup'].map((type) => ({ type }));
+
+const MASKED = ['acpi', 'asound', 'kcore', 'keys', 'latency_stats', 'sched_debug', 'scsi', 'timer_list', 'timer_stats']
+  .map((name) => `/proc/${name}`); // biome-ignore format: one thought
+const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`);
+
+const KERNEL_MOUNTS: readonly Mount[] = [
+  { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+  {
+    destination: '/dev',
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'noexec', 'strictatime', 'mode=755', 'size=64k'],
+  },
+  {
+    destination: '/dev/pts',
+    type: 'devpts',
+    source: 'devpts',
+    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+  },
+  memoryFolder('/dev/shm', '1777', 256 * MEBIBYTE, ['noexec']),
+  memoryFolder('/tmp', '1777', 1024 * MEBIBYTE),
+  memoryFolder('/var/tmp', '1777', 1024 * MEBIBYTE),
+  memoryFolder('/opt/berth', '755', MEBIBYTE),
+];
+
+/** Counted as memory of the sandbox, where memory is limited. */
+function memoryFolder(path: string, mode: string, sizeBytes: number, options: readonly string[] = []): Mount {
+  return {
+    destination: path,
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'nodev', `mode=${mode}`, `size=${sizeBytes}`, ...options],
+  };
+}
+
+/** Read-only with everything mounted below it. */
+export const shown = (source: string, destination: string): Mount => ({
+  destination,
+  type: 'bind',
+  source,
+  options: ['rbind', 'ro', 'nosuid', 'nodev'],
+});
+
+export const writable = (source: string, destination: string): Mount => ({
+  destination,
+  type: 'bind',
+  source,
+  options: ['bind', 'rw', 'nosuid', 'nodev'],
+});
+
+/** `lowers`: highest first. Mounted by the runtime inside the sandbox's own namespace: the host never sees it. */
+export const overlay = (lowers: readonly string[], disk: string, destination: string): Mount => ({
+  destination,
+  type: 'overlay',
+  source: 'overlay',
+  options: [
+    'nosuid',
+    'nodev',
+    `lowerdir=${lowers.join(':')}`,
+    `upperdir=${disk}/upper`,
+    `workdir=${disk}/work`,
+    'userxattr',
+  ],
+});
+
+const resourcesOf = ({ memoryBytes, cpus, pids }: Limits, cgroups: Cgroups | undefined): object => {
+  const holds = cgroups?.controllers ?? new Set();
+  const swap = cgroups?.limitsSwap === true ? { swap: memoryBytes } : {};
+  return {
+    ...(memoryBytes !== undefined && holds.has('memory') ? { memory: { limit: memoryBytes, ...swap } } : {}),
+    ...(cpus !== undefined && holds.has('cpu')
+      ? { cpu: { quota: Math.round(cpus * CPU_PERIOD_US), period: CPU_PERIOD_US } }
+      : {}),
+    ...(pids !== undefined && holds.has('pids') ? { pids: { limit: pids } } : {}),
+  };
+};
+
+/**
+ * The kernel counts processes per user *and user namespace* (since 5.14), so this limit concerns one sandbox alone,
+ * which makes it a true substitute for the group's.
+ */
+const rlimitsOf = ({ pids }: Limits, cgroups: Cgroups | undefined): object[] => {
+  const core = { type: 'RLIMIT_CORE', soft: 0, hard: 0 };
+  if (pids === undefined || cgroups?.controllers.has('pids') === true) return [core];
+  return [core, { type: 'RLIMIT_NPROC', soft: pids, hard: pids }];
+};
+
+/** Which limits asked for will not hold, and why. */
+export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): string[] => {
+  const holds: ReadonlySet<string> = typeof cgroups === 'string' ? new Set() : cgroups.controllers;
+  const reason = typeof cgroups === 'string' ? cgroups : `this machine has no such controller (${cgroups.layout})`;
+  const asked = { memory: limits.memoryBytes, cpu: limits.cpus };
+  return Object.entries(asked)
+    .filter(([name, value]) => value !== undefined && !holds.has(name))
+    .map(([name]) => `${name}: ${reason}`);
+};

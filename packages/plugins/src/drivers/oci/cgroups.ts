@@ -1,0 +1,184 @@
+/**
+ * Limits and their counters, on whatever layout of control groups this machine has: v1 (a tree per controller), v2
+ * (one tree), or both at once. The runtime makes the groups; this file says where, reads them, freezes and removes
+ * them. A server of an ordinary user owns groups only where systemd delegated v2 to it; where it does not, `detect`
+ * returns the reason, and the driver reports its limits as not enforced.
+ */
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { readFile, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type Controller = 'memory' | 'cpu' | 'pids';
+
+export interface Usage {
+  readonly memoryBytes: number;
+  readonly cpuSeconds: number;
+  readonly processes: number;
+  readonly outOfMemoryKills: number;
+}
+
+export interface Cgroups {
+  /** For an operator. */
+  readonly layout: string;
+  readonly controllers: ReadonlySet<Controller>;
+  /** Whether swap can be and has to be limited together with memory. */
+  readonly limitsSwap: boolean;
+  readonly canFreeze: boolean;
+  /** The value of `linux.cgroupsPath`. */
+  pathOf(containerId: string): string;
+  usage(containerId: string): Promise<Usage>;
+  freeze(containerId: string, frozen: boolean): Promise<void>;
+  members(containerId: string): Promise<number[]>;
+  /** Succeeds when there is none. The members must be dead or dying. */
+  remove(containerId: string): Promise<void>;
+}
+
+interface Hierarchy {
+  readonly mount: string;
+  readonly version: 1 | 2;
+  readonly options: readonly string[];
+}
+
+const REMOVE_DEADLINE_MS = 5_000;
+const FREEZE_DEADLINE_MS = 5_000;
+
+/** Returns a string when no group can be made here: the reason. */
+export const detectCgroups = (rootless: boolean): Cgroups | string => {
+  const hierarchies = mountedHierarchies();
+  const v1 = hierarchies.filter((one) => one.version === 1 && one.options.some(isController));
+  const v2 = hierarchies.find((one) => one.version === 2);
+  if (v1.length > 0) return rootless ? 'control groups v1 belong to root' : version1(hierarchies, v1, v2);
+  if (v2 === undefined) return 'no control groups are mounted';
+  const parent = rootless ? delegatedParent(v2.mount) : '/';
+  return parent === undefined
+    ? 'no control group was delegated to this user (systemd does so for user sessions)'
+    : version2(v2.mount, parent, rootless);
+};
+
+/** Where v2 is mounted beside v1, a mixture that some runtimes refuse to start with. */
+export const v2BesideV1 = (): string | undefined => {
+  const hierarchies = mountedHierarchies();
+  const mixed = hierarchies.some((one) => one.version === 1);
+  return mixed ? hierarchies.find((one) => one.version === 2)?.mount : undefined;
+};
+
+const CONTROLLERS: readonly Controller[] = ['memory', 'cpu', 'pids'];
+const isController = (name: string): name is Controller => (CONTROLLERS as readonly string[]).includes(name);
+
+const mountedHierarchies = (): Hierarchy[] =>
+  readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .flatMap(([, mount = '', type, options = '']) =>
+      type === 'cgroup' || type === 'cgroup2'
+        ? [{ mount, version: type === 'cgroup' ? 1 : 2, options: options.split(',') } as const]
+        : [],
+    );
+
+const version1 = (all: readonly Hierarchy[], v1: readonly Hierarchy[], v2: Hierarchy | undefined): Cgroups => {
+  const mountOf = (controller: string): string | undefined =>
+    v1.find((one) => one.options.includes(controller))?.mount;
+  const freezer = all.find((one) => one.options.includes('freezer'))?.mount;
+  const memory = mountOf('memory');
+  const file = (mount: string | undefined, containerId: string, name: string): Promise<string> =>
+    mount === undefined ? Promise.resolve('') : readFile(join(mount, containerId, name), 'utf8');
+  const cpuTime = all.find((one) => one.options.includes('cpuacct'))?.mount;
+  return {
+    layout: v2 === undefined ? 'control groups v1' : 'control groups v1 with v2 beside',
+    controllers: new Set(CONTROLLERS.filter((name) => mountOf(name) !== undefined)),
+    limitsSwap: memory !== undefined && existsSync(join(memory, 'memory.memsw.limit_in_bytes')),
+    canFreeze: freezer !== undefined,
+    pathOf: (containerId) => `/${containerId}`,
+    usage: async (containerId) => ({
+      memoryBytes: Number(await file(memory, containerId, 'memory.usage_in_bytes')),
+      cpuSeconds: Number(await file(cpuTime, containerId, 'cpuacct.usage')) / 1e9,
+      processes: Number(await file(mountOf('pids'), containerId, 'pids.current')),
+      outOfMemoryKills: field(await file(memory, containerId, 'memory.oom_control'), 'oom_kill'),
+    }),
+    freeze: async (containerId, frozen) => {
+      const state = frozen ? 'FROZEN' : 'THAWED';
+      const path = join(freezer ?? '', containerId, 'freezer.state');
+      await writeFile(path, state);
+      await until(FREEZE_DEADLINE_MS, async () => (await readFile(path, 'utf8')).trim() === state);
+    },
+    members: (containerId) => membersOf(join(freezer ?? memory ?? '', containerId)),
+    remove: (containerId) => removeAll(all.map((one) => join(one.mount, containerId))),
+  };
+};
+
+const version2 = (mount: string, parent: string, rootless: boolean): Cgroups => {
+  const folder = join(mount, parent);
+  const given = readFileSync(join(folder, rootless ? 'cgroup.subtree_control' : 'cgroup.controllers'), 'utf8');
+  const file = (containerId: string, name: string): Promise<string> =>
+    readFile(join(folder, containerId, name), 'utf8');
+  return {
+    layout: 'control groups v2',
+    controllers: new Set(given.trim().split(/\s+/).filter(isController)),
+    limitsSwap: readFileSync('/proc/swaps', 'utf8').trim().split('\n').length > 1,
+    canFreeze: true,
+    pathOf: (containerId) => join(parent, containerId),
+    usage: async (containerId) => ({
+      memoryBytes: Number(await file(containerId, 'memory.current')),
+      cpuSeconds: field(await file(containerId, 'cpu.stat'), 'usage_usec') / 1e6,
+      processes: Number(await file(containerId, 'pids.current')),
+      outOfMemoryKills: field(await file(containerId, 'memory.events'), 'oom_kill'),
+    }),
+    freeze: async (containerId, frozen) => {
+      await writeFile(join(folder, containerId, 'cgroup.freeze'), frozen ? '1' : '0');
+      const wanted = frozen ? 1 : 0;
+      await until(
+        FREEZE_DEADLINE_MS,
+        async () => field(await file(containerId, 'cgroup.events'), 'frozen') === wanted,
+      );
+    },
+    members: (containerId) => membersOf(join(folder, containerId)),
+    remove: (containerId) => removeAll([join(folder, containerId)]),
+  };
+};
+
+/** The folder above our own group, when it is ours to use and hands controllers on. */
+const delegatedParent = (mount: string): string | undefined => {
+  const own = /^0::(.+)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
+  const parent = dirname(own);
+  try {
+    accessSync(join(mount, parent), constants.W_OK);
+    accessSync(join(mount, parent, 'cgroup.procs'), constants.W_OK);
+    return parent;
+  } catch {
+    return undefined;
+  }
+};
+
+const field = (text: string, name: string): number =>
+  Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+
+const membersOf = async (folder: string): Promise<number[]> => {
+  const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '');
+  return text.split('\n').filter(Boolean).map(Number);
+};
+
+const removeAll = async (folders: readonly string[]): Promise<void> => {
+  for (const folder of folders) await until(REMOVE_DEADLINE_MS, () => removed(folder));
+};
+
+const removed = async (folder: string): Promise<boolean> => {
+  try {
+    await rmdir(folder);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return true;
+    if (code === 'EBUSY') return false;
+    throw error;
+  }
+};
+
+/** The kernel announces neither the end of a group's last member nor a v1 freeze, so this asks again and again. */
+const until = async (deadlineMs: number, done: () => Promise<boolean>): Promise<void> => {
+  const end = performance.now() + deadlineMs;
+  for (let pauseMs = 1; !(await done()); pauseMs = Math.min(pauseMs * 2, 50)) {
+    if (performance.now() > end) return;
+    await sleep(pauseMs);
+  }
+};

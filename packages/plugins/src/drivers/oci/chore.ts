@@ -1,0 +1,95 @@
+/**
+ * Work of ours on files that the inside of a sandbox wrote, or that came with an image: done in a sandbox of its own
+ * that sees nothing but those folders. So a hostile link, name or archive can reach nothing else, and no code here has
+ * to be clever about it.
+ */
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gone, type ProcessMark } from '../../linux/processes.ts';
+import type { Base } from './base.ts';
+import { type Mount, shown, type World } from './bundle.ts';
+import { endContainer, LOG_FILE, startContainer } from './container.ts';
+import type { Cgroups } from './cgroups.ts';
+import { containerIdOf, type Folders, makeFolder } from './folders.ts';
+import type { Engine, Launcher } from './launch.ts';
+
+export interface Chore {
+  /** For `sh -c`, with `set -e`. Its output is read as text. */
+  readonly script: string;
+  readonly mounts?: readonly Mount[];
+  /** True: root inside, with the rights over files of all mapped users; false: `agent` with none. */
+  readonly asOwner: boolean;
+  readonly stdin?: FileHandle;
+  readonly timeoutMs: number;
+}
+
+export interface ChoreResult {
+  readonly exitCode: number;
+  /** Standard output and errors together. */
+  readonly output: string;
+  /** What the runtime left of the compiled filter while the chore ran, base64. */
+  readonly compiledSeccomp: string | undefined;
+}
+
+export interface ChoreTools {
+  readonly folders: Folders;
+  readonly base: Base;
+  readonly launcher: Launcher;
+  readonly cgroups: Cgroups | undefined;
+  readonly world: World;
+  readonly engine: Engine;
+  readonly installation: string;
+}
+
+const OWNER_RIGHTS = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_DAC_READ_SEARCH', 'CAP_FOWNER', 'CAP_FSETID'];
+const CHORE_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 64 };
+const EXIT = /\n?exit (\d+)\s*$/;
+const PREFIX = 'chore-';
+
+/** Rejects when the runtime does not start it or it does not end in time; a failed script is a result. */
+export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreResult> => {
+  const name = `${PREFIX}${randomUUID()}`;
+  const id = containerIdOf(tools.installation, name);
+  const folder = await makeFolder(join(tools.folders.trash, name));
+  const { state } = tools.folders;
+  const end = (marks: readonly ProcessMark[], search: boolean): Promise<void> =>
+    endContainer({ containerId: id, state, cgroups: tools.cgroups, marks, search });
+  try {
+    const mark = await startContainer({
+      container: {
+        id,
+        rootfs: tools.base.rootfs,
+        // The runtime goes away once it has started this, so the exit code is said in the output.
+        argv: ['/bin/sh', '-c', `(set -e; ${chore.script}) 2>&1; echo "exit $?"`, id],
+        env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
+        mounts: [...tools.base.system.map((path) => shown(path, path)), ...(chore.mounts ?? [])],
+        limits: CHORE_LIMITS,
+        capabilities: chore.asOwner ? OWNER_RIGHTS : undefined,
+      },
+      world: tools.world,
+      engine: tools.engine,
+      folder,
+      stdin: chore.stdin?.fd,
+      signal: AbortSignal.timeout(chore.timeoutMs),
+    }, tools.launcher);
+    const compiledSeccomp = await readFile(join(state, id, 'seccomp.bpf'), 'base64').catch(
+      () => undefined,
+    );
+    const ended = mark === undefined || (await gone([mark], chore.timeoutMs));
+    const said = await readFile(join(folder, LOG_FILE), 'utf8');
+    const exitCode = ended ? Number(EXIT.exec(said)?.[1] ?? 255) : 255;
+    await end(mark === undefined ? [] : [mark], false);
+    return { exitCode, output: said.replace(EXIT, ''), compiledSeccomp };
+  } catch (error) {
+    await end([], true);
+    throw error;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+/** What of the trash is a chore that a server which died left running. */
+export const choreContainer = (installation: string, trashName: string): string | undefined =>
+  trashName.startsWith(PREFIX) ? containerIdOf(installation, trashName) : undefined;
+

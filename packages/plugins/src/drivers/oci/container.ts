@@ -1,0 +1,98 @@
+/** One container's life at the runtime: started, and ended with everything it started, also when half-made. */
+import { spawn } from 'node:child_process';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gone, kill, markOf, type ProcessMark, processesNaming } from '../../linux/processes.ts';
+import { bundleOf, type Container, type World } from './bundle.ts';
+import type { Cgroups } from './cgroups.ts';
+import { type Engine, type Launcher, SYSTEM_PATH } from './launch.ts';
+
+export interface Start {
+  readonly container: Container;
+  readonly world: World;
+  readonly engine: Engine;
+  /** The container's own folder: config.json, pid and log appear in it. */
+  readonly folder: string;
+  readonly stdin?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+export const LOG_FILE = 'log';
+const PID_FILE = 'pid';
+const TAIL_BYTES = 2_000;
+
+/** Resolves when the runtime has started the process inside; rejects with what the runtime said. */
+export const startContainer = async (
+  { container, world, engine, folder, stdin, signal }: Start,
+  launcher: Launcher,
+): Promise<ProcessMark | undefined> => {
+  await writeFile(join(folder, 'config.json'), JSON.stringify(bundleOf(container, world)));
+  await using log = await open(join(folder, LOG_FILE), 'a', 0o600);
+  const pidFile = join(folder, PID_FILE);
+  const options = ['--detach', '--bundle', launcher.at(folder), '--pid-file', pidFile];
+  const [program, ...args] = launcher.argv(engine, ['run', ...options, container.id]);
+  const code = await exitOf(
+    spawn(program, args, {
+      stdio: [stdin ?? 'ignore', log.fd, log.fd],
+      cwd: '/',
+      env: { PATH: SYSTEM_PATH },
+      signal,
+      killSignal: 'SIGKILL',
+    }),
+  );
+  if (code !== 0) throw new RuntimeRefusal(engine.name, code, await tailOf(folder));
+  return await markOf(Number(await readFile(pidFile, 'utf8')));
+};
+
+export interface End {
+  readonly containerId: string;
+  readonly state: string;
+  readonly cgroups: Cgroups | undefined;
+  readonly marks: readonly ProcessMark[];
+  /** Also find what a server that died in the middle of a start left running. */
+  readonly search: boolean;
+}
+
+/** Ends every process, removes the runtime's record and the control groups. Succeeds when there is nothing. */
+export const endContainer = async ({ containerId, state, cgroups, marks, search }: End): Promise<void> => {
+  const known = [...marks, ...(search ? await processesNaming(containerId) : [])];
+  for (const { pid } of known) kill(pid);
+  const members = await Promise.all(((await cgroups?.members(containerId)) ?? []).map(markOf));
+  const rest = members.filter((mark) => mark !== undefined);
+  for (const { pid } of rest) kill(pid);
+  // A frozen process (v1) dies when it thaws.
+  await cgroups?.freeze(containerId, false).catch(ignoreMissing);
+  await gone([...known, ...rest]);
+  await rm(join(state, containerId), { recursive: true, force: true });
+  await cgroups?.remove(containerId);
+};
+
+const ignoreMissing = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== 'ENOENT' && error.code !== 'ENODEV') throw error;
+};
+
+/** What the runtime said when it did not start a container. */
+export class RuntimeRefusal extends Error {
+  constructor(runtime: string, code: number | null, said: string) {
+    super(`${runtime} ended with ${code ?? 'a signal'}: ${said === '' ? 'it said nothing' : said}`);
+  }
+}
+
+/** The end of what the runtime and then the inside wrote; the inside decides how long the file is. */
+export const tailOf = async (folder: string): Promise<string> => {
+  await using file = await open(join(folder, LOG_FILE), 'r');
+  const { size } = await file.stat();
+  const { buffer, bytesRead } = await file.read(
+    Buffer.alloc(TAIL_BYTES),
+    0,
+    TAIL_BYTES,
+    Math.max(0, size - TAIL_BYTES),
+  );
+  return buffer.toString('utf8', 0, bytesRead).trim();
+};
+
+const exitOf = (child: ReturnType<typeof spawn>): Promise<number | null> =>
+  new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });

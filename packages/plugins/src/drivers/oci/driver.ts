@@ -1,0 +1,219 @@
+/**
+ * Sandboxes made by an OCI runtime, for root and for an ordinary user, with nothing mounted on the host.
+ *
+ * Everything about a sandbox is in one folder below the driver's own: what it writes, the guest's socket, the claim that
+ * makes it ours, and, once its guest answers, the record that later servers find it by. A folder without a record is a
+ * sandbox that somebody died making: it is removed before it is made again. Removal ends the processes, lets the kernel
+ * drop the namespaces with their mounts, and moves the folder away before deleting it.
+ */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, isBerthError } from '@berth/contract';
+import type { Driver, DriverFacets, DriverHost, Machine, MachineSpec } from '@berth/plugin-api';
+import { connectWithin } from '../../linux/door.ts';
+import { createKeyedLock } from '../../linux/keyed-lock.ts';
+import { isAlive } from '../../linux/processes.ts';
+import { guestReady } from '../../linux/ready.ts';
+import { unenforcedOf } from './bundle.ts';
+import type { Cgroups } from './cgroups.ts';
+import { startContainer, tailOf } from './container.ts';
+import type { RuntimeName } from './engines.ts';
+import { containerIdOf, makeFolder } from './folders.ts';
+import { unpackImage } from './images.ts';
+import { claimedIds, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
+import { containerOf, HOME, INTERNAL_URL, limitsOf, makeDisks, ROOT, RUN_FOLDER, SOCKET_NAME } from './sandbox.ts';
+import { createSnapshots, LAYER_NAME } from './snapshots.ts';
+import { createWorkshop, type Workshop } from './workshop.ts';
+
+export interface OciConfig {
+  /** One runtime only; crun, else runc when absent. */
+  readonly runtime?: RuntimeName | undefined;
+  readonly idBase: number;
+  readonly bootTimeoutMs: number;
+}
+
+export const openOci = (config: OciConfig, host: DriverHost): Driver => {
+  const workshop = createWorkshop({
+    folder: host.folder,
+    installation: host.installation,
+    runtimes: config.runtime === undefined ? ['crun', 'runc'] : [config.runtime],
+    idBase: config.idBase,
+  });
+  const { folders, cgroups } = workshop;
+  const alone = createKeyedLock();
+  const folderOf = (id: string): string => join(folders.sandboxes, id);
+  const containerId = (id: string): string => containerIdOf(host.installation, id);
+
+  const attach = async (id: string): Promise<Machine | undefined> => {
+    const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
+    return record !== undefined && (await isAlive(record.process))
+      ? machineOf(id, record.unenforced)
+      : undefined;
+  };
+  const demolish = async (id: string): Promise<void> => {
+    const record = await readRecord(folderOf(id));
+    await workshop.end(containerId(id), record === undefined ? [] : [record.process], record === undefined);
+    await workshop.discard(folderOf(id));
+  };
+  const make = async (spec: MachineSpec, signal: AbortSignal): Promise<Machine> => {
+    checkId(spec.id);
+    const running = await attach(spec.id);
+    if (running !== undefined) return running;
+    if (await exists(folderOf(spec.id))) await demolish(spec.id);
+    const boot = AbortSignal.any([signal, AbortSignal.timeout(config.bootTimeoutMs)]);
+    return await boots({ spec, workshop, host, folder: folderOf(spec.id), signal, boot });
+  };
+  return {
+    probe: async () => {
+      try {
+        const { engine } = await workshop.ready();
+        const limits = cgroups?.layout ?? `limits of memory and cpu are not held: ${workshop.cgroupsAbsent}`;
+        return { health: cgroups === undefined ? 'degraded' : 'ready', detail: `${engine.name}; ${limits}` };
+      } catch (error) {
+        return { health: 'absent', detail: error instanceof Error ? error.message : String(error) };
+      }
+    },
+    create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
+    connect: async (id) => {
+      checkId(id);
+      if ((await attach(id)) === undefined)
+        throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
+      try {
+        return await connectWithin(join(folderOf(id), RUN_FOLDER), SOCKET_NAME);
+      } catch (error) {
+        const detail = error instanceof Error ? error.message : String(error);
+        throw fail('sandbox.unreachable', { id, detail }, { cause: error });
+      }
+    },
+    attach,
+    destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
+    async *list() {
+      for (const id of await claimedIds(folders.sandboxes, host.installation)) yield { id };
+    },
+    facets: {
+      snapshots: snapshotsOf(workshop, containerId, folderOf),
+      ...(cgroups === undefined ? {} : heldBy(cgroups, containerId)),
+    },
+  };
+};
+
+interface Boot {
+  readonly spec: MachineSpec;
+  readonly workshop: Workshop;
+  readonly host: DriverHost;
+  readonly folder: string;
+  /** The caller's. */
+  readonly signal: AbortSignal;
+  /** The caller's and the time limit. */
+  readonly boot: AbortSignal;
+}
+
+const boots = async ({ spec, workshop, host, folder, signal, boot }: Boot): Promise<Machine> => {
+  const { folders, cgroups } = workshop;
+  const ready = await workshop.ready();
+  const { base, engine, world, launcher } = ready;
+  signal.throwIfAborted();
+  await checkLayers(spec, folders.layers);
+  const image =
+    spec.image === undefined
+      ? undefined
+      : await unpackImage(spec.image, { folders, discard: workshop.discard, ready });
+  const id = containerIdOf(host.installation, spec.id);
+  await makeFolder(folder);
+  try {
+    await writeClaim(folder, host.installation, spec.id);
+    await makeDisks(folder, world.identity);
+    const container = containerOf({
+      ...{ spec, containerId: id, folder, base, image, folders },
+      guest: host.guest,
+      at: launcher.at,
+    });
+    const failed = new AbortController();
+    const answers = guestReady({
+      folder: join(folder, RUN_FOLDER),
+      socket: SOCKET_NAME,
+      signal: AbortSignal.any([boot, failed.signal]),
+    });
+    const started = startContainer({ container, world, engine, folder, signal: boot }, launcher);
+    started.catch((error: unknown) => failed.abort(error));
+    await answers;
+    const process = await started;
+    if (process === undefined) throw new TypeError('the guest ended at once');
+    const unenforced = unenforcedOf(limitsOf(spec), cgroups ?? workshop.cgroupsAbsent);
+    await writeRecord(folder, { version: 1, process, unenforced });
+    return machineOf(spec.id, unenforced);
+  } catch (error) {
+    const said = await tailOf(folder).catch(() => '');
+    await workshop.end(id, [], true);
+    await workshop.discard(folder);
+    signal.throwIfAborted();
+    if (isBerthError(error)) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const detail = reason.includes(said) ? reason : `${reason}; the guest said: ${said}`;
+    throw fail('driver.failed', { driver: 'oci', act: 'create', detail }, { cause: error });
+  }
+};
+
+const machineOf = (id: string, unenforced: readonly string[]): Machine => ({
+  ...{ id, unenforced, root: ROOT, home: HOME, internalUrl: INTERNAL_URL },
+  toolPath: (target) => target,
+});
+
+const checkId = (id: string): void => {
+  if (MACHINE_ID.test(id)) return;
+  throw fail('sandbox.unreachable', { id, detail: 'this is not the id of a machine' });
+};
+
+const checkLayers = async (spec: MachineSpec, layers: string): Promise<void> => {
+  for (const layer of spec.layers)
+    if (!LAYER_NAME.test(layer) || !(await exists(join(layers, layer))))
+      throw fail('driver.failed', { driver: 'oci', act: 'create', detail: `there is no layer ${layer}` });
+};
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+const snapshotsOf = (
+  workshop: Workshop,
+  containerId: (id: string) => string,
+  folderOf: (id: string) => string,
+): DriverFacets['snapshots'] =>
+  createSnapshots({
+    folders: workshop.folders,
+    ready: workshop.ready,
+    discard: workshop.discard,
+    diskOf: async (id) => {
+      const disk = join(folderOf(id), 'disk');
+      if (MACHINE_ID.test(id) && (await exists(disk))) return disk;
+      throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
+    },
+    quietly: async (id, act) => {
+      const { cgroups } = workshop;
+      if (cgroups?.canFreeze !== true) return await act();
+      await cgroups.freeze(containerId(id), true);
+      try {
+        return await act();
+      } finally {
+        await cgroups.freeze(containerId(id), false);
+      }
+    },
+  });
+
+/** What control groups make possible. */
+const heldBy = (
+  cgroups: Cgroups,
+  containerId: (id: string) => string,
+): Pick<DriverFacets, 'limits'> & Partial<Pick<DriverFacets, 'pause'>> => ({
+  limits: { usage: (id) => cgroups.usage(containerId(id)) },
+  ...(cgroups.canFreeze
+    ? {
+        pause: {
+          pause: (id) => cgroups.freeze(containerId(id), true),
+          resume: (id) => cgroups.freeze(containerId(id), false),
+        },
+      }
+    : {}),
+});

@@ -1,0 +1,42 @@
+/** Where the driver keeps what, below the one folder that the server gave it. */
+import { createHash } from 'node:crypto';
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface Folders {
+  readonly root: string;
+  /** One folder per sandbox. */
+  readonly sandboxes: string;
+  /** The runtime's own state: its path is part of a socket path, hence short. */
+  readonly state: string;
+  readonly layers: string;
+  readonly images: string;
+  readonly bases: string;
+  readonly programs: string;
+  /** What is being deleted. */
+  readonly trash: string;
+}
+
+export const foldersOf = (root: string): Folders => ({
+  root,
+  sandboxes: join(root, 'sandboxes'),
+  state: join(root, 'state'),
+  layers: join(root, 'layers'),
+  images: join(root, 'images'),
+  bases: join(root, 'bases'),
+  programs: join(root, 'programs'),
+  trash: join(root, 'trash'),
+});
+
+/** Mapped users walk through these and list none of them. */
+export const THROUGH = 0o711;
+
+export const makeFolder = async (path: string, mode: number = THROUGH): Promise<string> => {
+  await mkdir(path, { recursive: true });
+  await chmod(path, mode);
+  return path;
+};
+
+/** Of one length, so that no runtime that matches by prefix mistakes one for another. */
+export const containerIdOf = (installation: string, id: string): string =>
+  `berth-${createHash('sha256').update(`${installation}\0${id}`).digest('hex').slice(0, 24)}`;

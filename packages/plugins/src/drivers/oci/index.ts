@@ -1,0 +1,17 @@
+import { defineDriver } from '@berth/plugin-api';
+import { z } from 'zod';
+import { openOci } from './driver.ts';
+
+/** The first id above the ranges that systemd gives to containers; a server that is root uses 65,536 from here on. */
+const ID_BASE = 0x7000_0000;
+
+export default defineDriver({
+  name: 'oci',
+  isolation: 'container',
+  config: z.strictObject({
+    runtime: z.enum(['crun', 'runc']).optional(),
+    idBase: z.int().min(65_536).max(0x7fff_0000).default(ID_BASE),
+    bootTimeoutMs: z.int().min(1).max(600_000).default(15_000),
+  }),
+  open: openOci,
+});

@@ -1,0 +1,121 @@
+/** From a machine's specification to its container: what is mounted where, which environment, what runs. */
+import { chown } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, type Limits } from '@berth/contract';
+import { GUEST_ENV, INTERNAL_AUTHORITY, initCommand } from '@berth/contract/guest';
+import type { GuestProgram, MachineSpec } from '@berth/plugin-api';
+import { type Base, CA_BUNDLE } from './base.ts';
+import { type Container, type Mount, overlay, shown, writable } from './bundle.ts';
+import { type Folders, makeFolder } from './folders.ts';
+import type { Identity } from './identity.ts';
+import { DISKS } from './snapshots.ts';
+
+export const ROOT = '/workspace';
+export const HOME = '/home/agent';
+export const INTERNAL_URL = `http://${INTERNAL_AUTHORITY}`;
+export const RUN_FOLDER = 'run';
+export const SOCKET_NAME = 'guest.sock';
+
+const PROXY = 'http://127.0.0.1:3128';
+const DIRECT = 'localhost,127.0.0.1,::1,berth.internal';
+const NODE = '/opt/berth/bin/node';
+const GUEST = '/opt/berth/guest/guest.mjs';
+const PTY = '/opt/berth/guest/pty';
+const TOOL_TARGET = /^\/opt\/berth\/(?!bin\/|guest\/)[A-Za-z0-9._@+-]+(\/[A-Za-z0-9._@+-]+)*$/;
+const DEFAULT_PIDS = 4096;
+const MAX_LAYERS = 32;
+
+export interface Plan {
+  readonly spec: MachineSpec;
+  readonly containerId: string;
+  readonly folder: string;
+  readonly base: Base;
+  /** The unpacked image; the host's system folders when absent. */
+  readonly image: string | undefined;
+  readonly guest: GuestProgram;
+  readonly folders: Folders;
+  readonly at: (path: string) => string;
+}
+
+/** Makes the folders that the container will write to. */
+export const makeDisks = async (folder: string, { agent }: Identity): Promise<void> => {
+  const own = async (path: string): Promise<void> => chown(await makeFolder(path, 0o700), agent.uid, agent.gid);
+  await own(join(folder, RUN_FOLDER));
+  for (const name of DISKS) {
+    await makeFolder(join(folder, 'disk', name));
+    await own(join(folder, 'disk', name, 'upper'));
+    await own(join(folder, 'disk', name, 'work'));
+  }
+};
+
+export const containerOf = (plan: Plan): Container => {
+  const { spec, containerId, guest } = plan;
+  return {
+    id: containerId,
+    rootfs: plan.at(plan.image ?? plan.base.rootfs),
+    // The guest ignores the last argument; it names the container in the list of processes.
+    argv: initCommand([NODE, GUEST, containerId]),
+    env: { ...environment(spec.id, guest.pty !== undefined), ...spec.env },
+    limits: limitsOf(spec),
+    mounts: [
+      ...(plan.image === undefined ? plan.base.system.map((path) => shown(path, path)) : []),
+      writable(plan.at(join(plan.folder, RUN_FOLDER)), '/run/berth'),
+      ...diskMounts(plan),
+      shown(guest.node, NODE),
+      shown(guest.bundle, GUEST),
+      ...(guest.pty === undefined ? [] : [shown(guest.pty, PTY)]),
+      ...spec.tools.map(({ source, target }) => shown(source, checkedTarget(target))),
+    ],
+  };
+};
+
+export const limitsOf = ({ limits }: MachineSpec): Limits => ({ ...limits, pids: limits.pids ?? DEFAULT_PIDS });
+
+/** Without layers the disk is a plain folder, which is faster than an overlay over nothing. */
+const diskMounts = ({ spec, folder, folders, at }: Plan): Mount[] => {
+  if (spec.layers.length > MAX_LAYERS)
+    throw fail('driver.failed', { driver: 'oci', act: 'create', detail: `more than ${MAX_LAYERS} layers` });
+  const highestFirst = [...spec.layers].reverse();
+  return DISKS.map((name) => {
+    const disk = at(join(folder, 'disk', name));
+    const inside = name === 'workspace' ? ROOT : HOME;
+    return highestFirst.length === 0
+      ? writable(join(disk, 'upper'), inside)
+      : overlay(
+          highestFirst.map((layer) => at(join(folders.layers, layer, name))),
+          disk,
+          inside,
+        );
+  });
+};
+
+const checkedTarget = (target: string): string => {
+  if (TOOL_TARGET.test(target) && !target.split('/').includes('..')) return target;
+  throw fail('driver.failed', {
+    driver: 'oci',
+    act: 'create',
+    detail: `a tool cannot be shown at ${target}; choose a plain path below /opt/berth`,
+  });
+};
+
+const environment = (id: string, hasPty: boolean): Record<string, string> => ({
+  PATH: `${HOME}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/berth/bin`,
+  HOME,
+  USER: 'agent',
+  LANG: 'C.UTF-8',
+  http_proxy: PROXY,
+  https_proxy: PROXY,
+  HTTP_PROXY: PROXY,
+  HTTPS_PROXY: PROXY,
+  no_proxy: DIRECT,
+  NO_PROXY: DIRECT,
+  NODE_USE_ENV_PROXY: '1',
+  NODE_EXTRA_CA_CERTS: CA_BUNDLE,
+  SSL_CERT_FILE: CA_BUNDLE,
+  [GUEST_ENV.socket]: `/run/berth/${SOCKET_NAME}`,
+  [GUEST_ENV.state]: '/run/berth/state',
+  [GUEST_ENV.root]: ROOT,
+  [GUEST_ENV.home]: HOME,
+  [GUEST_ENV.id]: id,
+  ...(hasPty ? { [GUEST_ENV.pty]: PTY } : {}),
+});

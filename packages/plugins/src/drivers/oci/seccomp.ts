@@ -1,0 +1,118 @@
+/**
+ * The system calls that programs inside may make: an allow-list for ordinary development work.
+ *
+ * Left out on purpose: everything that makes namespaces or mounts (a user namespace opens most of the kernel's attack
+ * surface), key rings (not namespaced), bpf, perf, io_uring, userfaultfd, modules, clocks, quotas, swap, reboot.
+ * `ptrace` is in: debuggers need it, and it reaches no further than the same user in the same PID namespace.
+ * `clone3` passes its flags by pointer, which a filter cannot read: ENOSYS makes libc fall back to `clone`, whose
+ * flags are checked. Sockets are limited by family because AF_VSOCK and others know no network namespace.
+ * Only the native architecture is listed: a 32-bit program would pass its socket arguments out of the filter's sight.
+ * What is not listed answers ENOSYS, so that programs fall back as on an older kernel.
+ */
+import { createHash } from 'node:crypto';
+import { arch } from 'node:process';
+
+interface Rule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly errnoRet?: number;
+  readonly args?: readonly {
+    readonly index: number;
+    readonly value: number;
+    readonly valueTwo?: number;
+    readonly op: string;
+  }[];
+}
+
+export interface SeccompProfile {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet: number;
+  readonly architectures: readonly string[];
+  readonly syscalls: readonly Rule[];
+}
+
+const EPERM = 1;
+const ENOSYS = 38;
+/** CLONE_NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWUSER | NEWPID | NEWNET, as in <linux/sched.h>. */
+const NEW_NAMESPACES = 0x7e02_0000;
+/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (libc lists interfaces by it). */
+const FAMILIES = [1, 2, 10, 16];
+/** PER_LINUX, PER_LINUX32, UNAME26, both, and "which one is it". */
+const PERSONALITIES = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
+
+const ALLOWED = `
+accept accept4 access alarm arch_prctl bind brk cachestat capget capset chdir chmod chown clock_getres
+clock_gettime clock_nanosleep close close_range connect copy_file_range creat dup dup2 dup3 epoll_create epoll_create1
+epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait epoll_wait_old eventfd eventfd2 execve execveat exit
+exit_group faccessat faccessat2 fadvise64 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync
+fgetxattr flistxattr flock fork fremovexattr fsetxattr fstat fstatfs fsync ftruncate futex futex_requeue futex_wait
+futex_waitv futex_wake futimesat get_mempolicy get_robust_list get_thread_area getcpu getcwd getdents getdents64
+getegid geteuid getgid getgroups getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid
+getresuid getrlimit getrusage getsid getsockname getsockopt gettid gettimeofday getuid getxattr inotify_add_watch
+inotify_init inotify_init1 inotify_rm_watch ioctl ioprio_get ioprio_set ipc kill landlock_add_rule
+landlock_create_ruleset landlock_restrict_self lchown lgetxattr link linkat listen listxattr llistxattr lremovexattr
+lseek lsetxattr lstat madvise map_shadow_stack mbind membarrier memfd_create memfd_secret mincore mkdir mkdirat mknod
+mknodat mlock mlock2 mlockall mmap mprotect mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink
+mremap mseal msgctl msgget msgrcv msgsnd msync munlock munlockall munmap nanosleep newfstatat open openat openat2 pause
+pidfd_getfd pidfd_open pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 preadv
+preadv2 prlimit64 process_mrelease process_vm_readv process_vm_writev pselect6 ptrace pwrite64 pwritev pwritev2 read
+readahead readlink readlinkat readv recvfrom recvmmsg recvmsg remap_file_pages removexattr rename renameat renameat2
+restart_syscall rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend
+rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr
+sched_getparam sched_getscheduler sched_rr_get_interval sched_setaffinity sched_setattr sched_setparam
+sched_setscheduler sched_yield seccomp select semctl semget semop semtimedop sendfile sendmmsg sendmsg sendto
+set_mempolicy set_robust_list set_thread_area set_tid_address setfsgid setfsuid setgid setgroups setitimer setpgid
+setpriority setregid setresgid setresuid setreuid setrlimit setsid setsockopt setuid setxattr shmat shmctl shmdt shmget
+shutdown sigaltstack signalfd signalfd4 socketpair splice stat statfs statx symlink symlinkat sync sync_file_range
+syncfs sysinfo tee tgkill time timer_create timer_delete timer_getoverrun timer_gettime timer_settime timerfd_create
+timerfd_gettime timerfd_settime times tkill truncate umask uname unlink unlinkat utime utimensat utimes vfork vmsplice
+wait4 waitid waitpid write writev
+`
+  .trim()
+  .split(/\s+/);
+
+/** Known and refused plainly, so that the message is "Operation not permitted" and not "not implemented". */
+const REFUSED = `
+acct add_key bpf chroot delete_module finit_module fsconfig fsmount fsopen fspick init_module io_uring_enter
+io_uring_register io_uring_setup kexec_file_load kexec_load keyctl mount mount_setattr move_mount open_by_handle_at
+open_tree perf_event_open pivot_root quotactl reboot request_key setdomainname sethostname setns swapoff swapon umount2
+unshare userfaultfd
+`
+  .trim()
+  .split(/\s+/);
+
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x64: 'SCMP_ARCH_X86_64',
+  arm64: 'SCMP_ARCH_AARCH64',
+  riscv64: 'SCMP_ARCH_RISCV64',
+};
+
+const allowWhen = (name: string, values: readonly number[]): Rule[] =>
+  values.map((value) => ({
+    names: [name],
+    action: 'SCMP_ACT_ALLOW',
+    args: [{ index: 0, value, op: 'SCMP_CMP_EQ' }],
+  }));
+
+export const seccompProfile: SeccompProfile = {
+  defaultAction: 'SCMP_ACT_ERRNO',
+  defaultErrnoRet: ENOSYS,
+  architectures: [ARCHITECTURES[arch] ?? 'SCMP_ARCH_NATIVE'],
+  syscalls: [
+    { names: ALLOWED, action: 'SCMP_ACT_ALLOW' },
+    {
+      names: ['clone'],
+      action: 'SCMP_ACT_ALLOW',
+      args: [{ index: 0, value: NEW_NAMESPACES, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }],
+    },
+    ...allowWhen('socket', FAMILIES),
+    ...allowWhen('personality', PERSONALITIES),
+    { names: REFUSED, action: 'SCMP_ACT_ERRNO', errnoRet: EPERM },
+  ],
+};
+
+/** Names a compiled filter: a changed profile never meets an old one. */
+export const seccompHash = createHash('sha256')
+  .update(JSON.stringify(seccompProfile))
+  .digest('hex')
+  .slice(0, 16);

@@ -1,0 +1,88 @@
+/**
+ * Disk snapshots: the writable part of a sandbox, copied once into a folder named by what it holds. Two machines that
+ * did the same work give the same layer. Deletions from lower layers (whiteouts, opaque folders) are part of it.
+ */
+import { randomUUID } from 'node:crypto';
+import { chown, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '@berth/contract';
+import type { Snapshots } from '@berth/plugin-api';
+import { shown, writable } from './bundle.ts';
+import { makeFolder } from './folders.ts';
+import type { Workshop } from './workshop.ts';
+
+export interface SnapshotWorld extends Pick<Workshop, 'folders' | 'ready' | 'discard'> {
+  /** Keeps the machine from changing while it is copied, as far as it can be. */
+  readonly quietly: <T>(id: string, act: () => Promise<T>) => Promise<T>;
+  /** The folder of a machine's disk; rejects when there is none. */
+  readonly diskOf: (id: string) => Promise<string>;
+}
+
+/** The two places a sandbox can write for keeps. */
+export const DISKS = ['workspace', 'home'] as const;
+
+const TAKE_TIMEOUT_MS = 600_000;
+const SIZE_FILE = 'size';
+export const LAYER_NAME = /^[0-9a-f]{64}$/;
+
+/**
+ * Names, modes, bytes, links, whiteouts and opaque marks count; times and numbers of owners do not. The archive exists
+ * only as a stream into the hash.
+ */
+const COPY_AND_NAME = `
+cp -a --reflink=auto -- /mnt/from/workspace/. /mnt/to/workspace/
+cp -a --reflink=auto -- /mnt/from/home/. /mnt/to/home/
+du -sb /mnt/to | cut -f1
+tar --create --sort=name --format=posix --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime,delete=mtime \
+--mtime=@0 --owner=0 --group=0 --numeric-owner --xattrs --xattrs-include=user.overlay.opaque --warning=no-file-ignored \
+--directory=/mnt/to --file=- workspace home | sha256sum | cut -d' ' -f1`;
+
+export const createSnapshots = (world: SnapshotWorld): Snapshots => ({
+  take: (id) => world.quietly(id, () => take(world, id)),
+  async *list() {
+    for (const layer of await readdir(world.folders.layers).catch(() => [])) {
+      if (!LAYER_NAME.test(layer)) continue;
+      const size = await readFile(join(world.folders.layers, layer, SIZE_FILE), 'utf8').catch(() => undefined);
+      if (size !== undefined) yield { layer, sizeBytes: Number(size) };
+    }
+  },
+  drop: async (layer) => {
+    if (LAYER_NAME.test(layer)) await world.discard(join(world.folders.layers, layer));
+  },
+});
+
+const take = async (world: SnapshotWorld, id: string): Promise<{ layer: string; sizeBytes: number }> => {
+  const disk = await world.diskOf(id);
+  const { launcher, chore, world: runtime } = await world.ready();
+  const { uid, gid } = runtime.identity.agent;
+  const draft = await makeFolder(join(world.folders.trash, `draft-${randomUUID()}`));
+  try {
+    for (const name of DISKS) {
+      await chown(await makeFolder(join(draft, name), 0o755), uid, gid);
+    }
+    const { exitCode, output } = await chore({
+      script: COPY_AND_NAME,
+      asOwner: true,
+      timeoutMs: TAKE_TIMEOUT_MS,
+      mounts: DISKS.flatMap((name) => [
+        shown(launcher.at(join(disk, name, 'upper')), `/mnt/from/${name}`),
+        writable(launcher.at(join(draft, name)), `/mnt/to/${name}`),
+      ]),
+    });
+    const [size = '', layer = ''] = output.trim().split('\n').slice(-2);
+    if (exitCode !== 0 || !LAYER_NAME.test(layer))
+      throw fail('driver.failed', { driver: 'oci', act: 'snapshot', detail: output.slice(-500) });
+    await writeFile(join(draft, SIZE_FILE), size);
+    await keep(draft, join(world.folders.layers, layer));
+    return { layer, sizeBytes: Number(size) };
+  } finally {
+    await world.discard(draft);
+  }
+};
+
+const keep = async (draft: string, place: string): Promise<void> => {
+  await rename(draft, place).catch((error: NodeJS.ErrnoException) => {
+    // Somebody kept the same content before: theirs is as good.
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+  });
+};

@@ -1,0 +1,121 @@
+/** What the driver needs before its first sandbox, found out once per process and again after a failure. */
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '@berth/contract';
+import { type Base, prepareBase } from './base.ts';
+import type { World } from './bundle.ts';
+import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups.ts';
+import { type Chore, type ChoreResult, choreContainer, runChore } from './chore.ts';
+import { endContainer } from './container.ts';
+import { chooseEngine, type RuntimeName } from './engines.ts';
+import { type Folders, foldersOf, makeFolder } from './folders.ts';
+import { identify } from './identity.ts';
+import { AS_OWNER, createLauncher, type Engine, type Launcher, SYSTEM_PATH } from './launch.ts';
+
+export interface Ready {
+  readonly base: Base;
+  readonly engine: Engine;
+  readonly world: World;
+  readonly launcher: Launcher;
+  readonly chore: (chore: Chore) => Promise<ChoreResult>;
+}
+
+export interface Workshop {
+  readonly folders: Folders;
+  readonly cgroups: Cgroups | undefined;
+  /** Why there are none; empty when there are. */
+  readonly cgroupsAbsent: string;
+  /** Rejects with `driver.absent`. */
+  ready(): Promise<Ready>;
+  /** Ends a container with everything in it. */
+  end: (containerId: string, marks: Parameters<typeof endContainer>[0]['marks'], search: boolean) => Promise<void>;
+  /** Moves a folder away and deletes it, whoever owns what is in it. Succeeds when there is none. */
+  discard(path: string): Promise<void>;
+}
+
+export interface WorkshopOptions {
+  readonly folder: string;
+  readonly installation: string;
+  readonly runtimes: readonly RuntimeName[];
+  readonly idBase: number;
+}
+
+export const createWorkshop = (options: WorkshopOptions): Workshop => {
+  const folders = foldersOf(options.folder);
+  const rootless = process.getuid?.() !== 0;
+  const detected = detectCgroups(rootless);
+  const cgroups = typeof detected === 'string' ? undefined : detected;
+  const end: Workshop['end'] = (containerId, marks, search) =>
+    endContainer({ containerId, state: folders.state, cgroups, marks, search });
+  const discard = async (path: string): Promise<void> => {
+    const doomed = join(folders.trash, `gone-${randomUUID()}`);
+    await makeFolder(folders.trash);
+    try {
+      await rename(path, doomed);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    await remove(doomed, rootless);
+  };
+  const prepare = async (): Promise<Ready> => {
+    for (const path of Object.values(folders)) await makeFolder(path);
+    const identity = identify(options.idBase);
+    const beside = v2BesideV1();
+    const launcher = createLauncher(folders, identity, beside);
+    const base = await prepareBase(folders);
+    const world: World = { identity, cgroups, compiledSeccomp: undefined };
+    const tools = { folders, base, launcher, cgroups, world, installation: options.installation };
+    const chosen = await chooseEngine(options.runtimes, { ...tools, besideV1: beside !== undefined });
+    if ('absent' in chosen) throw fail('driver.absent', { driver: 'oci', detail: chosen.absent });
+    const { engine, compiledSeccomp } = chosen;
+    const proven: World = { ...world, compiledSeccomp };
+    const chore = (job: Chore): Promise<ChoreResult> => runChore(job, { ...tools, world: proven, engine });
+    return { base, engine, world: proven, launcher, chore };
+  };
+  let prepared: Promise<Ready> | undefined;
+  return {
+    folders,
+    cgroups,
+    cgroupsAbsent: typeof detected === 'string' ? detected : '',
+    ready: () => {
+      prepared ??= sweep(folders, options.installation, end, rootless)
+        .then(prepare)
+        .catch((error: unknown) => {
+          prepared = undefined;
+          throw error;
+        });
+      return prepared;
+    },
+    end,
+    discard,
+  };
+};
+
+/** Finishes what an earlier server was deleting, copying or unpacking when it died. */
+const sweep = async (
+  folders: Folders,
+  installation: string,
+  end: Workshop['end'],
+  rootless: boolean,
+): Promise<void> => {
+  for (const name of await readdir(folders.trash).catch(() => [])) {
+    const containerId = choreContainer(installation, name);
+    if (containerId !== undefined) await end(containerId, [], true);
+    await remove(join(folders.trash, name), rootless);
+  }
+};
+
+/** An ordinary user may not enter what the kernel made for an overlay, or what a sandbox forbade; its range's root may. */
+const remove = async (path: string, rootless: boolean): Promise<void> => {
+  if (!rootless) return await rm(path, { recursive: true, force: true });
+  const [program = '', ...args] = [...AS_OWNER, '--', 'rm', '-rf', '--one-file-system', '--', path];
+  const code = await new Promise<number | null>((resolve, reject) => {
+    const child = spawn(program, args, { stdio: 'ignore', env: { PATH: SYSTEM_PATH } });
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+  if (code !== 0) await rm(path, { recursive: true, force: true });
+};

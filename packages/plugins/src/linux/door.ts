@@ -1,0 +1,30 @@
+/**
+ * Connects to a socket whose folder the inside of a sandbox can write.
+ *
+ * The folder is opened without following a link; the entry is opened as itself (O_PATH), seen to be a socket, and
+ * connected through its descriptor. Between looking and connecting nothing can be exchanged, and a path of any length
+ * fits into the 107 bytes that a socket address has.
+ */
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+
+/** From <fcntl.h>; Node does not name it. */
+const O_PATH = 0o1000_0000;
+
+/** Rejects with the system's own error. */
+export const connectWithin = async (folder: string, name: string): Promise<Socket> => {
+  await using directory = await open(folder, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  await using entry = await open(`/proc/self/fd/${directory.fd}/${name}`, O_PATH | constants.O_NOFOLLOW);
+  if (!(await entry.stat()).isSocket()) {
+    throw Object.assign(new TypeError(`${name} is not a socket`), { code: 'ENOTSOCK' });
+  }
+  return await new Promise<Socket>((resolve, reject) => {
+    const socket = connect({ path: `/proc/self/fd/${entry.fd}` });
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve(socket);
+    });
+  });
+};

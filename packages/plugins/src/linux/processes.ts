@@ -1,0 +1,90 @@
+/** Processes of this host, found and ended without mistaking a reused number for an old process. */
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface ProcessMark {
+  readonly pid: number;
+  /** In clock ticks since boot: with the pid it names one process for ever. */
+  readonly startTicks: number;
+}
+
+const GONE_DEADLINE_MS = 10_000;
+
+/** Undefined when it has ended; a zombie has ended. */
+export const markOf = async (pid: number): Promise<ProcessMark | undefined> => {
+  const fields = await statFields(pid);
+  return fields === undefined || fields.state === 'Z' || fields.state === 'X'
+    ? undefined
+    : { pid, startTicks: fields.startTicks };
+};
+
+export const isAlive = async (mark: ProcessMark): Promise<boolean> =>
+  (await markOf(mark.pid))?.startTicks === mark.startTicks;
+
+/** Sends SIGKILL; what has ended already is no error. */
+export const kill = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+};
+
+/** Resolves to false when some were still there at the deadline. */
+export const gone = async (
+  marks: readonly ProcessMark[],
+  deadlineMs: number = GONE_DEADLINE_MS,
+): Promise<boolean> => {
+  const end = performance.now() + deadlineMs;
+  for (const mark of marks) {
+    for (let pauseMs = 1; await isAlive(mark); pauseMs = Math.min(pauseMs * 2, 50)) {
+      if (performance.now() > end) return false;
+      await sleep(pauseMs);
+    }
+  }
+  return true;
+};
+
+/**
+ * Every process whose arguments or environment contain `text`, with all its descendants; never our own.
+ * A text that no one else uses, please.
+ */
+export const processesNaming = async (text: string): Promise<ProcessMark[]> => {
+  const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const parents = new Map<number, number>();
+  const named = new Set<number>();
+  await Promise.all(
+    numbers.map(async (pid) => {
+      const fields = await statFields(pid);
+      if (fields === undefined || pid === process.pid) return;
+      parents.set(pid, fields.parent);
+      if (await names(pid, text)) named.add(pid);
+    }),
+  );
+  const belongs = (pid: number): boolean => {
+    for (let at: number | undefined = pid; at !== undefined; at = parents.get(at)) if (named.has(at)) return true;
+    return false;
+  };
+  const marks = await Promise.all([...parents.keys()].filter(belongs).map(markOf));
+  return marks.filter((mark) => mark !== undefined);
+};
+
+const names = async (pid: number, text: string): Promise<boolean> => {
+  for (const file of ['cmdline', 'environ'])
+    if ((await readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')).includes(text)) return true;
+  return false;
+};
+
+interface StatFields {
+  readonly state: string;
+  readonly parent: number;
+  readonly startTicks: number;
+}
+
+const statFields = async (pid: number): Promise<StatFields | undefined> => {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  // The second field is the name in brackets, which may itself contain brackets and blanks.
+  const [state = '', parent, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state, parent: Number(parent), startTicks: Number(rest[17]) };
+};

@@ -1,0 +1,47 @@
+/** Waits for a guest without asking again and again: the kernel says when its socket appears. */
+import { watch } from 'node:fs';
+import type { Socket } from 'node:net';
+import { connectWithin } from './door.ts';
+
+const REFUSED_PAUSE_MS = 3;
+
+export interface Awaited {
+  readonly folder: string;
+  readonly socket: string;
+  /** Aborted: the wait is over, with the signal's reason. */
+  readonly signal: AbortSignal;
+}
+
+/** Call it before the guest starts; resolves when a connection succeeded (and closes that one). */
+export const guestReady = ({ folder, socket, signal }: Awaited): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const watcher = watch(folder, { persistent: true });
+    let trying = false;
+    const settle = (act: () => void): void => {
+      watcher.close();
+      signal.removeEventListener('abort', onAbort);
+      act();
+    };
+    const onAbort = (): void => settle(() => reject(signal.reason));
+    const attempt = (): void => {
+      if (trying || signal.aborted) return;
+      trying = true;
+      connectWithin(folder, socket).then(
+        (connection: Socket) => {
+          connection.destroy();
+          settle(resolve);
+        },
+        (error: NodeJS.ErrnoException) => {
+          trying = false;
+          // Between bind and listen the entry exists and refuses; nothing announces the second step.
+          if (error.code === 'ECONNREFUSED') setTimeout(attempt, REFUSED_PAUSE_MS);
+          else if (error.code !== 'ENOENT') settle(() => reject(error));
+        },
+      );
+    };
+    watcher.on('change', attempt);
+    watcher.on('error', (error) => settle(() => reject(error)));
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    else attempt();
+  });
