@@ -80,7 +80,7 @@ const detailOf = (cause: unknown): string => {
 };
 
 /** The server's own error; an answer that is none (a proxy's page) becomes one of the kind of its status. */
-const errorOf = (status: number, text: string): BerthError => {
+export const errorOf = (status: number, text: string): BerthError => {
   const parsed = ErrorBody.safeParse(parseJson(text));
   const byStatus = (Object.keys(KINDS) as Kind[]).find((kind) => KINDS[kind].status === status) ?? 'internal';
   if (!parsed.success) {

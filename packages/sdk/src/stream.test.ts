@@ -1,7 +1,8 @@
-import type { Event } from '@berth/contract';
+import { type Event, fail, ROUTES, type RouteShape } from '@berth/contract';
 import { describe, expect, test } from 'vitest';
 import { createClient } from './client.ts';
 import { startScriptedServer } from './scripted-server.ts';
+import { followStream } from './stream.ts';
 
 const event = (seq: number, fields: Partial<Event> = {}): [string, Event] => [
   String(seq),
@@ -48,6 +49,27 @@ describe('a stream of events', () => {
     await expect(take(createClient(server).events.stream(), 1)).rejects.toMatchObject({
       code: 'request.unknown_route',
     });
+  });
+
+  test('ends with the failure that the server tells in it', async () => {
+    const told = `event: error\ndata: ${JSON.stringify({ error: fail('store.unavailable', { reason: 'x' }).body })}\n\n`;
+    const client = createClient({ address: 'http://127.0.0.1:1', fetch: async () => new Response(told) });
+    await expect(take(client.events.stream(), 1)).rejects.toMatchObject({ code: 'store.unavailable' });
+  });
+
+  test('is opened again when it falls silent', async () => {
+    let opened = 0;
+    await using server = await startScriptedServer({
+      'event.stream': async function* () {
+        opened += 1;
+        yield event(opened);
+        await new Promise(() => undefined);
+      },
+    });
+    const route = ROUTES.find(({ id }) => id === 'event.stream') as RouteShape;
+    const connection = { fetch, address: server.address, token: undefined };
+    const events = await take(followStream({ connection, route, input: {}, silenceMs: 100 }), 2);
+    expect(events).toMatchObject([{ seq: 1 }, { seq: 2 }]);
   });
 
   test('ends with the reason of the caller', async () => {

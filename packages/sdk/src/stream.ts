@@ -3,9 +3,9 @@
  * than the heartbeat allows, or the server says `lagged`, it is opened again at the place after the last message. Only
  * a refusal by the server, an abort, or a server that stays away ends it.
  */
-import { fail, isBerthError, type RouteShape } from '@berth/contract';
+import { fail, isBerthError, KINDS, type RouteShape } from '@berth/contract';
 import { type EventSourceMessage, EventSourceParserStream } from 'eventsource-parser/stream';
-import { type Connection, type Input, prepare, send } from './request.ts';
+import { type Connection, errorOf, type Input, prepare, send } from './request.ts';
 import { type Place, placeFor } from './stream-place.ts';
 
 /** The server sends a comment every 15 s. */
@@ -31,6 +31,7 @@ export async function* followStream(order: StreamOrder): AsyncGenerator<unknown,
   for (;;) {
     try {
       for await (const message of connect(order, place, patience.connected)) {
+        if (message.event === 'error') throw toldError(message.data);
         const step = place.pass(message);
         if (step === 'reopen') break;
         yield JSON.parse(message.data);
@@ -43,6 +44,13 @@ export async function* followStream(order: StreamOrder): AsyncGenerator<unknown,
     await sleep(patience.nextWaitMs(), order.signal);
   }
 }
+
+/** A failure after the stream was opened comes as a message of its own: `{ error }`. */
+const toldError = (data: string) => {
+  // `errorOf` checks the shape of what is inside.
+  const told = JSON.parse(data) as { readonly error?: unknown };
+  return errorOf(KINDS.internal.status, JSON.stringify(told.error ?? {}));
+};
 
 /** How long to go on trying: for a while after the last connection broke, not at all before the first one. */
 const createPatience = (giveUpMs: number) => {
