@@ -1,0 +1,38 @@
+/** Changes to jobs that no worker has. */
+import type { BerthError } from '@berth/contract';
+import { bodyOf } from './failure.ts';
+import { FREE } from './queue-outcome.ts';
+import type { Tx } from './store.ts';
+import type { Job } from './tables.ts';
+
+/** The job as it is afterwards; a job that does not wait stays as it was. */
+export const cancelWaiting = async (tx: Tx, id: string, error: BerthError): Promise<Job | undefined> => {
+  const row = await tx.table('jobs').get(id);
+  if (row?.state !== 'waiting') return row;
+  return tx.table('jobs').update(id, row.revision, { state: 'cancelled', error: bodyOf(error) });
+};
+
+/** Everything that runs under another owner waits again, with a crash more. Returns how many. */
+export const putBack = async (tx: Tx, owner: string): Promise<number> => {
+  const jobs = tx.table('jobs');
+  const active = await jobs.list({
+    where: { state: 'active' },
+    limit: await jobs.count({ state: 'active' }),
+  });
+  const foreign = active.filter((job) => job.owner !== owner);
+  for (const job of foreign) {
+    await jobs.update(job.id, job.revision, { ...FREE, state: 'waiting', crashes: job.crashes + 1 });
+  }
+  return foreign.length;
+};
+
+const PRUNED_AT_ONCE = 1000;
+
+/** Removes ended jobs, oldest ids first, that were last touched before a moment. Returns how many. */
+export const removeEnded = async (tx: Tx, before: number): Promise<number> => {
+  const jobs = tx.table('jobs');
+  const where = { state: ['done', 'failed', 'cancelled'] };
+  const old = (await jobs.list({ where, limit: PRUNED_AT_ONCE })).filter((job) => job.updatedAt < before);
+  for (const job of old) await jobs.remove(job.id);
+  return old.length;
+};
