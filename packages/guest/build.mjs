@@ -8,8 +8,7 @@ import { build } from 'esbuild';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Returns the absolute path of the bundle. */
-export const buildGuest = async () => {
-  const outfile = here('./dist/guest.mjs');
+export const buildGuest = async (outfile = here('./dist/guest.mjs')) => {
   await build({
     entryPoints: [here('./src/main.ts')],
     outfile,

@@ -1,81 +1,7 @@
-/**
- * The program that runs in every sandbox: it does inside what the server asks for over the control connection, and
- * carries what programs inside ask for up to the server. `GUEST_ENV` in the contract says how it is configured.
- */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { GUEST_PATHS, GUEST_VERSION, INTERNAL_AUTHORITY, READY_FILE } from '@berth/contract/guest';
-import type { GuestHealth } from '@berth/contract/guest-messages';
-import { type GuestConfig, readConfig } from './config.ts';
-import { createControl, type Route } from './control.ts';
-import { openDoor } from './door.ts';
-import { createCommands } from './exec/commands.ts';
-import { execRoutes } from './exec/routes.ts';
-import { createPaths } from './files/paths.ts';
-import { fileRoutes } from './files/routes.ts';
-import { readMetrics } from './metrics.ts';
-import { listenInternal, listenProxy } from './outward/listeners.ts';
-import { createUplink } from './outward/uplink.ts';
-import { ptyRoutes } from './pty.ts';
+/** The program that runs in every sandbox. `GUEST_ENV` in the contract says how it is configured. */
+import { readConfig } from './config.ts';
 import { messageOf } from './refusal.ts';
-import { tunnelTo } from './tunnel.ts';
-
-const main = async (config: GuestConfig): Promise<void> => {
-  for (const folder of [config.root, config.home, config.state]) mkdirSync(folder, { recursive: true });
-  const uplink = createUplink();
-  const [internalPort, proxyPort] = await Promise.all([
-    listenInternal(uplink, config.internalPort),
-    listenProxy(uplink, config.proxyPort),
-  ]);
-  const ports = { internalPort, proxyPort };
-  const env = commandEnv(config, proxyPort);
-  const place = { env: () => env, cwd: (path: string | undefined) => resolve(config.root, path ?? '.') };
-  const control = createControl(
-    [
-      healthRoute(config, ports),
-      { method: 'GET', path: GUEST_PATHS.metrics, handle: readMetrics },
-      ...execRoutes(createCommands({ state: config.state, ...place })),
-      ...fileRoutes(createPaths(config)),
-      ...ptyRoutes({ module: config.pty, ...place }),
-    ],
-    tunnelTo,
-  );
-  writeFileSync(join(config.state, READY_FILE), JSON.stringify({ pid: process.pid, ...ports }));
-  await openDoor(config.socket, { control, uplink: uplink.adopt });
-};
-
-const healthRoute = (config: GuestConfig, ports: { internalPort: number; proxyPort: number }): Route => ({
-  method: 'GET',
-  path: GUEST_PATHS.health,
-  handle: (): GuestHealth => ({
-    version: GUEST_VERSION,
-    id: config.id,
-    pid: process.pid,
-    uptimeMs: Math.round(process.uptime() * 1000),
-    ...ports,
-    root: config.root,
-    home: config.home,
-    node: process.version,
-    terminals: config.pty !== undefined,
-  }),
-});
-
-/** Programs find the proxy by the usual variables; Node's own `fetch` only when told to look. */
-const commandEnv = (config: GuestConfig, proxyPort: number): Record<string, string> => {
-  const proxy = `http://127.0.0.1:${proxyPort}`;
-  const direct = `localhost,127.0.0.1,::1,${INTERNAL_AUTHORITY}`;
-  return {
-    http_proxy: proxy,
-    https_proxy: proxy,
-    HTTP_PROXY: proxy,
-    HTTPS_PROXY: proxy,
-    no_proxy: direct,
-    NO_PROXY: direct,
-    NODE_USE_ENV_PROXY: '1',
-    ...config.env,
-    HOME: config.home,
-  };
-};
+import { startGuest } from './start.ts';
 
 const giveUp = (reason: string): void => {
   process.stderr.write(`berth guest: ${reason}\n`);
@@ -87,4 +13,4 @@ process.on('SIGHUP', () => undefined);
 // biome-ignore lint/style/noProcessEnv: the entry of a program of its own; nothing else in the guest reads it.
 const config = readConfig(process.env);
 if (typeof config === 'string') giveUp(config);
-else main(config).catch((error: unknown) => giveUp(messageOf(error)));
+else startGuest(config).catch((error: unknown) => giveUp(messageOf(error)));

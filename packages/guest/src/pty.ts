@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EXEC_MARKER, GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
@@ -109,7 +110,7 @@ const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
     events.emit('bytes', bytes);
   });
   pty.onExit(({ exitCode, signal }) => {
-    exit = signal ? { exitCode: null, signal: `SIG${signal}` } : { exitCode };
+    exit = signal ? { exitCode: null, signal: nameOf(signal) } : { exitCode };
     events.emit('exit');
   });
   return {
@@ -135,6 +136,10 @@ const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
     kill: () => killTree({ execId: start.id, pid: exit === undefined ? pty.pid : undefined }),
   };
 };
+
+/** The module gives numbers. */
+const nameOf = (signal: number): string =>
+  Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `SIG${signal}`;
 
 type Spawn = typeof import('@lydell/node-pty').spawn;
 

@@ -10,12 +10,17 @@ import { GUEST_LIMITS, INTERNAL_AUTHORITY, REASON_HEADER } from '@berth/contract
 import { join } from '../tunnel.ts';
 import type { Uplink } from './uplink.ts';
 
-/** Resolves with the port when connections succeed; rejects when the port cannot be had. */
-export const listenInternal = async (uplink: Uplink, port: number): Promise<number> => {
+export interface Listener {
+  readonly port: number;
+  close(): void;
+}
+
+/** Resolves when connections succeed; rejects when the port cannot be had. */
+export const listenInternal = async (uplink: Uplink, port: number): Promise<Listener> => {
   const server = createServer(LENIENT);
   const listening = await listen(server, port);
   const names = [INTERNAL_AUTHORITY, '127.0.0.1', 'localhost'];
-  const hosts = new Set(names.flatMap((name) => [name, `${name}:${listening}`]));
+  const hosts = new Set(names.flatMap((name) => [name, `${name}:${listening.port}`]));
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!hosts.has(request.headers.host ?? '')) return decline(response, 421, 'this is not that host');
     void forward(uplink, request, response, { authority: INTERNAL_AUTHORITY, path: request.url ?? '/' });
@@ -23,7 +28,7 @@ export const listenInternal = async (uplink: Uplink, port: number): Promise<numb
   return listening;
 };
 
-export const listenProxy = async (uplink: Uplink, port: number): Promise<number> => {
+export const listenProxy = async (uplink: Uplink, port: number): Promise<Listener> => {
   const server = createServer(LENIENT);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const url = URL.parse(request.url ?? '');
@@ -39,7 +44,7 @@ export const listenProxy = async (uplink: Uplink, port: number): Promise<number>
 /** Bodies may take as long as they like (models think for minutes); headers may not. */
 const LENIENT = { requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 60_000 };
 
-const listen = async (server: Server, port: number): Promise<number> => {
+const listen = async (server: Server, port: number): Promise<Listener> => {
   server.maxConnections = GUEST_LIMITS.outwardConnections;
   server.setTimeout(GUEST_LIMITS.outwardIdleMs);
   server.on('clientError', (_error, socket: Duplex) => socket.destroy());
@@ -48,7 +53,13 @@ const listen = async (server: Server, port: number): Promise<number> => {
   server.listen(port, '127.0.0.1', resolve);
   await promise;
   const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : port;
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : port,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
 };
 
 interface Destination {
