@@ -1,0 +1,234 @@
+/**
+ * The way of agents to their models: `http://berth.internal/models/<provider>/…`. An agent presents the token of its
+ * attempt, which is worth nothing elsewhere; the relay takes it off, adds the server's own key, passes the answer on as
+ * it comes, and writes into the ledger what it cost. The key is in no answer, no log and no error.
+ */
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { Readable, Transform, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type BerthError, fail, isBerthError, KINDS, type Usage } from '@berth/contract';
+import type { Clock } from '@berth/core';
+import type { ModelProvider } from '../../config.ts';
+import { askForUsage } from './ask-usage.ts';
+import { presentedToken, upstreamHeaders } from './credentials.ts';
+import { type Endpoint, findEndpoint, upstreamUrl } from './endpoints.ts';
+import { meterEvents, meterWhole } from './metered-stream.ts';
+import { askUpstream, type UpstreamLimits } from './upstream.ts';
+import { createUsageCounter, type UsageCounter } from './usage.ts';
+import { wireError } from './wire-error.ts';
+
+/** HTTP/1 and HTTP/2 alike. */
+export interface RelayRequest extends Readable {
+  readonly method?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
+export interface RelayResponse extends Writable {
+  readonly headersSent: boolean;
+  writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
+}
+
+export interface ModelGrant {
+  readonly attemptId: string;
+  readonly taskId: string;
+}
+
+export interface SpentTokens extends ModelGrant {
+  readonly provider: string;
+  readonly model: string;
+  readonly usage: Usage;
+  /** Of the answer; 502 when the provider broke off in the middle, 499 when the agent went away. */
+  readonly status: number;
+  readonly durationMs: number;
+}
+
+export interface ModelRelayDeps {
+  readonly providers: Readonly<Record<string, ModelProvider>>;
+  readonly authorise: (token: string) => Promise<ModelGrant | undefined>;
+  readonly ledger: (spent: SpentTokens) => Promise<void>;
+  readonly clock: Pick<Clock, 'now'>;
+  /** One line per request; never with a credential or content. */
+  readonly log: (level: 'info' | 'warn', message: string, facts: Record<string, unknown>) => void;
+  readonly limits?: Partial<UpstreamLimits> | undefined;
+}
+
+export interface ModelRelay {
+  /** `path` is what follows `/models/`, with its query: `openai/v1/chat/completions`. Never rejects. */
+  handle(request: RelayRequest, response: RelayResponse, path: string): Promise<void>;
+}
+
+const LIMITS: UpstreamLimits = { connectMs: 10_000, firstByteMs: 600_000, idleMs: 300_000 };
+const MAX_CHAT_BODY_BYTES = 32 * 2 ** 20;
+const STATUS_CUT = 502;
+const STATUS_AGENT_GONE = 499;
+
+export const createModelRelay = (deps: ModelRelayDeps): ModelRelay => ({
+  async handle(request, response, path) {
+    const asked = readPath(path);
+    const provider = Object.hasOwn(deps.providers, asked.name) ? deps.providers[asked.name] : undefined;
+    try {
+      const grant = await authorised(deps, request, asked.query);
+      if (provider === undefined) throw fail('model.unconfigured', { provider: asked.name });
+      const endpoint = findEndpoint(provider.wire, request.method, asked.path);
+      if (endpoint === undefined)
+        throw fail('request.unknown_route', { method: request.method ?? '', path: asked.path });
+      await relay(deps, { ...asked, request, response, grant, provider, endpoint });
+    } catch (error) {
+      refuse(
+        response,
+        provider?.wire ?? 'openai',
+        isBerthError(error) ? error : unavailable(asked.name, error),
+      );
+    }
+  },
+});
+
+const readPath = (path: string) => {
+  const [whole = '', query = ''] = path.split('?', 2);
+  const [, name = '', rest = ''] = /^\/*([^/]+)(\/.*)?$/.exec(whole) ?? [];
+  return { name, path: rest, query: new URLSearchParams(query) };
+};
+
+const authorised = async (
+  deps: ModelRelayDeps,
+  request: RelayRequest,
+  query: URLSearchParams,
+): Promise<ModelGrant> => {
+  const token = presentedToken(request.headers, query);
+  const grant = token === undefined ? undefined : await deps.authorise(token);
+  if (grant === undefined) throw fail('auth.required', {});
+  return grant;
+};
+
+interface Passage {
+  readonly request: RelayRequest;
+  readonly response: RelayResponse;
+  readonly grant: ModelGrant;
+  readonly name: string;
+  readonly provider: ModelProvider;
+  readonly endpoint: Endpoint;
+  readonly query: URLSearchParams;
+}
+
+const relay = async (deps: ModelRelayDeps, passage: Passage): Promise<void> => {
+  const { request, response, name, provider, endpoint } = passage;
+  const startedAt = deps.clock.now();
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const counter = createUsageCounter(provider.wire);
+  let status: number = KINDS.unavailable.status;
+  let brokeOff = false;
+  try {
+    const { body, hide } = await outgoing(request, endpoint);
+    const answer = await askUpstream(
+      {
+        url: upstreamUrl(provider.baseUrl, endpoint, passage.query),
+        method: request.method ?? 'POST',
+        headers: { ...upstreamHeaders(request.headers, provider), ...lengthOf(request, body) },
+        body,
+        signal: gone.signal,
+      },
+      { ...LIMITS, ...deps.limits },
+    );
+    status = answer.statusCode ?? STATUS_CUT;
+    refuseUnusable(name, status, answer);
+    answer.once('error', () => {
+      brokeOff = !gone.signal.aborted;
+    });
+    response.writeHead(status, downstreamHeaders(answer.headers));
+    await pipeline(answer, meterFor(answer, counter, hide), response);
+  } catch (error) {
+    if (brokeOff) status = STATUS_CUT;
+    else if (gone.signal.aborted) status = STATUS_AGENT_GONE;
+    throw error;
+  } finally {
+    await settle(deps, passage, { counter, status, durationMs: deps.clock.now() - startedAt });
+  }
+};
+
+/** Only what must be changed is read whole; every other body passes as it comes. */
+const outgoing = async (
+  request: RelayRequest,
+  endpoint: Endpoint,
+): Promise<{ body: Readable | Buffer; hide: (data: unknown) => boolean }> => {
+  if (!endpoint.isChat) return { body: request, hide: () => false };
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of request) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > MAX_CHAT_BODY_BYTES) throw fail('request.too_large', { limitBytes: MAX_CHAT_BODY_BYTES });
+    chunks.push(chunk);
+  }
+  return askForUsage(Buffer.concat(chunks));
+};
+
+const lengthOf = (request: RelayRequest, body: Readable | Buffer): OutgoingHttpHeaders => {
+  const length = Buffer.isBuffer(body) ? body.length : request.headers['content-length'];
+  return length === undefined ? {} : { 'content-length': length };
+};
+
+/** A redirect could lead the key elsewhere; a refusal of our key is nothing an agent can mend, nor its business. */
+const refuseUnusable = (provider: string, status: number, answer: IncomingMessage): void => {
+  const detail =
+    status === 401 || status === 403
+      ? `it refuses the key of this server (${status})`
+      : status >= 300 && status < 400
+        ? `it redirects (${status}), which is not followed`
+        : undefined;
+  if (detail === undefined) return;
+  answer.destroy();
+  throw fail('model.unavailable', { provider, detail });
+};
+
+const meterFor = (
+  answer: IncomingMessage,
+  counter: UsageCounter,
+  hide: (data: unknown) => boolean,
+): Transform =>
+  /^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '')
+    ? meterEvents(counter, hide)
+    : meterWhole(counter);
+
+/** What clients act upon: the kind of content and when to try again. Cookies and the like stay here. */
+const PASSED_BACK =
+  /^(?:content-type|cache-control|retry-after(?:-ms)?|x-should-retry|x-request-id|request-id|(?:x|anthropic)-ratelimit-[\w-]+)$/;
+
+const downstreamHeaders = (headers: IncomingHttpHeaders): OutgoingHttpHeaders =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => PASSED_BACK.test(name)));
+
+const settle = async (
+  deps: ModelRelayDeps,
+  { grant, name, endpoint }: Passage,
+  done: { readonly counter: UsageCounter; readonly status: number; readonly durationMs: number },
+): Promise<void> => {
+  const { usage, model = endpoint.model ?? 'unknown' } = done.counter.counted();
+  const { status, durationMs } = done;
+  deps.log('info', 'model.request', { provider: name, model, status, durationMs, ...usage, ...grant });
+  if (!endpoint.generates) return;
+  try {
+    await deps.ledger({ ...grant, provider: name, model, usage, status, durationMs });
+  } catch (error) {
+    // The answer has been given; what is lost is a line of the books, and the operator must know.
+    deps.log('warn', 'model.ledger_failed', { provider: name, error: String(error), ...grant });
+  }
+};
+
+const refuse = (response: RelayResponse, wire: ModelProvider['wire'], error: BerthError): void => {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const { status } = KINDS[error.kind];
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(wireError(wire, status, error));
+};
+
+const unavailable = (provider: string, error: unknown): BerthError =>
+  fail(
+    'model.unavailable',
+    { provider, detail: error instanceof Error ? (codeOf(error) ?? error.message) : 'unknown' },
+    { cause: error },
+  );
+
+/** Messages of the network name addresses of the operator; the code says enough. */
+const codeOf = (error: Error): string | undefined =>
+  'code' in error && typeof error.code === 'string' ? error.code : undefined;

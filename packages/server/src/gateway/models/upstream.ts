@@ -1,0 +1,63 @@
+/** One request to a provider, with limits on every wait. Redirects are answers like others: nothing follows them. */
+import { type IncomingMessage, type OutgoingHttpHeaders, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { Readable } from 'node:stream';
+
+export interface UpstreamLimits {
+  readonly connectMs: number;
+  /** Until the first byte of the answer: models think. */
+  readonly firstByteMs: number;
+  /** Between two pieces of the answer. */
+  readonly idleMs: number;
+}
+
+export interface UpstreamRequest {
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: OutgoingHttpHeaders;
+  /** Sent as it comes. */
+  readonly body: Readable | Buffer;
+  readonly signal: AbortSignal;
+}
+
+/** Rejects when it cannot connect, when nothing is answered in time, or when it is aborted. */
+export const askUpstream = (asked: UpstreamRequest, limits: UpstreamLimits): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const { url, method, headers, body, signal } = asked;
+    const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
+      method,
+      headers,
+      signal,
+    });
+    const giveUp = (what: string, ms: number) =>
+      setTimeout(() => request.destroy(new UpstreamTimeout(`${what} within ${ms} ms`)), ms);
+    const connecting = giveUp('no connection', limits.connectMs);
+    const waiting = giveUp('no answer', limits.firstByteMs);
+    request.once('socket', (socket) => {
+      const connected = () => clearTimeout(connecting);
+      if (socket.connecting) socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', connected);
+      else connected();
+    });
+    request.once('close', () => clearTimeout(connecting));
+    request.once('error', (error) => {
+      clearTimeout(connecting);
+      clearTimeout(waiting);
+      reject(error);
+    });
+    request.once('response', (response) => {
+      clearTimeout(waiting);
+      response.setTimeout(limits.idleMs, () => {
+        response.destroy(new UpstreamTimeout(`nothing for ${limits.idleMs} ms`));
+      });
+      resolve(response);
+    });
+    if (Buffer.isBuffer(body)) request.end(body);
+    else {
+      body.once('error', (error) => request.destroy(error));
+      body.pipe(request);
+    }
+  });
+
+class UpstreamTimeout extends Error {
+  override readonly name = 'UpstreamTimeout';
+}
