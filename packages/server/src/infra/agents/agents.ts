@@ -1,0 +1,102 @@
+/** The configured agents: which exist here, which model each turn asks, and what a turn gets to work with. */
+import { fail } from '@berth/contract';
+import type { Agents, AgentTurn, PreparedAgent } from '@berth/core';
+import type { Agent, AgentHost, AgentPlugin, AgentWorld, ModelAccess } from '@berth/plugin-api';
+import { parsePluginConfig, type Registry } from '../plugin-config.ts';
+
+/** A model provider as agents need to know it: everything but the key. */
+export interface ModelProvider {
+  readonly name: string;
+  readonly wire: ModelAccess['wire'];
+  readonly defaultModel: string;
+}
+
+export interface AgentsOptions {
+  readonly registry: Registry<AgentPlugin>;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly host: AgentHost;
+  /** In the order of preference: the first serves tasks that name no model. */
+  readonly providers: readonly ModelProvider[];
+  readonly limits: AgentWorld['limits'];
+  /** Where a tool of ours appears inside a sandbox. */
+  readonly toolPath: (driver: string, sandboxId: string) => Promise<(target: string) => string>;
+}
+
+export interface AgentFacts {
+  readonly name: string;
+  readonly available: boolean;
+  readonly detail: string;
+}
+
+interface OpenAgent {
+  readonly plugin: AgentPlugin;
+  readonly agent: Agent;
+}
+
+export const createAgents = (options: AgentsOptions): Agents & { describe(): Promise<AgentFacts[]> } => {
+  const opened = new Map<string, Promise<OpenAgent>>();
+  const names = Object.keys(options.registry).sort();
+
+  const open = (name: string): Promise<OpenAgent> => {
+    const known = opened.get(name) ?? openAgent(options, name);
+    opened.set(name, known);
+    known.catch(() => opened.delete(name));
+    return known;
+  };
+
+  const prepare = async (name: string, wanted: string | undefined): Promise<PreparedAgent> => {
+    const { plugin, agent } = await open(name);
+    const { available, detail, tools } = await agent.probe();
+    if (!available) throw fail('agent.absent', { agent: name, detail });
+    const model = plugin.needsModel ? chooseModel(options.providers, wanted) : undefined;
+    return { tools, memoryBytes: plugin.memoryBytes, model: model && `${model.provider}/${model.model}` };
+  };
+
+  const turn = async (asked: AgentTurn, signal: AbortSignal) => {
+    const { plugin, agent } = await open(asked.agent);
+    const chosen = plugin.needsModel ? chooseModel(options.providers, asked.model) : undefined;
+    const model: ModelAccess | undefined = chosen && {
+      ...chosen,
+      baseUrl: `${asked.sandbox.internalUrl}/models/${chosen.provider}`,
+      token: asked.token,
+    };
+    const world: AgentWorld = {
+      sandbox: asked.sandbox,
+      model,
+      toolPath: await options.toolPath(asked.driver, asked.sandbox.id),
+      emit: asked.emit,
+      limits: options.limits,
+      signal,
+    };
+    const { execId, prompt, cwd, session } = asked;
+    return agent.turn({ execId, prompt, cwd, ...(session === undefined ? {} : { session }) }, world);
+  };
+
+  const describe = (): Promise<AgentFacts[]> =>
+    Promise.all(
+      names.map(async (name) => {
+        const { available, detail } = await (await open(name)).agent.probe();
+        return { name, available, detail };
+      }),
+    );
+
+  return { names, prepare, turn, describe };
+};
+
+/** `provider/model` as asked for, or the first provider's default. Rejects with `model.unconfigured`. */
+export const chooseModel = (
+  providers: readonly ModelProvider[],
+  wanted: string | undefined,
+): Pick<ModelAccess, 'provider' | 'wire' | 'model'> => {
+  const slash = wanted?.indexOf('/') ?? -1;
+  const name = wanted && slash > 0 ? wanted.slice(0, slash) : wanted;
+  const provider = name === undefined ? providers[0] : providers.find((one) => one.name === name);
+  if (!provider) throw fail('model.unconfigured', { provider: name ?? 'any' });
+  const model = wanted && slash > 0 ? wanted.slice(slash + 1) : provider.defaultModel;
+  return { provider: provider.name, wire: provider.wire, model };
+};
+
+const openAgent = async (options: AgentsOptions, name: string): Promise<OpenAgent> => {
+  const { plugin, config } = await parsePluginConfig(options, 'agents', name);
+  return { plugin, agent: plugin.open(config, options.host) };
+};

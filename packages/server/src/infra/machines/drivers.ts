@@ -1,0 +1,116 @@
+/** The configured drivers: opened at the start, probed by really trying, chosen without ever lowering isolation. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, type Isolation } from '@berth/contract';
+import {
+  capabilitiesOf,
+  type Driver,
+  type DriverHost,
+  type DriverPlugin,
+  type Probe,
+} from '@berth/plugin-api';
+import { parsePluginConfig, type Registry } from '../plugin-config.ts';
+
+/** Weakest first. */
+const STRENGTH: readonly Isolation[] = ['none', 'process', 'container', 'gvisor', 'microvm'];
+/** Tried in this order when the configuration names no default. `host` and `memory` are used only by name. */
+const PREFERRED = ['oci'] as const;
+const PROBE_TIMEOUT_MS = 30_000;
+
+export interface OpenDriver {
+  readonly name: string;
+  readonly isolation: Isolation;
+  readonly driver: Driver;
+}
+
+export interface DriverFacts extends Probe {
+  readonly name: string;
+  readonly isolation: Isolation;
+  readonly facets: string[];
+  readonly isDefault: boolean;
+}
+
+export interface Drivers {
+  readonly names: readonly string[];
+  readonly defaultName: string;
+  /** Throws `driver.unknown`. */
+  find(name: string): OpenDriver;
+  /** Rejects with `driver.unknown`, `driver.absent`, or `driver.unsupported` when it is weaker than asked. */
+  choose(wanted: {
+    driver?: string | undefined;
+    isolation?: Isolation | undefined;
+  }): Promise<{ name: string; isolation: Isolation }>;
+  /** Really tries every driver. */
+  describe(): Promise<DriverFacts[]>;
+}
+
+export interface DriversOptions {
+  readonly registry: Registry<DriverPlugin>;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly defaultDriver: string | undefined;
+  /** The parent of the drivers' folders. */
+  readonly folder: string;
+  readonly host: Omit<DriverHost, 'folder'>;
+}
+
+/** Rejects with `config.invalid`, or `driver.unknown` for a default that does not exist. */
+export const openDrivers = async (options: DriversOptions): Promise<Drivers> => {
+  const names = Object.keys(options.registry).sort();
+  const opened = new Map<string, OpenDriver>();
+  for (const name of names) opened.set(name, await openDriver(options, name));
+  const probes = new Map<string, Promise<Probe>>();
+  const defaultName = options.defaultDriver ?? PREFERRED[0];
+
+  const find = (name: string): OpenDriver => {
+    const found = opened.get(name);
+    if (found === undefined) throw fail('driver.unknown', { driver: name, known: names });
+    return found;
+  };
+  find(defaultName);
+
+  const probe = async (name: string): Promise<Probe> => {
+    const known = probes.get(name) ?? find(name).driver.probe(AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    probes.set(name, known);
+    const found = await known.catch((cause: unknown) => ({
+      health: 'absent' as const,
+      detail: String(cause),
+    }));
+    // A negative answer is not kept: the operator may be installing what is missing.
+    if (found.health === 'absent') probes.delete(name);
+    return found;
+  };
+
+  return {
+    names,
+    defaultName,
+    find,
+    choose: async (wanted) => {
+      const { name, isolation } = find(wanted.driver ?? defaultName);
+      if (wanted.isolation && STRENGTH.indexOf(isolation) < STRENGTH.indexOf(wanted.isolation)) {
+        throw fail('driver.unsupported', { driver: name, facet: `isolation "${wanted.isolation}"` });
+      }
+      const { health, detail } = await probe(name);
+      if (health === 'absent') throw fail('driver.absent', { driver: name, detail });
+      return { name, isolation };
+    },
+    describe: () => {
+      probes.clear();
+      return Promise.all(
+        [...opened.values()].map(async ({ name, isolation, driver }) => {
+          const { health, detail } = await probe(name);
+          const isDefault = name === defaultName;
+          return { name, isolation, health, detail, facets: capabilitiesOf(driver), isDefault };
+        }),
+      );
+    },
+  };
+};
+
+const openDriver = async (options: DriversOptions, name: string): Promise<OpenDriver> => {
+  const { plugin, config } = await parsePluginConfig(options, 'drivers', name);
+  const folder = join(options.folder, name);
+  // Others may pass through, not look in: sandboxes run as users of their own.
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  const driver = plugin.open(config, { ...options.host, folder });
+  return { name, isolation: plugin.isolation, driver };
+};

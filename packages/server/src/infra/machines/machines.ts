@@ -1,0 +1,77 @@
+/**
+ * Machines on all drivers, and the connections to their insides. One client per running sandbox, made when it is first
+ * asked for and kept until the machine goes: with it the sandbox's way out is open.
+ */
+import { fail } from '@berth/contract';
+import type { Machines } from '@berth/core';
+import { createSandboxClient, type SandboxClient } from '../guest/sandbox-client.ts';
+import type { UplinkHandler } from '../guest/uplink.ts';
+import type { Drivers } from './drivers.ts';
+
+export interface MachinesOptions {
+  readonly drivers: Drivers;
+  readonly uplink: UplinkHandler;
+  readonly log: (message: string, facts: Record<string, unknown>) => void;
+}
+
+export interface ServerMachines extends Machines {
+  /** As `open`, with what only the server may use: terminals and ports. */
+  open(driver: string, id: string): Promise<SandboxClient>;
+  /** Where a tool of ours appears inside a sandbox. */
+  toolPath(driver: string, id: string): Promise<(target: string) => string>;
+  /** Ends the server's connections; what runs inside goes on. */
+  close(): Promise<void>;
+}
+
+export const createMachines = ({ drivers, uplink, log }: MachinesOptions): ServerMachines => {
+  const clients = new Map<string, Promise<SandboxClient>>();
+
+  const attach = async (name: string, id: string) => {
+    const machine = await drivers.find(name).driver.attach(id);
+    if (machine === undefined) throw fail('sandbox.unreachable', { id, detail: 'its machine is not there' });
+    return machine;
+  };
+
+  const connect = async (name: string, id: string): Promise<SandboxClient> => {
+    const { driver } = drivers.find(name);
+    const { root, home, internalUrl } = await attach(name, id);
+    return createSandboxClient({
+      id,
+      root,
+      home,
+      internalUrl,
+      connect: () => driver.connect(id),
+      uplink,
+      log,
+    });
+  };
+
+  const release = async (id: string): Promise<void> => {
+    const held = clients.get(id);
+    clients.delete(id);
+    // One that never came about has nothing to close, and whoever asked for it was told.
+    (await held?.catch(() => undefined))?.close();
+  };
+
+  return {
+    names: drivers.names,
+    choose: drivers.choose,
+    create: (name, spec, signal) => drivers.find(name).driver.create(spec, signal),
+    destroy: async (name, id) => {
+      await release(id);
+      await drivers.find(name).driver.destroy(id);
+    },
+    list: (name) => drivers.find(name).driver.list(),
+    facets: (name) => drivers.find(name).driver.facets,
+    open: (name, id) => {
+      const held = clients.get(id) ?? connect(name, id);
+      clients.set(id, held);
+      held.catch(() => clients.delete(id));
+      return held;
+    },
+    toolPath: async (name, id) => (await attach(name, id)).toolPath,
+    close: async () => {
+      await Promise.all([...clients.keys()].map(release));
+    },
+  };
+};

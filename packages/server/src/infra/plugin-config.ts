@@ -1,0 +1,32 @@
+/** Loads a plugin of a registry and checks its part of the configuration against the plugin's own schema. */
+import { fail } from '@berth/contract';
+import type { z } from 'zod';
+
+export type Registry<P> = Readonly<Record<string, () => Promise<{ readonly default: P }>>>;
+
+interface Configurable {
+  readonly config: z.ZodType;
+}
+
+/** Rejects with `config.invalid`, every problem with its path: `drivers.oci.runtimes[0]`. */
+export const parsePluginConfig = async <P extends Configurable>(
+  from: { readonly registry: Registry<P>; readonly config: Readonly<Record<string, unknown>> },
+  kind: 'drivers' | 'agents',
+  name: string,
+): Promise<{ plugin: P; config: unknown }> => {
+  const load = Object.hasOwn(from.registry, name) ? from.registry[name] : undefined;
+  if (load === undefined) {
+    const known = Object.keys(from.registry).sort();
+    throw kind === 'drivers'
+      ? fail('driver.unknown', { driver: name, known })
+      : fail('agent.unknown', { agent: name, known });
+  }
+  const plugin = (await load()).default;
+  const parsed = plugin.config.safeParse(from.config[name] ?? {});
+  if (parsed.success) return { plugin, config: parsed.data };
+  const issues = parsed.error.issues.map(({ path, message }) => ({
+    path: [kind, name, ...path.map(String)].join('.'),
+    message,
+  }));
+  throw fail('config.invalid', { issues });
+};
