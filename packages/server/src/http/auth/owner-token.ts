@@ -1,0 +1,46 @@
+/**
+ * How the first owner comes about. Whoever may write the home folder may put a `bootstrap-token` there (the server
+ * puts one at its first start), and the server mints the owner token from it: an HMAC of it, so that a crash at any
+ * point leads to the same owner token. Then the bootstrap token is gone and never needed again. A lost owner token is
+ * replaced by putting a new bootstrap token into the folder and starting again.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '@berth/contract';
+import type { Store } from '@berth/core';
+import { hashToken } from '../../infra/secrets/installation-key.ts';
+import { createPrivateFile, readPrivateFile, replacePrivateFile } from '../../infra/secrets/private-file.ts';
+import type { Tokens } from './tokens.ts';
+
+const BOOTSTRAP_BYTES = 32;
+const LEAST_BOOTSTRAP_CHARACTERS = 32;
+
+/** Makes sure that there is an owner. Returns the path of the file with the owner's token. */
+export const ensureOwner = async (home: string, store: Store, tokens: Tokens): Promise<string> => {
+  const bootstrapPath = join(home, 'bootstrap-token');
+  const ownerPath = join(home, 'owner-token');
+  if (!(await hasOwner(store))) {
+    await createPrivateFile(bootstrapPath, randomBytes(BOOTSTRAP_BYTES).toString('base64url'));
+  }
+  const bootstrap = (await readPrivateFile(bootstrapPath))?.trim();
+  if (bootstrap === undefined) return ownerPath;
+  if (bootstrap.length < LEAST_BOOTSTRAP_CHARACTERS) {
+    const message = `expected at least ${LEAST_BOOTSTRAP_CHARACTERS} characters of chance`;
+    throw fail('config.invalid', { issues: [{ path: bootstrapPath, message }] });
+  }
+  const secret = `berth_${createHmac('sha256', bootstrap).update('owner token').digest('base64url')}`;
+  await replacePrivateFile(ownerPath, `${secret}\n`);
+  if (!(await isKnown(store, secret))) await tokens.create({ name: 'owner', role: 'owner', secret });
+  await rm(bootstrapPath, { force: true });
+  return ownerPath;
+};
+
+const hasOwner = (store: Store): Promise<boolean> =>
+  store.read(async (tx) => {
+    const owners = await tx.table('tokens').list({ where: { role: 'owner' } });
+    return owners.some((token) => token.revokedAt === undefined && token.expiresAt === undefined);
+  });
+
+const isKnown = (store: Store, secret: string): Promise<boolean> =>
+  store.read(async (tx) => (await tx.table('tokenSecrets').count({ hash: hashToken(secret) })) > 0);

@@ -1,0 +1,126 @@
+/**
+ * Tokens: 256 bits of chance, shown once, kept as a SHA-256 hash in a table of its own. Who has been seen is
+ * remembered in memory and forgotten with the event of a revocation, so that a revoked token fails at once and the
+ * streams it opened end.
+ */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { fail, type Role, type Token } from '@berth/contract';
+import type { Clock, Ids, Store } from '@berth/core';
+import { hashToken } from '../../infra/secrets/installation-key.ts';
+import type { Caller } from '../handler-types.ts';
+
+const TOKEN_BYTES = 32;
+const LONGEST_TOKEN_CHARACTERS = 200;
+const KNOWN_TOKENS = 10_000;
+/** `lastUsedAt` is for people; writing it with every request would be a disk write per request. */
+const SEEN_EVERY_MS = 60_000;
+
+export interface Tokens {
+  /** The caller of a secret, or undefined when it is unknown, revoked or expired. */
+  authenticate(secret: string): Promise<Caller | undefined>;
+  create(wanted: {
+    readonly name: string;
+    readonly role: Role;
+    readonly ttlMs?: number | undefined;
+    /** Made by chance when absent. */
+    readonly secret?: string | undefined;
+  }): Promise<{ readonly token: Token; readonly secret: string }>;
+  /** Revoking twice is one revocation. Rejects with `record.missing`. */
+  revoke(id: string): Promise<Token>;
+  close(): void;
+}
+
+interface Known {
+  readonly caller: Caller;
+  readonly expiresAt: number | undefined;
+  seenAt: number;
+}
+
+interface TokenParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
+  const known = new Map<string, Known>();
+  const leavings = new Map<string, AbortController>();
+
+  const forget = (tokenId: string): void => {
+    for (const [hash, entry] of known) if (entry.caller.tokenId === tokenId) known.delete(hash);
+    leavings.get(tokenId)?.abort();
+    leavings.delete(tokenId);
+  };
+  const unsubscribe = store.subscribe((events) => {
+    for (const event of events) if (event.type === 'token.revoked') forget(event.subject);
+  });
+
+  const remember = (hash: string, token: Token): Known => {
+    const leaving = leavings.get(token.id) ?? new AbortController();
+    leavings.set(token.id, leaving);
+    const caller = { tokenId: token.id, name: token.name, role: token.role, gone: leaving.signal };
+    const entry = { caller, expiresAt: token.expiresAt, seenAt: token.lastUsedAt ?? 0 };
+    if (known.size >= KNOWN_TOKENS) known.clear();
+    known.set(hash, entry);
+    return entry;
+  };
+
+  const lookUp = async (hash: string): Promise<Known | undefined> => {
+    const token = await findToken(store, hash);
+    return token === undefined || token.revokedAt !== undefined ? undefined : remember(hash, token);
+  };
+
+  return {
+    async authenticate(secret) {
+      if (secret.length > LONGEST_TOKEN_CHARACTERS) return undefined;
+      const hash = hashToken(secret);
+      const entry = known.get(hash) ?? (await lookUp(hash));
+      const now = clock.now();
+      if (entry === undefined) return undefined;
+      if (entry.expiresAt !== undefined && entry.expiresAt <= now) {
+        forget(entry.caller.tokenId);
+        return undefined;
+      }
+      if (now - entry.seenAt >= SEEN_EVERY_MS) {
+        entry.seenAt = now;
+        await markSeen(store, entry.caller.tokenId, now);
+      }
+      return entry.caller;
+    },
+    async create({ name, role, ttlMs, secret = `berth_${randomBytes(TOKEN_BYTES).toString('base64url')}` }) {
+      const id = ids.new('token');
+      const token = await store.write(async (tx) => {
+        const expiresAt = ttlMs === undefined ? undefined : clock.now() + ttlMs;
+        await tx.table('tokenSecrets').insert({ id, hash: hashToken(secret) });
+        await tx.emit({ type: 'token.created', subject: id, data: { name, role } });
+        return await tx.table('tokens').insert({ id, name, role, expiresAt });
+      });
+      return { token, secret };
+    },
+    revoke: (id) =>
+      store.write(async (tx) => {
+        const token = await tx.table('tokens').get(id);
+        if (token === undefined) throw fail('record.missing', { noun: 'token', id });
+        if (token.revokedAt !== undefined) return token;
+        await tx.emit({ type: 'token.revoked', subject: id, data: { name: token.name } });
+        return await tx.table('tokens').update(id, token.revision, { revokedAt: clock.now() });
+      }),
+    close() {
+      unsubscribe();
+      for (const leaving of leavings.values()) leaving.abort();
+    },
+  };
+};
+
+const findToken = (store: Store, hash: string): Promise<Token | undefined> =>
+  store.read(async (tx) => {
+    const [found] = await tx.table('tokenSecrets').list({ where: { hash }, limit: 1 });
+    if (found === undefined || !timingSafeEqual(Buffer.from(found.hash), Buffer.from(hash))) return undefined;
+    return await tx.table('tokens').get(found.id);
+  });
+
+const markSeen = (store: Store, id: string, now: number): Promise<void> =>
+  store.write(async (tx) => {
+    const token = await tx.table('tokens').get(id);
+    if (token !== undefined) await tx.table('tokens').update(id, token.revision, { lastUsedAt: now });
+  });

@@ -1,0 +1,24 @@
+/** What describes the server itself: the OpenAPI document and the reference page. Both are the same for everybody. */
+import { createHash } from 'node:crypto';
+import { openApiDocument } from '@berth/contract/openapi';
+import type { FastifyInstance } from 'fastify';
+import { docsPage } from './docs/docs-page.ts';
+
+export const documentRoutes = (app: FastifyInstance, version: string): void => {
+  const openApi = JSON.stringify(openApiDocument(version));
+  const { html, script, style } = docsPage(version);
+  const policy = [
+    "default-src 'none'",
+    `script-src '${hashSource(script)}'`,
+    `style-src '${hashSource(style)}'`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+  app.get('/openapi.json', (_request, reply) => reply.type('application/json; charset=utf-8').send(openApi));
+  app.get('/docs', (_request, reply) =>
+    reply.header('content-security-policy', policy).type('text/html; charset=utf-8').send(html),
+  );
+};
+
+const hashSource = (text: string): string => `sha256-${createHash('sha256').update(text).digest('base64')}`;

@@ -1,0 +1,122 @@
+/**
+ * Fans the log of events out to many readers. Each event is formatted once and its bytes are shared; what was
+ * committed within one turn of the event loop goes out in one write per reader. A reader first reads the log from its
+ * cursor; what was published meanwhile is still at hand (`recent`), so it joins the live ones without gap or duplicate. A reader that is too slow is told so, with the place to read on from, and let go.
+ */
+import type { Event } from '@berth/contract';
+import { type EventQuery, matchesType, type Store } from '@berth/core';
+import type { SseClient, SseProgram } from './handler-types.ts';
+import { sseText } from './sse.ts';
+
+const PAGE_EVENTS = 500;
+/** Published events at hand for those who are about to join. */
+const RECENT_EVENTS = 4096;
+/** Past this much untaken output a live reader counts as too slow. */
+export const LAG_BYTES = 1_048_576;
+
+export type EventFilter = Pick<EventQuery, 'subject' | 'type'>;
+
+export interface EventFeed {
+  /** Follows events after a sequence number; from now on when there is none. */
+  follow(filter: EventFilter, afterSeq: number | undefined): SseProgram;
+  readers(): number;
+  close(): void;
+}
+
+interface Reader {
+  readonly filter: EventFilter;
+  readonly client: SseClient;
+  /** Everything up to here was sent, or did not pass the filter. */
+  cursor: number;
+  /** False while it reads the log. */
+  isLive: boolean;
+}
+
+interface Printed {
+  readonly event: Event;
+  readonly text: Buffer;
+}
+
+export const createEventFeed = (store: Store): EventFeed => {
+  const readers = new Set<Reader>();
+  let fresh: Event[] = [];
+  let recent: Printed[] = [];
+
+  const publish = (): void => {
+    const batch = fresh.map((event): Printed => ({ event, text: sseText(event, event.seq) }));
+    fresh = [];
+    recent = readers.size === 0 ? [] : [...recent, ...batch].slice(-RECENT_EVENTS);
+    const whole = Buffer.concat(batch.map(({ text }) => text));
+    for (const reader of readers) if (reader.isLive) deliver(reader, batch, whole);
+  };
+  const unsubscribe = store.subscribe((events) => {
+    if (events.length === 0 || readers.size === 0) return;
+    if (fresh.length === 0) setImmediate(publish);
+    fresh.push(...events);
+  });
+  /** False when events between the reader's cursor and the recent ones are not at hand. */
+  const join = (reader: Reader): boolean => {
+    const oldest = recent[0]?.event.seq ?? 0;
+    if (oldest > reader.cursor + 1) return false;
+    deliver(reader, recent);
+    reader.isLive = true;
+    return true;
+  };
+
+  return {
+    follow: (filter, afterSeq) => async (client) => {
+      const start = afterSeq ?? (await store.read((tx) => tx.lastSeq()));
+      const reader: Reader = { filter, client, cursor: start, isLive: false };
+      readers.add(reader);
+      try {
+        do await replay(store, reader);
+        while (!client.signal.aborted && !join(reader));
+        await ended(client.signal);
+      } finally {
+        readers.delete(reader);
+      }
+    },
+    readers: () => readers.size,
+    close() {
+      unsubscribe();
+      for (const reader of readers) reader.client.end();
+    },
+  };
+};
+
+/** Reads the log to its end, as fast as the client takes it. */
+const replay = async (store: Store, reader: Reader): Promise<void> => {
+  const { client, filter } = reader;
+  for (let isFull = true; isFull && !client.signal.aborted; ) {
+    await client.drained();
+    const { events, lastSeq } = await store.read(async (tx) => ({
+      events: await tx.events({ ...filter, afterSeq: reader.cursor, limit: PAGE_EVENTS }),
+      lastSeq: await tx.lastSeq(),
+    }));
+    if (events.length > 0) client.send(Buffer.concat(events.map((event) => sseText(event, event.seq))));
+    isFull = events.length === PAGE_EVENTS;
+    reader.cursor = isFull ? (events.at(-1)?.seq ?? reader.cursor) : Math.max(reader.cursor, lastSeq);
+  }
+};
+
+/** `whole` is the text of the entire batch, given when it is at hand. */
+const deliver = (reader: Reader, batch: readonly Printed[], whole?: Buffer): void => {
+  if (reader.client.waitingBytes() > LAG_BYTES) {
+    reader.client.send(sseText({ lagged: true, resumeAfter: reader.cursor }));
+    reader.client.end();
+    return;
+  }
+  const wanted = batch.filter(({ event }) => event.seq > reader.cursor && passes(event, reader.filter));
+  if (whole !== undefined && wanted.length === batch.length) reader.client.send(whole);
+  else if (wanted.length > 0) reader.client.send(Buffer.concat(wanted.map(({ text }) => text)));
+  reader.cursor = Math.max(reader.cursor, batch.at(-1)?.event.seq ?? 0);
+};
+
+const passes = (event: Event, { subject, type }: EventFilter): boolean =>
+  (subject === undefined || event.subject === subject) && matchesType(event.type, type);
+
+const ended = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });

@@ -1,0 +1,75 @@
+/**
+ * What a handler gets and gives, derived from the routes of the contract: a missing handler, a wrong parameter or an
+ * answer of another shape does not compile. Everything in a call has been checked; handlers hold no HTTP.
+ */
+import type { Role, RouteId, RouteOf, RouteShape } from '@berth/contract';
+import type { z } from 'zod';
+
+export interface Caller {
+  readonly tokenId: string;
+  readonly name: string;
+  readonly role: Role;
+  /** Aborted when the token is revoked: streams and sockets that it opened end. */
+  readonly gone: AbortSignal;
+}
+
+type Said<R, Part extends 'params' | 'query' | 'body'> = R extends {
+  readonly [P in Part]: infer S extends z.ZodType;
+}
+  ? z.infer<S>
+  : Record<string, never>;
+
+export interface Call<R extends RouteShape> {
+  readonly params: Said<R, 'params'>;
+  readonly query: Said<R, 'query'>;
+  readonly body: R extends { readonly bytesIn: true } ? AsyncIterable<Uint8Array> : Said<R, 'body'>;
+  readonly caller: R['role'] extends 'public' ? undefined : Caller;
+  /** Aborted when the client leaves, its token is revoked, or the server stops. */
+  readonly signal: AbortSignal;
+  readonly requestId: string;
+  /** The `Last-Event-ID` header of a reader that comes back. */
+  readonly lastEventId: string | undefined;
+}
+
+/** A stream that writes its own preformatted text instead of yielding values. */
+export type SseProgram = (client: SseClient) => Promise<void>;
+
+export interface SseClient {
+  /** Text in the form of the protocol, as bytes that many clients may share. */
+  send(text: Uint8Array): void;
+  /** Bytes that the client has not taken yet. */
+  waitingBytes(): number;
+  /** Resolves when the client has taken what was sent, or left. */
+  drained(): Promise<void>;
+  /** Aborted when the stream is over for whatever reason. */
+  readonly signal: AbortSignal;
+  end(): void;
+}
+
+/** One WebSocket client. */
+export interface ClientSocket {
+  /** Binary frames as bytes, text frames as strings; ends when the client leaves. */
+  readonly incoming: AsyncIterable<Uint8Array | string>;
+  /** Resolves when the client has taken enough for more to be sent. */
+  send(data: Uint8Array | string): Promise<void>;
+  close(code: number, reason: string): void;
+}
+
+type Answer<R extends RouteShape> = R extends { readonly answers: infer A }
+  ? A extends 'events'
+    ? AsyncIterable<z.infer<R['returns']>> | SseProgram
+    : A extends 'bytes'
+      ? Uint8Array
+      : A extends 'text'
+        ? string
+        : A extends 'socket'
+          ? (socket: ClientSocket) => Promise<void>
+          : z.infer<R['returns']>
+  : z.infer<R['returns']>;
+
+export type Handler<R extends RouteShape> = (call: Call<R>) => Promise<Answer<R>>;
+
+export type Handlers = { readonly [Id in RouteId]: Handler<RouteOf<Id>> };
+
+/** The handlers of one noun. */
+export type HandlersOf<Noun extends string> = Pick<Handlers, Extract<RouteId, `${Noun}.${string}`>>;

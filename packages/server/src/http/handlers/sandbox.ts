@@ -1,0 +1,120 @@
+import {
+  type CommitId,
+  fail,
+  type RepositoryStatus,
+  type SandboxCreate,
+  type Sandbox as SandboxRecord,
+} from '@berth/contract';
+import type { Ids, Store } from '@berth/core';
+import type { Sandbox } from '@berth/plugin-api';
+import type { z } from 'zod';
+import type { Terminal } from '../../infra/guest/terminal.ts';
+import type { Caller, HandlersOf } from '../handler-types.ts';
+import { UPLOAD_LIMIT_BYTES } from '../upload.ts';
+import { findRecord, pageOfRecords } from './pages.ts';
+import { followExec, runExec } from './sandbox-exec.ts';
+import { talkWithTerminal } from './sandbox-shell.ts';
+
+type Commit = z.infer<typeof CommitId>;
+export type OpenTerminal = Pick<Terminal, 'stream' | 'resize' | 'kill'>;
+
+export interface SandboxWork {
+  /** Resolves when it runs. */
+  create(wanted: SandboxCreate, caller: Caller, signal: AbortSignal): Promise<SandboxRecord>;
+  remove(id: string, caller: Caller): Promise<SandboxRecord>;
+  /** The inside of a sandbox. Rejects with `record.missing`, `sandbox.not_running` or `sandbox.unreachable`. */
+  open(id: string): Promise<Sandbox>;
+  shell(id: string, size: { readonly columns: number; readonly rows: number }): Promise<OpenTerminal>;
+  readonly repositories: {
+    status(id: string, repository: string): Promise<z.infer<typeof RepositoryStatus>>;
+    /** Unified diff of the working tree against its commit. */
+    diff(id: string, repository: string): Promise<string>;
+    commit(id: string, repository: string, message: string): Promise<Commit>;
+    push(id: string, repository: string): Promise<{ readonly ref: string; readonly commit: Commit }>;
+  };
+}
+
+const TERMINAL_SIZE = { columns: 80, rows: 24 };
+
+export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxWork): HandlersOf<'sandbox'> => ({
+  'sandbox.create': ({ body, caller, signal }) => sandboxes.create(body, caller, signal),
+  'sandbox.list': ({ query: { state, workspaceId, ...page } }) =>
+    pageOfRecords(store, 'sandboxes', page, { state, workspaceId }),
+  'sandbox.get': ({ params }) => findRecord(store, 'sandboxes', params.id),
+  'sandbox.remove': ({ params, caller }) => sandboxes.remove(params.id, caller),
+  'sandbox.exec': async ({ params, body, signal }) =>
+    runExec(await sandboxes.open(params.id), { id: ids.new('exec'), request: body, signal }),
+  'sandbox.logs': async ({ params, query, signal }) => {
+    const process = await findProcess(await sandboxes.open(params.id), params.execId);
+    const from = { stdout: query.stdoutCursor ?? 0, stderr: query.stderrCursor ?? 0 };
+    return followExec(process.output(from, signal));
+  },
+  'sandbox.signal': async ({ params, body }) => {
+    const process = await findProcess(await sandboxes.open(params.id), params.execId);
+    await process.signal(body.signal);
+    return {};
+  },
+  'sandbox.shell': async ({ params, query }) => {
+    const { columns = TERMINAL_SIZE.columns, rows = TERMINAL_SIZE.rows } = query;
+    const terminal = await sandboxes.shell(params.id, { columns, rows });
+    return (socket) => talkWithTerminal(socket, terminal);
+  },
+  'sandbox.metrics': async ({ params }) => (await sandboxes.open(params.id)).metrics(),
+  ...fileHandlers(sandboxes),
+  ...repositoryHandlers(sandboxes.repositories),
+});
+
+const findProcess = async (sandbox: Sandbox, execId: string) => {
+  const process = await sandbox.attach(execId);
+  if (process === undefined) throw fail('exec.missing', { id: execId });
+  return process;
+};
+
+type FileVerbs = 'listFiles' | 'readFile' | 'writeFile' | 'makeFolder' | 'renameFile' | 'removeFile';
+
+const fileHandlers = (
+  sandboxes: Pick<SandboxWork, 'open'>,
+): Pick<HandlersOf<'sandbox'>, `sandbox.${FileVerbs}`> => ({
+  'sandbox.listFiles': async ({ params, query }) => {
+    const { files } = await sandboxes.open(params.id);
+    return { entries: await files.list(query.path) };
+  },
+  'sandbox.readFile': async ({ params, query }) => {
+    const { files } = await sandboxes.open(params.id);
+    return files.read(query.path, UPLOAD_LIMIT_BYTES);
+  },
+  'sandbox.writeFile': async ({ params, query, body }) => {
+    const { files } = await sandboxes.open(params.id);
+    const bytes = Buffer.concat(await Array.fromAsync(body));
+    await files.write(query.path, bytes, query.mode);
+    return { sizeBytes: bytes.length };
+  },
+  'sandbox.makeFolder': async ({ params, body }) => {
+    const { files } = await sandboxes.open(params.id);
+    await files.makeFolder(body.path);
+    return {};
+  },
+  'sandbox.renameFile': async ({ params, body }) => {
+    const { files } = await sandboxes.open(params.id);
+    await files.rename(body.from, body.to);
+    return {};
+  },
+  'sandbox.removeFile': async ({ params, query }) => {
+    const { files } = await sandboxes.open(params.id);
+    await files.remove(query.path);
+    return {};
+  },
+});
+
+type RepositoryVerbs = 'gitStatus' | 'gitDiff' | 'gitCommit' | 'gitPush';
+
+const repositoryHandlers = (
+  repositories: SandboxWork['repositories'],
+): Pick<HandlersOf<'sandbox'>, `sandbox.${RepositoryVerbs}`> => ({
+  'sandbox.gitStatus': ({ params }) => repositories.status(params.id, params.repository),
+  'sandbox.gitDiff': ({ params }) => repositories.diff(params.id, params.repository),
+  'sandbox.gitCommit': async ({ params, body }) => ({
+    commit: await repositories.commit(params.id, params.repository, body.message),
+  }),
+  'sandbox.gitPush': ({ params }) => repositories.push(params.id, params.repository),
+});

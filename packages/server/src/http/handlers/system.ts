@@ -1,0 +1,109 @@
+import { type AgentInfo, type Check, type DriverInfo, fail } from '@berth/contract';
+import type { Clock, Store } from '@berth/core';
+import type { z } from 'zod';
+import type { EventFeed } from '../event-feed.ts';
+import type { HandlersOf } from '../handler-types.ts';
+import type { Metrics } from '../metrics.ts';
+
+export interface SystemWork {
+  /** The driver of sandboxes that name none. */
+  defaultDriver(): string;
+  /** Cheap facts about whether work can be taken; asked for by probes without a token. */
+  checks(): Promise<readonly Check[]>;
+  capabilities(): Promise<{
+    drivers: z.infer<typeof DriverInfo>[];
+    agents: z.infer<typeof AgentInfo>[];
+    modelProviders: string[];
+  }>;
+  /** Really tries what is needed. */
+  doctor(): Promise<Check[]>;
+}
+
+export interface ServerInfo {
+  readonly version: string;
+  readonly address: string;
+  readonly uptimeMs: number;
+}
+
+export interface SystemDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly feed: EventFeed;
+  readonly metrics: Metrics;
+  readonly info: () => ServerInfo;
+  readonly system: SystemWork;
+}
+
+/** A probe writes to the disk; anybody may probe, so an answer is good for this long. */
+const PROBE_MS = 1000;
+
+export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
+  const { store, feed, metrics, info, system } = deps;
+  const checks = remembered(deps.clock, async () => [await storeCheck(store), ...(await system.checks())]);
+  return {
+    'system.health': async () => {
+      const found = await checks();
+      const counts = await store.read(async (tx) => ({
+        sandboxes: countExcept(await tx.table('sandboxes').countBy('state'), ['destroyed']),
+        tasks: countExcept(await tx.table('tasks').countBy('state'), TASK_ENDS),
+      }));
+      const status = found.every(({ ok }) => ok) ? 'ok' : 'degraded';
+      return { status, ...info(), defaultDriver: system.defaultDriver(), ...counts, checks: found };
+    },
+    'system.ready': async () => {
+      const found = await checks();
+      const failed = found.filter(({ ok }) => !ok);
+      if (failed.length > 0) {
+        const reason = failed.map(({ name, detail }) => `${name}: ${detail}`).join('; ');
+        throw fail('store.unavailable', { reason });
+      }
+      return { ready: true, checks: found };
+    },
+    'system.live': async () => ({ live: true }),
+    'system.stats': () =>
+      store.read(async (tx) => ({
+        sandboxes: await tx.table('sandboxes').countBy('state'),
+        tasks: await tx.table('tasks').countBy('state'),
+        changes: await tx.table('changes').countBy('state'),
+        jobs: await tx.table('jobs').countBy('state'),
+        lastSeq: await tx.lastSeq(),
+        eventClients: feed.readers(),
+        memoryBytes: process.memoryUsage.rss(),
+      })),
+    'system.metrics': () => metrics.registry.metrics(),
+    'system.capabilities': () => system.capabilities(),
+    'system.doctor': async () => ({ checks: await system.doctor() }),
+  };
+};
+
+const storeCheck = async (store: Store): Promise<Check> => {
+  try {
+    await store.check();
+    return { name: 'store', ok: true, detail: 'A durable write succeeded.' };
+  } catch {
+    // The probe is public: the cause is in the log of whoever writes next, not in the answer.
+    return {
+      name: 'store',
+      ok: false,
+      detail: 'A durable write failed.',
+      hint: 'Look at the disk of the home folder.',
+    };
+  }
+};
+
+const TASK_ENDS: readonly string[] = ['completed', 'failed', 'cancelled', 'killed'];
+
+const countExcept = (counts: Readonly<Record<string, number>>, left: readonly string[]): number =>
+  Object.entries(counts).reduce((sum, [state, count]) => sum + (left.includes(state) ? 0 : count), 0);
+
+const remembered = <T>(clock: Clock, ask: () => Promise<T>): (() => Promise<T>) => {
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let answer: Promise<T> | undefined;
+  return () => {
+    if (answer === undefined || clock.now() - askedAt >= PROBE_MS) {
+      askedAt = clock.now();
+      answer = ask();
+    }
+    return answer;
+  };
+};

@@ -1,0 +1,25 @@
+import type { Task, TaskCreate } from '@berth/contract';
+import type { Store } from '@berth/core';
+import type { Caller, HandlersOf } from '../handler-types.ts';
+import { findRecord, pageOfRecords } from './pages.ts';
+
+export interface TaskWork {
+  create(wanted: TaskCreate, caller: Caller): Promise<Task>;
+  cancel(id: string, reason: string | undefined, caller: Caller): Promise<Task>;
+  retry(id: string, caller: Caller): Promise<Task>;
+  prompt(id: string, prompt: string, caller: Caller): Promise<Task>;
+}
+
+export const taskHandlers = (store: Store, tasks: TaskWork): HandlersOf<'task'> => ({
+  'task.create': ({ body, caller }) => tasks.create(body, caller),
+  'task.list': ({ query: { state, workspaceId, ...page } }) =>
+    pageOfRecords(store, 'tasks', page, { state, workspaceId }),
+  'task.get': ({ params }) => findRecord(store, 'tasks', params.id),
+  'task.cancel': ({ params, body, caller }) => tasks.cancel(params.id, body.reason, caller),
+  'task.retry': ({ params, caller }) => tasks.retry(params.id, caller),
+  'task.prompt': ({ params, body, caller }) => tasks.prompt(params.id, body.prompt, caller),
+  'task.attempts': async ({ params }) => {
+    await findRecord(store, 'tasks', params.id);
+    return { rows: await store.read((tx) => tx.table('attempts').list({ where: { taskId: params.id } })) };
+  },
+});

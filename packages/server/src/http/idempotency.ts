@@ -1,0 +1,94 @@
+/**
+ * `Idempotency-Key`: a create that is asked for twice with one key happens once and answers twice. The answer is kept
+ * for a day under the caller and the key; a second request that comes while the first is at work waits for it. Only
+ * answers of success are kept, so that a failed create can be tried again with its key.
+ */
+import { createHash } from 'node:crypto';
+import { fail } from '@berth/contract';
+import type { Clock, Store } from '@berth/core';
+import type { Json } from '@berth/plugin-api';
+
+const KEEP_MS = 86_400_000;
+const LONGEST_KEY_CHARACTERS = 200;
+const PRUNE_ROWS = 1000;
+
+export interface Asked {
+  readonly key: string;
+  readonly caller: string;
+  readonly routeId: string;
+  readonly status: number;
+  /** What was asked for; compared by value. */
+  readonly request: unknown;
+}
+
+export interface AnswerBook {
+  /** The answer of the first request under this key. Rejects with `request.key_reused` for another request. */
+  once(asked: Asked, act: () => Promise<unknown>): Promise<unknown>;
+  /** Drops answers older than a day. */
+  prune(): Promise<void>;
+}
+
+export const createAnswerBook = (store: Store, clock: Clock): AnswerBook => {
+  const atWork = new Map<string, Promise<unknown>>();
+  const answer = async (id: string, asked: Asked, act: () => Promise<unknown>): Promise<unknown> => {
+    const bodyHash = hash(canonical(asked.request));
+    const kept = await store.read((tx) => tx.table('answeredRequests').get(id));
+    if (kept !== undefined && kept.createdAt > clock.now() - KEEP_MS) {
+      if (kept.bodyHash !== bodyHash) throw fail('request.key_reused', { key: asked.key });
+      return kept.answer;
+    }
+    const given = await act();
+    const { routeId, status } = asked;
+    await store.write(async (tx) => {
+      await tx.table('answeredRequests').remove(id);
+      // Answers are JSON by the schema of their route.
+      await tx.table('answeredRequests').insert({ id, routeId, bodyHash, status, answer: given as Json });
+    });
+    return given;
+  };
+  return {
+    async once(asked, act) {
+      checkKey(asked.key);
+      const id = hash(canonical([asked.caller, asked.routeId, asked.key]));
+      // Each waits for the one before, then looks into the book itself.
+      const before = atWork.get(id) ?? Promise.resolve();
+      const mine = before.then(
+        () => answer(id, asked, act),
+        () => answer(id, asked, act),
+      );
+      atWork.set(id, mine);
+      try {
+        return await mine;
+      } finally {
+        if (atWork.get(id) === mine) atWork.delete(id);
+      }
+    },
+    prune: () =>
+      store.write(async (tx) => {
+        let after: string | undefined;
+        for (;;) {
+          const rows = await tx.table('answeredRequests').list({ after, limit: PRUNE_ROWS });
+          const old = rows.filter((row) => row.createdAt <= clock.now() - KEEP_MS);
+          for (const row of old) await tx.table('answeredRequests').remove(row.id);
+          after = rows.at(-1)?.id;
+          if (rows.length < PRUNE_ROWS) return;
+        }
+      }),
+  };
+};
+
+const checkKey = (key: string): void => {
+  if (key.length <= LONGEST_KEY_CHARACTERS && /^[\x21-\x7e]+$/.test(key)) return;
+  const message = `expected 1 to ${LONGEST_KEY_CHARACTERS} printable characters without spaces`;
+  throw fail('request.invalid', { issues: [{ path: 'headers.idempotency-key', message }] });
+};
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** JSON with the keys in one order: two spellings of one value are one text. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );

@@ -1,0 +1,205 @@
+/** What every route promises about bad input, tokens and roles; the cases are derived from the contract. */
+import { PREFIXES, ROUTES, type RouteShape } from '@berth/contract';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { type Ask, type Harness, openHarness, type Reply } from './testing/harness.ts';
+
+let harness: Harness;
+let viewer: string;
+let operator: string;
+beforeAll(async () => {
+  harness = await openHarness();
+  viewer = await harness.tokenOf('viewer');
+  operator = await harness.tokenOf('operator');
+});
+afterAll(() => harness[Symbol.asyncDispose]());
+
+const routes: readonly RouteShape[] = ROUTES;
+
+/** A case that exists only for routes of which it says something. */
+const itWhen = (applies: boolean) => (name: string, test: () => Promise<void>) => {
+  if (applies) it(name, test);
+};
+
+describe.each(routes.map((route) => [route.id, route] as const))('%s', (_, route) => {
+  const good = (): Ask => ({
+    method: route.method,
+    path: fill(route),
+    token: harness.ownerToken,
+    ...bodyOf(route),
+    ...(route.answers === 'socket' ? { headers: UPGRADE } : {}),
+  });
+  const isPublic = route.role === 'public';
+
+  itWhen(!isPublic)('refuses a request without a token, with a wrong one and with an empty one', async () => {
+    for (const token of [undefined, 'berth_wrong', '', 'x'.repeat(5000)]) {
+      const reply = await unchanged({ ...good(), token });
+      expect([reply.status, reply.json.error.code]).toEqual([401, 'auth.required']);
+    }
+  });
+
+  itWhen(!isPublic)('refuses a token in the address', async () => {
+    const path = `${fill(route)}${fill(route).includes('?') ? '&' : '?'}token=${harness.ownerToken}`;
+    expect((await unchanged({ ...good(), path, token: undefined })).status).toBe(401);
+  });
+
+  it('asks for exactly its role', async () => {
+    const attempts = { viewer, operator };
+    for (const [role, token] of Object.entries(attempts)) {
+      const refused = isPublic
+        ? []
+        : { viewer: [], operator: ['viewer'], owner: ['viewer', 'operator'] }[route.role as 'owner'];
+      if (!refused.includes(role as never)) continue;
+      const reply = await unchanged({ ...good(), token });
+      expect([reply.status, reply.json.error.details.needs]).toEqual([403, route.role]);
+    }
+    if (route.method !== 'GET') expect(route.role).not.toMatch(/^(viewer|public)$/);
+  });
+
+  it('refuses unknown keys with their paths, several at once', async () => {
+    const path = `${fill(route)}${fill(route).includes('?') ? '&' : '?'}bogus=1&other=2`;
+    const withBody = route.body === undefined ? {} : { body: { ...bodyOf(route).body, wrong: true } };
+    if (route.answers === 'socket') return;
+    const reply = await unchanged({ ...good(), path, ...withBody });
+    expect([reply.status, reply.json.error.code]).toEqual([400, 'request.invalid']);
+    const paths = pathsOf(reply);
+    expect(paths).toEqual(expect.arrayContaining(['query.bogus', 'query.other']));
+    if (route.body !== undefined) expect(paths).toContain('body.wrong');
+  });
+
+  itWhen(route.params !== undefined && route.answers !== 'socket')(
+    'refuses ids of the wrong form',
+    async () => {
+      for (const bad of ['..%2f..%2fetc', 'x', '%00', `${'a'.repeat(400)}`, 'tk_UPPER0000000000000']) {
+        const reply = await unchanged({ ...good(), path: fill(route, bad) });
+        expect([reply.status, reply.json.error.code], bad).toEqual([400, 'request.invalid']);
+        expect(
+          pathsOf(reply).some((path) => path.startsWith('params.')),
+          bad,
+        ).toBe(true);
+      }
+    },
+  );
+
+  itWhen(route.body !== undefined)('refuses wrong types, naming each field', async () => {
+    const fields = Object.keys(route.body?.shape ?? {});
+    if (fields.length === 0) return;
+    const body = Object.fromEntries(fields.map((field) => [field, { wrong: ['type'] }]));
+    const reply = await unchanged({ ...good(), body });
+    expect([reply.status, reply.json.error.code]).toEqual([400, 'request.invalid']);
+    for (const field of fields) {
+      expect(
+        pathsOf(reply).some((path) => path.startsWith(`body.${field}`)),
+        field,
+      ).toBe(true);
+    }
+  });
+
+  itWhen(route.body !== undefined)(
+    'refuses what is not JSON, not an object, too large or another type',
+    async () => {
+      const json = { 'content-type': 'application/json' };
+      const cases: [Partial<Ask>, number, string][] = [
+        [{ body: '{"a":', headers: json }, 400, 'body'],
+        [{ body: '[]', headers: json }, 400, 'body'],
+        [{ body: '"text"', headers: json }, 400, 'body'],
+        [{ body: '{"__proto__":{"a":1}}', headers: json }, 400, 'body'],
+        [
+          { body: 'a=1', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+          400,
+          'headers.content-type',
+        ],
+        [{ body: '{}', headers: { 'content-type': 'text/plain' } }, 400, 'headers.content-type'],
+        [{ body: `{"a":"${'x'.repeat(1_048_577)}"}`, headers: json }, 413, ''],
+      ];
+      for (const [change, status, path] of cases) {
+        const reply = await unchanged({ ...good(), ...change });
+        expect(reply.status, JSON.stringify(change).slice(0, 60)).toBe(status);
+        if (status === 413) expect(reply.json.error.code).toBe('request.too_large');
+        else expect(pathsOf(reply).some((one) => one.startsWith(path))).toBe(true);
+      }
+    },
+  );
+});
+
+describe('what is no route', () => {
+  it('is 404 with the method and the path, whatever the token', async () => {
+    const reply = await harness.ask({ method: 'DELETE', path: '/v1/nothing?secret=1' });
+    expect(reply.status).toBe(404);
+    expect(reply.json.error).toMatchObject({
+      code: 'request.unknown_route',
+      details: { method: 'DELETE', path: '/v1/nothing' },
+    });
+  });
+
+  it('is 400 when the address cannot be read', async () => {
+    const reply = await harness.ask({ path: '/v1/tasks/%E0%A4%A', token: harness.ownerToken });
+    expect([reply.status, reply.json.error.code]).toEqual([400, 'request.invalid']);
+  });
+});
+
+it('names the place of a problem deep inside', async () => {
+  const body = { repositories: [{ source: '/x', branch: '..' }], limits: { cpus: 'many' } };
+  const reply = await harness.ask({
+    method: 'POST',
+    path: '/v1/workspaces',
+    token: harness.ownerToken,
+    body,
+  });
+  expect(pathsOf(reply).sort()).toEqual(['body.limits.cpus', 'body.repositories[0].branch']);
+});
+
+const UPGRADE = {
+  connection: 'upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+};
+
+const pathsOf = (reply: Reply): string[] =>
+  (reply.json.error.details.issues as { path: string }[]).map(({ path }) => path);
+
+/** Sends it and sees that neither the store nor the work noticed. */
+const unchanged = async (ask: Ask): Promise<Reply> => {
+  const before = await state();
+  const reply = await harness.ask(ask);
+  expect(await state()).toEqual(before);
+  return reply;
+};
+
+const state = () =>
+  harness.store.read(async (tx) => ({
+    seq: await tx.lastSeq(),
+    tokens: await tx.table('tokens').count(),
+    calls: harness.calls.length,
+  }));
+
+/** The path with ids of the right form, or with `value` in the place of each, and the query that it needs. */
+const fill = (route: RouteShape, value?: string): string => {
+  const path = route.path.replaceAll(/:(\w+)/g, (_, name: string) => value ?? sampleId(route, name));
+  const needed = Object.entries(route.query?.shape ?? {}).filter(
+    ([, schema]) => !(schema as z.ZodType).isOptional(),
+  );
+  return needed.length === 0 ? path : `${path}?${needed.map(([name]) => `${name}=%2Ffile`).join('&')}`;
+};
+
+const sampleId = (route: RouteShape, name: string): string => {
+  const schema = route.params?.shape[name] as z.ZodType;
+  const samples = ['repo', ...Object.values(PREFIXES).map((prefix) => `${prefix}_${'0'.repeat(20)}`)];
+  return samples.find((sample) => schema.safeParse(sample).success && sample !== 'repo') ?? 'repo';
+};
+
+const BODIES: Readonly<Record<string, Record<string, unknown>>> = {
+  'workspace.create': { repositories: [{ source: '/x' }] },
+  'sandbox.exec': { shell: 'true' },
+  'sandbox.signal': { signal: 'SIGTERM' },
+  'sandbox.makeFolder': { path: '/x' },
+  'sandbox.renameFile': { from: '/x', to: '/y' },
+  'sandbox.gitCommit': { message: 'x' },
+  'task.create': { workspaceId: `ws_${'0'.repeat(20)}`, prompt: 'x' },
+  'task.prompt': { prompt: 'x' },
+  'token.create': { name: 'x', role: 'viewer' },
+};
+
+const bodyOf = (route: RouteShape): { body?: Record<string, unknown> } =>
+  route.body === undefined ? {} : { body: BODIES[route.id] ?? {} };

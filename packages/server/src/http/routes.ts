@@ -1,0 +1,154 @@
+/** Every route of the contract becomes a route of the HTTP server: guard, token, checks, handler, answer. */
+import { fail, ROUTES, type RouteShape } from '@berth/contract';
+import type { Log } from '@berth/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { WebSocket } from 'ws';
+import { authenticate } from './auth/authenticate.ts';
+import type { Tokens } from './auth/tokens.ts';
+import type { Caller, ClientSocket, Handlers, SseProgram } from './handler-types.ts';
+import type { AnswerBook } from './idempotency.ts';
+import type { Metrics } from './metrics.ts';
+import { converse } from './sockets.ts';
+import { answerEvents } from './sse.ts';
+import { limitedBytes } from './upload.ts';
+import { type Said, validate } from './validate.ts';
+
+export interface RouteDeps {
+  readonly handlers: Handlers;
+  readonly tokens: Tokens;
+  readonly answers: AnswerBook;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+export const registerRoutes = (app: FastifyInstance, deps: RouteDeps): void => {
+  for (const route of ROUTES) registerRoute(app, route, deps);
+};
+
+/** What the hooks found out about a request. */
+interface Checked extends Said {
+  readonly caller: Caller | undefined;
+  readonly signal: AbortSignal;
+  readonly requestId: string;
+  readonly lastEventId: string | undefined;
+}
+
+type AnyHandler = (call: Checked) => Promise<unknown>;
+
+const registerRoute = (app: FastifyInstance, route: RouteShape, deps: RouteDeps): void => {
+  // The map is typed per route; here all routes are handled alike, after their calls were checked by their schemas.
+  const handler = deps.handlers[route.id as keyof Handlers] as AnyHandler;
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  const check = (request: FastifyRequest, over: AbortSignal): Checked => {
+    const { params, query, body } = request;
+    const said = validate(route, { params, query, body: route.bytesIn ? limitedBytes(request) : body });
+    const caller = callers.get(request);
+    const lastEventId = request.headers['last-event-id'];
+    return {
+      ...said,
+      caller,
+      signal: caller === undefined ? over : AbortSignal.any([over, caller.gone]),
+      requestId: request.id,
+      lastEventId: typeof lastEventId === 'string' ? lastEventId : undefined,
+    };
+  };
+  app.route({
+    method: route.method,
+    url: route.path,
+    onRequest: async (request) => {
+      const caller = await authenticate(deps.tokens, route, request.headers);
+      if (caller !== undefined) callers.set(request, caller);
+    },
+    onResponse: async (request, reply) =>
+      observe(deps, route, { request, reply, caller: callers.get(request) }),
+    handler: async (request, reply) => {
+      if (route.answers === 'socket') throw notASocket();
+      const call = check(request, AbortSignal.any([left(reply), deps.stopping]));
+      const value = await answerOnce(
+        deps.answers,
+        route,
+        { key: request.headers['idempotency-key'], call },
+        () => handler(call),
+      );
+      return await send(reply, route, value, call.signal);
+    },
+    ...(route.answers === 'socket' ? { wsHandler: openSocket(handler, check, deps) } : {}),
+  });
+};
+
+const answerOnce = (
+  answers: AnswerBook,
+  route: RouteShape,
+  { key, call: { caller, ...said } }: { key: unknown; call: Checked },
+  act: () => Promise<unknown>,
+): Promise<unknown> => {
+  if (!route.idempotent || typeof key !== 'string' || caller === undefined) return act();
+  const request = { params: said.params, query: said.query, body: said.body };
+  const status = route.status ?? 200;
+  return answers.once({ key, caller: caller.tokenId, routeId: route.id, status, request }, act);
+};
+
+/** The handler's answer has the type of `route.answers`, by `Handlers`. */
+const send = async (
+  reply: FastifyReply,
+  route: RouteShape,
+  value: unknown,
+  over: AbortSignal,
+): Promise<FastifyReply> => {
+  switch (route.answers) {
+    case 'events':
+      reply.hijack();
+      await answerEvents(reply.raw, value as AsyncIterable<unknown> | SseProgram, over);
+      return reply;
+    case 'bytes':
+      return reply.type('application/octet-stream').send(Buffer.from(value as Uint8Array));
+    case 'text':
+      return reply.type('text/plain; charset=utf-8').send(value as string);
+    default:
+      return reply.code(route.status ?? 200).send(value);
+  }
+};
+
+const openSocket =
+  (handler: AnyHandler, check: (request: FastifyRequest, over: AbortSignal) => Checked, deps: RouteDeps) =>
+  (socket: WebSocket, request: FastifyRequest): void => {
+    const closed = new AbortController();
+    socket.once('close', () => closed.abort());
+    const over = AbortSignal.any([closed.signal, deps.stopping]);
+    const talk = async (client: ClientSocket): Promise<void> => {
+      const conversation = await handler(check(request, over));
+      // A handler of a socket route returns the conversation, by `Handlers`.
+      await (conversation as (client: ClientSocket) => Promise<void>)(client);
+    };
+    void converse(socket, talk, over);
+  };
+
+const notASocket = () =>
+  fail('request.invalid', {
+    issues: [{ path: 'headers.upgrade', message: 'expected a WebSocket; this route is a terminal' }],
+  });
+
+/** Aborted when the client leaves before its answer is complete. */
+const left = (reply: FastifyReply): AbortSignal => {
+  const leaving = new AbortController();
+  reply.raw.once('close', () => leaving.abort());
+  return leaving.signal;
+};
+
+const observe = (
+  { metrics, log }: RouteDeps,
+  route: RouteShape,
+  { request, reply, caller }: { request: FastifyRequest; reply: FastifyReply; caller: Caller | undefined },
+): void => {
+  const { statusCode, elapsedTime } = reply;
+  metrics.observeRequest(route.id, statusCode, elapsedTime / 1000);
+  log[route.method === 'GET' ? 'debug' : 'info'](route.id, {
+    outcome: statusCode < 400 ? 'ok' : 'refused',
+    status: statusCode,
+    duration_ms: Math.round(elapsedTime * 10) / 10,
+    request: request.id,
+    token: caller?.tokenId,
+  });
+};

@@ -1,0 +1,187 @@
+/**
+ * The HTTP server: a thin layer that registers the contract's routes, on loopback TCP and on a Unix socket. The two
+ * lead to the same handlers under the same rules; there is no way to switch the token off.
+ */
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
+import { fail } from '@berth/contract';
+import type { Clock, Ids, Log, Store } from '@berth/core';
+import websocket from '@fastify/websocket';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Config } from '../config.ts';
+import { ensureOwner } from './auth/owner-token.ts';
+import { createTokens } from './auth/tokens.ts';
+import { documentRoutes } from './documents.ts';
+import { BODY_LIMIT_BYTES, logFailure, statusOfError, toBerthError } from './errors.ts';
+import { createEventFeed } from './event-feed.ts';
+import { createGuard } from './guard.ts';
+import { createHandlers, type Work } from './handlers/index.ts';
+import { createAnswerBook } from './idempotency.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { registerRoutes } from './routes.ts';
+import { MAX_FRAME_BYTES } from './sockets.ts';
+
+/** Requests that are under way when the server stops get this long. */
+const GRACE_MS = 10_000;
+const PRUNE_EVERY_MS = 3_600_000;
+const LIMITS = {
+  headersBytes: 16_384,
+  requestMs: 60_000,
+  keepAliveMs: 5000,
+  parameterCharacters: 500,
+} as const;
+
+export interface HttpServerOptions {
+  readonly config: Pick<Config, 'home' | 'host' | 'port' | 'socketPath' | 'allowedHosts'>;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** What needs more than the store: supplied by the composition. */
+  readonly work: Work;
+  readonly log: Log;
+  readonly version: string;
+}
+
+export interface HttpServer {
+  /** Opens both doors, and sees to it that there is an owner. */
+  listen(): Promise<Listening>;
+  /** Ends streams, lets requests finish for a while, closes both doors. The store stays open. */
+  close(): Promise<void>;
+  readonly metrics: Metrics;
+}
+
+export interface Listening {
+  /** `http://127.0.0.1:8080` */
+  readonly address: string;
+  readonly socketPath: string;
+  /** The file with the token of the owner of this machine. */
+  readonly ownerTokenPath: string;
+}
+
+export const createHttpServer = async (options: HttpServerOptions): Promise<HttpServer> => {
+  const { config, store, clock, ids, log, version } = options;
+  const stopping = new AbortController();
+  const tokens = createTokens({ store, clock, ids });
+  const feed = createEventFeed(store);
+  const metrics = createMetrics(store, feed.readers);
+  const answers = createAnswerBook(store, clock);
+  const startedAt = clock.now();
+  let address = '';
+  const info = () => ({ version, address, uptimeMs: clock.now() - startedAt });
+  const handlers = createHandlers({ store, clock, ids, tokens, feed, metrics, info, work: options.work });
+
+  const app = createApp(log);
+  await app.register(websocket, {
+    options: { maxPayload: MAX_FRAME_BYTES, handleProtocols: (offered) => chooseProtocol(offered) },
+  });
+  const guard = createGuard(config.allowedHosts);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    guard(request.headers);
+  });
+  registerRoutes(app, { handlers, tokens, answers, metrics, log, stopping: stopping.signal });
+  documentRoutes(app, version);
+  await app.ready();
+  const local = localServer(app);
+  const pruning = setInterval(() => {
+    answers
+      .prune()
+      .catch((error: unknown) => log.warn('answers.prune', { outcome: 'failed', cause: String(error) }));
+  }, PRUNE_EVERY_MS);
+  pruning.unref();
+
+  return {
+    metrics,
+    async listen() {
+      const ownerTokenPath = await ensureOwner(config.home, store, tokens);
+      await app.listen({ host: config.host.replaceAll(/[[\]]/g, ''), port: config.port });
+      address = addressOf(app.server.address() as AddressInfo);
+      await listenLocally(local, config.socketPath);
+      return { address, socketPath: config.socketPath, ownerTokenPath };
+    },
+    async close() {
+      clearInterval(pruning);
+      stopping.abort();
+      feed.close();
+      tokens.close();
+      const cut = setTimeout(() => {
+        app.server.closeAllConnections();
+        local.closeAllConnections();
+      }, GRACE_MS);
+      await Promise.all([app.close(), closeLocal(local)]);
+      clearTimeout(cut);
+    },
+  };
+};
+
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
+
+const createApp = (log: Log): FastifyInstance => {
+  const app = fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: LIMITS.requestMs,
+    keepAliveTimeout: LIMITS.keepAliveMs,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: LIMITS.parameterCharacters },
+    http: { maxHeaderSize: LIMITS.headersBytes },
+    frameworkErrors: (error, request, reply) => answerError(log, error, request, reply),
+  });
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+  app.setErrorHandler((error, request, reply) => answerError(log, error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const [path = ''] = request.url.split('?', 1);
+    answerError(log, fail('request.unknown_route', { method: request.method, path }), request, reply);
+  });
+  return app;
+};
+
+const answerError = (log: Log, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+  const error = toBerthError(thrown, request.id);
+  logFailure(log, `${request.method} ${request.routeOptions.url ?? ''}`, error, request.id);
+  void reply.code(statusOfError(error)).send({ error: error.body });
+};
+
+/** A browser insists that the server takes one of the names it offers; the token's own is the last resort. */
+const chooseProtocol = (offered: ReadonlySet<string>): string | false =>
+  offered.has('berth') ? 'berth' : ([...offered][0] ?? false);
+
+const localServer = (app: FastifyInstance): Server => {
+  const server = createServer({ maxHeaderSize: LIMITS.headersBytes }, (request, response) => {
+    app.routing(request, response);
+  });
+  server.requestTimeout = LIMITS.requestMs;
+  server.on('upgrade', (request, socket, head) => void app.server.emit('upgrade', request, socket, head));
+  return server;
+};
+
+/** The folder is closed to others before the socket is made, so there is no moment at which they could connect. */
+const listenLocally = async (server: Server, path: string): Promise<void> => {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await chmod(dirname(path), 0o700);
+  // Left over from a server that was killed: the lock of the home folder says that none is running.
+  await rm(path, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => resolve());
+  });
+  await chmod(path, 0o600);
+};
+
+const closeLocal = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    if (!server.listening) return resolve();
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+
+const addressOf = ({ address, family, port }: AddressInfo): string =>
+  `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
