@@ -120,7 +120,7 @@ const createRunner = <P>(
     if (isAsked || signal.aborted) return;
     isAsked = true;
     // What went wrong has been logged; the next pass is the answer to it.
-    Promise.allSettled([pass()]).then(() => {
+    void Promise.allSettled([pass()]).then(() => {
       if (!signal.aborted) alarm.set(clock.now() + everyMs);
     });
   };

@@ -1,1 +1,3 @@
+export { type SagaLawOptions, sagaLaws } from './saga.ts';
+export type { SagaWorld } from './saga-trial.ts';
 export { type OpenStore, storeLaws } from './store.ts';
