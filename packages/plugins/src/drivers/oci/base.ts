@@ -2,11 +2,12 @@
  * The root folder of a sandbox that has no image: an allow-list, never a deny-list.
  *
  * Of the host only /usr is shown (with the links or folders /bin, /sbin, /lib… that belong to it) and a handful of
- * harmless files of /etc; everything else of /etc is written here. A home, a secret or a socket of the host cannot be
+ * harmless files and folders of /etc; everything else of /etc is written here. A home, a secret or a socket of the host cannot be
  * seen because nothing ever mentions it. The skeleton is made once, named by its content, and shared read-only.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { chmod, cp, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { cpSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { lstat, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Folders, makeFolder } from './folders.ts';
 import { AGENT_ID } from './identity.ts';
@@ -25,8 +26,11 @@ const SYSTEM = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 
 /** Copied when they exist. None holds anything that is not the same on every machine of a distribution. */
 const COPIED =
-  /^(alternatives|ca-certificates\.conf|debian_version|host\.conf|inputrc|java-\d+-openjdk|ld\.so\.(cache|conf|conf\.d)|localtime|magic|mime\.types|os-release|profile|protocols|python3(\.\d+)?|rpc|services|skel|terminfo|timezone)$/;
-const COPIED_SSL = ['ssl/certs', 'ssl/openssl.cnf'];
+  /^(ca-certificates\.conf|debian_version|host\.conf|inputrc|java-\d+-openjdk|ld\.so\.(cache|conf|conf\.d)|localtime|magic|mime\.types|os-release|profile|protocols|python3(\.\d+)?|rpc|services|skel|terminfo|timezone)$/;
+const COPIED_BELOW = ['ssl/openssl.cnf'];
+
+/** Folders of links into /usr: shown as they are, for copying hundreds of links takes longer than all the rest. */
+const SHOWN_BELOW = ['/etc/alternatives', '/etc/ssl/certs'];
 
 /** Files of /etc that every sandbox has, whatever its image says. */
 export const WRITTEN: Readonly<Record<string, string>> = {
@@ -62,11 +66,16 @@ export const prepareBase = async (folders: Folders): Promise<Base> => {
   }
 };
 
-/** Returns the folders beside /usr that are real ones here (a system whose /bin is not yet a link). */
+/** Returns the folders to show beside /usr: those of /etc, and /bin and so on where they are not links yet. */
 const writeSkeleton = async (root: string): Promise<string[]> => {
   for (const point of MOUNT_POINTS) await mkdir(join(root, point), { recursive: true });
   await mkdir(join(root, 'etc/ssl'), { recursive: true });
   const real: string[] = [];
+  for (const path of SHOWN_BELOW) {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) continue;
+    await mkdir(join(root, path), { recursive: true });
+    real.push(path);
+  }
   for (const path of SYSTEM) {
     const stats = await lstat(path).catch(() => undefined);
     if (stats?.isSymbolicLink() === true) await symlink(await readlink(path), join(root, path));
@@ -76,23 +85,22 @@ const writeSkeleton = async (root: string): Promise<string[]> => {
     }
   }
   const shown = (await readdir('/etc')).filter((name) => COPIED.test(name));
-  for (const name of [...shown, ...COPIED_SSL]) await copyShown(name, root);
+  for (const name of [...shown, ...COPIED_BELOW]) copyShown(name, root);
   for (const [name, text] of Object.entries({ ...WRITTEN, ...ACCOUNTS }))
     await writeFile(join(root, 'etc', name), text);
-  await chmod(join(root, 'tmp'), 0o755);
   return real;
 };
 
-const copyShown = async (name: string, root: string): Promise<void> => {
+/** Synchronous: a few small files, once per server. */
+const copyShown = (name: string, root: string): void => {
   const source = join('/etc', name);
-  const stats = await lstat(source).catch(() => undefined);
-  if (stats === undefined) return;
-  await cp(source, join(root, 'etc', name), {
+  if (lstatSync(source, { throwIfNoEntry: false }) === undefined) return;
+  cpSync(source, join(root, 'etc', name), {
     recursive: true,
     verbatimSymlinks: true,
     // What others may not read on the host is not shown to them here.
-    filter: async (path) => {
-      const entry = await lstat(path);
+    filter: (path) => {
+      const entry = lstatSync(path);
       return entry.isSymbolicLink() || (entry.mode & 0o004) !== 0;
     },
   });
@@ -104,8 +112,8 @@ const contentHash = async (root: string): Promise<string> => {
   const named = entries.map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }));
   for (const { entry, path } of named.sort((a, b) => (a.path < b.path ? -1 : 1))) {
     hash.update(`${path.slice(root.length)}\0`);
-    if (entry.isFile()) hash.update(await readFile(path));
-    if (entry.isSymbolicLink()) hash.update(await readlink(path));
+    if (entry.isFile()) hash.update(readFileSync(path));
+    if (entry.isSymbolicLink()) hash.update(readlinkSync(path));
     hash.update('\0');
   }
   return hash.digest('hex').slice(0, 32);

@@ -59,7 +59,7 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
     const mark = await startContainer({
       container: {
         id,
-        rootfs: tools.base.rootfs,
+        rootfs: tools.launcher.at(tools.base.rootfs),
         // The runtime goes away once it has started this, so the exit code is said in the output.
         argv: ['/bin/sh', '-c', `(set -e; ${chore.script}) 2>&1; echo "exit $?"`, id],
         env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
