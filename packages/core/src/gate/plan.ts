@@ -4,17 +4,17 @@ import type { CommitByRepository, Hub } from '../ports.ts';
 import { detectCommands, GATE_MARKERS } from './detect.ts';
 import type { RepositoryFiles } from './files.ts';
 
-export interface PlannedCommand {
+export type PlannedCommand = {
   readonly name: string;
   readonly repository: string;
   readonly run: string;
   readonly timeoutMs: number;
-}
+};
 
-export interface GatePlan {
+export type GatePlan = {
   readonly profile: GateProfile;
   readonly commands: readonly PlannedCommand[];
-}
+};
 
 export interface GateInputs {
   readonly commits: CommitByRepository;

@@ -1,0 +1,65 @@
+/** What a sandbox will be, settled from what was asked, what its workspace says, and the installation's defaults. */
+import type { EgressPolicy, Isolation, Limits, Sandbox, Workspace } from '@berth/contract';
+import type { CheckoutRequest, Defaults } from '../ports.ts';
+
+/** The input of `sandbox.create`: everything that its steps need. A type and not an interface, because it is JSON. */
+export type SandboxPlan = {
+  /** Chosen by the caller, so that it can remove the sandbox whatever became of the saga. */
+  readonly id: string;
+  readonly purpose: Sandbox['purpose'];
+  readonly workspaceId?: string | undefined;
+  readonly attemptId?: string | undefined;
+  readonly driver?: string | undefined;
+  readonly isolation?: Isolation | undefined;
+  readonly image?: string | undefined;
+  readonly limits: Limits;
+  readonly egress: EgressPolicy;
+  readonly expiresAt?: number | undefined;
+  readonly layers: readonly string[];
+  readonly tools: readonly { readonly source: string; readonly target: string }[];
+  /** Refs of the hub that it may push. */
+  readonly writeRefs: readonly string[];
+  /** Put into place when the machine runs; nothing when empty. */
+  readonly checkout: CheckoutRequest['repositories'];
+  /** Run after the checkout, under an egress policy of its own. */
+  readonly setup?: SetupPlan | undefined;
+};
+
+export type SetupPlan = {
+  readonly commands: readonly string[];
+  readonly egress: EgressPolicy;
+  readonly timeoutMs: number;
+};
+
+type Asked = Omit<SandboxPlan, 'limits' | 'egress' | 'layers' | 'tools' | 'writeRefs' | 'checkout'> &
+  Partial<SandboxPlan>;
+type Settings = Pick<Workspace, 'id' | 'driver' | 'image' | 'limits' | 'egress'>;
+
+/** What was asked wins over the workspace, the workspace over the defaults; each limit on its own. */
+export const planSandbox = (
+  defaults: Pick<Defaults, 'limits' | 'egress'>,
+  workspace: Settings | undefined,
+  asked: Asked,
+): SandboxPlan => ({
+  layers: [],
+  tools: [],
+  writeRefs: [],
+  checkout: [],
+  ...asked,
+  workspaceId: workspace?.id,
+  driver: asked.driver ?? workspace?.driver,
+  image: asked.image ?? workspace?.image,
+  limits: { ...defaults.limits, ...workspace?.limits, ...asked.limits },
+  egress: asked.egress ?? workspace?.egress ?? defaults.egress,
+});
+
+/** The set-up of a workspace; package registries are open to it unless it says otherwise. */
+export const setupOf = (
+  workspace: Pick<Workspace, 'setup'>,
+  { setupTimeoutMs }: Pick<Defaults, 'setupTimeoutMs'>,
+): SetupPlan | undefined => {
+  const { setup } = workspace;
+  if (setup === undefined || setup.commands.length === 0) return undefined;
+  const { commands, egress = { preset: 'packages' }, timeoutMs = setupTimeoutMs } = setup;
+  return { commands, egress, timeoutMs };
+};

@@ -1,0 +1,45 @@
+/** The branch of an attempt: `task/<id>`, with `_v2` to `_v10` when a name is taken; the same in every repository. */
+import { fail } from '@berth/contract';
+import type { CommitByRepository, Hub } from '../ports.ts';
+
+const MAX_VARIANTS = 10;
+
+export interface BranchWish {
+  readonly workspaceId: string;
+  readonly taskId: string;
+  /** Where the branch begins, by repository. */
+  readonly bases: CommitByRepository;
+  /** Branches of earlier attempts at the task. */
+  readonly used: readonly string[];
+}
+
+/**
+ * Makes the branch and says its name. To call it again finds the branch that the first call made: it lies where it
+ * was put and belongs to no earlier attempt. Rejects with `branch.exhausted`.
+ */
+export const createBranch = async (hub: Hub, wish: BranchWish): Promise<string> => {
+  for (const name of variantsOf(wish.taskId)) if (await claimName(hub, wish, name)) return name;
+  throw fail('branch.exhausted', { branch: `task/${wish.taskId}` });
+};
+
+const variantsOf = (taskId: string): string[] =>
+  Array.from({ length: MAX_VARIANTS }, (_, n) => `task/${taskId}${n === 0 ? '' : `_v${n + 1}`}`);
+
+const claimName = async (hub: Hub, wish: BranchWish, name: string): Promise<boolean> => {
+  const ref = `refs/heads/${name}`;
+  const ours = !wish.used.includes(name);
+  const bases = Object.entries(wish.bases);
+  for (const [repository, base] of bases) {
+    const tip = await hub.resolve(wish.workspaceId, repository, ref);
+    if (tip !== undefined && !(ours && tip === base)) return false;
+  }
+  for (const [repository, base] of bases) await hub.swap(wish.workspaceId, repository, ref, undefined, base);
+  return true;
+};
+
+/** Removes a branch of this wish wherever nothing was added to it. One with work on it stays. */
+export const dropUnworkedBranches = async (hub: Hub, wish: BranchWish): Promise<void> => {
+  for (const name of variantsOf(wish.taskId).filter((variant) => !wish.used.includes(variant)))
+    for (const [repository, base] of Object.entries(wish.bases))
+      await hub.swap(wish.workspaceId, repository, `refs/heads/${name}`, base, undefined);
+};

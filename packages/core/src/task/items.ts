@@ -1,0 +1,107 @@
+/**
+ * Keeps what an agent says, as it says it. The agent's adapter gives every item an id of its own and repeats it for
+ * every change, also when a turn is replayed after a restart; items come first in the same order each time. So an
+ * item's record is found by its place in the turn, and a replay writes the same records again.
+ *
+ * What is said faster than the store can write is joined: only the newest form of each item is written.
+ */
+import { type Item, type ItemBody, PREFIXES } from '@berth/contract';
+import { tailOf } from '../gate/index.ts';
+import type { Store, Tx } from '../kernel/index.ts';
+
+export const MAX_ITEMS_PER_TURN = 9999;
+const TEXT_MAX_BYTES = 256 * 1024;
+const OUTPUT_MAX_BYTES = 16 * 1024;
+const PLACES = 4;
+
+export interface TurnPlace {
+  readonly turnId: string;
+  readonly sessionId: string;
+  /** Of the turn within its session. */
+  readonly number: number;
+}
+
+export interface ItemSink {
+  /** Never waits and never fails; `flush` tells of failures. Items beyond the limit are dropped. */
+  emit(id: string, body: ItemBody): void;
+  /** Resolves when everything said so far is written. Rejects when something could not be. */
+  flush(): Promise<void>;
+}
+
+export const createItemSink = (store: Store, turn: TurnPlace): ItemSink => {
+  const places = new Map<string, number>();
+  const waiting = new Map<number, ItemBody>();
+  let writing: Promise<void> | undefined;
+
+  const pump = async (): Promise<void> => {
+    while (waiting.size > 0) {
+      const batch = [...waiting];
+      waiting.clear();
+      await store.write(async (tx) => {
+        for (const [place, body] of batch) await putItem(tx, turn, place, body);
+      });
+    }
+  };
+  const start = (): Promise<void> => {
+    writing ??= pump().finally(() => {
+      writing = undefined;
+    });
+    return writing;
+  };
+
+  return {
+    emit(id, body) {
+      const place = places.get(id) ?? places.size + 1;
+      if (place > MAX_ITEMS_PER_TURN) return;
+      places.set(id, place);
+      waiting.set(place, bounded(body));
+      // Whoever flushes hears of a failure; what could not be written is said again by the replay.
+      start().catch(() => undefined);
+    },
+    flush: async () => {
+      await writing;
+      await start();
+    },
+  };
+};
+
+/** Inserts or replaces an item, unless it says the same already. */
+export const putItem = async (tx: Tx, turn: TurnPlace, place: number, body: ItemBody): Promise<void> => {
+  const { turnId, sessionId, number } = turn;
+  const items = tx.table('items');
+  const id = itemId(turnId, place);
+  const known = await items.get(id);
+  if (known !== undefined && JSON.stringify(known.body) === JSON.stringify(body)) return;
+  const item: Item =
+    known === undefined
+      ? await items.insert({
+          id,
+          turnId,
+          sessionId,
+          position: number * (MAX_ITEMS_PER_TURN + 1) + place,
+          body,
+        })
+      : await items.update(id, known.revision, { body });
+  await tx.emit({ type: 'item.changed', subject: id, data: { item } });
+};
+
+/** Begins like the id of its turn and ends with its place in it, so that items sort as they were said. */
+const itemId = (turnId: string, place: number): string =>
+  `${PREFIXES.item}${turnId.slice(PREFIXES.turn.length, -PLACES)}${String(place).padStart(PLACES, '0')}`;
+
+/** What comes out of a sandbox has no size of its own choosing. */
+const bounded = (body: ItemBody): ItemBody => {
+  switch (body.kind) {
+    case 'message':
+    case 'thought':
+    case 'notice':
+      return { ...body, text: tailOf(body.text, TEXT_MAX_BYTES) };
+    case 'tool':
+      return {
+        ...body,
+        ...(body.output === undefined ? {} : { output: tailOf(body.output, OUTPUT_MAX_BYTES) }),
+      };
+    default:
+      return body;
+  }
+};

@@ -1,0 +1,85 @@
+/**
+ * From where an attempt sets out. A follow-up goes on where the attempt before it ended: on its commits, and in its
+ * sandbox and conversation when these still live. Everything else begins at the targets as they are now.
+ */
+import type { Attempt, Session, Workspace } from '@berth/contract';
+import type { Json } from '@berth/plugin-api';
+import type { ReadTx } from '../kernel/index.ts';
+import type { CommitByRepository } from '../ports.ts';
+import { freshFollowUpPrompt, type Said, taskPrompt } from '../task/prompts.ts';
+import type { World } from '../world.ts';
+import { type AttemptFacts, type AttemptInput, factsOf, runIdOf, targetsOf } from './attempt.ts';
+
+export type Continuity = Session['continuity'];
+
+export type AttemptPlan = {
+  /** Where the branch begins, by repository. */
+  readonly bases: CommitByRepository;
+  /** Branches of earlier attempts. */
+  readonly used: readonly string[];
+  /** A sandbox that may still live, with what its agent needs to go on. */
+  readonly earlier?: { readonly sandboxId: string; readonly session?: Json | undefined } | undefined;
+};
+
+export const planAttempt = async (world: World, input: AttemptInput): Promise<AttemptPlan> => {
+  const { task, workspace, earlier } = await factsOf(world, input);
+  const used = earlier.flatMap(({ branch }) => (branch === undefined ? [] : [branch]));
+  const last = earlier.at(-1);
+  if (task.followUps.length > 0 && last?.state === 'completed' && last.branch !== undefined) {
+    const bases = await tipsOf(world, workspace, last.branch);
+    if (bases !== undefined) return { bases, used, earlier: await conversationOf(world, last) };
+  }
+  for (const repository of workspace.repositories) await world.hub.refresh(workspace.id, repository);
+  return { bases: await targetsOf(world, workspace), used };
+};
+
+const tipsOf = async (
+  { hub }: World,
+  workspace: Workspace,
+  branch: string,
+): Promise<CommitByRepository | undefined> => {
+  const commits: Record<string, string> = {};
+  for (const { name } of workspace.repositories) {
+    const commit = await hub.resolve(workspace.id, name, `refs/heads/${branch}`);
+    if (commit === undefined) return undefined;
+    commits[name] = commit;
+  }
+  return commits;
+};
+
+/** What the agent returned is in the result of the attempt's run. */
+const conversationOf = async ({ store, ids }: World, attempt: Attempt): Promise<AttemptPlan['earlier']> => {
+  if (attempt.sandboxId === undefined) return undefined;
+  const run = await store.read((tx) => tx.table('sagas').get(runIdOf(ids, attempt.id)));
+  const result = run?.result;
+  const session =
+    typeof result === 'object' && result !== null && 'session' in result ? result.session : undefined;
+  return { sandboxId: attempt.sandboxId, session };
+};
+
+/** What the attempt is asked: the newest follow-up, else the task. An agent that does not know the rest is told it. */
+export const firstPrompt = async (
+  world: World,
+  { task, workspace, earlier }: AttemptFacts,
+  place: { readonly root: string; readonly continuity: Continuity },
+): Promise<string> => {
+  const folders = workspace.repositories.map(({ name }) => `${place.root}/${name}`);
+  const asked = task.followUps.at(-1);
+  if (asked === undefined) return taskPrompt(task.prompt, { folders });
+  if (place.continuity === 'resumed') return asked;
+  const said = await world.store.read((tx) => saidIn(tx, earlier));
+  return freshFollowUpPrompt(taskPrompt(asked, { folders }), said);
+};
+
+const MAX_SAID = 200;
+
+const saidIn = async (tx: ReadTx, attempts: readonly Attempt[]): Promise<Said[]> => {
+  const said: Said[] = [];
+  for (const { sessionId } of attempts) {
+    if (sessionId === undefined) continue;
+    const items = await tx.table('items').list({ where: { sessionId }, order: 'desc', limit: MAX_SAID });
+    const messages = items.reverse().flatMap(({ body }) => (body.kind === 'message' ? [body] : []));
+    said.push(...messages.map(({ role, text }) => ({ role, text })));
+  }
+  return said;
+};

@@ -1,0 +1,86 @@
+/** What the records say as an attempt goes on. Each function is part of one transaction of `run-task.ts`. */
+import { allows, taskStates } from '@berth/contract';
+import { move, type Tx } from '../kernel/index.ts';
+import { askRemoval } from '../sandbox/removal.ts';
+import type { World } from '../world.ts';
+import type { AttemptInput } from './attempt.ts';
+import type { Continuity } from './attempt-plan.ts';
+import { causeOf } from './cause.ts';
+
+export const claimTask = async (tx: Tx, { taskId, attemptId }: AttemptInput, run: string): Promise<void> => {
+  const task = await move(tx, 'tasks', taskId, { trigger: 'claimed', causedBy: run });
+  const attempts = task.attempts + 1;
+  const { agent, model } = task;
+  await tx
+    .table('attempts')
+    .insert({ id: attemptId, state: 'spawning', taskId, number: attempts, agent, model, rounds: 0 });
+  const patch = { attempts, attemptId, error: undefined, endedAt: undefined };
+  await tx.table('tasks').update(taskId, task.revision, patch);
+};
+
+export interface Started {
+  readonly sandboxId: string;
+  readonly sessionId: string;
+  readonly continuity: Continuity;
+}
+
+export const startAttempt = async (
+  tx: Tx,
+  input: AttemptInput,
+  started: Started,
+  run: string,
+): Promise<void> => {
+  const { sandboxId, sessionId, continuity } = started;
+  const { taskId, attemptId } = input;
+  const patch = { sandboxId, sessionId };
+  const attempt = await move(tx, 'attempts', attemptId, { trigger: 'started', patch, causedBy: run });
+  const { agent, model } = attempt;
+  await tx.table('sessions').insert({ id: sessionId, attemptId, taskId, agent, model, continuity });
+  await tx.emit({ type: 'session.opened', subject: sessionId, causedBy: run, data: { agent, continuity } });
+  await move(tx, 'tasks', taskId, { trigger: 'started', causedBy: run });
+};
+
+/** Runs also when the claim never came through: whatever the records say by then is ended. */
+export const endAttempt = async (
+  tx: Tx,
+  { taskId, attemptId }: AttemptInput,
+  { run, at }: { readonly run: string; readonly at: number },
+): Promise<void> => {
+  const error = await causeOf(tx, run);
+  const cancelled = error?.code === 'work.cancelled';
+  const attempt = await tx.table('attempts').get(attemptId);
+  if (attempt?.state === 'spawning' || attempt?.state === 'running') {
+    const trigger = cancelled ? 'killed' : 'failed';
+    await move(tx, 'attempts', attemptId, { trigger, patch: { error }, causedBy: run });
+  }
+  const task = await tx.table('tasks').get(taskId);
+  if (task === undefined || !allows(taskStates, task.state, 'failed')) return;
+  const trigger = cancelled ? 'cancelled' : 'failed';
+  const details = error === undefined ? {} : { code: error.code, message: error.message };
+  await move(tx, 'tasks', taskId, { trigger, patch: { error, endedAt: at }, details, causedBy: run });
+};
+
+export interface Completed {
+  readonly changeId: string;
+  readonly sandboxId: string;
+  readonly run: string;
+}
+
+/** The sandbox lives on for a while, for a look or a follow-up, when the task says so. */
+export const completeTask = async (
+  tx: Tx,
+  { clock }: World,
+  { taskId, attemptId }: AttemptInput,
+  { changeId, sandboxId, run }: Completed,
+): Promise<void> => {
+  const at = clock.now();
+  await move(tx, 'attempts', attemptId, { trigger: 'completed', causedBy: run });
+  const patch = { changeId, endedAt: at, error: undefined };
+  const details = { changeId };
+  const task = await move(tx, 'tasks', taskId, { trigger: 'completed', patch, details, causedBy: run });
+  const sandbox = await tx.table('sandboxes').get(sandboxId);
+  if (sandbox === undefined) return;
+  if (task.keepAliveMs === 0)
+    await askRemoval(tx, sandboxId, { reason: 'the task is completed', causedBy: run });
+  else await tx.table('sandboxes').update(sandboxId, sandbox.revision, { expiresAt: at + task.keepAliveMs });
+};

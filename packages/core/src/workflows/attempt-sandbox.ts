@@ -1,0 +1,93 @@
+/** The sandbox of an attempt: the one that the attempt before left, when it still lives, else a new one. */
+import type { PreparedAgent } from '../ports.ts';
+import { planSandbox, type SandboxPlan } from '../sandbox/spec.ts';
+import type { World } from '../world.ts';
+import type { AttemptInput } from './attempt.ts';
+import { factsOf } from './attempt.ts';
+import type { AttemptPlan } from './attempt-plan.ts';
+import { createSandbox } from './create-sandbox.ts';
+import { type Start, startFrom } from './start-from.ts';
+import { turnRef } from './take-turn.ts';
+
+export interface SandboxWish {
+  readonly input: AttemptInput;
+  readonly agent: PreparedAgent;
+  readonly plan: AttemptPlan;
+  readonly branch: string;
+  readonly signal: AbortSignal;
+}
+
+export type AttemptSandbox = {
+  readonly id: string;
+  readonly driver: string;
+  readonly root: string;
+  readonly adopted: boolean;
+};
+
+export const ownSandboxId = ({ ids }: Pick<World, 'ids'>, attemptId: string): string =>
+  ids.from('sandbox', `${attemptId}/sandbox`);
+
+/** Of the child run that makes it. */
+export const sandboxRunId = ({ ids }: Pick<World, 'ids'>, attemptId: string): string =>
+  ids.from('saga', `${attemptId}/sandbox`);
+
+export const sandboxForAttempt = async (world: World, wish: SandboxWish): Promise<AttemptSandbox> =>
+  (await adopt(world, wish)) ?? (await create(world, wish));
+
+/** In one transaction, so that nobody removes it between the look and the claim. */
+const adopt = ({ store, clock }: World, wish: SandboxWish): Promise<AttemptSandbox | undefined> =>
+  store.write(async (tx) => {
+    const { attemptId } = wish.input;
+    const id = wish.plan.earlier?.sandboxId;
+    const sandbox = id === undefined ? undefined : await tx.table('sandboxes').get(id);
+    if (sandbox?.state !== 'running') return undefined;
+    if (sandbox.attemptId !== attemptId && (sandbox.expiresAt ?? 0) <= clock.now()) return undefined;
+    await tx.table('sandboxes').update(sandbox.id, sandbox.revision, { attemptId, expiresAt: undefined });
+    const grant = await tx.table('grants').get(sandbox.id);
+    if (grant !== undefined)
+      await tx.table('grants').update(grant.id, grant.revision, { attemptId, writeRefs: writeRefsOf(wish) });
+    return { id: sandbox.id, driver: sandbox.driver, root: sandbox.root, adopted: true };
+  });
+
+const create = async (world: World, wish: SandboxWish): Promise<AttemptSandbox> => {
+  const { input, plan, signal } = wish;
+  const { workspace } = await factsOf(world, input);
+  const start = await startFrom(world, { workspace, commits: plan.bases, signal });
+  const made = await world.sagas.run(createSandbox, {
+    id: sandboxRunId(world, input.attemptId),
+    input: sandboxPlan(world, wish, { workspace, start }),
+    subject: ownSandboxId(world, input.attemptId),
+    signal,
+  });
+  return { ...made, adopted: false };
+};
+
+const sandboxPlan = (
+  world: World,
+  wish: SandboxWish,
+  {
+    workspace,
+    start,
+  }: { readonly workspace: Parameters<typeof startFrom>[1]['workspace']; readonly start: Start },
+): SandboxPlan => {
+  const { defaults } = world;
+  const { agent, input, plan, branch } = wish;
+  // A limit that the workspace names is its owner's word; the default gives way to what the agent needs.
+  const memoryBytes =
+    workspace.limits?.memoryBytes ?? Math.max(defaults.limits.memoryBytes, agent.memoryBytes);
+  return planSandbox(defaults, workspace, {
+    ...start,
+    id: ownSandboxId(world, input.attemptId),
+    purpose: 'attempt',
+    attemptId: input.attemptId,
+    limits: { ...defaults.limits, ...workspace.limits, memoryBytes },
+    tools: agent.tools,
+    writeRefs: writeRefsOf(wish),
+    checkout: workspace.repositories.map(({ name }) => ({ name, commit: plan.bases[name] ?? '', branch })),
+  });
+};
+
+const writeRefsOf = ({ input, branch }: SandboxWish): string[] => [
+  `refs/heads/${branch}`,
+  turnRef(input.attemptId, ''),
+];

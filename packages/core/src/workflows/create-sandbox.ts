@@ -1,0 +1,120 @@
+/**
+ * A sandbox comes to be: record, rights, machine, checkout, set-up. Until the last step it is `creating` and nobody
+ * may use it; when a step fails, all of it is taken back and the record ends as `destroyed` with the reason.
+ */
+import { fail, type Sandbox } from '@berth/contract';
+import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
+import type { SandboxPlan } from '../sandbox/spec.ts';
+import type { World } from '../world.ts';
+import { causeOf } from './cause.ts';
+import { runSetup } from './run-setup.ts';
+
+export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
+  .step('driver', {
+    do: ({ ports, input }) => ports.machines.choose({ driver: input.driver, isolation: input.isolation }),
+    undo: nothingToUndo('a choice costs nothing'),
+  })
+  .step('record', {
+    save: (tx, { ports, input, out }) => insertRecord(tx, ports, { input, ...out }),
+    undo: nothingToUndo('the record stays, as a fact; unsave ends it'),
+    unsave: (tx, { input, run }) => endRecord(tx, input.id, run),
+  })
+  .step('grant', {
+    save: async (tx, { ports, input }) => {
+      const { id, attemptId, workspaceId, writeRefs } = input;
+      const hash = ports.grants.hash(ports.grants.tokenFor(id));
+      await tx.table('grants').insert({ id, sandboxId: id, attemptId, workspaceId, hash, writeRefs });
+    },
+    undo: nothingToUndo('a grant is a row'),
+    unsave: async (tx, { input }) => {
+      await tx.table('grants').remove(input.id);
+    },
+  })
+  .step('machine', {
+    do: async ({ ports, input, out, signal }) => {
+      const { id, layers, image, limits, tools } = input;
+      const spec = { id, layers, image, limits, tools, env: {} };
+      const { root, unenforced } = await ports.machines.create(out.driver.name, spec, signal);
+      return { root, unenforced: [...unenforced] };
+    },
+    save: async (tx, { input }, { root, unenforced }) => {
+      const record = await tx.table('sandboxes').get(input.id);
+      if (record !== undefined)
+        await tx.table('sandboxes').update(record.id, record.revision, { root, unenforced });
+    },
+    undo: ({ ports, input, out }) => ports.machines.destroy(out.driver.name, input.id),
+    tries: 2,
+  })
+  .step('open', {
+    do: async ({ ports, input, out }) => {
+      const sandbox = await ports.machines.open(out.driver.name, input.id);
+      await sandbox.metrics();
+    },
+    undo: nothingToUndo('connections end with the machine'),
+    tries: 3,
+  })
+  .step('checkout', {
+    do: async ({ ports, input, out, key }) => {
+      const { id, workspaceId, checkout } = input;
+      if (workspaceId === undefined || checkout.length === 0) return;
+      const sandbox = await ports.machines.open(out.driver.name, id);
+      const token = ports.grants.tokenFor(id);
+      await ports.checkouts.clone(sandbox, { key, workspaceId, repositories: checkout, token });
+    },
+    undo: nothingToUndo('the files die with the machine'),
+    tries: 2,
+  })
+  .step('setup', {
+    do: async ({ ports, input, out, key, signal }) => {
+      if (input.setup === undefined) return;
+      const sandbox = await ports.machines.open(out.driver.name, input.id);
+      await runSetup(ports, { sandbox, setup: input.setup, checkout: input.checkout, key, signal });
+    },
+    undo: nothingToUndo('the files die with the machine'),
+  })
+  .step('running', {
+    save: async (tx, { input, run }) => {
+      // A set-up had its own egress policy until now.
+      const patch = { egress: input.egress };
+      await move(tx, 'sandboxes', input.id, { trigger: 'created', patch, causedBy: run });
+    },
+    undo: nothingToUndo('it is the last step'),
+  })
+  .returns(({ input, out }) => ({ id: input.id, driver: out.driver.name, root: out.machine.root }));
+
+interface Chosen {
+  readonly input: SandboxPlan;
+  readonly driver: { readonly name: string; readonly isolation: Sandbox['isolation'] };
+}
+
+/** Everything that is not gone takes a place, also what is still being removed: its memory is not free yet. */
+const insertRecord = async (tx: Tx, { defaults }: World, { input, driver }: Chosen): Promise<void> => {
+  const sandboxes = tx.table('sandboxes');
+  const { destroyed = 0, ...living } = await sandboxes.countBy('state');
+  const taken = Object.values(living).reduce((sum, count) => sum + count, 0);
+  if (taken >= defaults.maxSandboxes) throw fail('sandbox.limit_reached', { limit: defaults.maxSandboxes });
+  const { id, purpose, workspaceId, attemptId, image, limits, expiresAt } = input;
+  await sandboxes.insert({
+    id,
+    state: 'creating',
+    purpose,
+    workspaceId,
+    attemptId,
+    driver: driver.name,
+    isolation: driver.isolation,
+    image,
+    limits,
+    egress: input.setup?.egress ?? input.egress,
+    root: '/workspace',
+    expiresAt,
+  });
+};
+
+/** A record that somebody wants removed meanwhile is left to the reconciler, which is on its way. */
+const endRecord = async (tx: Tx, id: string, run: string): Promise<void> => {
+  const record = await tx.table('sandboxes').get(id);
+  if (record?.state !== 'creating') return;
+  const error = await causeOf(tx, run);
+  await move(tx, 'sandboxes', id, { trigger: 'creation_failed', patch: { error }, causedBy: run });
+  await move(tx, 'sandboxes', id, { trigger: 'undone', causedBy: run });
+};

@@ -1,0 +1,60 @@
+/**
+ * A workspace's set-up, run once: a sandbox with the repositories and the set-up done, its disk kept as a layer, the
+ * sandbox removed. Older layers are dropped by a reconciler, and only when a newer one is ready.
+ */
+import { fail } from '@berth/contract';
+import { nothingToUndo, type Patch, type Prebuild, saga, type Tx } from '../kernel/index.ts';
+import { askRemoval } from '../sandbox/removal.ts';
+import type { SandboxPlan } from '../sandbox/spec.ts';
+import type { World } from '../world.ts';
+import { causeOf } from './cause.ts';
+import { endChild } from './child.ts';
+import { createSandbox } from './create-sandbox.ts';
+
+export interface PrepareInput {
+  /** The record; it is there, as `building`, before the saga begins. */
+  readonly prebuildId: string;
+  readonly sandbox: SandboxPlan;
+}
+
+export const prepareWorkspace = saga<World, PrepareInput>('workspace.prepare', 1)
+  .step('record', {
+    undo: nothingToUndo('the record stays, to say why it failed'),
+    unsave: async (tx, { input, run }) => {
+      await settle(tx, input.prebuildId, { state: 'failed', error: await causeOf(tx, run) });
+    },
+  })
+  .step('sandbox', {
+    do: ({ ports, input, key, signal }) =>
+      ports.sagas.run(createSandbox, {
+        id: ports.ids.from('saga', key),
+        input: input.sandbox,
+        subject: input.sandbox.id,
+        signal,
+      }),
+    undo: ({ ports, key }) => endChild(ports, ports.ids.from('saga', key), 'the set-up was given up'),
+    unsave: (tx, { input, run }) =>
+      askRemoval(tx, input.sandbox.id, { reason: 'the set-up was given up', causedBy: run }),
+  })
+  .step('layer', {
+    do: ({ ports, input, out }) => {
+      const { driver } = out.sandbox;
+      const { snapshots } = ports.machines.facets(driver);
+      if (snapshots === undefined) throw fail('driver.unsupported', { driver, facet: 'snapshots' });
+      return snapshots.take(input.sandbox.id);
+    },
+    save: (tx, { input }, { layer, sizeBytes }) =>
+      settle(tx, input.prebuildId, { state: 'ready', layer, sizeBytes }),
+    undo: nothingToUndo('a layer that no prebuild names is dropped by a reconciler'),
+  })
+  .pointOfNoReturn()
+  .step('remove', {
+    save: (tx, { input, run }) =>
+      askRemoval(tx, input.sandbox.id, { reason: 'the set-up is done', causedBy: run }),
+  })
+  .returns(({ out }) => ({ layer: out.layer.layer }));
+
+const settle = async (tx: Tx, id: string, patch: Patch<Prebuild>): Promise<void> => {
+  const prebuild = await tx.table('prebuilds').get(id);
+  if (prebuild !== undefined) await tx.table('prebuilds').update(id, prebuild.revision, patch);
+};

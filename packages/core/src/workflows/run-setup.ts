@@ -1,0 +1,33 @@
+/** Runs a workspace's set-up commands in the first repository, one after the other; the first that fails ends it. */
+import { fail } from '@berth/contract';
+import type { Sandbox } from '@berth/plugin-api';
+import { tailOfBoth } from '../gate/index.ts';
+import type { CheckoutRequest } from '../ports.ts';
+import type { SetupPlan } from '../sandbox/spec.ts';
+import type { World } from '../world.ts';
+
+const ERROR_TAIL_MAX_BYTES = 2000;
+
+export interface SetupRun {
+  readonly sandbox: Sandbox;
+  readonly setup: SetupPlan;
+  readonly checkout: CheckoutRequest['repositories'];
+  readonly key: string;
+  readonly signal: AbortSignal;
+}
+
+/** Rejects with `setup.failed` or `exec.timeout`. */
+export const runSetup = async ({ ids }: Pick<World, 'ids'>, run: SetupRun): Promise<void> => {
+  const { sandbox, setup, checkout, key, signal } = run;
+  const folder = checkout[0] === undefined ? sandbox.root : `${sandbox.root}/${checkout[0].name}`;
+  for (const [index, command] of setup.commands.entries()) {
+    const id = ids.from('exec', `${key}/${index}`);
+    const { timeoutMs } = setup;
+    const ended = await sandbox.run({ id, argv: ['sh', '-c', command], cwd: folder, timeoutMs }, signal);
+    if (ended.timedOut) throw fail('exec.timeout', { command, timeoutMs });
+    if (ended.exitCode !== 0) {
+      const tail = tailOfBoth(ended.stdout, ended.stderr, ERROR_TAIL_MAX_BYTES);
+      throw fail('setup.failed', { command, exitCode: ended.exitCode, tail });
+    }
+  }
+};

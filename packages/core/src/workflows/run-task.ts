@@ -1,0 +1,137 @@
+/**
+ * One attempt at a task, from its claim to its landing. The record of the task follows the steps, so that a crash at
+ * any point leaves it in a state that says what is under way, and a failure at any point leaves it `failed` with the
+ * reason, without a sandbox, and with its branch when there is work on it.
+ */
+import type { Attempt } from '@berth/contract';
+import { type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/index.ts';
+import { askRemoval } from '../sandbox/removal.ts';
+import { createBranch, dropUnworkedBranches } from '../task/branch.ts';
+import { staged } from '../task/progress.ts';
+import type { World } from '../world.ts';
+import { type AttemptInput, factsOf } from './attempt.ts';
+import { type Continuity, firstPrompt, planAttempt } from './attempt-plan.ts';
+import { claimTask, completeTask, endAttempt, startAttempt } from './attempt-records.ts';
+import { ownSandboxId, sandboxForAttempt, sandboxRunId } from './attempt-sandbox.ts';
+import { endChild } from './child.ts';
+import { workThrough } from './rounds.ts';
+
+export const runTask = saga<World, AttemptInput>('task.run', 1)
+  .step('claim', {
+    save: (tx, { input, run }) => claimTask(tx, input, run),
+    undo: nothingToUndo('the records stay, to say how the attempt ended'),
+    unsave: (tx, { ports, input, run }) => endAttempt(tx, input, { run, at: ports.clock.now() }),
+  })
+  .step('agent', {
+    do: async ({ ports, input }) => {
+      const { task } = await factsOf(ports, input);
+      const { tools, memoryBytes, model } = await ports.agents.prepare(task.agent, task.model);
+      return { tools: tools.map(({ source, target }) => ({ source, target })), memoryBytes, model };
+    },
+    save: (tx, { input }, { model }) => patchAttempt(tx, input, { model }),
+    undo: nothingToUndo('it only looks'),
+  })
+  .step('plan', {
+    do: ({ ports, input }) => planAttempt(ports, input),
+    undo: nothingToUndo('it only looks'),
+  })
+  .step('branch', {
+    do: async ({ ports, input, out }) => createBranch(ports.hub, await branchWish(ports, input, out.plan)),
+    save: (tx, { input }, branch) => patchAttempt(tx, input, { branch }),
+    undo: async ({ ports, input, out }) =>
+      dropUnworkedBranches(ports.hub, await branchWish(ports, input, out.plan)),
+  })
+  .step('sandbox', {
+    do: ({ ports, input, out, signal }) =>
+      staged(ports, { attemptId: input.attemptId, stage: 'sandbox' }, () =>
+        sandboxForAttempt(ports, { input, agent: out.agent, plan: out.plan, branch: out.branch, signal }),
+      ),
+    save: (tx, { ports, input, out, run }, { id, adopted }) => {
+      const sessionId = sessionIdOf(ports.ids, input);
+      const continuity = continuityOf(out.plan, adopted);
+      return startAttempt(tx, input, { sandboxId: id, sessionId, continuity }, run);
+    },
+    undo: ({ ports, input }) => endChild(ports, sandboxRunId(ports, input.attemptId), 'the attempt ended'),
+    unsave: async (tx, { ports, input, out, run }) => {
+      for (const id of [ownSandboxId(ports, input.attemptId), out.plan.earlier?.sandboxId ?? '']) {
+        const sandbox = await tx.table('sandboxes').get(id);
+        const ours = sandbox?.attemptId === input.attemptId;
+        if (ours) await askRemoval(tx, id, { reason: 'the attempt ended', causedBy: run });
+      }
+    },
+  })
+  .step('rounds', {
+    do: async ({ ports, input, out, signal }) => {
+      const facts = await factsOf(ports, input);
+      const { task, workspace } = facts;
+      const { sandbox, plan, branch } = out;
+      const continuity = continuityOf(plan, sandbox.adopted);
+      const prompt = await firstPrompt(ports, facts, { root: sandbox.root, continuity });
+      return workThrough(ports, {
+        turn: {
+          ...input,
+          sessionId: sessionIdOf(ports.ids, input),
+          agent: task.agent,
+          model: out.agent.model,
+          sandbox: { id: sandbox.id, driver: sandbox.driver },
+          workspaceId: workspace.id,
+          repositories: workspace.repositories.map(({ name }) => name),
+          branch,
+          title: task.title,
+        },
+        maxRounds: task.maxRounds,
+        parts: workspace.repositories.map(({ name, branch: target }) => ({ repository: name, target })),
+        first: {
+          prompt,
+          cause: task.followUps.length > 0 ? 'follow_up' : 'task',
+          session: sandbox.adopted ? plan.earlier?.session : undefined,
+        },
+        bases: plan.bases,
+        signal,
+      });
+    },
+    undo: nothingToUndo(
+      'its turns and landings are runs of their own, which end themselves; saved work is kept',
+    ),
+  })
+  .pointOfNoReturn()
+  .step('finish', {
+    save: async (tx, { ports, input, out, run }) => {
+      const { changeId, continued } = out.rounds;
+      if (!continued) await openedFresh(tx, sessionIdOf(ports.ids, input));
+      await completeTask(tx, ports, input, { changeId, sandboxId: out.sandbox.id, run });
+    },
+  })
+  .returns(({ out }) => ({ changeId: out.rounds.changeId, session: out.rounds.session }));
+
+const sessionIdOf = (ids: Ids, { attemptId }: AttemptInput): string =>
+  ids.from('session', `${attemptId}/session`);
+
+const continuityOf = (
+  plan: { readonly earlier?: { readonly session?: unknown } | undefined },
+  adopted: boolean,
+): Continuity => {
+  if (plan.earlier === undefined) return 'new';
+  return adopted && plan.earlier.session !== undefined ? 'resumed' : 'fresh';
+};
+
+const branchWish = async (
+  ports: World,
+  input: AttemptInput,
+  plan: { readonly bases: Readonly<Record<string, string>>; readonly used: readonly string[] },
+) => {
+  const { task } = await factsOf(ports, input);
+  return { workspaceId: task.workspaceId, taskId: task.id, bases: plan.bases, used: plan.used };
+};
+
+const patchAttempt = async (tx: Tx, { attemptId }: AttemptInput, patch: Patch<Attempt>): Promise<void> => {
+  const attempt = await tx.table('attempts').get(attemptId);
+  if (attempt !== undefined) await tx.table('attempts').update(attemptId, attempt.revision, patch);
+};
+
+/** The agent was asked to go on with its conversation and could not. */
+const openedFresh = async (tx: Tx, sessionId: string): Promise<void> => {
+  const session = await tx.table('sessions').get(sessionId);
+  if (session?.continuity === 'resumed')
+    await tx.table('sessions').update(sessionId, session.revision, { continuity: 'fresh' });
+};

@@ -1,0 +1,146 @@
+/**
+ * One turn of an agent: one prompt, worked on to its end. Whatever the end is, the work is saved: forward as the step
+ * `keep`, and on the way back as the undo of `work`, because what an agent did before it failed or was cancelled is
+ * still somebody's work. After a restart the agent's process is still there, and the step `work` reads it from its
+ * first byte again.
+ */
+import type { Turn } from '@berth/contract';
+import type { Json } from '@berth/plugin-api';
+import { createInterrupts, move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
+import type { CommitByRepository } from '../ports.ts';
+import { unlessAborted } from '../race.ts';
+import { createItemSink, putItem } from '../task/items.ts';
+import { staged } from '../task/progress.ts';
+import type { World } from '../world.ts';
+import { causeOf } from './cause.ts';
+
+export interface TurnInputs {
+  readonly turnId: string;
+  readonly taskId: string;
+  readonly attemptId: string;
+  readonly sessionId: string;
+  readonly number: number;
+  readonly prompt: string;
+  readonly cause: Turn['cause'];
+  readonly agent: string;
+  readonly model?: string | undefined;
+  /** What the turn before returned, in this sandbox. */
+  readonly session?: Json | undefined;
+  readonly sandbox: { readonly id: string; readonly driver: string };
+  readonly workspaceId: string;
+  readonly repositories: readonly string[];
+  readonly branch: string;
+  /** What was saved before this turn. */
+  readonly previous: CommitByRepository;
+  readonly title: string;
+  readonly at: number;
+}
+
+/** The hidden ref that keeps a turn's work. */
+export const turnRef = (attemptId: string, number: number | ''): string =>
+  `refs/berth/turns/${attemptId}/${number}`;
+
+export const takeTurn = saga<World, TurnInputs>('agent.turn', 1)
+  .step('record', {
+    save: (tx, { input, run }) => openTurn(tx, input, run),
+    undo: nothingToUndo('the record stays, to say how the turn ended'),
+    unsave: (tx, { input, run }) => closeTurn(tx, input, run),
+  })
+  .step('work', {
+    do: ({ ports, input, signal }) =>
+      staged(ports, { attemptId: input.attemptId, stage: 'agent', detail: `turn ${input.number}` }, () =>
+        converse(ports, input, signal),
+      ),
+    undo: ({ ports, input, key }) => saveLost(ports, input, key),
+  })
+  .step('keep', {
+    do: ({ ports, input, key }) => saveWork(ports, input, key),
+    save: async (tx, { ports, input, out, run }, commits) => {
+      const { stop, detail } = out.work;
+      const patch = { commit: commits[input.repositories[0] ?? ''], endedAt: ports.clock.now() };
+      const details = { stop, ...(detail === undefined ? {} : { detail }) };
+      await move(tx, 'turns', input.turnId, { trigger: 'ended', patch, details, causedBy: run });
+    },
+    undo: nothingToUndo('saved work is never taken back'),
+    tries: 3,
+  })
+  .returns(({ out }) => ({ commits: out.keep, session: out.work.session, continued: out.work.continued }));
+
+/** The user's prompt is the first item. A task that was being verified goes back to work. */
+const openTurn = async (tx: Tx, input: TurnInputs, run: string): Promise<void> => {
+  const { turnId: id, sessionId, attemptId, number, prompt, cause } = input;
+  await tx.table('turns').insert({ id, sessionId, attemptId, state: 'running', number, prompt, cause });
+  await putItem(tx, { turnId: id, sessionId, number }, 0, { kind: 'message', role: 'user', text: prompt });
+  const attempt = await tx.table('attempts').get(attemptId);
+  if (attempt !== undefined)
+    await tx.table('attempts').update(attemptId, attempt.revision, { rounds: number });
+  const task = await tx.table('tasks').get(input.taskId);
+  if (task?.state === 'verifying' || task?.state === 'landing')
+    await move(tx, 'tasks', input.taskId, { trigger: 'sent_back', details: { cause }, causedBy: run });
+};
+
+const closeTurn = async (tx: Tx, { turnId }: TurnInputs, run: string): Promise<void> => {
+  const turn = await tx.table('turns').get(turnId);
+  if (turn?.state !== 'running') return;
+  const error = await causeOf(tx, run);
+  const trigger = error?.code === 'work.cancelled' ? 'cancelled' : 'failed';
+  await move(tx, 'turns', turnId, { trigger, patch: { error }, causedBy: run });
+};
+
+/** A stop of the server leaves the agent alone: it goes on in its sandbox and is heard again after the restart. */
+const converse = async (world: World, input: TurnInputs, signal: AbortSignal) => {
+  const { agent, model, attemptId, turnId, sessionId, prompt, session } = input;
+  const sandbox = await world.machines.open(input.sandbox.driver, input.sandbox.id);
+  const items = createItemSink(world.store, { turnId, sessionId, number: input.number });
+  const { stop, cancel, release } = createInterrupts(signal);
+  try {
+    const turn = {
+      agent,
+      model,
+      driver: input.sandbox.driver,
+      sandbox,
+      attemptId,
+      execId: world.ids.from('exec', turnId),
+      prompt,
+      cwd: `${sandbox.root}/${input.repositories[0] ?? ''}`,
+      session,
+      token: world.grants.tokenFor(input.sandbox.id),
+      emit: items.emit,
+    };
+    const end = await unlessAborted(world.agents.turn(turn, cancel), stop);
+    cancel.throwIfAborted();
+    await items.flush();
+    return { stop: end.stop, detail: end.detail, session: end.session, continued: end.continued };
+  } finally {
+    release();
+  }
+};
+
+const saveWork = async (world: World, input: TurnInputs, key: string): Promise<CommitByRepository> => {
+  const sandbox = await world.machines.open(input.sandbox.driver, input.sandbox.id);
+  return world.checkouts.saveTurn(sandbox, {
+    key,
+    workspaceId: input.workspaceId,
+    repositories: input.repositories,
+    previous: input.previous,
+    message: `${input.title}\n\nBerth-Attempt: ${input.attemptId}\nBerth-Turn: ${input.number}\n`,
+    at: input.at,
+    turnRef: turnRef(input.attemptId, input.number),
+    branchRef: `refs/heads/${input.branch}`,
+    token: world.grants.tokenFor(input.sandbox.id),
+  });
+};
+
+/** A sandbox that is gone has nothing left to save; that must not keep the rest from being undone. */
+const saveLost = async (world: World, input: TurnInputs, key: string): Promise<void> => {
+  try {
+    const commits = await saveWork(world, input, key);
+    await world.store.write(async (tx) => {
+      const turn = await tx.table('turns').get(input.turnId);
+      const commit = commits[input.repositories[0] ?? ''];
+      if (turn !== undefined) await tx.table('turns').update(turn.id, turn.revision, { commit });
+    });
+  } catch (error) {
+    world.log.warn('turn.save_failed', { turn: input.turnId, error });
+  }
+};

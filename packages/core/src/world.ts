@@ -1,0 +1,27 @@
+/**
+ * All that workflows, reconcilers and verbs are given: the kernel's parts and the ports. One object, made once in
+ * `core.ts`, so that a simulation can replace every part of the world and nothing reaches past it.
+ */
+import type { Clock, Ids, Log, Queue, Sagas, Store } from './kernel/index.ts';
+import type { Agents, Checkouts, Defaults, Grants, Hub, Machines } from './ports.ts';
+
+export interface Ports {
+  readonly machines: Machines;
+  readonly hub: Hub;
+  readonly checkouts: Checkouts;
+  readonly grants: Grants;
+  readonly agents: Agents;
+  readonly defaults: Defaults;
+}
+
+export interface World extends Ports {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** SHA-256 of a text in UTF-8, hex. */
+  readonly digest: (text: string) => string;
+  readonly log: Log;
+  readonly queue: Queue;
+  /** To run a saga from a step of another. */
+  readonly sagas: Sagas<World>;
+}
