@@ -1,0 +1,170 @@
+/**
+ * Machines that exist only in this process: the smallest driver there is, and a scripted one. Its configuration says
+ * when it fails, hangs or is slow, so that demos, simulations and bug reports need no special paths anywhere else.
+ * State hangs on the driver's folder, not on the driver: opening it again finds the machines, as after a restart.
+ */
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail } from '@berth/contract';
+import {
+  defineDriver,
+  type Driver,
+  type DriverHost,
+  type Machine,
+  type MachineSpec,
+  type Snapshots,
+} from '@berth/plugin-api';
+import { createFakeGuest, type FakeGuest } from '@berth/plugin-api/fakes/guest';
+import { z } from 'zod';
+
+const config = z.strictObject({
+  /** How long a machine takes to start. */
+  bootMs: z.int().min(0).max(600_000).default(0),
+  /** How often `create` fails before it works, leaving a half-made machine each time. */
+  failCreates: z.int().min(0).default(0),
+  /** How often `destroy` fails before it works. */
+  failDestroys: z.int().min(0).default(0),
+  /** `create` never ends by itself. */
+  hang: z.boolean().default(false),
+});
+
+interface Kept {
+  readonly installation: string;
+  readonly files: Map<string, string>;
+  /** Absent while it is half-made. */
+  guest?: FakeGuest;
+}
+
+interface World {
+  readonly machines: Map<string, Kept>;
+  /** Name → path → content, or null where a path was removed. */
+  readonly layers: Map<string, ReadonlyMap<string, string | null>>;
+  /** What each machine started from. */
+  readonly origins: Map<string, ReadonlyMap<string, string>>;
+  failedCreates: number;
+  failedDestroys: number;
+}
+
+const worlds = new Map<string, World>();
+const ROOT = '/workspace';
+const HOME = '/home/agent';
+
+export default defineDriver({
+  name: 'memory',
+  isolation: 'none',
+  config,
+  open: (script, host) => openMemory(script, host),
+});
+
+const openMemory = (script: z.infer<typeof config>, host: DriverHost): Driver => {
+  const world = worldOf(host.folder);
+  const own = (id: string): Kept | undefined => {
+    const kept = world.machines.get(id);
+    return kept?.installation === host.installation ? kept : undefined;
+  };
+  return {
+    probe: async () => ({ health: 'ready', detail: 'machines in memory, for tests and demos' }),
+    create: async (spec, signal) => {
+      signal.throwIfAborted();
+      if (own(spec.id)?.guest !== undefined) return machineOf(spec.id);
+      const files = startingFiles(spec, world);
+      const kept: Kept = { installation: host.installation, files };
+      world.machines.set(spec.id, kept);
+      world.origins.set(spec.id, new Map(files));
+      if (script.hang) await never(signal);
+      await sleep(script.bootMs, undefined, { signal });
+      if (world.failedCreates++ < script.failCreates) throw scripted('create');
+      await addTools(spec, files);
+      kept.guest ??= createFakeGuest({ id: spec.id, root: ROOT, home: HOME, env: spec.env, files });
+      return machineOf(spec.id);
+    },
+    connect: async (id) => {
+      const guest = own(id)?.guest;
+      if (guest !== undefined) return guest.connect();
+      throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
+    },
+    attach: async (id) => (own(id)?.guest === undefined ? undefined : machineOf(id)),
+    destroy: async (id) => {
+      if (own(id) !== undefined && world.failedDestroys++ < script.failDestroys) throw scripted('destroy');
+      own(id)?.guest?.stop();
+      if (own(id) !== undefined) world.machines.delete(id);
+    },
+    async *list() {
+      for (const id of [...world.machines.keys()]) if (own(id) !== undefined) yield { id };
+    },
+    facets: { snapshots: snapshotsOf(world) },
+  };
+};
+
+const worldOf = (folder: string): World => {
+  const known = worlds.get(folder);
+  if (known !== undefined) return known;
+  const world: World = {
+    machines: new Map(),
+    layers: new Map(),
+    origins: new Map(),
+    failedCreates: 0,
+    failedDestroys: 0,
+  };
+  worlds.set(folder, world);
+  return world;
+};
+
+const scripted = (act: string) =>
+  fail('driver.failed', { driver: 'memory', act, detail: 'its configuration says so' });
+
+const machineOf = (id: string): Machine => ({
+  ...{ id, root: ROOT, home: HOME, internalUrl: 'http://berth.internal', unenforced: [] },
+  toolPath: (target) => target,
+});
+
+const never = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+
+const startingFiles = (spec: MachineSpec, world: World): Map<string, string> => {
+  const files = new Map<string, string>();
+  for (const name of spec.layers) {
+    const layer = world.layers.get(name);
+    if (layer === undefined)
+      throw fail('driver.failed', { driver: 'memory', act: 'create', detail: `there is no layer ${name}` });
+    for (const [path, content] of layer) content === null ? files.delete(path) : files.set(path, content);
+  }
+  return files;
+};
+
+const addTools = async (spec: MachineSpec, files: Map<string, string>): Promise<void> => {
+  for (const { source, target } of spec.tools) {
+    if ((await stat(source)).isFile()) {
+      files.set(target, await readFile(source, 'utf8'));
+      continue;
+    }
+    for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isFile()) files.set(`${target}${path.slice(source.length)}`, await readFile(path, 'utf8'));
+    }
+  }
+};
+
+const snapshotsOf = (world: World): Snapshots => ({
+  take: async (id) => {
+    const files = world.machines.get(id)?.files;
+    if (files === undefined) throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
+    const origin = world.origins.get(id) ?? new Map<string, string>();
+    const changed = [...files].filter(([path, text]) => !path.startsWith('/opt/') && origin.get(path) !== text);
+    const removed = [...origin.keys()].filter((path) => !files.has(path)).map((path) => [path, null] as const);
+    const entries = [...changed, ...removed].sort(([one], [two]) => (one < two ? -1 : 1));
+    const content = JSON.stringify(entries);
+    const layer = createHash('sha256').update(content).digest('hex');
+    world.layers.set(layer, new Map(entries));
+    return { layer, sizeBytes: content.length };
+  },
+  async *list() {
+    for (const [layer, entries] of world.layers)
+      yield { layer, sizeBytes: JSON.stringify([...entries]).length };
+  },
+  drop: async (layer) => {
+    world.layers.delete(layer);
+  },
+});
