@@ -31,8 +31,8 @@ export type SetupPlan = {
   readonly timeoutMs: number;
 };
 
-type Asked = Omit<SandboxPlan, 'limits' | 'egress' | 'layers' | 'tools' | 'writeRefs' | 'checkout'> &
-  Partial<SandboxPlan>;
+type Settled = 'limits' | 'egress' | 'layers' | 'tools' | 'writeRefs' | 'checkout';
+type Asked = Omit<SandboxPlan, Settled> & { readonly [K in Settled]?: SandboxPlan[K] | undefined };
 type Settings = Pick<Workspace, 'id' | 'driver' | 'image' | 'limits' | 'egress'>;
 
 /** What was asked wins over the workspace, the workspace over the defaults; each limit on its own. */
@@ -41,11 +41,11 @@ export const planSandbox = (
   workspace: Settings | undefined,
   asked: Asked,
 ): SandboxPlan => ({
-  layers: [],
-  tools: [],
-  writeRefs: [],
-  checkout: [],
   ...asked,
+  layers: asked.layers ?? [],
+  tools: asked.tools ?? [],
+  writeRefs: asked.writeRefs ?? [],
+  checkout: asked.checkout ?? [],
   workspaceId: workspace?.id,
   driver: asked.driver ?? workspace?.driver,
   image: asked.image ?? workspace?.image,

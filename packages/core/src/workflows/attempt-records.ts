@@ -1,5 +1,5 @@
 /** What the records say as an attempt goes on. Each function is part of one transaction of `run-task.ts`. */
-import { allows, taskStates } from '@berth/contract';
+import { allows, type ErrorBody, taskStates } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
 import { askRemoval } from '../sandbox/removal.ts';
 import type { World } from '../world.ts';
@@ -43,21 +43,35 @@ export const startAttempt = async (
 /** Runs also when the claim never came through: whatever the records say by then is ended. */
 export const endAttempt = async (
   tx: Tx,
-  { taskId, attemptId }: AttemptInput,
+  input: AttemptInput,
   { run, at }: { readonly run: string; readonly at: number },
-): Promise<void> => {
-  const error = await causeOf(tx, run);
+): Promise<void> => endRecords(tx, { ...input, error: await causeOf(tx, run), causedBy: run, at });
+
+/** For an attempt whose run can say no more: it is stuck, or gone. */
+export const failTask = (
+  tx: Tx,
+  { clock }: World,
+  ended: AttemptInput & { readonly error: ErrorBody | undefined },
+): Promise<void> => endRecords(tx, { ...ended, at: clock.now() });
+
+interface Ended extends AttemptInput {
+  readonly error: ErrorBody | undefined;
+  readonly at: number;
+  readonly causedBy?: string | undefined;
+}
+
+const endRecords = async (tx: Tx, { taskId, attemptId, error, at, causedBy }: Ended): Promise<void> => {
   const cancelled = error?.code === 'work.cancelled';
   const attempt = await tx.table('attempts').get(attemptId);
   if (attempt?.state === 'spawning' || attempt?.state === 'running') {
     const trigger = cancelled ? 'killed' : 'failed';
-    await move(tx, 'attempts', attemptId, { trigger, patch: { error }, causedBy: run });
+    await move(tx, 'attempts', attemptId, { trigger, patch: { error }, causedBy });
   }
   const task = await tx.table('tasks').get(taskId);
   if (task === undefined || !allows(taskStates, task.state, 'failed')) return;
   const trigger = cancelled ? 'cancelled' : 'failed';
   const details = error === undefined ? {} : { code: error.code, message: error.message };
-  await move(tx, 'tasks', taskId, { trigger, patch: { error, endedAt: at }, details, causedBy: run });
+  await move(tx, 'tasks', taskId, { trigger, patch: { error, endedAt: at }, details, causedBy });
 };
 
 export interface Completed {

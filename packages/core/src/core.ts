@@ -1,0 +1,131 @@
+/**
+ * Puts the core together: the sagas, the queues whose jobs run them, the reconcilers, and the verbs that the server
+ * calls. Nothing happens before `start`; `stop` leaves everything as it is, to go on at the next start.
+ */
+
+import { handlePrepare, handleTask, taskGivenUp } from './job-handlers.ts';
+import {
+  type Clock,
+  createQueue,
+  createReconcilers,
+  createSagas,
+  type Ids,
+  type Log,
+  type Queue,
+  type Reconcilers,
+  type Sagas,
+  Stopped,
+  type Store,
+  silentLog,
+} from './kernel/index.ts';
+import { branchReconciler } from './reconcilers/branches.ts';
+import { orphanReconciler } from './reconcilers/orphans.ts';
+import { sandboxReconciler } from './reconcilers/sandboxes.ts';
+import { taskReconciler } from './reconcilers/tasks.ts';
+import { createSandboxes, type Sandboxes } from './sandbox/index.ts';
+import { createTasks, type Tasks } from './task/index.ts';
+import { createSandbox } from './workflows/create-sandbox.ts';
+import { landChange } from './workflows/land-change.ts';
+import { prepareWorkspace } from './workflows/prepare-workspace.ts';
+import { runTask } from './workflows/run-task.ts';
+import { takeTurn } from './workflows/take-turn.ts';
+import { createWorkspaces, type Workspaces } from './workspace/index.ts';
+import type { Ports, World } from './world.ts';
+
+/** Every saga, in every version that may have unfinished runs. */
+export const SAGAS = [createSandbox, prepareWorkspace, takeTurn, landChange, runTask] as const;
+export const RECONCILERS = [sandboxReconciler, orphanReconciler, taskReconciler, branchReconciler] as const;
+
+export interface CoreDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** SHA-256 of a text in UTF-8, hex. */
+  readonly digest: (text: string) => string;
+  readonly ports: Ports;
+  readonly log?: Log | undefined;
+  /** Names this process; another at every start. */
+  readonly owner: string;
+  /** Tasks that are worked on at the same time; 4 when absent. */
+  readonly maxTasks?: number | undefined;
+  /** For tests that end the process at a named moment of a saga. */
+  readonly crashPoint?: ((name: string) => void) | undefined;
+}
+
+export interface Core {
+  readonly workspaces: Workspaces;
+  readonly sandboxes: Sandboxes;
+  readonly tasks: Tasks;
+  readonly sagas: Sagas<World>;
+  readonly queue: Queue;
+  readonly reconcilers: Reconcilers;
+  /** Takes up what an earlier process left. Resolves when everything is on its way again. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const DEFAULT_MAX_TASKS = 4;
+const MAX_PREPARATIONS = 2;
+
+export const createCore = (deps: CoreDeps): Core => {
+  const { store, clock, ids, digest, ports, owner, log = silentLog, maxTasks = DEFAULT_MAX_TASKS } = deps;
+  const queue = createQueue({ store, clock, ids, owner, log });
+  // Sagas are given the world, and the world holds the sagas: the getter closes the circle when both are there.
+  const world: World = {
+    ...ports,
+    store,
+    clock,
+    ids,
+    digest,
+    log,
+    queue,
+    get sagas() {
+      return sagas;
+    },
+  };
+  const { crashPoint = () => undefined } = deps;
+  const sagas: Sagas<World> = createSagas({
+    store,
+    clock,
+    ports: world,
+    definitions: SAGAS,
+    log,
+    crashPoint,
+  });
+  const reconcilers = createReconcilers({ store, clock, definitions: RECONCILERS, ports: world, log });
+  const stopping = new AbortController();
+
+  return {
+    workspaces: createWorkspaces(world),
+    sandboxes: createSandboxes(world, stopping.signal),
+    tasks: createTasks(world),
+    sagas,
+    queue,
+    reconcilers,
+    async start() {
+      await queue.recover();
+      await resumeManual(world, stopping.signal);
+      queue.process('workspace.prepare', handlePrepare(world), { concurrency: MAX_PREPARATIONS });
+      const onGivenUp = taskGivenUp(world);
+      queue.process('task.run', handleTask(world), { concurrency: maxTasks, onGivenUp });
+      reconcilers.start();
+    },
+    async stop() {
+      stopping.abort(new Stopped('the server stops'));
+      await reconcilers.close();
+      await queue.close();
+    },
+  };
+};
+
+/** Runs that somebody waited for in a request have no job of their own; those of tasks are taken up by theirs. */
+const resumeManual = async ({ sagas, store, log }: World, signal: AbortSignal): Promise<void> => {
+  const unfinished = await store.read((tx) =>
+    tx.table('sagas').list({ where: { name: createSandbox.name, state: ['running', 'undoing'] } }),
+  );
+  for (const { id } of unfinished.filter((run) => isManual(run.input)))
+    sagas.resume(id, signal).catch((error: unknown) => log.warn('sandbox.not_resumed', { saga: id, error }));
+};
+
+const isManual = (input: Json): boolean =>
+  typeof input === 'object' && input !== null && 'purpose' in input && input.purpose === 'manual';

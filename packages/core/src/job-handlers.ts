@@ -1,0 +1,76 @@
+/** What the jobs of the queues do: each runs one saga, by an id that follows from the job, so that again is the same. */
+import { isBerthError } from '@berth/contract';
+import { assert, type Handler, isStop, type Job, type Tx } from './kernel/index.ts';
+import { type AttemptInput, runIdOf } from './workflows/attempt.ts';
+import { failTask } from './workflows/attempt-records.ts';
+import { type PrepareInput, prepareWorkspace } from './workflows/prepare-workspace.ts';
+import { runTask } from './workflows/run-task.ts';
+import type { World } from './world.ts';
+
+/**
+ * The end of a task is in its record, so an attempt that failed is a job that was done. Only a run that could not come
+ * to an end (the store failed) rejects.
+ */
+export const handleTask =
+  (world: World): Handler =>
+  async (job, signal) => {
+    const input = attemptOf(job);
+    const id = runIdOf(world.ids, input.attemptId);
+    if (!(await isWanted(world, input, id))) return;
+    try {
+      await world.sagas.run(runTask, { id, input, subject: input.taskId, signal });
+    } catch (error) {
+      if (isStop(error) || !isBerthError(error)) throw error;
+      await world.store.write(async (tx) => {
+        const run = await tx.table('sagas').get(id);
+        if (run?.state === 'running' || run?.state === 'undoing') throw error;
+        // A stuck run cannot speak for its task any more.
+        if (run?.state === 'stuck') await failTask(tx, world, { ...input, error: { ...error.body } });
+      });
+    }
+  };
+
+/** A task that was cancelled while it waited needs no attempt; a run that began is seen through in any case. */
+const isWanted = ({ store }: World, { taskId }: AttemptInput, run: string): Promise<boolean> =>
+  store.read(async (tx) => {
+    const task = await tx.table('tasks').get(taskId);
+    return task?.state === 'queued' || (await tx.table('sagas').get(run)) !== undefined;
+  });
+
+/**
+ * The server died in this job too often. Its run is turned back, under a new job; if even the way back kills the
+ * server, the task is failed, and what is left of the run is for somebody to look at.
+ */
+export const taskGivenUp =
+  (world: World) =>
+  async (tx: Tx, job: Job): Promise<void> => {
+    const input = attemptOf(job);
+    const run = await tx.table('sagas').get(runIdOf(world.ids, input.attemptId));
+    const error = job.error ?? { code: 'work.crashed', message: 'The server died in this task too often.' };
+    if (run?.state !== 'running' || run.cancelAsked !== undefined) {
+      await failTask(tx, world, { ...input, error });
+      return;
+    }
+    await tx
+      .table('sagas')
+      .update(run.id, run.revision, { cancelAsked: 'the server died in this task too often' });
+    await world.queue.add(tx, 'task.run', { ...input }, { key: input.taskId });
+  };
+
+export const handlePrepare =
+  (world: World): Handler =>
+  async (job, signal) => {
+    // Written by `startFrom` and read nowhere else.
+    const input = job.data as unknown as PrepareInput;
+    const id = world.ids.from('saga', input.prebuildId);
+    await world.sagas.run(prepareWorkspace, { id, input, subject: input.prebuildId, signal });
+  };
+
+/** Written by `enqueueAttempt` and read nowhere else. */
+const attemptOf = ({ data }: Job): AttemptInput => {
+  assert(
+    typeof data === 'object' && data !== null && 'taskId' in data && 'attemptId' in data,
+    'a job names its attempt',
+  );
+  return { taskId: String(data.taskId), attemptId: String(data.attemptId) };
+};

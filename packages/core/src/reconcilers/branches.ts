@@ -1,0 +1,68 @@
+/**
+ * Hidden refs of changes and turns, and task branches that brought nothing, are let go when nobody has looked for them
+ * for long: what landed is in the target's history. A ref whose record is unknown is left alone.
+ */
+import type { Workspace } from '@berth/contract';
+import { defineReconciler, type ReadTx, type Summary } from '../kernel/index.ts';
+import type { World } from '../world.ts';
+
+export const REF_RETENTION_MS = 30 * 86_400_000;
+const MAX_PER_PASS = 500;
+
+export const branchReconciler = defineReconciler<World>({
+  name: 'branches',
+  everyMs: 3_600_000,
+  wakeOn: [],
+  async pass(world, signal): Promise<Summary> {
+    const workspaces = await world.store.read((tx) => tx.table('workspaces').list());
+    let dropped = 0;
+    for (const workspace of workspaces)
+      for (const { name, branch } of workspace.repositories) {
+        signal.throwIfAborted();
+        if (dropped < MAX_PER_PASS)
+          dropped += await sweep(world, { workspace, repository: name, target: branch });
+      }
+    return { dropped };
+  },
+});
+
+interface Place {
+  readonly workspace: Workspace;
+  readonly repository: string;
+  readonly target: string;
+}
+
+const PREFIXES = ['refs/berth/changes/', 'refs/berth/revert/', 'refs/berth/turns/', 'refs/heads/task/'];
+
+const sweep = async (world: World, place: Place): Promise<number> => {
+  const { hub, store, clock } = world;
+  const before = clock.now() - REF_RETENTION_MS;
+  let dropped = 0;
+  for (const prefix of PREFIXES) {
+    const refs = await hub.listRefs(place.workspace.id, place.repository, prefix);
+    for (const [ref, commit] of Object.entries(refs)) {
+      if (!(await store.read((tx) => isPast(tx, ref.slice(prefix.length), before)))) continue;
+      if (prefix === 'refs/heads/task/' && !(await isLanded(world, place, commit))) continue;
+      if (await hub.swap(place.workspace.id, place.repository, ref, commit, undefined)) dropped += 1;
+    }
+  }
+  return dropped;
+};
+
+/** Whether the record that a ref is named after has ended, and long ago. */
+const isPast = async (tx: ReadTx, name: string, before: number): Promise<boolean> => {
+  const [id = ''] = name.split(/[/_](?=v\d+$|\d+$)/);
+  const record =
+    (await tx.table('changes').get(id)) ??
+    (await tx.table('attempts').get(id)) ??
+    (await tx.table('tasks').get(id));
+  return record !== undefined && ENDED.has(record.state) && record.updatedAt < before;
+};
+
+const ENDED = new Set(['merged', 'rejected', 'completed', 'failed', 'killed', 'cancelled']);
+
+const isLanded = async ({ hub }: World, place: Place, commit: string): Promise<boolean> => {
+  const { workspace, repository, target } = place;
+  const tip = await hub.resolve(workspace.id, repository, `refs/heads/${target}`);
+  return tip !== undefined && hub.contains(workspace.id, repository, tip, commit);
+};
