@@ -34,7 +34,13 @@ export const RepositorySpec = z.strictObject({
 });
 
 export const Repository = z
-  .object({ name: RepositoryName, source: z.string(), branch: BranchName })
+  .object({
+    name: RepositoryName,
+    source: z.string(),
+    branch: BranchName,
+    /** The server's bare copy on its own machine: what a client there fetches landed work from. */
+    hubPath: z.string().optional(),
+  })
   .meta({ id: 'Repository' });
 export type Repository = z.infer<typeof Repository>;
 

@@ -1,0 +1,51 @@
+/** What every command gets, and how one is built. */
+import type { Client } from '@berth/sdk/node';
+import { Command } from 'commander';
+import { clientAt, type Place, placeOf } from './connection.ts';
+import { createOutput, type Output } from './output.ts';
+import type { World } from './world.ts';
+
+export interface Context {
+  readonly world: World;
+  readonly output: Output;
+  readonly place: Place;
+  readonly client: Client;
+}
+
+export interface Given {
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Returns the exit code when it is not 0. */
+export type Act = (context: Context, given: Given) => Promise<number | undefined>;
+
+/** Tells the exit code of an action to whoever started the program. */
+export type Done = (exitCode: number) => void;
+
+export interface Frame {
+  readonly world: World;
+  readonly done: Done;
+}
+
+/** A command with the options that all have. */
+export const leaf = (frame: Frame, name: string, summary: string, act: Act): Command =>
+  new Command(name)
+    .description(summary)
+    .option('--json', 'print JSON, one value a line')
+    .option('--address <address>', 'of the server: http://… or unix:/… (BERTH_ADDRESS)')
+    .option('--home <folder>', "the server's folder on this machine (BERTH_HOME)")
+    .action(async (...received: unknown[]) => {
+      // commander passes the positionals, the options and the command itself.
+      const command = received.at(-1) as Command;
+      const options = command.opts<Record<string, unknown>>();
+      const exitCode = await act(contextOf(frame.world, options), { args: command.args, options });
+      frame.done(exitCode ?? 0);
+    });
+
+const contextOf = (world: World, options: Record<string, unknown>): Context => {
+  const place = placeOf(world, { address: text(options.address), home: text(options.home) });
+  return { world, place, output: createOutput(world, options.json === true), client: clientAt(place) };
+};
+
+export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -1,0 +1,130 @@
+/** `berth run "<prompt>" --repo .`: a task on the user's own checkout, from nothing to a landed branch. */
+import { randomUUID } from 'node:crypto';
+import { basename } from 'node:path';
+import { type Change, fail, type Workspace } from '@berth/contract';
+import type { Command } from 'commander';
+import { branchOf, fetchLanded, topOf } from '../checkout.ts';
+import { type Context, type Frame, leaf, text } from '../command.ts';
+import { clientAt } from '../connection.ts';
+import { isReady, startDetached } from '../server-process.ts';
+import { watch } from '../watch.ts';
+import { allWorkspaces } from '../workspace-name.ts';
+
+/** How long `--keep` leaves the sandbox for a look. */
+const KEEP_MS = 86_400_000;
+const MOST_NAMES = 20;
+
+export const runCommand = (frame: Frame): Command =>
+  leaf(
+    frame,
+    'run',
+    'Do a task on a repository and leave the landed branch ready to merge',
+    (context, { args, options }) => run(context, args[0] ?? '', options),
+  )
+    .argument('<prompt>', 'what is to be done')
+    .option('--repo <folder>', 'a checkout on this machine', '.')
+    .option('--branch <name>', 'where the work lands; the branch that is checked out when absent')
+    .option('--agent <name>', 'who does it')
+    .option('--model <name>', 'provider/model')
+    .option('--driver <name>', 'what the sandbox is made by')
+    .option('--keep', 'leave the sandbox for a day');
+
+const run = async (
+  started: Context,
+  prompt: string,
+  options: Readonly<Record<string, unknown>>,
+): Promise<number> => {
+  const context = await withServer(started);
+  const { client, output } = context;
+  const source = await topOf(context.world, text(options.repo) ?? '.');
+  const branch = text(options.branch) ?? (await branchOf(context.world, source));
+  const workspace = await workspaceFor(context, { source, branch, driver: text(options.driver) });
+  const { lastSeq } = await client.system.stats();
+  const task = await client.tasks.create(
+    {
+      workspaceId: workspace.id,
+      prompt,
+      agent: text(options.agent),
+      model: text(options.model),
+      ...(options.keep === true ? { keepAliveMs: KEEP_MS } : {}),
+    },
+    { idempotencyKey: randomUUID() },
+  );
+  if (!output.isJson) output.line(`task ${task.id} in workspace ${workspace.name}`);
+  const watched = await watch(context, { id: task.id, afterSeq: lastSeq });
+  if (watched.exitCode !== 0 || watched.task?.changeId === undefined) return watched.exitCode;
+  await bringHome(context, {
+    source,
+    workspace,
+    change: await client.changes.get({ id: watched.task.changeId }),
+  });
+  return 0;
+};
+
+/** The server that answers, or one that is started when nobody named another. */
+const withServer = async (context: Context): Promise<Context> => {
+  const { world, place, output } = context;
+  if (!place.isOwnHome || (await isReady(place))) return context;
+  if (!output.isJson) output.line(output.colour('dim', `starting the server in ${place.home}`));
+  const running = await startDetached(world, { home: place.home, env: {} });
+  return { ...context, place: running, client: clientAt(running) };
+};
+
+interface Wanted {
+  readonly source: string;
+  readonly branch: string | undefined;
+  readonly driver: string | undefined;
+}
+
+/** The workspace of this checkout and branch, made at the first time. */
+const workspaceFor = async ({ client }: Context, wanted: Wanted): Promise<Workspace> => {
+  const names = new Set<string>();
+  for await (const workspace of allWorkspaces(client)) {
+    if (suits(workspace, wanted)) return workspace;
+    names.add(workspace.name);
+  }
+  const base =
+    basename(wanted.source)
+      .replace(/[^a-zA-Z0-9._-]/g, '-')
+      .replace(/^[^a-zA-Z0-9_]+/, '')
+      .slice(0, 50) || 'repo';
+  const free = [base, ...Array.from({ length: MOST_NAMES }, (_, index) => `${base}-${index + 2}`)];
+  const { source, branch, driver } = wanted;
+  return client.workspaces.create({
+    name: free.find((name) => !names.has(name)),
+    repositories: [{ name: base, source, branch }],
+    driver,
+  });
+};
+
+const suits = ({ repositories, driver }: Workspace, wanted: Wanted): boolean => {
+  const [only, ...others] = repositories;
+  if (only === undefined || others.length > 0 || only.source !== wanted.source) return false;
+  return (wanted.branch ?? only.branch) === only.branch && driver === wanted.driver;
+};
+
+interface Landed {
+  readonly source: string;
+  readonly workspace: Workspace;
+  readonly change: Change;
+}
+
+/** Fetches what landed into the user's checkout and says how to take it over; nothing there is moved. */
+const bringHome = async (
+  { world, output }: Context,
+  { source, workspace, change }: Landed,
+): Promise<void> => {
+  const [part] = change.parts;
+  const hubPath = workspace.repositories.find(({ name }) => name === part?.repository)?.hubPath;
+  if (part?.merge === undefined || part.base === undefined)
+    throw fail('record.missing', { noun: 'landed commit', id: change.id });
+  const { target: branch, base, merge } = part;
+  if (hubPath === undefined) return output.line(`landed on ${branch} of the server: ${merge}`);
+  const stat = await fetchLanded(world, { source, hubPath, branch, base, merge });
+  const next = `git merge --ff-only berth/${branch}`;
+  if (output.isJson) return output.json({ landed: { branch, base, commit: merge, next } });
+  output.line('');
+  output.line(stat.trimEnd());
+  output.line('');
+  output.line(`ready: ${next}`);
+};

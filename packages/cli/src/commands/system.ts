@@ -1,0 +1,56 @@
+/** Commands about the installation: `status`, `doctor`, `events`. */
+import type { Command } from 'commander';
+import { type Context, type Frame, leaf, text } from '../command.ts';
+import { clipped } from '../output.ts';
+
+export const systemCommands = (frame: Frame): Command[] => [
+  leaf(frame, 'status', 'How the server is, and what it does', status),
+  leaf(frame, 'doctor', 'Really try what is needed, and say what is missing', doctor),
+  leaf(frame, 'events', 'Follow what happens', (context, { options }) => events(context, options))
+    .option('--after <seq>', 'start after this event; from now when absent')
+    .option('--type <type>', 'only this type, or all of a noun: task.*')
+    .option('--subject <id>', 'only about this record'),
+];
+
+const status = async ({ client, output }: Context): Promise<number> => {
+  const [health, stats] = [await client.system.health(), await client.system.stats()];
+  if (output.isJson) output.json({ health, stats });
+  else output.facts({ ...health, checks: undefined, ...stats });
+  return 0;
+};
+
+/** Exit 6 when something that is needed is missing. */
+const doctor = async ({ client, output }: Context): Promise<number> => {
+  const { checks } = await client.system.doctor();
+  if (output.isJson) checks.forEach(output.json);
+  else
+    for (const { ok, name, detail, hint } of checks) {
+      output.line(
+        `${ok ? output.colour('green', '✓') : output.colour('red', '✗')} ${name}: ${clipped(detail)}`,
+      );
+      if (!ok && hint !== undefined) output.line(`  ${hint}`);
+    }
+  return checks.every(({ ok }) => ok) ? 0 : 6;
+};
+
+const events = async ({ client, output, world }: Context, options: Readonly<Record<string, unknown>>) => {
+  const stop = new AbortController();
+  const forget = world.onInterrupt(() => stop.abort());
+  const filter = { type: text(options.type), subject: text(options.subject) };
+  const afterSeq = options.after === undefined ? undefined : Number(options.after);
+  try {
+    for await (const event of client.events.stream({ ...filter, afterSeq }, { signal: stop.signal })) {
+      const { seq, at, type, subject, data } = event;
+      if (output.isJson) output.json(event);
+      else
+        output.line(
+          `${seq}  ${new Date(at).toISOString()}  ${type}  ${subject}  ${clipped(JSON.stringify(data))}`,
+        );
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    forget();
+  }
+  return 0;
+};

@@ -1,0 +1,43 @@
+/**
+ * Where the server is: what the flags or the environment say (BERTH_ADDRESS, BERTH_TOKEN), else the Unix socket and the
+ * owner's token in the home folder, which is the same folder that the server chooses by itself.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { type Client, createClient } from '@berth/sdk/node';
+import type { World } from './world.ts';
+
+export interface Place {
+  readonly home: string;
+  readonly address: string;
+  readonly token: string | undefined;
+  /** Nobody named an address, so a server may be started in the home folder. */
+  readonly isOwnHome: boolean;
+}
+
+export interface Where {
+  readonly address?: string | undefined;
+  readonly home?: string | undefined;
+}
+
+export const placeOf = ({ env, isRoot }: World, where: Where = {}): Place => {
+  const home = resolve(where.home ?? env.BERTH_HOME ?? defaultHome(env, isRoot));
+  const named = where.address ?? (env.BERTH_ADDRESS || undefined);
+  const address = named ?? `unix:${resolve(home, env.BERTH_SOCKET ?? join('run', 'berth.sock'))}`;
+  return { home, address, token: env.BERTH_TOKEN || tokenIn(home), isOwnHome: named === undefined };
+};
+
+export const clientAt = ({ address, token }: Place): Client => createClient({ address, token });
+
+const tokenIn = (home: string): string | undefined => {
+  const path = join(home, 'owner-token');
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined;
+};
+
+const defaultHome = (env: World['env'], isRoot: boolean): string => {
+  if (isRoot) return '/var/lib/berth';
+  const data = env.XDG_DATA_HOME;
+  const folder = data !== undefined && isAbsolute(data) ? data : join(env.HOME ?? homedir(), '.local/share');
+  return join(folder, 'berth');
+};

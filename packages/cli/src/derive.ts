@@ -1,0 +1,140 @@
+/**
+ * Flags from schemas: each field of a route's query and body becomes one, with its type, choices and reader. Durations
+ * drop their unit (`ttlMs` is `--ttl 30s`). What is nested is given as JSON, as `key=value,…`, or, where one word tells
+ * the variant, as that word (`--egress packages`).
+ */
+import { fail, type RouteShape } from '@berth/contract';
+import { z } from 'zod';
+
+export interface Flag {
+  readonly field: string;
+  /** `--keep-alive <duration>`. */
+  readonly syntax: string;
+  readonly meaning: string;
+  readonly required: boolean;
+  readonly choices?: readonly string[];
+  readonly read: (text: string) => unknown;
+  /** Present without a value. */
+  readonly isSwitch: boolean;
+}
+
+interface JsonSchema {
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, JsonSchema>>;
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly string[];
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+export const flagsOf = (route: RouteShape): Flag[] =>
+  [route.query, route.body].flatMap((schema) => (schema === undefined ? [] : flagsOfObject(schema)));
+
+const flagsOfObject = (schema: z.ZodObject): Flag[] => {
+  const root = z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }) as JsonSchema;
+  return Object.entries(root.properties ?? {}).map(([field, property]) =>
+    flagOf(field, resolved(property, root), root.required?.includes(field) ?? false),
+  );
+};
+
+const resolved = (schema: JsonSchema, root: JsonSchema): JsonSchema => {
+  const name = schema.$ref?.split('/').at(-1);
+  return name === undefined ? schema : (root.$defs?.[name] ?? schema);
+};
+
+const flagOf = (field: string, schema: JsonSchema, required: boolean): Flag => {
+  const name = dashed(field);
+  const base = { field, required, isSwitch: false };
+  const make = (value: string, meaning: string, read: Flag['read']): Flag => ({
+    ...base,
+    syntax: `--${name} <${value}>`,
+    meaning,
+    read,
+  });
+  if (schema.enum !== undefined)
+    return {
+      ...make(
+        schema.enum.length > 4 ? 'name' : schema.enum.join('|'),
+        `one of ${schema.enum.join(', ')}`,
+        (text) => text,
+      ),
+      choices: schema.enum,
+    };
+  if (schema.type === 'boolean')
+    return { ...base, syntax: `--${name}`, meaning: '', read: () => true, isSwitch: true };
+  if (field.endsWith('Ms'))
+    return make('duration', 'such as 500ms, 30s, 10m, 2h, 1d', (text) => durationMs(field, text));
+  if (schema.type === 'integer' || schema.type === 'number')
+    return make('number', rangeOf(schema), (text) => numberOf(field, text));
+  if (schema.type === 'string') return make('text', '', (text) => text);
+  const variant = variantKey(schema);
+  const words = (schema.oneOf ?? schema.anyOf ?? []).map(
+    (option) => option.properties?.[variant ?? '']?.const,
+  );
+  return make(
+    'value',
+    variant === undefined ? 'JSON or key=value,…' : `${words.join(', ')}, or JSON`,
+    (text) => nested(field, text, variant),
+  );
+};
+
+const dashed = (field: string) =>
+  field
+    .replace(/Ms$/, '')
+    .replace(/Id$/, '')
+    .replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+const rangeOf = ({ minimum, maximum }: JsonSchema) =>
+  maximum === undefined || maximum > 1e9 ? '' : `${minimum ?? 0} to ${maximum}`;
+
+const variantKey = (schema: JsonSchema): string | undefined => {
+  const options = schema.oneOf ?? schema.anyOf ?? [];
+  const [first] = options;
+  return Object.entries(first?.properties ?? {}).find(
+    ([key, value]) =>
+      value.const !== undefined && options.every((option) => option.properties?.[key]?.const !== undefined),
+  )?.[0];
+};
+
+const invalid = (field: string, message: string) =>
+  fail('request.invalid', { issues: [{ path: `--${dashed(field)}`, message }] });
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+const durationMs = (field: string, text: string): number => {
+  const [, amount, unit = 'ms'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
+  if (amount === undefined)
+    throw invalid(field, `"${text}" is no duration such as 500ms, 30s, 10m, 2h or 1d`);
+  return Math.round(Number(amount) * (UNITS_MS[unit] ?? 1));
+};
+
+const numberOf = (field: string, text: string): number => {
+  if (!/^-?\d+(?:\.\d+)?$/.test(text)) throw invalid(field, `"${text}" is no number`);
+  return Number(text);
+};
+
+const nested = (field: string, text: string, variant: string | undefined): unknown => {
+  if (/^[[{]/.test(text)) return json(field, text);
+  if (text.includes('=')) return Object.fromEntries(text.split(',').map((pair) => pairOf(field, pair)));
+  if (variant !== undefined) return { [variant]: text };
+  throw invalid(field, 'expected JSON or key=value,…');
+};
+
+const json = (field: string, text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalid(field, `no JSON: ${error instanceof Error ? error.message : 'unreadable'}`);
+  }
+};
+
+const pairOf = (field: string, pair: string): [string, unknown] => {
+  const [key = '', value] = pair.split('=', 2);
+  if (key === '' || value === undefined) throw invalid(field, `"${pair}" is not key=value`);
+  return [key, /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value];
+};

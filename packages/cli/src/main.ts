@@ -1,0 +1,27 @@
+/** The entry: the only file of the command line that reads the process. */
+import process from 'node:process';
+import { runCommandLine } from './program.ts';
+import type { World } from './world.ts';
+
+const isTerminal = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+
+const world: World = {
+  env: process.env,
+  cwd: process.cwd(),
+  isRoot: process.getuid?.() === 0,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  isTerminal,
+  onInterrupt: (act) => {
+    process.on('SIGINT', act);
+    return () => process.off('SIGINT', act);
+  },
+};
+
+// A reader that went away (`berth events | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runCommandLine(process.argv.slice(2), world);

@@ -1,0 +1,68 @@
+/** Values for people: tables and facts; for programs: one JSON value a line. */
+import type { World } from './world.ts';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+const COLOURS = { red: 31, green: 32, dim: 2 } as const;
+
+export interface Output {
+  readonly isJson: boolean;
+  /** A JSON line, for `--json`. */
+  readonly json: (value: unknown) => void;
+  readonly line: (text: string) => void;
+  readonly table: (rows: readonly Row[], columns: readonly string[]) => void;
+  readonly facts: (record: Row) => void;
+  readonly colour: (name: keyof typeof COLOURS, text: string) => string;
+}
+
+export const createOutput = (world: World, isJson: boolean): Output => {
+  const line = (text: string) => void world.stdout.write(`${text}\n`);
+  return {
+    isJson,
+    line,
+    json: (value) => line(JSON.stringify(value)),
+    table: (rows, columns) => tableLines(rows, columns).forEach(line),
+    facts: (record) => factLines(record).forEach(line),
+    colour: (name, text) => (world.isTerminal ? `\u001b[${COLOURS[name]}m${text}\u001b[0m` : text),
+  };
+};
+
+const tableLines = (rows: readonly Row[], columns: readonly string[]): string[] => {
+  const cells = [columns.map(spoken), ...rows.map((row) => columns.map((name) => cell(name, row[name])))];
+  const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
+  return cells.map((line) =>
+    line
+      .map((text, index) => text.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+};
+
+const factLines = (record: Row): string[] => {
+  const facts = Object.entries(record).filter(([, value]) => value !== undefined);
+  const width = Math.max(0, ...facts.map(([name]) => spoken(name).length));
+  return facts.map(([name, value]) => `${spoken(name).padEnd(width)}  ${cell(name, value)}`);
+};
+
+/** `createdAt` is `CREATED`, `workspaceId` is `WORKSPACE`. */
+const spoken = (name: string) =>
+  name
+    .replace(/(?:At|Id)$/, '')
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toUpperCase();
+
+const LONGEST_CELL_CHARS = 200;
+
+const cell = (name: string, value: unknown): string => {
+  if (value === undefined || value === null) return '-';
+  if (name.endsWith('At') && typeof value === 'number')
+    return new Date(value).toISOString().replace('T', ' ').slice(0, 19);
+  if (typeof value === 'object') return clipped(JSON.stringify(value));
+  return clipped(String(value));
+};
+
+/** One line of what may be many, without control characters: some of it was written inside a sandbox. */
+export const clipped = (text: string, most = LONGEST_CELL_CHARS): string => {
+  const line = text.replace(/\p{Cc}+/gu, ' ').trim();
+  return line.length > most ? `${line.slice(0, most - 1)}…` : line;
+};

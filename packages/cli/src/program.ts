@@ -1,0 +1,65 @@
+/** `berth`: the tree of commands, and the one place where a failure becomes an exit code. */
+import { KINDS } from '@berth/contract';
+import { Command, CommanderError } from 'commander';
+import type { Frame } from './command.ts';
+import { completionCommand } from './commands/completion.ts';
+import { runCommand } from './commands/run.ts';
+import { sandboxCommands } from './commands/sandbox.ts';
+import { systemCommands } from './commands/system.ts';
+import { taskCommands } from './commands/task.ts';
+import { upCommand } from './commands/up.ts';
+import { report } from './failure.ts';
+import { routeCommand } from './route-command.ts';
+import { NOUNS, ROUTE_COMMANDS } from './route-commands.ts';
+import type { World } from './world.ts';
+
+/** Runs one command line to its end. Returns the exit code. */
+export const runCommandLine = async (args: readonly string[], world: World): Promise<number> => {
+  let exitCode = 0;
+  const program = createProgram({
+    world,
+    done: (code) => {
+      exitCode = code;
+    },
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : KINDS.invalid.exit;
+    return report(error, world, args.includes('--json'));
+  }
+};
+
+export const createProgram = (frame: Frame): Command => {
+  const program = new Command('berth')
+    .description('Runs coding agents in isolated sandboxes, checks their work, and lands what passes.')
+    .version('0.1.0');
+  program.addCommand(upCommand(frame));
+  program.addCommand(runCommand(frame));
+  for (const noun of Object.keys(NOUNS)) program.addCommand(nounCommand(frame, noun));
+  for (const command of systemCommands(frame)) program.addCommand(command);
+  program.addCommand(completionCommand(frame, program));
+  return tamed(program, frame.world);
+};
+
+const nounCommand = (frame: Frame, noun: string): Command => {
+  const command = new Command(noun).description(NOUNS[noun] ?? '');
+  for (const spec of ROUTE_COMMANDS) if (spec.noun === noun) command.addCommand(routeCommand(frame, spec));
+  const own = { sandbox: sandboxCommands, task: taskCommands }[noun];
+  for (const more of own?.(frame) ?? []) command.addCommand(more);
+  return command;
+};
+
+/** commander must neither end the process nor write past the world it was given. */
+const tamed = (command: Command, world: World): Command => {
+  command
+    .exitOverride()
+    .showHelpAfterError('(--help shows what is possible)')
+    .configureOutput({
+      writeOut: (text) => void world.stdout.write(text),
+      writeErr: (text) => void world.stderr.write(text),
+    });
+  for (const child of command.commands) tamed(child, world);
+  return command;
+};

@@ -1,0 +1,97 @@
+/**
+ * A task's events as lines for a person: stages with their times, what the agent says and does in one line each, the
+ * verdict of every gate. Items arrive as upserts that grow; a line is printed once its item has come to rest, which is
+ * when the next one begins or the task moves on.
+ */
+import { type Event, type GateRun, Item, type ItemBody } from '@berth/contract';
+import type { Client } from '@berth/sdk/node';
+import { clipped, type Output } from './output.ts';
+
+export interface Progress {
+  readonly event: (event: Event) => Promise<void>;
+  /** Prints what still waits. */
+  readonly end: () => void;
+}
+
+export const createProgress = (client: Client, output: Output): Progress => {
+  let waiting: Item | undefined;
+  const printed = new Set<string>();
+
+  const settle = () => {
+    if (waiting !== undefined) print(waiting);
+    waiting = undefined;
+  };
+  const print = ({ id, body }: Item) => {
+    const line = itemLine(body, output);
+    if (line !== undefined && !printed.has(id)) output.line(line);
+    printed.add(id);
+  };
+  const take = (item: Item) => {
+    if (waiting !== undefined && waiting.id !== item.id) settle();
+    const isAtRest = item.body.kind === 'tool' && ['completed', 'failed'].includes(item.body.status);
+    if (isAtRest) print(item);
+    else if (!printed.has(item.id)) waiting = item;
+  };
+
+  return {
+    async event(event) {
+      const item = event.type === 'item.changed' ? Item.safeParse(event.data.item) : undefined;
+      if (item?.success) return take(item.data);
+      settle();
+      if (event.type.startsWith('gate.')) gateLines(await client.gates.get({ id: event.subject }), output);
+      const line = eventLine(event, output);
+      if (line !== undefined) output.line(line);
+    },
+    end: settle,
+  };
+};
+
+const eventLine = ({ type, data }: Event, output: Output): string | undefined => {
+  if (type === 'attempt.progressed') return stageLine(data, output);
+  if (type === 'change.merged') return `${output.colour('green', '✓')} landed`;
+  if (type === 'change.rejected') return `${output.colour('red', '✗')} the change was rejected`;
+  if (type === 'task.sent_back') return '↺ back to the agent';
+  const move = /^task\.(?:requeued|cancelled|killed|failed|completed|claimed)$/.exec(type);
+  return move === null ? undefined : output.colour('dim', `task ${String(data.to)}`);
+};
+
+const stageLine = (data: Event['data'], output: Output): string => {
+  const detail = data.detail === undefined ? '' : ` (${clipped(String(data.detail), 80)})`;
+  const name = `${clipped(String(data.stage), 40)}${detail}`;
+  return typeof data.durationMs === 'number'
+    ? `${output.colour('green', '✓')} ${name} ${output.colour('dim', seconds(data.durationMs))}`
+    : output.colour('dim', `· ${name}`);
+};
+
+/** One line for an item, or nothing for what only programs read. */
+export const itemLine = (body: ItemBody, output: Output): string | undefined => {
+  switch (body.kind) {
+    case 'message':
+      return body.text.trim() === ''
+        ? undefined
+        : `  ${body.role === 'agent' ? '▸' : '◂'} ${clipped(body.text)}`;
+    case 'tool': {
+      const mark = body.status === 'failed' ? output.colour('red', '✗') : '⚙';
+      return `  ${mark} ${clipped(body.title, 120)}`;
+    }
+    case 'plan':
+      return `  ☰ ${clipped(body.entries.map((entry) => entry.text).join(' · '))}`;
+    case 'permission':
+      return `  ? ${clipped(body.title, 120)}: ${clipped(body.decision, 40)}`;
+    case 'notice':
+      return `  ! ${clipped(body.text)}`;
+    case 'thought':
+      return undefined;
+  }
+};
+
+export const gateLines = ({ state, evidence }: GateRun, output: Output): void => {
+  for (const { name, exitCode, durationMs, timedOut } of evidence) {
+    const mark = exitCode === 0 ? output.colour('green', '✓') : output.colour('red', '✗');
+    const end = timedOut ? 'timed out' : `exit ${exitCode ?? 'by signal'}`;
+    output.line(`${mark} gate ${name}: ${end} ${output.colour('dim', seconds(durationMs))}`);
+  }
+  output.line(output.colour(state === 'green' ? 'green' : 'red', `gate ${state}`));
+};
+
+const seconds = (ms: number) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);

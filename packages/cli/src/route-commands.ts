@@ -1,0 +1,61 @@
+/**
+ * The commands that are a route and nothing more. Flags come from the route's schemas (`derive.ts`); here stands only
+ * what a schema cannot know: which fields are positional, and which columns a person wants to see.
+ */
+import type { RouteId } from '@berth/contract';
+
+export interface RouteCommand {
+  readonly noun: string;
+  readonly verb: string;
+  readonly route: RouteId;
+  /** Fields given by position; the last one may be many (`repositories…`). */
+  readonly positionals?: readonly string[];
+  /** Columns of the table, for lists. */
+  readonly columns?: readonly string[];
+}
+
+export const ROUTE_COMMANDS: readonly RouteCommand[] = [
+  { noun: 'workspace', verb: 'add', route: 'workspace.create', positionals: ['repositories…'] },
+  {
+    noun: 'workspace',
+    verb: 'list',
+    route: 'workspace.list',
+    columns: ['id', 'name', 'driver', 'repositories'],
+  },
+  { noun: 'workspace', verb: 'show', route: 'workspace.get', positionals: ['id'] },
+  { noun: 'workspace', verb: 'remove', route: 'workspace.remove', positionals: ['id'] },
+  { noun: 'task', verb: 'create', route: 'task.create', positionals: ['prompt'] },
+  { noun: 'task', verb: 'list', route: 'task.list', columns: ['id', 'state', 'agent', 'createdAt', 'title'] },
+  { noun: 'task', verb: 'show', route: 'task.get', positionals: ['id'] },
+  { noun: 'task', verb: 'cancel', route: 'task.cancel', positionals: ['id'] },
+  { noun: 'task', verb: 'retry', route: 'task.retry', positionals: ['id'] },
+  { noun: 'task', verb: 'prompt', route: 'task.prompt', positionals: ['id', 'prompt'] },
+  { noun: 'sandbox', verb: 'create', route: 'sandbox.create' },
+  {
+    noun: 'sandbox',
+    verb: 'list',
+    route: 'sandbox.list',
+    columns: ['id', 'state', 'driver', 'isolation', 'purpose', 'createdAt'],
+  },
+  { noun: 'sandbox', verb: 'show', route: 'sandbox.get', positionals: ['id'] },
+  { noun: 'sandbox', verb: 'remove', route: 'sandbox.remove', positionals: ['id'] },
+  { noun: 'change', verb: 'list', route: 'change.list', columns: ['id', 'state', 'taskId', 'title'] },
+  { noun: 'change', verb: 'show', route: 'change.get', positionals: ['id'] },
+  { noun: 'change', verb: 'diff', route: 'change.diff', positionals: ['id'] },
+  { noun: 'token', verb: 'create', route: 'token.create', positionals: ['name'] },
+  {
+    noun: 'token',
+    verb: 'list',
+    route: 'token.list',
+    columns: ['id', 'name', 'role', 'lastUsedAt', 'revokedAt'],
+  },
+  { noun: 'token', verb: 'revoke', route: 'token.revoke', positionals: ['id'] },
+];
+
+export const NOUNS: Readonly<Record<string, string>> = {
+  workspace: 'repositories, and how to build, check and isolate work on them',
+  task: 'what a person wants done',
+  sandbox: 'isolated machines',
+  change: 'branches on their way to their target',
+  token: 'who may call',
+};

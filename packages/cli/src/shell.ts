@@ -1,0 +1,50 @@
+/** The user's terminal, connected to one in a sandbox: bytes both ways, sizes as text frames. */
+import process from 'node:process';
+import { fail } from '@berth/contract';
+import { createClient } from '@berth/sdk/node';
+import type { Context } from './command.ts';
+
+export const openShell = async (context: Context, id: string): Promise<number> => {
+  const address = await httpAddress(context);
+  const { stdin, stdout } = process;
+  const size = () => ({ columns: stdout.columns ?? 80, rows: stdout.rows ?? 24 });
+  const socket = createClient({ address, token: context.place.token }).sandboxes.shell({ id, ...size() });
+  await opened(socket, address);
+  const resize = () => socket.send(JSON.stringify(size()));
+  const type = (bytes: Buffer) => socket.send(new Uint8Array(bytes));
+  const end = () => socket.close();
+  stdin.setRawMode?.(true);
+  stdin.on('data', type).once('end', end);
+  stdout.on('resize', resize);
+  try {
+    return await untilClosed(socket, context);
+  } finally {
+    stdin.off('data', type).off('end', end).setRawMode?.(false);
+    stdin.pause();
+    stdout.off('resize', resize);
+  }
+};
+
+/** WebSockets need the TCP address; over the Unix socket the server is asked for it. */
+const httpAddress = async ({ place, client }: Context) =>
+  place.address.startsWith('unix:') ? (await client.system.health()).address : place.address;
+
+const opened = (socket: WebSocket, address: string) =>
+  new Promise<void>((resolve, reject) => {
+    socket.addEventListener('open', () => resolve(), { once: true });
+    const detail = 'the terminal could not be opened';
+    socket.addEventListener('error', () => reject(fail('server.unreachable', { address, detail })), {
+      once: true,
+    });
+  });
+
+const untilClosed = (socket: WebSocket, { world }: Context) =>
+  new Promise<number>((resolve) => {
+    socket.addEventListener('message', ({ data }) => {
+      world.stdout.write(typeof data === 'string' ? data : new Uint8Array(data));
+    });
+    socket.addEventListener('close', ({ code, reason }) => {
+      if (code !== 1000 && reason !== '') world.stderr.write(`\r\nerror: the terminal ended: ${reason}\n`);
+      resolve(code === 1000 || code === 1005 ? 0 : 6);
+    });
+  });

@@ -1,0 +1,16 @@
+/** What a command may touch of the process it runs in; tests give their own. */
+export interface Writer {
+  write(text: string | Uint8Array): unknown;
+}
+
+export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly isRoot: boolean;
+  readonly stdout: Writer;
+  readonly stderr: Writer;
+  /** Colours and live lines make sense. */
+  readonly isTerminal: boolean;
+  /** Calls back at every Ctrl-C until the returned function is called. */
+  readonly onInterrupt: (act: () => void) => () => void;
+}
