@@ -1,5 +1,5 @@
 /** Changes below a folder as lines of JSON. A reader that is too slow is told `overflow` once and looks for itself. */
-import { type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { GUEST_LIMITS } from '@berth/contract/guest';
 import type { GuestFileChange } from '@berth/contract/guest-messages';
@@ -10,6 +10,8 @@ let live = 0;
 /** `begin` is called when watching has begun and returns where changes go. */
 export const watchFolder = (path: string, begin: () => Writable): void => {
   if (live >= GUEST_LIMITS.watches) throw refused(path, `${live} folders are watched already`);
+  // A recursive watch of nothing stays silent instead of failing.
+  if (!statSync(path).isDirectory()) throw refused(path, 'it is not a folder');
   const watcher: FSWatcher = watch(path, { recursive: true });
   live += 1;
   const to = begin();

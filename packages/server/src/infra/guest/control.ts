@@ -9,7 +9,7 @@ import { GUEST_LIMITS, REASON_HEADER } from '@berth/contract/guest';
 import { GuestRefusal } from '@berth/contract/guest-messages';
 import type { z } from 'zod';
 import { keepAlive } from './keep-alive.ts';
-import { introduce, printable, unreachable } from './preface.ts';
+import { introduce, printable, unreachable, untrustworthy } from './preface.ts';
 
 export interface GuestCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -63,7 +63,11 @@ export const openControl = async (duplex: Duplex, { id }: { readonly id: string 
   const bytes = async (call: GuestCall): Promise<Buffer> => {
     const { stream, done } = await begin(wire, call, requestHeaders(call));
     try {
-      return await collect(stream, call.maxBytes ?? GUEST_LIMITS.jsonBytes);
+      const answer = await collect(id, stream, call.maxBytes ?? GUEST_LIMITS.jsonBytes);
+      // A stream that was ended by its time limit may look like one that ended by itself.
+      const late = done.reason();
+      if (late !== undefined) throw late;
+      return answer;
     } catch (error) {
       throw done.reason() ?? asUnreachable(id, error);
     } finally {
@@ -128,8 +132,8 @@ const begin = async (wire: Wire, call: GuestCall, headers: Headers) => {
     const status = Number(answer[':status']);
     if (status === 200) return { stream, done };
     const reason = answer[REASON_HEADER];
-    if (reason !== undefined) throw unreachable(id, String(reason));
-    throw refusal(id, await collect(stream, GUEST_LIMITS.jsonBytes));
+    if (reason !== undefined) throw untrustworthy(id, String(reason));
+    throw refusal(id, await collect(id, stream, GUEST_LIMITS.jsonBytes));
   } catch (error) {
     done.stop();
     stream.close(constants.NGHTTP2_CANCEL);
@@ -152,7 +156,10 @@ const limit = (id: string, stream: ClientHttp2Stream, { timeoutMs = CALL_MS, sig
     stream.destroy();
   };
   const aborted = (): void => end(fail('work.cancelled', { reason: 'the caller gave up' }));
-  const timer = setTimeout(() => end(unreachable(id, `no answer to ${path} in ${timeoutMs} ms`)), timeoutMs);
+  const timer = setTimeout(
+    () => end(untrustworthy(id, `no answer to ${path} in ${timeoutMs} ms`)),
+    timeoutMs,
+  );
   if (signal?.aborted === true) aborted();
   signal?.addEventListener('abort', aborted, { once: true });
   return {
@@ -164,15 +171,15 @@ const limit = (id: string, stream: ClientHttp2Stream, { timeoutMs = CALL_MS, sig
   };
 };
 
-const collect = async (stream: ClientHttp2Stream, maxBytes: number): Promise<Buffer> => {
+const collect = async (id: string, stream: ClientHttp2Stream, maxBytes: number): Promise<Buffer> => {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxBytes) throw new RangeError(`the guest answered more than ${maxBytes} bytes`);
+    if (size > maxBytes) throw untrustworthy(id, `the guest answered more than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
-  if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw new RangeError('the answer was broken off');
+  if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw unreachable(id, 'the answer was broken off');
   return Buffer.concat(chunks);
 };
 
@@ -182,11 +189,14 @@ export const parseJson = <S extends z.ZodType>(id: string, bytes: Uint8Array, sc
   try {
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
-    throw unreachable(id, error);
+    throw untrustworthy(id, error);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw unreachable(id, `the guest's answer has the wrong form at ${parsed.error.issues[0]?.path.join('.')}`);
+  throw untrustworthy(
+    id,
+    `the guest's answer has the wrong form at ${parsed.error.issues[0]?.path.join('.')}`,
+  );
 };
 
 const refusal = (id: string, bytes: Buffer): BerthError => {

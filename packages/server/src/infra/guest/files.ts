@@ -5,7 +5,7 @@ import { GuestEntries, GuestFileChange, GuestWritten } from '@berth/contract/gue
 import type { Files } from '@berth/plugin-api';
 import { z } from 'zod';
 import { parseJson } from './control.ts';
-import { unreachable } from './preface.ts';
+import { unreachable, untrustworthy } from './preface.ts';
 import type { ProcessPlace } from './process.ts';
 
 const DEFAULT_READ_BYTES = 16 * 2 ** 20;
@@ -69,7 +69,7 @@ export async function* watchFiles(
     for await (const bytes of source as AsyncIterable<Buffer>) {
       const lines = (pending + bytes.toString('utf8')).split('\n');
       pending = lines.pop() ?? '';
-      if (pending.length > GUEST_LIMITS.framePayloadBytes) throw unreachable(id, 'a line without end');
+      if (pending.length > GUEST_LIMITS.framePayloadBytes) throw untrustworthy(id, 'a line without end');
       for (const line of lines) yield parseJson(id, Buffer.from(line), GuestFileChange);
     }
   } catch (error) {

@@ -3,7 +3,7 @@ import { decodeFrameHeader, FRAME, FRAME_HEADER_BYTES, GUEST_LIMITS } from '@ber
 import { GuestExec, GuestExit } from '@berth/contract/guest-messages';
 import type { ExecChunk, ExecCursor } from '@berth/plugin-api';
 import { parseJson } from './control.ts';
-import { unreachable } from './preface.ts';
+import { untrustworthy } from './preface.ts';
 
 export type ExecFrame = ExecChunk | { readonly kind: 'started'; readonly exec: GuestExec };
 
@@ -38,7 +38,7 @@ export async function* readFrames(
   }
 }
 
-const malformed = (id: string, what: string) => unreachable(id, `the guest sent ${what}`);
+const malformed = (id: string, what: string) => untrustworthy(id, `the guest sent ${what}`);
 
 interface RawFrame {
   readonly kind: number;

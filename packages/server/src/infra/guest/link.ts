@@ -5,9 +5,8 @@
 
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isBerthError } from '@berth/contract';
 import { type Control, openControl } from './control.ts';
-import { unreachable } from './preface.ts';
+import { mayRecover, unreachable } from './preface.ts';
 
 export interface Link {
   /** For acts that may be done twice. */
@@ -53,7 +52,7 @@ export const createLink = ({ id, connect }: LinkParts): Link => {
           return await act(await control());
         } catch (error) {
           const delayMs = RETRY_DELAYS_MS[attempt];
-          if (closed || delayMs === undefined || !isUnreachable(error)) throw error;
+          if (closed || delayMs === undefined || !mayRecover(error)) throw error;
           await sleep(delayMs);
         }
       }
@@ -65,6 +64,3 @@ export const createLink = ({ id, connect }: LinkParts): Link => {
     },
   };
 };
-
-export const isUnreachable = (error: unknown): boolean =>
-  isBerthError(error) && error.code === 'sandbox.unreachable';

@@ -1,6 +1,6 @@
 /** The first lines on a connection to a guest, before HTTP/2: what it is for, and the guest's answer. */
 import type { Duplex } from 'node:stream';
-import { fail, isBerthError } from '@berth/contract';
+import { type BerthError, fail, isBerthError } from '@berth/contract';
 import {
   ACCEPTED,
   type ConnectionPurpose,
@@ -15,7 +15,7 @@ export const introduce = async (duplex: Duplex, purpose: ConnectionPurpose, id: 
   duplex.write(PREFACE[purpose]);
   try {
     const line = await readLine(duplex, id);
-    if (line !== ACCEPTED) throw unreachable(id, refusalOf(line));
+    if (line !== ACCEPTED) throw untrustworthy(id, refusalOf(line));
   } catch (error) {
     duplex.destroy();
     throw isBerthError(error) ? error : unreachable(id, error);
@@ -23,11 +23,22 @@ export const introduce = async (duplex: Duplex, purpose: ConnectionPurpose, id: 
 };
 
 /** `detail`: a sentence, or what was thrown. */
-export const unreachable = (id: string, detail: unknown) =>
+export const unreachable = (id: string, detail: unknown): BerthError => unreachableAs(id, detail, undefined);
+
+/** For a guest that breaks the protocol or its time: another try would end in the same way. */
+export const untrustworthy = (id: string, detail: unknown): BerthError => unreachableAs(id, detail, FINAL);
+
+/** Whether a new connection may help. */
+export const mayRecover = (error: unknown): boolean =>
+  isBerthError(error) && error.code === 'sandbox.unreachable' && error.internal !== FINAL;
+
+const FINAL = 'the guest broke the protocol or its time';
+
+const unreachableAs = (id: string, detail: unknown, internal: string | undefined): BerthError =>
   fail(
     'sandbox.unreachable',
     { id, detail: printable(detail instanceof Error ? detail.message : String(detail)) },
-    { cause: detail },
+    { cause: detail, ...(internal === undefined ? {} : { internal }) },
   );
 
 /** A line that a guest chose, safe to show: printable ASCII, at most 300 characters. */

@@ -10,8 +10,8 @@ import type { ExecChunk, ExecCursor, ExecSpec, Process } from '@berth/plugin-api
 import { z } from 'zod';
 import type { GuestCall } from './control.ts';
 import { type ExecFrame, readFrames } from './frames.ts';
-import { isUnreachable, type Link, RETRY_DELAYS_MS } from './link.ts';
-import { unreachable } from './preface.ts';
+import { type Link, RETRY_DELAYS_MS } from './link.ts';
+import { mayRecover, unreachable } from './preface.ts';
 
 export interface ProcessPlace {
   readonly id: string;
@@ -111,7 +111,7 @@ const pauseOrThrow = async (
   if (signal?.aborted === true)
     throw fail('work.cancelled', { reason: 'the caller gave up' }, { cause: error });
   const delayMs = RETRY_DELAYS_MS[failures];
-  if (delayMs === undefined || !isUnreachable(error)) throw error;
+  if (delayMs === undefined || !mayRecover(error)) throw error;
   await sleep(delayMs);
 };
 
@@ -125,7 +125,7 @@ async function* readOnce(
     cursor === undefined && start !== undefined
       ? startCall({ ...start, follow: true })
       : { method: 'GET', path: `${pathOf(execId)}/output`, query: { ...cursor } };
-  const source = await link.repeat((control) => control.stream({ ...call, signal }));
+  const source = await link.once((control) => control.stream({ ...call, signal }));
   const abort = (): unknown => source.destroy();
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted === true) abort();

@@ -1,0 +1,2 @@
+/** Returns the absolute path of the bundle, `dist/guest.mjs` unless another is named. */
+export declare const buildGuest: (outfile?: string) => Promise<string>;
