@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createLocalSandbox, type LocalSandbox } from '../../../test/git/local-sandbox.ts';
+import { createSample, run, serveHub, shell, WORKSPACE } from '../../../test/git/sample.ts';
 import { createCheckouts } from './checkouts.ts';
 import { createRepositoryCommands } from './repository-commands.ts';
-import { createLocalSandbox, type LocalSandbox } from './testing/local-sandbox.ts';
-import { createSample, run, serveHub, shell, WORKSPACE } from './testing/sample.ts';
 
 const TOKEN = 'berth_secret_token';
 const BRANCH = 'task/tk_1';
@@ -13,8 +14,7 @@ let server: Awaited<ReturnType<typeof serveHub>>;
 let sandbox: LocalSandbox;
 let main: string;
 let inside: string;
-let ids = 0;
-const newExecId = () => `ex_${String((ids += 1)).padStart(20, '0')}`;
+const newExecId = () => `ex_${randomBytes(10).toString('hex')}`;
 const checkouts = () => createCheckouts({ hub: sample.hub, newExecId });
 const commands = () => createRepositoryCommands({ hub: sample.hub, newExecId });
 

@@ -27,7 +27,10 @@ export interface GitHttpLimits {
 }
 
 /** What HTTP/1 requests and those of Node's HTTP/2 compatibility layer have in common. */
-export type GitRequest = Readable & { readonly method?: string; readonly headers: IncomingHttpHeaders };
+export type GitRequest = Readable & {
+  readonly method?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+};
 export type GitResponse = Writable & {
   readonly headersSent: boolean;
   writeHead(status: number, headers?: OutgoingHttpHeaders): unknown;

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSample, run, sealed, serveHub, shell, WORKSPACE } from '../../../test/git/sample.ts';
 import { FLUSH, pktLine } from './pkt-line.ts';
 import { encodePushHead, parsePushHead } from './push-commands.ts';
-import { createSample, run, sealed, serveHub, shell, WORKSPACE } from './testing/sample.ts';
 
 const TOKEN = 'berth_token_of_the_sandbox';
 const OTHER = 'berth_token_of_another_workspace';

@@ -8,6 +8,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { isBerthError } from '@berth/contract';
+import type { Log } from '@berth/core';
 import {
   type GitGrant,
   type GitHttpLimits,
@@ -25,7 +26,7 @@ export interface GitHttpOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly authorise: (token: string) => Promise<GitGrant | undefined>;
   /** Called with what went wrong on our side; clients hear only that something did. */
-  readonly log: (message: string, facts: Record<string, unknown>) => void;
+  readonly log: Log['error'];
   readonly limits?: Partial<GitHttpLimits> | undefined;
 }
 
@@ -75,7 +76,7 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
       await serve(request, response, route);
     } catch (thrown) {
       if (isBerthError(thrown) && thrown.kind === 'missing') return answer(response, 404, thrown.message);
-      options.log('git.failed', { path, cause: thrown });
+      options.log('git.serve', { outcome: 'failed', path, cause: thrown });
       if (response.headersSent) response.destroy();
       else answer(response, 500, 'Git failed on the server.');
     }

@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execaSync } from 'execa';
-import { createGit } from '../git.ts';
-import { createHub } from '../hub.ts';
-import { createGitHttp, type GitHttpLimits } from '../smart-http.ts';
+import { createGit } from '../../src/infra/git/git.ts';
+import type { GitHttpLimits } from '../../src/infra/git/git-service.ts';
+import { createHub } from '../../src/infra/git/hub.ts';
+import { createGitHttp } from '../../src/infra/git/smart-http.ts';
 
 export const WORKSPACE = 'ws_00000000000000000001';
 

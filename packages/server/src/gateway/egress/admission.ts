@@ -1,0 +1,150 @@
+/**
+ * Decides about one outbound connection and, when it is allowed, opens it: the spelling of the host, the policy, the
+ * number of open connections, the addresses that the name has now. What the client then says is judged by those who
+ * carry it (`tunnel.ts`, `forward-request.ts`).
+ */
+import type { EgressPolicy } from '@berth/contract';
+import type { Log } from '@berth/core';
+import { type Dialled, dial, type Lookup, lookupBySystem } from './dial.ts';
+import { parseAuthority, type Target } from './host.ts';
+import { type Decision, decide, type Registry } from './policy.ts';
+
+export interface EgressOptions {
+  /** The policy of a sandbox now; undefined when there is no such sandbox. */
+  readonly policyOf: (sandboxId: string) => Promise<EgressPolicy | undefined>;
+  readonly registries: readonly Registry[];
+  /** Must return at once. Called when a connection is decided, and again with the same `key` when it has ended. */
+  readonly record: (connection: ConnectionFact) => void;
+  readonly lookup?: Lookup | undefined;
+  readonly log: Log['error'];
+  readonly limits?: Partial<EgressLimits> | undefined;
+}
+
+export interface ConnectionFact {
+  /** Names the connection; an object, because nothing else is as unique. */
+  readonly key: object;
+  readonly sandboxId: string;
+  readonly host: string;
+  readonly port: number;
+  readonly verdict: 'allowed' | 'denied';
+  readonly reason: string;
+  readonly address: string | undefined;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+export interface EgressLimits {
+  readonly connectionsPerSandbox: number;
+  readonly dialTimeoutMs: number;
+  /** For the first bytes of a tunnel. */
+  readonly helloTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+const DEFAULT_LIMITS: EgressLimits = {
+  connectionsPerSandbox: 128,
+  dialTimeoutMs: 15_000,
+  helloTimeoutMs: 20_000,
+  idleTimeoutMs: 5 * 60_000,
+};
+
+/** What a tunnel or a request needs once it has been allowed. */
+export interface Allowed {
+  readonly target: Target;
+  readonly open: Extract<Dialled, { kind: 'open' }>;
+  readonly portNamed: boolean;
+  readonly limits: EgressLimits;
+  /** Exactly once, when the connection has ended; with a reason when it was cut as forbidden after all. */
+  readonly end: (bytes: { sent: number; received: number }, deniedBecause?: string) => void;
+}
+
+export interface Refused {
+  readonly status: 403 | 429 | 502;
+  readonly message: string;
+}
+
+/** @returns what asks for an authority (`host:port`; 80 when it has no port) in the name of a sandbox */
+export const createAdmission = (
+  options: EgressOptions,
+): ((sandboxId: string, authority: string) => Promise<Allowed | Refused>) => {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const slots = createSlots(limits.connectionsPerSandbox);
+
+  return async (sandboxId, authority) => {
+    const target = parseAuthority(authority, 80);
+    const note = noteOf(options, {
+      sandboxId,
+      host: target?.host ?? printable(authority),
+      port: target?.port ?? 0,
+    });
+    const deny = (status: Refused['status'], reason: string, address?: string): Refused => {
+      note({ verdict: 'denied', reason, address });
+      return { status, message: `no connection to ${printable(authority)}: ${reason}` };
+    };
+    if (target === undefined) return deny(403, 'this is not the plain spelling of a host');
+    const decision = await decisionFor(options, sandboxId, target);
+    if (decision.verdict === 'denied') return deny(403, decision.reason);
+    const release = slots.take(sandboxId);
+    if (release === undefined) return deny(429, 'too many connections are open already');
+
+    const { mayBePrivate, portNamed, reason } = decision;
+    const lookup = options.lookup ?? lookupBySystem;
+    const dialled = await dial(lookup, target, { mayBePrivate, timeoutMs: limits.dialTimeoutMs });
+    if (dialled.kind !== 'open') {
+      release();
+      return deny(dialled.kind === 'refused' ? 403 : 502, dialled.reason, dialled.address);
+    }
+    const { address } = dialled;
+    note({ verdict: 'allowed', reason, address });
+    const end: Allowed['end'] = (bytes, deniedBecause) => {
+      release();
+      const verdict = deniedBecause === undefined ? 'allowed' : 'denied';
+      note({ verdict, reason: deniedBecause ?? reason, address, bytes });
+    };
+    return { target, open: dialled, portNamed, limits, end };
+  };
+};
+
+interface Note {
+  readonly verdict: 'allowed' | 'denied';
+  readonly reason: string;
+  readonly address: string | undefined;
+  readonly bytes?: { readonly sent: number; readonly received: number };
+}
+
+const noteOf = (
+  options: EgressOptions,
+  facts: { readonly sandboxId: string; readonly host: string; readonly port: number },
+) => {
+  const key = {};
+  return ({ verdict, reason, address, bytes = { sent: 0, received: 0 } }: Note): void => {
+    const counted = { sentBytes: bytes.sent, receivedBytes: bytes.received };
+    options.record({ key, ...facts, verdict, reason, address, ...counted });
+  };
+};
+
+/** Open connections by sandbox. `take` returns the way to give the place back, or undefined when all are taken. */
+const createSlots = (limit: number) => {
+  const taken = new Map<string, number>();
+  return {
+    take: (sandboxId: string): (() => void) | undefined => {
+      const count = taken.get(sandboxId) ?? 0;
+      if (count >= limit) return undefined;
+      taken.set(sandboxId, count + 1);
+      return () => {
+        const left = (taken.get(sandboxId) ?? 1) - 1;
+        if (left === 0) taken.delete(sandboxId);
+        else taken.set(sandboxId, left);
+      };
+    },
+  };
+};
+
+/** A policy that cannot be found out is a closed one. */
+const decisionFor = async (options: EgressOptions, sandboxId: string, target: Target): Promise<Decision> => {
+  const policy = await options.policyOf(sandboxId);
+  if (policy === undefined) return { verdict: 'denied', reason: 'the sandbox is not known' };
+  return decide(policy, options.registries, target);
+};
+
+const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 100);

@@ -1,0 +1,86 @@
+/**
+ * Connections on record, off the data path: facts are noted at once and written together a moment later. A connection
+ * that ends within that moment is one write. Of each sandbox the newest are kept.
+ */
+import type { Clock, Ids, Log, Store, Tx } from '@berth/core';
+import type { ConnectionFact } from './admission.ts';
+
+export interface ConnectionLog {
+  readonly record: (fact: ConnectionFact) => void;
+  /** Writes what is waiting. */
+  flush(): Promise<void>;
+}
+
+export interface ConnectionLogParts {
+  readonly store: Store;
+  readonly ids: Ids;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const WRITE_AFTER_MS = 250;
+/** More than that are waiting: the oldest give way, and the log says how many. */
+const MAX_WAITING = 10_000;
+const MAX_KEPT_PER_SANDBOX = 1000;
+
+interface Known {
+  readonly id: string;
+  revision: number;
+}
+
+export const createConnectionLog = ({ store, ids, clock, log }: ConnectionLogParts): ConnectionLog => {
+  const rows = new WeakMap<object, Known>();
+  let waiting = new Map<object, ConnectionFact>();
+  let writing: Promise<void> | undefined;
+
+  const write = async (facts: readonly ConnectionFact[]): Promise<void> => {
+    const written = await store.write((tx) => writeAll(tx, facts));
+    for (const [key, known] of written) rows.set(key, known);
+  };
+
+  const writeAll = async (tx: Tx, facts: readonly ConnectionFact[]): Promise<[object, Known][]> => {
+    const connections = tx.table('connections');
+    const written: [object, Known][] = [];
+    for (const { key, ...fact } of facts) {
+      const known = rows.get(key);
+      const there = known && (await connections.get(known.id));
+      const row = there
+        ? await connections.update(there.id, there.revision, fact)
+        : await connections.insert({ id: ids.new('connection'), ...fact });
+      written.push([key, { id: row.id, revision: row.revision }]);
+    }
+    for (const sandboxId of new Set(facts.map((fact) => fact.sandboxId))) await trim(tx, sandboxId);
+    return written;
+  };
+
+  const flush = async (): Promise<void> => {
+    await writing;
+    if (waiting.size === 0) return;
+    const facts = [...waiting.values()];
+    waiting = new Map();
+    writing = write(facts).catch((cause: unknown) =>
+      log.error('connection.record', { outcome: 'failed', lost: facts.length, cause: String(cause) }),
+    );
+    await writing;
+    writing = undefined;
+  };
+
+  const record = (fact: ConnectionFact): void => {
+    if (waiting.size === 0) void clock.sleep(WRITE_AFTER_MS).then(flush);
+    waiting.set(fact.key, fact);
+    const [oldest] = waiting.keys();
+    if (waiting.size <= MAX_WAITING || oldest === undefined) return;
+    waiting.delete(oldest);
+    log.warn('connection.record', { outcome: 'overflow', sandbox: fact.sandboxId });
+  };
+
+  return { record, flush };
+};
+
+const trim = async (tx: Tx, sandboxId: string): Promise<void> => {
+  const connections = tx.table('connections');
+  const surplus = (await connections.count({ sandboxId })) - MAX_KEPT_PER_SANDBOX;
+  if (surplus <= 0) return;
+  for (const { id } of await connections.list({ where: { sandboxId }, limit: surplus }))
+    await connections.remove(id);
+};

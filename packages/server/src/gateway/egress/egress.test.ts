@@ -1,0 +1,246 @@
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createWorld, listenTls, portOf, speakTls, textOf } from '../../../test/egress/world.ts';
+
+let it: Awaited<ReturnType<typeof createWorld>>;
+const closing: (() => void)[] = [];
+beforeEach(async () => {
+  it = await createWorld({
+    helloTimeoutMs: 400,
+    idleTimeoutMs: 400,
+    dialTimeoutMs: 2000,
+    connectionsPerSandbox: 3,
+  });
+});
+afterEach(async () => {
+  for (const close of closing.splice(0)) close();
+  await it.end();
+});
+
+/** A server behind the name, which the user's own configuration vouches for (it is on the loopback). */
+const behind = async (
+  host: string,
+  server: { address(): ReturnType<Socket['address']> | string | null; close(): unknown },
+) => {
+  closing.push(() => server.close());
+  const port = portOf(server as Parameters<typeof portOf>[0]);
+  it.world.names[host] = ['127.0.0.1'];
+  it.world.registries.push({ host, port, named: true });
+  return port;
+};
+
+const tunnel = async (host: string, port: number): Promise<Socket> => {
+  const socket = await it.ask(host, port);
+  if ('status' in socket) throw new Error(socket.message);
+  return socket;
+};
+const closed = async (socket: Socket | TLSSocket): Promise<string> =>
+  textOf(socket).catch(() => 'broken off');
+const ended = () => vi.waitFor(() => expect(it.facts.length).toBeGreaterThan(1), { timeout: 5000 });
+
+describe('CONNECT', () => {
+  test('an allowed host is reached over TLS, looked up once, and its bytes are counted', async () => {
+    const port = await behind('registry.test', await listenTls('hello'));
+    expect(await textOf(speakTls(await tunnel('registry.test', port), 'registry.test'))).toBe('hello');
+    await ended();
+    expect(it.lookups).toEqual(['registry.test']);
+    expect(it.last()).toMatchObject({
+      verdict: 'allowed',
+      address: '127.0.0.1',
+      host: 'registry.test',
+      port,
+    });
+    expect(it.last()?.sentBytes).toBeGreaterThan(50);
+    expect(it.last()?.receivedBytes).toBeGreaterThan(50);
+    expect(it.facts[0]?.key).toBe(it.last()?.key);
+  });
+
+  test.each([
+    [{ preset: 'none' as const }, '"none"'],
+    [{ preset: 'packages' as const }, '"packages"'],
+    [{ preset: 'custom' as const, allow: ['example.com'] }, '"custom"'],
+    [undefined, 'not known'],
+  ])('%j denies by default, without a lookup', async (policy, reason) => {
+    it.world.policy = policy;
+    expect(await it.ask('evil.test', 443)).toMatchObject({
+      status: 403,
+      message: expect.stringContaining(reason),
+    });
+    expect(it.lookups).toEqual([]);
+    expect(it.last()).toMatchObject({ verdict: 'denied', host: 'evil.test', port: 443 });
+  });
+
+  test.each([
+    ['another name in the hello', 'evil.test', 'the client means evil.test'],
+    ['no name in the hello', undefined, 'the client named no host'],
+  ])('%s: nothing reaches the server', async (_what, servername, reason) => {
+    let seen = 0;
+    const server = createServer((socket) => socket.on('data', (bytes) => (seen += bytes.length)));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const port = await behind('good.test', server);
+    const socket = await tunnel('good.test', port);
+    const broken = closed(speakTls(socket, servername));
+    expect(await broken).toMatch(/^(broken off)?$/);
+    await ended();
+    expect(it.last()).toMatchObject({ verdict: 'denied', reason, sentBytes: 0 });
+    expect(seen).toBe(0);
+  });
+
+  test('plain HTTP must name the host; other protocols need a port that the policy names', async () => {
+    const server = createServer((socket) =>
+      socket.once('data', (bytes) => socket.end(`got ${bytes.length}`)),
+    );
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const port = await behind('plain.test', server);
+    const say = async (text: string) => {
+      const socket = await tunnel('plain.test', port);
+      socket.end(text);
+      return closed(socket);
+    };
+    expect(await say('GET / HTTP/1.1\r\nHost: plain.test\r\n\r\n')).toBe('got 36');
+    expect(await say('GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n')).toBe('');
+    expect(await say('GET http://evil.test/ HTTP/1.1\r\nHost: plain.test\r\n\r\n')).toBe('');
+    expect(await say('GET / HTTP/1.1\r\nHost: plain.test\r\nHost: evil.test\r\n\r\n')).toBe('');
+    expect(await say('\x00\x01binary')).toBe('');
+    it.world.policy = { preset: 'custom', allow: [`plain.test:${port}`] };
+    expect(await say('\x00\x01binary')).toBe('got 8');
+  });
+
+  test.each([
+    '127.0.0.1',
+    '10.1.2.3',
+    '172.31.255.255',
+    '192.168.0.1',
+    '169.254.169.254',
+    '100.64.0.1',
+    '0.0.0.0',
+    '224.0.0.1',
+    '255.255.255.255',
+    '::1',
+    '::',
+    'fe80::1',
+    'fd00::1',
+    'ff02::1',
+    '::ffff:8.8.8.8',
+    '64:ff9b::808:808',
+    '2002:7f00:1::',
+    'fd00:ec2::254',
+  ])('a name that answers %s is refused', async (address) => {
+    it.world.policy = { preset: 'custom', allow: ['sneaky.test'] };
+    it.world.names['sneaky.test'] = [address];
+    const refused = await it.ask('sneaky.test', 443);
+    expect(refused).toMatchObject({ status: 403, message: expect.stringContaining('private or reserved') });
+    expect(it.last()).toMatchObject({ verdict: 'denied', address });
+  });
+
+  test('a registry that is only a tool’s default may not be private', async () => {
+    it.world.registries = [{ host: 'registry.npmjs.org', port: 443, named: false }];
+    it.world.names['registry.npmjs.org'] = ['10.0.0.1'];
+    expect(await it.ask('registry.npmjs.org', 443)).toMatchObject({ status: 403 });
+  });
+
+  test('a name that changes its answer is dialled where it was judged', async () => {
+    const port = await behind('flip.test', await listenTls('first'));
+    const answers = [['127.0.0.1'], ['127.0.0.2']];
+    Object.defineProperty(it.world.names, 'flip.test', { get: () => answers.shift() });
+    expect(await textOf(speakTls(await tunnel('flip.test', port), 'flip.test'))).toBe('first');
+    expect(answers).toEqual([['127.0.0.2']]);
+  });
+
+  test.each([
+    'evil\0.good.test',
+    'good.test.',
+    '0x7f.0.0.1',
+    '2130706433',
+    '0177.0.0.1',
+    '127.1',
+    'good.test%00',
+    'a b',
+    'user@good.test',
+    'good.test\r\nx',
+    'ｇood.test',
+    'good..test',
+    '-x',
+    '',
+    'fe80::1%eth0',
+    '::ffff:127.0.0.1',
+  ])('the spelling %j is refused and never looked up', async (host) => {
+    it.world.policy = { preset: 'custom', allow: ['*.test', 'good.test', '127.0.0.1'] };
+    expect(await it.ask(host, 443)).toMatchObject({ status: 403 });
+    expect(it.lookups).toEqual([]);
+  });
+
+  test('wildcards cover names below, on 443 and 80 only, and no literal address', async () => {
+    it.world.policy = { preset: 'custom', allow: ['*.good.test', 'ports.test:8443', '8.8.8.8:1'] };
+    const verdict = async (host: string, port: number) => {
+      const answer = await it.ask(host, port);
+      return 'status' in answer ? answer.status : 200;
+    };
+    // 502: allowed, but the scripted resolver knows no such name.
+    expect(await verdict('a.good.test', 443)).toBe(502);
+    expect(await verdict('A.b.GOOD.test', 80)).toBe(502);
+    expect(await verdict('ports.test', 8443)).toBe(502);
+    for (const [host, port] of [
+      ['good.test', 443],
+      ['evilgood.test', 443],
+      ['a.good.test', 22],
+      ['ports.test', 443],
+      ['8.8.8.8', 443],
+    ] as const)
+      expect(await verdict(host, port), host).toBe(403);
+  });
+
+  test('connections are limited, cut when idle or silent, and the places come back', async () => {
+    const server = createServer((socket) => socket.on('error', () => socket.destroy()));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const port = await behind('slow.test', server);
+    const open = [
+      await tunnel('slow.test', port),
+      await tunnel('slow.test', port),
+      await tunnel('slow.test', port),
+    ];
+    expect(await it.ask('slow.test', port)).toMatchObject({ status: 429 });
+    await Promise.all(open.map(closed));
+    await vi.waitFor(async () => expect('status' in (await it.ask('slow.test', port))).toBe(false), {
+      timeout: 5000,
+    });
+  });
+});
+
+describe('absolute addresses', () => {
+  test('are forwarded without what was meant for the proxy', async () => {
+    const server = createHttpServer((request, response) => {
+      response.end(JSON.stringify({ url: request.url, headers: request.headers }));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const port = await behind('web.test', server);
+    const answer = await it.get(`web.test:${port}`, { 'proxy-authorization': 'secret', 'x-kept': 'yes' });
+    expect(answer.status).toBe(200);
+    const { url, headers } = JSON.parse(answer.text);
+    expect(url).toBe('/x?y=1');
+    expect(headers).toMatchObject({ host: `web.test:${port}`, 'x-kept': 'yes' });
+    expect(headers).not.toHaveProperty('proxy-authorization');
+    await ended();
+    expect(it.last()).toMatchObject({ verdict: 'allowed', host: 'web.test' });
+    expect(it.last()?.receivedBytes).toBeGreaterThan(50);
+
+    const fronted = await it.get(`web.test:${port}`, { host: 'evil.test' });
+    expect(fronted).toMatchObject({ status: 403, text: expect.stringContaining('another host') });
+    await vi.waitFor(() => expect(it.last()).toMatchObject({ verdict: 'denied' }));
+  });
+
+  test('a denial is one line that names the policy', async () => {
+    const answer = await it.get('evil.test');
+    expect(answer.status).toBe(403);
+    expect(answer.text).toBe(
+      'berth: no connection to evil.test: the egress policy "packages" does not allow it\n',
+    );
+  });
+});

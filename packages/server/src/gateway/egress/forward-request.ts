@@ -1,0 +1,91 @@
+/** A plain HTTP request that a program sent to the proxy with an absolute address, sent on over the dialled socket. */
+import {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  request as send,
+} from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Allowed } from './admission.ts';
+import { parseAuthority } from './host.ts';
+
+/** Between two neighbours, not between the ends (RFC 9110 §7.6.1); and what was meant for a proxy. */
+const HOP_BY_HOP: readonly string[] = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authorization',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+];
+
+export const forwardRequest = (
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+  allowed: Allowed,
+): void => {
+  const { socket } = allowed.open;
+  let denied: string | undefined;
+  // The socket ends with the one request that it was opened for.
+  socket.once('close', () => allowed.end({ sent: socket.bytesWritten, received: socket.bytesRead }, denied));
+  denied = objectionTo(request, allowed);
+  if (denied !== undefined) {
+    socket.destroy();
+    refuse(response, 403, denied);
+    return;
+  }
+  socket.setTimeout(allowed.limits.idleTimeoutMs, () => socket.destroy());
+  const outward = send({
+    createConnection: () => socket,
+    method: request.method,
+    path: request.url,
+    headers: { ...passedOn(request.headers), host: request.authority, connection: 'close' },
+    setHost: false,
+  });
+  relay(outward, request, response, () => socket.destroy());
+};
+
+const relay = (
+  outward: ClientRequest,
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+  hangUp: () => void,
+): void => {
+  outward.once('response', (answer) => {
+    response.writeHead(answer.statusCode ?? 502, passedOn(answer.headers));
+    answer.on('error', () => response.stream.close()).pipe(response);
+  });
+  outward.on('error', () => {
+    hangUp();
+    if (response.headersSent) response.stream.close();
+    else refuse(response, 502, 'the server outside broke off');
+  });
+  response.once('close', hangUp);
+  request.on('error', hangUp).pipe(outward);
+};
+
+const objectionTo = (request: Http2ServerRequest, { target }: Allowed): string | undefined => {
+  if (request.scheme !== 'http') return 'only http addresses can be asked for in this way; use CONNECT';
+  if (target.port === 443) return 'this port is for TLS';
+  const { host } = request.headers;
+  if (host === undefined) return undefined;
+  return parseAuthority(host, 80)?.host === target.host ? undefined : 'the Host header names another host';
+};
+
+const passedOn = (headers: IncomingHttpHeaders): OutgoingHttpHeaders => {
+  const named = (headers.connection ?? '').toLowerCase().split(/\s*,\s*/);
+  return Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name]) => !name.startsWith(':') && !HOP_BY_HOP.includes(name) && !named.includes(name),
+    ),
+  );
+};
+
+const refuse = (response: Http2ServerResponse, status: number, reason: string): void => {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(`berth: ${reason}\n`);
+};

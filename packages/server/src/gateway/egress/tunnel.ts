@@ -1,0 +1,66 @@
+/**
+ * Two ends and the bytes between them. What the server outside says passes at once; what the client says waits until
+ * its first bytes have named the host that it was let through to.
+ */
+import type { Duplex } from 'node:stream';
+import type { Allowed } from './admission.ts';
+import { type FirstBytes, readFirstBytes } from './first-bytes.ts';
+
+export const openTunnel = (client: Duplex, allowed: Allowed): void => {
+  const { socket } = allowed.open;
+  const held: Buffer[] = [];
+  let denied: string | undefined;
+  let ended = false;
+  const end = (): void => {
+    if (ended) return;
+    ended = true;
+    clearTimeout(patience);
+    client.destroy();
+    socket.destroy();
+    allowed.end({ sent: socket.bytesWritten, received: socket.bytesRead }, denied);
+  };
+  const deny = (reason: string): void => {
+    denied = reason;
+    end();
+  };
+  const patience = setTimeout(() => deny('the client sent nothing'), allowed.limits.helloTimeoutMs);
+
+  for (const side of [client, socket]) side.on('error', end).on('close', end);
+  if (client.destroyed) {
+    end();
+    return;
+  }
+  socket.setTimeout(allowed.limits.idleTimeoutMs, end);
+  socket.pipe(client);
+
+  const judge = (chunk: Buffer): void => {
+    held.push(chunk);
+    const bytes = Buffer.concat(held);
+    const first = readFirstBytes(bytes);
+    if (first.kind === 'more') return;
+    const objection = objectionTo(first, allowed);
+    if (objection !== undefined) {
+      deny(objection);
+      return;
+    }
+    clearTimeout(patience);
+    client.off('data', judge);
+    client.pause();
+    socket.write(bytes);
+    client.pipe(socket);
+  };
+  client.on('data', judge);
+};
+
+/** Why these first bytes are not those of a client that talks to the host it asked for. */
+const objectionTo = (first: FirstBytes, { target, portNamed }: Allowed): string | undefined => {
+  if (first.kind === 'other' || first.kind === 'more') {
+    return portNamed ? undefined : 'it speaks neither TLS nor HTTP';
+  }
+  if (first.kind === 'http' && target.port === 443) return 'it speaks plain HTTP on port 443';
+  if (first.host === undefined) {
+    // A literal address has no server name; the policy listed this very address.
+    return target.literal && first.kind === 'tls' ? undefined : 'the client named no host';
+  }
+  return first.host === target.host ? undefined : `the client means ${first.host}`;
+};
