@@ -17,7 +17,6 @@ import { type Log, silentLog } from './log.ts';
 import type { AnySaga, Output, Saga } from './saga.ts';
 import { drive, endOf, isOver } from './saga-drive.ts';
 import { openJournal } from './saga-journal.ts';
-import type { Run } from './saga-run.ts';
 import type { Patch, ReadTx, Store } from './store.ts';
 import type { SagaRun } from './tables.ts';
 
@@ -137,8 +136,19 @@ const goOn = async <P>(
   const journal = await openJournal(store, row.id, definition);
   // The input is what the starter of this very saga gave, as JSON.
   const input = row.input as never;
-  const run: Run<P> = { id: row.id, definition, input, ports, journal, interrupts, clock, log, crashPoint };
-  return drive(run, store, row);
+  return drive({
+    id: row.id,
+    row,
+    definition,
+    input,
+    ports,
+    journal,
+    interrupts,
+    store,
+    clock,
+    log,
+    crashPoint,
+  });
 };
 
 const sagaRow = async (tx: ReadTx, id: string): Promise<SagaRun> => {

@@ -4,14 +4,19 @@ import type { Interrupts } from './interrupt.ts';
 import type { Log } from './log.ts';
 import type { AnySaga, Ctx, NamedStep, NothingToUndo, Outputs } from './saga.ts';
 import type { Journal } from './saga-journal.ts';
+import type { Store } from './store.ts';
+import type { SagaRun } from './tables.ts';
 
 export interface Run<P> {
   readonly id: string;
+  /** As it was when the engine took it up. */
+  readonly row: SagaRun;
   readonly definition: AnySaga<P>;
   readonly input: never;
   readonly ports: P;
   readonly journal: Journal;
   readonly interrupts: Interrupts;
+  readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
   /** Names of moments at which a test kills the process; production leaves it out. */

@@ -16,7 +16,7 @@ export interface Store {
   write<T>(change: (tx: Tx) => Promise<T>): Promise<T>;
   /**
    * Called after every commit with its events, in order; after one without events with an empty list, because a
-   * record or a job may have changed. Returns the way to stop.
+   * record or a job may have changed. A listener MUST NOT throw. Returns the way to stop.
    */
   subscribe(listener: (events: readonly Event[]) => void): () => void;
   /** Rejects with `store.unavailable` when a write would fail now. */
