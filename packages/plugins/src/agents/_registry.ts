@@ -2,7 +2,9 @@
 export const agents = {
   'claude-code': () => import('./claude-code.ts'),
   codex: () => import('./codex.ts'),
+  command: () => import('./command.ts'),
   gemini: () => import('./gemini.ts'),
   opencode: () => import('./opencode.ts'),
   qwen: () => import('./qwen.ts'),
+  scripted: () => import('./scripted.ts'),
 } as const;

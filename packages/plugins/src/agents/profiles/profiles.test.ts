@@ -1,0 +1,126 @@
+/** The facts about each agent, as they were measured: commands, environment, files, and what is never in them. */
+import type { AgentHost, ModelAccess } from '@berth/plugin-api';
+import { describe, expect, it } from 'vitest';
+import { claudeCodeProfile } from './claude-code.ts';
+import { codexProfile } from './codex.ts';
+import { geminiProfile } from './gemini.ts';
+import { opencodeProfile } from './opencode.ts';
+import type { AcpProfile } from './profile.ts';
+import { locate } from './programs.ts';
+import { qwenProfile } from './qwen.ts';
+
+const TOKEN = 'token-of-the-attempt';
+const launch = (profile: AcpProfile) => {
+  const model: ModelAccess = {
+    provider: 'acme',
+    wire: profile.wire,
+    model: 'the "model"',
+    baseUrl: 'http://berth.internal/models/acme',
+    token: TOKEN,
+  };
+  return profile.launch({ model, home: '/home/agent', cwd: '/workspace/project' });
+};
+const hostWith = (...files: string[]): AgentHost => ({
+  resolve: (file) => (files.includes(file) ? `/opt/node_modules/${file}` : undefined),
+  log: () => undefined,
+});
+
+describe.each([opencodeProfile, claudeCodeProfile, codexProfile, geminiProfile, qwenProfile])(
+  '$name',
+  (profile) => {
+    it('keeps the token out of files and arguments, and points at the relay', () => {
+      const { args, env, files } = launch(profile);
+      expect(JSON.stringify([args, files])).not.toContain(TOKEN);
+      expect(Object.values(env)).toContain(TOKEN);
+      expect(JSON.stringify([env, files])).toContain('http://berth.internal/models/acme');
+      for (const path of Object.keys(files)) expect(path).toMatch(/^\/home\/agent\/\./);
+    });
+
+    it('names what to install when it is not there', () => {
+      expect(profile.package).toMatch(/^@?[\w./-]+@\d+\.\d+\.\d+$/);
+      expect(locate(profile, hostWith())).toBeUndefined();
+    });
+  },
+);
+
+describe('where programs are', () => {
+  it('shows the folder of a binary, and starts it from there', () => {
+    const file = 'tool-here/bin/tool';
+    const profile: AcpProfile = {
+      ...opencodeProfile,
+      programs: [
+        { kind: 'binary', file: 'tool-elsewhere/bin/tool', machine: 'plan9-mips' },
+        { kind: 'binary', file, machine: `${process.platform}-${process.arch}` },
+      ],
+    };
+    const located = locate(profile, hostWith('tool-elsewhere/bin/tool', file));
+    expect(located?.tools).toEqual([
+      { source: '/opt/node_modules/tool-here/bin', target: '/opt/berth/agents/opencode' },
+    ]);
+    expect(located?.command((target) => `/inside${target}`)).toEqual([
+      '/inside/opt/berth/agents/opencode/tool',
+    ]);
+  });
+
+  it('shows a script with the packages beside it, and runs it on this Node', () => {
+    const file = '@agentclientprotocol/codex-acp/dist/index.js';
+    const located = locate(codexProfile, hostWith(file));
+    expect(located?.tools[0]).toEqual({ source: '/opt/node_modules', target: '/opt/berth/agents/codex' });
+    expect(located?.command((target) => target)).toEqual([
+      '/opt/berth/agents/node/node',
+      `/opt/berth/agents/codex/${file}`,
+    ]);
+  });
+});
+
+describe('what agents need to be told', () => {
+  it('OpenCode: its provider, no questions, no other traffic', () => {
+    const { env, files } = launch(opencodeProfile);
+    expect(env).toMatchObject({
+      OPENCODE_CONFIG: '/home/agent/.berth/opencode.json',
+      OPENCODE_DISABLE_MODELS_FETCH: '1',
+    });
+    expect(JSON.parse(files['/home/agent/.berth/opencode.json'] ?? '')).toMatchObject({
+      autoupdate: false,
+      share: 'disabled',
+      enabled_providers: ['berth'],
+      permission: { '*': 'allow' },
+      provider: { berth: { options: { baseURL: 'http://berth.internal/models/acme/v1' } } },
+    });
+  });
+
+  it('Claude Code: that it is in a sandbox', () => {
+    expect(launch(claudeCodeProfile).env).toMatchObject({
+      ANTHROPIC_BASE_URL: 'http://berth.internal/models/acme',
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+      IS_SANDBOX: '1',
+    });
+    expect(claudeCodeProfile.mode).toBe('bypassPermissions');
+  });
+
+  it('Codex: text from outside cannot leave its quotes in the configuration', () => {
+    const config = launch(codexProfile).files['/home/agent/.codex/config.toml'];
+    expect(config).toContain('model = "the \\"model\\""');
+    expect(config).toContain('approval_policy = "never"');
+    expect(config).toContain('wire_api = "responses"');
+  });
+
+  it('Codex: an error that looks like success is read as one', () => {
+    const read = codexProfile.readFailure;
+    expect(read?.({ hasUsage: false, lastMessage: '{"error":{"message":"no"}}' })).toContain('no');
+    expect(read?.({ hasUsage: true, lastMessage: '{"error": 1}' })).toBeUndefined();
+    expect(read?.({ hasUsage: false, lastMessage: 'All is well' })).toBeUndefined();
+  });
+
+  it('Gemini and Qwen: no statistics, no questions', () => {
+    const gemini = launch(geminiProfile);
+    expect(gemini.args).toEqual(['--acp', '--skip-trust', '-m', 'the "model"']);
+    expect(JSON.parse(gemini.files['/home/agent/.gemini/settings.json'] ?? '')).toMatchObject({
+      security: { auth: { selectedType: 'gemini-api-key' } },
+      privacy: { usageStatisticsEnabled: false },
+    });
+    const qwen = launch(qwenProfile);
+    expect(qwen.args).toEqual(['--acp', '--auth-type', 'openai']);
+    expect(qwen.files['/home/agent/.qwen/settings.json']).toContain('"usageStatisticsEnabled": false');
+  });
+});
