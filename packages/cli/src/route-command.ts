@@ -38,7 +38,8 @@ const routeOf = ({ route: id }: RouteCommand) => {
 };
 
 const optionOf = (flag: Flag): Option => {
-  const option = new Option(flag.syntax, flag.meaning);
+  const meaning = [...(flag.required ? ['needed'] : []), ...(flag.meaning === '' ? [] : [flag.meaning])];
+  const option = new Option(flag.syntax, meaning.join('; '));
   if (flag.choices !== undefined) option.choices([...flag.choices]);
   return option.makeOptionMandatory(flag.required);
 };

@@ -1,0 +1,33 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { createWorld } from '../test/scripted-world.ts';
+import { placeOf } from './connection.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'berth-home-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('where the server is', () => {
+  test('by itself: the socket and the token in the home of root or of the user', () => {
+    const root = { ...createWorld(), isRoot: true };
+    expect(placeOf(root)).toMatchObject({ address: 'unix:/var/lib/berth/run/berth.sock', isOwnHome: true });
+    expect(placeOf(createWorld({ HOME: '/home/a' })).home).toBe('/home/a/.local/share/berth');
+    expect(placeOf(createWorld({ XDG_DATA_HOME: '/data' })).home).toBe('/data/berth');
+  });
+
+  test('in another home, where the token is read', () => {
+    mkdirSync(join(folder, 'a'));
+    writeFileSync(join(folder, 'a/owner-token'), 'secret\n');
+    const inHome = { address: `unix:${join(folder, 'a/run/berth.sock')}`, token: 'secret' };
+    expect(placeOf(createWorld({ BERTH_HOME: join(folder, 'a') }))).toMatchObject(inHome);
+    expect(placeOf(createWorld(), { home: join(folder, 'a') })).toMatchObject(inHome);
+    expect(placeOf(createWorld({ BERTH_HOME: join(folder, 'b') })).token).toBeUndefined();
+  });
+
+  test('elsewhere, when the environment or a flag says so; the flag wins', () => {
+    const world = createWorld({ BERTH_ADDRESS: 'http://a:1', BERTH_TOKEN: 't' });
+    expect(placeOf(world)).toMatchObject({ address: 'http://a:1', token: 't', isOwnHome: false });
+    expect(placeOf(world, { address: 'http://b:2' }).address).toBe('http://b:2');
+  });
+});

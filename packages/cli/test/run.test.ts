@@ -1,0 +1,191 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fail } from '@berth/contract';
+import { type Call, type Script, startScriptedServer } from '@berth/sdk/scripted-server';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runCommandLine } from '../src/program.ts';
+import { berth, createWorld } from './scripted-world.ts';
+
+const idOf = (prefix: string) => `${prefix}_${'1'.repeat(20)}`;
+const record = { revision: 1, createdAt: 0, updatedAt: 0 };
+
+let folder = '';
+let commits: { base: string; merge: string } = { base: '', merge: '' };
+const git = (where: string, ...args: string[]) =>
+  execFileSync(
+    'git',
+    ['-C', join(folder, where), '-c', 'user.name=T', '-c', 'user.email=t@example.com', ...args],
+    {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    },
+  ).trim();
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-run-'));
+  execFileSync('git', ['init', '-q', '-b', 'main', join(folder, 'shop')]);
+  writeFileSync(join(folder, 'shop/a.txt'), 'wrong\n');
+  git('shop', 'add', 'a.txt');
+  git('shop', 'commit', '-qm', 'one');
+  execFileSync('git', ['clone', '-q', '--bare', join(folder, 'shop'), join(folder, 'hub.git')]);
+  execFileSync('git', ['clone', '-q', join(folder, 'hub.git'), join(folder, 'work')], { stdio: 'ignore' });
+  writeFileSync(join(folder, 'work/a.txt'), 'right\n');
+  git('work', 'commit', '-qam', 'two');
+  git('work', 'push', '-q', 'origin', 'HEAD:main');
+  commits = { base: git('shop', 'rev-parse', 'HEAD'), merge: git('work', 'rev-parse', 'HEAD') };
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const item = (digit: number, body: object) => ({
+  item: {
+    id: `it_${String(digit).repeat(20)}`,
+    turnId: idOf('tn'),
+    sessionId: idOf('ss'),
+    position: digit,
+    body,
+    ...record,
+  },
+});
+
+const LOG: readonly [type: string, subject: string, data: object][] = [
+  ['task.claimed', idOf('tk'), { from: 'queued', to: 'spawning' }],
+  ['attempt.progressed', idOf('at'), { stage: 'sandbox', detail: 'oci' }],
+  ['attempt.progressed', idOf('at'), { stage: 'sandbox', detail: 'oci', durationMs: 1234 }],
+  ['item.changed', 'it', item(1, { kind: 'message', role: 'agent', text: 'I' })],
+  ['item.changed', 'it', item(1, { kind: 'message', role: 'agent', text: 'I look' })],
+  ['item.changed', 'it', item(2, { kind: 'tool', title: 'edit a.txt', status: 'running' })],
+  ['item.changed', 'it', item(2, { kind: 'tool', title: 'edit a.txt', status: 'completed' })],
+  ['item.changed', 'it', item(3, { kind: 'thought', text: 'hm' })],
+  ['gate.failed', idOf('gr'), { from: 'running', to: 'red' }],
+  ['task.sent_back', idOf('tk'), { from: 'verifying', to: 'running' }],
+  ['change.merged', idOf('ch'), { from: 'merging', to: 'merged' }],
+];
+
+const world = (end: string, more: object = {}): Script => {
+  const workspaces: object[] = [];
+  const log = [...LOG, [`task.${end}`, idOf('tk'), { from: 'landing', to: end }] as const];
+  return {
+    'system.stats': () => ({ lastSeq: 0 }),
+    'workspace.list': () => ({ rows: workspaces }),
+    'workspace.create': ({ input }) => {
+      const repositories = (input.repositories as object[]).map((one) => ({
+        ...one,
+        hubPath: join(folder, 'hub.git'),
+      }));
+      workspaces.push({ id: idOf('ws'), ...input, repositories });
+      return workspaces[0];
+    },
+    'task.create': ({ input }) => ({ id: idOf('tk'), ...input }),
+    'task.get': () => ({ id: idOf('tk'), state: end, changeId: idOf('ch'), endedAt: 1, ...more }),
+    'task.attempts': () => ({ rows: [{ id: idOf('at'), sessionId: idOf('ss') }] }),
+    'task.cancel': () => ({}),
+    'session.get': () => ({ taskId: idOf('tk') }),
+    'session.items': () => ({ rows: [item(1, { kind: 'message', role: 'agent', text: 'I look' }).item] }),
+    'change.get': () => ({
+      taskId: idOf('tk'),
+      gateRunId: idOf('gr'),
+      parts: [{ repository: 'shop', target: 'main', ...commits }],
+    }),
+    'gate.get': () => ({
+      changeId: idOf('ch'),
+      state: 'red',
+      evidence: [{ name: 'test', exitCode: 1, durationMs: 5, timedOut: false, logTail: 'not ok 1\n' }],
+    }),
+    'event.stream': async function* ({ headers }: Call) {
+      for (const [index, [type, subject, data]] of log.entries()) {
+        const seq = index + 1;
+        if (seq <= Number(headers['last-event-id'] ?? 0)) continue;
+        yield [String(seq), { seq, id: idOf('ev'), type, version: 1, at: 1, subject, data }] as const;
+      }
+    },
+  };
+};
+
+test('imports the checkout, shows the work, and leaves the landed branch ready to merge', async () => {
+  await using server = await startScriptedServer(world('completed'));
+  const { exitCode, out } = await berth(
+    server.address,
+    ['run', 'fix it', '--repo', 'shop', '--keep'],
+    folder,
+  );
+  expect(exitCode).toBe(0);
+  expect(out.split('\n')).toEqual([
+    `task ${idOf('tk')} in workspace shop`,
+    'task spawning',
+    '· sandbox (oci)',
+    '✓ sandbox (oci) 1.2 s',
+    '  ▸ I look',
+    '  ⚙ edit a.txt',
+    '✗ gate test: exit 1 5 ms',
+    'gate red',
+    '↺ back to the agent',
+    '✓ landed',
+    'task completed',
+    '',
+    ' a.txt | 2 +-',
+    ' 1 file changed, 1 insertion(+), 1 deletion(-)',
+    '',
+    'ready: git merge --ff-only berth/main',
+    '',
+  ]);
+  expect(git('shop', 'rev-parse', 'refs/remotes/berth/main')).toBe(commits.merge);
+  expect(git('shop', 'rev-parse', 'HEAD')).toBe(commits.base);
+  git('shop', 'merge', '-q', '--ff-only', 'berth/main');
+  const inputs = server.calls.filter(({ route }) => route.endsWith('.create')).map(({ input }) => input);
+  expect(inputs).toEqual([
+    { name: 'shop', repositories: [{ name: 'shop', source: join(folder, 'shop'), branch: 'main' }] },
+    { workspaceId: idOf('ws'), prompt: 'fix it', keepAliveMs: 86_400_000 },
+  ]);
+});
+
+test('uses the workspace of the checkout again, and speaks JSON', async () => {
+  await using server = await startScriptedServer(world('completed'));
+  await berth(server.address, ['run', 'one', '--repo', 'shop', '--json'], folder);
+  const { out } = await berth(server.address, ['run', 'two', '--repo', 'shop', '--json'], folder);
+  expect(server.calls.filter(({ route }) => route === 'workspace.create')).toHaveLength(1);
+  const lines = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines).toHaveLength(LOG.length + 2);
+  expect(lines.at(-1)).toMatchObject({ landed: { branch: 'main', commit: commits.merge } });
+});
+
+test('a task that fails ends with the code of its error', async () => {
+  const error = fail('gate.red', { gateRun: idOf('gr'), failed: ['test'] }).body;
+  await using server = await startScriptedServer(world('failed', { error }));
+  const { exitCode, err } = await berth(server.address, ['run', 'fix it', '--repo', 'shop'], folder);
+  expect([exitCode, err.split('\n')[0]]).toEqual([5, 'error: The gate is red: test.']);
+});
+
+test('outside of a checkout nothing is asked of the server', async () => {
+  await using server = await startScriptedServer({});
+  const { exitCode, err } = await berth(server.address, ['run', 'fix it', '--repo', '.'], folder);
+  expect([exitCode, server.calls]).toEqual([2, []]);
+  expect(err).toContain('not a git repository');
+});
+
+test('Ctrl-C cancels the task politely and waits for its end', async () => {
+  let scripted = createWorld();
+  const script = world('cancelled');
+  await using server = await startScriptedServer({
+    ...script,
+    'event.stream': async function* (call: Call) {
+      if (call.headers['last-event-id'] === undefined) scripted.interrupt();
+      // Nothing more is told before the cancel has arrived.
+      while (!server.calls.some(({ route }) => route === 'task.cancel')) await new Promise(setImmediate);
+      yield* script['event.stream']?.(call) as AsyncIterable<readonly [string, unknown]>;
+    },
+  });
+  scripted = createWorld({ BERTH_ADDRESS: server.address }, folder);
+  expect(await runCommandLine(['run', 'fix it', '--repo', 'shop'], scripted)).toBe(130);
+  expect(scripted.err()).toContain('cancelling the task');
+});
+
+test('task logs reads the conversation and the evidence', async () => {
+  await using server = await startScriptedServer(world('completed'));
+  const { exitCode, out } = await berth(server.address, ['task', 'logs', idOf('tk'), '--follow']);
+  expect([exitCode, out]).toEqual([0, '  ▸ I look\n✗ gate test: exit 1 5 ms\ngate red\nnot ok 1\n']);
+});
