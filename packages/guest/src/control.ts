@@ -2,7 +2,7 @@
  * The control connection: an HTTP/2 server for one client, the Berth server. Which request goes where is in `Route`s
  * that the parts of the guest bring along.
  */
-import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { GUEST_LIMITS } from '@berth/contract/guest';
 import type { GuestRefusal } from '@berth/contract/guest-messages';
@@ -24,12 +24,25 @@ export interface Route {
   readonly handle: (request: GuestRequest) => Promise<object | undefined> | object | undefined;
 }
 
+type OnConnect = (authority: string, stream: ServerHttp2Stream) => void;
+
 /** Returns what takes a connection over after its preface. */
 export const createControl = (
   routes: readonly Route[],
-  onConnect: (authority: string, stream: ServerHttp2Stream) => void,
-): ((socket: Socket) => void) => {
+  onConnect: OnConnect,
+): ((socket: Socket) => Promise<void>) => {
+  let server: Promise<Http2Server> | undefined;
+  return async (socket) => {
+    server ??= makeServer(routes, onConnect);
+    (await server).emit('connection', socket);
+  };
+};
+
+/** HTTP/2 is loaded when it is needed: it takes longer than all the rest, and the guest listens without it. */
+const makeServer = async (routes: readonly Route[], onConnect: OnConnect): Promise<Http2Server> => {
+  const { createServer } = await import('node:http2');
   const server = createServer({
+    maxSessionMemory: SESSION_MEMORY_MIB,
     settings: { initialWindowSize: WINDOW_BYTES, enableConnectProtocol: false, maxConcurrentStreams: 1000 },
   });
   server.on('sessionError', () => undefined);
@@ -39,11 +52,10 @@ export const createControl = (
     if (headers[':method'] === 'CONNECT') onConnect(String(headers[':authority'] ?? ''), stream);
     else void answer(routes, stream, headers);
   });
-  return (socket) => {
-    server.emit('connection', socket);
-  };
+  return server;
 };
 
+const SESSION_MEMORY_MIB = 128;
 /** Large enough that one stream fills a socket without waiting for window updates. */
 const WINDOW_BYTES = 4 * 2 ** 20;
 

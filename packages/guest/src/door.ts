@@ -14,7 +14,7 @@ import {
   REFUSED_PREFIX,
 } from '@berth/contract/guest';
 
-export type Welcome = Readonly<Record<ConnectionPurpose, (socket: Socket) => void>>;
+export type Welcome = Readonly<Record<ConnectionPurpose, (socket: Socket) => Promise<void>>>;
 
 /** Listens, replacing a socket file that an earlier guest left. Resolves when connections succeed. */
 export const openDoor = async (path: string, welcome: Welcome): Promise<Server> => {
@@ -35,7 +35,7 @@ const greet = (socket: Socket, welcome: Welcome): void => {
     const purpose = purposeOf(line);
     if (purpose === undefined) return refuse(socket, line);
     socket.write(ACCEPTED);
-    welcome[purpose](socket);
+    welcome[purpose](socket).catch(() => socket.destroy());
   });
 };
 

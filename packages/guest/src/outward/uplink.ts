@@ -2,7 +2,7 @@
  * The way out. The server gives the guest a connection on which the guest asks and the server answers. The newest one
  * is used; while there is none (the server restarts), requests wait a little.
  */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { GUEST_LIMITS, INTERNAL_AUTHORITY } from '@berth/contract/guest';
 
@@ -10,7 +10,7 @@ type Headers = Record<string, string | string[] | undefined>;
 
 export interface Uplink {
   /** Takes a connection over after its preface. */
-  adopt(socket: Socket): void;
+  adopt(socket: Socket): Promise<void>;
   /** A new request to the server, or undefined when no uplink came in time. */
   request(headers: Headers): Promise<ClientHttp2Stream | undefined>;
 }
@@ -31,9 +31,11 @@ export const createUplink = (): Uplink => {
   };
 
   return {
-    adopt: (socket) => {
+    adopt: async (socket) => {
+      const { connect } = await import('node:http2');
       const session = connect(`http://${INTERNAL_AUTHORITY}`, {
         createConnection: () => socket,
+        maxSessionMemory: SESSION_MEMORY_MIB,
         settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
       });
       const forget = (): void => {
@@ -57,4 +59,5 @@ export const createUplink = (): Uplink => {
   };
 };
 
+const SESSION_MEMORY_MIB = 128;
 const WINDOW_BYTES = 4 * 2 ** 20;
