@@ -66,7 +66,7 @@ const WorkDefaults = z.strictObject({
 });
 
 /** What the user may write. */
-export const ConfigInput = z.strictObject({
+const ConfigInput = z.strictObject({
   home: z.string().min(1).max(4096).optional(),
   host: HostName.default('127.0.0.1'),
   /** 0 = any free port. */
@@ -94,7 +94,6 @@ export const ConfigInput = z.strictObject({
   defaults: WorkDefaults.prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
-export type ConfigInput = z.input<typeof ConfigInput>;
 
 export interface ModelProvider {
   readonly wire: 'openai' | 'anthropic' | 'gemini';

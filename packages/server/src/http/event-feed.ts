@@ -12,9 +12,9 @@ const PAGE_EVENTS = 500;
 /** Published events at hand for those who are about to join. */
 const RECENT_EVENTS = 4096;
 /** Past this much untaken output a live reader counts as too slow. */
-export const LAG_BYTES = 1_048_576;
+const LAG_BYTES = 1_048_576;
 
-export type EventFilter = Pick<EventQuery, 'subject' | 'type'>;
+type EventFilter = Pick<EventQuery, 'subject' | 'type'>;
 
 export interface EventFeed {
   /** Follows events after a sequence number; from now on when there is none. */

@@ -19,7 +19,7 @@ type Said<R, Part extends 'params' | 'query' | 'body'> = R extends {
   ? z.infer<S>
   : Record<string, never>;
 
-export interface Call<R extends RouteShape> {
+interface Call<R extends RouteShape> {
   readonly params: Said<R, 'params'>;
   readonly query: Said<R, 'query'>;
   readonly body: R extends { readonly bytesIn: true } ? AsyncIterable<Uint8Array> : Said<R, 'body'>;
@@ -67,7 +67,7 @@ type Answer<R extends RouteShape> = R extends { readonly answers: infer A }
           : z.infer<R['returns']>
   : z.infer<R['returns']>;
 
-export type Handler<R extends RouteShape> = (call: Call<R>) => Promise<Answer<R>>;
+type Handler<R extends RouteShape> = (call: Call<R>) => Promise<Answer<R>>;
 
 export type Handlers = { readonly [Id in RouteId]: Handler<RouteOf<Id>> };
 

@@ -12,7 +12,7 @@ const KEEP_MS = 86_400_000;
 const LONGEST_KEY_CHARACTERS = 200;
 const PRUNE_ROWS = 1000;
 
-export interface Asked {
+interface Asked {
   readonly key: string;
   readonly caller: string;
   readonly routeId: string;

@@ -2,7 +2,7 @@
 import { PREFIXES, ROUTES, type RouteShape } from '@berth/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { type Ask, type Harness, openHarness, type Reply } from './testing/harness.ts';
+import { type Ask, type Harness, openHarness, type Reply, UPGRADE } from './testing/harness.ts';
 
 let harness: Harness;
 let viewer: string;
@@ -148,13 +148,6 @@ it('names the place of a problem deep inside', async () => {
   });
   expect(pathsOf(reply).sort()).toEqual(['body.limits.cpus', 'body.repositories[0].branch']);
 });
-
-const UPGRADE = {
-  connection: 'upgrade',
-  upgrade: 'websocket',
-  'sec-websocket-version': '13',
-  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-};
 
 const pathsOf = (reply: Reply): string[] =>
   (reply.json.error.details.issues as { path: string }[]).map(({ path }) => path);

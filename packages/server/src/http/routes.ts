@@ -1,8 +1,8 @@
 /** Every route of the contract becomes a route of the HTTP server: guard, token, checks, handler, answer. */
 import { fail, ROUTES, type RouteShape } from '@berth/contract';
 import type { Log } from '@berth/core';
+import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { WebSocket } from 'ws';
 import { authenticate } from './auth/authenticate.ts';
 import type { Tokens } from './auth/tokens.ts';
 import type { Caller, ClientSocket, Handlers, SseProgram } from './handler-types.ts';

@@ -1,6 +1,6 @@
 /** A WebSocket as a handler sees it: frames in as an iterable, frames out with back pressure, both bounded. */
 import { isBerthError } from '@berth/contract';
-import type { WebSocket } from 'ws';
+import type { WebSocket } from '@fastify/websocket';
 import type { ClientSocket } from './handler-types.ts';
 
 export const MAX_FRAME_BYTES = 262_144;

@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { isBerthError } from '@berth/contract';
 import type { SseClient, SseProgram } from './handler-types.ts';
 
-export const HEARTBEAT_MS = 15_000;
+const HEARTBEAT_MS = 15_000;
 /** From here on a writer waits for the client. */
 const PAUSE_BYTES = 262_144;
 /** A client that does not take the end of its stream is cut off. */

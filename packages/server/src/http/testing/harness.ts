@@ -36,6 +36,8 @@ export interface Harness extends AsyncDisposable {
   /** Calls that reached the work, by name. */
   readonly calls: string[];
   ask(ask: Ask): Promise<Reply>;
+  /** Asks for a WebSocket, leaves it at once, and says which status the answer had. */
+  upgrade(ask: Ask): Promise<number>;
   tokenOf(role: Role): Promise<string>;
 }
 
@@ -76,6 +78,7 @@ export const openHarness = async (
     ownerToken,
     calls,
     ask,
+    upgrade: (one) => upgrade(listening, one),
     tokenOf: async (role) => {
       const body = { name: role, role };
       return (await ask({ method: 'POST', path: '/v1/tokens', token: ownerToken, body })).json.secret;
@@ -115,6 +118,29 @@ const send = (listening: Listening, ask: Ask): Promise<Reply> =>
     });
     outgoing.on('error', reject);
     outgoing.end(isJson(ask.body) ? JSON.stringify(ask.body) : (ask.body as string | Buffer | undefined));
+  });
+
+/** The headers that ask for a WebSocket (RFC 6455, section 4.1; the key is that of its example). */
+export const UPGRADE = {
+  connection: 'upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+};
+
+const upgrade = (listening: Listening, ask: Ask): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const outgoing = request(optionsFor(listening, { ...ask, headers: { ...UPGRADE, ...ask.headers } }));
+    outgoing.on('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve(response.statusCode ?? 0);
+    });
+    outgoing.on('response', (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    outgoing.on('error', reject);
+    outgoing.end();
   });
 
 const isJson = (body: unknown): boolean =>

@@ -15,7 +15,7 @@ export interface Migration {
   readonly statements: readonly SqlQuery[];
 }
 
-export const MIGRATIONS: readonly Migration[] = [firstTables];
+const MIGRATIONS: readonly Migration[] = [firstTables];
 
 /** Brings the database to the newest shape. Rejects with `store.migration_changed`; then nothing was changed. */
 export const migrate = async (

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { type Clock, INDEXES } from '@berth/core';
 import { storeLaws } from '@berth/core/laws';
 import Database from 'better-sqlite3';
@@ -204,7 +205,7 @@ describe('the lock of the home folder', () => {
 
 /** Runs a child that writes as fast as it can and kills it once it has acknowledged enough. Returns what it said last. */
 const writeUntilKilled = async (folder: string, enough: number): Promise<number> => {
-  const writer = join(import.meta.dirname, 'testing', 'write-forever.ts');
+  const writer = fileURLToPath(import.meta.resolve('./testing/write-forever.ts'));
   const child = spawn(process.execPath, [writer, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
   let acknowledged = 0;
   const start = { seq: 0 };

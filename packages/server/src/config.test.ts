@@ -1,0 +1,141 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from './config.ts';
+
+let home: string;
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'berth-config-'));
+});
+afterEach(() => rm(home, { recursive: true }));
+
+const load = (env: Record<string, string> = {}, flags: Record<string, unknown> = {}) =>
+  loadConfig({ env: { BERTH_HOME: home, ...env }, flags, isRoot: false });
+const file = (value: unknown) =>
+  writeFile(join(home, 'config.json'), typeof value === 'string' ? value : JSON.stringify(value));
+const issuesOf = async (loading: Promise<unknown>): Promise<{ path: string; message: string }[]> => {
+  const error = await loading.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toMatchObject({ code: 'config.invalid' });
+  return (error as { details: { issues: { path: string; message: string }[] } }).details.issues;
+};
+
+describe('the configuration', () => {
+  it('has these defaults', async () => {
+    expect(await load()).toEqual({
+      home,
+      host: '127.0.0.1',
+      port: 8080,
+      allowedHosts: [],
+      socketPath: join(home, 'run', 'berth.sock'),
+      defaultDriver: undefined,
+      drivers: {},
+      agents: {},
+      defaultAgent: 'opencode',
+      models: { providers: {}, default: undefined },
+      defaults: {
+        limits: { cpus: 2, memoryBytes: 4 * 2 ** 30, pids: 512 },
+        egress: { preset: 'packages' },
+        gate: 'standard',
+        agent: 'opencode',
+        maxSandboxes: 20,
+        keepAliveMs: 300_000,
+        maxRounds: 3,
+        gateTimeoutMs: 600_000,
+        setupTimeoutMs: 300_000,
+      },
+      logLevel: 'info',
+    });
+  });
+
+  it('takes flags over the environment over the file, field by field', async () => {
+    await file({ port: 1, host: 'localhost', defaults: { maxSandboxes: 7, maxRounds: 2 } });
+    const config = await load({ ORCHESTRATOR_PORT: '2', BERTH_MAX_SANDBOXES: '8' }, { port: 3 });
+    expect([config.port, config.host]).toEqual([3, 'localhost']);
+    expect(config.defaults).toMatchObject({ maxSandboxes: 8, maxRounds: 2, limits: { pids: 512 } });
+    expect((await load({ ORCHESTRATOR_PORT: '2', BERTH_PORT: '4' })).port).toBe(4);
+  });
+
+  it('tells all problems of all sources at once, with path, source and what was expected', async () => {
+    await file({ prot: 1, drivers: { oci: 5 }, defaults: { limits: { cpus: 'x', disk: 1 } }, host: 'A B' });
+    const issues = await issuesOf(
+      load({ BERTH_PORT: 'many', BERTH_LOG_LEVEL: 'loud' }, { defaultAgent: 'X!' }),
+    );
+    const told = Object.fromEntries(issues.map(({ path, message }) => [path, message]));
+    expect(Object.keys(told).sort()).toEqual([
+      'defaultAgent',
+      'defaults.limits.cpus',
+      'defaults.limits.disk',
+      'drivers.oci',
+      'host',
+      'logLevel',
+      'port',
+      'prot',
+    ]);
+    expect(told.port).toMatch(/whole number.*environment, BERTH_PORT/);
+    expect(told.logLevel).toMatch(/"debug".*from the environment/);
+    expect(told.defaultAgent).toMatch(/from the flag/);
+    expect(told.prot).toMatch(/unknown.*from the file/);
+    expect(told.host).toMatch(/expected.*from the file/);
+  });
+
+  it('refuses a file that is no JSON object', async () => {
+    for (const text of ['{', '[]', '"x"', '']) {
+      await file(text);
+      expect((await issuesOf(load()))[0]?.path).toBe(`file:${join(home, 'config.json')}`);
+    }
+  });
+
+  it('knows the usual keys of model providers and never shows them', async () => {
+    await file({
+      models: { providers: { mine: { wire: 'openai', baseUrl: 'http://127.0.0.1:1/v1', key: 'file-key' } } },
+    });
+    const config = await load({
+      ANTHROPIC_API_KEY: 'sk-canary',
+      OPENAI_BASE_URL: 'http://127.0.0.1:2/v1',
+      GEMINI_API_KEY: '',
+    });
+    const { anthropic, openai, mine, gemini } = config.models.providers;
+    expect(anthropic).toMatchObject({ wire: 'anthropic', baseUrl: 'https://api.anthropic.com' });
+    expect(anthropic?.key?.reveal()).toBe('sk-canary');
+    expect(mine?.key?.reveal()).toBe('file-key');
+    expect(openai).toEqual({ wire: 'openai', baseUrl: 'http://127.0.0.1:2/v1', key: undefined });
+    expect(gemini).toBeUndefined();
+    const shown = [
+      JSON.stringify(config),
+      inspect(config, { depth: 9, showHidden: true }),
+      `${anthropic?.key}`,
+    ];
+    expect(shown.join()).not.toMatch(/sk-canary|file-key/);
+    expect(shown.join()).toContain('•••');
+  });
+
+  it('does not tell a key that is refused', async () => {
+    const issues = await issuesOf(load({ OPENAI_API_KEY: 'sk canary' }));
+    expect(issues[0]?.path).toBe('models.providers.openai.key');
+    expect(JSON.stringify(issues)).not.toContain('canary');
+  });
+
+  it('is frozen to the last leaf', async () => {
+    const config = await load();
+    expect(() => Object.assign(config.defaults.limits, { cpus: 1 })).toThrow(TypeError);
+  });
+
+  it('puts the home where users and root expect it', async () => {
+    const homeOf = async (env: Record<string, string>, isRoot: boolean) =>
+      (await loadConfig({ env, isRoot, flags: {} })).home;
+    expect(await homeOf({}, true)).toBe('/var/lib/berth');
+    expect(await homeOf({ XDG_DATA_HOME: home }, false)).toBe(join(home, 'berth'));
+    expect(await homeOf({ HOME: home, XDG_DATA_HOME: 'relative' }, false)).toBe(
+      join(home, '.local/share/berth'),
+    );
+  });
+
+  it('refuses a socket path that the system would cut off', async () => {
+    expect((await issuesOf(load({ BERTH_SOCKET: `/tmp/${'x'.repeat(110)}` })))[0]?.path).toBe('socketPath');
+  });
+});
