@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fail, isBerthError } from '@berth/contract';
+import { fail, isBerthError, type Repository } from '@berth/contract';
 import type { Hub } from '@berth/core';
 import type { Git } from './git.ts';
 import { importInto, originOf, targetBranch } from './import.ts';
@@ -42,18 +42,7 @@ export const createHub = ({ folder, git }: HubOptions): Hub => {
       const source = parseSource(spec.source);
       const name = spec.name ?? source.name;
       const final = folders.repository(workspaceId, name);
-      const request = { final, source, branch: spec.branch, name };
-      return alone(final, async () => {
-        if (!(await exists(final))) {
-          return { name, source: source.address, branch: await importInto(git, request) };
-        }
-        if ((await originOf(git, final)) !== source.address) {
-          throw fail('record.exists', { noun: 'repository', id: name });
-        }
-        const repository = { name, source: source.address, branch: await targetBranch(git, request) };
-        await forward(git, final, repository);
-        return repository;
-      });
+      return alone(final, () => importOrForward(git, { final, source, branch: spec.branch, name }));
     },
 
     refresh: async (workspaceId, repository) => {
@@ -94,6 +83,20 @@ export const createHub = ({ folder, git }: HubOptions): Hub => {
     contains: async (workspaceId, name, descendant, ancestor) =>
       containsCommit(git, await open(workspaceId, name), descendant, ancestor),
   };
+};
+
+/** A repository that is here already is brought up to date; the same name from another source is refused. */
+const importOrForward = async (git: Git, request: Parameters<typeof importInto>[1]): Promise<Repository> => {
+  const { final, source, name } = request;
+  if (!(await exists(final))) {
+    return { name, source: source.address, branch: await importInto(git, request) };
+  }
+  if ((await originOf(git, final)) !== source.address) {
+    throw fail('record.exists', { noun: 'repository', id: name });
+  }
+  const repository = { name, source: source.address, branch: await targetBranch(git, request) };
+  await forward(git, final, repository);
+  return repository;
 };
 
 /** Fast-forwards our copy of the target branch. A source that is away or went another way changes nothing. */

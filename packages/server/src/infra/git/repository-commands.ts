@@ -3,7 +3,7 @@ import { fail, isBerthError, RepositoryStatus } from '@berth/contract';
 import type { Hub } from '@berth/core';
 import type { Sandbox } from '@berth/plugin-api';
 import { cutDiff, PLAIN_DIFF } from './look.ts';
-import { createSandboxGit, folderOf, remoteOf } from './sandbox-git.ts';
+import { createSandboxGit, folderOf, remoteOf, type SandboxGit } from './sandbox-git.ts';
 import { withPrivateIndex } from './working-tree.ts';
 
 export interface RepositoryCommands {
@@ -27,8 +27,6 @@ export const createRepositoryCommands = (deps: {
   readonly newExecId: () => string;
 }): RepositoryCommands => {
   const git = createSandboxGit(deps.newExecId);
-  const headOf = async (sandbox: Sandbox, cwd: string): Promise<string> =>
-    (await git(sandbox, { cwd, args: ['rev-parse', '--verify', 'HEAD'] })).stdout.trim();
 
   return {
     status: async (sandbox, repository) => {
@@ -63,34 +61,45 @@ export const createRepositoryCommands = (deps: {
         '-',
       ] as const;
       await git(sandbox, { cwd, args, stdin: message });
-      return { commit: await headOf(sandbox, cwd) };
+      return { commit: await headOf(git, sandbox, cwd) };
     },
 
-    push: async (sandbox, repository, grant) => {
-      const cwd = folderOf(sandbox, repository);
-      const named = await git(sandbox, { cwd, args: ['symbolic-ref', '--quiet', 'HEAD'], answers: [1] });
-      const ref = named.stdout.trim();
-      const commit = await headOf(sandbox, cwd);
-      if (!ref.startsWith('refs/heads/')) throw fail('push.refused', { ref: ref || 'a detached HEAD' });
-      const remote = remoteOf(sandbox, grant, repository);
-      try {
-        await git(sandbox, {
-          cwd,
-          remote,
-          args: ['push', '--quiet', '--no-verify', remote.url, `${ref}:${ref}`],
-        });
-      } catch (thrown) {
-        if (isBerthError(thrown) && thrown.message.includes('rejected]')) {
-          throw fail('push.refused', { ref }, { cause: thrown });
-        }
-        throw thrown;
-      }
-      if ((await deps.hub.resolve(grant.workspaceId, repository, ref)) !== commit) {
-        throw fail('git.failed', { act: 'push', detail: `${ref} did not arrive` });
-      }
-      return { ref, commit };
-    },
+    push: (sandbox, repository, grant) => pushBranch({ git, ...deps }, sandbox, repository, grant),
   };
+};
+
+const headOf = async (git: SandboxGit, sandbox: Sandbox, cwd: string): Promise<string> =>
+  (await git(sandbox, { cwd, args: ['rev-parse', '--verify', 'HEAD'] })).stdout.trim();
+
+/** What the sandbox says it pushed counts when the hub has it. */
+const pushBranch = async (
+  { git, hub }: { readonly git: SandboxGit; readonly hub: Pick<Hub, 'resolve'> },
+  sandbox: Sandbox,
+  repository: string,
+  grant: { readonly workspaceId: string; readonly token: string },
+): Promise<{ ref: string; commit: string }> => {
+  const cwd = folderOf(sandbox, repository);
+  const named = await git(sandbox, { cwd, args: ['symbolic-ref', '--quiet', 'HEAD'], answers: [1] });
+  const ref = named.stdout.trim();
+  const commit = await headOf(git, sandbox, cwd);
+  if (!ref.startsWith('refs/heads/')) throw fail('push.refused', { ref: ref || 'a detached HEAD' });
+  const remote = remoteOf(sandbox, grant, repository);
+  try {
+    await git(sandbox, {
+      cwd,
+      remote,
+      args: ['push', '--quiet', '--no-verify', remote.url, `${ref}:${ref}`],
+    });
+  } catch (thrown) {
+    if (isBerthError(thrown) && thrown.message.includes('rejected]')) {
+      throw fail('push.refused', { ref }, { cause: thrown });
+    }
+    throw thrown;
+  }
+  if ((await hub.resolve(grant.workspaceId, repository, ref)) !== commit) {
+    throw fail('git.failed', { act: 'push', detail: `${ref} did not arrive` });
+  }
+  return { ref, commit };
 };
 
 /** Porcelain version 2 with zero bytes (git-status(1)); a rename is followed by its old path as a field of its own. */
