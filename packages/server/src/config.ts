@@ -65,6 +65,12 @@ const WorkDefaults = z.strictObject({
   setupTimeoutMs: Milliseconds.default(300_000),
 });
 
+const TurnLimits = z.strictObject({
+  startMs: Milliseconds.default(60_000),
+  silenceMs: Milliseconds.default(5 * 60_000),
+  turnMs: Milliseconds.default(120 * 60_000),
+});
+
 /** What the user may write. */
 const ConfigInput = z.strictObject({
   home: z.string().min(1).max(4096).optional(),
@@ -92,6 +98,8 @@ const ConfigInput = z.strictObject({
     })
     .prefault({}),
   defaults: WorkDefaults.prefault({}),
+  /** Of one turn of an agent: to its readiness, between two signs of life, and altogether. */
+  turnLimits: TurnLimits.prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 
@@ -116,6 +124,7 @@ export interface Config {
     readonly default: string | undefined;
   };
   readonly defaults: Defaults & { readonly gate: z.infer<typeof GateProfile> };
+  readonly turnLimits: z.infer<typeof TurnLimits>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 

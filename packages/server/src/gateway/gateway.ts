@@ -1,0 +1,57 @@
+/** What sandboxes reach through their uplink, put together: egress, git, models, and the rights that tokens give. */
+import { homedir } from 'node:os';
+import type { Clock, Grants, Ids, Log, Store } from '@berth/core';
+import type { Config } from '../config.ts';
+import { createGitHttp } from '../infra/git/smart-http.ts';
+import type { UplinkHandler } from '../infra/guest/uplink.ts';
+import { createConnectionLog } from './egress/connection-log.ts';
+import { createEgress } from './egress/egress.ts';
+import { readRegistries } from './egress/registries.ts';
+import { createGrantBook } from './grant-book.ts';
+import { createModelRelay, type SpentTokens } from './models/relay.ts';
+import { createWayOut } from './way-out.ts';
+
+export interface GatewayParts {
+  readonly config: Pick<Config, 'models'>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly hubFolder: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly grants: Grants;
+  readonly log: Log;
+}
+
+export interface Gateway {
+  readonly uplink: UplinkHandler;
+  /** Writes down what is not written yet. */
+  close(): Promise<void>;
+}
+
+export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
+  const { config, env, hubFolder, store, clock, ids, grants, log } = parts;
+  const book = createGrantBook(store, grants, clock);
+  const connections = createConnectionLog({ store, ids, clock, log });
+  const tell = (event: string, facts: Record<string, unknown>) => log.warn(event, facts);
+
+  const egress = createEgress({
+    policyOf: book.policyOf,
+    registries: await readRegistries({ home: env['HOME'] ?? homedir(), env }),
+    record: connections.record,
+    log: tell,
+  });
+  const git = createGitHttp({ folder: hubFolder, env, authorise: book.forGit, log: tell });
+  const models = createModelRelay({
+    providers: config.models.providers,
+    authorise: book.forModels,
+    ledger: (spent) => enter(store, ids, spent),
+    clock,
+    log: (level, event, facts) => log[level](event, facts),
+  });
+  return { uplink: createWayOut({ egress, git, models }), close: () => connections.flush() };
+};
+
+const enter = (store: Store, ids: Ids, spent: SpentTokens): Promise<void> =>
+  store.write(async (tx) => {
+    await tx.table('ledger').insert({ id: ids.new('ledgerEntry'), ...spent });
+  });

@@ -1,0 +1,44 @@
+/** The log of the server: one JSON line per operation on stderr, with anything that looks like a secret taken out. */
+import type { Log, LogFields } from '@berth/core';
+import { type DestinationStream, type LevelWithSilent, pino } from 'pino';
+
+const SECRET_FIELDS = ['token', 'key', 'secret', 'password', 'authorization', 'cookie', 'apiKey'];
+
+/** Tokens of ours and the keys of the common providers, wherever they stand in a text. */
+const SECRET_TEXT =
+  /\b(?:berth[a-z]*_[A-Za-z0-9_-]{16,}|sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,})/g;
+
+export const createLog = (level: LevelWithSilent, destination?: DestinationStream): Log => {
+  const logger = pino(
+    {
+      level,
+      base: null,
+      messageKey: 'event',
+      redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '•••' },
+      formatters: { level: (label) => ({ level: label }), log: (fields) => withoutSecrets(fields) },
+    },
+    destination ?? pino.destination({ fd: 2, sync: true }),
+  );
+  return {
+    debug: (event, fields) => logger.debug(fields, event),
+    info: (event, fields) => logger.info(fields, event),
+    warn: (event, fields) => logger.warn(fields, event),
+    error: (event, fields) => logger.error(fields, event),
+  };
+};
+
+const withoutSecrets = (fields: LogFields): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, clean(value)]));
+
+const clean = (value: unknown): unknown => {
+  if (typeof value === 'string') return value.replaceAll(SECRET_TEXT, '•••');
+  if (value instanceof Error) return clean(describe(value));
+  if (Array.isArray(value)) return value.map(clean);
+  return value;
+};
+
+/** The whole chain of causes in one line. */
+const describe = (error: Error): string => {
+  const cause = error.cause instanceof Error ? ` ← ${describe(error.cause)}` : '';
+  return `${error.name}: ${error.message}${cause}`;
+};

@@ -1,0 +1,151 @@
+/**
+ * The server, put together in the order in which things start; closing is the reverse. The only place that reads the
+ * environment and that knows which plugins there are.
+ */
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { createCore, createIds, createScope, type Log, type Store } from '@berth/core';
+import type { AgentPlugin, DriverPlugin } from '@berth/plugin-api';
+import { agents as agentRegistry } from '@berth/plugins/agents';
+import { drivers as driverRegistry } from '@berth/plugins/drivers';
+import { type Config, loadConfig } from './config.ts';
+import type { Plain } from './config-merge.ts';
+import { openGateway } from './gateway/gateway.ts';
+import { createHttpServer, type HttpServer, type Listening } from './http/server.ts';
+import { createAgents } from './infra/agents/agents.ts';
+import { modelProviders } from './infra/agents/model-providers.ts';
+import { createCheckouts } from './infra/git/checkouts.ts';
+import { createGit } from './infra/git/git.ts';
+import { createHub } from './infra/git/hub.ts';
+import { createRepositoryCommands } from './infra/git/repository-commands.ts';
+import { findGuestProgram } from './infra/guest/program.ts';
+import { openDrivers } from './infra/machines/drivers.ts';
+import { createMachines, type ServerMachines } from './infra/machines/machines.ts';
+import { createPackageFiles } from './infra/package-files.ts';
+import type { Registry } from './infra/plugin-config.ts';
+import { createGrants, openInstallationKey } from './infra/secrets/installation-key.ts';
+import { installationId } from './infra/store/installation.ts';
+import { openSqliteStore } from './infra/store/sqlite-store.ts';
+import { systemClock as clock, sha256, systemChance } from './infra/system/system-clock.ts';
+import { createLog } from './infra/telemetry/log.ts';
+import { VERSION } from './version.ts';
+import { createSandboxWork } from './work/sandbox-work.ts';
+import { createSystemWork } from './work/system-work.ts';
+import { createWork } from './work/work.ts';
+
+export interface StartOptions {
+  /** Wins over the environment, which wins over the file. */
+  readonly flags?: Plain | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** For tests that end the process at a named moment of a saga. */
+  readonly crashPoint?: ((name: string) => void) | undefined;
+}
+
+export interface RunningServer extends Listening {
+  readonly config: Config;
+  /** Stops taking work and leaves what is under way for the next start. */
+  close(): Promise<void>;
+}
+
+type Scope = ReturnType<typeof createScope>;
+
+/** Rejects with `config.invalid`, `store.locked` and whatever else stands in the way; nothing is left open then. */
+export const startServer = async (options: StartOptions = {}): Promise<RunningServer> => {
+  const { flags, env = process.env, crashPoint } = options;
+  const config = await loadConfig({ env, flags, isRoot: process.getuid?.() === 0 });
+  const log = createLog(config.logLevel);
+  const scope = createScope();
+  try {
+    const ground = await openGround(config, scope);
+    const world = await openWorld({ ...ground, config, env, log, scope });
+    const core = createCore({ ...ground, ports: world.ports, digest: sha256, log, crashPoint });
+    void scope.add('core', () => core.stop());
+    const state = { working: false };
+    const http = await openDoors({ ...ground, ...world, core, config, log, isWorking: () => state.working });
+    void scope.add('http', () => http.close());
+
+    const listening = await http.listen();
+    await core.start();
+    await reopen(ground.store, world.machines, log);
+    state.working = true;
+    log.info('server.started', { address: listening.address, home: config.home, version: VERSION });
+    return { ...listening, config, close: () => scope.close() };
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+};
+
+/** The store and what is derived from it. */
+const openGround = async (config: Config, scope: Scope) => {
+  const store = await openSqliteStore({ folder: config.home, clock });
+  void scope.add('store', () => store.close());
+  // Sandboxes run as users of their own, and must be able to pass through the home, not to look in.
+  await chmod(config.home, 0o711);
+  const ids = createIds(clock, systemChance);
+  const grants = createGrants(await openInstallationKey(config.home));
+  return { store, clock, ids, grants, owner: ids.new('job') };
+};
+
+type Ground = Awaited<ReturnType<typeof openGround>>;
+type WorldParts = Ground & { config: Config; env: NodeJS.ProcessEnv; log: Log; scope: Scope };
+
+/** Everything outside that the core asks: repositories, machines with their way out, agents with their models. */
+const openWorld = async ({ store, ids, grants, config, env, log, scope }: WorldParts) => {
+  const newExecId = () => ids.new('exec');
+  const hubFolder = join(config.home, 'hub');
+  const hub = createHub({ folder: hubFolder, git: createGit(env) });
+  const gateway = await openGateway({ config, env, hubFolder, store, clock, ids, grants, log });
+  void scope.add('gateway', () => gateway.close());
+
+  const tell = (level: keyof Log, event: string, facts = {}) => log[level](event, facts);
+  const drivers = await openDrivers({
+    // Every plugin checks its own configuration, so here the registries may forget the types.
+    registry: driverRegistry as unknown as Registry<DriverPlugin>,
+    config: config.drivers,
+    defaultDriver: config.defaultDriver,
+    folder: join(config.home, 'drivers'),
+    host: { installation: await installationId(store, ids), guest: findGuestProgram(), log: tell },
+  });
+  const machines = createMachines({ drivers, uplink: gateway.uplink, log: log.debug });
+  void scope.add('machines', () => machines.close());
+
+  const providers = modelProviders(config.models);
+  const agents = createAgents({
+    registry: agentRegistry as unknown as Registry<AgentPlugin>,
+    config: config.agents,
+    host: { resolve: createPackageFiles(env), log: tell },
+    providers,
+    limits: config.turnLimits,
+    toolPath: machines.toolPath,
+  });
+  const checkouts = createCheckouts({ hub, newExecId });
+  const commands = createRepositoryCommands({ hub, newExecId });
+  const ports = { machines, hub, checkouts, grants, agents, defaults: config.defaults };
+  return { ports, hub, drivers, machines, agents, providers, commands };
+};
+
+type World = Awaited<ReturnType<typeof openWorld>>;
+type DoorParts = Ground &
+  World & { core: ReturnType<typeof createCore>; config: Config; log: Log; isWorking: () => boolean };
+
+const openDoors = (parts: DoorParts): Promise<HttpServer> => {
+  const { store, ids, config, log } = parts;
+  const sandboxes = createSandboxWork(parts);
+  const system = createSystemWork({
+    ...parts,
+    defaultAgent: config.defaults.agent,
+    modelProviders: parts.providers.map(({ name }) => name),
+  });
+  const work = createWork({ ...parts, sandboxes, system });
+  return createHttpServer({ config, store, clock, ids, work, log, version: VERSION });
+};
+
+/** What ran before the start goes on, and gets its way out back; a machine that is gone is the reconciler's business. */
+const reopen = async (store: Store, machines: ServerMachines, log: Log): Promise<void> => {
+  const running = await store.read((tx) => tx.table('sandboxes').list({ where: { state: 'running' } }));
+  for (const { id, driver } of running) {
+    machines.open(driver, id).catch((error: unknown) => log.warn('sandbox.reopen', { sandbox: id, error }));
+  }
+};

@@ -1,0 +1,27 @@
+/** The server as a process: starts, says where it listens, and stops on the usual signals. */
+import process from 'node:process';
+import { isBerthError, KINDS } from '@berth/contract';
+import { startServer } from './main.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+const run = async (): Promise<void> => {
+  const server = await startServer();
+  const { address, socketPath, ownerTokenPath, config } = server;
+  process.stdout.write(`${JSON.stringify({ address, socketPath, ownerTokenPath, home: config.home })}\n`);
+  const stop = (): void => {
+    server.close().then(
+      () => process.exit(0),
+      (error: unknown) => end(error),
+    );
+  };
+  for (const signal of SIGNALS) process.once(signal, stop);
+};
+
+const end = (error: unknown): never => {
+  if (!isBerthError(error)) throw error;
+  process.stderr.write(`error: ${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
+  process.exit(KINDS[error.kind].exit);
+};
+
+await run().catch(end);

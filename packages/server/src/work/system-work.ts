@@ -1,0 +1,80 @@
+/** What the installation says about itself: cheap facts for probes, and the doctor, who really tries. */
+import type { Check } from '@berth/contract';
+import { execa } from 'execa';
+import type { SystemWork } from '../http/handlers/system.ts';
+import type { AgentFacts } from '../infra/agents/agents.ts';
+import type { Drivers } from '../infra/machines/drivers.ts';
+
+export interface SystemWorkParts {
+  readonly drivers: Drivers;
+  readonly agents: { describe(): Promise<AgentFacts[]> };
+  readonly defaultAgent: string;
+  readonly modelProviders: readonly string[];
+  /** Whether the core takes work. */
+  readonly isWorking: () => boolean;
+}
+
+const GIT_TIMEOUT_MS = 10_000;
+
+export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({
+  defaultDriver: () => parts.drivers.defaultName,
+  checks: async () => [
+    {
+      name: 'work',
+      ok: parts.isWorking(),
+      detail: parts.isWorking() ? 'Tasks are taken from the queue.' : 'The server is starting or stopping.',
+    },
+  ],
+  capabilities: async () => ({
+    drivers: await parts.drivers.describe(),
+    agents: await parts.agents.describe(),
+    modelProviders: [...parts.modelProviders],
+  }),
+  doctor: async () => [
+    await gitCheck(),
+    ...(await driverChecks(parts)),
+    ...(await agentChecks(parts)),
+    modelCheck(parts.modelProviders),
+  ],
+});
+
+const gitCheck = async (): Promise<Check> => {
+  const found = await execa('git', ['--version'], { reject: false, timeout: GIT_TIMEOUT_MS });
+  const version = /(\d+)\.(\d+)/.exec(found.stdout ?? '');
+  const [major, minor] = [Number(version?.[1] ?? 0), Number(version?.[2] ?? 0)];
+  // `merge-tree --write-tree` came with 2.38.
+  const ok = major > 2 || (major === 2 && minor >= 38);
+  const detail = version ? `git ${version[0]}` : 'git cannot be started';
+  return {
+    name: 'git',
+    ok,
+    detail,
+    ...(ok ? {} : { hint: 'Install git 2.38 or newer: apt-get install git' }),
+  };
+};
+
+/** A driver that nobody chose may be absent without anything being wrong. */
+const driverChecks = async ({ drivers }: SystemWorkParts): Promise<Check[]> =>
+  (await drivers.describe()).map(({ name, health, detail, isolation, isDefault }) => ({
+    name: `driver ${name}`,
+    ok: health !== 'absent' || !isDefault,
+    detail: `${isDefault ? 'default, ' : ''}isolation ${isolation}, ${health}: ${detail}`,
+    ...(health === 'absent' && isDefault ? { hint: detail } : {}),
+  }));
+
+const agentChecks = async ({ agents, defaultAgent }: SystemWorkParts): Promise<Check[]> =>
+  (await agents.describe()).map(({ name, available, detail }) => ({
+    name: `agent ${name}`,
+    ok: available || name !== defaultAgent,
+    detail: name === defaultAgent ? `default: ${detail}` : detail,
+    ...(available || name !== defaultAgent ? {} : { hint: detail }),
+  }));
+
+const modelCheck = (providers: readonly string[]): Check => ({
+  name: 'models',
+  ok: providers.length > 0,
+  detail: providers.length > 0 ? `providers: ${providers.join(', ')}` : 'no model provider is configured',
+  ...(providers.length > 0
+    ? {}
+    : { hint: 'Set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY for the server.' }),
+});
