@@ -6,9 +6,9 @@
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { capabilitiesOf, type DriverFacets, type DriverHost, type DriverPlugin } from '../driver.ts';
+import { withBench } from './driver-bench.ts';
 import { coreCases, type DriverCase } from './driver-core.ts';
 import { limitsCases, pauseCases, snapshotCases } from './driver-facets.ts';
-import { withBench } from './driver-bench.ts';
 
 export interface DriverConformance<C extends z.ZodType> {
   readonly config: z.input<C>;

@@ -1,6 +1,6 @@
 /** The least of the guest protocol that a driver's suite needs: is anybody there, run this, read and write that. */
 import assert from 'node:assert/strict';
-import { connect as connectHttp2, constants, type ClientHttp2Session } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import {
   ACCEPTED,
@@ -75,7 +75,8 @@ const firstLine = (connection: Duplex): Promise<string> =>
         if (!line.endsWith('\n')) continue;
         connection.off('readable', take);
         connection.off('close', hungUp);
-        return resolve(line);
+        resolve(line);
+        return;
       }
     };
     const hungUp = (): void => reject(new assert.AssertionError({ message: `hung up after "${line}"` }));

@@ -203,6 +203,5 @@ const play = async ([program = '', ...args]: string[], options: FakeGuestOptions
 };
 
 const removeBelow = (files: Map<string, string>, path: string): void => {
-  for (const name of [...files.keys()])
-    if (name === path || name.startsWith(`${path}/`)) files.delete(name);
+  for (const name of [...files.keys()]) if (name === path || name.startsWith(`${path}/`)) files.delete(name);
 };

@@ -25,6 +25,8 @@ describe('the memory driver follows its script', () => {
   it('hangs until it is aborted', async () => {
     await using host = await driverHost();
     const driver = memory.open(memory.config.parse({ hang: true }), host);
-    await expect(driver.create(spec, AbortSignal.timeout(20))).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(driver.create(spec, AbortSignal.timeout(20))).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
   });
 });

@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '@berth/contract';
 import {
-  defineDriver,
   type Driver,
   type DriverHost,
+  defineDriver,
   type Machine,
   type MachineSpec,
   type Snapshots,
@@ -152,8 +152,12 @@ const snapshotsOf = (world: World): Snapshots => ({
     const files = world.machines.get(id)?.files;
     if (files === undefined) throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
     const origin = world.origins.get(id) ?? new Map<string, string>();
-    const changed = [...files].filter(([path, text]) => !path.startsWith('/opt/') && origin.get(path) !== text);
-    const removed = [...origin.keys()].filter((path) => !files.has(path)).map((path) => [path, null] as const);
+    const changed = [...files].filter(
+      ([path, text]) => !path.startsWith('/opt/') && origin.get(path) !== text,
+    );
+    const removed = [...origin.keys()]
+      .filter((path) => !files.has(path))
+      .map((path) => [path, null] as const);
     const entries = [...changed, ...removed].sort(([one], [two]) => (one < two ? -1 : 1));
     const content = JSON.stringify(entries);
     const layer = createHash('sha256').update(content).digest('hex');

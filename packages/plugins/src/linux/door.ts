@@ -8,6 +8,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { fail } from '@berth/contract';
 
 /** From <fcntl.h>; Node does not name it. */
 const O_PATH = 0o1000_0000;
@@ -27,4 +28,14 @@ export const connectWithin = async (folder: string, name: string): Promise<Socke
       resolve(socket);
     });
   });
+};
+
+/** Rejects with `sandbox.unreachable`. */
+export const connectGuest = async (id: string, folder: string, name: string): Promise<Socket> => {
+  try {
+    return await connectWithin(folder, name);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw fail('sandbox.unreachable', { id, detail }, { cause: error });
+  }
 };

@@ -62,7 +62,8 @@ export const processesNaming = async (text: string): Promise<ProcessMark[]> => {
     }),
   );
   const belongs = (pid: number): boolean => {
-    for (let at: number | undefined = pid; at !== undefined; at = parents.get(at)) if (named.has(at)) return true;
+    for (let at: number | undefined = pid; at !== undefined; at = parents.get(at))
+      if (named.has(at)) return true;
     return false;
   };
   const marks = await Promise.all([...parents.keys()].filter(belongs).map(markOf));

@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
+import { fileURLToPath } from 'node:url';
 import type { DriverHost, GuestProgram } from '@berth/plugin-api';
 
 let built: Promise<GuestProgram> | undefined;
@@ -17,10 +18,14 @@ const build = async (): Promise<GuestProgram> => {
   // Plain JavaScript of another package's tooling, without types and outside the imports that packages may make.
   const tool: string = new URL('../../../guest/build.mjs', import.meta.url).href;
   const { buildGuest } = (await import(tool)) as { buildGuest: () => Promise<string> };
-  return { node: execPath, bundle: await buildGuest() };
+  // A user who may not write the checkout takes what its owner built.
+  const there = fileURLToPath(new URL('../../../guest/dist/guest.mjs', import.meta.url));
+  return { node: execPath, bundle: await buildGuest().catch(() => there) };
 };
 
-export const driverHost = async (options: { readonly mode?: number } = {}): Promise<DriverHost & AsyncDisposable> => {
+export const driverHost = async (
+  options: { readonly mode?: number } = {},
+): Promise<DriverHost & AsyncDisposable> => {
   const place = await mkdtemp(join(tmpdir(), 'berth-driver-'));
   // Where a server's home would be closed to everybody else, this is, too.
   await chmod(place, options.mode ?? 0o755);
@@ -40,6 +45,8 @@ export const driverHost = async (options: { readonly mode?: number } = {}): Prom
 /** Names of the control groups that exist for sandboxes of any driver on this machine. */
 export const groupsLeft = async (containerIds: readonly string[]): Promise<string[]> => {
   const found = await readdir('/sys/fs/cgroup', { recursive: false });
-  const folders = await Promise.all(found.map((name) => readdir(join('/sys/fs/cgroup', name)).catch(() => [])));
+  const folders = await Promise.all(
+    found.map((name) => readdir(join('/sys/fs/cgroup', name)).catch(() => [])),
+  );
   return [...found, ...folders.flat()].filter((name) => containerIds.includes(name));
 };

@@ -9,7 +9,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { cpSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { lstat, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Folders, makeFolder } from './folders.ts';
+import { makeFolder } from '../../linux/folder.ts';
+import { type Folders, makeThrough } from './folders.ts';
 import { AGENT_ID } from './identity.ts';
 
 export interface Base {
@@ -20,7 +21,10 @@ export interface Base {
 }
 
 /** Mount points and nothing more. */
-export const MOUNT_POINTS = `proc dev tmp usr workspace home/agent run/berth opt/berth var/tmp mnt/from/workspace mnt/from/home mnt/to/workspace mnt/to/home`.split(' ');
+export const MOUNT_POINTS =
+  `proc dev tmp usr workspace home/agent run/berth opt/berth var/tmp mnt/from/workspace mnt/from/home mnt/to/workspace mnt/to/home`.split(
+    ' ',
+  );
 
 const SYSTEM = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 
@@ -49,7 +53,7 @@ export const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
 
 /** Makes the skeleton of this host, or finds it. */
 export const prepareBase = async (folders: Folders): Promise<Base> => {
-  await makeFolder(folders.bases);
+  await makeThrough(folders.bases);
   const draft = join(folders.bases, `.draft-${randomUUID()}`);
   await makeFolder(draft, 0o755);
   try {

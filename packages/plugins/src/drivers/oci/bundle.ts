@@ -161,7 +161,8 @@ const rlimitsOf = ({ pids }: Limits, cgroups: Cgroups | undefined): object[] => 
 /** Which limits asked for will not hold, and why. */
 export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): string[] => {
   const holds: ReadonlySet<string> = typeof cgroups === 'string' ? new Set() : cgroups.controllers;
-  const reason = typeof cgroups === 'string' ? cgroups : `this machine has no such controller (${cgroups.layout})`;
+  const reason =
+    typeof cgroups === 'string' ? cgroups : `this machine has no such controller (${cgroups.layout})`;
   const asked = { memory: limits.memoryBytes, cpu: limits.cpus };
   return Object.entries(asked)
     .filter(([name, value]) => value !== undefined && !holds.has(name))

@@ -76,7 +76,11 @@ const mountedHierarchies = (): Hierarchy[] =>
         : [],
     );
 
-const version1 = (all: readonly Hierarchy[], v1: readonly Hierarchy[], v2: Hierarchy | undefined): Cgroups => {
+const version1 = (
+  all: readonly Hierarchy[],
+  v1: readonly Hierarchy[],
+  v2: Hierarchy | undefined,
+): Cgroups => {
   const mountOf = (controller: string): string | undefined =>
     v1.find((one) => one.options.includes(controller))?.mount;
   const freezer = all.find((one) => one.options.includes('freezer'))?.mount;
@@ -109,7 +113,10 @@ const version1 = (all: readonly Hierarchy[], v1: readonly Hierarchy[], v2: Hiera
 
 const version2 = (mount: string, parent: string, rootless: boolean): Cgroups => {
   const folder = join(mount, parent);
-  const given = readFileSync(join(folder, rootless ? 'cgroup.subtree_control' : 'cgroup.controllers'), 'utf8');
+  const given = readFileSync(
+    join(folder, rootless ? 'cgroup.subtree_control' : 'cgroup.controllers'),
+    'utf8',
+  );
   const file = (containerId: string, name: string): Promise<string> =>
     readFile(join(folder, containerId, name), 'utf8');
   return {

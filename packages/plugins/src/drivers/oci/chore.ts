@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { gone, type ProcessMark } from '../../linux/processes.ts';
 import type { Base } from './base.ts';
 import { type Mount, shown, type World } from './bundle.ts';
-import { endContainer, LOG_FILE, startContainer } from './container.ts';
 import type { Cgroups } from './cgroups.ts';
-import { containerIdOf, type Folders, makeFolder } from './folders.ts';
+import { endContainer, openLog, startContainer, tailOf } from './container.ts';
+import { containerIdOf, type Folders, makeThrough } from './folders.ts';
 import type { Engine, Launcher } from './launch.ts';
 
 export interface Chore {
@@ -26,7 +26,7 @@ export interface Chore {
 
 export interface ChoreResult {
   readonly exitCode: number;
-  /** Standard output and errors together. */
+  /** The end of standard output and errors together. */
   readonly output: string;
   /** What the runtime left of the compiled filter while the chore ran, base64. */
   readonly compiledSeccomp: string | undefined;
@@ -51,33 +51,36 @@ const PREFIX = 'chore-';
 export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreResult> => {
   const name = `${PREFIX}${randomUUID()}`;
   const id = containerIdOf(tools.installation, name);
-  const folder = await makeFolder(join(tools.folders.trash, name));
+  const folder = await makeThrough(join(tools.folders.trash, name));
   const { state } = tools.folders;
+  await using log = await openLog(folder);
   const end = (marks: readonly ProcessMark[], search: boolean): Promise<void> =>
     endContainer({ containerId: id, state, cgroups: tools.cgroups, marks, search });
   try {
-    const mark = await startContainer({
-      container: {
-        id,
-        rootfs: tools.launcher.at(tools.base.rootfs),
-        // The runtime goes away once it has started this, so the exit code is said in the output.
-        argv: ['/bin/sh', '-c', `(set -e; ${chore.script}) 2>&1; echo "exit $?"`, id],
-        env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
-        mounts: [...tools.base.system.map((path) => shown(path, path)), ...(chore.mounts ?? [])],
-        limits: CHORE_LIMITS,
-        capabilities: chore.asOwner ? OWNER_RIGHTS : undefined,
+    const mark = await startContainer(
+      {
+        container: {
+          id,
+          rootfs: tools.launcher.at(tools.base.rootfs),
+          // The runtime goes away once it has started this, so the exit code is said in the output.
+          argv: ['/bin/sh', '-c', `(set -e; ${chore.script}) 2>&1; echo "exit $?"`, id],
+          env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
+          mounts: [...tools.base.system.map((path) => shown(path, path)), ...(chore.mounts ?? [])],
+          limits: CHORE_LIMITS,
+          capabilities: chore.asOwner ? OWNER_RIGHTS : undefined,
+        },
+        world: tools.world,
+        engine: tools.engine,
+        folder,
+        stdin: chore.stdin?.fd,
+        log,
+        signal: AbortSignal.timeout(chore.timeoutMs),
       },
-      world: tools.world,
-      engine: tools.engine,
-      folder,
-      stdin: chore.stdin?.fd,
-      signal: AbortSignal.timeout(chore.timeoutMs),
-    }, tools.launcher);
-    const compiledSeccomp = await readFile(join(state, id, 'seccomp.bpf'), 'base64').catch(
-      () => undefined,
+      tools.launcher,
     );
+    const compiledSeccomp = await readFile(join(state, id, 'seccomp.bpf'), 'base64').catch(() => undefined);
     const ended = mark === undefined || (await gone([mark], chore.timeoutMs));
-    const said = await readFile(join(folder, LOG_FILE), 'utf8');
+    const said = await tailOf(log);
     const exitCode = ended ? Number(EXIT.exec(said)?.[1] ?? 255) : 255;
     await end(mark === undefined ? [] : [mark], false);
     return { exitCode, output: said.replace(EXIT, ''), compiledSeccomp };
@@ -92,4 +95,3 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
 /** What of the trash is a chore that a server which died left running. */
 export const choreContainer = (installation: string, trashName: string): string | undefined =>
   trashName.startsWith(PREFIX) ? containerIdOf(installation, trashName) : undefined;
-

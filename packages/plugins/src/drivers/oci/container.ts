@@ -1,6 +1,6 @@
 /** One container's life at the runtime: started, and ended with everything it started, also when half-made. */
 import { spawn } from 'node:child_process';
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gone, kill, markOf, type ProcessMark, processesNaming } from '../../linux/processes.ts';
 import { bundleOf, type Container, type World } from './bundle.ts';
@@ -14,20 +14,21 @@ export interface Start {
   /** The container's own folder: config.json, pid and log appear in it. */
   readonly folder: string;
   readonly stdin?: number | undefined;
+  /** Where the runtime and then the inside write; runtimes may give its file to the user inside. */
+  readonly log: FileHandle;
   readonly signal: AbortSignal;
 }
 
-export const LOG_FILE = 'log';
+const LOG_FILE = 'log';
 const PID_FILE = 'pid';
-const TAIL_BYTES = 2_000;
+const TAIL_BYTES = 4_000;
 
 /** Resolves when the runtime has started the process inside; rejects with what the runtime said. */
 export const startContainer = async (
-  { container, world, engine, folder, stdin, signal }: Start,
+  { container, world, engine, folder, stdin, log, signal }: Start,
   launcher: Launcher,
 ): Promise<ProcessMark | undefined> => {
   await writeFile(join(folder, 'config.json'), JSON.stringify(bundleOf(container, world)));
-  await using log = await open(join(folder, LOG_FILE), 'a', 0o600);
   const pidFile = join(folder, PID_FILE);
   const options = ['--detach', '--bundle', launcher.at(folder), '--pid-file', pidFile];
   const [program, ...args] = launcher.argv(engine, ['run', ...options, container.id]);
@@ -40,7 +41,7 @@ export const startContainer = async (
       killSignal: 'SIGKILL',
     }),
   );
-  if (code !== 0) throw new RuntimeRefusal(engine.name, code, await tailOf(folder));
+  if (code !== 0) throw new RuntimeRefusal(engine.name, code, await tailOf(log));
   return await markOf(Number(await readFile(pidFile, 'utf8')));
 };
 
@@ -79,17 +80,14 @@ export class RuntimeRefusal extends Error {
 }
 
 /** The end of what the runtime and then the inside wrote; the inside decides how long the file is. */
-export const tailOf = async (folder: string): Promise<string> => {
-  await using file = await open(join(folder, LOG_FILE), 'r');
-  const { size } = await file.stat();
-  const { buffer, bytesRead } = await file.read(
-    Buffer.alloc(TAIL_BYTES),
-    0,
-    TAIL_BYTES,
-    Math.max(0, size - TAIL_BYTES),
-  );
+export const tailOf = async (log: FileHandle): Promise<string> => {
+  const { size } = await log.stat();
+  const start = Math.max(0, size - TAIL_BYTES);
+  const { buffer, bytesRead } = await log.read(Buffer.alloc(TAIL_BYTES), 0, TAIL_BYTES, start);
   return buffer.toString('utf8', 0, bytesRead).trim();
 };
+
+export const openLog = (folder: string): Promise<FileHandle> => open(join(folder, LOG_FILE), 'a+', 0o600);
 
 const exitOf = (child: ReturnType<typeof spawn>): Promise<number | null> =>
   new Promise((resolve, reject) => {

@@ -10,18 +10,27 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
 import type { Driver, DriverFacets, DriverHost, Machine, MachineSpec } from '@berth/plugin-api';
-import { connectWithin } from '../../linux/door.ts';
+import { connectGuest } from '../../linux/door.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { isAlive } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
 import { unenforcedOf } from './bundle.ts';
 import type { Cgroups } from './cgroups.ts';
-import { startContainer, tailOf } from './container.ts';
+import { openLog, startContainer, tailOf } from './container.ts';
 import type { RuntimeName } from './engines.ts';
-import { containerIdOf, makeFolder } from './folders.ts';
+import { containerIdOf, makeThrough } from './folders.ts';
 import { unpackImage } from './images.ts';
 import { claimedIds, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
-import { containerOf, HOME, INTERNAL_URL, limitsOf, makeDisks, ROOT, RUN_FOLDER, SOCKET_NAME } from './sandbox.ts';
+import {
+  containerOf,
+  HOME,
+  INTERNAL_URL,
+  limitsOf,
+  makeDisks,
+  ROOT,
+  RUN_FOLDER,
+  SOCKET_NAME,
+} from './sandbox.ts';
 import { createSnapshots, LAYER_NAME } from './snapshots.ts';
 import { createWorkshop, type Workshop } from './workshop.ts';
 
@@ -78,12 +87,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
       checkId(id);
       if ((await attach(id)) === undefined)
         throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
-      try {
-        return await connectWithin(join(folderOf(id), RUN_FOLDER), SOCKET_NAME);
-      } catch (error) {
-        const detail = error instanceof Error ? error.message : String(error);
-        throw fail('sandbox.unreachable', { id, detail }, { cause: error });
-      }
+      return await connectGuest(id, join(folderOf(id), RUN_FOLDER), SOCKET_NAME);
     },
     attach,
     destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
@@ -119,7 +123,8 @@ const boots = async ({ spec, workshop, host, folder, signal, boot }: Boot): Prom
       ? undefined
       : await unpackImage(spec.image, { folders, discard: workshop.discard, ready });
   const id = containerIdOf(host.installation, spec.id);
-  await makeFolder(folder);
+  await makeThrough(folder);
+  await using log = await openLog(folder);
   try {
     await writeClaim(folder, host.installation, spec.id);
     await makeDisks(folder, world.identity);
@@ -134,7 +139,7 @@ const boots = async ({ spec, workshop, host, folder, signal, boot }: Boot): Prom
       socket: SOCKET_NAME,
       signal: AbortSignal.any([boot, failed.signal]),
     });
-    const started = startContainer({ container, world, engine, folder, signal: boot }, launcher);
+    const started = startContainer({ container, world, engine, folder, log, signal: boot }, launcher);
     started.catch((error: unknown) => failed.abort(error));
     await answers;
     const process = await started;
@@ -143,7 +148,7 @@ const boots = async ({ spec, workshop, host, folder, signal, boot }: Boot): Prom
     await writeRecord(folder, { version: 1, process, unenforced });
     return machineOf(spec.id, unenforced);
   } catch (error) {
-    const said = await tailOf(folder).catch(() => '');
+    const said = await tailOf(log);
     await workshop.end(id, [], true);
     await workshop.discard(folder);
     signal.throwIfAborted();

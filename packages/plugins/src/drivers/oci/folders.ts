@@ -1,7 +1,7 @@
 /** Where the driver keeps what, below the one folder that the server gave it. */
 import { createHash } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../../linux/folder.ts';
 
 export interface Folders {
   readonly root: string;
@@ -29,13 +29,9 @@ export const foldersOf = (root: string): Folders => ({
 });
 
 /** Mapped users walk through these and list none of them. */
-export const THROUGH = 0o711;
+const THROUGH = 0o711;
 
-export const makeFolder = async (path: string, mode: number = THROUGH): Promise<string> => {
-  await mkdir(path, { recursive: true });
-  await chmod(path, mode);
-  return path;
-};
+export const makeThrough = (path: string): Promise<string> => makeFolder(path, THROUGH);
 
 /** Of one length, so that no runtime that matches by prefix mistakes one for another. */
 export const containerIdOf = (installation: string, id: string): string =>

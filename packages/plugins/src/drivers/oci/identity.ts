@@ -45,10 +45,11 @@ export const identify = (idBase: number): Identity => {
   };
 };
 
+/** The user takes the first place of the outer namespace, so of the range the last id is left over. */
 const nested = (count: number): IdRange[] => [
   { containerID: 0, hostID: 1, size: AGENT_ID },
   { containerID: AGENT_ID, hostID: 0, size: 1 },
-  { containerID: AGENT_ID + 1, hostID: AGENT_ID + 1, size: Math.min(count, RANGE_SIZE) - AGENT_ID },
+  { containerID: AGENT_ID + 1, hostID: AGENT_ID + 1, size: Math.min(count, RANGE_SIZE) - AGENT_ID - 1 },
 ];
 
 /** Size of the first range of this user, the one that `unshare --map-auto` takes. */

@@ -8,9 +8,10 @@ import { chown, open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '@berth/contract';
+import { makeFolder } from '../../linux/folder.ts';
 import { MOUNT_POINTS, WRITTEN } from './base.ts';
 import { writable } from './bundle.ts';
-import { makeFolder } from './folders.ts';
+import { makeThrough } from './folders.ts';
 import { AGENT_ID } from './identity.ts';
 import type { Ready, Workshop } from './workshop.ts';
 
@@ -31,7 +32,7 @@ export const unpackImage = async (image: string, world: ImageWorld): Promise<str
   const place = join(world.folders.images, await hashOf(image));
   const rootfs = join(place, 'rootfs');
   if (await exists(rootfs)) return rootfs;
-  const draft = await makeFolder(join(world.folders.trash, `image-${randomUUID()}`));
+  const draft = await makeThrough(join(world.folders.trash, `image-${randomUUID()}`));
   const unpacked = await makeFolder(join(draft, 'rootfs'), 0o755);
   try {
     await chown(unpacked, uid, gid);

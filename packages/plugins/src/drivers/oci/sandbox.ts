@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { fail, type Limits } from '@berth/contract';
 import { GUEST_ENV, INTERNAL_AUTHORITY, initCommand } from '@berth/contract/guest';
 import type { GuestProgram, MachineSpec } from '@berth/plugin-api';
+import { makeFolder } from '../../linux/folder.ts';
 import { type Base, CA_BUNDLE } from './base.ts';
 import { type Container, type Mount, overlay, shown, writable } from './bundle.ts';
-import { type Folders, makeFolder } from './folders.ts';
+import { type Folders, makeThrough } from './folders.ts';
 import type { Identity } from './identity.ts';
 import { DISKS } from './snapshots.ts';
 
@@ -39,10 +40,11 @@ export interface Plan {
 
 /** Makes the folders that the container will write to. */
 export const makeDisks = async (folder: string, { agent }: Identity): Promise<void> => {
-  const own = async (path: string): Promise<void> => chown(await makeFolder(path, 0o700), agent.uid, agent.gid);
+  const own = async (path: string): Promise<void> =>
+    chown(await makeFolder(path, 0o700), agent.uid, agent.gid);
   await own(join(folder, RUN_FOLDER));
   for (const name of DISKS) {
-    await makeFolder(join(folder, 'disk', name));
+    await makeThrough(join(folder, 'disk', name));
     await own(join(folder, 'disk', name, 'upper'));
     await own(join(folder, 'disk', name, 'work'));
   }
@@ -69,7 +71,10 @@ export const containerOf = (plan: Plan): Container => {
   };
 };
 
-export const limitsOf = ({ limits }: MachineSpec): Limits => ({ ...limits, pids: limits.pids ?? DEFAULT_PIDS });
+export const limitsOf = ({ limits }: MachineSpec): Limits => ({
+  ...limits,
+  pids: limits.pids ?? DEFAULT_PIDS,
+});
 
 /** Without layers the disk is a plain folder, which is faster than an overlay over nothing. */
 const diskMounts = ({ spec, folder, folders, at }: Plan): Mount[] => {

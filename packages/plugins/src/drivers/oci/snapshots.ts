@@ -7,8 +7,9 @@ import { chown, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import type { Snapshots } from '@berth/plugin-api';
+import { makeFolder } from '../../linux/folder.ts';
 import { shown, writable } from './bundle.ts';
-import { makeFolder } from './folders.ts';
+import { makeThrough } from './folders.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface SnapshotWorld extends Pick<Workshop, 'folders' | 'ready' | 'discard'> {
@@ -42,7 +43,9 @@ export const createSnapshots = (world: SnapshotWorld): Snapshots => ({
   async *list() {
     for (const layer of await readdir(world.folders.layers).catch(() => [])) {
       if (!LAYER_NAME.test(layer)) continue;
-      const size = await readFile(join(world.folders.layers, layer, SIZE_FILE), 'utf8').catch(() => undefined);
+      const size = await readFile(join(world.folders.layers, layer, SIZE_FILE), 'utf8').catch(
+        () => undefined,
+      );
       if (size !== undefined) yield { layer, sizeBytes: Number(size) };
     }
   },
@@ -55,7 +58,7 @@ const take = async (world: SnapshotWorld, id: string): Promise<{ layer: string; 
   const disk = await world.diskOf(id);
   const { launcher, chore, world: runtime } = await world.ready();
   const { uid, gid } = runtime.identity.agent;
-  const draft = await makeFolder(join(world.folders.trash, `draft-${randomUUID()}`));
+  const draft = await makeThrough(join(world.folders.trash, `draft-${randomUUID()}`));
   try {
     for (const name of DISKS) {
       await chown(await makeFolder(join(draft, name), 0o755), uid, gid);

@@ -10,7 +10,7 @@ import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups.ts';
 import { type Chore, type ChoreResult, choreContainer, runChore } from './chore.ts';
 import { endContainer } from './container.ts';
 import { chooseEngine, type RuntimeName } from './engines.ts';
-import { type Folders, foldersOf, makeFolder } from './folders.ts';
+import { type Folders, foldersOf, makeThrough } from './folders.ts';
 import { identify } from './identity.ts';
 import { AS_OWNER, createLauncher, type Engine, type Launcher, SYSTEM_PATH } from './launch.ts';
 
@@ -30,7 +30,11 @@ export interface Workshop {
   /** Rejects with `driver.absent`. */
   ready(): Promise<Ready>;
   /** Ends a container with everything in it. */
-  end: (containerId: string, marks: Parameters<typeof endContainer>[0]['marks'], search: boolean) => Promise<void>;
+  end: (
+    containerId: string,
+    marks: Parameters<typeof endContainer>[0]['marks'],
+    search: boolean,
+  ) => Promise<void>;
   /** Moves a folder away and deletes it, whoever owns what is in it. Succeeds when there is none. */
   discard(path: string): Promise<void>;
 }
@@ -51,7 +55,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     endContainer({ containerId, state: folders.state, cgroups, marks, search });
   const discard = async (path: string): Promise<void> => {
     const doomed = join(folders.trash, `gone-${randomUUID()}`);
-    await makeFolder(folders.trash);
+    await makeThrough(folders.trash);
     try {
       await rename(path, doomed);
     } catch (error) {
@@ -61,7 +65,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     await remove(doomed, rootless);
   };
   const prepare = async (): Promise<Ready> => {
-    for (const path of Object.values(folders)) await makeFolder(path);
+    for (const path of Object.values(folders)) await makeThrough(path);
     const identity = identify(options.idBase);
     const beside = v2BesideV1();
     const launcher = createLauncher(folders, identity, beside);

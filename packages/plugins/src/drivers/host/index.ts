@@ -1,0 +1,253 @@
+/**
+ * No isolation at all: a folder and a group of processes of the server's own user. For those who run Berth inside a
+ * machine that is thrown away anyway. It is used only when somebody asks for it by this name; nothing falls back to it.
+ *
+ * Programs see the host's own network and files. The ports that stand for `berth.internal` are free ones of loopback,
+ * which the guest writes down before it answers. A sandbox's processes are found again by a mark in their environment,
+ * so that also those that left the process group are ended.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fail, isBerthError } from '@berth/contract';
+import { GUEST_ENV, GUEST_LIMITS, READY_FILE } from '@berth/contract/guest';
+import {
+  type Driver,
+  type DriverHost,
+  defineDriver,
+  type Machine,
+  type MachineSpec,
+} from '@berth/plugin-api';
+import { z } from 'zod';
+import { connectGuest } from '../../linux/door.ts';
+import { makeFolder } from '../../linux/folder.ts';
+import { createKeyedLock } from '../../linux/keyed-lock.ts';
+import { gone, isAlive, kill, markOf, type ProcessMark, processesNaming } from '../../linux/processes.ts';
+import { guestReady } from '../../linux/ready.ts';
+
+const config = z.strictObject({
+  /** Where programs are looked for. */
+  path: z.string().min(1).max(10_000).default('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'),
+  bootTimeoutMs: z.int().min(1).max(600_000).default(15_000),
+});
+
+export default defineDriver({
+  name: 'host',
+  isolation: 'none',
+  config,
+  open: (settings, host) => openHost(settings, host),
+});
+
+const MachineRecord = z.object({
+  installation: z.string(),
+  id: z.string(),
+  process: z.object({ pid: z.int(), startTicks: z.int() }).optional(),
+  internalPort: z.int().optional(),
+});
+type MachineRecord = z.infer<typeof MachineRecord>;
+
+const RECORD_FILE = 'machine.json';
+const SOCKET_NAME = 'guest.sock';
+const MARK = 'BERTH_MACHINE';
+const MACHINE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const TAIL_CHARACTERS = 2_000;
+
+const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver => {
+  const alone = createKeyedLock();
+  const folderOf = (id: string): string => join(host.folder, 'sandboxes', id);
+  const markText = (id: string): string =>
+    `${MARK}=${createHash('sha256').update(`${host.installation}\0${id}`).digest('hex').slice(0, 24)}`;
+
+  const own = async (id: string): Promise<MachineRecord | undefined> => {
+    const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
+    return record?.installation === host.installation ? record : undefined;
+  };
+  const attach = async (id: string): Promise<Machine | undefined> => {
+    const record = await own(id);
+    if (record?.process === undefined || record.internalPort === undefined) return undefined;
+    return (await isAlive(record.process)) ? machineOf(folderOf(id), id, record.internalPort) : undefined;
+  };
+  const demolish = async (id: string): Promise<void> => {
+    await endAll(markText(id));
+    await rm(folderOf(id), { recursive: true, force: true });
+  };
+  const make = async (spec: MachineSpec, signal: AbortSignal): Promise<Machine> => {
+    refuse(spec);
+    const running = await attach(spec.id);
+    if (running !== undefined) return running;
+    await demolish(spec.id);
+    signal.throwIfAborted();
+    const folder = await makeFolder(folderOf(spec.id), 0o700);
+    try {
+      const claim = { installation: host.installation, id: spec.id };
+      await writeRecord(folder, claim);
+      const boot = AbortSignal.any([signal, AbortSignal.timeout(settings.bootTimeoutMs)]);
+      const started = await startGuest({
+        spec,
+        host,
+        folder,
+        path: settings.path,
+        mark: markText(spec.id),
+        boot,
+      });
+      await writeRecord(folder, { ...claim, ...started });
+      return machineOf(folder, spec.id, started.internalPort);
+    } catch (error) {
+      const said = await readFile(join(folder, 'log'), 'utf8').catch(() => '');
+      await demolish(spec.id);
+      signal.throwIfAborted();
+      if (isBerthError(error)) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      const detail = `${reason} ${said.slice(-TAIL_CHARACTERS)}`.trim();
+      throw fail('driver.failed', { driver: 'host', act: 'create', detail }, { cause: error });
+    }
+  };
+  return {
+    probe: async () => ({
+      health: 'degraded',
+      detail: 'programs run as the user of the server, without any wall',
+    }),
+    create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
+    connect: async (id) => {
+      if ((await attach(id)) === undefined)
+        throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
+      return await connectGuest(id, join(folderOf(id), 'run'), SOCKET_NAME);
+    },
+    attach,
+    destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
+    async *list() {
+      for (const id of await readdir(join(host.folder, 'sandboxes')).catch(() => [])) {
+        const record = await readRecord(folderOf(id));
+        if (record === undefined || record.installation === host.installation) yield { id };
+      }
+    },
+    facets: {},
+  };
+};
+
+/** What this driver cannot do is refused, not left out. */
+const refuse = (spec: MachineSpec): void => {
+  if (spec.layers.length > 0) throw fail('driver.unsupported', { driver: 'host', facet: 'snapshots' });
+  if (spec.image !== undefined) throw fail('driver.unsupported', { driver: 'host', facet: 'images' });
+  if (!MACHINE_ID.test(spec.id))
+    throw fail('driver.failed', {
+      driver: 'host',
+      act: 'create',
+      detail: `"${spec.id}" is no id of a machine`,
+    });
+};
+
+const machineOf = (folder: string, id: string, internalPort: number): Machine => ({
+  id,
+  root: join(folder, 'workspace'),
+  home: join(folder, 'home'),
+  internalUrl: `http://127.0.0.1:${internalPort}`,
+  toolPath: (target) => join(folder, 'tools', target),
+  unenforced: ['memory', 'cpu', 'pids'].map((limit) => `${limit}: the host driver holds no limits`),
+});
+
+interface GuestStart {
+  readonly spec: MachineSpec;
+  readonly host: DriverHost;
+  readonly folder: string;
+  readonly path: string;
+  readonly mark: string;
+  readonly boot: AbortSignal;
+}
+
+interface Started {
+  readonly process: ProcessMark;
+  readonly internalPort: number;
+}
+
+const startGuest = async (start: GuestStart): Promise<Started> => {
+  const { host, folder, boot } = start;
+  const run = await makeFolder(join(folder, 'run'), 0o700);
+  for (const name of ['workspace', 'home']) await makeFolder(join(folder, name), 0o700);
+  await linkTools(start);
+  const failed = new AbortController();
+  const answers = guestReady({
+    folder: run,
+    socket: SOCKET_NAME,
+    signal: AbortSignal.any([boot, failed.signal]),
+  });
+  await using log = await open(join(folder, 'log'), 'a', 0o600);
+  const child = spawn(host.guest.node, [host.guest.bundle], {
+    cwd: join(folder, 'workspace'),
+    env: environment(start, run),
+    stdio: ['ignore', log.fd, log.fd],
+    detached: true,
+  });
+  child.once('error', (error) => failed.abort(error));
+  child.once('exit', (code) => failed.abort(new TypeError(`the guest ended with ${code ?? 'a signal'}`)));
+  child.unref();
+  await answers;
+  const process = await markOf(child.pid ?? 0);
+  const ready = z
+    .object({ internalPort: z.int() })
+    .parse(JSON.parse(await readFile(join(folder, 'state', READY_FILE), 'utf8')));
+  if (process === undefined) throw new TypeError('the guest ended at once');
+  return { process, internalPort: ready.internalPort };
+};
+
+const environment = ({ spec, host, folder, path, mark }: GuestStart, run: string): Record<string, string> => {
+  const socket = join(run, SOCKET_NAME);
+  if (Buffer.byteLength(socket) > GUEST_LIMITS.socketPathBytes)
+    throw fail('driver.failed', {
+      driver: 'host',
+      act: 'create',
+      detail: `the path ${socket} is too long for a socket; choose a shorter folder for the server's data`,
+    });
+  return {
+    PATH: `${path}:${dirname(host.guest.node)}`,
+    HOME: join(folder, 'home'),
+    LANG: 'C.UTF-8',
+    ...spec.env,
+    [MARK]: mark.slice(MARK.length + 1),
+    [GUEST_ENV.socket]: socket,
+    [GUEST_ENV.root]: join(folder, 'workspace'),
+    [GUEST_ENV.home]: join(folder, 'home'),
+    [GUEST_ENV.state]: join(folder, 'state'),
+    [GUEST_ENV.id]: spec.id,
+    [GUEST_ENV.internalPort]: '0',
+    [GUEST_ENV.proxyPort]: '0',
+    [GUEST_ENV.confined]: '1',
+    ...(host.guest.pty === undefined ? {} : { [GUEST_ENV.pty]: host.guest.pty }),
+  };
+};
+
+const linkTools = async ({ spec, folder }: GuestStart): Promise<void> => {
+  for (const { source, target } of spec.tools) {
+    const place = join(folder, 'tools', target);
+    if (!place.startsWith(join(folder, 'tools/')))
+      throw fail('driver.failed', { driver: 'host', act: 'create', detail: `a tool cannot be at ${target}` });
+    await mkdir(dirname(place), { recursive: true });
+    await symlink(source, place);
+  }
+};
+
+/** Again until nobody is left, since a process may start another while it is being looked for. */
+const endAll = async (mark: string): Promise<void> => {
+  for (let round = 0; round < 20; round += 1) {
+    const found = await processesNaming(mark);
+    if (found.length === 0) return;
+    for (const { pid } of found) kill(pid);
+    await gone(found);
+  }
+  throw fail('driver.failed', { driver: 'host', act: 'destroy', detail: 'its processes multiply too fast' });
+};
+
+const writeRecord = async (folder: string, record: MachineRecord): Promise<void> => {
+  const draft = join(folder, `${RECORD_FILE}.new`);
+  await writeFile(draft, JSON.stringify(record));
+  await rename(draft, join(folder, RECORD_FILE));
+};
+
+const readRecord = async (folder: string): Promise<MachineRecord | undefined> => {
+  const path = join(folder, RECORD_FILE);
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats?.isFile() !== true) return undefined;
+  const parsed = MachineRecord.safeParse(JSON.parse(await readFile(path, 'utf8')));
+  return parsed.success ? parsed.data : undefined;
+};
