@@ -2,13 +2,19 @@
  * What programs inside talk to: a forward proxy (CONNECT and absolute addresses) and `http://berth.internal`, both on
  * loopback. Neither decides anything: every request goes up to the server, which does.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GUEST_LIMITS, INTERNAL_AUTHORITY, REASON_HEADER } from '@berth/contract/guest';
 import { join } from '../tunnel.ts';
 import type { Uplink } from './uplink.ts';
+
+/**
+ * Not imported: an import reads every export of a module, and one of this module's loads Node's whole `fetch`, which
+ * takes longer than the rest of the guest's start.
+ */
+const { createServer } = process.getBuiltinModule('node:http');
 
 export interface Listener {
   readonly port: number;
