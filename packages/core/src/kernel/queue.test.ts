@@ -170,6 +170,16 @@ describe('running', () => {
     expect(at).toEqual([0, 100, 300]);
   });
 
+  it('does not count a crash of the server as a try', async () => {
+    const { start, store, clock, job } = openWorld();
+    const queue = start();
+    await queue.add(undefined, 'work', null, { id: 'jb_1', maxAttempts: 2 });
+    await store.write((tx) => tx.table('jobs').update('jb_1', 1, { attempts: 2, crashes: 2 }));
+    queue.process('work', () => Promise.reject(busy()), { concurrency: 1 });
+    await clock.advance(0);
+    expect(await job('jb_1')).toMatchObject({ state: 'waiting', attempts: 3, crashes: 2 });
+  });
+
   it('fails at once when another try cannot help; a bug becomes server.failed with the job as reference', async () => {
     const { start, reaches } = openWorld();
     const queue = start();

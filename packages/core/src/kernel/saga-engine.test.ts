@@ -157,6 +157,28 @@ describe('a run', () => {
   });
 });
 
+it('shows an undo what its do saw: outputs of earlier stages, not of its own', async () => {
+  const seen: Record<string, unknown> = {};
+  const looking = (name: string) => ({
+    do: async ({ out }: { out: object }) => {
+      seen[name] = out;
+      return name;
+    },
+    undo: async ({ out }: { out: object }) => {
+      seen[`-${name}`] = out;
+    },
+  });
+  const definition = saga<Ports, null>('test.looking', 1)
+    .step('a', looking('a'))
+    .together({ x: looking('x'), y: looking('y') })
+    .step('b', { ...looking('b'), save: () => Promise.reject(broken()) })
+    .returns(() => null);
+  const { engine } = openWorld([definition]);
+  await expect(engine().run(definition, { id: 'sg_1', input: null })).rejects.toThrow();
+  const [none, a, all] = [{}, { a: 'a' }, { a: 'a', x: 'x', y: 'y' }];
+  expect(seen).toEqual({ a: none, x: a, y: a, b: all, '-a': none, '-x': a, '-y': a, '-b': all });
+});
+
 describe('steps together', () => {
   const together = saga<Ports, null>('test.together', 1)
     .step('a', step('a'))

@@ -9,7 +9,7 @@ export interface Patience {
   readonly tries: number;
   /** Which failures are worth another try. */
   readonly when: (cause: unknown) => boolean;
-  /** Ends the waiting. */
+  /** Ends the waiting, with its reason. */
   readonly signal: AbortSignal;
 }
 
@@ -35,7 +35,7 @@ export const withRetries = async <P>(
     try {
       return await act();
     } catch (error) {
-      const again = error instanceof StepFailed && tried < tries && when(error.cause) && !signal.aborted;
+      const again = error instanceof StepFailed && tried < tries && when(error.cause);
       if (!again) throw error;
       const waitMs = backoffMs(BASE_MS, tried);
       run.log.warn('saga.step_retried', {

@@ -121,8 +121,8 @@ export const writeLaws = (fresh: Fresh): void => {
       await tx.table('leases').insert(lease('b'));
       await tx.emit(fact('b'));
     });
-    release();
     await change;
+    release();
     expect(await look).toEqual([
       [1, 0],
       [1, 0],
