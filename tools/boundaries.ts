@@ -28,11 +28,14 @@ interface Import {
   readonly to: string;
   /** The package of ours that the specifier names: `@berth/core` is `core`. */
   readonly named: string | undefined;
+  /** Erased at run time, so it cuts a cycle. */
+  readonly isTypeOnly: boolean;
 }
 
 interface Rule {
   readonly name: string;
-  readonly breaks: (edge: Import) => boolean;
+  /** `plugins` are the drivers and agents of this tree, such as `drivers/oci`. */
+  readonly breaks: (edge: Import, plugins: ReadonlySet<string>) => boolean;
 }
 
 const packageOf = (path: string) => /^packages\/([^/]+)\//.exec(path)?.[1];
@@ -84,11 +87,10 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'plugins-are-peers',
-    breaks: ({ from, to }) => {
+    breaks: ({ from, to }, plugins) => {
       const [own, other] = [pluginOf(from), pluginOf(to)];
-      if (own === undefined || other === undefined || own.endsWith('/_registry') || own === other)
-        return false;
-      return /^(?:drivers|agents)\//.test(other);
+      if (own === undefined || other === undefined || own === other || isTest(from)) return false;
+      return !own.endsWith('/_registry') && (plugins.has(other) || other.endsWith('/_registry'));
     },
   },
 ];
@@ -99,14 +101,22 @@ const isSlice = (path: string) => sliceOf(path) !== undefined && !NOT_SLICES.inc
 
 export const boundaryProblems = (files: readonly TreeFile[]): Problem[] => {
   const edges = files.filter(({ path }) => isCode(path)).flatMap(importsOf);
+  const plugins = new Set(
+    files.flatMap(({ path, text }) => (isPlugin(path, text) ? [pluginOf(path) ?? ''] : [])),
+  );
   const broken = edges.flatMap((edge) =>
-    RULES.filter((rule) => rule.breaks(edge)).map((rule) => ({
+    RULES.filter((rule) => rule.breaks(edge, plugins)).map((rule) => ({
       path: edge.from,
       message: `${rule.name}: may not import ${edge.to}`,
     })),
   );
-  return [...broken, ...cyclesIn(edges)];
+  return [...broken, ...cyclesIn(edges.filter(({ isTypeOnly }) => !isTypeOnly))];
 };
+
+/** What the registries are generated from: a file or a folder's index with a default export. */
+const isPlugin = (path: string, text: string) =>
+  /^packages\/plugins\/src\/(?:drivers|agents)\/[^/]+(?:\/index)?\.ts$/.test(path) &&
+  /^export default /m.test(text);
 
 /** `import … from`, `export … from` and `import '…'` at the start of a line, and `import('…')` anywhere. */
 const SPECIFIER =
@@ -116,7 +126,8 @@ const importsOf = ({ path, text }: TreeFile): Import[] =>
   [...text.matchAll(SPECIFIER)].map((match) => {
     const specifier = match[1] ?? match[2] ?? match[3] ?? '';
     const to = specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : specifier;
-    return { from: path, to, named: /^@berth\/([^/]+)/.exec(specifier)?.[1] };
+    const isTypeOnly = /^(?:import|export)\s+type\b/.test(match[0]);
+    return { from: path, to, named: /^@berth\/([^/]+)/.exec(specifier)?.[1], isTypeOnly };
   });
 
 /** Every cycle once, at the file where the walk met it again. */

@@ -4,7 +4,8 @@
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Outcome, STAGES, type Stage } from './check/stages.ts';
+import type { Outcome } from './check/outcome.ts';
+import { STAGES, type Stage } from './check/stages.ts';
 
 const main = async (root: string): Promise<void> => {
   const { values } = parseArgs({ options: { only: { type: 'string' }, list: { type: 'boolean' } } });

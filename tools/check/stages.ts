@@ -3,14 +3,9 @@ import { boundaryProblems } from '../boundaries.ts';
 import { outOfDate } from '../gen.ts';
 import { ensurePackages } from '../system-packages.ts';
 import { readTree } from '../tree.ts';
+import type { Outcome } from './outcome.ts';
 import { run } from './run.ts';
 import { runTests } from './tests.ts';
-
-export interface Outcome {
-  readonly passed: number;
-  readonly failed: number;
-  readonly reasons: readonly string[];
-}
 
 export interface Stage {
   readonly name: string;

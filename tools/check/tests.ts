@@ -2,8 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import type { Outcome } from './outcome.ts';
 import { run } from './run.ts';
-import type { Outcome } from './stages.ts';
 
 export interface Report {
   readonly numPassedTests: number;

@@ -65,7 +65,7 @@ const inputOf = async (context: Context, given: Given, { route, flags, fields }:
 };
 
 /** Paths are the user's; the server needs them absolute. */
-export const sourceOf = (cwd: string, source: string) =>
+const sourceOf = (cwd: string, source: string) =>
   existsSync(resolve(cwd, source)) ? resolve(cwd, source) : source;
 
 /** A workspace may be given by its name. */

@@ -20,7 +20,7 @@ export interface ServerOptions {
   readonly home: string;
 }
 
-export const serverProgram = (): string =>
+const serverProgram = (): string =>
   fileURLToPath(new URL('program.ts', import.meta.resolve('@berth/server')));
 
 export const startInForeground = (world: World, { env, home }: ServerOptions): ChildProcess =>
