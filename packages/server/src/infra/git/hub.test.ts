@@ -2,7 +2,6 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSample, run, shell, WORKSPACE } from '../../../test/git/sample.ts';
-import { chooseBranch, freeBranch } from './branches.ts';
 import { parseSource } from './source.ts';
 
 let sample: Awaited<ReturnType<typeof createSample>>;
@@ -138,15 +137,14 @@ describe('refs', () => {
     });
   });
 
-  test('a task takes the first free branch in all repositories, and the eleventh is refused', async () => {
-    const repository = await imported();
+  test('a listing takes its prefix to the letter', async () => {
+    await imported();
     const main = await sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main');
-    const take = (branch: string) =>
-      sample.hub.swap(WORKSPACE, repository.name, `refs/heads/${branch}`, undefined, main);
-    for (const branch of ['task/tk_1', 'task/tk_1_v2', 'task/tk_10_v3']) await take(branch);
-    expect(await freeBranch(sample.hub, WORKSPACE, ['source'], 'tk_1')).toBe('task/tk_1_v3');
-    const all = new Set(['task/x', ...Array.from({ length: 9 }, (_, index) => `task/x_v${index + 2}`)]);
-    expect(() => chooseBranch('x', all)).toThrow(expect.objectContaining({ code: 'branch.exhausted' }));
+    const names = ['task/tk_1', 'task/tk_1_v2', 'task/tk_2'].map((name) => `refs/heads/${name}`);
+    for (const ref of names) await sample.hub.swap(WORKSPACE, 'source', ref, undefined, main);
+    const listed = await sample.hub.listRefs(WORKSPACE, 'source', 'refs/heads/task/tk_1');
+    expect(Object.keys(listed)).toEqual(names.slice(0, 2));
+    expect(await sample.hub.listRefs(WORKSPACE, 'source', 'refs/berth/')).toEqual({});
   });
 
   test('refresh moves forward, never back or aside, and forgives a source that is gone', async () => {
