@@ -2,8 +2,8 @@
  * Puts the core together: the sagas, the queues whose jobs run them, the reconcilers, and the verbs that the server
  * calls. Nothing happens before `start`; `stop` leaves everything as it is, to go on at the next start.
  */
-
-import { handlePrepare, handleTask, taskGivenUp } from './job-handlers.ts';
+import type { Json } from '@berth/plugin-api';
+import { handlePrepare, handleTask, prepareGivenUp, taskGivenUp } from './job-handlers.ts';
 import {
   type Clock,
   createQueue,
@@ -105,7 +105,10 @@ export const createCore = (deps: CoreDeps): Core => {
     async start() {
       await queue.recover();
       await resumeManual(world, stopping.signal);
-      queue.process('workspace.prepare', handlePrepare(world), { concurrency: MAX_PREPARATIONS });
+      queue.process('workspace.prepare', handlePrepare(world), {
+        concurrency: MAX_PREPARATIONS,
+        onGivenUp: prepareGivenUp(world),
+      });
       const onGivenUp = taskGivenUp(world);
       queue.process('task.run', handleTask(world), { concurrency: maxTasks, onGivenUp });
       reconcilers.start();

@@ -38,30 +38,46 @@ const isWanted = ({ store }: World, { taskId }: AttemptInput, run: string): Prom
   });
 
 /**
- * The server died in this job too often. Its run is turned back, under a new job; if even the way back kills the
- * server, the task is failed, and what is left of the run is for somebody to look at.
+ * The server died in this job too often, so its run is turned back, under a new job. When even the way back is given
+ * up, it is tried again much later, and the task is failed at once: nobody should wait for it, and nothing be left.
  */
 export const taskGivenUp =
   (world: World) =>
   async (tx: Tx, job: Job): Promise<void> => {
     const input = attemptOf(job);
-    const run = await tx.table('sagas').get(runIdOf(world.ids, input.attemptId));
-    const error = job.error ?? { code: 'work.crashed', message: 'The server died in this task too often.' };
-    if (run?.state !== 'running' || run.cancelAsked !== undefined) {
-      await failTask(tx, world, { ...input, error });
-      return;
-    }
-    await tx
-      .table('sagas')
-      .update(run.id, run.revision, { cancelAsked: 'the server died in this task too often' });
-    await world.queue.add(tx, 'task.run', { ...input }, { key: input.taskId });
+    const turnedBack = await turnBack(world, tx, { job, run: runIdOf(world.ids, input.attemptId) });
+    if (!turnedBack) await failTask(tx, world, { ...input, error: job.error ?? GIVEN_UP });
   };
+
+export const prepareGivenUp =
+  (world: World) =>
+  async (tx: Tx, job: Job): Promise<void> => {
+    const { prebuildId } = prepareOf(job);
+    await turnBack(world, tx, { job, run: world.ids.from('saga', prebuildId) });
+  };
+
+const GIVEN_UP = { code: 'work.crashed', message: 'The server died in this too often.' };
+const LATER_MS = 600_000;
+
+/** False when it is being turned back already. */
+const turnBack = async (
+  { queue }: World,
+  tx: Tx,
+  { job, run: id }: { readonly job: Job; readonly run: string },
+): Promise<boolean> => {
+  const run = await tx.table('sagas').get(id);
+  if (run?.state !== 'running' && run?.state !== 'undoing') return false;
+  const isFirst = run.state === 'running' && run.cancelAsked === undefined;
+  if (isFirst)
+    await tx.table('sagas').update(id, run.revision, { cancelAsked: 'the server died in it too often' });
+  await queue.add(tx, job.queue, job.data, { key: job.key, delayMs: isFirst ? 0 : LATER_MS });
+  return isFirst;
+};
 
 export const handlePrepare =
   (world: World): Handler =>
   async (job, signal) => {
-    // Written by `startFrom` and read nowhere else.
-    const input = job.data as unknown as PrepareInput;
+    const input = prepareOf(job);
     const id = world.ids.from('saga', input.prebuildId);
     await world.sagas.run(prepareWorkspace, { id, input, subject: input.prebuildId, signal });
   };
@@ -74,3 +90,6 @@ const attemptOf = ({ data }: Job): AttemptInput => {
   );
   return { taskId: String(data.taskId), attemptId: String(data.attemptId) };
 };
+
+/** Written by `startFrom` and read nowhere else. */
+const prepareOf = ({ data }: Job): PrepareInput => data as unknown as PrepareInput;

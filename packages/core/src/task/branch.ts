@@ -9,13 +9,13 @@ export interface BranchWish {
   readonly taskId: string;
   /** Where the branch begins, by repository. */
   readonly bases: CommitByRepository;
-  /** Branches of earlier attempts at the task. */
+  /** Branches of the task that were there before this attempt. */
   readonly used: readonly string[];
 }
 
 /**
  * Makes the branch and says its name. To call it again finds the branch that the first call made: it lies where it
- * was put and belongs to no earlier attempt. Rejects with `branch.exhausted`.
+ * was put and was not there before. Rejects with `branch.exhausted`.
  */
 export const createBranch = async (hub: Hub, wish: BranchWish): Promise<string> => {
   for (const name of variantsOf(wish.taskId)) if (await claimName(hub, wish, name)) return name;

@@ -15,7 +15,7 @@ export type Continuity = Session['continuity'];
 export type AttemptPlan = {
   /** Where the branch begins, by repository. */
   readonly bases: CommitByRepository;
-  /** Branches of earlier attempts. */
+  /** Branches of the task that were there before. */
   readonly used: readonly string[];
   /** A sandbox that may still live, with what its agent needs to go on. */
   readonly earlier?: { readonly sandboxId: string; readonly session?: Json | undefined } | undefined;
@@ -23,7 +23,7 @@ export type AttemptPlan = {
 
 export const planAttempt = async (world: World, input: AttemptInput): Promise<AttemptPlan> => {
   const { task, workspace, earlier } = await factsOf(world, input);
-  const used = earlier.flatMap(({ branch }) => (branch === undefined ? [] : [branch]));
+  const used = await usedBranches(world, workspace, task.id);
   const last = earlier.at(-1);
   if (task.followUps.length > 0 && last?.state === 'completed' && last.branch !== undefined) {
     const bases = await tipsOf(world, workspace, last.branch);
@@ -31,6 +31,15 @@ export const planAttempt = async (world: World, input: AttemptInput): Promise<At
   }
   for (const repository of workspace.repositories) await world.hub.refresh(workspace.id, repository);
   return { bases: await targetsOf(world, workspace), used };
+};
+
+const usedBranches = async ({ hub }: World, workspace: Workspace, taskId: string): Promise<string[]> => {
+  const used = new Set<string>();
+  for (const { name } of workspace.repositories) {
+    const refs = await hub.listRefs(workspace.id, name, `refs/heads/task/${taskId}`);
+    for (const ref of Object.keys(refs)) used.add(ref.slice('refs/heads/'.length));
+  }
+  return [...used];
 };
 
 const tipsOf = async (

@@ -69,6 +69,10 @@ const endRecords = async (tx: Tx, { taskId, attemptId, error, at, causedBy }: En
   }
   const task = await tx.table('tasks').get(taskId);
   if (task === undefined || !allows(taskStates, task.state, 'failed')) return;
+  // An attempt that ends late says nothing about a task that has gone on to the next one.
+  const isItsOwn =
+    attempt === undefined ? task.state === 'queued' : task.attemptId === attemptId && task.state !== 'queued';
+  if (!isItsOwn) return;
   const trigger = cancelled ? 'cancelled' : 'failed';
   const details = error === undefined ? {} : { code: error.code, message: error.message };
   await move(tx, 'tasks', taskId, { trigger, patch: { error, endedAt: at }, details, causedBy });

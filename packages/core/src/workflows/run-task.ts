@@ -13,7 +13,7 @@ import { type AttemptInput, factsOf } from './attempt.ts';
 import { type Continuity, firstPrompt, planAttempt } from './attempt-plan.ts';
 import { claimTask, completeTask, endAttempt, startAttempt } from './attempt-records.ts';
 import { ownSandboxId, sandboxForAttempt, sandboxRunId } from './attempt-sandbox.ts';
-import { endChild } from './child.ts';
+import { endChild, endChildrenOf } from './child.ts';
 import { workThrough } from './rounds.ts';
 
 export const runTask = saga<World, AttemptInput>('task.run', 1)
@@ -90,9 +90,7 @@ export const runTask = saga<World, AttemptInput>('task.run', 1)
         signal,
       });
     },
-    undo: nothingToUndo(
-      'its turns and landings are runs of their own, which end themselves; saved work is kept',
-    ),
+    undo: ({ ports, input }) => endChildrenOf(ports, input.attemptId),
   })
   .pointOfNoReturn()
   .step('finish', {

@@ -1,0 +1,72 @@
+/**
+ * An agent that works by the dice: well, badly, into the same file as others, not at all, or it crashes. A turn is
+ * decided once and remembered by its process, so that a turn which is replayed after a crash does the same.
+ */
+import { fail } from '@berth/contract';
+import type { TurnEnd } from '@berth/plugin-api';
+import type { Agents, AgentTurn } from '../ports.ts';
+import type { Dice } from './dice.ts';
+import type { ScriptedMachines } from './machines.ts';
+import type { ScriptedHub } from './repository.ts';
+
+type Act = 'good' | 'buggy' | 'shared' | 'nothing' | 'crash';
+const ACTS: readonly Act[] = [
+  'good',
+  'good',
+  'good',
+  'good',
+  'buggy',
+  'buggy',
+  'shared',
+  'shared',
+  'nothing',
+  'crash',
+];
+
+export interface AgentWorld {
+  readonly dice: Dice;
+  readonly hub: ScriptedHub;
+  readonly machines: ScriptedMachines;
+}
+
+export const createScriptedAgents = ({ dice, hub, machines }: AgentWorld): Agents => {
+  const decided = new Map<string, { readonly act: Act; applied: boolean }>();
+
+  const decide = (turn: AgentTurn) => {
+    const known = decided.get(turn.execId);
+    if (known !== undefined) return known;
+    const act = ACTS[dice.below(ACTS.length)] ?? 'good';
+    const made = { act, applied: false };
+    decided.set(turn.execId, made);
+    return made;
+  };
+
+  const apply = (turn: AgentTurn, act: Act): void => {
+    for (const [repository, checkout] of machines.insideOf(turn.sandbox.id).checkouts) {
+      if (turn.prompt.includes('conflicts')) {
+        const target = hub.refs.get(`${repository} refs/heads/main`) ?? checkout.head;
+        const shared = `${hub.look(repository, target).tree.shared}, ${turn.attemptId}`;
+        checkout.tree = { ...checkout.tree, ...hub.look(repository, target).tree, shared };
+        checkout.head = hub.commit(repository, { parents: [checkout.head, target], tree: checkout.tree });
+      }
+      const text = act === 'buggy' ? `bug ${turn.execId}` : turn.execId;
+      if (act === 'shared') checkout.tree = { ...checkout.tree, shared: turn.execId };
+      if (act === 'good' || act === 'buggy')
+        checkout.tree = { ...checkout.tree, [`of-${turn.attemptId}`]: text };
+    }
+  };
+
+  return {
+    names: ['scripted'],
+    prepare: async () => ({ tools: [], memoryBytes: 0, model: undefined }),
+    async turn(turn, signal): Promise<TurnEnd> {
+      signal.throwIfAborted();
+      const decision = decide(turn);
+      turn.emit('1', { kind: 'message', role: 'agent', text: decision.act });
+      if (!decision.applied) apply(turn, decision.act);
+      decision.applied = true;
+      if (decision.act === 'crash') throw fail('agent.crashed', { agent: turn.agent, exitCode: 1, tail: '' });
+      return { stop: 'end', continued: true, session: { sandbox: turn.sandbox.id } };
+    },
+  };
+};

@@ -1,0 +1,140 @@
+/** What must hold when everything has come to rest, whatever happened before. Each broken promise is one sentence. */
+import { type Change, isFinal, sandboxStates } from '@berth/contract';
+import type { ReadTx, Store } from '../kernel/index.ts';
+import type { ScriptedMachines } from './machines.ts';
+import type { ScriptedHub } from './repository.ts';
+
+export interface AtRest {
+  readonly store: Store;
+  readonly hub: ScriptedHub;
+  readonly machines: ScriptedMachines;
+  /** Where the target began. */
+  readonly root: string;
+  /** Ids of tasks whose creation was answered. */
+  readonly promised: readonly string[];
+}
+
+export const brokenPromises = ({ store, ...world }: AtRest): Promise<string[]> =>
+  store.read(async (tx) => [
+    ...(await unfinished(tx)),
+    ...(await lostTasks(tx, world.promised)),
+    ...(await leaks(tx, world.machines)),
+    ...(await landings(tx, world)),
+    ...(await refs(tx, world.hub)),
+    ...(await log(tx)),
+  ]);
+
+const ALL = { limit: 100_000 };
+const ENDED = [
+  'completed',
+  'failed',
+  'cancelled',
+  'killed',
+  'merged',
+  'rejected',
+  'green',
+  'red',
+  'broken',
+  'ended',
+];
+
+const unfinished = async (tx: ReadTx): Promise<string[]> => {
+  const broken: string[] = [];
+  for (const table of ['tasks', 'attempts', 'turns', 'gateRuns', 'changes'] as const)
+    for (const row of await tx.table(table).list(ALL))
+      if (!ENDED.includes(row.state)) broken.push(`${table}: ${row.id} is still ${row.state}`);
+  for (const run of await tx.table('sagas').list(ALL))
+    if (run.state !== 'done' && run.state !== 'undone')
+      broken.push(`sagas: ${run.name} ${run.id} is ${run.state} ${JSON.stringify(run.stuckAt ?? {})}`);
+  for (const job of await tx.table('jobs').list(ALL))
+    if (job.state === 'waiting' || job.state === 'active')
+      broken.push(`jobs: ${job.id} is still ${job.state}`);
+  for (const sandbox of await tx.table('sandboxes').list(ALL))
+    if (!isFinal(sandboxStates, sandbox.state))
+      broken.push(`sandboxes: ${sandbox.id} is still ${sandbox.state}`);
+  for (const prebuild of await tx.table('prebuilds').list(ALL))
+    if (prebuild.state === 'building') broken.push(`prebuilds: ${prebuild.id} is still building`);
+  return broken;
+};
+
+const lostTasks = async (tx: ReadTx, promised: readonly string[]): Promise<string[]> => {
+  const broken: string[] = [];
+  for (const id of promised)
+    if ((await tx.table('tasks').get(id)) === undefined) broken.push(`${id} is lost`);
+  for (const task of await tx.table('tasks').list(ALL)) {
+    if (task.state === 'completed' && task.changeId === undefined)
+      broken.push(`${task.id} completed nothing`);
+    if (task.state === 'failed' && task.error === undefined)
+      broken.push(`${task.id} failed without a reason`);
+  }
+  return broken;
+};
+
+const leaks = async (tx: ReadTx, machines: ScriptedMachines): Promise<string[]> => {
+  const grants = await tx.table('grants').list(ALL);
+  return [
+    ...[...machines.alive.keys()].map((id) => `the machine ${id} is left over`),
+    ...grants.map(({ id }) => `the grant ${id} is left over`),
+  ];
+};
+
+/** The target holds every merged change once, in one line, and nothing else. */
+const landings = async (tx: ReadTx, { hub, root }: Pick<AtRest, 'hub' | 'root'>): Promise<string[]> => {
+  const changes = await tx.table('changes').list(ALL);
+  const mergeOf = (change: Change): string | undefined => change.parts[0]?.merge;
+  const merged = changes.filter(({ state }) => state === 'merged').map(mergeOf);
+  const line: string[] = [];
+  for (let at = hub.refs.get('app refs/heads/main'); at !== undefined && at !== root; ) {
+    line.push(at);
+    at = hub.look('app', at).parents[0];
+  }
+  return [
+    ...merged
+      .filter((id) => id === undefined || !line.includes(id))
+      .map((id) => `${id} is merged but not on the target`),
+    ...line.filter((id) => !merged.includes(id)).map((id) => `${id} is on the target but not merged`),
+    ...(new Set(merged).size === merged.length ? [] : ['a change landed twice']),
+    ...(await perTask(tx, changes)),
+  ];
+};
+
+/** An attempt lands at most one change, and a completed one exactly one. */
+const perTask = async (tx: ReadTx, changes: readonly Change[]): Promise<string[]> => {
+  const broken: string[] = [];
+  for (const attempt of await tx.table('attempts').list(ALL)) {
+    const landed = changes.filter((one) => one.attemptId === attempt.id && one.state === 'merged').length;
+    if (landed !== (attempt.state === 'completed' ? 1 : 0))
+      broken.push(`${attempt.id} is ${attempt.state} and landed ${landed} changes`);
+  }
+  return broken;
+};
+
+const refs = async (tx: ReadTx, hub: ScriptedHub): Promise<string[]> => {
+  const broken: string[] = [];
+  const attempts = await tx.table('attempts').list(ALL);
+  for (const [key, commit] of hub.refs) {
+    const [, ref = ''] = key.split(' ');
+    const [, , kind, id = ''] = ref.split('/');
+    if (kind === 'changes' || kind === 'revert') {
+      const change = await tx.table('changes').get(id);
+      if (change?.state !== 'merged') broken.push(`${ref} is left over`);
+    }
+    if (kind === 'task') {
+      const name = ref.slice('refs/heads/'.length);
+      const ours = attempts.filter((one) => one.branch === name);
+      const saved = [...hub.refs].some(
+        ([other, at]) =>
+          at === commit && ours.some((one) => other.startsWith(`app refs/berth/turns/${one.id}/`)),
+      );
+      if (!saved) broken.push(`${ref} has nothing on it`);
+    }
+  }
+  return broken;
+};
+
+const log = async (tx: ReadTx): Promise<string[]> => {
+  const last = await tx.lastSeq();
+  const events = await tx.events({ afterSeq: 0, limit: 1_000_000 });
+  const holes = events.some((event, index) => event.seq !== index + 1) || events.length !== last;
+  return holes ? ['the log of events has holes'] : [];
+};

@@ -1,0 +1,150 @@
+/** Machines and what happens inside them, in memory. They outlive the core, as real ones outlive the server. */
+import { fail } from '@berth/contract';
+import type { ExecSpec, RunResult, Sandbox } from '@berth/plugin-api';
+import type { Checkouts, Machines } from '../ports.ts';
+import type { ScriptedHub, Tree } from './repository.ts';
+
+export interface Checkout {
+  head: string;
+  tree: Tree;
+}
+
+export interface Inside {
+  readonly checkouts: Map<string, Checkout>;
+  /** What ran already, by its id. */
+  readonly ended: Map<string, RunResult>;
+}
+
+export interface ScriptedMachines extends Machines {
+  readonly alive: ReadonlyMap<string, Inside>;
+  insideOf(id: string): Inside;
+}
+
+const DRIVER = 'scripted';
+
+/** The one command that runs inside: red when any file holds the word `bug`. */
+const check = ({ checkouts }: Inside): RunResult => {
+  const red = [...checkouts.values()].some(({ tree }) =>
+    Object.values(tree).some((text) => text.includes('bug')),
+  );
+  return {
+    exitCode: red ? 1 : 0,
+    timedOut: false,
+    outOfMemory: false,
+    durationMs: 1,
+    stdout: red ? 'found a bug' : 'fine',
+    stderr: '',
+    truncated: false,
+  };
+};
+
+export const createScriptedMachines = (options: { readonly snapshots: boolean }): ScriptedMachines => {
+  const alive = new Map<string, Inside>();
+  const insideOf = (id: string): Inside => {
+    const inside = alive.get(id);
+    if (inside === undefined) throw fail('sandbox.unreachable', { id, detail: 'there is no machine' });
+    return inside;
+  };
+  const snapshots = {
+    take: async (id: string) => ({ layer: `layer-of-${id}`, sizeBytes: insideOf(id).checkouts.size }),
+    async *list() {},
+    drop: async () => undefined,
+  };
+  return {
+    names: [DRIVER],
+    alive,
+    insideOf,
+    choose: async () => ({ name: DRIVER, isolation: 'container' }),
+    async create(_, { id }) {
+      if (!alive.has(id)) alive.set(id, { checkouts: new Map(), ended: new Map() });
+      const toolPath = (target: string): string => target;
+      return {
+        id,
+        root: '/workspace',
+        home: '/home',
+        internalUrl: 'http://berth.internal',
+        toolPath,
+        unenforced: [],
+      };
+    },
+    async destroy(_, id) {
+      alive.delete(id);
+    },
+    async *list() {
+      for (const id of [...alive.keys()]) yield { id };
+    },
+    facets: () => (options.snapshots ? { snapshots } : {}),
+    open: async (_, id) => {
+      insideOf(id);
+      return sandboxOf(id, insideOf);
+    },
+  };
+};
+
+const sandboxOf = (id: string, insideOf: (id: string) => Inside): Sandbox => {
+  const cannot = async (): Promise<never> => {
+    throw fail('driver.unsupported', { driver: DRIVER, facet: 'this' });
+  };
+  return {
+    id,
+    root: '/workspace',
+    home: '/home',
+    internalUrl: 'http://berth.internal',
+    start: cannot,
+    attach: cannot,
+    async run({ id: execId }: ExecSpec) {
+      const inside = insideOf(id);
+      const ended = inside.ended.get(execId) ?? check(inside);
+      inside.ended.set(execId, ended);
+      return ended;
+    },
+    files: {
+      read: cannot,
+      write: cannot,
+      list: cannot,
+      stat: cannot,
+      makeFolder: cannot,
+      rename: cannot,
+      remove: cannot,
+    },
+    metrics: async () => {
+      insideOf(id);
+      return { uptimeMs: 1 };
+    },
+  };
+};
+
+export const createScriptedCheckouts = (machines: ScriptedMachines, hub: ScriptedHub): Checkouts => ({
+  async clone({ id }, { repositories }) {
+    for (const { name, commit } of repositories)
+      machines.insideOf(id).checkouts.set(name, { head: commit, tree: hub.look(name, commit).tree });
+  },
+  async fetch({ id }) {
+    machines.insideOf(id);
+  },
+  async saveTurn({ id }, turn) {
+    const saved: Record<string, string> = {};
+    for (const repository of turn.repositories) {
+      const checkout = machines.insideOf(id).checkouts.get(repository);
+      if (checkout === undefined) continue;
+      const commit = commitOf(hub, repository, checkout, turn.previous[repository] ?? checkout.head);
+      saved[repository] = commit;
+      for (const ref of [turn.turnRef, turn.branchRef]) {
+        const was = await hub.resolve(turn.workspaceId, repository, ref);
+        await hub.swap(turn.workspaceId, repository, ref, was, commit);
+      }
+    }
+    return saved;
+  },
+});
+
+const commitOf = (
+  hub: ScriptedHub,
+  repository: string,
+  { head, tree }: Checkout,
+  previous: string,
+): string => {
+  const parents = head === previous ? [previous] : [previous, head];
+  const same = JSON.stringify(hub.look(repository, previous).tree) === JSON.stringify(tree);
+  return same && parents.length === 1 ? previous : hub.commit(repository, { parents, tree });
+};

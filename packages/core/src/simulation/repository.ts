@@ -1,0 +1,99 @@
+/** Git as far as landing needs it, in memory: commits named by their content, refs, ancestry, three-way merges. */
+import { fail } from '@berth/contract';
+import type { Hub } from '../ports.ts';
+
+export type Tree = Readonly<Record<string, string>>;
+export interface Commit {
+  readonly parents: readonly string[];
+  readonly tree: Tree;
+}
+
+export interface ScriptedHub extends Hub {
+  commit(repository: string, commit: Commit): string;
+  look(repository: string, commit: string): Commit;
+  /** All refs, by `<repository> <ref>`. */
+  readonly refs: ReadonlyMap<string, string>;
+}
+
+/** `digest` gives hex. Workspaces share their repositories by name. */
+export const createScriptedHub = (digest: (text: string) => string): ScriptedHub => {
+  const commits = new Map<string, Commit>();
+  const refs = new Map<string, string>();
+
+  const look = (repository: string, id: string): Commit => {
+    const commit = commits.get(`${repository} ${id}`);
+    if (commit === undefined) throw fail('record.missing', { noun: 'commit', id });
+    return commit;
+  };
+  const commit = (repository: string, made: Commit): string => {
+    const id = digest(JSON.stringify([repository, made.parents, Object.entries(made.tree).sort()])).slice(
+      0,
+      40,
+    );
+    commits.set(`${repository} ${id}`, made);
+    return id;
+  };
+  const ancestors = (repository: string, id: string, seen = new Set<string>()): Set<string> => {
+    if (seen.has(id)) return seen;
+    seen.add(id);
+    for (const parent of look(repository, id).parents) ancestors(repository, parent, seen);
+    return seen;
+  };
+  const baseOf = (repository: string, ours: string, theirs: string): Tree => {
+    const known = ancestors(repository, ours);
+    const shared = [...ancestors(repository, theirs)].filter((id) => known.has(id));
+    const best = shared.find((id) => shared.every((other) => ancestors(repository, id).has(other)));
+    return best === undefined ? {} : look(repository, best).tree;
+  };
+
+  return {
+    refs,
+    commit,
+    look,
+    async importRepository(_, spec) {
+      return { name: spec.name ?? 'app', source: spec.source, branch: spec.branch ?? 'main' };
+    },
+    refresh: async () => undefined,
+    removeWorkspace: async () => undefined,
+    resolve: async (_, repository, ref) => refs.get(`${repository} ${ref}`),
+    async swap(_, repository, ref, from, to) {
+      const key = `${repository} ${ref}`;
+      if (refs.get(key) !== from) return false;
+      if (to === undefined) refs.delete(key);
+      else refs.set(key, to);
+      return true;
+    },
+    async listRefs(_, repository, prefix) {
+      const found = [...refs].filter(([key]) => key.startsWith(`${repository} ${prefix}`));
+      return Object.fromEntries(found.map(([key, id]) => [key.slice(repository.length + 1), id]));
+    },
+    async merge(_, repository, { base, head, keepAt }) {
+      if (ancestors(repository, base).has(head)) return { kind: 'nothing' };
+      const merged = mergeTrees(
+        baseOf(repository, base, head),
+        look(repository, base).tree,
+        look(repository, head).tree,
+      );
+      if (merged.conflicts.length > 0) return { kind: 'conflict', paths: merged.conflicts };
+      const id = commit(repository, { parents: [base, head], tree: merged.tree });
+      refs.set(`${repository} ${keepAt}`, id);
+      return { kind: 'merged', commit: id };
+    },
+    files: async (_, repository, id) => look(repository, id).tree,
+    readFile: async (_, repository, { commit: id, path }) => look(repository, id).tree[path],
+    diff: async () => '',
+    contains: async (_, repository, descendant, ancestor) => ancestors(repository, descendant).has(ancestor),
+  };
+};
+
+const mergeTrees = (base: Tree, ours: Tree, theirs: Tree): { tree: Tree; conflicts: string[] } => {
+  const tree: Record<string, string> = {};
+  const conflicts: string[] = [];
+  for (const path of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
+    const [was, mine, yours] = [base[path], ours[path], theirs[path]];
+    if (mine !== yours && mine !== was && yours !== was) conflicts.push(path);
+    const kept = mine === was ? yours : mine;
+    if (kept !== undefined) tree[path] = kept;
+  }
+  return { tree, conflicts };
+};

@@ -1,0 +1,172 @@
+/**
+ * The whole core against a scripted world, driven by the dice: tasks come, are cancelled, retried and continued; calls
+ * fail, come late, or act and then fail; the core is killed at any moment and started again. Then the faults end, time
+ * passes, and the promises are looked at.
+ */
+import { type Core, createCore } from '../core.ts';
+import {
+  createIds,
+  createManualClock,
+  createMemoryStore,
+  type ManualClock,
+  type Store,
+} from '../kernel/index.ts';
+import type { Defaults, Grants } from '../ports.ts';
+import type { Ports } from '../world.ts';
+import { createScriptedAgents } from './agents.ts';
+import { createDice, type Dice } from './dice.ts';
+import { brokenPromises } from './invariants.ts';
+import { createScriptedCheckouts, createScriptedMachines, type ScriptedMachines } from './machines.ts';
+import { createLife, type Faults, type Life } from './mortal.ts';
+import { createScriptedHub, type ScriptedHub } from './repository.ts';
+
+type Digest = (text: string) => string;
+
+export interface Seed {
+  readonly seed: number;
+  readonly steps: number;
+  /** Of a hundred calls that fail or come late. */
+  readonly failing: number;
+  /** Of a hundred moments of sagas at which the core dies. */
+  readonly deadly: number;
+  /** Whether the workspace has something to set up, and the driver can keep disks. */
+  readonly setup?: boolean | undefined;
+}
+
+export interface Outcome {
+  readonly broken: readonly string[];
+  readonly lives: number;
+  readonly tasks: Readonly<Record<string, number>>;
+}
+
+export interface ScriptedWorld {
+  readonly clock: ManualClock;
+  readonly dice: Dice;
+  readonly hub: ScriptedHub;
+  readonly machines: ScriptedMachines;
+  readonly ports: Ports;
+  readonly store: Store;
+  readonly digest: Digest;
+  readonly root: string;
+}
+
+const REST_MS = 60_000;
+const MAX_RESTS = 120;
+
+export const createScriptedWorld = (
+  digest: Digest,
+  { seed, setup = true }: Pick<Seed, 'seed' | 'setup'>,
+): ScriptedWorld => {
+  const clock = createManualClock();
+  const dice = createDice(seed);
+  const hub = createScriptedHub(digest);
+  const root = hub.commit('app', { parents: [], tree: { 'package.json': MANIFEST, shared: 'start' } });
+  void hub.swap('', 'app', 'refs/heads/main', undefined, root);
+  const machines = createScriptedMachines({ snapshots: setup });
+  const checkouts = createScriptedCheckouts(machines, hub);
+  const agents = createScriptedAgents({ dice, hub, machines });
+  const ports = { machines, hub, checkouts, agents, grants: GRANTS, defaults: DEFAULTS };
+  const store = createMemoryStore({ clock, ids: createIds(clock, dice.bytes) });
+  return { clock, dice, hub, machines, ports, store, digest, root };
+};
+
+const MANIFEST = JSON.stringify({ scripts: { test: 'check' } });
+const GRANTS: Grants = { tokenFor: (id) => `token of ${id}`, hash: (token) => `hash of ${token}` };
+const DEFAULTS: Defaults = {
+  limits: { cpus: 1, memoryBytes: 2 ** 30, pids: 100 },
+  egress: { preset: 'none' },
+  agent: 'scripted',
+  maxSandboxes: 20,
+  keepAliveMs: 60_000,
+  maxRounds: 3,
+  gateTimeoutMs: 60_000,
+  setupTimeoutMs: 60_000,
+};
+
+export const simulate = async (digest: Digest, seed: Seed): Promise<Outcome> => {
+  const world = createScriptedWorld(digest, seed);
+  const faults: Faults = { failing: 0, deadly: 0 };
+  const lives = createLives(world, faults);
+  const workspaceId = await importWorkspace(world, lives.core(), seed);
+  Object.assign(faults, { failing: seed.failing, deadly: seed.deadly });
+  const promised = new Set<string>();
+  for (let step = 0; step < seed.steps; step += 1) {
+    act(world.dice, lives.core(), { workspaceId, promised });
+    await world.clock.advance(world.dice.below(8000));
+    if (lives.current().isOver() || world.dice.percent(seed.deadly)) lives.restart();
+  }
+  Object.assign(faults, { failing: 0, deadly: 0 });
+  await rest(world, lives);
+  const { store } = world;
+  const broken = await brokenPromises({ ...world, promised: [...promised] });
+  const tasks = await store.read((tx) => tx.table('tasks').countBy('state'));
+  return { broken, lives: lives.count(), tasks };
+};
+
+const importWorkspace = async (
+  { clock }: ScriptedWorld,
+  core: Core,
+  { setup = true }: Seed,
+): Promise<string> => {
+  const repositories = [{ source: '/app' }];
+  const commands = setup ? { setup: { commands: ['npm ci'] } } : {};
+  return (await clock.through(core.workspaces.create({ repositories, ...commands }))).id;
+};
+
+const createLives = (world: ScriptedWorld, faults: Faults) => {
+  let count = 0;
+  let life: Life;
+  let core: Core;
+  const restart = (): void => {
+    life?.kill();
+    count += 1;
+    life = createLife({ ...world, faults });
+    core = createCore({
+      ...life,
+      ids: createIds(world.clock, world.dice.bytes),
+      digest: world.digest,
+      owner: `life ${count}`,
+      crashPoint: life.crashPoint,
+    });
+    // A life that ends while it starts never answers; the next one starts anew.
+    void core.start();
+  };
+  restart();
+  return { restart, current: () => life, core: () => core, count: () => count };
+};
+
+/** What people do. Refusals (a task that cannot be cancelled any more) are answers like any other. */
+const act = (
+  dice: Dice,
+  { tasks }: Core,
+  { workspaceId, promised }: { workspaceId: string; promised: Set<string> },
+): void => {
+  const known = [...promised];
+  const one = known[dice.below(known.length)];
+  const kind = dice.below(10);
+  if (kind < 4 || one === undefined) {
+    const task = { workspaceId, prompt: 'do it', priority: 1 + dice.below(10), delayMs: dice.below(3000) };
+    tasks.create(task).then(({ id }) => promised.add(id), ignore);
+  } else if (kind < 6) tasks.cancel(one, 'by the dice').catch(ignore);
+  else if (kind < 7) tasks.retry(one).catch(ignore);
+  else if (kind < 9) tasks.prompt(one, 'and more').catch(ignore);
+};
+
+const ignore = (): void => undefined;
+
+const rest = async (
+  { clock, store }: ScriptedWorld,
+  lives: ReturnType<typeof createLives>,
+): Promise<void> => {
+  if (lives.current().isOver()) lives.restart();
+  for (let rests = 0; rests < MAX_RESTS; rests += 1) {
+    await clock.advance(REST_MS);
+    if (await store.read(isQuiet)) return;
+  }
+};
+
+const isQuiet: Parameters<Store['read']>[0] = async (tx) => {
+  const jobs = await tx.table('jobs').count({ state: ['waiting', 'active'] });
+  const { destroyed = 0, ...alive } = await tx.table('sandboxes').countBy('state');
+  return jobs === 0 && Object.keys(alive).length === 0 && destroyed >= 0;
+};
