@@ -8,7 +8,7 @@ import type { LogFields } from '@berth/core';
 import { createLocalSandbox, type LocalSandbox } from '@berth/plugin-api/fakes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { logFailure, toBerthError } from './errors.ts';
-import type { OpenTerminal } from './handlers/sandbox.ts';
+import type { OpenTerminal } from './handlers/sandbox-shell.ts';
 import type { TaskWork } from './handlers/task.ts';
 import { createAnswerBook } from './idempotency.ts';
 import { clock, type Harness, ids, openHarness } from './testing/harness.ts';

@@ -5,7 +5,27 @@ import type { FastifyInstance } from 'fastify';
 import { docsPage } from './docs/docs-page.ts';
 
 export const documentRoutes = (app: FastifyInstance, version: string): void => {
-  const openApi = JSON.stringify(openApiDocument(version));
+  const openApi = once(() => JSON.stringify(openApiDocument(version)));
+  const docs = once(() => describedPage(version));
+  app.get('/openapi.json', (_request, reply) =>
+    reply.type('application/json; charset=utf-8').send(openApi()),
+  );
+  app.get('/docs', (_request, reply) => {
+    const { html, policy } = docs();
+    return reply.header('content-security-policy', policy).type('text/html; charset=utf-8').send(html);
+  });
+};
+
+/** Printed when first asked for: the start of the server does not wait for it. */
+const once = <T>(make: () => T): (() => T) => {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+};
+
+const describedPage = (version: string) => {
   const { html, script, style } = docsPage(version);
   const policy = [
     "default-src 'none'",
@@ -15,10 +35,7 @@ export const documentRoutes = (app: FastifyInstance, version: string): void => {
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; ');
-  app.get('/openapi.json', (_request, reply) => reply.type('application/json; charset=utf-8').send(openApi));
-  app.get('/docs', (_request, reply) =>
-    reply.header('content-security-policy', policy).type('text/html; charset=utf-8').send(html),
-  );
+  return { html, policy };
 };
 
 const hashSource = (text: string): string => `sha256-${createHash('sha256').update(text).digest('base64')}`;

@@ -1,8 +1,10 @@
 /** A terminal over a WebSocket: binary frames are bytes, text frames are `{"columns","rows"}`. */
 import { fail } from '@berth/contract';
 import { z } from 'zod';
+import type { Terminal } from '../../infra/guest/terminal.ts';
 import type { ClientSocket } from '../handler-types.ts';
-import type { OpenTerminal } from './sandbox.ts';
+
+export type OpenTerminal = Pick<Terminal, 'stream' | 'resize' | 'kill'>;
 
 const Size = z.strictObject({ columns: z.int().min(1).max(1000), rows: z.int().min(1).max(1000) });
 

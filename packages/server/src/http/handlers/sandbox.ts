@@ -8,15 +8,13 @@ import {
 import type { Ids, Store } from '@berth/core';
 import type { Sandbox } from '@berth/plugin-api';
 import type { z } from 'zod';
-import type { Terminal } from '../../infra/guest/terminal.ts';
 import type { Caller, HandlersOf } from '../handler-types.ts';
 import { UPLOAD_LIMIT_BYTES } from '../upload.ts';
 import { findRecord, pageOfRecords } from './pages.ts';
 import { followExec, runExec } from './sandbox-exec.ts';
-import { talkWithTerminal } from './sandbox-shell.ts';
+import { type OpenTerminal, talkWithTerminal } from './sandbox-shell.ts';
 
 type Commit = z.infer<typeof CommitId>;
-export type OpenTerminal = Pick<Terminal, 'stream' | 'resize' | 'kill'>;
 
 export interface SandboxWork {
   /** Resolves when it runs. */
