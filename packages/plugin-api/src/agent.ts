@@ -77,6 +77,8 @@ export interface AgentPlugin<C extends z.ZodType = z.ZodType> {
   readonly config: C;
   /** Whether it needs a model at all (`command` and `scripted` do not). */
   readonly needsModel: boolean;
+  /** The wire formats that it can speak with its model; any when absent. */
+  readonly wires?: readonly ModelAccess['wire'][] | undefined;
   /** What it needs before its tools, for the scheduler. */
   readonly memoryBytes: number;
   open(config: z.infer<C>, host: AgentHost): Agent;

@@ -17,7 +17,7 @@ const profileOf = (mode: string): AcpProfile => ({
   name: 'stub',
   package: 'stub',
   programs: [{ kind: 'script', file: 'stub-agent.ts' }],
-  wire: 'openai',
+  wires: ['openai'],
   memoryBytes: 0,
   launch: ({ home }) => ({ args: [mode], env: { MARK: '1' }, files: { [`${home}/.stub`]: 'x' } }),
   readFailure: ({ lastMessage }) => (lastMessage === 'oh no' ? 'oh no' : undefined),
@@ -77,6 +77,7 @@ describe('the ACP client', { timeout: 30_000 }, () => {
     readonly signal?: AbortSignal;
     readonly timers?: Timers;
     readonly toolMs?: number;
+    readonly wire?: 'openai' | 'gemini';
   }
   const turn = (prompt: string, options: Options = {}) => {
     const config = options.toolMs === undefined ? {} : { toolMs: options.toolMs };
@@ -86,7 +87,7 @@ describe('the ACP client', { timeout: 30_000 }, () => {
       { execId: 'ex_1', prompt, cwd: sandbox.root, session: options.session },
       {
         sandbox,
-        model,
+        model: { ...model, wire: options.wire ?? model.wire },
         toolPath: (target) =>
           target.endsWith('/node') ? process.execPath.replace(/\/[^/]*$/, '') : stub.replace(/\/[^/]*$/, ''),
         emit: (id, body) => items.set(id, body),
@@ -150,6 +151,11 @@ describe('the ACP client', { timeout: 30_000 }, () => {
       code: 'agent.crashed',
       details: { exitCode: 7, tail: 'out of cheese' },
     });
+  });
+
+  it('does not start with a model whose wire it cannot speak', async () => {
+    await expect(turn('work', { wire: 'gemini' })).rejects.toMatchObject({ code: 'model.unconfigured' });
+    expect(await sandbox.attach('ex_1')).toBeUndefined();
   });
 
   it('never logs in', async () => {

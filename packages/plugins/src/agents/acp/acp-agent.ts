@@ -23,6 +23,7 @@ export const acpPlugin = (profile: AcpProfile): AgentPlugin<typeof Config> =>
     name: profile.name,
     config: Config,
     needsModel: true,
+    wires: profile.wires,
     memoryBytes: profile.memoryBytes,
     open: (config, host) => createAcpAgent({ profile, config, host, timers: systemTimers }),
   });
@@ -48,7 +49,8 @@ export const createAcpAgent = (deps: {
           agent: profile.name,
           detail: `install the npm package ${profile.package}`,
         });
-      if (world.model === undefined) throw fail('model.unconfigured', { provider: profile.wire });
+      if (world.model === undefined || !profile.wires.includes(world.model.wire))
+        throw fail('model.unconfigured', { provider: profile.wires.join(' or ') });
       const launch = profile.launch({ model: world.model, home: world.sandbox.home, cwd: input.cwd });
       await writeChanged(world.sandbox.files, launch.files);
       return runTurn({

@@ -8,7 +8,7 @@ export const claudeCodeProfile: AcpProfile = {
   name: 'claude-code',
   package: '@agentclientprotocol/claude-agent-acp@0.100.0',
   programs: [{ kind: 'script', file: '@agentclientprotocol/claude-agent-acp/dist/index.js' }],
-  wire: 'anthropic',
+  wires: ['anthropic'],
   memoryBytes: 512 * MIB,
   mode: 'bypassPermissions',
   launch: ({ model }) => ({

@@ -8,7 +8,7 @@ export const codexProfile: AcpProfile = {
   name: 'codex',
   package: '@agentclientprotocol/codex-acp@2.6.0',
   programs: [{ kind: 'script', file: '@agentclientprotocol/codex-acp/dist/index.js' }],
-  wire: 'openai',
+  wires: ['openai'],
   memoryBytes: 384 * MIB,
   mode: 'agent-full-access',
   launch: ({ model, home, cwd }) => ({

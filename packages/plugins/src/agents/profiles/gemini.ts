@@ -5,7 +5,7 @@ export const geminiProfile: AcpProfile = {
   name: 'gemini',
   package: '@google/gemini-cli@0.61.0',
   programs: [{ kind: 'script', file: '@google/gemini-cli/bundle/gemini.js' }],
-  wire: 'gemini',
+  wires: ['gemini'],
   memoryBytes: 384 * MIB,
   mode: 'yolo',
   launch: ({ model, home }) => ({

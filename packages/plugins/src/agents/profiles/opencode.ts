@@ -15,7 +15,7 @@ export const opencodeProfile: AcpProfile = {
     { kind: 'binary', file: 'opencode-linux-arm64/bin/opencode', machine: 'linux-arm64' },
     { kind: 'binary', file: 'opencode-darwin-arm64/bin/opencode', machine: 'darwin-arm64' },
   ],
-  wire: 'openai',
+  wires: ['openai', 'anthropic', 'gemini'],
   memoryBytes: 1024 * MIB,
   launch: ({ model, home }) => {
     const config = `${home}/.berth/opencode.json`;

@@ -10,8 +10,8 @@ export interface AcpProfile {
   /** The npm package to install, with the version that was tried. */
   readonly package: string;
   readonly programs: readonly Program[];
-  /** The wire format it speaks with its model. */
-  readonly wire: ModelAccess['wire'];
+  /** The wire formats that it can speak with its model. */
+  readonly wires: readonly ModelAccess['wire'][];
   readonly memoryBytes: number;
   readonly launch: (world: LaunchWorld) => Launch;
   readonly mode?: string;

@@ -13,7 +13,7 @@ const TOKEN = 'token-of-the-attempt';
 const launch = (profile: AcpProfile) => {
   const model: ModelAccess = {
     provider: 'acme',
-    wire: profile.wire,
+    wire: profile.wires[0] ?? 'openai',
     model: 'the "model"',
     baseUrl: 'http://berth.internal/models/acme',
     token: TOKEN,

@@ -5,7 +5,7 @@ export const qwenProfile: AcpProfile = {
   name: 'qwen',
   package: '@qwen-code/qwen-code@0.24.4',
   programs: [{ kind: 'script', file: '@qwen-code/qwen-code/cli-entry.js' }],
-  wire: 'openai',
+  wires: ['openai'],
   memoryBytes: 512 * MIB,
   mode: 'yolo',
   launch: ({ model, home }) => ({
