@@ -1,2 +1,3 @@
 export { type AgentBench, type AgentConformance, agentConformance } from './agent.ts';
 export { type DriverConformance, driverConformance } from './driver.ts';
+export { type GuestClient, guestClient } from './guest-client.ts';
