@@ -1,14 +1,19 @@
 /**
  * One server per home folder. The lock is a file that names the process: its id, and when it started, because an id
  * is given again to another program. A lock whose process is gone, or is another program now, is taken over.
+ *
+ * Looking and taking must be one step among rivals. They hold a lock of the system meanwhile, which SQLite takes for
+ * us on a file of its own and which ends with the process; the section is synchronous, so rivals within one process
+ * cannot interleave either.
  */
-import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
+import Database from 'better-sqlite3';
+import { translateSqliteError } from './sqlite-connection.ts';
 
 export interface FolderLock {
-  release(): Promise<void>;
+  release(): void;
 }
 
 interface Holder {
@@ -17,87 +22,69 @@ interface Holder {
   readonly startedAt?: string | undefined;
 }
 
-/** A few rounds are enough: each one ends with a live holder, with the lock, or after somebody else's move. */
-const MAX_ROUNDS = 20;
-
-/** Rejects with `store.locked`, naming the process that holds the folder. */
-export const lockFolder = async (folder: string): Promise<FolderLock> => {
+/** Throws `store.locked`, naming the process that holds the folder. */
+export const lockFolder = (folder: string): FolderLock => {
   const path = join(folder, 'lock');
-  const mine = JSON.stringify({ pid: process.pid, startedAt: await startOf(process.pid) });
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    if (await claim(path, mine)) return { release: () => release(path, mine) };
-    const held = await textOf(path);
-    if (held === undefined) continue;
-    const holder = parse(held);
-    if (holder !== undefined && (await isAlive(holder))) {
+  const mine = JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid) });
+  alone(folder, () => {
+    const holder = parse(textOf(path));
+    if (holder !== undefined && isAlive(holder))
       throw fail('store.locked', { path: folder, pid: holder.pid });
-    }
-    await takeAway(path, held);
-  }
-  throw fail('store.locked', { path: folder, pid: null });
+    const draft = `${path}.new`;
+    writeFileSync(draft, mine, { mode: 0o600 });
+    renameSync(draft, path);
+  });
+  return {
+    release: () => {
+      if (textOf(path) === mine) rmSync(path, { force: true });
+    },
+  };
 };
 
-/** Makes the file with its whole content in one step, or says that there is one already. */
-const claim = async (path: string, content: string): Promise<boolean> => {
-  const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  await writeFile(draft, content, { mode: 0o600, flag: 'wx' });
+const alone = (folder: string, act: () => void): void => {
+  const file = join(folder, 'lock.guard');
+  let guard: Database.Database | undefined;
   try {
-    await link(draft, path);
-    return true;
+    guard = new Database(file, { timeout: 5000 });
+    guard.exec('begin exclusive');
+    act();
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
-    return false;
+    throw translateSqliteError(error, file);
   } finally {
-    await rm(draft, { force: true });
+    guard?.close();
   }
 };
 
-/** Removes the stale file, unless another server has replaced it since it was read. */
-const takeAway = async (path: string, stale: string): Promise<void> => {
-  const aside = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return;
-    throw error;
-  }
-  if ((await textOf(aside)) !== stale) await link(aside, path);
-  await rm(aside, { force: true });
-};
-
-const release = async (path: string, mine: string): Promise<void> => {
-  if ((await textOf(path)) === mine) await rm(path, { force: true });
-};
-
-const isAlive = async (holder: Holder): Promise<boolean> => {
+const isAlive = (holder: Holder): boolean => {
   try {
     process.kill(holder.pid, 0);
   } catch (error) {
     if (hasCode(error, 'ESRCH')) return false;
     if (!hasCode(error, 'EPERM')) throw error;
   }
-  const startedAt = await startOf(holder.pid);
+  const startedAt = startOf(holder.pid);
   return startedAt === undefined || holder.startedAt === undefined || startedAt === holder.startedAt;
 };
 
 /** Field 22 of /proc/<pid>/stat, counted after the command's name, which may hold anything in its brackets. */
-const startOf = async (pid: number): Promise<string | undefined> => {
-  const stat = await textOf(`/proc/${pid}/stat`);
-  const boot = await textOf('/proc/sys/kernel/random/boot_id');
+const startOf = (pid: number): string | undefined => {
+  const stat = textOf(`/proc/${pid}/stat`);
+  const boot = textOf('/proc/sys/kernel/random/boot_id');
   const ticks = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   return ticks === undefined ? undefined : `${boot?.trim() ?? ''}:${ticks}`;
 };
 
-const textOf = async (path: string): Promise<string | undefined> => {
+const textOf = (path: string): string | undefined => {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT') || hasCode(error, 'ESRCH')) return undefined;
     throw error;
   }
 };
 
-const parse = (text: string): Holder | undefined => {
+const parse = (text: string | undefined): Holder | undefined => {
+  if (text === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     const pid = typeof value === 'object' && value !== null && 'pid' in value ? value.pid : undefined;

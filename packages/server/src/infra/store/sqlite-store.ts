@@ -41,12 +41,12 @@ export interface SqliteStore extends Store {
 /** Rejects with `store.locked`, `store.migration_changed`, `store.unavailable` or `disk.full`. */
 export const openSqliteStore = async ({ folder, clock }: SqliteStoreOptions): Promise<SqliteStore> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const lock = await lockFolder(folder);
+  const lock = lockFolder(folder);
   const file = join(folder, 'berth.db');
   const open: SqliteConnection[] = [];
   const closeAll = async () => {
     for (const connection of open.splice(0)) connection.close();
-    await lock.release();
+    lock.release();
   };
   try {
     const writer = openSqlite(file);
