@@ -6,8 +6,8 @@ import { fail } from '@berth/contract';
 import type { TurnEnd } from '@berth/plugin-api';
 import type { Agents, AgentTurn } from '../ports.ts';
 import type { Dice } from './dice.ts';
-import type { ScriptedMachines } from './machines.ts';
-import type { ScriptedHub } from './repository.ts';
+import type { Checkout, ScriptedMachines } from './machines.ts';
+import type { ScriptedHub, Tree } from './repository.ts';
 
 type Act = 'good' | 'buggy' | 'shared' | 'nothing' | 'crash';
 const ACTS: readonly Act[] = [
@@ -41,18 +41,17 @@ export const createScriptedAgents = ({ dice, hub, machines }: AgentWorld): Agent
     return made;
   };
 
+  const merge = (turn: AgentTurn, repository: string, checkout: Checkout): void => {
+    const target = hub.refs.get(`${repository} refs/heads/main`) ?? checkout.head;
+    const theirs = hub.look(repository, target).tree;
+    checkout.tree = { ...checkout.tree, ...theirs, shared: `${theirs.shared}, ${turn.attemptId}` };
+    checkout.head = hub.commit(repository, { parents: [checkout.head, target], tree: checkout.tree });
+  };
+
   const apply = (turn: AgentTurn, act: Act): void => {
     for (const [repository, checkout] of machines.insideOf(turn.sandbox.id).checkouts) {
-      if (turn.prompt.includes('conflicts')) {
-        const target = hub.refs.get(`${repository} refs/heads/main`) ?? checkout.head;
-        const shared = `${hub.look(repository, target).tree.shared}, ${turn.attemptId}`;
-        checkout.tree = { ...checkout.tree, ...hub.look(repository, target).tree, shared };
-        checkout.head = hub.commit(repository, { parents: [checkout.head, target], tree: checkout.tree });
-      }
-      const text = act === 'buggy' ? `bug ${turn.execId}` : turn.execId;
-      if (act === 'shared') checkout.tree = { ...checkout.tree, shared: turn.execId };
-      if (act === 'good' || act === 'buggy')
-        checkout.tree = { ...checkout.tree, [`of-${turn.attemptId}`]: text };
+      if (turn.prompt.includes('conflicts')) merge(turn, repository, checkout);
+      checkout.tree = { ...checkout.tree, ...editOf(turn, act) };
     }
   };
 
@@ -69,4 +68,10 @@ export const createScriptedAgents = ({ dice, hub, machines }: AgentWorld): Agent
       return { stop: 'end', continued: true, session: { sandbox: turn.sandbox.id } };
     },
   };
+};
+
+const editOf = ({ attemptId, execId }: AgentTurn, act: Act): Tree => {
+  if (act === 'shared') return { shared: execId };
+  if (act === 'good') return { [`of-${attemptId}`]: execId };
+  return act === 'buggy' ? { [`of-${attemptId}`]: `bug ${execId}` } : {};
 };

@@ -1,5 +1,5 @@
 /** What must hold when everything has come to rest, whatever happened before. Each broken promise is one sentence. */
-import { type Change, isFinal, sandboxStates } from '@berth/contract';
+import type { Change } from '@berth/contract';
 import type { ReadTx, Store } from '../kernel/index.ts';
 import type { ScriptedMachines } from './machines.ts';
 import type { ScriptedHub } from './repository.ts';
@@ -25,37 +25,32 @@ export const brokenPromises = ({ store, ...world }: AtRest): Promise<string[]> =
   ]);
 
 const ALL = { limit: 100_000 };
-const ENDED = [
-  'completed',
-  'failed',
-  'cancelled',
-  'killed',
-  'merged',
-  'rejected',
-  'green',
-  'red',
-  'broken',
-  'ended',
-];
+/** The states in which a row of each table may rest. */
+const RESTING = {
+  tasks: ['completed', 'failed', 'cancelled'],
+  attempts: ['completed', 'failed', 'killed'],
+  turns: ['ended', 'failed', 'cancelled'],
+  gateRuns: ['green', 'red', 'broken'],
+  changes: ['merged', 'rejected'],
+  sandboxes: ['destroyed'],
+  sagas: ['done', 'undone'],
+  jobs: ['done', 'failed', 'cancelled'],
+  prebuilds: ['ready', 'failed'],
+} as const;
 
 const unfinished = async (tx: ReadTx): Promise<string[]> => {
   const broken: string[] = [];
-  for (const table of ['tasks', 'attempts', 'turns', 'gateRuns', 'changes'] as const)
-    for (const row of await tx.table(table).list(ALL))
-      if (!ENDED.includes(row.state)) broken.push(`${table}: ${row.id} is still ${row.state}`);
-  for (const run of await tx.table('sagas').list(ALL))
-    if (run.state !== 'done' && run.state !== 'undone')
-      broken.push(`sagas: ${run.name} ${run.id} is ${run.state} ${JSON.stringify(run.stuckAt ?? {})}`);
-  for (const job of await tx.table('jobs').list(ALL))
-    if (job.state === 'waiting' || job.state === 'active')
-      broken.push(`jobs: ${job.id} is still ${job.state}`);
-  for (const sandbox of await tx.table('sandboxes').list(ALL))
-    if (!isFinal(sandboxStates, sandbox.state))
-      broken.push(`sandboxes: ${sandbox.id} is still ${sandbox.state}`);
-  for (const prebuild of await tx.table('prebuilds').list(ALL))
-    if (prebuild.state === 'building') broken.push(`prebuilds: ${prebuild.id} is still building`);
+  // The keys of a constant are its keys.
+  for (const table of Object.keys(RESTING) as (keyof typeof RESTING)[]) {
+    const resting: readonly string[] = RESTING[table];
+    const rows: readonly { id: string; state: string }[] = await tx.table(table).list(ALL);
+    for (const { id, state } of rows)
+      if (!resting.includes(state)) broken.push(`${table}: ${id} is still ${state}`);
+  }
   return broken;
 };
+
+const whyOf = (row: object): string => ('stuckAt' in row ? ` at ${JSON.stringify(row.stuckAt)}` : '');
 
 const lostTasks = async (tx: ReadTx, promised: readonly string[]): Promise<string[]> => {
   const broken: string[] = [];

@@ -47,7 +47,7 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
   };
   const snapshots = {
     take: async (id: string) => ({ layer: `layer-of-${id}`, sizeBytes: insideOf(id).checkouts.size }),
-    async *list() {},
+    list: nothing,
     drop: async () => undefined,
   };
   return {
@@ -79,6 +79,10 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
       return sandboxOf(id, insideOf);
     },
   };
+};
+
+const nothing = async function* (): AsyncGenerator<never> {
+  yield* [];
 };
 
 const sandboxOf = (id: string, insideOf: (id: string) => Inside): Sandbox => {

@@ -60,6 +60,8 @@ export const createLife = ({ store, clock, ports, dice, faults }: Outside): Life
     const kind = isFaulty ? dice.below(3) : undefined;
     if (kind === 0) throw failure();
     if (kind === 1) await clock.sleep(dice.below(20_000));
+    // What a process was still about to do when it died is not done.
+    if (over) return never();
     const result = await act();
     if (kind === 2) throw failure();
     return result;

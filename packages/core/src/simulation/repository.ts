@@ -56,7 +56,7 @@ export const createScriptedHub = (digest: (text: string) => string): ScriptedHub
     refresh: async () => undefined,
     removeWorkspace: async () => undefined,
     resolve: async (_, repository, ref) => refs.get(`${repository} ${ref}`),
-    async swap(_, repository, ref, from, to) {
+    async swap(...[, repository, ref, from, to]) {
       const key = `${repository} ${ref}`;
       if (refs.get(key) !== from) return false;
       if (to === undefined) refs.delete(key);

@@ -144,6 +144,8 @@ export const landChange = saga<World, LandInput>('change.land', 1)
         advanceTargets(ports.hub, { ...input, parts: out.merge }),
       ),
     undo: ({ ports, input, out }) => withdrawTargets(ports.hub, { ...input, parts: out.merge }),
+    // Whether an unanswered move took place is found out by asking again, before others build on it.
+    tries: 5,
   })
   .pointOfNoReturn()
   .step('merged', {
