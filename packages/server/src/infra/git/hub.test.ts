@@ -16,7 +16,8 @@ describe('importing', () => {
   test('copies what is committed and nothing else, under the default branch', async () => {
     shell(sample.source, 'echo dirty >> a.txt; echo new > b.txt; git tag v1; git branch other');
     const repository = await imported();
-    expect(repository).toEqual({ name: 'source', source: sample.source, branch: 'main' });
+    const hubPath = expect.stringMatching(/\/source\.git$/);
+    expect(repository).toEqual({ name: 'source', source: sample.source, branch: 'main', hubPath });
     const refs = await sample.hub.listRefs(WORKSPACE, 'source', 'refs/');
     expect(Object.keys(refs).sort()).toEqual(['refs/heads/main', 'refs/heads/other', 'refs/tags/v1']);
     const head = refs['refs/heads/main'] ?? '';

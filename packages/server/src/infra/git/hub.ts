@@ -42,7 +42,10 @@ export const createHub = ({ folder, git }: HubOptions): Hub => {
       const source = parseSource(spec.source);
       const name = spec.name ?? source.name;
       const final = folders.repository(workspaceId, name);
-      return alone(final, () => importOrForward(git, { final, source, branch: spec.branch, name }));
+      const repository = await alone(final, () =>
+        importOrForward(git, { final, source, branch: spec.branch, name }),
+      );
+      return { ...repository, hubPath: final };
     },
 
     refresh: async (workspaceId, repository) => {
@@ -89,12 +92,13 @@ export const createHub = ({ folder, git }: HubOptions): Hub => {
 const importOrForward = async (git: Git, request: Parameters<typeof importInto>[1]): Promise<Repository> => {
   const { final, source, name } = request;
   if (!(await exists(final))) {
-    return { name, source: source.address, branch: await importInto(git, request) };
+    return { name, source: source.address, hubPath: final, branch: await importInto(git, request) };
   }
   if ((await originOf(git, final)) !== source.address) {
     throw fail('record.exists', { noun: 'repository', id: name });
   }
-  const repository = { name, source: source.address, branch: await targetBranch(git, request) };
+  const branch = await targetBranch(git, request);
+        const repository = { name, source: source.address, hubPath: final, branch };
   await forward(git, final, repository);
   return repository;
 };
