@@ -122,4 +122,15 @@ export const systemRoutes = [
     errors: [],
     summary: 'Really try what is needed and say what is missing',
   }),
+  route({
+    id: 'system.shutdown',
+    method: 'POST',
+    path: '/v1/system/shutdown',
+    body: z.strictObject({}),
+    returns: z.object({ stopping: z.literal(true) }),
+    status: 202,
+    role: 'owner',
+    errors: [],
+    summary: 'Stop the server; work under way goes on at its next start',
+  }),
 ] as const;

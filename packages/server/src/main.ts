@@ -38,6 +38,8 @@ export interface StartOptions {
   /** Wins over the environment, which wins over the file. */
   readonly flags?: Plain | undefined;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Called when an owner asks for the stop through the API. */
+  readonly onShutdown?: (() => void) | undefined;
   /** For tests that end the process at a named moment of a saga. */
   readonly crashPoint?: ((name: string) => void) | undefined;
 }
@@ -52,7 +54,7 @@ type Scope = ReturnType<typeof createScope>;
 
 /** Rejects with `config.invalid`, `store.locked` and whatever else stands in the way; nothing is left open then. */
 export const startServer = async (options: StartOptions = {}): Promise<RunningServer> => {
-  const { flags, env = process.env, crashPoint } = options;
+  const { flags, env = process.env, crashPoint, onShutdown } = options;
   const config = await loadConfig({ env, flags, isRoot: process.getuid?.() === 0 });
   const log = createLog(config.logLevel);
   const scope = createScope();
@@ -62,7 +64,16 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
     const core = createCore({ ...ground, ports: world.ports, digest: sha256, log, crashPoint });
     void scope.add('core', () => core.stop());
     const state = { working: false };
-    const http = await openDoors({ ...ground, ...world, core, config, log, isWorking: () => state.working });
+    const shutdown = () => setImmediate(onShutdown ?? (() => void scope.close()));
+    const http = await openDoors({
+      ...ground,
+      ...world,
+      core,
+      config,
+      log,
+      isWorking: () => state.working,
+      shutdown,
+    });
     void scope.add('http', () => http.close());
 
     const listening = await http.listen();
@@ -128,7 +139,10 @@ const openWorld = async ({ store, ids, grants, config, env, log, scope }: WorldP
 
 type World = Awaited<ReturnType<typeof openWorld>>;
 type DoorParts = Ground &
-  World & { core: ReturnType<typeof createCore>; config: Config; log: Log; isWorking: () => boolean };
+  World & { core: ReturnType<typeof createCore>; config: Config; log: Log } & {
+    isWorking: () => boolean;
+    shutdown: () => void;
+  };
 
 const openDoors = (parts: DoorParts): Promise<HttpServer> => {
   const { store, ids, config, log } = parts;

@@ -6,16 +6,13 @@ import { startServer } from './main.ts';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const run = async (): Promise<void> => {
-  const server = await startServer();
+  const server = await startServer({ onShutdown: () => stop() });
   const { address, socketPath, ownerTokenPath, config } = server;
-  process.stdout.write(`${JSON.stringify({ address, socketPath, ownerTokenPath, home: config.home })}\n`);
   const stop = (): void => {
-    server.close().then(
-      () => process.exit(0),
-      (error: unknown) => end(error),
-    );
+    server.close().then(() => process.exit(0), end);
   };
   for (const signal of SIGNALS) process.once(signal, stop);
+  process.stdout.write(`${JSON.stringify({ address, socketPath, ownerTokenPath, home: config.home })}\n`);
 };
 
 const end = (error: unknown): never => {

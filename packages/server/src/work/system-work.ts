@@ -12,6 +12,7 @@ export interface SystemWorkParts {
   readonly modelProviders: readonly string[];
   /** Whether the core takes work. */
   readonly isWorking: () => boolean;
+  readonly shutdown: () => void;
 }
 
 const GIT_TIMEOUT_MS = 10_000;
@@ -25,6 +26,7 @@ export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({
       detail: parts.isWorking() ? 'Tasks are taken from the queue.' : 'The server is starting or stopping.',
     },
   ],
+  shutdown: parts.shutdown,
   capabilities: async () => ({
     drivers: await parts.drivers.describe(),
     agents: await parts.agents.describe(),

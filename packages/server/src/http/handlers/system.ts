@@ -17,6 +17,8 @@ export interface SystemWork {
   }>;
   /** Really tries what is needed. */
   doctor(): Promise<Check[]>;
+  /** Begins the stop of this server and returns at once. */
+  shutdown(): void;
 }
 
 export interface ServerInfo {
@@ -73,6 +75,10 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
     'system.metrics': () => metrics.registry.metrics(),
     'system.capabilities': () => system.capabilities(),
     'system.doctor': async () => ({ checks: await system.doctor() }),
+    'system.shutdown': async () => {
+      system.shutdown();
+      return { stopping: true };
+    },
   };
 };
 

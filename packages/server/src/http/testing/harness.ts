@@ -177,6 +177,7 @@ const notingWork = (calls: string[]): Work => {
       defaultDriver: () => 'memory',
       checks: async () => [],
       capabilities: async () => ({ drivers: [], agents: [], modelProviders: [] }),
+      shutdown: () => undefined,
       doctor: async () => [],
     },
   };

@@ -1,0 +1,38 @@
+/** `berth down`: stops the server of this home. What is under way goes on at the next start. */
+import { fail, isBerthError } from '@berth/contract';
+import type { Command } from 'commander';
+import { type Context, type Frame, leaf } from '../command.ts';
+import { isReady } from '../server-process.ts';
+
+const STOP_TIMEOUT_MS = 30_000;
+const POLL_MS = 50;
+
+export const downCommand = (frame: Frame): Command =>
+  leaf(frame, 'down', 'Stop the server; work under way goes on at its next start', down);
+
+/** A server that is not running is stopped already. */
+const down = async ({ client, place, output }: Context): Promise<number> => {
+  try {
+    await client.system.shutdown();
+  } catch (error) {
+    if (!isBerthError(error) || error.code !== 'server.unreachable') throw error;
+    return told(output, 'no server runs');
+  }
+  const deadline = Date.now() + STOP_TIMEOUT_MS;
+  while (await isReady(place)) {
+    if (Date.now() > deadline) {
+      throw fail('server.unreachable', {
+        address: place.address,
+        detail: `it still runs after ${STOP_TIMEOUT_MS} ms`,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return told(output, 'stopped');
+};
+
+const told = (output: Context['output'], state: string): number => {
+  if (output.isJson) output.json({ state });
+  else output.line(state);
+  return 0;
+};
