@@ -8,7 +8,8 @@ import { createConnectionLog } from './egress/connection-log.ts';
 import { createEgress } from './egress/egress.ts';
 import { readRegistries } from './egress/registries.ts';
 import { createGrantBook } from './grant-book.ts';
-import { createModelRelay, type SpentTokens } from './models/relay.ts';
+import { createLedger } from './models/ledger.ts';
+import { createModelRelay } from './models/relay.ts';
 import { createWayOut } from './way-out.ts';
 
 export interface GatewayParts {
@@ -32,26 +33,20 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
   const { config, env, hubFolder, store, clock, ids, grants, log } = parts;
   const book = createGrantBook(store, grants, clock);
   const connections = createConnectionLog({ store, ids, clock, log });
-  const tell = (event: string, facts: Record<string, unknown>) => log.warn(event, facts);
 
   const egress = createEgress({
     policyOf: book.policyOf,
     registries: await readRegistries({ home: env['HOME'] ?? homedir(), env }),
     record: connections.record,
-    log: tell,
+    log: log.error,
   });
-  const git = createGitHttp({ folder: hubFolder, env, authorise: book.forGit, log: tell });
+  const git = createGitHttp({ folder: hubFolder, env, authorise: book.forGit, log: log.error });
   const models = createModelRelay({
     providers: config.models.providers,
     authorise: book.forModels,
-    ledger: (spent) => enter(store, ids, spent),
+    ledger: createLedger({ store, ids }),
     clock,
     log: (level, event, facts) => log[level](event, facts),
   });
   return { uplink: createWayOut({ egress, git, models }), close: () => connections.flush() };
 };
-
-const enter = (store: Store, ids: Ids, spent: SpentTokens): Promise<void> =>
-  store.write(async (tx) => {
-    await tx.table('ledger').insert({ id: ids.new('ledgerEntry'), ...spent });
-  });

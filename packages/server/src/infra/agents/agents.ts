@@ -48,13 +48,13 @@ export const createAgents = (options: AgentsOptions): Agents & { describe(): Pro
     const { plugin, agent } = await open(name);
     const { available, detail, tools } = await agent.probe();
     if (!available) throw fail('agent.absent', { agent: name, detail });
-    const model = plugin.needsModel ? chooseModel(options.providers, wanted) : undefined;
+    const model = plugin.needsModel ? chooseModel(spoken(options, plugin), wanted) : undefined;
     return { tools, memoryBytes: plugin.memoryBytes, model: model && `${model.provider}/${model.model}` };
   };
 
   const turn = async (asked: AgentTurn, signal: AbortSignal) => {
     const { plugin, agent } = await open(asked.agent);
-    const chosen = plugin.needsModel ? chooseModel(options.providers, asked.model) : undefined;
+    const chosen = plugin.needsModel ? chooseModel(spoken(options, plugin), asked.model) : undefined;
     const model: ModelAccess | undefined = chosen && {
       ...chosen,
       baseUrl: `${asked.sandbox.internalUrl}/models/${chosen.provider}`,
@@ -82,6 +82,10 @@ export const createAgents = (options: AgentsOptions): Agents & { describe(): Pro
 
   return { names, prepare, turn, describe };
 };
+
+/** The providers that speak a wire of this agent. */
+const spoken = ({ providers }: AgentsOptions, { wires }: AgentPlugin): readonly ModelProvider[] =>
+  wires === undefined ? providers : providers.filter(({ wire }) => wires.includes(wire));
 
 /** `provider/model` as asked for, or the first provider's default. Rejects with `model.unconfigured`. */
 export const chooseModel = (

@@ -98,7 +98,7 @@ const importOrForward = async (git: Git, request: Parameters<typeof importInto>[
     throw fail('record.exists', { noun: 'repository', id: name });
   }
   const branch = await targetBranch(git, request);
-        const repository = { name, source: source.address, hubPath: final, branch };
+  const repository = { name, source: source.address, hubPath: final, branch };
   await forward(git, final, repository);
   return repository;
 };
