@@ -65,9 +65,7 @@ export interface Snapshots {
 
 /** Limits are really held, and what they did can be read. */
 export interface LimitsFacet {
-  usage(
-    id: string,
-  ): Promise<{
+  usage(id: string): Promise<{
     readonly memoryBytes: number;
     readonly cpuSeconds: number;
     readonly processes: number;
@@ -118,7 +116,7 @@ export interface GuestProgram {
   readonly node: string;
   /** The bundled guest, one file. */
   readonly bundle: string;
-  /** Folder of the native terminal module that the guest loads when a pty is asked for; absent where unavailable. */
+  /** Folder that holds the terminal module `node-pty` and its prebuilt binary side by side; absent where unavailable. */
   readonly pty?: string | undefined;
 }
 

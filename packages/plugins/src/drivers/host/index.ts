@@ -23,7 +23,7 @@ import { z } from 'zod';
 import { connectGuest } from '../../linux/door.ts';
 import { makeFolder } from '../../linux/folder.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
-import { gone, isAlive, kill, markOf, type ProcessMark, processesNaming } from '../../linux/processes.ts';
+import { endNaming, isAlive, markOf, type ProcessMark } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
 
 const config = z.strictObject({
@@ -52,6 +52,10 @@ const SOCKET_NAME = 'guest.sock';
 const MARK = 'BERTH_MACHINE';
 const MACHINE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const TAIL_CHARACTERS = 2_000;
+const PROBE = {
+  health: 'degraded',
+  detail: 'programs run as the user of the server, without any wall',
+} as const;
 
 const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver => {
   const alone = createKeyedLock();
@@ -69,7 +73,12 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
     return (await isAlive(record.process)) ? machineOf(folderOf(id), id, record.internalPort) : undefined;
   };
   const demolish = async (id: string): Promise<void> => {
-    await endAll(markText(id));
+    if (!(await endNaming(markText(id))))
+      throw fail('driver.failed', {
+        driver: 'host',
+        act: 'destroy',
+        detail: 'its processes multiply too fast',
+      });
     await rm(folderOf(id), { recursive: true, force: true });
   };
   const make = async (spec: MachineSpec, signal: AbortSignal): Promise<Machine> => {
@@ -104,10 +113,7 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
     }
   };
   return {
-    probe: async () => ({
-      health: 'degraded',
-      detail: 'programs run as the user of the server, without any wall',
-    }),
+    probe: async () => PROBE,
     create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
     connect: async (id) => {
       if ((await attach(id)) === undefined)
@@ -213,7 +219,7 @@ const environment = ({ spec, host, folder, path, mark }: GuestStart, run: string
     [GUEST_ENV.internalPort]: '0',
     [GUEST_ENV.proxyPort]: '0',
     [GUEST_ENV.confined]: '1',
-    ...(host.guest.pty === undefined ? {} : { [GUEST_ENV.pty]: host.guest.pty }),
+    ...(host.guest.pty === undefined ? {} : { [GUEST_ENV.pty]: `${host.guest.pty}/node-pty` }),
   };
 };
 
@@ -225,17 +231,6 @@ const linkTools = async ({ spec, folder }: GuestStart): Promise<void> => {
     await mkdir(dirname(place), { recursive: true });
     await symlink(source, place);
   }
-};
-
-/** Again until nobody is left, since a process may start another while it is being looked for. */
-const endAll = async (mark: string): Promise<void> => {
-  for (let round = 0; round < 20; round += 1) {
-    const found = await processesNaming(mark);
-    if (found.length === 0) return;
-    for (const { pid } of found) kill(pid);
-    await gone(found);
-  }
-  throw fail('driver.failed', { driver: 'host', act: 'destroy', detail: 'its processes multiply too fast' });
 };
 
 const writeRecord = async (folder: string, record: MachineRecord): Promise<void> => {

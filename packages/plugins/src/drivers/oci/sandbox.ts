@@ -21,7 +21,8 @@ const PROXY = 'http://127.0.0.1:3128';
 const DIRECT = 'localhost,127.0.0.1,::1,berth.internal';
 const NODE = '/opt/berth/bin/node';
 const GUEST = '/opt/berth/guest/guest.mjs';
-const PTY = '/opt/berth/guest/pty';
+/** The two packages of the terminal module find each other by lying side by side in a `node_modules`. */
+const PTY = '/opt/berth/guest/node_modules/@lydell';
 const TOOL_TARGET = /^\/opt\/berth\/(?!bin\/|guest\/)[A-Za-z0-9._@+-]+(\/[A-Za-z0-9._@+-]+)*$/;
 const DEFAULT_PIDS = 4096;
 const MAX_LAYERS = 32;
@@ -122,5 +123,5 @@ const environment = (id: string, hasPty: boolean): Record<string, string> => ({
   [GUEST_ENV.root]: ROOT,
   [GUEST_ENV.home]: HOME,
   [GUEST_ENV.id]: id,
-  ...(hasPty ? { [GUEST_ENV.pty]: PTY } : {}),
+  ...(hasPty ? { [GUEST_ENV.pty]: `${PTY}/node-pty` } : {}),
 });

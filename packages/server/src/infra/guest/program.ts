@@ -17,12 +17,12 @@ export const findGuestProgram = (): GuestProgram => {
   return { node: process.execPath, bundle, pty: findTerminalModule() };
 };
 
-/** The package for this platform holds the prebuilt module; without it there are sandboxes, but no terminals. */
+/** The package for this platform holds the prebuilt binary; without it there are sandboxes, but no terminals. */
 const findTerminalModule = (): string | undefined => {
   const require = createRequire(import.meta.resolve('@berth/guest/bundle'));
   const name = `@lydell/node-pty-${process.platform}-${process.arch}`;
   try {
-    return dirname(require.resolve(`${name}/package.json`));
+    return dirname(dirname(require.resolve(`${name}/package.json`)));
   } catch {
     return undefined; // an optional dependency that does not exist for this platform
   }
