@@ -48,6 +48,7 @@ describe('the configuration', () => {
         gateTimeoutMs: 600_000,
         setupTimeoutMs: 300_000,
       },
+      turnLimits: { startMs: 60_000, silenceMs: 300_000, turnMs: 7_200_000 },
       logLevel: 'info',
     });
   });

@@ -25,7 +25,7 @@ interface Holder {
 /** Throws `store.locked`, naming the process that holds the folder. */
 export const lockFolder = (folder: string): FolderLock => {
   const path = join(folder, 'lock');
-  const mine = JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid) });
+  const mine = JSON.stringify({ pid: process.pid, startedAt: statOf(process.pid).startedAt });
   alone(folder, () => {
     const holder = parse(textOf(path));
     if (holder !== undefined && isAlive(holder))
@@ -62,16 +62,19 @@ const isAlive = (holder: Holder): boolean => {
     if (hasCode(error, 'ESRCH')) return false;
     if (!hasCode(error, 'EPERM')) throw error;
   }
-  const startedAt = startOf(holder.pid);
+  const { state, startedAt } = statOf(holder.pid);
+  // A process that was killed stays listed until its parent has asked how it ended: a zombie holds nothing.
+  if (state === 'Z' || state === 'X') return false;
   return startedAt === undefined || holder.startedAt === undefined || startedAt === holder.startedAt;
 };
 
-/** Field 22 of /proc/<pid>/stat, counted after the command's name, which may hold anything in its brackets. */
-const startOf = (pid: number): string | undefined => {
+/** Fields 3 and 22 of /proc/<pid>/stat, counted after the command's name, which may hold anything in its brackets. */
+const statOf = (pid: number): { readonly state?: string | undefined; readonly startedAt?: string } => {
   const stat = textOf(`/proc/${pid}/stat`);
-  const boot = textOf('/proc/sys/kernel/random/boot_id');
-  const ticks = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  return ticks === undefined ? undefined : `${boot?.trim() ?? ''}:${ticks}`;
+  if (stat === undefined) return {};
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const boot = textOf('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+  return { state: fields[0], startedAt: `${boot}:${fields[19]}` };
 };
 
 const textOf = (path: string): string | undefined => {

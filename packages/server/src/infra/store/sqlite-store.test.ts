@@ -207,6 +207,7 @@ describe('the lock of the home folder', () => {
 const writeUntilKilled = async (folder: string, enough: number): Promise<number> => {
   const writer = fileURLToPath(import.meta.resolve('./testing/write-forever.ts'));
   const child = spawn(process.execPath, [writer, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
   let acknowledged = 0;
   const start = { seq: 0 };
   for await (const line of createInterface({ input: child.stdout })) {
@@ -214,5 +215,6 @@ const writeUntilKilled = async (folder: string, enough: number): Promise<number>
     start.seq ||= acknowledged;
     if (acknowledged - start.seq >= enough) child.kill('SIGKILL');
   }
+  await ended;
   return acknowledged;
 };
