@@ -2,7 +2,7 @@
  * Starts the server as a process of its own: the command line contains none of it. The program is that of the
  * installed package `@berth/server`, run by the Node that runs us.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -13,6 +13,7 @@ import type { World } from './world.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
+const FORWARDED = ['SIGTERM', 'SIGHUP'] as const;
 
 export interface ServerOptions {
   /** Variables of the environment that the server reads, beside those that it inherits. */
@@ -23,11 +24,24 @@ export interface ServerOptions {
 const serverProgram = (): string =>
   fileURLToPath(new URL('program.ts', import.meta.resolve('@berth/server')));
 
-export const startInForeground = (world: World, { env, home }: ServerOptions): ChildProcess =>
-  spawn(process.execPath, [serverProgram()], {
-    stdio: 'inherit',
+/** Lives and ends with us. In a group of its own, so that a signal reaches it once: through us. */
+export const runInForeground = (world: World, { env, home }: ServerOptions): Promise<number> => {
+  const child = spawn(process.execPath, [serverProgram()], {
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...world.env, ...env, BERTH_HOME: home },
   });
+  const forward = (signal: NodeJS.Signals) => child.kill(signal);
+  const forgetInterrupt = world.onInterrupt(() => forward('SIGINT'));
+  for (const signal of FORWARDED) process.on(signal, forward);
+  return new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  }).finally(() => {
+    forgetInterrupt();
+    for (const signal of FORWARDED) process.off(signal, forward);
+  });
+};
 
 /** Starts a server that outlives us and waits until it takes work. Its output goes to `<home>/server.log`. */
 export const startDetached = async (world: World, { env, home }: ServerOptions): Promise<Place> => {

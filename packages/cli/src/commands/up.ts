@@ -1,7 +1,9 @@
 /** `berth up`: the server, in the foreground or detached. */
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
-import { isReady, startDetached, startInForeground } from '../server-process.ts';
+import { clientAt } from '../connection.ts';
+import { isReady, runInForeground, startDetached } from '../server-process.ts';
 
 const FLAGS = {
   port: 'BERTH_PORT',
@@ -24,22 +26,11 @@ const up = async (context: Context, options: Readonly<Record<string, unknown>>):
     options[flag] === undefined ? [] : [[name, String(options[flag])]],
   );
   const settings = { home: place.home, env: Object.fromEntries(given) };
-  if (options.detach !== true) return inForeground(context, settings);
+  if (options.detach !== true) return runInForeground(world, settings);
   const running = (await isReady(place)) ? place : await startDetached(world, settings);
-  const facts = { address: running.address, home: running.home };
+  const { address } = await clientAt(running).system.health();
+  const facts = { address, socket: running.address, token: join(running.home, 'owner-token') };
   if (output.isJson) output.json(facts);
   else output.facts(facts);
   return 0;
 };
-
-/** Lives as long as the server; Ctrl-C reaches it through the terminal, and we wait for its end. */
-const inForeground = ({ world }: Context, settings: Parameters<typeof startInForeground>[1]) =>
-  new Promise<number>((resolve, reject) => {
-    const forget = world.onInterrupt(() => undefined);
-    const child = startInForeground(world, settings);
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      forget();
-      resolve(code ?? 1);
-    });
-  });

@@ -1,0 +1,73 @@
+/** The real server, started as users start it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { runCommandLine } from '../src/program.ts';
+import { createWorld } from './scripted-world.ts';
+
+const bin = fileURLToPath(new URL('../bin/berth.js', import.meta.url));
+let home = '';
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'berth-up-'));
+});
+afterEach(async () => {
+  await stopServer();
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** The lock of a home names the process that holds it. */
+const holder = (): number | undefined =>
+  existsSync(join(home, 'lock')) ? JSON.parse(readFileSync(join(home, 'lock'), 'utf8')).pid : undefined;
+
+const stopServer = async () => {
+  const pid = holder();
+  if (pid === undefined) return;
+  process.kill(pid, 'SIGTERM');
+  await vi.waitFor(() => expect(holder()).toBeUndefined(), { timeout: 15_000 });
+};
+
+const env = { BERTH_DRIVER: 'memory', BERTH_PORT: '0', BERTH_LOG_LEVEL: 'warn' };
+const berth = async (more: Record<string, string>, ...args: string[]) => {
+  const world = createWorld({ ...env, BERTH_HOME: home, ...more });
+  const exitCode = await runCommandLine(args, world);
+  return { exitCode, out: world.out(), err: world.err() };
+};
+
+test('up --detach starts one server, and finds it again', async () => {
+  const first = await berth({}, 'up', '--detach', '--json');
+  expect(first).toMatchObject({ exitCode: 0, err: '' });
+  expect(JSON.parse(first.out)).toEqual({
+    address: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    socket: `unix:${join(home, 'run/berth.sock')}`,
+    token: join(home, 'owner-token'),
+  });
+  const pid = holder();
+  expect(await berth({}, 'up', '--detach', '--json')).toEqual(first);
+  expect(holder()).toBe(pid);
+  const status = await berth({}, 'status', '--json');
+  expect(JSON.parse(status.out)).toMatchObject({ health: { defaultDriver: 'memory' } });
+}, 40_000);
+
+test('a server that cannot start is told, with where to read why', async () => {
+  const { exitCode, err } = await berth({ BERTH_PORT: 'nonsense' }, 'up', '--detach');
+  expect([exitCode, err]).toEqual([6, expect.stringContaining(join(home, 'server.log'))]);
+  expect(readFileSync(join(home, 'server.log'), 'utf8')).toContain('BERTH_PORT');
+}, 40_000);
+
+test('up in the foreground ends with its server', async () => {
+  const child = spawn(process.execPath, [bin, 'up', '--home', home, '--port', '0', '--driver', 'memory'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  await vi.waitFor(() => expect(holder()).toBeDefined(), { timeout: 15_000 });
+  expect(holder()).not.toBe(child.pid);
+  child.kill('SIGTERM');
+  const [exitCode] = await once(child, 'exit');
+  expect([exitCode, holder()]).toEqual([0, undefined]);
+}, 40_000);
