@@ -150,6 +150,21 @@ export const coreCases: readonly DriverCase[] = [
     },
   },
   {
+    title: 'limits hold or are reported with the reason',
+    check: async ({ create, client, driver }) => {
+      const { id, unenforced } = await create({ limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 64 } });
+      const reported = unenforced.map((line) => line.split(': ')[0]);
+      if (driver.facets.limits === undefined)
+        expect(reported).toEqual(expect.arrayContaining(['memory', 'cpu']));
+      else expect(unenforced).toEqual([]);
+      if (reported.includes('pids')) return;
+      const guest = await client(id);
+      const bomb = 'i=0; while [ $i -lt 150 ]; do sleep 20 & i=$((i+1)); done';
+      expect((await guest.run(['sh', '-c', bomb])).stderr).toMatch(/fork|Resource temporarily unavailable/i);
+      expect(await guest.health()).toMatchObject({ id });
+    },
+  },
+  {
     title: 'an aborted create rejects and leaves nothing after destroy',
     check: async ({ driver, host }) => {
       for (const afterMs of [0, 30]) {

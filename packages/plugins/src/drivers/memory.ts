@@ -116,7 +116,8 @@ const scripted = (act: string) =>
   fail('driver.failed', { driver: 'memory', act, detail: 'its configuration says so' });
 
 const machineOf = (id: string): Machine => ({
-  ...{ id, root: ROOT, home: HOME, internalUrl: 'http://berth.internal', unenforced: [] },
+  ...{ id, root: ROOT, home: HOME, internalUrl: 'http://berth.internal' },
+  unenforced: ['memory', 'cpu', 'pids'].map((limit) => `${limit}: nothing runs in a machine of this driver`),
   toolPath: (target) => target,
 });
 

@@ -9,6 +9,7 @@ export interface ProcessMark {
 }
 
 const GONE_DEADLINE_MS = 10_000;
+const MAX_ROUNDS = 20;
 
 /** Undefined when it has ended; a zombie has ended. */
 export const markOf = async (pid: number): Promise<ProcessMark | undefined> => {
@@ -43,6 +44,17 @@ export const gone = async (
     }
   }
   return true;
+};
+
+/** Ends every process that `processesNaming` finds; again, since one may start another meanwhile. False: some are left. */
+export const endNaming = async (text: string): Promise<boolean> => {
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const found = await processesNaming(text);
+    if (found.length === 0) return true;
+    for (const { pid } of found) kill(pid);
+    await gone(found);
+  }
+  return false;
 };
 
 /**

@@ -17,6 +17,8 @@ export const guestReady = ({ folder, socket, signal }: Awaited): Promise<void> =
   new Promise((resolve, reject) => {
     const watcher = watch(folder, { persistent: true });
     let trying = false;
+    // Something happened during an attempt, which may have looked too early to see it.
+    let missed = false;
     const settle = (act: () => void): void => {
       watcher.close();
       signal.removeEventListener('abort', onAbort);
@@ -24,6 +26,7 @@ export const guestReady = ({ folder, socket, signal }: Awaited): Promise<void> =
     };
     const onAbort = (): void => settle(() => reject(signal.reason));
     const attempt = (): void => {
+      missed = trying;
       if (trying || signal.aborted) return;
       trying = true;
       connectWithin(folder, socket).then(
@@ -36,6 +39,7 @@ export const guestReady = ({ folder, socket, signal }: Awaited): Promise<void> =
           // Between bind and listen the entry exists and refuses; nothing announces the second step.
           if (error.code === 'ECONNREFUSED') setTimeout(attempt, REFUSED_PAUSE_MS);
           else if (error.code !== 'ENOENT') settle(() => reject(error));
+          else if (missed) attempt();
         },
       );
     };

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gone, kill, markOf, type ProcessMark, processesNaming } from '../../linux/processes.ts';
+import { endNaming, gone, isAlive, kill, markOf, type ProcessMark } from '../../linux/processes.ts';
 import { bundleOf, type Container, type World } from './bundle.ts';
 import type { Cgroups } from './cgroups.ts';
 import { type Engine, type Launcher, SYSTEM_PATH } from './launch.ts';
@@ -56,14 +56,14 @@ export interface End {
 
 /** Ends every process, removes the runtime's record and the control groups. Succeeds when there is nothing. */
 export const endContainer = async ({ containerId, state, cgroups, marks, search }: End): Promise<void> => {
-  const known = [...marks, ...(search ? await processesNaming(containerId) : [])];
-  for (const { pid } of known) kill(pid);
+  for (const mark of marks) if (await isAlive(mark)) kill(mark.pid);
   const members = await Promise.all(((await cgroups?.members(containerId)) ?? []).map(markOf));
   const rest = members.filter((mark) => mark !== undefined);
   for (const { pid } of rest) kill(pid);
   // A frozen process (v1) dies when it thaws.
   await cgroups?.freeze(containerId, false).catch(ignoreMissing);
-  await gone([...known, ...rest]);
+  if (search) await endNaming(containerId);
+  await gone([...marks, ...rest]);
   await rm(join(state, containerId), { recursive: true, force: true });
   await cgroups?.remove(containerId);
 };
