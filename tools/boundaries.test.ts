@@ -35,6 +35,8 @@ const ALLOWED: readonly [path: string, specifier: string][] = [
   ['packages/server/test/a.test.ts', '@berth/sdk'],
   ['packages/server/test/a.test.ts', '../../guest/build.mjs'],
   ['packages/core/src/task/a.test.ts', 'node:fs'],
+  ['packages/core/src/task/a.test.ts', '../simulation/repository.ts'],
+  ['packages/plugins/src/testing/create-and-die.ts', '../drivers/memory.ts'],
   ['packages/core/src/task/a.ts', '../kernel/saga.ts'],
   ['packages/core/src/task/a.ts', './b.ts'],
   ['packages/core/src/task/a.ts', '../ports.ts'],

@@ -82,19 +82,27 @@ export const RULES: readonly Rule[] = [
   {
     name: 'slices-are-peers',
     breaks: ({ from, to }) =>
-      isSlice(from) && sliceOf(to) !== undefined && ![sliceOf(from), 'kernel'].includes(sliceOf(to)),
+      isSlice(from) &&
+      !isTest(from) &&
+      sliceOf(to) !== undefined &&
+      ![sliceOf(from), 'kernel'].includes(sliceOf(to)),
   },
   {
     name: 'a-slice-is-entered-by-its-index',
     breaks: ({ from, to }) =>
-      isCore(from) && isSlice(to) && sliceOf(to) !== sliceOf(from) && !to.endsWith('/index.ts'),
+      isCore(from) &&
+      !isTest(from) &&
+      isSlice(to) &&
+      sliceOf(to) !== sliceOf(from) &&
+      !to.endsWith('/index.ts'),
   },
   {
     name: 'plugins-are-peers',
     breaks: ({ from, to }, plugins) => {
       const [own, other] = [pluginOf(from), pluginOf(to)];
-      if (own === undefined || other === undefined || own === other || isTest(from)) return false;
-      return !own.endsWith('/_registry') && (plugins.has(other) || other.endsWith('/_registry'));
+      if (own === undefined || other === undefined || own === other) return false;
+      const mayPick = isTest(from) || own.startsWith('testing/') || own.endsWith('/_registry');
+      return !mayPick && (plugins.has(other) || other.endsWith('/_registry'));
     },
   },
 ];
