@@ -74,7 +74,7 @@ export const landChange = saga<World, LandInput>('change.land', 1)
   })
   .step('sandbox', {
     do: ({ ports, input, out, key, signal }) =>
-      staged(ports, { attemptId: input.attemptId, stage: 'gate_sandbox' }, () =>
+      staged(ports, { attemptId: input.attemptId, stage: 'gate sandbox' }, () =>
         ports.sagas.run(createSandbox, {
           id: ports.ids.from('saga', key),
           input: out.plan.sandbox,
