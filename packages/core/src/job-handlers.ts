@@ -39,14 +39,14 @@ const isWanted = ({ store }: World, { taskId }: AttemptInput, run: string): Prom
 
 /**
  * The server died in this job too often, so its run is turned back, under a new job. When even the way back is given
- * up, it is tried again much later, and the task is failed at once: nobody should wait for it, and nothing be left.
+ * up, it is tried again much later: until then nobody can say how the task ended, it may have landed.
  */
 export const taskGivenUp =
   (world: World) =>
   async (tx: Tx, job: Job): Promise<void> => {
     const input = attemptOf(job);
-    const turnedBack = await turnBack(world, tx, { job, run: runIdOf(world.ids, input.attemptId) });
-    if (!turnedBack) await failTask(tx, world, { ...input, error: job.error ?? GIVEN_UP });
+    const goesOn = await turnBack(world, tx, { job, run: runIdOf(world.ids, input.attemptId) });
+    if (!goesOn) await failTask(tx, world, { ...input, error: job.error ?? GIVEN_UP });
   };
 
 export const prepareGivenUp =
@@ -59,7 +59,7 @@ export const prepareGivenUp =
 const GIVEN_UP = { code: 'work.crashed', message: 'The server died in this too often.' };
 const LATER_MS = 600_000;
 
-/** False when it is being turned back already. */
+/** False when there is nothing to turn back. */
 const turnBack = async (
   { queue }: World,
   tx: Tx,
@@ -71,7 +71,7 @@ const turnBack = async (
   if (isFirst)
     await tx.table('sagas').update(id, run.revision, { cancelAsked: 'the server died in it too often' });
   await queue.add(tx, job.queue, job.data, { key: job.key, delayMs: isFirst ? 0 : LATER_MS });
-  return isFirst;
+  return true;
 };
 
 export const handlePrepare =

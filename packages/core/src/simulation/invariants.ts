@@ -44,8 +44,8 @@ const unfinished = async (tx: ReadTx): Promise<string[]> => {
   for (const table of Object.keys(RESTING) as (keyof typeof RESTING)[]) {
     const resting: readonly string[] = RESTING[table];
     const rows: readonly { id: string; state: string }[] = await tx.table(table).list(ALL);
-    for (const { id, state } of rows)
-      if (!resting.includes(state)) broken.push(`${table}: ${id} is still ${state}`);
+    for (const row of rows)
+      if (!resting.includes(row.state)) broken.push(`${table}: ${row.id} is still ${row.state}${whyOf(row)}`);
   }
   return broken;
 };

@@ -3,6 +3,7 @@ import { fail } from '@berth/contract';
 import type { CommitByRepository, Hub } from '../ports.ts';
 
 const MAX_VARIANTS = 10;
+const HEADS = 'refs/heads/';
 
 export interface BranchWish {
   readonly workspaceId: string;
@@ -26,7 +27,7 @@ const variantsOf = (taskId: string): string[] =>
   Array.from({ length: MAX_VARIANTS }, (_, n) => `task/${taskId}${n === 0 ? '' : `_v${n + 1}`}`);
 
 const claimName = async (hub: Hub, wish: BranchWish, name: string): Promise<boolean> => {
-  const ref = `refs/heads/${name}`;
+  const ref = `${HEADS}${name}`;
   const ours = !wish.used.includes(name);
   const bases = Object.entries(wish.bases);
   for (const [repository, base] of bases) {
@@ -39,7 +40,11 @@ const claimName = async (hub: Hub, wish: BranchWish, name: string): Promise<bool
 
 /** Removes a branch of this wish wherever nothing was added to it. One with work on it stays. */
 export const dropUnworkedBranches = async (hub: Hub, wish: BranchWish): Promise<void> => {
-  for (const name of variantsOf(wish.taskId).filter((variant) => !wish.used.includes(variant)))
-    for (const [repository, base] of Object.entries(wish.bases))
-      await hub.swap(wish.workspaceId, repository, `refs/heads/${name}`, base, undefined);
+  const { workspaceId, taskId, used } = wish;
+  for (const [repository, base] of Object.entries(wish.bases)) {
+    const refs = await hub.listRefs(workspaceId, repository, `${HEADS}task/${taskId}`);
+    for (const [ref, tip] of Object.entries(refs))
+      if (tip === base && !used.includes(ref.slice(HEADS.length)))
+        await hub.swap(workspaceId, repository, ref, base, undefined);
+  }
 };

@@ -1,5 +1,5 @@
 /** What the records say as an attempt goes on. Each function is part of one transaction of `run-task.ts`. */
-import { allows, type ErrorBody, taskStates } from '@berth/contract';
+import { allows, type Change, type ErrorBody, taskStates } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
 import { askRemoval } from '../sandbox/removal.ts';
 import type { World } from '../world.ts';
@@ -60,22 +60,51 @@ interface Ended extends AttemptInput {
   readonly causedBy?: string | undefined;
 }
 
-const endRecords = async (tx: Tx, { taskId, attemptId, error, at, causedBy }: Ended): Promise<void> => {
-  const cancelled = error?.code === 'work.cancelled';
+const endRecords = async (tx: Tx, ended: Ended): Promise<void> => {
+  const { taskId, attemptId } = ended;
   const attempt = await tx.table('attempts').get(attemptId);
-  if (attempt?.state === 'spawning' || attempt?.state === 'running') {
-    const trigger = cancelled ? 'killed' : 'failed';
-    await move(tx, 'attempts', attemptId, { trigger, patch: { error }, causedBy });
-  }
   const task = await tx.table('tasks').get(taskId);
+  const landed = await landedBy(tx, ended);
+  if (landed !== undefined) return endLanded(tx, ended, landed);
+  if (attempt?.state === 'spawning' || attempt?.state === 'running') await endAs(tx, 'attempts', ended);
   if (task === undefined || !allows(taskStates, task.state, 'failed')) return;
   // An attempt that ends late says nothing about a task that has gone on to the next one.
-  const isItsOwn =
-    attempt === undefined ? task.state === 'queued' : task.attemptId === attemptId && task.state !== 'queued';
-  if (!isItsOwn) return;
-  const trigger = cancelled ? 'cancelled' : 'failed';
+  const isUnclaimed = attempt === undefined && task.state === 'queued';
+  const isItsOwn = task.attemptId === attemptId && task.state !== 'queued';
+  if (isUnclaimed || isItsOwn) await endAs(tx, 'tasks', ended);
+};
+
+const endAs = async (tx: Tx, table: 'attempts' | 'tasks', ended: Ended): Promise<void> => {
+  const { error, at, causedBy } = ended;
+  const cancelled = error?.code === 'work.cancelled';
   const details = error === undefined ? {} : { code: error.code, message: error.message };
-  await move(tx, 'tasks', taskId, { trigger, patch: { error, endedAt: at }, details, causedBy });
+  if (table === 'attempts') {
+    const trigger = cancelled ? 'killed' : 'failed';
+    await move(tx, 'attempts', ended.attemptId, { trigger, patch: { error }, details, causedBy });
+    return;
+  }
+  const trigger = cancelled ? 'cancelled' : 'failed';
+  await move(tx, 'tasks', ended.taskId, { trigger, patch: { error, endedAt: at }, details, causedBy });
+};
+
+const landedBy = async (tx: Tx, { taskId, attemptId }: AttemptInput): Promise<Change | undefined> => {
+  const merged = await tx.table('changes').list({ where: { taskId, state: 'merged' } });
+  return merged.find((change) => change.attemptId === attemptId);
+};
+
+/** What has landed has landed: a cancel or a failure that came after it came too late. */
+const endLanded = async (
+  tx: Tx,
+  { taskId, attemptId, at, causedBy }: Ended,
+  change: Change,
+): Promise<void> => {
+  const attempt = await tx.table('attempts').get(attemptId);
+  if (attempt?.state === 'running') await move(tx, 'attempts', attemptId, { trigger: 'completed', causedBy });
+  const task = await tx.table('tasks').get(taskId);
+  if (task?.state !== 'landing' || task.attemptId !== attemptId) return;
+  const patch = { changeId: change.id, endedAt: at, error: undefined };
+  const details = { changeId: change.id };
+  await move(tx, 'tasks', taskId, { trigger: 'completed', patch, details, causedBy });
 };
 
 export interface Completed {
