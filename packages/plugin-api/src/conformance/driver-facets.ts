@@ -71,7 +71,8 @@ export const snapshotCases: readonly DriverCase[] = [
       const first = await create();
       const { root } = first;
       const guest = await client(first.id);
-      for (const name of ['kept', 'changed', 'removed', 'folder/old']) await guest.write(`${root}/${name}`, '1');
+      for (const name of ['kept', 'changed', 'removed', 'folder/old'])
+        await guest.write(`${root}/${name}`, '1');
       const low = await take(first.id);
       const second = await create({ layers: [low.layer] });
       const other = await client(second.id);
