@@ -140,6 +140,13 @@ describe('inside an OCI sandbox', () => {
       expect((await socket(family)).exitCode, 'AF_PACKET, AF_ALG, AF_VSOCK').not.toBe(0);
   });
 
+  it('commands are told about the proxy and the certificates', async () => {
+    const { stdout } = await sh('printenv NODE_USE_ENV_PROXY https_proxy no_proxy SSL_CERT_FILE');
+    expect(stdout).toBe(
+      '1\nhttp://127.0.0.1:3128\nlocalhost,127.0.0.1,::1,berth.internal\n/etc/ssl/certs/ca-certificates.crt\n',
+    );
+  });
+
   it('a fork bomb is contained', async () => {
     const bomb = await guest.run(['timeout', '-s', 'KILL', '3', 'bash', '-c', ':(){ :|:& };:; sleep 2']);
     expect(bomb.stderr).toMatch(/fork|Resource temporarily unavailable|^$/i);
