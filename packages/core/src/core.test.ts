@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { createCore } from './core.ts';
+import { createIds } from './kernel/index.ts';
+import { createScriptedWorld } from './simulation/simulate.ts';
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** A started core in a scripted world; seed 3 begins with an agent that does good work. */
+const started = async (over: { maxSandboxes?: number; seed?: number } = {}) => {
+  const world = createScriptedWorld(digest, { seed: over.seed ?? 3 });
+  const { clock, store, dice } = world;
+  const defaults = { ...world.ports.defaults, maxSandboxes: over.maxSandboxes ?? 20 };
+  const ports = { ...world.ports, defaults };
+  const core = createCore({ store, clock, ids: createIds(clock, dice.bytes), digest, ports, owner: 'test' });
+  await core.start();
+  const { id: workspaceId } = await core.workspaces.create({ repositories: [{ source: '/app' }] });
+  const task = (id: string) => store.read((tx) => tx.table('tasks').get(id));
+  const settle = (ms = 5000) => clock.advance(ms);
+  return { core, store, clock, workspaceId, task, settle };
+};
+
+test('a task runs to its landing, and a follow-up goes on in its sandbox and conversation', async () => {
+  const { core, store, workspaceId, task, settle } = await started();
+  const { id } = await core.tasks.create({ workspaceId, prompt: 'Fix it\nplease' });
+  await settle();
+  expect(await task(id)).toMatchObject({ state: 'completed', title: 'Fix it', attempts: 1 });
+  await core.tasks.prompt(id, 'And more');
+  await settle();
+  expect(await task(id)).toMatchObject({ attempts: 2 });
+  const sessions = await store.read((tx) => tx.table('sessions').list({ where: { taskId: id } }));
+  expect(sessions.map((one) => one.continuity)).toEqual(['new', 'resumed']);
+  const attempts = await store.read((tx) => tx.table('attempts').list({ where: { taskId: id } }));
+  expect(attempts[1]?.sandboxId).toBe(attempts[0]?.sandboxId);
+  expect(attempts.map((one) => one.branch)).toEqual([`task/${id}`, `task/${id}_v2`]);
+});
+
+test('a follow-up after the sandbox is gone starts afresh and is told the conversation', async () => {
+  const { core, store, workspaceId, settle } = await started();
+  const { id } = await core.tasks.create({ workspaceId, prompt: 'Fix it', keepAliveMs: 0 });
+  await settle();
+  await core.tasks.prompt(id, 'And more');
+  await settle();
+  const [, second] = await store.read((tx) => tx.table('sessions').list({ where: { taskId: id } }));
+  expect(second?.continuity).toBe('fresh');
+  const turns = await store.read((tx) => tx.table('turns').list({ where: { sessionId: second?.id } }));
+  expect(turns[0]?.prompt).toContain('user: Fix it');
+  expect(turns[0]).toMatchObject({ cause: 'follow_up' });
+});
+
+test('a waiting task is cancelled at once and can be tried again', async () => {
+  const { core, workspaceId, task, settle } = await started();
+  const { id } = await core.tasks.create({ workspaceId, prompt: 'Fix it', delayMs: 60_000 });
+  expect(await core.tasks.cancel(id, 'not now')).toMatchObject({ state: 'cancelled' });
+  await settle(120_000);
+  expect(await task(id)).toMatchObject({ state: 'cancelled', attempts: 0 });
+  await core.tasks.retry(id);
+  await settle();
+  expect((await task(id))?.attempts).toBe(1);
+  await expect(core.tasks.cancel('tk_none', 'x')).rejects.toMatchObject({ code: 'record.missing' });
+});
+
+test('the progress of an attempt can be followed by its stages', async () => {
+  const { core, store, workspaceId, settle } = await started();
+  await core.tasks.create({ workspaceId, prompt: 'Fix it' });
+  await settle();
+  const events = await store.read((tx) =>
+    tx.events({ afterSeq: 0, limit: 1000, type: 'attempt.progressed' }),
+  );
+  expect([...new Set(events.map((event) => event.data.stage))]).toEqual([
+    'sandbox',
+    'agent',
+    'gate sandbox',
+    'gate',
+    'land',
+  ]);
+});
+
+test('a workspace in use stays; afterwards it goes', async () => {
+  const { core, workspaceId, settle } = await started();
+  const sandbox = await core.sandboxes.create({ workspaceId });
+  await expect(core.workspaces.remove(workspaceId)).rejects.toMatchObject({
+    code: 'workspace.in_use',
+    details: { sandboxes: 1, tasks: 0 },
+  });
+  expect(await core.sandboxes.remove(sandbox.id)).toMatchObject({ state: 'deleting' });
+  expect(await core.sandboxes.remove(sandbox.id)).toMatchObject({ state: 'deleting' });
+  await settle();
+  await expect(core.sandboxes.remove(sandbox.id)).rejects.toMatchObject({ code: 'state.illegal' });
+  await core.workspaces.remove(workspaceId);
+  await expect(core.workspaces.remove(workspaceId)).rejects.toMatchObject({ code: 'record.missing' });
+});
+
+test('names of workspaces are unique, drivers known', async () => {
+  const { core } = await started();
+  const repositories = [{ source: '/app' }];
+  await expect(core.workspaces.create({ repositories })).rejects.toMatchObject({ code: 'record.exists' });
+  await expect(core.workspaces.create({ name: 'x', driver: 'nope', repositories })).rejects.toMatchObject({
+    code: 'driver.unknown',
+  });
+  const gate = { commands: [{ name: 'a', run: 'a', repository: 'other' }] };
+  await expect(core.workspaces.create({ name: 'x', gate, repositories })).rejects.toMatchObject({
+    details: { issues: [{ path: 'body.gate.commands[0].repository' }] },
+  });
+});
+
+test('the ceiling of sandboxes holds, and nothing is left of the one too many', async () => {
+  const { core, store } = await started({ maxSandboxes: 1 });
+  await core.sandboxes.create({});
+  await expect(core.sandboxes.create({})).rejects.toMatchObject({ code: 'sandbox.limit_reached' });
+  expect(await store.read((tx) => tx.table('sandboxes').count())).toBe(1);
+});
+
+test('a sandbox ends by itself when its time is over', async () => {
+  const { core, store, settle } = await started();
+  const { id } = await core.sandboxes.create({ ttlMs: 10_000 });
+  await settle(20_000);
+  expect((await store.read((tx) => tx.table('sandboxes').get(id)))?.state).toBe('destroyed');
+});
