@@ -76,6 +76,22 @@ describe('a client', () => {
     await expect(client.tasks.list(unknownKey)).rejects.toMatchObject({ code: 'request.invalid' });
   });
 
+  test('makes an error of answers that are none of the server', async () => {
+    const answer = (status: number, body: string) =>
+      createClient({
+        address: 'http://127.0.0.1:1',
+        fetch: async () => new Response(body, { status }),
+      }).system.live();
+    await expect(answer(503, '<html>')).rejects.toMatchObject({ code: 'server.failed', kind: 'unavailable' });
+    await expect(answer(418, '{}')).rejects.toMatchObject({ kind: 'internal' });
+    const newer = JSON.stringify({ code: 'arena.closed', message: 'Closed.' });
+    await expect(answer(410, newer)).rejects.toMatchObject({
+      code: 'arena.closed',
+      kind: 'gone',
+      hint: undefined,
+    });
+  });
+
   test('says when no server answers, and aborts with the reason of the caller', async () => {
     await using server = await startScriptedServer({ 'system.live': () => new Promise(() => undefined) });
     const gone = createClient({ address: 'http://127.0.0.1:1' });
