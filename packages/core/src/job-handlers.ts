@@ -1,7 +1,7 @@
 /** What the jobs of the queues do: each runs one saga, by an id that follows from the job, so that again is the same. */
 import { isBerthError } from '@berth/contract';
-import { assert, type Handler, isStop, type Job, type Tx } from './kernel/index.ts';
-import { type AttemptInput, runIdOf } from './workflows/attempt.ts';
+import { type Handler, isStop, type Job, type Tx } from './kernel/index.ts';
+import { type AttemptInput, attemptOf, runIdOf } from './workflows/attempt.ts';
 import { failTask } from './workflows/attempt-records.ts';
 import { type PrepareInput, prepareWorkspace } from './workflows/prepare-workspace.ts';
 import { runTask } from './workflows/run-task.ts';
@@ -81,15 +81,6 @@ export const handlePrepare =
     const id = world.ids.from('saga', input.prebuildId);
     await world.sagas.run(prepareWorkspace, { id, input, subject: input.prebuildId, signal });
   };
-
-/** Written by `enqueueAttempt` and read nowhere else. */
-const attemptOf = ({ data }: Job): AttemptInput => {
-  assert(
-    typeof data === 'object' && data !== null && 'taskId' in data && 'attemptId' in data,
-    'a job names its attempt',
-  );
-  return { taskId: String(data.taskId), attemptId: String(data.attemptId) };
-};
 
 /** Written by `startFrom` and read nowhere else. */
 const prepareOf = ({ data }: Job): PrepareInput => data as unknown as PrepareInput;

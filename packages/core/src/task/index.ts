@@ -4,7 +4,7 @@
  */
 import { allows, fail, type Task, type TaskCreate, taskStates } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
-import { runIdOf } from '../workflows/attempt.ts';
+import { attemptOf, runIdOf } from '../workflows/attempt.ts';
 import type { World } from '../world.ts';
 
 export interface Tasks {
@@ -108,9 +108,19 @@ export const enqueueAttempt = async (
   await queue.add(tx, 'task.run', data, { key: task.id, priority: task.priority, delayMs });
 };
 
-const dropJobs = async ({ store, queue }: World, taskId: string, reason: string): Promise<void> => {
+/** A job whose run has begun (and was left by a crash) is kept: it is what takes the run back. */
+const dropJobs = async (
+  { store, queue, sagas, ids }: World,
+  taskId: string,
+  reason: string,
+): Promise<void> => {
   const jobs = await store.read((tx) =>
     tx.table('jobs').list({ where: { key: taskId, state: ['waiting', 'active'] } }),
   );
-  for (const { id } of jobs) await queue.cancel(id, reason);
+  for (const job of jobs) {
+    const run = runIdOf(ids, attemptOf(job).attemptId);
+    const isBegun = await store.read(async (tx) => (await tx.table('sagas').get(run)) !== undefined);
+    if (isBegun) await sagas.askCancel(run, reason);
+    else await queue.cancel(job.id, reason);
+  }
 };

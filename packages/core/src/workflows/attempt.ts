@@ -1,6 +1,6 @@
 /** What every step of an attempt starts from: its ids, and the records as they are now. */
 import { type Attempt, fail, type Task, type Workspace } from '@berth/contract';
-import type { Ids } from '../kernel/index.ts';
+import { assert, type Ids, type Job } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import type { World } from '../world.ts';
 
@@ -11,6 +11,15 @@ export interface AttemptInput {
 
 /** The run of an attempt: the same after every restart. */
 export const runIdOf = (ids: Ids, attemptId: string): string => ids.from('saga', `${attemptId}/run`);
+
+/** What a job of the queue `task.run` is about. */
+export const attemptOf = ({ data }: Job): AttemptInput => {
+  assert(
+    typeof data === 'object' && data !== null && 'taskId' in data && 'attemptId' in data,
+    'a job names its attempt',
+  );
+  return { taskId: String(data.taskId), attemptId: String(data.attemptId) };
+};
 
 export interface AttemptFacts {
   readonly task: Task;

@@ -29,7 +29,7 @@ interface Setting {
   readonly store: Store;
 }
 
-/** A workspace, and what the test adds. Seed 3 begins with an agent that does good work. */
+/** A workspace, and what the test adds. Its seed begins with an agent that does good work. */
 const settingOf = async (prepare: (setting: Setting) => Promise<unknown>): Promise<Setting> => {
   const scripted = createScriptedWorld(digest, { seed: GOOD_SEED });
   const { clock, store, dice, ports } = scripted;
