@@ -41,7 +41,7 @@ interface Rule {
 const packageOf = (path: string) => /^packages\/([^/]+)\//.exec(path)?.[1];
 const sliceOf = (path: string) => /^packages\/core\/src\/([^/]+)\//.exec(path)?.[1];
 const pluginOf = (path: string) => /^packages\/plugins\/src\/([^/]+\/[^/.]+)/.exec(path)?.[1];
-const NOT_SLICES = ['kernel', 'workflows', 'reconcilers', 'simulation'];
+const NOT_SLICES = ['kernel', 'workflows', 'verbs', 'reconcilers', 'simulation'];
 
 export const RULES: readonly Rule[] = [
   {

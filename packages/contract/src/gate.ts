@@ -31,6 +31,9 @@ export const Evidence = z
   .meta({ id: 'Evidence' });
 export type Evidence = z.infer<typeof Evidence>;
 
+/** The only way to pass: ended by itself, in time, within its memory, with 0. */
+export const isGreen = (one: Evidence): boolean => one.exitCode === 0 && !one.timedOut && !one.outOfMemory;
+
 export const GateRun = z
   .object({
     id: GateRunId,

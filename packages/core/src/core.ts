@@ -22,14 +22,14 @@ import { branchReconciler } from './reconcilers/branches.ts';
 import { orphanReconciler } from './reconcilers/orphans.ts';
 import { sandboxReconciler } from './reconcilers/sandboxes.ts';
 import { taskReconciler } from './reconcilers/tasks.ts';
-import { createSandboxes, type Sandboxes } from './sandbox/index.ts';
-import { createTasks, type Tasks } from './task/index.ts';
+import { createSandboxes, type Sandboxes } from './verbs/sandboxes.ts';
+import { createTasks, type Tasks } from './verbs/tasks.ts';
+import { createWorkspaces, type Workspaces } from './verbs/workspaces.ts';
 import { createSandbox } from './workflows/create-sandbox.ts';
 import { landChange } from './workflows/land-change.ts';
 import { prepareWorkspace } from './workflows/prepare-workspace.ts';
 import { runTask } from './workflows/run-task.ts';
 import { takeTurn } from './workflows/take-turn.ts';
-import { createWorkspaces, type Workspaces } from './workspace/index.ts';
 import type { Ports, World } from './world.ts';
 
 /** Every saga, in every version that may have unfinished runs. */

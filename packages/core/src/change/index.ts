@@ -1,2 +1,2 @@
-export { advanceTargets, type Landing, withdrawTargets } from './advance.ts';
-export { changeRef, dropRef, type MergedPart, mergeParts, revertRef, targetRef } from './merge.ts';
+export { advanceTargets, withdrawTargets } from './advance.ts';
+export { changeRef, dropRef, mergeParts } from './merge.ts';

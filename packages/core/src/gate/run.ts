@@ -3,9 +3,9 @@
  * has to fix it should see everything at once. A sandbox that cannot run them is no verdict; the caller records
  * `broken`, which counts as not passed.
  */
-import type { Evidence } from '@berth/contract';
+import { type Evidence, isGreen } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
-import { tailOfBoth } from './log-tail.ts';
+import { tailOfBoth } from '../kernel/index.ts';
 import type { PlannedCommand } from './plan.ts';
 
 const MAX_OUTPUT_BYTES = 1024 * 1024;
@@ -51,9 +51,6 @@ const runCommand = async (gate: GateExecution, command: PlannedCommand, index: n
     logTail: tailOfBoth(ended.stdout, ended.stderr),
   };
 };
-
-/** A command is green only when it ended by itself with 0 and nothing was killed for memory meanwhile. */
-export const isGreen = (one: Evidence): boolean => one.exitCode === 0 && !one.timedOut && !one.outOfMemory;
 
 /** Names of what is not green; empty means passed. No evidence is not a pass. */
 export const failedIn = (evidence: readonly Evidence[]): string[] =>

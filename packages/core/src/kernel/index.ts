@@ -22,3 +22,4 @@ export { createSagas, type RunRequest, type SagaDeps, type Sagas } from './saga-
 export * from './scope.ts';
 export * from './store.ts';
 export * from './tables.ts';
+export * from './text-tail.ts';

@@ -6,7 +6,7 @@ import type { Workspace } from '@berth/contract';
 import { defineReconciler, type ReadTx, type Summary } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 
-export const REF_RETENTION_MS = 30 * 86_400_000;
+const REF_RETENTION_MS = 30 * 86_400_000;
 const MAX_PER_PASS = 500;
 
 export const branchReconciler = defineReconciler<World>({

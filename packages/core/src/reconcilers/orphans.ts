@@ -7,7 +7,7 @@ import { defineReconciler } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 import { runOf, tally } from './look.ts';
 
-export const ORPHAN_GRACE_MS = 60_000;
+const ORPHAN_GRACE_MS = 60_000;
 
 export const orphanReconciler = defineReconciler<World>({
   name: 'orphans',

@@ -4,7 +4,7 @@
  */
 import type { Sandbox } from '@berth/contract';
 import { defineReconciler, move, type Tx } from '../kernel/index.ts';
-import { askRemoval } from '../sandbox/removal.ts';
+import { askRemoval } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { runOf, tally } from './look.ts';
 

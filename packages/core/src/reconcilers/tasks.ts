@@ -4,7 +4,7 @@
  */
 import type { Task } from '@berth/contract';
 import { defineReconciler, type Tx } from '../kernel/index.ts';
-import { enqueueAttempt } from '../task/index.ts';
+import { enqueueAttempt } from '../verbs/tasks.ts';
 import { runIdOf } from '../workflows/attempt.ts';
 import { failTask } from '../workflows/attempt-records.ts';
 import type { World } from '../world.ts';

@@ -6,10 +6,9 @@
  * What is said faster than the store can write is joined: only the newest form of each item is written.
  */
 import { type Item, type ItemBody, PREFIXES } from '@berth/contract';
-import { tailOf } from '../gate/index.ts';
-import type { Store, Tx } from '../kernel/index.ts';
+import { type Store, type Tx, tailOf } from '../kernel/index.ts';
 
-export const MAX_ITEMS_PER_TURN = 9999;
+const MAX_ITEMS_PER_TURN = 9999;
 const TEXT_MAX_BYTES = 256 * 1024;
 const OUTPUT_MAX_BYTES = 16 * 1024;
 const PLACES = 4;

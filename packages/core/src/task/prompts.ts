@@ -3,12 +3,12 @@
  * and never grows with a log. Logs and paths come from a sandbox; they are fenced and named as output, not spoken in
  * our own voice.
  */
-import type { Evidence } from '@berth/contract';
-import { isGreen, tailOf } from '../gate/index.ts';
+import { type Evidence, isGreen } from '@berth/contract';
+import { tailOf } from '../kernel/index.ts';
 
 export const PROMPT_LOG_MAX_BYTES = 8 * 1024;
-export const PROMPT_MAX_PATHS = 50;
-export const SUMMARY_MAX_BYTES = 4 * 1024;
+const PROMPT_MAX_PATHS = 50;
+const SUMMARY_MAX_BYTES = 4 * 1024;
 
 export interface PlaceOfWork {
   /** Folders of the repositories inside the sandbox, the first one being where the agent starts. */

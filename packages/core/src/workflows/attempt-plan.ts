@@ -6,7 +6,7 @@ import type { Attempt, Session, Workspace } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
 import type { ReadTx } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
-import { freshFollowUpPrompt, type Said, taskPrompt } from '../task/prompts.ts';
+import { freshFollowUpPrompt, type Said, taskPrompt } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { type AttemptFacts, type AttemptInput, factsOf, runIdOf, targetsOf } from './attempt.ts';
 

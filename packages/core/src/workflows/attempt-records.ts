@@ -1,7 +1,7 @@
 /** What the records say as an attempt goes on. Each function is part of one transaction of `run-task.ts`. */
 import { allows, type Change, type ErrorBody, taskStates } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
-import { askRemoval } from '../sandbox/removal.ts';
+import { askRemoval } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import type { AttemptInput } from './attempt.ts';
 import type { Continuity } from './attempt-plan.ts';

@@ -1,6 +1,6 @@
 /** The sandbox of an attempt: the one that the attempt before left, when it still lives, else a new one. */
 import type { PreparedAgent } from '../ports.ts';
-import { planSandbox, type SandboxPlan } from '../sandbox/spec.ts';
+import { planSandbox, type SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import type { AttemptInput } from './attempt.ts';
 import { factsOf } from './attempt.ts';

@@ -4,7 +4,7 @@
  */
 import { fail, type Sandbox } from '@berth/contract';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
-import type { SandboxPlan } from '../sandbox/spec.ts';
+import type { SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
 import { runSetup } from './run-setup.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { SAGAS } from '../core.ts';
 import { createIds, createQueue, createSagas, type Store, silentLog } from '../kernel/index.ts';
 import { type SagaWorld, sagaLaws } from '../kernel/laws/index.ts';
-import { planSandbox, setupOf } from '../sandbox/spec.ts';
+import { planSandbox, setupOf } from '../sandbox/index.ts';
 import { createScriptedWorld, type ScriptedWorld } from '../simulation/simulate.ts';
 import type { World } from '../world.ts';
 import { createSandbox } from './create-sandbox.ts';

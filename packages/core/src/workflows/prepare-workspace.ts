@@ -4,8 +4,8 @@
  */
 import { fail } from '@berth/contract';
 import { nothingToUndo, type Patch, type Prebuild, saga, type Tx } from '../kernel/index.ts';
-import { askRemoval } from '../sandbox/removal.ts';
-import type { SandboxPlan } from '../sandbox/spec.ts';
+import type { SandboxPlan } from '../sandbox/index.ts';
+import { askRemoval } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
 import { endChild } from './child.ts';

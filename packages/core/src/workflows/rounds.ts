@@ -7,13 +7,13 @@ import { type ChangePart, ERRORS, fail, isBerthError, type Turn } from '@berth/c
 import type { Json } from '@berth/plugin-api';
 import { move } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
-import { conflictPrompt, redGatePrompt } from '../task/prompts.ts';
+import { conflictPrompt, redGatePrompt } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { landChange } from './land-change.ts';
 import { type TurnInputs, takeTurn } from './take-turn.ts';
 
 /** How often a change is landed anew because its target had moved. */
-export const MAX_LANDINGS_PER_ROUND = 10;
+const MAX_LANDINGS_PER_ROUND = 10;
 
 export interface Rounds {
   readonly turn: Omit<TurnInputs, 'turnId' | 'at' | keyof ThisTurn>;

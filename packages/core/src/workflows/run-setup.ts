@@ -1,9 +1,9 @@
 /** Runs a workspace's set-up commands in the first repository, one after the other; the first that fails ends it. */
 import { fail } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
-import { tailOfBoth } from '../gate/index.ts';
+import { tailOfBoth } from '../kernel/index.ts';
 import type { CheckoutRequest } from '../ports.ts';
-import type { SetupPlan } from '../sandbox/spec.ts';
+import type { SetupPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 
 const ERROR_TAIL_MAX_BYTES = 2000;

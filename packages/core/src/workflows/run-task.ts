@@ -5,9 +5,8 @@
  */
 import type { Attempt } from '@berth/contract';
 import { type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/index.ts';
-import { askRemoval } from '../sandbox/removal.ts';
-import { createBranch, dropUnworkedBranches } from '../task/branch.ts';
-import { staged } from '../task/progress.ts';
+import { askRemoval } from '../sandbox/index.ts';
+import { createBranch, dropUnworkedBranches, staged } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { type AttemptInput, factsOf } from './attempt.ts';
 import { type Continuity, firstPrompt, planAttempt } from './attempt-plan.ts';

@@ -7,8 +7,8 @@ import { type ErrorBody, fail, type Isolation, type Workspace } from '@berth/con
 import { createInterrupts, type Prebuild, revive, toJson } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
-import { planSandbox, type SandboxPlan, setupOf } from '../sandbox/spec.ts';
-import { setupInputHash } from '../workspace/setup-inputs.ts';
+import { planSandbox, type SandboxPlan, setupOf } from '../sandbox/index.ts';
+import { setupInputHash } from '../workspace/index.ts';
 import type { World } from '../world.ts';
 import { type PrepareInput, prepareWorkspace } from './prepare-workspace.ts';
 

@@ -9,8 +9,7 @@ import type { Json } from '@berth/plugin-api';
 import { createInterrupts, move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
-import { createItemSink, putItem } from '../task/items.ts';
-import { staged } from '../task/progress.ts';
+import { createItemSink, putItem, staged } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
 

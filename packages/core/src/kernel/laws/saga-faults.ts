@@ -74,7 +74,7 @@ export const repeating = <P, I, R>(definition: Saga<P, I, R>): Saga<P, I, R> =>
   });
 
 /** The end of a process, as the engine in it sees it: nothing more can be written, nothing more is decided. */
-export class Crash extends Error {
+class Crash extends Error {
   override readonly name = 'Crash';
 }
 

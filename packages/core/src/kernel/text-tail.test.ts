@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { tailOf, tailOfBoth } from './log-tail.ts';
+import { tailOf, tailOfBoth } from './text-tail.ts';
 
 const bytes = (text: string) => Buffer.byteLength(text);
 

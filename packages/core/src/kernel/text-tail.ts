@@ -1,6 +1,6 @@
 /** The end of a log, where failures are. */
 
-export const LOG_TAIL_MAX_BYTES = 16 * 1024;
+const LOG_TAIL_MAX_BYTES = 16 * 1024;
 
 /** The last `maxBytes` bytes of a text in UTF-8; a character cut in half is dropped. */
 export const tailOf = (text: string, maxBytes: number): string => {

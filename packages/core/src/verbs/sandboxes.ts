@@ -1,0 +1,67 @@
+/** Sandboxes that a person asks for. Creation is a saga that the caller waits for; removal is a wish. */
+import { fail, type Sandbox, type SandboxCreate, type Workspace } from '@berth/contract';
+import { move } from '../kernel/index.ts';
+import { planSandbox, type SandboxPlan } from '../sandbox/index.ts';
+import { targetsOf } from '../workflows/attempt.ts';
+import { createSandbox } from '../workflows/create-sandbox.ts';
+import { startFrom } from '../workflows/start-from.ts';
+import type { World } from '../world.ts';
+
+export interface Sandboxes {
+  /** Resolves when it runs. Rejects as the saga does; nothing is left behind then. */
+  create(request: SandboxCreate): Promise<Sandbox>;
+  /** Asks for the removal. Rejects with `record.missing`, `state.illegal` when it is gone already. */
+  remove(id: string): Promise<Sandbox>;
+}
+
+/** `stopping` aborts with `Stopped`: what is being created then goes on at the next start. */
+export const createSandboxes = (world: World, stopping: AbortSignal): Sandboxes => ({
+  async create(request) {
+    const plan = await planOf(world, request, stopping);
+    const id = world.ids.from('saga', plan.id);
+    await world.sagas.run(createSandbox, { id, input: plan, subject: plan.id, signal: stopping });
+    return get(world, plan.id);
+  },
+  remove: (id) =>
+    world.store.write(async (tx) => {
+      const sandbox = await tx.table('sandboxes').get(id);
+      if (sandbox?.state === 'deleting') return sandbox;
+      return move(tx, 'sandboxes', id, { trigger: 'removal_asked', details: { reason: 'it was asked for' } });
+    }),
+});
+
+const planOf = async (world: World, request: SandboxCreate, signal: AbortSignal): Promise<SandboxPlan> => {
+  const { workspaceId, ttlMs, ...asked } = request;
+  const id = world.ids.new('sandbox');
+  const expiresAt = ttlMs === undefined ? undefined : world.clock.now() + ttlMs;
+  const own = { ...asked, id, purpose: 'manual', expiresAt } as const;
+  if (workspaceId === undefined) return planSandbox(world.defaults, undefined, own);
+  const workspace = await workspaceOf(world, workspaceId);
+  const commits = await targetsOf(world, workspace);
+  const { driver = workspace.driver, image = workspace.image, isolation } = asked;
+  const start = await startFrom(world, {
+    workspace: { ...workspace, driver, image },
+    isolation,
+    commits,
+    signal,
+  });
+  const branch = `sandbox/${id}`;
+  return planSandbox(world.defaults, workspace, {
+    ...own,
+    ...start,
+    writeRefs: [`refs/heads/${branch}`],
+    checkout: workspace.repositories.map(({ name }) => ({ name, branch, commit: commits[name] ?? '' })),
+  });
+};
+
+const workspaceOf = async ({ store }: World, id: string): Promise<Workspace> => {
+  const workspace = await store.read((tx) => tx.table('workspaces').get(id));
+  if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id });
+  return workspace;
+};
+
+const get = async ({ store }: World, id: string): Promise<Sandbox> => {
+  const sandbox = await store.read((tx) => tx.table('sandboxes').get(id));
+  if (sandbox === undefined) throw fail('record.missing', { noun: 'sandbox', id });
+  return sandbox;
+};

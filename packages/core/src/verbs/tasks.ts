@@ -1,0 +1,126 @@
+/**
+ * What people do with tasks. Each verb is one transaction: the task's move, its event and the job that follows from it
+ * are written together, so that a task which was answered for is never without somebody who works on it.
+ */
+import { allows, fail, type Task, type TaskCreate, taskStates } from '@berth/contract';
+import { move, type Tx } from '../kernel/index.ts';
+import { attemptOf, runIdOf } from '../workflows/attempt.ts';
+import type { World } from '../world.ts';
+
+export interface Tasks {
+  /** Rejects with `record.missing`, `agent.*`, `model.unconfigured`. */
+  create(request: TaskCreate): Promise<Task>;
+  /** Works while it waits and while it is worked on. Rejects with `record.missing`, `state.illegal`. */
+  cancel(id: string, reason: string): Promise<Task>;
+  /** A new attempt at a task that failed. Rejects with `record.missing`, `state.illegal`. */
+  retry(id: string): Promise<Task>;
+  /** A follow-up on a completed task. Rejects with `record.missing`, `state.illegal`. */
+  prompt(id: string, prompt: string): Promise<Task>;
+}
+
+const DEFAULT_PRIORITY = 5;
+const TITLE_MAX_CHARACTERS = 80;
+
+export const createTasks = (world: World): Tasks => ({
+  async create(request) {
+    const agent = request.agent ?? world.defaults.agent;
+    await world.agents.prepare(agent, request.model);
+    return world.store.write(async (tx) => {
+      const task = await insert(tx, world, { ...request, agent });
+      await enqueueAttempt(world, tx, task, request.delayMs);
+      return task;
+    });
+  },
+  async cancel(id, reason) {
+    const task = await world.store.write(async (tx) => {
+      const row = await tx.table('tasks').get(id);
+      if (row !== undefined && row.state !== 'queued' && allows(taskStates, row.state, 'cancelled'))
+        return row;
+      const error = { ...fail('work.cancelled', { reason }).body };
+      const patch = { error, endedAt: world.clock.now() };
+      return move(tx, 'tasks', id, { trigger: 'cancelled', patch, details: { reason } });
+    });
+    if (task.state === 'cancelled') await dropJobs(world, id, reason);
+    else if (task.attemptId !== undefined)
+      await world.sagas.askCancel(runIdOf(world.ids, task.attemptId), reason);
+    return task;
+  },
+  retry: (id) =>
+    world.store.write(async (tx) => {
+      const patch = { error: undefined, endedAt: undefined };
+      const task = await move(tx, 'tasks', id, { trigger: 'retried', patch });
+      await enqueueAttempt(world, tx, task);
+      return task;
+    }),
+  prompt: (id, prompt) =>
+    world.store.write(async (tx) => {
+      const before = await tx.table('tasks').get(id);
+      const patch = { followUps: [...(before?.followUps ?? []), prompt], endedAt: undefined };
+      const task = await move(tx, 'tasks', id, { trigger: 'continued', patch });
+      await tx.emit({ type: 'task.prompted', subject: id, data: { prompt } });
+      await enqueueAttempt(world, tx, task);
+      return task;
+    }),
+});
+
+const insert = async (
+  tx: Tx,
+  { ids, defaults }: World,
+  request: TaskCreate & { readonly agent: string },
+): Promise<Task> => {
+  const { workspaceId, prompt, agent, model } = request;
+  if ((await tx.table('workspaces').get(workspaceId)) === undefined)
+    throw fail('record.missing', { noun: 'workspace', id: workspaceId });
+  const title = request.title ?? titleOf(prompt);
+  const task = await tx.table('tasks').insert({
+    id: ids.new('task'),
+    state: 'queued',
+    workspaceId,
+    title,
+    prompt,
+    followUps: [],
+    agent,
+    model,
+    priority: request.priority ?? DEFAULT_PRIORITY,
+    maxRounds: request.maxRounds ?? defaults.maxRounds,
+    keepAliveMs: request.keepAliveMs ?? defaults.keepAliveMs,
+    attempts: 0,
+  });
+  await tx.emit({ type: 'task.created', subject: task.id, data: { title } });
+  return task;
+};
+
+/** The first line, cut at a word. */
+const titleOf = (prompt: string): string => {
+  const line = prompt.trim().split('\n')[0]?.trim() ?? '';
+  if (line.length <= TITLE_MAX_CHARACTERS) return line;
+  return `${line.slice(0, TITLE_MAX_CHARACTERS - 1).replace(/\s+\S*$/, '')}…`;
+};
+
+/** Each wish for work is an attempt of its own, named here, so that its job can be run again and stays one attempt. */
+export const enqueueAttempt = async (
+  { ids, queue }: World,
+  tx: Tx,
+  task: Pick<Task, 'id' | 'priority'>,
+  delayMs?: number,
+): Promise<void> => {
+  const data = { taskId: task.id, attemptId: ids.new('attempt') };
+  await queue.add(tx, 'task.run', data, { key: task.id, priority: task.priority, delayMs });
+};
+
+/** A job whose run has begun (and was left by a crash) is kept: it is what takes the run back. */
+const dropJobs = async (
+  { store, queue, sagas, ids }: World,
+  taskId: string,
+  reason: string,
+): Promise<void> => {
+  const jobs = await store.read((tx) =>
+    tx.table('jobs').list({ where: { key: taskId, state: ['waiting', 'active'] } }),
+  );
+  for (const job of jobs) {
+    const run = runIdOf(ids, attemptOf(job).attemptId);
+    const isBegun = await store.read(async (tx) => (await tx.table('sagas').get(run)) !== undefined);
+    if (isBegun) await sagas.askCancel(run, reason);
+    else await queue.cancel(job.id, reason);
+  }
+};

@@ -1,0 +1,89 @@
+/** Workspaces: importing repositories, and letting them go when nothing needs them any more. */
+import {
+  fail,
+  type Repository,
+  sandboxStates,
+  taskStates,
+  type Workspace,
+  type WorkspaceCreate,
+} from '@berth/contract';
+import type { Tx } from '../kernel/index.ts';
+import type { World } from '../world.ts';
+
+export interface Workspaces {
+  /** Rejects with `repository.*`, `branch.missing`, `record.exists`, `driver.unknown`; nothing is left behind then. */
+  create(request: WorkspaceCreate): Promise<Workspace>;
+  /** Rejects with `record.missing`, `workspace.in_use`. */
+  remove(id: string): Promise<void>;
+}
+
+export const createWorkspaces = (world: World): Workspaces => ({
+  async create(request) {
+    const { driver } = request;
+    const { names } = world.machines;
+    if (driver !== undefined && !names.includes(driver))
+      throw fail('driver.unknown', { driver, known: [...names] });
+    const id = world.ids.new('workspace');
+    try {
+      const repositories: Repository[] = [];
+      for (const spec of request.repositories) repositories.push(await world.hub.importRepository(id, spec));
+      checkNames(request, repositories);
+      return await world.store.write((tx) => insert(tx, { ...request, id, repositories }));
+    } catch (error) {
+      await world.hub.removeWorkspace(id);
+      throw error;
+    }
+  },
+  async remove(id) {
+    await world.store.write(async (tx) => {
+      const workspace = await tx.table('workspaces').get(id);
+      if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id });
+      const { sandboxes, tasks } = await usersOf(tx, id);
+      if (sandboxes + tasks > 0) throw fail('workspace.in_use', { id, sandboxes, tasks });
+      await tx.table('workspaces').remove(id);
+      await tx.emit({ type: 'workspace.removed', subject: id, data: { name: workspace.name } });
+    });
+    await world.hub.removeWorkspace(id);
+  },
+});
+
+const checkNames = (request: WorkspaceCreate, repositories: readonly Repository[]): void => {
+  const names = repositories.map(({ name }) => name);
+  const doubled = names.findIndex((name, at) => names.indexOf(name) !== at);
+  const commands = request.gate?.commands ?? [];
+  const unknown = commands.findIndex(
+    ({ repository }) => repository !== undefined && !names.includes(repository),
+  );
+  const issues = [
+    ...(doubled < 0 ? [] : [{ path: `body.repositories[${doubled}].name`, message: 'this name is taken' }]),
+    ...(unknown < 0
+      ? []
+      : [{ path: `body.gate.commands[${unknown}].repository`, message: `is none of ${names.join(', ')}` }]),
+  ];
+  if (issues.length > 0) throw fail('request.invalid', { issues });
+};
+
+const insert = async (
+  tx: Tx,
+  {
+    name: asked,
+    ...settings
+  }: WorkspaceCreate & { readonly id: string; readonly repositories: Repository[] },
+): Promise<Workspace> => {
+  const name = asked ?? settings.repositories[0]?.name ?? settings.id;
+  if ((await tx.table('workspaces').count({ name })) > 0)
+    throw fail('record.exists', { noun: 'workspace', id: name });
+  const workspace = await tx.table('workspaces').insert({ ...settings, name });
+  await tx.emit({ type: 'workspace.created', subject: workspace.id, data: { name } });
+  return workspace;
+};
+
+const LIVE_SANDBOX = Object.keys(sandboxStates).filter((state) => state !== 'destroyed');
+const UNFINISHED_TASK = Object.keys(taskStates).filter(
+  (state) => !['completed', 'failed', 'cancelled', 'killed'].includes(state),
+);
+
+const usersOf = async (tx: Tx, workspaceId: string) => ({
+  sandboxes: await tx.table('sandboxes').count({ workspaceId, state: LIVE_SANDBOX }),
+  tasks: await tx.table('tasks').count({ workspaceId, state: UNFINISHED_TASK }),
+});
