@@ -36,7 +36,7 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
 
   const egress = createEgress({
     policyOf: book.policyOf,
-    registries: await readRegistries({ home: env['HOME'] ?? homedir(), env }),
+    registries: await readRegistries({ home: env.HOME ?? homedir(), env }),
     record: connections.record,
     log: log.error,
   });

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execaSync } from 'execa';
 import { createGit } from '../../src/infra/git/git.ts';
-import type { GitHttpLimits } from '../../src/infra/git/git-service.ts';
 import { createHub } from '../../src/infra/git/hub.ts';
+import type { GitHttpLimits } from '../../src/infra/git/serve-git.ts';
 import { createGitHttp } from '../../src/infra/git/smart-http.ts';
 
 export const WORKSPACE = 'ws_00000000000000000001';

@@ -11,7 +11,7 @@ import { createSandboxClient, type SandboxClient } from '../../src/infra/guest/s
 import type { UplinkHandler } from '../../src/infra/guest/uplink.ts';
 
 const MAIN = fileURLToPath(import.meta.resolve('@berth/guest/start').replace('start.ts', 'main.ts'));
-export const PTY_MODULE = dirname(fileURLToPath(import.meta.resolve('@lydell/node-pty')));
+const PTY_MODULE = dirname(fileURLToPath(import.meta.resolve('@lydell/node-pty')));
 
 export interface TestGuest {
   readonly folder: string;

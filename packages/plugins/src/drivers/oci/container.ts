@@ -73,7 +73,7 @@ const ignoreMissing = (error: NodeJS.ErrnoException): void => {
 };
 
 /** What the runtime said when it did not start a container. */
-export class RuntimeRefusal extends Error {
+class RuntimeRefusal extends Error {
   constructor(runtime: string, code: number | null, said: string) {
     super(`${runtime} ended with ${code ?? 'a signal'}: ${said === '' ? 'it said nothing' : said}`);
   }

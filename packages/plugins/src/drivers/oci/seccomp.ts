@@ -1,15 +1,3 @@
-/**
- * The system calls that programs inside may make: an allow-list for ordinary development work.
- *
- * Left out on purpose: everything that makes namespaces or mounts (a user namespace opens most of the kernel's attack
- * surface), key rings (not namespaced), bpf, perf, io_uring, userfaultfd, modules, clocks, quotas, swap, reboot.
- * `ptrace` is in: debuggers need it, and it reaches no further than the same user in the same PID namespace.
- * `clone3` passes its flags by pointer, which a filter cannot read: ENOSYS makes libc fall back to `clone`, whose
- * flags are checked. Sockets are limited by family because AF_VSOCK and others know no network namespace.
- * Only the native architecture is listed: a 32-bit program would pass its socket arguments out of the filter's sight.
- * What is not listed answers ENOSYS, so that programs fall back as on an older kernel.
- */
-import { createHash } from 'node:crypto';
 import { arch } from 'node:process';
 
 interface Rule {
@@ -110,9 +98,3 @@ export const seccompProfile: SeccompProfile = {
     { names: REFUSED, action: 'SCMP_ACT_ERRNO', errnoRet: EPERM },
   ],
 };
-
-/** Names a compiled filter: a changed profile never meets an old one. */
-export const seccompHash = createHash('sha256')
-  .update(JSON.stringify(seccompProfile))
-  .digest('hex')
-  .slice(0, 16);

@@ -57,6 +57,7 @@ test('what the user configured takes the place of the defaults', async () => {
 
 test('the environment wins over files, the user over the system', async () => {
   await write('etc/npmrc', 'registry=https://system.test/\n');
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: npm itself fills in the variable.
   await write('.npmrc', 'registry=https://${NAME}.test/\n');
   await write('etc/pip.conf', '[global]\nindex-url=https://system-pip.test/\n');
   expect(await read({ NAME: 'mine' })).toEqual(

@@ -33,8 +33,8 @@ export const readRegistries = async (sources: RegistrySources): Promise<readonly
 };
 
 const npm = async ({ home, env, etc = '/etc' }: RegistrySources): Promise<Registry[]> => {
-  const files = [env['NPM_CONFIG_USERCONFIG'] ?? env['npm_config_userconfig'] ?? path.join(home, '.npmrc')];
-  files.push(env['NPM_CONFIG_GLOBALCONFIG'] ?? env['npm_config_globalconfig'] ?? path.join(etc, 'npmrc'));
+  const files = [env.NPM_CONFIG_USERCONFIG ?? env.npm_config_userconfig ?? path.join(home, '.npmrc')];
+  files.push(env.NPM_CONFIG_GLOBALCONFIG ?? env.npm_config_globalconfig ?? path.join(etc, 'npmrc'));
   const texts = await Promise.all(files.map(textOf));
   const settings = texts.flatMap(settingsOf);
   const scoped = settings.filter(([key]) => /^@[^:]+:registry$/.test(key)).map(([, value]) => value);
@@ -48,16 +48,16 @@ const npm = async ({ home, env, etc = '/etc' }: RegistrySources): Promise<Regist
 
 const pip = async ({ home, env, etc = '/etc' }: RegistrySources): Promise<Registry[]> => {
   const files = [path.join(etc, 'pip.conf'), path.join(home, '.pip/pip.conf')];
-  files.push(path.join(env['XDG_CONFIG_HOME'] ?? path.join(home, '.config'), 'pip/pip.conf'));
-  files.push(env['PIP_CONFIG_FILE'] ?? '/dev/null');
+  files.push(path.join(env.XDG_CONFIG_HOME ?? path.join(home, '.config'), 'pip/pip.conf'));
+  files.push(env.PIP_CONFIG_FILE ?? '/dev/null');
   const texts = await Promise.all(files.map(textOf));
   const settings = texts.flatMap(settingsOf);
   // The last file and then the environment win; additions add up.
-  const index = env['PIP_INDEX_URL'] ?? settings.findLast(([key]) => key === 'index-url')?.[1];
+  const index = env.PIP_INDEX_URL ?? settings.findLast(([key]) => key === 'index-url')?.[1];
   const more = settings
     .filter(([key]) => key === 'extra-index-url' || key === 'find-links')
     .map(([, value]) => value);
-  more.push(env['PIP_EXTRA_INDEX_URL'] ?? '', env['PIP_FIND_LINKS'] ?? '');
+  more.push(env.PIP_EXTRA_INDEX_URL ?? '', env.PIP_FIND_LINKS ?? '');
   const all = [...(index === undefined ? implied(PIP_DEFAULT) : named(index, env))];
   all.push(...more.flatMap((list) => list.split(/\s+/)).flatMap((url) => named(url, env)));
   return all.some(({ host }) => host === 'pypi.org') ? [...all, ...implied(PIP_FILES)] : all;
@@ -65,7 +65,7 @@ const pip = async ({ home, env, etc = '/etc' }: RegistrySources): Promise<Regist
 
 /** Source replacement (`[source.x] registry = …`), other registries (`index = …`) and their variables. */
 const cargo = async ({ home, env }: RegistrySources): Promise<Registry[]> => {
-  const folder = env['CARGO_HOME'] ?? path.join(home, '.cargo');
+  const folder = env.CARGO_HOME ?? path.join(home, '.cargo');
   const texts = await Promise.all(['config.toml', 'config'].map((name) => textOf(path.join(folder, name))));
   const setting = /^[^#\n]*?\b(?:registry|index)\s*=\s*["']([^"'\n]+)["']/gm;
   const urls = texts.flatMap((text) => [...text.matchAll(setting)].map((match) => match[1] ?? ''));

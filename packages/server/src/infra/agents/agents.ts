@@ -88,7 +88,7 @@ const spoken = ({ providers }: AgentsOptions, { wires }: AgentPlugin): readonly 
   wires === undefined ? providers : providers.filter(({ wire }) => wires.includes(wire));
 
 /** `provider/model` as asked for, or the first provider's default. Rejects with `model.unconfigured`. */
-export const chooseModel = (
+const chooseModel = (
   providers: readonly ModelProvider[],
   wanted: string | undefined,
 ): Pick<ModelAccess, 'provider' | 'wire' | 'model'> => {

@@ -121,7 +121,7 @@ describe('a saved turn', () => {
     const before = run(inside, ['status', '--porcelain']);
     const saved = await save();
     expect(await save()).toEqual(saved);
-    const commit = saved['source'] ?? '';
+    const commit = saved.source ?? '';
     expect(Object.keys(await sample.hub.files(WORKSPACE, 'source', commit))).toEqual([
       '.gitignore',
       'a.txt',
@@ -138,10 +138,10 @@ describe('a saved turn', () => {
   test('keeps both the turn before and the agent’s own commits', async () => {
     await clone();
     shell(inside, 'echo 1 > one');
-    const first = (await save(1))['source'] ?? '';
+    const first = (await save(1)).source ?? '';
     shell(inside, 'git add -A; git commit -qm own');
     const own = run(inside, ['rev-parse', 'HEAD']);
-    const second = (await save(2, first))['source'] ?? '';
+    const second = (await save(2, first)).source ?? '';
     expect(run(sample.at(), ['show', '-s', '--format=%P', second])).toBe(`${first} ${own}`);
     expect(await save(3, second)).toEqual({ source: second });
   });
@@ -153,7 +153,7 @@ describe('a saved turn', () => {
       `mkdir -p .git/hooks; printf '#!/bin/sh\\nexit 1\\n' > .git/hooks/pre-push; chmod +x .git/hooks/pre-push
       git config core.hooksPath .git/hooks; git config commit.gpgSign true; git config core.fsmonitor /bin/false; echo w > w`,
     );
-    expect((await save())['source']).not.toBe(main);
+    expect((await save()).source).not.toBe(main);
   });
 
   test('a push that the sandbox sent elsewhere is not believed', async () => {

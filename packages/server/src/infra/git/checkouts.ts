@@ -16,7 +16,7 @@ export interface CheckoutOptions {
 }
 
 /** Who signs commits made in a sandbox. */
-export const AGENT = { name: 'Berth agent', email: 'agent@berth.localhost' } as const;
+const AGENT = { name: 'Berth agent', email: 'agent@berth.localhost' } as const;
 /** Where a checkout notes the commit it was made from; it is there when the checkout is complete. */
 const BASE_REF = 'refs/berth/base';
 const DRAFT_PREFIX = '.berth-checkout-';

@@ -91,7 +91,7 @@ export const SAFE_CONFIG: readonly string[] = [
 export const sealedEnvironment = (
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> => ({
-  PATH: env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+  PATH: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
   HOME: '/nonexistent',
   LC_ALL: 'C',
   GIT_CONFIG_NOSYSTEM: '1',

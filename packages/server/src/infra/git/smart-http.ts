@@ -9,15 +9,15 @@
 import { stat } from 'node:fs/promises';
 import { isBerthError } from '@berth/contract';
 import type { Log } from '@berth/core';
+import { createRepositoryFolders } from './repository-folder.ts';
 import {
   type GitGrant,
   type GitHttpLimits,
   type GitRequest,
   type GitResponse,
-  type GitService,
+  type PackProgram,
   serveGit,
-} from './git-service.ts';
-import { createRepositoryFolders } from './repository-folder.ts';
+} from './serve-git.ts';
 
 export interface GitHttpOptions {
   /** The folder of the hub. */
@@ -86,7 +86,7 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
 interface Route {
   readonly workspaceId: string;
   readonly repository: string;
-  readonly service: GitService;
+  readonly service: PackProgram;
   readonly advertise: boolean;
 }
 

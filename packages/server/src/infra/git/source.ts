@@ -61,4 +61,4 @@ const named = (kind: Source['kind'], address: string): Source => {
 };
 
 /** For messages: the user part of anything like a URL is left out. */
-export const withoutSecrets = (text: string): string => text.replace(/\/\/[^/@\s]*@/g, '//…@');
+const withoutSecrets = (text: string): string => text.replace(/\/\/[^/@\s]*@/g, '//…@');

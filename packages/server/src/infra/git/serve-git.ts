@@ -9,7 +9,7 @@ import { SAFE_CONFIG, sealedEnvironment } from './git.ts';
 import { FLUSH, pktLine } from './pkt-line.ts';
 import { encodePushHead, type PushHead, parsePushHead, refusalReport, refusals } from './push-commands.ts';
 
-export type GitService = 'upload-pack' | 'receive-pack';
+export type PackProgram = 'upload-pack' | 'receive-pack';
 
 /** What a token may do. */
 export interface GitGrant {
@@ -40,7 +40,7 @@ export interface GitCall {
   readonly request: GitRequest;
   readonly response: GitResponse;
   readonly gitDir: string;
-  readonly service: GitService;
+  readonly service: PackProgram;
   /** The first request of a conversation: which refs are there. */
   readonly advertise: boolean;
   readonly grant: GitGrant;
