@@ -26,6 +26,7 @@ import { migrate } from './migrations.ts';
 import { readRecords, records } from './records.ts';
 import { createSerial } from './serial.ts';
 import { openSqlite, type SqliteConnection } from './sqlite-connection.ts';
+import { makeWalRoom } from './wal-room.ts';
 
 export interface SqliteStoreOptions {
   /** The home folder; made with mode 0700 when absent. */
@@ -53,6 +54,7 @@ export const openSqliteStore = async ({ folder, clock }: SqliteStoreOptions): Pr
     open.push(writer);
     await chmod(file, 0o600);
     await migrate(writer, clock.now());
+    await makeWalRoom(file);
     const reader = openSqlite(file);
     open.push(reader);
     const store = createStore({ writer, reader, clock, lastSeq: await readLastSeq(writer) });
