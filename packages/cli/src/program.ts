@@ -3,6 +3,7 @@ import { KINDS } from '@berth/contract';
 import { Command, CommanderError } from 'commander';
 import type { Frame } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
+import { dashboardCommand } from './commands/dashboard.ts';
 import { downCommand } from './commands/down.ts';
 import { runCommand } from './commands/run.ts';
 import { sandboxCommands } from './commands/sandbox.ts';
@@ -38,6 +39,7 @@ export const createProgram = (frame: Frame): Command => {
     .version('0.1.0');
   program.addCommand(upCommand(frame));
   program.addCommand(downCommand(frame));
+  program.addCommand(dashboardCommand(frame));
   program.addCommand(runCommand(frame));
   for (const noun of Object.keys(NOUNS)) program.addCommand(nounCommand(frame, noun));
   for (const command of systemCommands(frame)) program.addCommand(command);

@@ -123,6 +123,14 @@ describe('commands', () => {
     });
   });
 
+  test('dashboard prints the address with the token, behind the #', async () => {
+    const address = 'http://127.0.0.1:8080';
+    await using server = await startScriptedServer({ 'system.health': () => ({ address }) });
+    const world = createWorld({ BERTH_ADDRESS: server.address, BERTH_TOKEN: 'berth_x' });
+    expect(await runCommandLine(['dashboard'], world)).toBe(0);
+    expect(world.out()).toBe(`${address}/#token=berth_x\n`);
+  });
+
   test('events are followed until Ctrl-C', async () => {
     let world = createWorld();
     await using server = await startScriptedServer({

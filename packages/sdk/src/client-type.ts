@@ -23,8 +23,11 @@ export interface CallOptions {
 type Fields<R, Part extends 'params' | 'query' | 'body'> = R extends {
   [P in Part]: infer S extends z.ZodType;
 }
-  ? z.infer<S>
+  ? Known<z.infer<S>>
   : unknown;
+
+/** A schema without fields forbids all names; met with others, it must forbid none of theirs. */
+type Known<T> = string extends keyof T ? unknown : T;
 
 type Flat<T> = { [K in keyof T]: T[K] };
 

@@ -13,6 +13,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Config } from '../config.ts';
 import { ensureOwner } from './auth/owner-token.ts';
 import { createTokens } from './auth/tokens.ts';
+import { dashboardRoutes } from './dashboard.ts';
 import { documentRoutes } from './documents.ts';
 import { BODY_LIMIT_BYTES, logFailure, statusOfError, toBerthError } from './errors.ts';
 import { createEventFeed } from './event-feed.ts';
@@ -42,6 +43,8 @@ export interface HttpServerOptions {
   readonly work: Work;
   readonly log: Log;
   readonly version: string;
+  /** Where the built dashboard lies; without one its page says how to build it. */
+  readonly dashboardFolder?: string | undefined;
 }
 
 export interface HttpServer {
@@ -83,6 +86,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
   });
   registerRoutes(app, { handlers, tokens, answers, metrics, log, stopping: stopping.signal });
   documentRoutes(app, version);
+  dashboardRoutes(app, options.dashboardFolder);
   await app.ready();
   const local = localServer(app);
   const pruning = setInterval(() => {

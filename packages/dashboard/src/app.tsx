@@ -1,0 +1,18 @@
+/** Nobody sees more than the sign-in without a token; a token that the server refuses leads back to it. */
+import { LiveConnection } from './live/connection.tsx';
+import { SignIn } from './session/sign-in.tsx';
+import { useSession } from './session/use-session.ts';
+import { Frame } from './shell/frame.tsx';
+import { Page } from './shell/page.tsx';
+
+export const App = () => {
+  const { token, wasRefused, signIn, signOut, refuse } = useSession();
+  if (token === undefined) return <SignIn wasRefused={wasRefused} onToken={signIn} />;
+  return (
+    <LiveConnection key={token} token={token} onRefused={refuse}>
+      <Frame onSignOut={signOut}>
+        <Page />
+      </Frame>
+    </LiveConnection>
+  );
+};

@@ -1,0 +1,55 @@
+import type { Evidence } from '@berth/contract';
+import { useLive } from '../live/use-live.ts';
+import { durationText } from '../ui/duration.ts';
+import { FailureNote } from '../ui/failure-note.tsx';
+import { StateBadge } from '../ui/state-badge.tsx';
+
+/** What was run on the merged result, and how it ended. */
+export const GateEvidence = ({ id }: { readonly id: string }) => {
+  const { value: run, failure } = useLive({
+    key: id,
+    read: (client, signal) => client.gates.get({ id }, { signal }),
+    concerns: ({ subject }) => subject === id,
+  });
+  if (run === undefined) return <FailureNote failure={failure} />;
+  return (
+    <div className="gate">
+      <p>
+        <strong>Gate</strong> <StateBadge state={run.state} />
+      </p>
+      <FailureNote failure={run.error} />
+      {run.evidence.map((evidence) => (
+        <EvidenceRow key={`${evidence.repository}/${evidence.name}`} evidence={evidence} />
+      ))}
+    </div>
+  );
+};
+
+const EvidenceRow = ({ evidence }: { readonly evidence: Evidence }) => {
+  const { name, repository, command, exitCode, durationMs, logTail } = evidence;
+  const isGood = exitCode === 0;
+  return (
+    <details className="evidence" open={!isGood}>
+      <summary>
+        <span
+          className={`mark mark-${isGood ? 'completed' : 'failed'}`}
+          role="img"
+          aria-label={endText(evidence)}
+        >
+          {isGood ? '✓' : '✗'}
+        </span>
+        <strong className="told">{name}</strong> <code className="told">{command}</code>
+        <span className="soft">
+          {endText(evidence)} · {durationText(durationMs)} · {repository}
+        </span>
+      </summary>
+      <pre>{logTail === '' ? 'It wrote nothing.' : logTail}</pre>
+    </details>
+  );
+};
+
+const endText = ({ exitCode, timedOut, outOfMemory }: Evidence): string => {
+  if (timedOut) return 'timed out';
+  if (outOfMemory) return 'out of memory';
+  return exitCode === null ? 'ended by a signal' : `exit ${exitCode}`;
+};

@@ -1,0 +1,42 @@
+import type { Event, Item } from '@berth/contract';
+import { expect, test } from 'vitest';
+import { inOrder, itemOf, withItems } from './items.ts';
+
+const idOf = (prefix: string, digit: number) => `${prefix}_${String(digit).repeat(20)}`;
+
+const item = (digit: number, revision: number, text: string): Item => ({
+  id: idOf('it', digit),
+  turnId: idOf('tn', 1),
+  sessionId: idOf('ss', 1),
+  position: 10 - digit,
+  body: { kind: 'message', role: 'agent', text },
+  revision,
+  createdAt: 1,
+  updatedAt: 1,
+});
+
+const textsOf = (items: readonly Item[]) =>
+  items.map(({ body }) => (body.kind === 'message' ? body.text : body.kind));
+
+test('the newer revision counts, in whatever order they arrive', () => {
+  const first = withItems(new Map(), [item(1, 3, 'new'), item(2, 1, 'short')]);
+  const second = withItems(first, [item(1, 2, 'old'), item(2, 2, 'longer')]);
+  expect(textsOf(inOrder(second))).toEqual(['longer', 'new']);
+});
+
+test('takes items of its own conversation alone', () => {
+  const event = (data: Event['data'], type = 'item.changed'): Event => ({
+    seq: 1,
+    id: idOf('ev', 1),
+    type,
+    version: 1,
+    at: 1,
+    subject: idOf('it', 1),
+    data,
+  });
+  const own = { item: item(1, 1, 'hello') };
+  expect(itemOf(event(own), idOf('ss', 1))).toEqual(own.item);
+  expect(itemOf(event(own), idOf('ss', 2))).toBeUndefined();
+  expect(itemOf(event(own, 'task.created'), idOf('ss', 1))).toBeUndefined();
+  expect(itemOf(event({ item: 'nonsense' }), idOf('ss', 1))).toBeUndefined();
+});

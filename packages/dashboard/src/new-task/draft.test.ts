@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { EMPTY_DRAFT, newKey, orderOf } from './draft.ts';
+
+test('leaves to the server what was not filled in', () => {
+  expect(orderOf({ ...EMPTY_DRAFT, workspaceId: 'w', prompt: ' p ', title: '  ' })).toEqual({
+    workspaceId: 'w',
+    prompt: ' p ',
+  });
+  expect(orderOf({ workspaceId: 'w', prompt: 'p', title: ' t ', agent: 'a', model: ' m ' })).toEqual({
+    workspaceId: 'w',
+    prompt: 'p',
+    title: 't',
+    agent: 'a',
+    model: 'm',
+  });
+});
+
+test('every key is another one', () => {
+  expect(newKey()).toMatch(/^[0-9a-f]{32}$/);
+  expect(newKey()).not.toBe(newKey());
+});

@@ -1,0 +1,79 @@
+/** The form checks nothing by itself: the server knows the rules, and its refusals are told at their fields. */
+import { type FormEvent, useState } from 'react';
+import { useAction } from '../live/use-action.ts';
+import { taskAddress } from '../shell/route.ts';
+import { Card } from '../ui/card.tsx';
+import { FailureNote } from '../ui/failure-note.tsx';
+import { EMPTY_DRAFT, newKey, orderOf } from './draft.ts';
+import { FormField } from './form-field.tsx';
+import type { Choices } from './new-task-page.tsx';
+import { type Field, problemsOf } from './problems.ts';
+
+export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
+  const [draft, setDraft] = useState({ ...EMPTY_DRAFT, workspaceId: workspaces[0]?.id ?? '' });
+  const [key, setKey] = useState(newKey);
+  const { act, isBusy, failure } = useAction();
+  const { at, rest } = problemsOf(failure);
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    const task = await act((client) => client.tasks.create(orderOf(draft), { idempotencyKey: key }));
+    if (task !== undefined) location.hash = taskAddress(task.id);
+  };
+  /** What an input needs to hold a field. */
+  const holds = (field: Field) => ({
+    name: field,
+    value: draft[field],
+    'aria-invalid': at[field] !== undefined,
+    onChange: ({ target }: { readonly target: { readonly value: string } }) => {
+      setDraft({ ...draft, [field]: target.value });
+      setKey(newKey());
+    },
+  });
+
+  return (
+    <Card title="What is to be done">
+      <form className="form" onSubmit={submit} noValidate>
+        <FormField label="Workspace" problem={at.workspaceId}>
+          <select {...holds('workspaceId')}>
+            {workspaces.map(({ id, name }) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </FormField>
+        <FormField label="Prompt" problem={at.prompt}>
+          <textarea rows={8} {...holds('prompt')} />
+        </FormField>
+        <div className="pair">
+          <FormField label="Agent" problem={at.agent}>
+            <select {...holds('agent')}>
+              <option value="">the server's default</option>
+              {agents.map(({ name, available }) => (
+                <option key={name} value={name}>
+                  {available ? name : `${name} (not installed)`}
+                </option>
+              ))}
+            </select>
+          </FormField>
+          <FormField label="Model" hint={providersText(modelProviders)} problem={at.model}>
+            <input placeholder="the server's default" spellCheck={false} {...holds('model')} />
+          </FormField>
+        </div>
+        <FormField label="Title" hint="From the prompt when empty." problem={at.title}>
+          <input {...holds('title')} />
+        </FormField>
+        <FailureNote failure={rest} />
+        <button type="submit" className="primary" disabled={isBusy}>
+          Start the task
+        </button>
+      </form>
+    </Card>
+  );
+};
+
+const providersText = (providers: readonly string[]): string =>
+  providers.length === 0
+    ? 'No model provider is configured on the server.'
+    : `provider/model; configured: ${providers.join(', ')}`;

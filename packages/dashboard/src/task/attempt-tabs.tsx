@@ -1,0 +1,28 @@
+import type { Attempt } from '@berth/contract';
+
+interface AttemptTabsProps {
+  readonly attempts: readonly Attempt[];
+  readonly chosen: Attempt | undefined;
+  readonly onChoose: (number: number) => void;
+}
+
+/** Every retry and every follow-up is an attempt of its own; the newest is shown unless another one is chosen. */
+export const AttemptTabs = ({ attempts, chosen, onChoose }: AttemptTabsProps) => {
+  if (attempts.length < 2) return null;
+  return (
+    <div className="tabs">
+      {attempts.map(({ id, number, state }) => (
+        <button
+          key={id}
+          type="button"
+          className="quiet"
+          aria-pressed={id === chosen?.id}
+          aria-label={`Attempt ${number}, ${state}`}
+          onClick={() => onChoose(number)}
+        >
+          {number}
+        </button>
+      ))}
+    </div>
+  );
+};

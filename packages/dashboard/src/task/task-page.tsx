@@ -1,0 +1,64 @@
+import { useState } from 'react';
+import { ChangeList } from '../change/change-list.tsx';
+import { Conversation } from '../conversation/conversation.tsx';
+import { useLive } from '../live/use-live.ts';
+import { Card } from '../ui/card.tsx';
+import { FailureNote } from '../ui/failure-note.tsx';
+import { StateBadge } from '../ui/state-badge.tsx';
+import { AttemptTabs } from './attempt-tabs.tsx';
+import { FollowUp } from './follow-up.tsx';
+import { Stages } from './stages.tsx';
+import { TaskActions } from './task-actions.tsx';
+import { TaskFacts } from './task-facts.tsx';
+
+export const TaskPage = ({ id }: { readonly id: string }) => {
+  const [chosen, setChosen] = useState<number>();
+  const { value, failure } = useLive({
+    key: id,
+    read: async (client, signal) => {
+      const [task, { rows }] = await Promise.all([
+        client.tasks.get({ id }, { signal }),
+        client.tasks.attempts({ id }, { signal }),
+      ]);
+      return { task, attempts: rows };
+    },
+    // An attempt's events do not say whose it is; they are few.
+    concerns: ({ type, subject }) =>
+      subject === id ||
+      type === 'session.opened' ||
+      (/^attempt\./.test(type) && type !== 'attempt.progressed'),
+  });
+  if (value === undefined) return <FailureNote failure={failure} />;
+  const { task, attempts } = value;
+  const attempt = attempts.find(({ number }) => number === chosen) ?? attempts.at(-1);
+  return (
+    <article>
+      <div className="task-head">
+        <StateBadge state={task.state} />
+        <h1 className="told">{task.title}</h1>
+        <TaskActions task={task} />
+      </div>
+      <FailureNote failure={failure ?? task.error} />
+      <div className="columns">
+        <div>
+          <Card
+            title="Conversation"
+            aside={<AttemptTabs attempts={attempts} chosen={attempt} onChoose={setChosen} />}
+          >
+            {attempt?.sessionId === undefined ? (
+              <p className="empty">The agent has not begun.</p>
+            ) : (
+              <Conversation key={attempt.sessionId} sessionId={attempt.sessionId} />
+            )}
+            <FollowUp task={task} />
+          </Card>
+          <ChangeList taskId={id} />
+        </div>
+        <div>
+          {attempt !== undefined && <Stages key={attempt.id} attempt={attempt} />}
+          <TaskFacts task={task} attempt={attempt} />
+        </div>
+      </div>
+    </article>
+  );
+};
