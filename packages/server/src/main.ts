@@ -3,8 +3,9 @@
  * environment and that knows which plugins there are.
  */
 import { chmod } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { createCore, createIds, createScope, type Log, type Store } from '@berth/core';
 import type { AgentPlugin, DriverPlugin } from '@berth/plugin-api';
 import { agents as agentRegistry } from '@berth/plugins/agents';
@@ -153,7 +154,8 @@ const openDoors = (parts: DoorParts): Promise<HttpServer> => {
     modelProviders: parts.providers.map(({ name }) => name),
   });
   const work = createWork({ ...parts, sandboxes, system });
-  return createHttpServer({ config, store, clock, ids, work, log, version: VERSION });
+  const dashboardFolder = dirname(fileURLToPath(import.meta.resolve('@berth/dashboard/dist/index.html')));
+  return createHttpServer({ config, store, clock, ids, work, log, version: VERSION, dashboardFolder });
 };
 
 /** What ran before the start goes on, and gets its way out back; a machine that is gone is the reconciler's business. */
