@@ -102,7 +102,7 @@ export interface Checkouts {
    * a prepared layer, or an earlier try) is moved to the commit; files that git ignores stay as they are.
    */
   clone(sandbox: Sandbox, checkout: CheckoutRequest): Promise<void>;
-  /** Brings `origin/*` up to date with the hub. Touches no branch, index or working tree. */
+  /** Brings `origin/*` up to date with the hub. Touches no file, and no branch or index unless `saved` says so. */
   fetch(sandbox: Sandbox, fetch: FetchRequest): Promise<void>;
   /**
    * Commits everything in the working tree (ignored files excepted) without touching the agent's index or branch, and
@@ -129,6 +129,8 @@ export interface FetchRequest {
   readonly key: string;
   readonly workspaceId: string;
   readonly repositories: readonly string[];
+  /** What the last turn saved: the branch that is checked out moves there, so that a merge meets no uncommitted work. */
+  readonly saved?: CommitByRepository | undefined;
   readonly token: string;
 }
 

@@ -11,7 +11,8 @@ import { type Store, type Tx, tailOf } from '../kernel/index.ts';
 const MAX_ITEMS_PER_TURN = 9999;
 const TEXT_MAX_BYTES = 256 * 1024;
 const OUTPUT_MAX_BYTES = 16 * 1024;
-const PLACES = 4;
+/** Hexadecimal digits of the greatest position: more than a hundred turns. */
+const POSITION_DIGITS = 5;
 
 export interface TurnPlace {
   readonly turnId: string;
@@ -68,25 +69,25 @@ export const createItemSink = (store: Store, turn: TurnPlace): ItemSink => {
 export const putItem = async (tx: Tx, turn: TurnPlace, place: number, body: ItemBody): Promise<void> => {
   const { turnId, sessionId, number } = turn;
   const items = tx.table('items');
-  const id = itemId(turnId, place);
+  const position = number * (MAX_ITEMS_PER_TURN + 1) + place;
+  const id = itemId(sessionId, position);
   const known = await items.get(id);
   if (known !== undefined && JSON.stringify(known.body) === JSON.stringify(body)) return;
   const item: Item =
     known === undefined
-      ? await items.insert({
-          id,
-          turnId,
-          sessionId,
-          position: number * (MAX_ITEMS_PER_TURN + 1) + place,
-          body,
-        })
+      ? await items.insert({ id, turnId, sessionId, position, body })
       : await items.update(id, known.revision, { body });
   await tx.emit({ type: 'item.changed', subject: id, data: { item } });
 };
 
-/** Begins like the id of its turn and ends with its place in it, so that items sort as they were said. */
-const itemId = (turnId: string, place: number): string =>
-  `${PREFIXES.item}${turnId.slice(PREFIXES.turn.length, -PLACES)}${String(place).padStart(PLACES, '0')}`;
+/**
+ * Begins like the id of its session and ends with its place there, so that items sort as they were said. Ids of turns
+ * differ in their last characters alone, and would make items of two turns one.
+ */
+const itemId = (sessionId: string, position: number): string => {
+  const begin = sessionId.slice(PREFIXES.session.length, -POSITION_DIGITS);
+  return `${PREFIXES.item}${begin}${position.toString(16).padStart(POSITION_DIGITS, '0')}`;
+};
 
 /** What comes out of a sandbox has no size of its own choosing. */
 const bounded = (body: ItemBody): ItemBody => {

@@ -51,7 +51,7 @@ export const workThrough = async (world: World, rounds: Rounds): Promise<RoundsE
     if (landing.kind === 'landed') return { changeId: landing.changeId, session, continued };
     if (round > rounds.maxRounds) throw landing.error;
     ask = landing.ask;
-    if (ask.cause === 'conflict') await fetchTargets(world, rounds, round);
+    if (ask.cause === 'conflict') await fetchTargets(world, rounds, { round, heads: previous });
   }
 };
 
@@ -141,12 +141,13 @@ const askAfter = async ({ store }: World, error: unknown): Promise<Ask | undefin
   return { cause: 'red_gate', prompt: redGatePrompt(gateRun.evidence) };
 };
 
-const fetchTargets = async (world: World, { turn }: Rounds, round: number): Promise<void> => {
+const fetchTargets = async (world: World, { turn }: Rounds, { round, heads }: Round): Promise<void> => {
   const sandbox = await world.machines.open(turn.sandbox.driver, turn.sandbox.id);
   await world.checkouts.fetch(sandbox, {
     key: `${turn.attemptId}/fetch/${round}`,
     workspaceId: turn.workspaceId,
     repositories: turn.repositories,
+    saved: heads,
     token: world.grants.tokenFor(turn.sandbox.id),
   });
 };

@@ -50,7 +50,8 @@ export default defineAgent({
 });
 
 const stepsIn = (prompt: string): readonly Step[] | undefined => {
-  const block = /```berth\s*\n([\s\S]*?)```/.exec(prompt)?.[1];
+  // The last one: what comes before it may be quoted from an earlier turn.
+  const block = [...prompt.matchAll(/```berth\s*\n([\s\S]*?)```/g)].at(-1)?.[1];
   if (block === undefined) return undefined;
   const steps = z.array(Step).safeParse(parsed(block));
   if (!steps.success)

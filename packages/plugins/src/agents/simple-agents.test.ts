@@ -99,6 +99,11 @@ describe('scripted', () => {
     expect((await turn(scripted, config, 'go on', { turn: 1 })).text).toBe('two\n');
   });
 
+  it('does the last list of steps, because those before it are quoted from an earlier turn', async () => {
+    const prompt = `${steps({ fail: 'quoted' })}${steps({ run: 'echo now > out.txt' })}`;
+    expect((await turn(scripted, {}, prompt)).text).toBe('now\n');
+  });
+
   it.each([
     [{ fail: 'no luck' }, 'agent.failed'],
     [{ crash: 9 }, 'agent.crashed'],

@@ -102,6 +102,19 @@ describe('a checkout', () => {
     expect(run(inside, ['rev-parse', 'HEAD'])).toBe(main);
   });
 
+  test('fetch moves the branch to what was saved, so that a conflict can be merged by the agent', async () => {
+    await clone();
+    shell(inside, 'echo mine > a.txt; echo new > new.txt');
+    const saved = await save();
+    shell(sample.source, 'echo theirs > a.txt; git commit -qam theirs');
+    await sample.hub.importRepository(WORKSPACE, { source: sample.source });
+    const request = { key: 'k', workspaceId: WORKSPACE, repositories: ['source'], saved, token: TOKEN };
+    await checkouts().fetch(sandbox, request);
+    expect(run(inside, ['rev-parse', 'HEAD'])).toBe(saved['source']);
+    expect(run(inside, ['status', '--porcelain'])).toBe('');
+    expect(() => run(inside, ['merge', 'origin/main'])).toThrow(/CONFLICT.*a\.txt/);
+  });
+
   test('a wrong token and an unreachable server are failures that say so', async () => {
     const request = { key: 'k', workspaceId: WORKSPACE, repositories: ['source'], token: 'wrong' };
     await clone();

@@ -42,6 +42,11 @@ export const createCheckouts = ({ hub, newExecId }: CheckoutOptions): Checkouts 
           remote,
           args: ['fetch', '--quiet', '--prune', '--no-recurse-submodules', remote.url, BRANCHES],
         });
+        const saved = request.saved?.[name];
+        if (saved !== undefined) {
+          const args = ['reset', '--quiet', '--mixed', assertCommit(saved), '--'] as const;
+          await git(sandbox, { cwd: folderOf(sandbox, name), args });
+        }
       }
     },
     saveTurn: async (sandbox, turn) => {
