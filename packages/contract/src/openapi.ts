@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { ROUTES } from './api.ts';
-import { COMMON_ERRORS, ErrorBody, type ErrorCode, statusOf } from './errors.ts';
+import { COMMON_ERRORS, ErrorAnswer, type ErrorCode, statusOf } from './errors.ts';
 import type { RouteShape } from './kernel/route.ts';
 
 export type JsonObject = { readonly [key: string]: unknown };
@@ -138,9 +138,6 @@ const failures = (route: RouteShape, schemaOf: SchemaOf): JsonObject => {
       ]),
   );
 };
-
-/** The body of every error answer. */
-export const ErrorAnswer = z.object({ error: ErrorBody }).meta({ id: 'ErrorAnswer' });
 
 /** Turns schemas into JSON Schema and collects those with an id, so that each is written once. */
 const createSchemas = () => {

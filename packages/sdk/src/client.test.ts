@@ -84,7 +84,7 @@ describe('a client', () => {
       }).system.live();
     await expect(answer(503, '<html>')).rejects.toMatchObject({ code: 'server.failed', kind: 'unavailable' });
     await expect(answer(418, '{}')).rejects.toMatchObject({ kind: 'internal' });
-    const newer = JSON.stringify({ code: 'arena.closed', message: 'Closed.' });
+    const newer = JSON.stringify({ error: { code: 'arena.closed', message: 'Closed.' } });
     await expect(answer(410, newer)).rejects.toMatchObject({
       code: 'arena.closed',
       kind: 'gone',

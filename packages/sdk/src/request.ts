@@ -1,5 +1,5 @@
 /** One call: the flat input is spread over path, query and body as the route says, and failures get their code back. */
-import { BerthError, ERRORS, ErrorBody, fail, KINDS, type Kind, type RouteShape } from '@berth/contract';
+import { BerthError, ERRORS, ErrorAnswer, fail, KINDS, type Kind, type RouteShape } from '@berth/contract';
 import type { CallOptions } from './client-type.ts';
 
 export interface Connection {
@@ -81,13 +81,13 @@ const detailOf = (cause: unknown): string => {
 
 /** The server's own error; an answer that is none (a proxy's page) becomes one of the kind of its status. */
 export const errorOf = (status: number, text: string): BerthError => {
-  const parsed = ErrorBody.safeParse(parseJson(text));
+  const parsed = ErrorAnswer.safeParse(parseJson(text));
   const byStatus = (Object.keys(KINDS) as Kind[]).find((kind) => KINDS[kind].status === status) ?? 'internal';
   if (!parsed.success) {
     const message = `The server answered ${status}: ${text.slice(0, 200)}`;
     return new BerthError({ code: 'server.failed', kind: byStatus, message });
   }
-  const { code, message, details, hint } = parsed.data;
+  const { code, message, details, hint } = parsed.data.error;
   const kind = Object.entries(ERRORS).find(([known]) => known === code)?.[1].kind ?? byStatus;
   return new BerthError({ code, kind, message, details, ...(hint === undefined ? {} : { hint }) });
 };

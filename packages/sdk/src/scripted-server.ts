@@ -115,5 +115,5 @@ const refuse = (response: ServerResponse, error: unknown) => {
   const known = isBerthError(error) ? error : fail('server.failed', { reference: String(error) });
   if (response.headersSent) return response.destroy();
   response.writeHead(KINDS[known.kind].status, { 'content-type': 'application/json' });
-  return response.end(JSON.stringify(known.body));
+  return response.end(JSON.stringify({ error: known.body }));
 };

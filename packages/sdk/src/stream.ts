@@ -31,7 +31,8 @@ export async function* followStream(order: StreamOrder): AsyncGenerator<unknown,
   for (;;) {
     try {
       for await (const message of connect(order, place, patience.connected)) {
-        if (message.event === 'error') throw toldError(message.data);
+        // A failure after the stream was opened comes as a message of its own.
+        if (message.event === 'error') throw errorOf(KINDS.internal.status, message.data);
         const step = place.pass(message);
         if (step === 'reopen') break;
         yield JSON.parse(message.data);
@@ -44,13 +45,6 @@ export async function* followStream(order: StreamOrder): AsyncGenerator<unknown,
     await sleep(patience.nextWaitMs(), order.signal);
   }
 }
-
-/** A failure after the stream was opened comes as a message of its own: `{ error }`. */
-const toldError = (data: string) => {
-  // `errorOf` checks the shape of what is inside.
-  const told = JSON.parse(data) as { readonly error?: unknown };
-  return errorOf(KINDS.internal.status, JSON.stringify(told.error ?? {}));
-};
 
 /** How long to go on trying: for a while after the last connection broke, not at all before the first one. */
 const createPatience = (giveUpMs: number) => {
