@@ -25,6 +25,8 @@ export interface MachineSpec {
   readonly image?: string | undefined;
   readonly limits: Limits;
   readonly env: Readonly<Record<string, string>>;
+  /** Folders inside that programs are looked for in before the system's. */
+  readonly path?: readonly string[] | undefined;
   /** Programs of ours (agents) to show inside, read-only. Sources are trusted: they come from the operator. */
   readonly tools: readonly ToolMount[];
 }

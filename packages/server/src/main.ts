@@ -23,6 +23,7 @@ import { createRepositoryCommands } from './infra/git/repository-commands.ts';
 import { findGuestProgram } from './infra/guest/program.ts';
 import { openDrivers } from './infra/machines/drivers.ts';
 import { createMachines, type ServerMachines } from './infra/machines/machines.ts';
+import { findProvisions } from './infra/machines/provisions.ts';
 import { createPackageFiles } from './infra/package-files.ts';
 import type { Registry } from './infra/plugin-config.ts';
 import { createGrants, openInstallationKey } from './infra/secrets/installation-key.ts';
@@ -120,7 +121,8 @@ const openWorld = async ({ store, ids, grants, config, env, log, scope }: WorldP
     folder: join(config.home, 'drivers'),
     host: { installation: await installationId(store, ids), guest: findGuestProgram(), log: tell },
   });
-  const machines = createMachines({ drivers, uplink: gateway.uplink, log: log.debug });
+  const provisions = await findProvisions({ env, execPath: process.execPath });
+  const machines = createMachines({ drivers, provisions, uplink: gateway.uplink, log: log.debug });
   void scope.add('machines', () => machines.close());
 
   const providers = modelProviders(config.models);

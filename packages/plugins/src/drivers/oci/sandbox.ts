@@ -28,6 +28,7 @@ const PTY = '/opt/berth/guest/node_modules/@lydell';
  * guest needs none, so it is set once the guest's own Node has started.
  */
 const LATE_PROXY = ['--import', 'data:text/javascript,process.env.NODE_USE_ENV_PROXY="1"'];
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/berth/bin';
 const TOOL_TARGET = /^\/opt\/berth\/(?!bin\/|guest\/)[A-Za-z0-9._@+-]+(\/[A-Za-z0-9._@+-]+)*$/;
 const DEFAULT_PIDS = 4096;
 const MAX_LAYERS = 32;
@@ -63,7 +64,7 @@ export const containerOf = (plan: Plan): Container => {
     rootfs: plan.at(plan.image ?? plan.base.rootfs),
     // The guest ignores the last argument; it names the container in the list of processes.
     argv: initCommand([NODE, ...LATE_PROXY, GUEST, containerId]),
-    env: { ...environment(spec.id, guest.pty !== undefined), ...spec.env },
+    env: { ...environment(spec, guest.pty !== undefined), ...spec.env },
     limits: limitsOf(spec),
     mounts: [
       ...(plan.image === undefined ? plan.base.system.map((path) => shown(path, path)) : []),
@@ -109,8 +110,8 @@ const checkedTarget = (target: string): string => {
   });
 };
 
-const environment = (id: string, hasPty: boolean): Record<string, string> => ({
-  PATH: `${HOME}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/berth/bin`,
+const environment = ({ id, path = [] }: MachineSpec, hasPty: boolean): Record<string, string> => ({
+  PATH: [`${HOME}/.local/bin`, ...path, SYSTEM_PATH].join(':'),
   HOME,
   USER: 'agent',
   LANG: 'C.UTF-8',

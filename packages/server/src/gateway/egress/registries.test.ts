@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readRegistries } from './registries.ts';
+import { readRegistries, registryEnvironment } from './registries.ts';
 
 let home: string;
 beforeEach(async () => {
@@ -24,9 +24,11 @@ test('without configuration the public registries are meant, and none may be pri
   expect(await read()).toEqual([
     'files.pythonhosted.org:443',
     'index.crates.io:443',
+    'proxy.golang.org:443',
     'pypi.org:443',
     'registry.npmjs.org:443',
     'static.crates.io:443',
+    'sum.golang.org:443',
   ]);
 });
 
@@ -51,6 +53,8 @@ test('what the user configured takes the place of the defaults', async () => {
     'more.test:443 named',
     'npm.corp.test:443 named',
     'pip.corp.test:443 named',
+    'proxy.golang.org:443',
+    'sum.golang.org:443',
     'x.test:443 named',
   ]);
 });
@@ -67,13 +71,16 @@ test('the environment wins over files, the user over the system', async () => {
     npm_config_registry: 'https://env.test',
     PIP_INDEX_URL: 'http://env-pip.test:81/',
     CARGO_REGISTRIES_A_INDEX: 'https://env-cargo.test',
+    GOPROXY: 'https://env-go.test|direct',
   };
   expect(await read(env)).toEqual([
     'env-cargo.test:443 named',
+    'env-go.test:443 named',
     'env-pip.test:81 named',
     'env.test:443 named',
     'index.crates.io:443',
     'static.crates.io:443',
+    'sum.golang.org:443',
   ]);
 });
 
@@ -82,7 +89,28 @@ test('a registry named by its default address is named; what is no address is le
   await write('.config/pip/pip.conf', '[global]\nindex-url=file:///srv/wheels\nfind-links=not a url\n');
   expect(await read()).toEqual([
     'index.crates.io:443',
+    'proxy.golang.org:443',
     'registry.npmjs.org:443 named',
     'static.crates.io:443',
+    'sum.golang.org:443',
   ]);
+});
+
+test('tools inside are told the chosen registries, without credentials and without what only the user may know', async () => {
+  const told = (env: Record<string, string> = {}) =>
+    registryEnvironment({ home, env, etc: path.join(home, 'etc') });
+  expect(await told()).toEqual({});
+  await write(
+    '.npmrc',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: npm itself fills in the variable.
+    'registry=https://me:${PASSWORD}@npm.test:8443/all/\n//npm.test/:_authToken=secret\n',
+  );
+  await write('.pip/pip.conf', '[global]\nindex-url = https://me:secret@pip.test/simple?token=secret\n');
+  expect(await told({ PASSWORD: 'secret', GOPROXY: 'https://me:secret@go.test/,direct' })).toEqual({
+    npm_config_registry: 'https://npm.test:8443/all/',
+    YARN_NPM_REGISTRY_SERVER: 'https://npm.test:8443/all/',
+    PIP_INDEX_URL: 'https://pip.test/simple',
+    UV_DEFAULT_INDEX: 'https://pip.test/simple',
+    GOPROXY: 'https://go.test/,direct',
+  });
 });

@@ -1,7 +1,8 @@
 /**
- * The registries that npm, pip and cargo of this user fetch from: what the preset `packages` opens. Read once when the
+ * The registries that npm, pip, cargo and go of this user fetch from: what the preset `packages` opens. Read once when the
  * server starts, from the same files and variables that the tools read, in their order; a tool that is not configured
- * has its public default. Only hosts are taken: credentials in these files are not looked at.
+ * has its public default. Only hosts, and for the tools inside the addresses, are taken: credentials in these files are
+ * not looked at.
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -19,11 +20,13 @@ const MAX_FILE_CHARACTERS = 256 * 2 ** 10;
 const NPM_DEFAULT = 'https://registry.npmjs.org/';
 const PIP_DEFAULT = 'https://pypi.org/simple';
 const PIP_FILES = 'https://files.pythonhosted.org/';
+const GO_PROXY_DEFAULT = 'https://proxy.golang.org,direct';
+const GO_SUMS = 'https://sum.golang.org/';
 const CARGO_DEFAULTS = ['https://index.crates.io/', 'https://static.crates.io/'];
 
 /** Unreadable or odd files count as absent, as a tool's defaults would. */
 export const readRegistries = async (sources: RegistrySources): Promise<readonly Registry[]> => {
-  const found = (await Promise.all([npm(sources), pip(sources), cargo(sources)])).flat();
+  const found = (await Promise.all([npm(sources), pip(sources), cargo(sources), go(sources)])).flat();
   const byTarget = new Map<string, Registry>();
   for (const registry of found) {
     const key = `${registry.host}:${registry.port}`;
@@ -32,21 +35,50 @@ export const readRegistries = async (sources: RegistrySources): Promise<readonly
   return [...byTarget.values()];
 };
 
-const npm = async ({ home, env, etc = '/etc' }: RegistrySources): Promise<Registry[]> => {
-  const files = [env.NPM_CONFIG_USERCONFIG ?? env.npm_config_userconfig ?? path.join(home, '.npmrc')];
-  files.push(env.NPM_CONFIG_GLOBALCONFIG ?? env.npm_config_globalconfig ?? path.join(etc, 'npmrc'));
-  const texts = await Promise.all(files.map(textOf));
-  const settings = texts.flatMap(settingsOf);
-  const scoped = settings.filter(([key]) => /^@[^:]+:registry$/.test(key)).map(([, value]) => value);
-  const fromEnv = Object.entries(env).find(([key]) => key.toLowerCase() === 'npm_config_registry')?.[1];
-  const chosen = fromEnv ?? settings.find(([key]) => key === 'registry')?.[1];
+/**
+ * What tells the tools inside a sandbox, where the user's files are not, which registries to ask. Scoped registries of
+ * npm and source replacement of cargo have no variable; such projects carry an `.npmrc` or `.cargo/config.toml`.
+ */
+export const registryEnvironment = async (sources: RegistrySources): Promise<Record<string, string>> => {
+  const { env } = sources;
+  const npmUrl = addressOf((await npmSettings(sources)).chosen, env);
+  const pipUrl = addressOf((await pipSettings(sources)).index, env);
+  const goUrls = env.GOPROXY?.split(/([,|])/).map((part) => addressOf(part, env) ?? part);
+  return {
+    ...(npmUrl === undefined ? {} : { npm_config_registry: npmUrl, YARN_NPM_REGISTRY_SERVER: npmUrl }),
+    ...(pipUrl === undefined ? {} : { PIP_INDEX_URL: pipUrl, UV_DEFAULT_INDEX: pipUrl }),
+    ...(goUrls === undefined ? {} : { GOPROXY: goUrls.join('') }),
+  };
+};
+
+const npm = async (sources: RegistrySources): Promise<Registry[]> => {
+  const { env } = sources;
+  const { chosen, scoped } = await npmSettings(sources);
   return [
     ...(chosen === undefined ? implied(NPM_DEFAULT) : named(chosen, env)),
     ...scoped.flatMap((url) => named(url, env)),
   ];
 };
 
-const pip = async ({ home, env, etc = '/etc' }: RegistrySources): Promise<Registry[]> => {
+const npmSettings = async ({ home, env, etc = '/etc' }: RegistrySources) => {
+  const files = [env.NPM_CONFIG_USERCONFIG ?? env.npm_config_userconfig ?? path.join(home, '.npmrc')];
+  files.push(env.NPM_CONFIG_GLOBALCONFIG ?? env.npm_config_globalconfig ?? path.join(etc, 'npmrc'));
+  const texts = await Promise.all(files.map(textOf));
+  const settings = texts.flatMap(settingsOf);
+  const scoped = settings.filter(([key]) => /^@[^:]+:registry$/.test(key)).map(([, value]) => value);
+  const fromEnv = Object.entries(env).find(([key]) => key.toLowerCase() === 'npm_config_registry')?.[1];
+  return { chosen: fromEnv ?? settings.find(([key]) => key === 'registry')?.[1], scoped };
+};
+
+const pip = async (sources: RegistrySources): Promise<Registry[]> => {
+  const { env } = sources;
+  const { index, more } = await pipSettings(sources);
+  const all = [...(index === undefined ? implied(PIP_DEFAULT) : named(index, env))];
+  all.push(...more.flatMap((list) => list.split(/\s+/)).flatMap((url) => named(url, env)));
+  return all.some(({ host }) => host === 'pypi.org') ? [...all, ...implied(PIP_FILES)] : all;
+};
+
+const pipSettings = async ({ home, env, etc = '/etc' }: RegistrySources) => {
   const files = [path.join(etc, 'pip.conf'), path.join(home, '.pip/pip.conf')];
   files.push(path.join(env.XDG_CONFIG_HOME ?? path.join(home, '.config'), 'pip/pip.conf'));
   files.push(env.PIP_CONFIG_FILE ?? '/dev/null');
@@ -58,9 +90,7 @@ const pip = async ({ home, env, etc = '/etc' }: RegistrySources): Promise<Regist
     .filter(([key]) => key === 'extra-index-url' || key === 'find-links')
     .map(([, value]) => value);
   more.push(env.PIP_EXTRA_INDEX_URL ?? '', env.PIP_FIND_LINKS ?? '');
-  const all = [...(index === undefined ? implied(PIP_DEFAULT) : named(index, env))];
-  all.push(...more.flatMap((list) => list.split(/\s+/)).flatMap((url) => named(url, env)));
-  return all.some(({ host }) => host === 'pypi.org') ? [...all, ...implied(PIP_FILES)] : all;
+  return { index, more };
 };
 
 /** Source replacement (`[source.x] registry = …`), other registries (`index = …`) and their variables. */
@@ -75,6 +105,13 @@ const cargo = async ({ home, env }: RegistrySources): Promise<Registry[]> => {
   const replaced = texts.some((text) => /^[^#\n]*\breplace-with\s*=/m.test(text));
   const own = urls.flatMap((url) => named(url.replace(/^sparse\+/, ''), env));
   return replaced ? own : [...own, ...CARGO_DEFAULTS.flatMap(implied)];
+};
+
+/** A list of proxies, each with `,` or `|` behind it; `direct` and `off` are none. */
+const go = async ({ env }: RegistrySources): Promise<Registry[]> => {
+  const sums = implied(GO_SUMS);
+  if (env.GOPROXY === undefined) return [...GO_PROXY_DEFAULT.split(',').flatMap(implied), ...sums];
+  return [...env.GOPROXY.split(/[,|]/).flatMap((url) => named(url, env)), ...sums];
 };
 
 const textOf = async (file: string): Promise<string> => {
@@ -102,12 +139,19 @@ const unquoted = (value: string): string => /^(["'])(.*?)\1/.exec(value)?.[2] ??
 
 const implied = (url: string): Registry[] => registryOf(url, false);
 
+const named = (url: string, env: RegistrySources['env']): Registry[] => registryOf(filledIn(url, env), true);
+
 /** `${NAME}` in a value is taken from the environment, as npm does. */
-const named = (url: string, env: RegistrySources['env']): Registry[] =>
-  registryOf(
-    url.replace(/\$\{(\w+)\}/g, (whole, name: string) => env[name] ?? whole),
-    true,
-  );
+const filledIn = (text: string, env: RegistrySources['env']): string =>
+  text.replace(/\$\{(\w+)\}/g, (whole, name: string) => env[name] ?? whole);
+
+/** Without credentials, query and fragment. */
+const addressOf = (text: string | undefined, env: RegistrySources['env']): string | undefined => {
+  const filled = filledIn(text ?? '', env);
+  if (!/^https?:\/\//.test(filled) || !URL.canParse(filled)) return undefined;
+  const { protocol, host, pathname } = new URL(filled);
+  return `${protocol}//${host}${pathname}`;
+};
 
 const registryOf = (text: string, isNamed: boolean): Registry[] => {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return [];

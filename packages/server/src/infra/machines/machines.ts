@@ -7,9 +7,11 @@ import type { Machines } from '@berth/core';
 import { createSandboxClient, type SandboxClient } from '../guest/sandbox-client.ts';
 import type { UplinkHandler } from '../guest/uplink.ts';
 import type { Drivers } from './drivers.ts';
+import type { Provisions } from './provisions.ts';
 
 export interface MachinesOptions {
   readonly drivers: Drivers;
+  readonly provisions: Provisions;
   readonly uplink: UplinkHandler;
   readonly log: (message: string, facts: Record<string, unknown>) => void;
 }
@@ -23,7 +25,7 @@ export interface ServerMachines extends Machines {
   close(): Promise<void>;
 }
 
-export const createMachines = ({ drivers, uplink, log }: MachinesOptions): ServerMachines => {
+export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOptions): ServerMachines => {
   const clients = new Map<string, Promise<SandboxClient>>();
 
   const attach = async (name: string, id: string) => {
@@ -56,7 +58,10 @@ export const createMachines = ({ drivers, uplink, log }: MachinesOptions): Serve
   return {
     names: drivers.names,
     choose: drivers.choose,
-    create: (name, spec, signal) => drivers.find(name).driver.create(spec, signal),
+    create: (name, spec, signal) => {
+      const { driver, isolation } = drivers.find(name);
+      return driver.create(provisions.added(spec, isolation), signal);
+    },
     destroy: async (name, id) => {
       await release(id);
       await drivers.find(name).driver.destroy(id);

@@ -1,0 +1,61 @@
+/**
+ * Bundles of certificates that the operator's programs trust by a variable. Those of the system's folder are seen inside
+ * every sandbox that has no image; one that lies elsewhere is shown, and its variable names where.
+ */
+import { createHash } from 'node:crypto';
+import { access, constants, realpath, stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import type { ToolMount } from '@berth/plugin-api';
+
+const VARIABLES = [
+  'NODE_EXTRA_CA_CERTS',
+  'SSL_CERT_FILE',
+  'REQUESTS_CA_BUNDLE',
+  'PIP_CERT',
+  'CURL_CA_BUNDLE',
+  'CARGO_HTTP_CAINFO',
+  'GIT_SSL_CAINFO',
+] as const;
+const SYSTEM_FOLDER = /^\/(etc\/ssl\/certs|usr)\//;
+const SHOWN_AT = '/opt/berth/certificates';
+
+export interface Certificates {
+  /** The variables as they are set here. */
+  readonly outside: Readonly<Record<string, string>>;
+  /** The variables as they are set in a sandbox that sees `tools`. */
+  readonly inside: Readonly<Record<string, string>>;
+  readonly tools: readonly ToolMount[];
+}
+
+/** A variable that names no readable file is passed over, as most programs do. */
+export const findCertificates = async (
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Certificates> => {
+  const outside: Record<string, string> = {};
+  const inside: Record<string, string> = {};
+  const tools = new Map<string, ToolMount>();
+  for (const name of VARIABLES) {
+    const file = env[name];
+    const source = file === undefined || !isAbsolute(file) ? undefined : await readableFile(file);
+    if (file === undefined || source === undefined) continue;
+    outside[name] = file;
+    const target = SYSTEM_FOLDER.test(file)
+      ? file
+      : `${SHOWN_AT}/${createHash('sha256').update(source).digest('hex').slice(0, 12)}.pem`;
+    inside[name] = target;
+    if (target !== file) tools.set(target, { source, target });
+  }
+  return { outside, inside, tools: [...tools.values()] };
+};
+
+/** Its place without links, when it is a file that everybody may read, as a certificate is. */
+const readableFile = async (file: string): Promise<string | undefined> => {
+  try {
+    const source = await realpath(file);
+    await access(source, constants.R_OK);
+    const stats = await stat(source);
+    return stats.isFile() && (stats.mode & 0o004) !== 0 ? source : undefined;
+  } catch {
+    return undefined; // absent, or not ours to read
+  }
+};
