@@ -176,7 +176,7 @@ export const ERRORS = {
     kind: 'conflict',
     data: z.object({ command: z.string(), exitCode: z.number().nullable(), tail: z.string() }),
     message: (d) => `The set-up command ${d.command} ended with exit code ${d.exitCode ?? 'none'}: ${d.tail}`,
-    hint: 'Run it in a sandbox of the workspace (`berth sandbox shell`) and correct `setup.commands` or `setup.egress`.',
+    hint: 'Run it in a sandbox of the workspace (`berth sandbox shell`) and correct `setup.commands` or `setup.egress`; `setup: { commands: [] }` does without.',
   },
   'image.unusable': {
     kind: 'invalid',

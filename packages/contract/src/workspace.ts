@@ -56,7 +56,7 @@ export const Limits = z
   .meta({ id: 'Limits' });
 export type Limits = z.infer<typeof Limits>;
 
-/** `none`: nothing. `packages`: the registries that npm, pip and cargo are configured for. `custom`: these hosts. */
+/** `none`: nothing. `packages`: the registries that npm, pip, cargo and go are configured for. `custom`: these hosts. */
 export const EgressPolicy = z
   .discriminatedUnion('preset', [
     z.strictObject({ preset: z.literal('none') }),
@@ -91,10 +91,17 @@ export const GateSpec = z
   .meta({ id: 'GateSpec' });
 export type GateSpec = z.infer<typeof GateSpec>;
 
+const ShellLine = z.string().min(1).max(4000);
+
 export const SetupSpec = z
   .strictObject({
-    /** Shell lines run once per lock file in a sandbox; what they leave is the start of every sandbox. */
-    commands: z.array(z.string().min(1).max(4000)).max(20),
+    /**
+     * Shell lines run once per lock file in a sandbox; what they leave is the start of every sandbox. A plain line runs
+     * in the first repository. None at all means no set-up; without a `setup`, lock files say what to install.
+     */
+    commands: z
+      .array(z.union([ShellLine, z.strictObject({ run: ShellLine, repository: RepositoryName.optional() })]))
+      .max(20),
     egress: EgressPolicy.optional(),
     timeoutMs: z.int().min(1000).max(3_600_000).optional(),
   })

@@ -7,8 +7,8 @@ import { createScriptedWorld } from './simulation/simulate.ts';
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** A started core in a scripted world; seed 3 begins with an agent that does good work. */
-const started = async (over: { maxSandboxes?: number; seed?: number } = {}) => {
-  const world = createScriptedWorld(digest, { seed: over.seed ?? 3 });
+const started = async (over: { maxSandboxes?: number; seed?: number; locked?: boolean } = {}) => {
+  const world = createScriptedWorld(digest, { seed: over.seed ?? 3, locked: over.locked });
   const { clock, store, dice } = world;
   const defaults = { ...world.ports.defaults, maxSandboxes: over.maxSandboxes ?? 20 };
   const ports = { ...world.ports, defaults };
@@ -17,7 +17,7 @@ const started = async (over: { maxSandboxes?: number; seed?: number } = {}) => {
   const { id: workspaceId } = await core.workspaces.create({ repositories: [{ source: '/app' }] });
   const task = (id: string) => store.read((tx) => tx.table('tasks').get(id));
   const settle = (ms = 5000) => clock.advance(ms);
-  return { core, store, clock, workspaceId, task, settle };
+  return { core, world, store, clock, workspaceId, task, settle };
 };
 
 test('a task runs to its landing, and a follow-up goes on in its sandbox and conversation', async () => {
@@ -76,6 +76,32 @@ test('the progress of an attempt can be followed by its stages', async () => {
   ]);
 });
 
+test('lock files are set up without being told, shown as a stage, and only once', async () => {
+  const { core, world, store, workspaceId, settle } = await started({ locked: true });
+  const stages = async (): Promise<unknown[]> => {
+    const events = await store.read((tx) =>
+      tx.events({ afterSeq: 0, limit: 1000, type: 'attempt.progressed' }),
+    );
+    return events.filter(({ data }) => data.stage === 'setup').map(({ data }) => data.detail);
+  };
+  await core.tasks.create({ workspaceId, prompt: 'Fix it', keepAliveMs: 0 });
+  await settle();
+  expect(await stages()).toEqual(['npm ci', 'npm ci']);
+  const built = await store.read((tx) => tx.table('prebuilds').list());
+  expect(built).toMatchObject([{ state: 'ready', driver: 'scripted' }]);
+  await core.tasks.create({ workspaceId, prompt: 'Fix it', keepAliveMs: 0 });
+  await settle();
+  expect(await store.read((tx) => tx.table('prebuilds').count())).toBe(1);
+  expect(await stages()).toHaveLength(2);
+  const { id } = await core.workspaces.create({
+    ...{ name: 'bare', repositories: [{ source: '/app' }], setup: { commands: [] } },
+  });
+  await core.tasks.create({ workspaceId: id, prompt: 'Fix it' });
+  await settle();
+  expect(await store.read((tx) => tx.table('prebuilds').count())).toBe(1);
+  expect(world.machines.alive.size).toBe(1);
+});
+
 test('a workspace in use stays; afterwards it goes', async () => {
   const { core, workspaceId, settle } = await started();
   const sandbox = await core.sandboxes.create({ workspaceId });
@@ -101,6 +127,10 @@ test('names of workspaces are unique, drivers known', async () => {
   const gate = { commands: [{ name: 'a', run: 'a', repository: 'other' }] };
   await expect(core.workspaces.create({ name: 'x', gate, repositories })).rejects.toMatchObject({
     details: { issues: [{ path: 'body.gate.commands[0].repository' }] },
+  });
+  const setup = { commands: ['a', { run: 'a', repository: 'other' }] };
+  await expect(core.workspaces.create({ name: 'x', setup, repositories })).rejects.toMatchObject({
+    details: { issues: [{ path: 'body.setup.commands[1].repository' }] },
   });
 });
 

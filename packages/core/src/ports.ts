@@ -102,6 +102,11 @@ export interface Checkouts {
    * a prepared layer, or an earlier try) is moved to the commit; files that git ignores stay as they are.
    */
   clone(sandbox: Sandbox, checkout: CheckoutRequest): Promise<void>;
+  /**
+   * After a set-up: what it changed in files of the commit is taken back, and what it left beside them stays without
+   * being committed by a later turn. Only what somebody does from now on is work.
+   */
+  settle(sandbox: Sandbox, repositories: readonly string[]): Promise<void>;
   /** Brings `origin/*` up to date with the hub. Touches no file, and no branch or index unless `saved` says so. */
   fetch(sandbox: Sandbox, fetch: FetchRequest): Promise<void>;
   /**

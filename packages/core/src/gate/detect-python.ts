@@ -1,12 +1,15 @@
 /** Python: pytest, ruff and mypy where they are configured, the standard library's unittest where test files lie about. */
 import type { Detected, RepositoryFiles } from './files.ts';
 
+/** The environment that a set-up made in the repository, where there is one; else the system's. */
+const PYTHON = 'PATH="$PWD/.venv/bin:$PATH" python3';
+
 export const detectPython = (files: RepositoryFiles): Detected[] => [
   ...(configures(files, 'mypy', ['mypy.ini', '.mypy.ini'])
-    ? [{ tool: 'python', kind: 'typecheck', run: 'python3 -m mypy .' } as const]
+    ? [{ tool: 'python', kind: 'typecheck', run: `${PYTHON} -m mypy .` } as const]
     : []),
   ...(configures(files, 'ruff', ['ruff.toml', '.ruff.toml'])
-    ? [{ tool: 'python', kind: 'lint', run: 'python3 -m ruff check .' } as const]
+    ? [{ tool: 'python', kind: 'lint', run: `${PYTHON} -m ruff check .` } as const]
     : []),
   ...testsOf(files),
 ];
@@ -14,11 +17,11 @@ export const detectPython = (files: RepositoryFiles): Detected[] => [
 const testsOf = (files: RepositoryFiles): Detected[] => {
   const test = (run: string): Detected[] => [{ tool: 'python', kind: 'test', run }];
   const pytest = configures(files, 'pytest', ['pytest.ini', 'conftest.py', 'tests/conftest.py']);
-  if (pytest || requires(files, 'pytest')) return test('python3 -m pytest -q');
+  if (pytest || requires(files, 'pytest')) return test(`${PYTHON} -m pytest -q`);
   const tests = [...files.paths].filter((path) => /(^|\/)test[^/]*\.py$/.test(path));
   if (tests.length === 0) return [];
   const folder = tests.some((path) => path.startsWith('tests/')) && !files.paths.has('tests/__init__.py');
-  return test(`python3 -m unittest discover${folder ? ' -s tests' : ''}`);
+  return test(`${PYTHON} -m unittest discover${folder ? ' -s tests' : ''}`);
 };
 
 /** A file of the tool's own, or its section in one of the shared configuration files. */

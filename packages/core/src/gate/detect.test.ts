@@ -8,6 +8,9 @@ const runs = (files: Record<string, string>, profile: 'minimal' | 'standard' = '
 
 const manifest = (scripts: Record<string, string>) => JSON.stringify({ scripts });
 
+/** The environment that a set-up made comes first. */
+const PYTHON = 'PATH="$PWD/.venv/bin:$PATH" python3';
+
 describe('node', () => {
   const scripts = manifest({
     test: 'vitest',
@@ -73,22 +76,22 @@ describe('other languages', () => {
     [{ 'requirements-dev.txt': 'pytest==8.0\n' }],
     [{ 'pyproject.toml': '[dependency-groups]\ndev = ["pytest>=8"]\n' }],
   ])('pytest where it is configured or required: %o', (files) => {
-    expect(runs(files)).toEqual(['python-test: python3 -m pytest -q']);
+    expect(runs(files)).toEqual([`python-test: ${PYTHON} -m pytest -q`]);
   });
 
   test('unittest where only test files lie about', () => {
-    expect(runs({ 'tests/test_a.py': '' })).toEqual(['python-test: python3 -m unittest discover -s tests']);
+    expect(runs({ 'tests/test_a.py': '' })).toEqual([`python-test: ${PYTHON} -m unittest discover -s tests`]);
     expect(runs({ 'tests/__init__.py': '', 'tests/test_a.py': '' })).toEqual([
-      'python-test: python3 -m unittest discover',
+      `python-test: ${PYTHON} -m unittest discover`,
     ]);
-    expect(runs({ 'test_a.py': '' })).toEqual(['python-test: python3 -m unittest discover']);
+    expect(runs({ 'test_a.py': '' })).toEqual([`python-test: ${PYTHON} -m unittest discover`]);
   });
 
   test('ruff and mypy when configured', () => {
     expect(runs({ 'pyproject.toml': '[tool.ruff]\n[tool.mypy]\n', 'test_a.py': '' })).toEqual([
-      'python-typecheck: python3 -m mypy .',
-      'python-lint: python3 -m ruff check .',
-      'python-test: python3 -m unittest discover',
+      `python-typecheck: ${PYTHON} -m mypy .`,
+      `python-lint: ${PYTHON} -m ruff check .`,
+      `python-test: ${PYTHON} -m unittest discover`,
     ]);
   });
 

@@ -1,2 +1,2 @@
 export { askRemoval } from './removal.ts';
-export { planSandbox, type SandboxPlan, type SetupPlan, setupOf } from './spec.ts';
+export { planSandbox, type SandboxPlan } from './spec.ts';

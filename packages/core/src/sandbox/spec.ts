@@ -1,6 +1,7 @@
 /** What a sandbox will be, settled from what was asked, what its workspace says, and the installation's defaults. */
 import type { EgressPolicy, Isolation, Limits, Sandbox, Workspace } from '@berth/contract';
 import type { CheckoutRequest, Defaults } from '../ports.ts';
+import type { SetupPlan } from '../setup-plan.ts';
 
 /** The input of `sandbox.create`: everything that its steps need. A type and not an interface, because it is JSON. */
 export type SandboxPlan = {
@@ -25,12 +26,6 @@ export type SandboxPlan = {
   readonly setup?: SetupPlan | undefined;
 };
 
-export type SetupPlan = {
-  readonly commands: readonly string[];
-  readonly egress: EgressPolicy;
-  readonly timeoutMs: number;
-};
-
 type Settled = 'limits' | 'egress' | 'layers' | 'tools' | 'writeRefs' | 'checkout';
 type Asked = Omit<SandboxPlan, Settled> & { readonly [K in Settled]?: SandboxPlan[K] | undefined };
 type Settings = Pick<Workspace, 'id' | 'driver' | 'image' | 'limits' | 'egress'>;
@@ -52,14 +47,3 @@ export const planSandbox = (
   limits: { ...defaults.limits, ...workspace?.limits, ...asked.limits },
   egress: asked.egress ?? workspace?.egress ?? defaults.egress,
 });
-
-/** The set-up of a workspace; package registries are open to it unless it says otherwise. */
-export const setupOf = (
-  workspace: Pick<Workspace, 'setup'>,
-  { setupTimeoutMs }: Pick<Defaults, 'setupTimeoutMs'>,
-): SetupPlan | undefined => {
-  const { setup } = workspace;
-  if (setup === undefined || setup.commands.length === 0) return undefined;
-  const { commands, egress = { preset: 'packages' }, timeoutMs = setupTimeoutMs } = setup;
-  return { commands, egress, timeoutMs };
-};

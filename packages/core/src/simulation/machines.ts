@@ -123,6 +123,9 @@ export const createScriptedCheckouts = (machines: ScriptedMachines, hub: Scripte
     for (const { name, commit } of repositories)
       machines.insideOf(id).checkouts.set(name, { head: commit, tree: hub.look(name, commit).tree });
   },
+  async settle({ id }) {
+    machines.insideOf(id);
+  },
   async fetch({ id }) {
     machines.insideOf(id);
   },

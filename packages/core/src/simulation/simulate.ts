@@ -55,12 +55,19 @@ const MAX_RESTS = 120;
 
 export const createScriptedWorld = (
   digest: Digest,
-  { seed, setup = true }: Pick<Seed, 'seed' | 'setup'>,
+  {
+    seed,
+    setup = true,
+    locked = false,
+  }: Pick<Seed, 'seed' | 'setup'> & { readonly locked?: boolean | undefined },
 ): ScriptedWorld => {
   const clock = createManualClock();
   const dice = createDice(seed);
   const hub = createScriptedHub(digest);
-  const root = hub.commit('app', { parents: [], tree: { 'package.json': MANIFEST, shared: 'start' } });
+  const root = hub.commit('app', {
+    parents: [],
+    tree: { 'package.json': MANIFEST, ...(locked ? LOCK : {}), shared: 'start' },
+  });
   void hub.swap('', 'app', 'refs/heads/main', undefined, root);
   const machines = createScriptedMachines({ snapshots: setup });
   const checkouts = createScriptedCheckouts(machines, hub);
@@ -71,6 +78,7 @@ export const createScriptedWorld = (
 };
 
 const MANIFEST = JSON.stringify({ scripts: { test: 'check' } });
+const LOCK = { 'package-lock.json': '{}' };
 const GRANTS: Grants = { tokenFor: (id) => `token of ${id}`, hash: (token) => `hash of ${token}` };
 const DEFAULTS: Defaults = {
   limits: { cpus: 1, memoryBytes: 2 ** 30, pids: 100 },

@@ -50,15 +50,17 @@ export const createWorkspaces = (world: World): Workspaces => ({
 const checkNames = (request: WorkspaceCreate, repositories: readonly Repository[]): void => {
   const names = repositories.map(({ name }) => name);
   const doubled = names.findIndex((name, at) => names.indexOf(name) !== at);
-  const commands = request.gate?.commands ?? [];
-  const unknown = commands.findIndex(
-    ({ repository }) => repository !== undefined && !names.includes(repository),
-  );
+  const known = `is none of ${names.join(', ')}`;
+  const unknownIn = (part: 'gate' | 'setup') =>
+    (request[part]?.commands ?? []).flatMap((command, index) => {
+      const repository = typeof command === 'string' ? undefined : command.repository;
+      if (repository === undefined || names.includes(repository)) return [];
+      return [{ path: `body.${part}.commands[${index}].repository`, message: known }];
+    });
   const issues = [
     ...(doubled < 0 ? [] : [{ path: `body.repositories[${doubled}].name`, message: 'this name is taken' }]),
-    ...(unknown < 0
-      ? []
-      : [{ path: `body.gate.commands[${unknown}].repository`, message: `is none of ${names.join(', ')}` }]),
+    ...unknownIn('gate'),
+    ...unknownIn('setup'),
   ];
   if (issues.length > 0) throw fail('request.invalid', { issues });
 };

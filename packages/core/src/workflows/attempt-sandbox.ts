@@ -52,7 +52,8 @@ const adopt = ({ store, clock }: World, wish: SandboxWish): Promise<AttemptSandb
 const create = async (world: World, wish: SandboxWish): Promise<AttemptSandbox> => {
   const { input, plan, signal } = wish;
   const { workspace } = await factsOf(world, input);
-  const start = await startFrom(world, { workspace, commits: plan.bases, signal });
+  const { attemptId } = input;
+  const start = await startFrom(world, { workspace, commits: plan.bases, attemptId, signal });
   const made = await world.sagas.run(createSandbox, {
     id: sandboxRunId(world, input.attemptId),
     input: sandboxPlan(world, wish, { workspace, start }),

@@ -68,7 +68,12 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
     do: async ({ ports, input, out, key, signal }) => {
       if (input.setup === undefined) return;
       const sandbox = await ports.machines.open(out.driver.name, input.id);
-      await runSetup(ports, { sandbox, setup: input.setup, checkout: input.checkout, key, signal });
+      const { setup, checkout } = input;
+      await runSetup(ports, { sandbox, setup, checkout, key, signal });
+      await ports.checkouts.settle(
+        sandbox,
+        checkout.map(({ name }) => name),
+      );
     },
     undo: nothingToUndo('the files die with the machine'),
   })

@@ -55,7 +55,7 @@ export const landChange = saga<World, LandInput>('change.land', 1)
       const commits = await commitsToJudge(ports, workspace, out.merge);
       const files = await readForGate(ports.hub, workspace.id, commits);
       const plan = planGate(workspace, files, ports.defaults.gateTimeoutMs);
-      const start = await startFrom(ports, { workspace, commits, signal });
+      const start = await startFrom(ports, { workspace, commits, attemptId: input.attemptId, signal });
       const sandbox = planSandbox(ports.defaults, workspace, {
         ...start,
         id: ports.ids.from('sandbox', `${input.changeId}/gate`),

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { SAGAS } from '../core.ts';
 import { createIds, createQueue, createSagas, type Store, silentLog } from '../kernel/index.ts';
 import { type SagaWorld, sagaLaws } from '../kernel/laws/index.ts';
-import { planSandbox, setupOf } from '../sandbox/index.ts';
+import { planSandbox } from '../sandbox/index.ts';
 import { createScriptedWorld, type ScriptedWorld } from '../simulation/simulate.ts';
 import type { World } from '../world.ts';
 import { createSandbox } from './create-sandbox.ts';
@@ -107,7 +107,10 @@ sagaLaws(createSandbox, {
 sagaLaws(prepareWorkspace, {
   input: {
     prebuildId: PB,
-    sandbox: { ...sandbox, setup: setupOf({ setup: { commands: ['make'] } }, { setupTimeoutMs: 1000 }) },
+    sandbox: {
+      ...sandbox,
+      setup: { commands: [{ run: 'make' }], egress: { preset: 'packages' }, timeoutMs: 1000 },
+    },
   },
   world: () =>
     lawful(

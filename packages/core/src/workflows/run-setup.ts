@@ -1,9 +1,9 @@
-/** Runs a workspace's set-up commands in the first repository, one after the other; the first that fails ends it. */
+/** Runs set-up commands, each in its repository, one after the other; the first that fails ends it. */
 import { fail } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { tailOfBoth } from '../kernel/index.ts';
 import type { CheckoutRequest } from '../ports.ts';
-import type { SetupPlan } from '../sandbox/index.ts';
+import type { SetupPlan } from '../setup-plan.ts';
 import type { World } from '../world.ts';
 
 const ERROR_TAIL_MAX_BYTES = 2000;
@@ -19,11 +19,11 @@ export interface SetupRun {
 /** Rejects with `setup.failed` or `exec.timeout`. */
 export const runSetup = async ({ ids }: Pick<World, 'ids'>, run: SetupRun): Promise<void> => {
   const { sandbox, setup, checkout, key, signal } = run;
-  const folder = checkout[0] === undefined ? sandbox.root : `${sandbox.root}/${checkout[0].name}`;
-  for (const [index, command] of setup.commands.entries()) {
+  for (const [index, { run: command, repository = checkout[0]?.name }] of setup.commands.entries()) {
+    const cwd = repository === undefined ? sandbox.root : `${sandbox.root}/${repository}`;
     const id = ids.from('exec', `${key}/${index}`);
     const { timeoutMs } = setup;
-    const ended = await sandbox.run({ id, argv: ['sh', '-c', command], cwd: folder, timeoutMs }, signal);
+    const ended = await sandbox.run({ id, argv: ['sh', '-c', command], cwd, timeoutMs }, signal);
     if (ended.timedOut) throw fail('exec.timeout', { command, timeoutMs });
     if (ended.exitCode !== 0) {
       const tail = tailOfBoth(ended.stdout, ended.stderr, ERROR_TAIL_MAX_BYTES);

@@ -7,8 +7,10 @@ import { type ErrorBody, fail, type Isolation, type Workspace } from '@berth/con
 import { createInterrupts, type Prebuild, revive, toJson } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
-import { planSandbox, type SandboxPlan, setupOf } from '../sandbox/index.ts';
-import { setupInputHash } from '../workspace/index.ts';
+import { planSandbox, type SandboxPlan } from '../sandbox/index.ts';
+import type { SetupPlan } from '../setup-plan.ts';
+import { staged } from '../task/index.ts';
+import { type FilesByRepository, planSetup, setupInputHash } from '../workspace/index.ts';
 import type { World } from '../world.ts';
 import { type PrepareInput, prepareWorkspace } from './prepare-workspace.ts';
 
@@ -17,6 +19,8 @@ export interface StartRequest {
   readonly workspace: Workspace;
   readonly isolation?: Isolation | undefined;
   readonly commits: CommitByRepository;
+  /** Is told that it waits for a set-up. */
+  readonly attemptId?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -27,18 +31,28 @@ const MAX_PREPARATIONS = 3;
 /** Rejects with the error of the set-up, or with the reason of the signal; the making of the layer goes on then. */
 export const startFrom = async (world: World, request: StartRequest): Promise<Start> => {
   const { workspace, isolation } = request;
-  const setup = setupOf(workspace, world.defaults);
+  const files = await filesOf(world, request);
+  const setup = planSetup(workspace, files, world.defaults);
   if (setup === undefined) return { layers: [] };
   const driver = await world.machines.choose({ driver: workspace.driver, isolation });
   if (world.machines.facets(driver.name).snapshots === undefined) return { layers: [], setup };
-  const inputHash = await hashOf(world, request, driver);
-  const wanted = { inputHash, driver: driver.name, request };
+  const inputHash = setupInputHash(world.digest, {
+    setup,
+    workspace,
+    driver: driver.name,
+    isolation: driver.isolation,
+    files,
+  });
+  return { layers: [await layerFor(world, { inputHash, driver: driver.name, setup, request })] };
+};
+
+const layerFor = async (world: World, wanted: Wanted): Promise<string> => {
   let failure: ErrorBody | undefined;
   for (let preparation = 1; preparation <= MAX_PREPARATIONS; preparation += 1) {
     const prebuild = await findOrBegin(world, wanted);
-    if (prebuild.state === 'building') await untilSettled(world, prebuild, wanted);
+    if (prebuild.state === 'building') await told(world, wanted, () => untilSettled(world, prebuild, wanted));
     const settled = await world.store.read((tx) => tx.table('prebuilds').get(prebuild.id));
-    if (settled?.state === 'ready' && settled.layer !== undefined) return { layers: [settled.layer] };
+    if (settled?.state === 'ready' && settled.layer !== undefined) return settled.layer;
     failure = settled?.error;
     // Another task's fate (its cancel, a layer dropped meanwhile) is no verdict about this set-up.
     if (failure !== undefined && failure.code !== 'work.cancelled') break;
@@ -48,20 +62,27 @@ export const startFrom = async (world: World, request: StartRequest): Promise<St
     : revive(failure);
 };
 
-const hashOf = async (
-  { hub, digest }: World,
+const filesOf = async (
+  { hub }: Pick<World, 'hub'>,
   { workspace, commits }: StartRequest,
-  driver: { name: string; isolation: Isolation },
-): Promise<string> => {
+): Promise<FilesByRepository> => {
   const files: Record<string, Readonly<Record<string, string>>> = {};
   for (const [repository, commit] of Object.entries(commits))
     files[repository] = await hub.files(workspace.id, repository, commit);
-  return setupInputHash(digest, { workspace, driver: driver.name, isolation: driver.isolation, files }) ?? '';
+  return files;
+};
+
+/** A person who watches an attempt sees what it waits for. */
+const told = (world: World, { request, setup }: Wanted, wait: () => Promise<void>): Promise<void> => {
+  const { attemptId } = request;
+  const detail = setup.commands.map(({ run }) => run).join('; ');
+  return attemptId === undefined ? wait() : staged(world, { attemptId, stage: 'setup', detail }, wait);
 };
 
 interface Wanted {
   readonly inputHash: string;
   readonly driver: string;
+  readonly setup: SetupPlan;
   readonly request: StartRequest;
 }
 
@@ -84,7 +105,7 @@ const findOrBegin = (world: World, wanted: Wanted): Promise<Prebuild> =>
     return begun;
   });
 
-const inputOf = (world: World, prebuildId: string, { driver, request }: Wanted): PrepareInput => {
+const inputOf = (world: World, prebuildId: string, { driver, setup, request }: Wanted): PrepareInput => {
   const { workspace, commits } = request;
   const checkout = workspace.repositories
     .filter(({ name }) => commits[name] !== undefined)
@@ -96,7 +117,7 @@ const inputOf = (world: World, prebuildId: string, { driver, request }: Wanted):
     isolation: request.isolation,
     egress: { preset: 'none' },
     checkout,
-    setup: setupOf(workspace, world.defaults),
+    setup,
   });
   return { prebuildId, sandbox };
 };

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { type SetupInputs, setupInputHash } from './setup-inputs.ts';
 
 const inputs: SetupInputs = {
-  workspace: { setup: { commands: ['npm ci'] } },
+  setup: { commands: [{ run: 'npm ci' }], egress: { preset: 'none' }, timeoutMs: 1 },
+  workspace: {},
   driver: 'oci',
   isolation: 'container',
   files: { app: { 'package-lock.json': 'aaa', 'src/index.ts': 'bbb', 'docs/package.json': 'ccc' } },
@@ -21,20 +22,16 @@ test('the order in which files are listed changes nothing', () => {
   expect(hash({ files: { app: files } })).toBe(hash());
 });
 
-test('commands, egress, image, limits, driver and isolation each make another layer', () => {
+test('commands and where they run, egress, image, limits, driver and isolation each make another layer', () => {
   const others: Partial<SetupInputs>[] = [
-    { workspace: { setup: { commands: ['npm ci', 'npm run build'] } } },
-    { workspace: { setup: { commands: ['npm ci'], egress: { preset: 'packages' } } } },
-    { workspace: { ...inputs.workspace, image: '/image.tar' } },
-    { workspace: { ...inputs.workspace, limits: { cpus: 1 } } },
+    { setup: { ...inputs.setup, commands: [{ run: 'npm ci' }, { run: 'npm run build' }] } },
+    { setup: { ...inputs.setup, commands: [{ run: 'npm ci', repository: 'app' }] } },
+    { setup: { ...inputs.setup, egress: { preset: 'packages' } } },
+    { workspace: { image: '/image.tar' } },
+    { workspace: { limits: { cpus: 1 } } },
     { driver: 'host' },
     { isolation: 'microvm' },
   ];
   const hashes = [hash(), ...others.map(hash)];
   expect(new Set(hashes).size).toBe(hashes.length);
-});
-
-test('without commands there is nothing to prepare', () => {
-  expect(hash({ workspace: {} })).toBeUndefined();
-  expect(hash({ workspace: { setup: { commands: [] } } })).toBeUndefined();
 });

@@ -2,7 +2,9 @@
  * What a prepared layer came from, as one hash: equal inputs give the same layer, so set-up commands run once per lock
  * file and not once per commit. What cannot change the result (sources, docs) is left out on purpose.
  */
-import type { EgressPolicy, Isolation, Limits, Workspace } from '@berth/contract';
+import type { Isolation, Limits, Workspace } from '@berth/contract';
+import type { SetupPlan } from '../setup-plan.ts';
+import type { FilesByRepository } from './plan-setup.ts';
 
 /** Files that say which dependencies a set-up would install, wherever they lie in a repository. */
 const LOCK_FILES = new Set([
@@ -12,11 +14,15 @@ const LOCK_FILES = new Set([
   'pnpm-lock.yaml',
   'pnpm-workspace.yaml',
   'yarn.lock',
+  '.yarnrc.yml',
+  '.npmrc',
   'Cargo.toml',
   'Cargo.lock',
   'rust-toolchain.toml',
   'go.mod',
   'go.sum',
+  'go.work',
+  'go.work.sum',
   'pyproject.toml',
   'poetry.lock',
   'uv.lock',
@@ -31,27 +37,34 @@ const LOCK_FILES = new Set([
 ]);
 
 export interface SetupInputs {
-  readonly workspace: Pick<Workspace, 'setup' | 'image' | 'limits'>;
+  readonly setup: SetupPlan;
+  readonly workspace: Pick<Workspace, 'image' | 'limits'>;
   readonly driver: string;
   readonly isolation: Isolation;
-  /** By repository: path → id of the content, as the hub shows a commit. */
-  readonly files: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly files: FilesByRepository;
 }
 
-/** SHA-256 by the given digest (hex), or undefined when the workspace has nothing to set up. */
+/** SHA-256 by the given digest, hex. */
 export const setupInputHash = (
   digest: (text: string) => string,
-  { workspace, driver, isolation, files }: SetupInputs,
-): string | undefined => {
-  const commands = workspace.setup?.commands ?? [];
-  if (commands.length === 0) return undefined;
+  { setup, workspace, driver, isolation, files }: SetupInputs,
+): string => {
   const locks = Object.entries(files)
     .map(([repository, paths]) => [repository, lockFilesOf(paths)] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  const egress: EgressPolicy | null = workspace.setup?.egress ?? null;
+  const commands = setup.commands.map(({ repository, run }) => [repository ?? null, run]);
   const limits: Limits | null = workspace.limits ?? null;
   return digest(
-    JSON.stringify(['setup@1', commands, egress, workspace.image ?? null, limits, driver, isolation, locks]),
+    JSON.stringify([
+      'setup@1',
+      commands,
+      setup.egress,
+      workspace.image ?? null,
+      limits,
+      driver,
+      isolation,
+      locks,
+    ]),
   );
 };
 

@@ -90,6 +90,20 @@ describe('a checkout', () => {
     expect(await save(1, two)).toEqual({ source: two });
   });
 
+  test('is settled after a set-up: what it changed is taken back, what it left is not committed', async () => {
+    await clone();
+    shell(inside, 'echo changed > a.txt; mkdir -p dep; echo 1 > dep/a; echo x > left.bin');
+    await checkouts().settle(sandbox, ['source']);
+    expect(run(inside, ['status', '--porcelain'])).toBe('');
+    shell(inside, 'echo more > more.bin');
+    await checkouts().settle(sandbox, ['source']);
+    expect(await save()).toEqual({ source: main });
+    expect(await readFile(path.join(inside, 'dep/a'), 'utf8')).toBe('1\n');
+    shell(inside, 'echo work > work.txt');
+    const { source = '' } = await save();
+    expect(run(inside, ['diff', '--name-only', main, source])).toBe('work.txt');
+  });
+
   test('fetch brings origin up to date and touches nothing else', async () => {
     await clone();
     shell(sample.source, 'echo two >> a.txt; git commit -qam two');

@@ -22,6 +22,8 @@ const BASE_REF = 'refs/berth/base';
 const DRAFT_PREFIX = '.berth-checkout-';
 const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
 const MAX_EXCLUDED = 2000;
+/** What the repository itself ignores; what was excluded by us before is listed again, so that the list is whole. */
+const OWN_IGNORES = '--exclude-per-directory=.gitignore';
 
 export const createCheckouts = ({ hub, newExecId }: CheckoutOptions): Checkouts => {
   const git = createSandboxGit(newExecId);
@@ -33,6 +35,13 @@ export const createCheckouts = ({ hub, newExecId }: CheckoutOptions): Checkouts 
         if (name.startsWith(DRAFT_PREFIX)) await sandbox.files.remove(`${sandbox.root}/${name}`);
       }
       for (const part of checkout.repositories) await cloneOne(deps, sandbox, checkout, part);
+    },
+    settle: async (sandbox, repositories) => {
+      for (const name of repositories) {
+        const folder = folderOf(sandbox, name);
+        await git(sandbox, { cwd: folder, args: ['reset', '--hard', '--quiet'] });
+        await excludeLeftovers(git, sandbox, folder);
+      }
     },
     fetch: async (sandbox, request) => {
       for (const name of request.repositories) {
@@ -131,7 +140,7 @@ const moveTo = async (
 const excludeLeftovers = async (git: SandboxGit, sandbox: Sandbox, cwd: string): Promise<void> => {
   const listed = await git(sandbox, {
     cwd,
-    args: ['ls-files', '-z', '--others', '--exclude-standard', '--directory', '--no-empty-directory'],
+    args: ['ls-files', '-z', '--others', OWN_IGNORES, '--directory', '--no-empty-directory'],
   });
   const names = listed.stdout.split('\0').filter((name) => name !== '' && !name.includes('\n'));
   if (names.length === 0) return;
