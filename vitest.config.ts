@@ -5,7 +5,7 @@ const ELSEWHERE = [
   // The guest runs bundled inside sandboxes: packages/server/test/guest drives a real one.
   'packages/guest/src/**',
   // Entries of processes: system tests start them and look at what they do.
-  'packages/server/src/program.ts',
+  'packages/server/src/run.ts',
   'packages/cli/src/main.ts',
   'packages/plugin-api/src/fakes/model/program.ts',
   'packages/plugins/src/agents/acp/stub-agent.ts',

@@ -22,7 +22,7 @@ export interface ServerOptions {
 }
 
 const serverProgram = (): string =>
-  fileURLToPath(new URL('program.ts', import.meta.resolve('@berth/server')));
+  fileURLToPath(new URL('program.js', import.meta.resolve('@berth/server')));
 
 /** Lives and ends with us. In a group of its own, so that a signal reaches it once: through us. */
 export const runInForeground = (world: World, { env, home }: ServerOptions): Promise<number> => {

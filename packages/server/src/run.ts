@@ -1,4 +1,4 @@
-/** The server as a process: starts, says where it listens, and stops on the usual signals. */
+/** Starts the server, says where it listens, and stops it on the usual signals. */
 import process from 'node:process';
 import { isBerthError, KINDS } from '@berth/contract';
 import { startServer } from './main.ts';
