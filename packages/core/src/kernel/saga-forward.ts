@@ -3,6 +3,7 @@ import { toJson } from './json.ts';
 import type { Stage } from './saga.ts';
 import { always, retryable, withRetries } from './saga-retry.ts';
 import { contextOf, ofStep, type Run, type RunStep, StepFailed } from './saga-run.ts';
+import { hasWayBack } from './saga-unwind.ts';
 
 /** Rejects with `StepFailed`, with the reason of an interrupt, or with the trouble that the engine itself met. */
 export const forward = async <P>(run: Run<P>): Promise<void> => {
@@ -54,7 +55,7 @@ const runStep = async <P>(
   const ctx = contextOf(run, name, signal);
   const crashPoint = (point: string): void => run.crashPoint(`${run.definition.name}/${name}/${point}`);
   const startedAt = run.clock.now();
-  await run.journal.write({ step: name, phase: 'started' });
+  if (mustAnnounce(step, final)) await run.journal.write({ step: name, phase: 'started' });
   await withRetries(run, final ? always(signal) : retryable(step.tries ?? 1, signal), async () => {
     crashPoint('before-do');
     const output = await ofStep(name, async () => jsonOrNothing(await step.do?.(ctx), ctx.key));
@@ -71,6 +72,15 @@ const runStep = async <P>(
     crashPoint('after-done');
   });
 };
+
+/**
+ * `started` is written, durably, before a step acts, for whoever comes after a crash: the way back takes in every step
+ * that may have acted, and the first started step behind the point of no return closes it. A step without a way back
+ * on the near side of that point owes the line to nobody, and one that only saves has not acted before `done`: each
+ * line is a commit that everybody waits for.
+ */
+const mustAnnounce = <P>(step: RunStep<P>, final: boolean): boolean =>
+  final || (hasWayBack(step) && step.do !== undefined);
 
 const jsonOrNothing = (output: unknown, path: string) =>
   output === undefined ? undefined : toJson(output, path);

@@ -10,6 +10,7 @@ import type { JournalEntry } from './tables.ts';
 export type Line = Pick<JournalEntry, 'step' | 'phase' | 'output' | 'durationMs'>;
 
 export interface Journal {
+  /** Any line says so: steps that need no `started` have `done` as their first. */
   hasStarted(step: string): boolean;
   isDone(step: string): boolean;
   /** Outputs of everything done in earlier stages than the step's own: what its do and its undo see. */
@@ -40,13 +41,13 @@ export const openJournal = async <P>(
     );
 
   return {
-    hasStarted: (step) => inPhase('started').some((line) => line.step === step),
+    hasStarted: (step) => lines.some((line) => line.step === step),
     isDone: (step) => inPhase('done').some((line) => line.step === step),
     outputsBefore: (step) => outputsOf(stepsBefore(definition, step)),
     outputs: () => outputsOf(new Set(lines.map((line) => line.step))),
     toUndo() {
       const undone = new Set(inPhase('undone').map((line) => line.step));
-      const started = new Set(inPhase('started').map((line) => line.step));
+      const started = new Set(lines.map((line) => line.step));
       return [...started].filter((step) => !undone.has(step)).reverse();
     },
     async write(line, also) {
