@@ -1,0 +1,55 @@
+/** The server as users run it: a process of its own, with a home that is thrown away. */
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { type Client, createClient } from '@berth/sdk/node';
+
+const PROGRAM = fileURLToPath(new URL('program.js', import.meta.resolve('@berth/server')));
+const MAX_SANDBOXES = '200';
+
+export interface RealServer extends AsyncDisposable {
+  readonly client: Client;
+  readonly home: string;
+  readonly pid: number;
+  /** From the start of the process to the line that says where it listens, when it takes work. */
+  readonly readyMs: number;
+}
+
+export const startRealServer = async (): Promise<RealServer> => {
+  const home = mkdtempSync(join(tmpdir(), 'berth-bench-'));
+  chmodSync(home, 0o711);
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [PROGRAM], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      BERTH_HOME: home,
+      BERTH_PORT: '0',
+      BERTH_LOG_LEVEL: 'error',
+      BERTH_MAX_SANDBOXES: MAX_SANDBOXES,
+    },
+  });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const told = await Promise.race([firstLine(child.stdout), ended]);
+  const readyMs = performance.now() - startedAt;
+  if (told === undefined) throw new Error('the server ended before it was ready');
+  const { address, ownerTokenPath } = JSON.parse(told);
+  const token = readFileSync(ownerTokenPath, 'utf8').trim();
+  return {
+    client: createClient({ address, token }),
+    home,
+    pid: child.pid ?? 0,
+    readyMs,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGTERM');
+      await ended;
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+};
+
+const firstLine = (stream: NodeJS.ReadableStream): Promise<string> =>
+  new Promise((resolve) => createInterface({ input: stream }).once('line', resolve));
