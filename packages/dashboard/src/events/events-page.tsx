@@ -23,6 +23,7 @@ export const EventsPage = () => {
         />
       }
     >
+      <title>Events · Berth</title>
       <FailureNote failure={failure} />
       {shown.length === 0 && <p className="empty">No such event among the last ones.</p>}
       <ul className="events">

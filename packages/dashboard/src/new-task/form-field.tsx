@@ -1,24 +1,32 @@
 import type { ReactNode } from 'react';
+import type { Field } from './problems.ts';
 
 interface FormFieldProps {
+  readonly field: Field;
   readonly label: string;
-  readonly hint?: string | undefined;
+  readonly hint?: string;
   readonly problem: string | undefined;
+  /** A control with the attributes of `controlOf(field)`. */
   readonly children: ReactNode;
 }
 
-/** A label around its control, with what the server had against its content. */
-export const FormField = ({ label, hint, problem, children }: FormFieldProps) => (
-  // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child.
-  <label className={`field${problem === undefined ? '' : ' has-problem'}`}>
-    <span>{label}</span>
-    {children}
-    {problem === undefined ? (
-      hint !== undefined && <span className="soft">{hint}</span>
-    ) : (
-      <span className="problem told" role="alert">
-        {problem}
+/** A control between its label and what is to be said about it: what the server had against it, else a hint. */
+export const FormField = ({ field, label, hint, problem, children }: FormFieldProps) => {
+  const { id, 'aria-describedby': noteId } = controlOf(field);
+  return (
+    <div className={`field${problem === undefined ? '' : ' has-problem'}`}>
+      <label htmlFor={id}>{label}</label>
+      {children}
+      <span
+        id={noteId}
+        className={problem === undefined ? 'soft' : 'problem told'}
+        role={problem === undefined ? undefined : 'alert'}
+      >
+        {problem ?? hint}
       </span>
-    )}
-  </label>
-);
+    </div>
+  );
+};
+
+/** What ties a control to its label and to its note. */
+export const controlOf = (field: Field) => ({ id: `field-${field}`, 'aria-describedby': `note-${field}` });

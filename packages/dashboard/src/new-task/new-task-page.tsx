@@ -16,6 +16,7 @@ export const NewTaskPage = () => {
   });
   return (
     <div className="narrow">
+      <title>New task · Berth</title>
       <h1>New task</h1>
       <FailureNote failure={failure} />
       {value?.workspaces.length === 0 && (

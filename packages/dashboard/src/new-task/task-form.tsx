@@ -5,7 +5,7 @@ import { taskAddress } from '../shell/route.ts';
 import { Card } from '../ui/card.tsx';
 import { FailureNote } from '../ui/failure-note.tsx';
 import { EMPTY_DRAFT, newKey, orderOf } from './draft.ts';
-import { FormField } from './form-field.tsx';
+import { controlOf, FormField } from './form-field.tsx';
 import type { Choices } from './new-task-page.tsx';
 import { type Field, problemsOf } from './problems.ts';
 
@@ -22,6 +22,7 @@ export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
   };
   /** What an input needs to hold a field. */
   const holds = (field: Field) => ({
+    ...controlOf(field),
     name: field,
     value: draft[field],
     'aria-invalid': at[field] !== undefined,
@@ -34,7 +35,7 @@ export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
   return (
     <Card title="What is to be done">
       <form className="form" onSubmit={submit} noValidate>
-        <FormField label="Workspace" problem={at.workspaceId}>
+        <FormField field="workspaceId" label="Workspace" problem={at.workspaceId}>
           <select {...holds('workspaceId')}>
             {workspaces.map(({ id, name }) => (
               <option key={id} value={id}>
@@ -43,11 +44,11 @@ export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
             ))}
           </select>
         </FormField>
-        <FormField label="Prompt" problem={at.prompt}>
+        <FormField field="prompt" label="Prompt" problem={at.prompt}>
           <textarea rows={8} {...holds('prompt')} />
         </FormField>
         <div className="pair">
-          <FormField label="Agent" problem={at.agent}>
+          <FormField field="agent" label="Agent" problem={at.agent}>
             <select {...holds('agent')}>
               <option value="">the server's default</option>
               {agents.map(({ name, available }) => (
@@ -57,11 +58,11 @@ export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
               ))}
             </select>
           </FormField>
-          <FormField label="Model" hint={providersText(modelProviders)} problem={at.model}>
+          <FormField field="model" label="Model" hint={providersText(modelProviders)} problem={at.model}>
             <input placeholder="the server's default" spellCheck={false} {...holds('model')} />
           </FormField>
         </div>
-        <FormField label="Title" hint="From the prompt when empty." problem={at.title}>
+        <FormField field="title" label="Title" hint="From the prompt when empty." problem={at.title}>
           <input {...holds('title')} />
         </FormField>
         <FailureNote failure={rest} />

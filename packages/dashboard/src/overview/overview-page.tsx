@@ -5,6 +5,7 @@ import { TaskList } from './task-list.tsx';
 
 export const OverviewPage = () => (
   <>
+    <title>Berth</title>
     <h1 className="hidden">Overview</h1>
     <Figures />
     <Attention />

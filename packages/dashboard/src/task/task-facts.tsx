@@ -20,12 +20,12 @@ export const TaskFacts = ({ task, attempt }: TaskFactsProps) => {
     ['Workspace', workspace?.name ?? workspaceId],
     ['Agent', attempt?.agent ?? task.agent],
     ['Model', attempt?.model ?? task.model],
-    ['Branch', attempt?.branch],
+    ['Branch', codeOf(attempt?.branch)],
     ['Round', attempt === undefined ? undefined : `${attempt.rounds} of ${task.maxRounds}`],
-    ['Sandbox', attempt?.sandboxId],
+    ['Sandbox', codeOf(attempt?.sandboxId)],
     ['Created', <Ago key="created" at={task.createdAt} />],
     ['Ended', task.endedAt === undefined ? undefined : <Ago key="ended" at={task.endedAt} />],
-    ['Task', task.id],
+    ['Task', codeOf(task.id)],
   ];
   return (
     <Card title="Facts">
@@ -42,3 +42,5 @@ export const TaskFacts = ({ task, attempt }: TaskFactsProps) => {
     </Card>
   );
 };
+
+const codeOf = (text: string | undefined) => (text === undefined ? undefined : <code>{text}</code>);

@@ -33,6 +33,7 @@ export const TaskPage = ({ id }: { readonly id: string }) => {
   const attempt = attempts.find(({ number }) => number === chosen) ?? attempts.at(-1);
   return (
     <article>
+      <title>{`${task.title} · Berth`}</title>
       <div className="task-head">
         <StateBadge state={task.state} />
         <h1 className="told">{task.title}</h1>
