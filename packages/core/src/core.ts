@@ -19,6 +19,8 @@ import {
   silentLog,
 } from './kernel/index.ts';
 import { branchReconciler } from './reconcilers/branches.ts';
+import { hubReconciler } from './reconcilers/hub.ts';
+import { layerReconciler } from './reconcilers/layers.ts';
 import { orphanReconciler } from './reconcilers/orphans.ts';
 import { sandboxReconciler } from './reconcilers/sandboxes.ts';
 import { taskReconciler } from './reconcilers/tasks.ts';
@@ -34,7 +36,14 @@ import type { Ports, World } from './world.ts';
 
 /** Every saga, in every version that may have unfinished runs. */
 export const SAGAS = [createSandbox, prepareWorkspace, takeTurn, landChange, runTask] as const;
-export const RECONCILERS = [sandboxReconciler, orphanReconciler, taskReconciler, branchReconciler] as const;
+export const RECONCILERS = [
+  sandboxReconciler,
+  orphanReconciler,
+  taskReconciler,
+  layerReconciler,
+  branchReconciler,
+  hubReconciler,
+] as const;
 
 export interface CoreDeps {
   readonly store: Store;

@@ -44,7 +44,10 @@ export interface Hub {
   importRepository(workspaceId: string, spec: z.infer<typeof RepositorySpec>): Promise<Repository>;
   /** Fetches the target branch from its source when it can be reached and moved forward there; else changes nothing. */
   refresh(workspaceId: string, repository: Repository): Promise<void>;
+  /** Also what an interrupted removal left. Succeeds for an unknown one. */
   removeWorkspace(workspaceId: string): Promise<void>;
+  /** Of which workspaces there is anything, also half-made or half-removed, and when that last changed. */
+  listWorkspaces(): Promise<readonly { readonly id: string; readonly changedAt: number }[]>;
   /** The commit of a full ref name, or undefined. */
   resolve(workspaceId: string, repository: string, ref: string): Promise<Commit | undefined>;
   /** Moves a full ref from a commit (or from absence) to another (or to absence). False when it is elsewhere. */

@@ -130,7 +130,8 @@ export interface Connection extends Kept {
 export interface Prebuild extends Kept {
   readonly id: string;
   readonly workspaceId: string;
-  readonly state: 'building' | 'ready' | 'failed';
+  /** `superseded`: nothing new starts from it, and its layer will be dropped. */
+  readonly state: 'building' | 'ready' | 'failed' | 'superseded';
   readonly inputHash: string;
   readonly driver: string;
   readonly layer?: string | undefined;

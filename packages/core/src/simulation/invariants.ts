@@ -19,6 +19,7 @@ export const brokenPromises = ({ store, ...world }: AtRest): Promise<string[]> =
     ...(await unfinished(tx)),
     ...(await lostTasks(tx, world.promised)),
     ...(await leaks(tx, world.machines)),
+    ...(await missingLayers(tx, world.machines)),
     ...(await landings(tx, world)),
     ...(await refs(tx, world.hub)),
     ...(await log(tx)),
@@ -35,7 +36,7 @@ const RESTING = {
   sandboxes: ['destroyed'],
   sagas: ['done', 'undone'],
   jobs: ['done', 'failed', 'cancelled'],
-  prebuilds: ['ready', 'failed'],
+  prebuilds: ['ready', 'failed', 'superseded'],
 } as const;
 
 const unfinished = async (tx: ReadTx): Promise<string[]> => {
@@ -71,6 +72,14 @@ const leaks = async (tx: ReadTx, machines: ScriptedMachines): Promise<string[]> 
     ...[...machines.alive.keys()].map((id) => `the machine ${id} is left over`),
     ...grants.map(({ id }) => `the grant ${id} is left over`),
   ];
+};
+
+/** What a prebuild promises is there. */
+const missingLayers = async (tx: ReadTx, { layers }: ScriptedMachines): Promise<string[]> => {
+  const ready = await tx.table('prebuilds').list({ ...ALL, where: { state: 'ready' } });
+  return ready
+    .filter(({ layer = '' }) => !layers.has(layer))
+    .map(({ id, layer }) => `the layer ${layer} of ${id} is missing`);
 };
 
 /** The target holds every merged change once, in one line, and nothing else. */

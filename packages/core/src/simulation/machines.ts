@@ -17,6 +17,7 @@ export interface Inside {
 
 export interface ScriptedMachines extends Machines {
   readonly alive: ReadonlyMap<string, Inside>;
+  readonly layers: ReadonlySet<string>;
   insideOf(id: string): Inside;
 }
 
@@ -40,22 +41,35 @@ const check = ({ checkouts }: Inside): RunResult => {
 
 export const createScriptedMachines = (options: { readonly snapshots: boolean }): ScriptedMachines => {
   const alive = new Map<string, Inside>();
+  const layers = new Set<string>();
   const insideOf = (id: string): Inside => {
     const inside = alive.get(id);
     if (inside === undefined) throw fail('sandbox.unreachable', { id, detail: 'there is no machine' });
     return inside;
   };
   const snapshots = {
-    take: async (id: string) => ({ layer: `layer-of-${id}`, sizeBytes: insideOf(id).checkouts.size }),
-    list: nothing,
-    drop: async () => undefined,
+    take: async (id: string) => {
+      const { size } = insideOf(id).checkouts;
+      const layer = `layer-of-${id}`;
+      layers.add(layer);
+      return { layer, sizeBytes: size };
+    },
+    async *list() {
+      for (const layer of [...layers]) yield { layer, sizeBytes: 1 };
+    },
+    drop: async (layer: string) => {
+      layers.delete(layer);
+    },
   };
   return {
     names: [DRIVER],
     alive,
+    layers,
     insideOf,
     choose: async () => ({ name: DRIVER, isolation: 'container' }),
-    async create(_, { id }) {
+    async create(_, { id, layers: below }) {
+      for (const layer of below.filter((one) => !layers.has(one)))
+        throw fail('driver.failed', { driver: DRIVER, act: 'create', detail: `there is no layer ${layer}` });
       if (!alive.has(id)) alive.set(id, { checkouts: new Map(), ended: new Map() });
       const toolPath = (target: string): string => target;
       return {
@@ -79,10 +93,6 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
       return sandboxOf(id, insideOf);
     },
   };
-};
-
-const nothing = async function* (): AsyncGenerator<never> {
-  yield* [];
 };
 
 const sandboxOf = (id: string, insideOf: (id: string) => Inside): Sandbox => {

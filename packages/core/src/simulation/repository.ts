@@ -11,6 +11,8 @@ export interface Commit {
 export interface ScriptedHub extends Hub {
   commit(repository: string, commit: Commit): string;
   look(repository: string, commit: string): Commit;
+  /** Of which something was imported, and when that last changed. */
+  readonly workspaces: Map<string, number>;
   /** All refs, by `<repository> <ref>`. */
   readonly refs: ReadonlyMap<string, string>;
 }
@@ -19,6 +21,7 @@ export interface ScriptedHub extends Hub {
 export const createScriptedHub = (digest: (text: string) => string): ScriptedHub => {
   const commits = new Map<string, Commit>();
   const refs = new Map<string, string>();
+  const workspaces = new Map<string, number>();
 
   const look = (repository: string, id: string): Commit => {
     const commit = commits.get(`${repository} ${id}`);
@@ -47,14 +50,15 @@ export const createScriptedHub = (digest: (text: string) => string): ScriptedHub
   };
 
   return {
+    ...copiesOf(workspaces),
     refs,
     commit,
     look,
-    async importRepository(_, spec) {
+    async importRepository(id, spec) {
+      workspaces.set(id, 0);
       return { name: spec.name ?? 'app', source: spec.source, branch: spec.branch ?? 'main' };
     },
     refresh: async () => undefined,
-    removeWorkspace: async () => undefined,
     resolve: async (_, repository, ref) => refs.get(`${repository} ${ref}`),
     async swap(...[, repository, ref, from, to]) {
       const key = `${repository} ${ref}`;
@@ -85,6 +89,16 @@ export const createScriptedHub = (digest: (text: string) => string): ScriptedHub
     contains: async (_, repository, descendant, ancestor) => ancestors(repository, descendant).has(ancestor),
   };
 };
+
+const copiesOf = (
+  workspaces: Map<string, number>,
+): Pick<ScriptedHub, 'workspaces' | 'removeWorkspace' | 'listWorkspaces'> => ({
+  workspaces,
+  async removeWorkspace(id) {
+    workspaces.delete(id);
+  },
+  listWorkspaces: async () => [...workspaces].map(([id, changedAt]) => ({ id, changedAt })),
+});
 
 const mergeTrees = (base: Tree, ours: Tree, theirs: Tree): { tree: Tree; conflicts: string[] } => {
   const tree: Record<string, string> = {};

@@ -158,9 +158,16 @@ describe('refs', () => {
     shell(sample.folder, 'mv source elsewhere');
     await sample.hub.refresh(WORKSPACE, repository);
     expect(await target()).toBe(before);
+    expect(await sample.hub.listWorkspaces()).toEqual([{ id: WORKSPACE, changedAt: expect.any(Number) }]);
     await sample.hub.removeWorkspace(WORKSPACE);
     await sample.hub.removeWorkspace(WORKSPACE);
     expect(await readdir(sample.hubFolder)).toEqual([]);
+    // As a removal leaves it that was killed in the middle.
+    await mkdir(path.join(sample.hubFolder, `.removing-${WORKSPACE}-abc`, 'x.git'), { recursive: true });
+    await mkdir(path.join(sample.hubFolder, 'something else'));
+    expect(await sample.hub.listWorkspaces()).toEqual([{ id: WORKSPACE, changedAt: expect.any(Number) }]);
+    await sample.hub.removeWorkspace(WORKSPACE);
+    expect(await readdir(sample.hubFolder)).toEqual(['something else']);
   });
 });
 

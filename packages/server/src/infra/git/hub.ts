@@ -3,9 +3,7 @@
  * it and push to it over HTTP (`smart-http.ts`); merges are computed in it; a landing moves one of its refs by
  * compare-and-swap. Git on the host opens these folders and no other, except a source while it is read.
  */
-import { randomBytes } from 'node:crypto';
-import { rename, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, isBerthError, type Repository } from '@berth/contract';
 import type { Hub } from '@berth/core';
@@ -14,7 +12,7 @@ import { importInto, originOf, targetBranch } from './import.ts';
 import { containsCommit, diffOf, fileOf, filesOf } from './look.ts';
 import { mergeIn } from './merge.ts';
 import { assertCommit, assertRef } from './refs.ts';
-import { createRepositoryFolders } from './repository-folder.ts';
+import { createRepositoryFolders, isMissing, listWorkspaces, removeWorkspace } from './repository-folder.ts';
 import { parseSource } from './source.ts';
 
 export interface HubOptions {
@@ -53,11 +51,8 @@ export const createHub = ({ folder, git }: HubOptions): Hub => {
       await alone(gitDir, () => forward(git, gitDir, repository));
     },
 
-    removeWorkspace: async (workspaceId) => {
-      const gone = path.join(folder, `.removing-${workspaceId}-${randomBytes(6).toString('hex')}`);
-      const found = await rename(folders.workspace(workspaceId), gone).then(() => true, isMissing);
-      if (found) await rm(gone, { recursive: true, force: true });
-    },
+    removeWorkspace: async (workspaceId) => removeWorkspace(folder, folders.workspace(workspaceId)),
+    listWorkspaces: () => listWorkspaces(folder),
 
     resolve: async (workspaceId, name, ref) => resolveRef(git, await open(workspaceId, name), assertRef(ref)),
 
@@ -154,12 +149,6 @@ const swapRef = async (
 };
 
 const exists = (file: string): Promise<boolean> => stat(file).then(() => true, isMissing);
-
-/** False for an absent file; other failures are thrown. */
-const isMissing = (thrown: unknown): false => {
-  if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return false;
-  throw thrown;
-};
 
 /** Runs acts on one key one after the other. */
 const serially = () => {

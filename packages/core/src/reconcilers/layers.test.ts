@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { createCore } from '../core.ts';
+import { createIds, type Prebuild } from '../kernel/index.ts';
+import { createScriptedWorld } from '../simulation/simulate.ts';
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+const HOUR_MS = 3_600_000;
+
+const started = async () => {
+  const world = createScriptedWorld(digest, { seed: 3, locked: true });
+  const { clock, store, dice, ports, machines, hub } = world;
+  const ids = createIds(clock, dice.bytes);
+  const core = createCore({ store, clock, ids, digest, ports, owner: 'test' });
+  await core.start();
+  const { id: workspaceId } = await core.workspaces.create({ repositories: [{ source: '/app' }] });
+  const prebuilds = (): Promise<Prebuild[]> => store.read((tx) => tx.table('prebuilds').list());
+  /** Another lock file, and a sandbox from it. */
+  const lock = async (text: string) => {
+    const head = hub.refs.get('app refs/heads/main') ?? '';
+    const { tree } = hub.look('app', head);
+    const next = hub.commit('app', { parents: [head], tree: { ...tree, 'package-lock.json': text } });
+    await hub.swap(workspaceId, 'app', 'refs/heads/main', head, next);
+    return clock.through(core.sandboxes.create({ workspaceId }));
+  };
+  const pass = async () => (await clock.through(core.reconcilers.runAll())).layers;
+  return { core, clock, store, machines, hub, workspaceId, prebuilds, lock, pass };
+};
+
+test('the newest two layers stay; older ones go when nobody uses them and their grace is over', async () => {
+  const { core, clock, machines, prebuilds, lock, pass } = await started();
+  const [first, second] = [await lock('1'), await lock('2')];
+  await lock('3');
+  await lock('4');
+  await core.sandboxes.remove(first.id);
+  await pass();
+  const all = await prebuilds();
+  expect(all.map(({ state }) => state)).toEqual(['superseded', 'superseded', 'ready', 'ready']);
+  expect(machines.layers.size).toBe(4);
+  await clock.advance(HOUR_MS);
+  const [, used, ...ready] = all.map(({ layer }) => layer);
+  expect([...machines.layers]).toEqual([used, ...ready]);
+  await core.sandboxes.remove(second.id);
+  await clock.advance(HOUR_MS);
+  expect([...machines.layers]).toEqual(ready);
+  expect(await prebuilds()).toHaveLength(2);
+});
+
+test('nothing new starts from a superseded layer; it is made again', async () => {
+  const { prebuilds, lock, pass } = await started();
+  for (const text of ['1', '2', '3']) await lock(text);
+  await pass();
+  await lock('1');
+  expect((await prebuilds()).map(({ state }) => state)).toEqual(['superseded', 'ready', 'ready', 'ready']);
+});
+
+test('a layer that nobody knows gets the same grace', async () => {
+  const { clock, store, machines, prebuilds, lock, pass } = await started();
+  await lock('1');
+  const [known] = await prebuilds();
+  await store.write((tx) => tx.table('prebuilds').remove(known?.id ?? ''));
+  // The sandbox that was made from it keeps it.
+  await clock.advance(HOUR_MS);
+  expect(machines.layers.size).toBe(1);
+  for (const { id } of await store.read((tx) => tx.table('sandboxes').list({ where: { state: 'running' } })))
+    await store.write(async (tx) => {
+      const row = await tx.table('sandboxes').get(id);
+      await tx.table('sandboxes').update(id, row?.revision ?? 0, { expiresAt: 1 });
+    });
+  await pass();
+  await clock.advance(HOUR_MS);
+  expect(machines.layers.size).toBe(0);
+  expect(await prebuilds()).toEqual([]);
+});
+
+test('with its workspace all of its layers go, and copies of repositories without a workspace', async () => {
+  const { core, clock, machines, hub, workspaceId, prebuilds, lock } = await started();
+  const { id } = await lock('1');
+  await core.sandboxes.remove(id);
+  await clock.advance(60_000);
+  hub.workspaces.set('ws_left', clock.now());
+  await core.workspaces.remove(workspaceId);
+  await clock.advance(HOUR_MS);
+  expect(machines.layers.size).toBe(0);
+  expect(await prebuilds()).toEqual([]);
+  expect([...hub.workspaces.keys()]).toEqual(['ws_left']);
+  await clock.advance(25 * HOUR_MS);
+  expect([...hub.workspaces.keys()]).toEqual([]);
+});
