@@ -4,10 +4,9 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { type Client, createClient } from '@berth/sdk/node';
+import { serverArguments } from '../../packages/cli/src/server-process.ts';
 
-const PROGRAM = fileURLToPath(new URL('program.js', import.meta.resolve('@berth/server')));
 const MAX_SANDBOXES = '200';
 
 export interface RealServer extends AsyncDisposable {
@@ -22,7 +21,7 @@ export const startRealServer = async (): Promise<RealServer> => {
   const home = mkdtempSync(join(tmpdir(), 'berth-bench-'));
   chmodSync(home, 0o711);
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [PROGRAM], {
+  const child = spawn(process.execPath, serverArguments(), {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       ...process.env,

@@ -21,12 +21,18 @@ export interface ServerOptions {
   readonly home: string;
 }
 
-const serverProgram = (): string =>
-  fileURLToPath(new URL('program.js', import.meta.resolve('@berth/server')));
+/**
+ * The arguments of Node that run the server. A young generation of 4 MB instead of 16: an idle server keeps all of it
+ * resident, which was a quarter of its memory.
+ */
+export const serverArguments = (): string[] => [
+  '--max-semi-space-size=4',
+  fileURLToPath(new URL('program.js', import.meta.resolve('@berth/server'))),
+];
 
 /** Lives and ends with us. In a group of its own, so that a signal reaches it once: through us. */
 export const runInForeground = (world: World, { env, home }: ServerOptions): Promise<number> => {
-  const child = spawn(process.execPath, [serverProgram()], {
+  const child = spawn(process.execPath, serverArguments(), {
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...world.env, ...env, BERTH_HOME: home },
@@ -48,7 +54,7 @@ export const startDetached = async (world: World, { env, home }: ServerOptions):
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const log = join(home, 'server.log');
   const output = openSync(log, 'a', 0o600);
-  const child = spawn(process.execPath, [serverProgram()], {
+  const child = spawn(process.execPath, serverArguments(), {
     detached: true,
     stdio: ['ignore', output, output],
     env: { ...world.env, ...env, BERTH_HOME: home },
