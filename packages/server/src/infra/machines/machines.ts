@@ -6,6 +6,7 @@ import { fail } from '@berth/contract';
 import type { Machines } from '@berth/core';
 import { createSandboxClient, type SandboxClient } from '../guest/sandbox-client.ts';
 import type { UplinkHandler } from '../guest/uplink.ts';
+import { counted } from './counted.ts';
 import type { Drivers } from './drivers.ts';
 import type { Provisions } from './provisions.ts';
 
@@ -37,7 +38,7 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
   const connect = async (name: string, id: string): Promise<SandboxClient> => {
     const { driver } = drivers.find(name);
     const { root, home, internalUrl } = await attach(name, id);
-    return createSandboxClient({
+    const client = createSandboxClient({
       id,
       root,
       home,
@@ -46,6 +47,8 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
       uplink,
       log,
     });
+    const { limits } = driver.facets;
+    return limits === undefined ? client : counted(client, () => limits.usage(id));
   };
 
   const release = async (id: string): Promise<void> => {

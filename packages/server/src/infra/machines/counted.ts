@@ -1,0 +1,48 @@
+/**
+ * What the driver counts from outside, joined to what the guest says. A sandbox cannot read its own control group
+ * everywhere (v1 shows none inside), and a guest that an agent controls may say anything; the kernel's counters are
+ * read where neither matters.
+ */
+import type { ExecChunk, LimitsFacet, Process } from '@berth/plugin-api';
+import type { SandboxClient } from '../guest/sandbox-client.ts';
+
+type Usage = Awaited<ReturnType<LimitsFacet['usage']>>;
+
+/** `usage` is that of this sandbox. It may fail: a machine that is gone has no counters, and its guest's word stays. */
+export const counted = (client: SandboxClient, usage: () => Promise<Usage>): SandboxClient => {
+  const look = (): Promise<Partial<Usage>> => usage().catch(() => ({}));
+  const kills = async (): Promise<number | undefined> => (await look()).outOfMemoryKills;
+  const killedSince = async (before: number | undefined): Promise<boolean> =>
+    before !== undefined && ((await kills()) ?? before) > before;
+  return {
+    ...client,
+    metrics: async () => ({ ...(await client.metrics()), ...(await look()) }),
+    start: async (spec) => {
+      const before = await kills();
+      return judged(await client.start(spec), () => killedSince(before));
+    },
+    attach: async (execId) => {
+      const before = await kills();
+      const process = await client.attach(execId);
+      return process === undefined ? undefined : judged(process, () => killedSince(before));
+    },
+    run: async (spec, signal) => {
+      const before = await kills();
+      const result = await client.run(spec, signal);
+      return { ...result, outOfMemory: result.outOfMemory || (await killedSince(before)) };
+    },
+  };
+};
+
+const judged = (process: Process, ranOutOfMemory: () => Promise<boolean>): Process => ({
+  ...process,
+  async *output(from, signal): AsyncIterable<ExecChunk> {
+    for await (const chunk of process.output(from, signal)) {
+      if (chunk.kind !== 'exit') yield chunk;
+      else {
+        const outOfMemory = chunk.exit.outOfMemory || (await ranOutOfMemory());
+        yield { kind: 'exit', exit: { ...chunk.exit, outOfMemory } };
+      }
+    }
+  },
+});
