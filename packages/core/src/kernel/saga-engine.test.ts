@@ -221,7 +221,8 @@ describe('cancel', () => {
     ports.on.a = () => abort.abort(cancelled('enough'));
     const run = engine().run(twoSteps, { ...request, signal: abort.signal });
     await expect(run).rejects.toMatchObject({ code: 'work.cancelled', details: { reason: 'enough' } });
-    expect(ports.acts).toEqual(['a', '-a']);
+    // The end of `a` announced `b`, so its way back is walked too.
+    expect(ports.acts).toEqual(['a', '-b', '-a']);
     expect(await row()).toMatchObject({ state: 'undone', error: { code: 'work.cancelled' } });
   });
 
@@ -262,7 +263,7 @@ describe('cancel', () => {
     await engine().askCancel('sg_1', 'first');
     await engine().askCancel('sg_1', 'second');
     await expect(engine().resume('sg_1')).rejects.toMatchObject({ details: { reason: 'first' } });
-    expect(ports.acts).toEqual(['a', '-a']);
+    expect(ports.acts).toEqual(['a', '-b', '-a']);
   });
 
   it('comes too late after the point of no return, and after the end', async () => {

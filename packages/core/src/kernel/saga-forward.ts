@@ -1,9 +1,9 @@
 /** The way forward: stage by stage through the definition, leaving out what the journal has as done. */
 import { toJson } from './json.ts';
 import type { Stage } from './saga.ts';
+import type { Line } from './saga-journal.ts';
 import { always, retryable, withRetries } from './saga-retry.ts';
 import { contextOf, ofStep, type Run, type RunStep, StepFailed } from './saga-run.ts';
-import { hasWayBack } from './saga-unwind.ts';
 
 /** Rejects with `StepFailed`, with the reason of an interrupt, or with the trouble that the engine itself met. */
 export const forward = async <P>(run: Run<P>): Promise<void> => {
@@ -55,7 +55,7 @@ const runStep = async <P>(
   const ctx = contextOf(run, name, signal);
   const crashPoint = (point: string): void => run.crashPoint(`${run.definition.name}/${name}/${point}`);
   const startedAt = run.clock.now();
-  if (mustAnnounce(step, final)) await run.journal.write({ step: name, phase: 'started' });
+  if (!run.journal.hasStarted(name)) await run.journal.write([started(name)]);
   await withRetries(run, final ? always(signal) : retryable(step.tries ?? 1, signal), async () => {
     crashPoint('before-do');
     const output = await ofStep(name, async () => jsonOrNothing(await step.do?.(ctx), ctx.key));
@@ -68,19 +68,26 @@ const runStep = async <P>(
       durationMs,
       ...(output === undefined ? {} : { output }),
     } as const;
-    await run.journal.write(line, (tx) => ofStep(name, () => step.save?.(tx, ctx, output)));
+    await run.journal.write([line, ...announcedBy(run, name)], (tx) =>
+      ofStep(name, () => step.save?.(tx, ctx, output)),
+    );
     crashPoint('after-done');
   });
 };
 
+const started = (step: string): Line => ({ step, phase: 'started' });
+
 /**
- * `started` is written, durably, before a step acts, for whoever comes after a crash: the way back takes in every step
- * that may have acted, and the first started step behind the point of no return closes it. A step without a way back
- * on the near side of that point owes the line to nobody, and one that only saves has not acted before `done`: each
- * line is a commit that everybody waits for.
+ * Each transaction is a commit that somebody waits for, so the end of a step and the start of the next one are one.
+ * Not across the point of no return: until the first step behind it starts, a cancel still counts.
  */
-const mustAnnounce = <P>(step: RunStep<P>, final: boolean): boolean =>
-  final || (hasWayBack(step) && step.do !== undefined);
+const announcedBy = <P>({ definition }: Run<P>, name: string): Line[] => {
+  const at = definition.stages.findIndex(
+    ({ steps: [only, ...others] }) => only?.name === name && others.length === 0,
+  );
+  const next = at === -1 ? undefined : definition.stages[at + 1];
+  return next === undefined || next.final ? [] : next.steps.map((step) => started(step.name));
+};
 
 const jsonOrNothing = (output: unknown, path: string) =>
   output === undefined ? undefined : toJson(output, path);

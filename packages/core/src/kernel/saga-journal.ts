@@ -10,7 +10,6 @@ import type { JournalEntry } from './tables.ts';
 export type Line = Pick<JournalEntry, 'step' | 'phase' | 'output' | 'durationMs'>;
 
 export interface Journal {
-  /** Any line says so: steps that need no `started` have `done` as their first. */
   hasStarted(step: string): boolean;
   isDone(step: string): boolean;
   /** Outputs of everything done in earlier stages than the step's own: what its do and its undo see. */
@@ -19,8 +18,8 @@ export interface Journal {
   outputs(): Outputs;
   /** Steps that started and are not undone, last started first. */
   toUndo(): string[];
-  /** Writes a line, and what belongs to it, in one transaction. */
-  write(line: Line, also?: (tx: Tx) => Promise<unknown>): Promise<void>;
+  /** Writes lines, and what belongs to them, in one transaction. */
+  write(added: readonly Line[], also?: (tx: Tx) => Promise<unknown>): Promise<void>;
 }
 
 export const openJournal = async <P>(
@@ -41,23 +40,25 @@ export const openJournal = async <P>(
     );
 
   return {
-    hasStarted: (step) => lines.some((line) => line.step === step),
+    hasStarted: (step) => inPhase('started').some((line) => line.step === step),
     isDone: (step) => inPhase('done').some((line) => line.step === step),
     outputsBefore: (step) => outputsOf(stepsBefore(definition, step)),
     outputs: () => outputsOf(new Set(lines.map((line) => line.step))),
     toUndo() {
       const undone = new Set(inPhase('undone').map((line) => line.step));
-      const started = new Set(lines.map((line) => line.step));
+      const started = new Set(inPhase('started').map((line) => line.step));
       return [...started].filter((step) => !undone.has(step)).reverse();
     },
-    async write(line, also) {
+    async write(added, also) {
       await store.write(async (tx) => {
-        last += 1;
-        const id = `${runId}/${String(last).padStart(5, '0')}`;
-        await tx.table('journal').insert({ id, sagaId: runId, ...line });
+        for (const line of added) {
+          last += 1;
+          const id = `${runId}/${String(last).padStart(5, '0')}`;
+          await tx.table('journal').insert({ id, sagaId: runId, ...line });
+        }
         await also?.(tx);
       });
-      lines.push(line);
+      lines.push(...added);
     },
   };
 };

@@ -1,6 +1,6 @@
 /**
  * A saga is a list of steps with their way back beside them. The engine (`saga-engine.ts`) journals `started` before
- * a step acts that somebody may have to undo, and `done` with its output after, in one transaction with what it saves. After a crash
+ * a step acts and `done` with its output after, the latter in one transaction with what the step saves. After a crash
  * the same loop runs over the journal: finished steps are not repeated, a step that was under way runs again under
  * the same key, so every `do` checks before it acts. When a step fails, everything that *started* is undone, the
  * failed step included, last first.

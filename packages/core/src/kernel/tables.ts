@@ -139,13 +139,16 @@ export interface Prebuild extends Kept {
   readonly error?: ErrorBody | undefined;
 }
 
-/** An answered create, so that the same key gives the same answer. `id` is the key with its owner. */
+/** A create that was asked for with a key, and once it is done its answer. `id` is the key with its owner. */
 export interface AnsweredRequest extends Kept {
   readonly id: string;
   readonly routeId: string;
   readonly bodyHash: string;
   readonly status: number;
-  readonly answer: Json;
+  /** The id that the new record gets, chosen before it is made: after a crash the same request makes the same record. */
+  readonly recordId: string;
+  /** Absent until the create is done. */
+  readonly answer?: Json | undefined;
 }
 
 /** Single facts about the installation: its id, when it was made. */
