@@ -9,6 +9,9 @@ const ELSEWHERE = [
   'packages/cli/src/main.ts',
   'packages/plugin-api/src/fakes/model/program.ts',
   'packages/plugins/src/agents/acp/stub-agent.ts',
+  // Runs in a browser: packages/server/test/dashboard drives a real one.
+  'packages/dashboard/src/**/use-*.ts',
+  'packages/dashboard/src/ui/clock.ts',
   // Needs a terminal on standard input.
   'packages/cli/src/shell.ts',
 ];

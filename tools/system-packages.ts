@@ -17,16 +17,20 @@ export const NEEDS: readonly Need[] = [
   { package: 'crun', program: 'crun', why: 'starts sandboxes: the lighter OCI runtime' },
   { package: 'runc', program: 'runc', why: 'starts sandboxes where crun refuses the cgroup layout' },
   { package: 'uidmap', program: 'newuidmap', why: 'user ids inside sandboxes that an ordinary user starts' },
+];
+
+/** What the tests need beyond that. */
+export const TEST_NEEDS: readonly Need[] = [
   { package: 'chromium', program: 'chromium', why: 'the tests look at the dashboard with it' },
 ];
 
 /** What is still missing afterwards, a sentence each. */
-export const ensurePackages = (): string[] => {
-  const missing = NEEDS.filter(({ program }) => !isInstalled(program));
+export const ensurePackages = (needs: readonly Need[] = NEEDS): string[] => {
+  const missing = needs.filter(({ program }) => !isInstalled(program));
   if (missing.length > 0 && mayInstall()) install(missing);
-  return NEEDS.filter(({ program }) => !isInstalled(program)).map(
-    (need) => `${need.program} is missing (${need.why}); install it: apt-get install ${need.package}`,
-  );
+  return needs
+    .filter(({ program }) => !isInstalled(program))
+    .map((need) => `${need.program} is missing (${need.why}); install it: apt-get install ${need.package}`);
 };
 
 const isInstalled = (program: string): boolean =>
@@ -49,8 +53,9 @@ const install = (needs: readonly Need[]): void => {
 };
 
 if (import.meta.main) {
-  for (const need of NEEDS) console.log(`${need.package.padEnd(8)} ${need.why}`);
-  const missing = ensurePackages();
+  const needs = [...NEEDS, ...TEST_NEEDS];
+  for (const need of needs) console.log(`${need.package.padEnd(8)} ${need.why}`);
+  const missing = ensurePackages(needs);
   for (const sentence of missing) console.error(sentence);
   process.exitCode = missing.length === 0 ? 0 : 1;
 }

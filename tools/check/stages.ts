@@ -1,7 +1,7 @@
 /** The stages of the gate, in the order in which they run: quick ones first. */
 import { boundaryProblems } from '../boundaries.ts';
 import { outOfDate } from '../gen.ts';
-import { ensurePackages } from '../system-packages.ts';
+import { ensurePackages, NEEDS, TEST_NEEDS } from '../system-packages.ts';
 import { readTree } from '../tree.ts';
 import type { Outcome } from './outcome.ts';
 import { run } from './run.ts';
@@ -30,7 +30,11 @@ const command =
     });
 
 export const STAGES: readonly Stage[] = [
-  { name: 'system', what: 'system packages', run: () => whole(async () => ensurePackages()) },
+  {
+    name: 'system',
+    what: 'system packages',
+    run: () => whole(async () => ensurePackages([...NEEDS, ...TEST_NEEDS])),
+  },
   { name: 'lint', what: 'format and lint', run: command('biome', 'check', '--error-on-warnings', '.') },
   { name: 'types', what: 'strict types', run: command('tsc', '-p', '.') },
   {
