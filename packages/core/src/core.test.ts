@@ -117,6 +117,31 @@ test('a workspace in use stays; afterwards it goes', async () => {
   await expect(core.workspaces.remove(workspaceId)).rejects.toMatchObject({ code: 'record.missing' });
 });
 
+test('a create that is repeated under its id makes nothing new', async () => {
+  const { core, store, world, settle } = await started();
+  const ids = createIds(world.clock, world.dice.bytes);
+  const id = { ws: ids.new('workspace'), tk: ids.new('task'), sb: ids.new('sandbox') };
+  const create = async () => {
+    const workspace = await core.workspaces.create(
+      { name: 'again', repositories: [{ source: '/app' }] },
+      id.ws,
+    );
+    const task = await core.tasks.create({ workspaceId: workspace.id, prompt: 'Fix it' }, id.tk);
+    const sandbox = await core.sandboxes.create({ workspaceId: workspace.id }, id.sb);
+    return [workspace.id, task.id, sandbox.id];
+  };
+  expect(await create()).toEqual(Object.values(id));
+  await settle();
+  expect(await create()).toEqual(Object.values(id));
+  const counts = await store.read(async (tx) => [
+    await tx.table('workspaces').count(),
+    await tx.table('tasks').count(),
+    await tx.table('sandboxes').count({ state: 'running' }),
+    await tx.table('jobs').count({ queue: 'task.run' }),
+  ]);
+  expect(counts).toEqual([2, 1, 2, 1]);
+});
+
 test('names of workspaces are unique, drivers known', async () => {
   const { core } = await started();
   const repositories = [{ source: '/app' }];

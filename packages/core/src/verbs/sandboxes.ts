@@ -8,19 +8,26 @@ import { startFrom } from '../workflows/start-from.ts';
 import type { World } from '../world.ts';
 
 export interface Sandboxes {
-  /** Resolves when it runs. Rejects as the saga does; nothing is left behind then. */
-  create(request: SandboxCreate): Promise<Sandbox>;
+  /**
+   * Resolves when it runs. Rejects as the saga does; nothing is left behind then. With an id of the caller's choice (of
+   * the right kind) it is safe to repeat: a creation that has begun under it is gone on with.
+   */
+  create(request: SandboxCreate, id?: string): Promise<Sandbox>;
   /** Asks for the removal. Rejects with `record.missing`, `state.illegal` when it is gone already. */
   remove(id: string): Promise<Sandbox>;
 }
 
 /** `stopping` aborts with `Stopped`: what is being created then goes on at the next start. */
 export const createSandboxes = (world: World, stopping: AbortSignal): Sandboxes => ({
-  async create(request) {
-    const plan = await planOf(world, request, stopping);
-    const id = world.ids.from('saga', plan.id);
-    await world.sagas.run(createSandbox, { id, input: plan, subject: plan.id, signal: stopping });
-    return get(world, plan.id);
+  async create(request, id = world.ids.new('sandbox')) {
+    const run = world.ids.from('saga', id);
+    const begun = await world.store.read((tx) => tx.table('sagas').get(run));
+    if (begun !== undefined) await world.sagas.resume(run, stopping);
+    else {
+      const input = await planOf(world, request, { id, signal: stopping });
+      await world.sagas.run(createSandbox, { id: run, input, subject: id, signal: stopping });
+    }
+    return get(world, id);
   },
   remove: (id) =>
     world.store.write(async (tx) => {
@@ -30,9 +37,12 @@ export const createSandboxes = (world: World, stopping: AbortSignal): Sandboxes 
     }),
 });
 
-const planOf = async (world: World, request: SandboxCreate, signal: AbortSignal): Promise<SandboxPlan> => {
+const planOf = async (
+  world: World,
+  request: SandboxCreate,
+  { id, signal }: { readonly id: string; readonly signal: AbortSignal },
+): Promise<SandboxPlan> => {
   const { workspaceId, ttlMs, ...asked } = request;
-  const id = world.ids.new('sandbox');
   const expiresAt = ttlMs === undefined ? undefined : world.clock.now() + ttlMs;
   const own = { ...asked, id, purpose: 'manual', expiresAt } as const;
   if (workspaceId === undefined) return planSandbox(world.defaults, undefined, own);

@@ -8,8 +8,11 @@ import { attemptOf, runIdOf } from '../workflows/attempt.ts';
 import type { World } from '../world.ts';
 
 export interface Tasks {
-  /** Rejects with `record.missing`, `agent.*`, `model.unconfigured`. */
-  create(request: TaskCreate): Promise<Task>;
+  /**
+   * With an id of the caller's choice (of the right kind) it is safe to repeat: what is there under it is the answer.
+   * Rejects with `record.missing`, `agent.*`, `model.unconfigured`.
+   */
+  create(request: TaskCreate, id?: string): Promise<Task>;
   /** Works while it waits and while it is worked on. Rejects with `record.missing`, `state.illegal`. */
   cancel(id: string, reason: string): Promise<Task>;
   /** A new attempt at a task that failed. Rejects with `record.missing`, `state.illegal`. */
@@ -22,11 +25,13 @@ const DEFAULT_PRIORITY = 5;
 const TITLE_MAX_CHARACTERS = 80;
 
 export const createTasks = (world: World): Tasks => ({
-  async create(request) {
+  async create(request, id = world.ids.new('task')) {
+    const made = await world.store.read((tx) => tx.table('tasks').get(id));
+    if (made !== undefined) return made;
     const agent = request.agent ?? world.defaults.agent;
     await world.agents.prepare(agent, request.model);
     return world.store.write(async (tx) => {
-      const task = await insert(tx, world, { ...request, agent });
+      const task = await insert(tx, world, { ...request, agent, id });
       await enqueueAttempt(world, tx, task, request.delayMs);
       return task;
     });
@@ -65,15 +70,15 @@ export const createTasks = (world: World): Tasks => ({
 
 const insert = async (
   tx: Tx,
-  { ids, defaults }: World,
-  request: TaskCreate & { readonly agent: string },
+  { defaults }: World,
+  request: TaskCreate & { readonly agent: string; readonly id: string },
 ): Promise<Task> => {
   const { workspaceId, prompt, agent, model } = request;
   if ((await tx.table('workspaces').get(workspaceId)) === undefined)
     throw fail('record.missing', { noun: 'workspace', id: workspaceId });
   const title = request.title ?? titleOf(prompt);
   const task = await tx.table('tasks').insert({
-    id: ids.new('task'),
+    id: request.id,
     state: 'queued',
     workspaceId,
     title,

@@ -11,19 +11,23 @@ import type { Tx } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 
 export interface Workspaces {
-  /** Rejects with `repository.*`, `branch.missing`, `record.exists`, `driver.unknown`; nothing is left behind then. */
-  create(request: WorkspaceCreate): Promise<Workspace>;
+  /**
+   * With an id of the caller's choice (of the right kind) it is safe to repeat: what is there under it is the answer.
+   * Rejects with `repository.*`, `branch.missing`, `record.exists`, `driver.unknown`; nothing is left behind then.
+   */
+  create(request: WorkspaceCreate, id?: string): Promise<Workspace>;
   /** Rejects with `record.missing`, `workspace.in_use`. */
   remove(id: string): Promise<void>;
 }
 
 export const createWorkspaces = (world: World): Workspaces => ({
-  async create(request) {
+  async create(request, id = world.ids.new('workspace')) {
+    const made = await world.store.read((tx) => tx.table('workspaces').get(id));
+    if (made !== undefined) return made;
     const { driver } = request;
     const { names } = world.machines;
     if (driver !== undefined && !names.includes(driver))
       throw fail('driver.unknown', { driver, known: [...names] });
-    const id = world.ids.new('workspace');
     try {
       const repositories: Repository[] = [];
       for (const spec of request.repositories) repositories.push(await world.hub.importRepository(id, spec));

@@ -129,6 +129,8 @@ describe('records', () => {
   });
 });
 
+const ASKED = { caller: 'c', routeId: 'task.create', noun: 'task', status: 201, request: {} } as const;
+
 describe('a create with an Idempotency-Key', () => {
   it('happens once for the same request, and says so again with the same answer', async () => {
     const key = { 'idempotency-key': 'once' };
@@ -179,10 +181,26 @@ describe('a create with an Idempotency-Key', () => {
     }
   });
 
+  it('gets the same id again when the server died before the answer was kept', async () => {
+    const asked = { ...ASKED, key: 'crash' };
+    const made: string[] = [];
+    const book = createAnswerBook(harness.store, clock, ids);
+    const died = book.once(asked, async (id) => {
+      made.push(id);
+      throw new Error('killed');
+    });
+    await expect(died).rejects.toThrow('killed');
+    const next = createAnswerBook(harness.store, clock, ids);
+    expect(await next.once(asked, async (id) => ({ id }))).toEqual({ id: made[0] });
+    expect(made[0]).toMatch(/^tk_/);
+    const other = next.once({ ...asked, request: { prompt: 'other' } }, async () => 1);
+    await expect(other).rejects.toMatchObject({ code: 'request.key_reused' });
+  });
+
   it('is forgotten after a day', async () => {
     let now = Date.now();
-    const book = createAnswerBook(harness.store, { ...clock, now: () => now });
-    const asked = { key: 'k', caller: 'c', routeId: 'task.create', status: 201, request: {} };
+    const book = createAnswerBook(harness.store, { ...clock, now: () => now }, ids);
+    const asked = { ...ASKED, key: 'k' };
     const give = (answer: number) => book.once(asked, async () => answer);
     expect([await give(1), await give(2)]).toEqual([1, 1]);
     now += 86_500_000;

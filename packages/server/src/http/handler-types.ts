@@ -27,6 +27,8 @@ interface Call<R extends RouteShape> {
   /** Aborted when the client leaves, its token is revoked, or the server stops. */
   readonly signal: AbortSignal;
   readonly requestId: string;
+  /** Of a create with an `Idempotency-Key`: the id for the new record, which is there already when this is a repeat. */
+  readonly recordId?: string | undefined;
   /** The `Last-Event-ID` header of a reader that comes back. */
   readonly lastEventId: string | undefined;
 }

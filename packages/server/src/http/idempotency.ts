@@ -2,10 +2,13 @@
  * `Idempotency-Key`: a create that is asked for twice with one key happens once and answers twice. The answer is kept
  * for a day under the caller and the key; a second request that comes while the first is at work waits for it. Only
  * answers of success are kept, so that a failed create can be tried again with its key.
+ *
+ * The id of the new record is chosen and written down before the work begins. When the server dies between the work and
+ * its answer, the same request comes with the same id, and the work answers with what it finds under it.
  */
 import { createHash } from 'node:crypto';
-import { fail } from '@berth/contract';
-import type { Clock, Store } from '@berth/core';
+import { fail, type IdNoun, isBerthError } from '@berth/contract';
+import type { AnsweredRequest, Clock, Ids, Store } from '@berth/core';
 import type { Json } from '@berth/plugin-api';
 
 const KEEP_MS = 86_400_000;
@@ -16,35 +19,55 @@ interface Asked {
   readonly key: string;
   readonly caller: string;
   readonly routeId: string;
+  /** What is made. */
+  readonly noun: IdNoun;
   readonly status: number;
   /** What was asked for; compared by value. */
   readonly request: unknown;
 }
 
+type Act = (recordId: string) => Promise<unknown>;
+
 export interface AnswerBook {
-  /** The answer of the first request under this key. Rejects with `request.key_reused` for another request. */
-  once(asked: Asked, act: () => Promise<unknown>): Promise<unknown>;
+  /**
+   * The answer of the first request under this key. Rejects with `request.key_reused` for another request. `act` gets
+   * the id for what it makes; it answers with the record of that id when there is one.
+   */
+  once(asked: Asked, act: Act): Promise<unknown>;
   /** Drops answers older than a day. */
   prune(): Promise<void>;
 }
 
-export const createAnswerBook = (store: Store, clock: Clock): AnswerBook => {
+export const createAnswerBook = (store: Store, clock: Clock, ids: Ids): AnswerBook => {
   const atWork = new Map<string, Promise<unknown>>();
-  const answer = async (id: string, asked: Asked, act: () => Promise<unknown>): Promise<unknown> => {
-    const bodyHash = hash(canonical(asked.request));
-    const kept = await store.read((tx) => tx.table('answeredRequests').get(id));
-    if (kept !== undefined && kept.createdAt > clock.now() - KEEP_MS) {
-      if (kept.bodyHash !== bodyHash) throw fail('request.key_reused', { key: asked.key });
-      return kept.answer;
-    }
-    const given = await act();
-    const { routeId, status } = asked;
-    await store.write(async (tx) => {
-      await tx.table('answeredRequests').remove(id);
-      // Answers are JSON by the schema of their route.
-      await tx.table('answeredRequests').insert({ id, routeId, bodyHash, status, answer: given as Json });
+  /** The row of this request: the one that is there, or a new one, with an id for what will be made. */
+  const begin = (id: string, asked: Asked): Promise<AnsweredRequest> =>
+    store.write(async (tx) => {
+      const rows = tx.table('answeredRequests');
+      const bodyHash = hash(canonical(asked.request));
+      const kept = await rows.get(id);
+      if (kept !== undefined && kept.createdAt > clock.now() - KEEP_MS) {
+        if (kept.bodyHash !== bodyHash) throw fail('request.key_reused', { key: asked.key });
+        return kept;
+      }
+      await rows.remove(id);
+      const { routeId, status, noun } = asked;
+      return rows.insert({ id, routeId, bodyHash, status, recordId: ids.new(noun) });
     });
-    return given;
+  const answer = async (id: string, asked: Asked, act: Act): Promise<unknown> => {
+    const kept = await begin(id, asked);
+    if (kept.answer !== undefined) return kept.answer;
+    try {
+      const given = await act(kept.recordId);
+      // Answers are JSON by the schema of their route.
+      const done = { answer: given as Json };
+      await store.write((tx) => tx.table('answeredRequests').update(id, kept.revision, done));
+      return given;
+    } catch (error) {
+      // A refusal made nothing. Anything else, such as the end of the server, may be gone on with under the same id.
+      if (isBerthError(error)) await store.write((tx) => tx.table('answeredRequests').remove(id));
+      throw error;
+    }
   };
   return {
     async once(asked, act) {

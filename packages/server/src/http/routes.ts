@@ -1,5 +1,6 @@
 /** Every route of the contract becomes a route of the HTTP server: guard, token, checks, handler, answer. */
-import { fail, ROUTES, type RouteShape } from '@berth/contract';
+import assert from 'node:assert/strict';
+import { fail, type IdNoun, PREFIXES, ROUTES, type RouteShape } from '@berth/contract';
 import type { Log } from '@berth/core';
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -33,6 +34,7 @@ interface Checked extends Said {
   readonly signal: AbortSignal;
   readonly requestId: string;
   readonly lastEventId: string | undefined;
+  readonly recordId?: string | undefined;
 }
 
 type AnyHandler = (call: Checked) => Promise<unknown>;
@@ -70,7 +72,7 @@ const registerRoute = (app: FastifyInstance, route: RouteShape, deps: RouteDeps)
         deps.answers,
         route,
         { key: request.headers['idempotency-key'], call },
-        () => handler(call),
+        (recordId) => handler({ ...call, recordId }),
       );
       return await send(reply, route, value, call.signal);
     },
@@ -82,13 +84,23 @@ const answerOnce = (
   answers: AnswerBook,
   route: RouteShape,
   { key, call: { caller, ...said } }: { key: unknown; call: Checked },
-  act: () => Promise<unknown>,
+  act: (recordId?: string) => Promise<unknown>,
 ): Promise<unknown> => {
   if (!route.idempotent || typeof key !== 'string' || caller === undefined) return act();
   const request = { params: said.params, query: said.query, body: said.body };
-  const status = route.status ?? 200;
-  return answers.once({ key, caller: caller.tokenId, routeId: route.id, status, request }, act);
+  const { id: routeId, status = 200 } = route;
+  const noun = nounOf(routeId);
+  return answers.once({ key, caller: caller.tokenId, routeId, noun, status, request }, act);
 };
+
+/** What an idempotent route makes is the noun that its id begins with. */
+const nounOf = (routeId: string): IdNoun => {
+  const noun = routeId.split('.')[0] ?? '';
+  assert(isIdNoun(noun), `${routeId} begins with the noun that it makes`);
+  return noun;
+};
+
+const isIdNoun = (noun: string): noun is IdNoun => Object.hasOwn(PREFIXES, noun);
 
 /** The handler's answer has the type of `route.answers`, by `Handlers`. */
 const send = async (

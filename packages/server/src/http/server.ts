@@ -69,7 +69,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
   const tokens = createTokens({ store, clock, ids });
   const feed = createEventFeed(store);
   const metrics = createMetrics(store, feed.readers);
-  const answers = createAnswerBook(store, clock);
+  const answers = createAnswerBook(store, clock, ids);
   const startedAt = clock.now();
   let address = '';
   const info = () => ({ version, address, uptimeMs: clock.now() - startedAt });

@@ -30,7 +30,7 @@ export const createSandboxWork = (parts: SandboxWorkParts): SandboxWork => {
   const open = async (id: string): Promise<SandboxClient> => machines.open((await find(id)).driver, id);
 
   return {
-    create: (wanted) => core.sandboxes.create(wanted),
+    create: (wanted, _caller, _signal, id) => core.sandboxes.create(wanted, id),
     remove: (id) => core.sandboxes.remove(id),
     open,
     shell: async (id, size) => {

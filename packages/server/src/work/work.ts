@@ -11,11 +11,11 @@ export interface WorkParts extends Pick<Work, 'sandboxes' | 'system'> {
 
 export const createWork = ({ core, hub, store, sandboxes, system }: WorkParts): Work => ({
   workspaces: {
-    create: (wanted) => core.workspaces.create(wanted),
+    create: (wanted, _caller, _signal, id) => core.workspaces.create(wanted, id),
     remove: (id) => core.workspaces.remove(id),
   },
   tasks: {
-    create: (wanted) => core.tasks.create(wanted),
+    create: (wanted, _caller, id) => core.tasks.create(wanted, id),
     cancel: (id, reason) => core.tasks.cancel(id, reason ?? 'it was asked for'),
     retry: (id) => core.tasks.retry(id),
     prompt: (id, prompt) => core.tasks.prompt(id, prompt),

@@ -18,7 +18,7 @@ type Commit = z.infer<typeof CommitId>;
 
 export interface SandboxWork {
   /** Resolves when it runs. */
-  create(wanted: SandboxCreate, caller: Caller, signal: AbortSignal): Promise<SandboxRecord>;
+  create(wanted: SandboxCreate, caller: Caller, signal: AbortSignal, id?: string): Promise<SandboxRecord>;
   remove(id: string, caller: Caller): Promise<SandboxRecord>;
   /** The inside of a sandbox. Rejects with `record.missing`, `sandbox.not_running` or `sandbox.unreachable`. */
   open(id: string): Promise<Sandbox>;
@@ -35,7 +35,7 @@ export interface SandboxWork {
 const TERMINAL_SIZE = { columns: 80, rows: 24 };
 
 export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxWork): HandlersOf<'sandbox'> => ({
-  'sandbox.create': ({ body, caller, signal }) => sandboxes.create(body, caller, signal),
+  'sandbox.create': ({ body, caller, signal, recordId }) => sandboxes.create(body, caller, signal, recordId),
   'sandbox.list': ({ query: { state, workspaceId, ...page } }) =>
     pageOfRecords(store, 'sandboxes', page, { state, workspaceId }),
   'sandbox.get': ({ params }) => findRecord(store, 'sandboxes', params.id),

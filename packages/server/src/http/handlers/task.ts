@@ -4,14 +4,14 @@ import type { Caller, HandlersOf } from '../handler-types.ts';
 import { findRecord, pageOfRecords } from './pages.ts';
 
 export interface TaskWork {
-  create(wanted: TaskCreate, caller: Caller): Promise<Task>;
+  create(wanted: TaskCreate, caller: Caller, id?: string): Promise<Task>;
   cancel(id: string, reason: string | undefined, caller: Caller): Promise<Task>;
   retry(id: string, caller: Caller): Promise<Task>;
   prompt(id: string, prompt: string, caller: Caller): Promise<Task>;
 }
 
 export const taskHandlers = (store: Store, tasks: TaskWork): HandlersOf<'task'> => ({
-  'task.create': ({ body, caller }) => tasks.create(body, caller),
+  'task.create': ({ body, caller, recordId }) => tasks.create(body, caller, recordId),
   'task.list': ({ query: { state, workspaceId, ...page } }) =>
     pageOfRecords(store, 'tasks', page, { state, workspaceId }),
   'task.get': ({ params }) => findRecord(store, 'tasks', params.id),
