@@ -17,6 +17,7 @@ export const factsOfMachine = (): Facts => ({
   node: process.version,
   crun: firstLine('crun', ['--version']),
   runc: firstLine('runc', ['--version']),
+  docker: firstLine('dockerd', ['--version']),
   git: firstLine('git', ['--version']),
   commit: firstLine('git', ['rev-parse', '--short', 'HEAD']),
   loadAtStart: loadavg()
