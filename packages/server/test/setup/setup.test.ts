@@ -1,5 +1,9 @@
 /** An ordinary npm project, declared to nobody: what it depends on is there for its agent and its gate, installed once. */
 import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
 import type { Event, Workspace } from '@berth/contract';
 import type { Prebuild } from '@berth/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -25,18 +29,37 @@ const FILES = {
   ].join('\n'),
 };
 
+/** What the operator's own programs trust, if anything beyond what comes with them. */
+const TRUSTED = process.env.NODE_EXTRA_CA_CERTS ?? '/etc/ssl/certs/ca-certificates.crt';
+
+/** A folder of the operator that nobody else may enter, with a toolchain and a bundle of certificates. */
+let own: string;
 let world: SystemWorld;
 let source: string;
 let workspace: Workspace;
 
 beforeAll(async () => {
+  own = mkdtempSync(join(tmpdir(), 'berth-operator-'));
+  mkdirSync(join(own, 'toolchain/bin'), { recursive: true });
+  writeFileSync(join(own, 'toolchain/bin/go'), '#!/bin/sh\necho "the operator\'s own"\n', { mode: 0o755 });
+  const env: Record<string, string> = {
+    npm_config_registry: REGISTRY,
+    PATH: `${join(own, 'toolchain/bin')}:${process.env.PATH}`,
+  };
+  if (existsSync(TRUSTED)) {
+    copyFileSync(TRUSTED, join(own, 'trusted.pem'));
+    env.NODE_EXTRA_CA_CERTS = join(own, 'trusted.pem');
+  }
   const defaults = { keepAliveMs: 0 };
-  world = await createWorld({ env: { npm_config_registry: REGISTRY }, config: { defaults } });
+  world = await createWorld({ env, config: { defaults } });
   source = makeRepository(world.folder, 'counting', FILES);
   lock('Lock what it depends on');
   workspace = await world.client.workspaces.create({ repositories: [{ source }] });
 }, 120_000);
-afterAll(() => world?.end(), 60_000);
+afterAll(async () => {
+  await world?.end();
+  rmSync(own, { recursive: true, force: true });
+}, 60_000);
 
 /** Writes the lock file that npm would write, and commits it. */
 const lock = (message: string): void => {
@@ -109,3 +132,15 @@ test('a set-up that fails ends the task with its log and a hint', async () => {
     async () => (await world.client.sandboxes.list({ state: 'running' })).rows.length === 0,
   );
 }, 120_000);
+
+test('toolchains and certificates of the operator are seen inside, the folder they are in is not', async () => {
+  const { id } = await world.client.sandboxes.create({});
+  const run = async (shell: string) => (await world.client.sandboxes.exec({ id, shell })).stdout?.trim();
+  expect(await run('command -v go && go')).toBe("/opt/berth/toolchains/go/bin/go\nthe operator's own");
+  expect(await run('echo > /opt/berth/toolchains/go/bin/more || echo refused')).toBe('refused');
+  expect(await run(`ls ${own} || echo absent`)).toBe('absent');
+  if (!existsSync(TRUSTED)) return;
+  expect(await run('grep -c BEGIN "$NODE_EXTRA_CA_CERTS"; echo "$NODE_EXTRA_CA_CERTS"')).toMatch(
+    /^[1-9]\d*\n\/opt\/berth\/certificates\//,
+  );
+}, 60_000);

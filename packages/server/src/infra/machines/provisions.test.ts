@@ -39,10 +39,10 @@ test('a toolchain of a version manager is shown: its programs and libraries, not
   const prefix = await nodeAt(join(home, '.nvm/versions/node/v24'));
   expect(await find([join(prefix, 'bin'), '/usr/bin'])).toEqual({
     tools: [
-      { source: join(prefix, 'bin'), target: '/opt/berth/toolchains/0/bin' },
-      { source: join(prefix, 'lib'), target: '/opt/berth/toolchains/0/lib' },
+      { source: join(prefix, 'bin'), target: '/opt/berth/toolchains/node/bin' },
+      { source: join(prefix, 'lib'), target: '/opt/berth/toolchains/node/lib' },
     ],
-    path: ['/opt/berth/toolchains/0/bin'],
+    path: ['/opt/berth/toolchains/node/bin'],
   });
 });
 
@@ -100,6 +100,6 @@ test('an image brings its own programs', async () => {
   const env = { PATH: join(prefix, 'bin') };
   const { added } = await findProvisions({ env, home, execPath: '/usr/bin/env' });
   const spec: MachineSpec = { id: 'x', layers: [], limits: {}, env: {}, tools: [] };
-  expect(added(spec, 'container').path).toEqual(['/opt/berth/toolchains/0/bin']);
+  expect(added(spec, 'container').path).toEqual(['/opt/berth/toolchains/node/bin']);
   expect(added({ ...spec, image: '/i.tar' }, 'container')).toMatchObject({ tools: [], path: [] });
 });

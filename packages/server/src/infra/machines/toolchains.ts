@@ -1,6 +1,6 @@
 /**
- * Node and Go where the user installed them outside the system folders (a version manager, /opt, /usr/local is a system
- * folder): sandboxes see /usr alone, so such a toolchain is shown to them.
+ * Node and Go where the user installed them outside the system folders, by a version manager or below /opt: sandboxes
+ * see /usr alone, so such a toolchain is shown to them.
  *
  * Only the folders `bin`, `lib`, `include` and the like of its prefix are shown, read-only, and only of a prefix that
  * holds nothing else of note: never a home or what lies above one, never `~/.local`, never a folder with hidden files.
@@ -32,17 +32,20 @@ const PARTS = ['bin', 'lib', 'include', 'pkg', 'src'];
 const SYSTEM = /^\/(usr|bin|sbin|lib|lib64)(\/|$)/;
 
 export const findToolchains = async (sources: ToolchainSources): Promise<Toolchains> => {
-  const prefixes: string[] = [];
+  const tools: ToolMount[] = [];
+  const path: string[] = [];
+  const seen = new Set<string>();
   for (const name of PROGRAMS) {
     const prefix = await prefixOf(name, sources);
-    if (prefix !== undefined && !prefixes.includes(prefix)) prefixes.push(prefix);
-  }
-  const tools: ToolMount[] = [];
-  for (const [index, prefix] of prefixes.entries())
+    if (prefix === undefined || seen.has(prefix)) continue;
+    seen.add(prefix);
+    const target = `${SHOWN_AT}/${name}`;
+    path.push(`${target}/bin`);
     for (const part of PARTS)
       if (await isFolder(join(prefix, part)))
-        tools.push({ source: join(prefix, part), target: `${SHOWN_AT}/${index}/${part}` });
-  return { tools, path: prefixes.map((_, index) => `${SHOWN_AT}/${index}/bin`) };
+        tools.push({ source: join(prefix, part), target: `${target}/${part}` });
+  }
+  return { tools, path };
 };
 
 /** Nothing when the program is the system's, absent, a shim, or in a place that may not be shown. */
