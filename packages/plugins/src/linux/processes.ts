@@ -1,4 +1,10 @@
-/** Processes of this host, found and ended without mistaking a reused number for an old process. */
+/**
+ * Processes of this host, found and ended without mistaking a reused number for an old process.
+ *
+ * Looking through /proc is no photograph. A process that is exchanging its program (execve) shows neither arguments nor
+ * environment for as long as it has to wait for a processor, and one that starts another and ends may do both between
+ * the listing and its turn. So who shows nothing is looked at again, and only several empty looks in a row count.
+ */
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,6 +16,12 @@ export interface ProcessMark {
 
 const GONE_DEADLINE_MS = 10_000;
 const MAX_ROUNDS = 20;
+/** A runtime starts at most two generations that end by themselves before the one that stays. */
+export const CLEAN_LOOKS = 3;
+const EXEC_LOOKS = 40;
+const EXEC_PAUSE_MS = 3;
+/** From <linux/sched.h>: a thread of the kernel, which has no arguments at all. */
+const PF_KTHREAD = 0x0020_0000;
 
 /** Undefined when it has ended; a zombie has ended. */
 export const markOf = async (pid: number): Promise<ProcessMark | undefined> => {
@@ -48,9 +60,10 @@ export const gone = async (
 
 /** Ends every process that `processesNaming` finds; again, since one may start another meanwhile. False: some are left. */
 export const endNaming = async (text: string): Promise<boolean> => {
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+  for (let round = 0, clean = 0; round < MAX_ROUNDS; round += 1) {
     const found = await processesNaming(text);
-    if (found.length === 0) return true;
+    clean = found.length === 0 ? clean + 1 : 0;
+    if (clean === CLEAN_LOOKS) return true;
     for (const { pid } of found) kill(pid);
     await gone(found);
   }
@@ -70,7 +83,7 @@ export const processesNaming = async (text: string): Promise<ProcessMark[]> => {
       const fields = await statFields(pid);
       if (fields === undefined || pid === process.pid) return;
       parents.set(pid, fields.parent);
-      if (await names(pid, text)) named.add(pid);
+      if (hasProgram(fields) && (await names(pid, text))) named.add(pid);
     }),
   );
   const belongs = (pid: number): boolean => {
@@ -82,15 +95,24 @@ export const processesNaming = async (text: string): Promise<ProcessMark[]> => {
   return marks.filter((mark) => mark !== undefined);
 };
 
+const hasProgram = ({ state, flags }: StatFields): boolean =>
+  state !== 'Z' && state !== 'X' && (flags & PF_KTHREAD) === 0;
+
 const names = async (pid: number, text: string): Promise<boolean> => {
-  for (const file of ['cmdline', 'environ'])
-    if ((await readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')).includes(text)) return true;
+  for (let look = 0; look < EXEC_LOOKS; look += 1) {
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => undefined);
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
+    if (environment?.includes(text) === true || command?.includes(text) === true) return true;
+    if (command !== '' && environment !== '') return false;
+    await sleep(EXEC_PAUSE_MS);
+  }
   return false;
 };
 
 interface StatFields {
   readonly state: string;
   readonly parent: number;
+  readonly flags: number;
   readonly startTicks: number;
 }
 
@@ -99,5 +121,5 @@ const statFields = async (pid: number): Promise<StatFields | undefined> => {
   if (text === undefined) return undefined;
   // The second field is the name in brackets, which may itself contain brackets and blanks.
   const [state = '', parent, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state, parent: Number(parent), startTicks: Number(rest[17]) };
+  return { state, parent: Number(parent), flags: Number(rest[4]), startTicks: Number(rest[17]) };
 };

@@ -30,8 +30,8 @@ export interface Cgroups {
   usage(containerId: string): Promise<Usage>;
   freeze(containerId: string, frozen: boolean): Promise<void>;
   members(containerId: string): Promise<number[]>;
-  /** Succeeds when there is none. The members must be dead or dying. */
-  remove(containerId: string): Promise<void>;
+  /** False while there are members; the kernel may count one for a moment after its end. True also when there is none. */
+  remove(containerId: string): Promise<boolean>;
 }
 
 interface Hierarchy {
@@ -40,7 +40,6 @@ interface Hierarchy {
   readonly options: readonly string[];
 }
 
-const REMOVE_DEADLINE_MS = 5_000;
 const FREEZE_DEADLINE_MS = 5_000;
 
 /** Returns a string when no group can be made here: the reason. */
@@ -165,9 +164,8 @@ const membersOf = async (folder: string): Promise<number[]> => {
   return text.split('\n').filter(Boolean).map(Number);
 };
 
-const removeAll = async (folders: readonly string[]): Promise<void> => {
-  for (const folder of folders) await until(REMOVE_DEADLINE_MS, () => removed(folder));
-};
+const removeAll = async (folders: readonly string[]): Promise<boolean> =>
+  (await Promise.all(folders.map(removed))).every(Boolean);
 
 const removed = async (folder: string): Promise<boolean> => {
   try {
@@ -181,7 +179,7 @@ const removed = async (folder: string): Promise<boolean> => {
   }
 };
 
-/** The kernel announces neither the end of a group's last member nor a v1 freeze, so this asks again and again. */
+/** The kernel does not announce a v1 freeze, so this asks again and again. */
 const until = async (deadlineMs: number, done: () => Promise<boolean>): Promise<void> => {
   const end = performance.now() + deadlineMs;
   for (let pauseMs = 1; !(await done()); pauseMs = Math.min(pauseMs * 2, 50)) {

@@ -55,7 +55,7 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
   const { state } = tools.folders;
   await using log = await openLog(folder);
   const end = (marks: readonly ProcessMark[], search: boolean): Promise<void> =>
-    endContainer({ containerId: id, state, cgroups: tools.cgroups, marks, search });
+    endContainer({ containerId: id, folder, state, cgroups: tools.cgroups, marks, search });
   try {
     const mark = await startContainer(
       {

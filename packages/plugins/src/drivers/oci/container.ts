@@ -2,7 +2,17 @@
 import { spawn } from 'node:child_process';
 import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { endNaming, gone, isAlive, kill, markOf, type ProcessMark } from '../../linux/processes.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail } from '@berth/contract';
+import {
+  CLEAN_LOOKS,
+  gone,
+  isAlive,
+  kill,
+  markOf,
+  type ProcessMark,
+  processesNaming,
+} from '../../linux/processes.ts';
 import { bundleOf, type Container, type World } from './bundle.ts';
 import type { Cgroups } from './cgroups.ts';
 import { type Engine, type Launcher, SYSTEM_PATH } from './launch.ts';
@@ -21,6 +31,9 @@ export interface Start {
 
 const LOG_FILE = 'log';
 const PID_FILE = 'pid';
+const CONFIG_FILE = 'config.json';
+const END_DEADLINE_MS = 20_000;
+const BUSY_PAUSE_MS = 2;
 const TAIL_BYTES = 4_000;
 
 /** Resolves when the runtime has started the process inside; rejects with what the runtime said. */
@@ -28,7 +41,7 @@ export const startContainer = async (
   { container, world, engine, folder, stdin, log, signal }: Start,
   launcher: Launcher,
 ): Promise<ProcessMark | undefined> => {
-  await writeFile(join(folder, 'config.json'), JSON.stringify(bundleOf(container, world)));
+  await writeFile(join(folder, CONFIG_FILE), JSON.stringify(bundleOf(container, world)));
   const pidFile = join(folder, PID_FILE);
   const options = ['--detach', '--bundle', launcher.at(folder), '--pid-file', pidFile];
   const [program, ...args] = launcher.argv(engine, ['run', ...options, container.id]);
@@ -47,6 +60,8 @@ export const startContainer = async (
 
 export interface End {
   readonly containerId: string;
+  /** Its own, as at the start. */
+  readonly folder: string;
   readonly state: string;
   readonly cgroups: Cgroups | undefined;
   readonly marks: readonly ProcessMark[];
@@ -54,18 +69,43 @@ export interface End {
   readonly search: boolean;
 }
 
-/** Ends every process, removes the runtime's record and the control groups. Succeeds when there is nothing. */
-export const endContainer = async ({ containerId, state, cgroups, marks, search }: End): Promise<void> => {
-  for (const mark of marks) if (await isAlive(mark)) kill(mark.pid);
-  const members = await Promise.all(((await cgroups?.members(containerId)) ?? []).map(markOf));
-  const rest = members.filter((mark) => mark !== undefined);
-  for (const { pid } of rest) kill(pid);
-  // A frozen process (v1) dies when it thaws.
-  await cgroups?.freeze(containerId, false).catch(ignoreMissing);
-  if (search) await endNaming(containerId);
-  await gone([...marks, ...rest]);
+/**
+ * Ends every process, removes the runtime's record and the control groups. Succeeds when there is nothing; rejects with
+ * `driver.failed` when something is still there at the deadline, so that whoever asked asks again.
+ *
+ * A runtime may be on its way while this works. Without its configuration it can start nothing; one that has read it is
+ * a process that names the container or is in its groups. So the configuration goes first, and then this looks and
+ * kills until there is nothing to find and the groups, which the kernel keeps while they have members, are gone.
+ */
+export const endContainer = async (end: End): Promise<void> => {
+  const { containerId, folder, state, cgroups } = end;
+  await rm(join(folder, CONFIG_FILE), { force: true });
+  const deadline = performance.now() + END_DEADLINE_MS;
+  const enough = end.search ? CLEAN_LOOKS : 1;
+  for (let clean = 0; clean < enough || (await cgroups?.remove(containerId)) === false; ) {
+    const found = await look(end);
+    clean = found.length === 0 ? clean + 1 : 0;
+    for (const { pid } of found) kill(pid);
+    // A frozen process (v1) dies when it thaws.
+    if (found.length > 0) await cgroups?.freeze(containerId, false).catch(ignoreMissing);
+    const left = Math.max(0, deadline - performance.now());
+    if (!(await gone(found, left)) || left === 0) throw stillThere(containerId, found);
+    if (clean >= enough) await sleep(BUSY_PAUSE_MS);
+  }
   await rm(join(state, containerId), { recursive: true, force: true });
-  await cgroups?.remove(containerId);
+};
+
+const look = async ({ containerId, cgroups, marks, search }: End): Promise<ProcessMark[]> => {
+  const alive = await Promise.all(marks.map(async (mark) => ((await isAlive(mark)) ? mark : undefined)));
+  const members = await Promise.all(((await cgroups?.members(containerId)) ?? []).map(markOf));
+  const naming = search ? await processesNaming(containerId) : [];
+  return [...alive, ...members, ...naming].filter((mark) => mark !== undefined);
+};
+
+const stillThere = (containerId: string, found: readonly ProcessMark[]): Error => {
+  const pids = found.map(({ pid }) => pid).join(', ');
+  const detail = `${containerId} is still there: ${pids === '' ? 'its control groups are busy' : `processes ${pids}`}`;
+  return fail('driver.failed', { driver: 'oci', act: 'destroy', detail });
 };
 
 const ignoreMissing = (error: NodeJS.ErrnoException): void => {

@@ -1,15 +1,19 @@
 /** What a dead server leaves half-made, the next one removes: processes, control groups, the runtime's records, folders. */
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { DriverHost } from '@berth/plugin-api';
 import { guestClient } from '@berth/plugin-api/conformance';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { processesNaming } from '../../linux/processes.ts';
 import { driverHost, groupsLeft } from '../../testing/driver-host.ts';
+import { detectCgroups } from './cgroups.ts';
+import { endContainer } from './container.ts';
 import { openOci } from './driver.ts';
-import { containerIdOf } from './folders.ts';
+import { containerIdOf, makeThrough } from './folders.ts';
 import plugin from './index.ts';
 
 const open = (host: DriverHost) => openOci(plugin.config.parse({}), host);
@@ -25,23 +29,75 @@ const expectNothing = async (host: DriverHost, id: string): Promise<void> => {
   expect(await readFile('/proc/self/mounts', 'utf8')).not.toContain(host.folder);
 };
 
-it.each([0, 10, 25, 40, 60, 80, 110, 150])(
-  'a server killed %i ms after it began to create leaves nothing after destroy',
-  { timeout: 60_000 },
-  async (afterMs) => {
-    await using host = await driverHost();
-    const id = `sb_dies_${afterMs}`;
-    const child = fork(script, [host.folder, host.guest.bundle, id], { execArgv: [] });
-    await once(child, 'message');
-    const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
-    await once(child, 'exit');
-    clearTimeout(timer);
-    const later = open(host);
-    for await (const left of later.list()) expect(left.id).toBe(id);
-    await later.destroy(id);
-    await expectNothing(host, id);
-  },
-);
+/** What a look at the host can tell of how far a start has come, in this order. */
+const MOMENTS: Readonly<Record<string, (host: DriverHost, id: string) => Promise<boolean>>> = {
+  'it began': async () => true,
+  'the folder was made': async (host, id) => existsSync(place(host, id)),
+  'the configuration was written': async (host, id) => existsSync(place(host, id, 'config.json')),
+  'the runtime was called': async (host, id) =>
+    (await processesNaming(containerIdOf(host.installation, id))).length > 0,
+  'the runtime recorded it': async (host, id) =>
+    existsSync(join(host.folder, 'state', containerIdOf(host.installation, id))),
+  'the groups were made': async (host, id) =>
+    (await groupsLeft([containerIdOf(host.installation, id)])).length > 0,
+  'the runtime told the number of the process': async (host, id) => existsSync(place(host, id, 'pid')),
+  'the guest listened': async (host, id) => existsSync(place(host, id, 'run/guest.sock')),
+};
+
+const place = (host: DriverHost, id: string, name = ''): string => join(host.folder, 'sandboxes', id, name);
+
+describe('a server that was killed once', () => {
+  let host: Awaited<ReturnType<typeof driverHost>>;
+  beforeAll(async () => {
+    host = await driverHost();
+  });
+  afterAll(() => host[Symbol.asyncDispose]());
+
+  it.each(Object.entries(MOMENTS))(
+    '%s leaves nothing after destroy',
+    { timeout: 60_000 },
+    async (moment, reached) => {
+      const id = `sb_dies_${Object.keys(MOMENTS).indexOf(moment)}`;
+      const child = fork(script, [host.folder, host.guest.bundle, id], { execArgv: [] });
+      const ended = once(child, 'exit');
+      await once(child, 'message');
+      while (!(await reached(host, id))) {
+        expect(child.exitCode).toBeNull();
+        await setImmediate();
+      }
+      child.kill('SIGKILL');
+      await ended;
+      const later = open(host);
+      for await (const left of later.list()) expect(left.id).toBe(id);
+      await later.destroy(id);
+      await expectNothing(host, id);
+    },
+  );
+});
+
+it('a runtime that was called before the end and runs after it starts nothing', {
+  timeout: 60_000,
+}, async () => {
+  await using host = await driverHost();
+  const driver = openOci(plugin.config.parse({ runtime: 'runc' }), host);
+  await driver.create(spec('sb_late'), AbortSignal.timeout(60_000));
+  const config = await readFile(place(host, 'sb_late', 'config.json'));
+  await driver.destroy('sb_late');
+  const containerId = containerIdOf(host.installation, 'sb_late');
+  const [folder, state] = [await makeThrough(place(host, 'sb_late')), join(host.folder, 'state')];
+  await writeFile(join(folder, 'config.json'), config);
+  // As a process looks that has not yet taken on the program it was made for: nothing about it names the container.
+  const late = spawn('/bin/sh', ['-s'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const ended = once(late, 'exit');
+  const cgroups = detectCgroups(false);
+  expect(cgroups).toBeTypeOf('object');
+  if (typeof cgroups === 'string') return;
+  await endContainer({ containerId, folder, state, cgroups, marks: [], search: true });
+  late.stdin.end(`exec runc --root '${state}' run --detach --bundle '${folder}' ${containerId}\n`);
+  expect((await ended)[0]).not.toBe(0);
+  await driver.destroy('sb_late');
+  await expectNothing(host, 'sb_late');
+});
 
 it('a sandbox without a record is made again by create and removed by destroy', async () => {
   await using host = await driverHost();

@@ -61,7 +61,9 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
   };
   const demolish = async (id: string): Promise<void> => {
     const record = await readRecord(folderOf(id));
-    await workshop.end(containerId(id), record === undefined ? [] : [record.process], record === undefined);
+    const marks = record === undefined ? [] : [record.process];
+    const search = record === undefined;
+    await workshop.end({ containerId: containerId(id), folder: folderOf(id), marks, search });
     await workshop.discard(folderOf(id));
   };
   const make = async (spec: MachineSpec, signal: AbortSignal): Promise<Machine> => {
@@ -149,7 +151,7 @@ const boots = async ({ spec, workshop, host, folder, signal, boot }: Boot): Prom
     return machineOf(spec.id, unenforced);
   } catch (error) {
     const said = await tailOf(log);
-    await workshop.end(id, [], true);
+    await workshop.end({ containerId: id, folder, marks: [], search: true });
     await workshop.discard(folder);
     signal.throwIfAborted();
     if (isBerthError(error)) throw error;

@@ -8,7 +8,7 @@ import { type Base, prepareBase } from './base.ts';
 import type { World } from './bundle.ts';
 import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups.ts';
 import { type Chore, type ChoreResult, choreContainer, runChore } from './chore.ts';
-import { endContainer } from './container.ts';
+import { type End, endContainer } from './container.ts';
 import { chooseEngine, type RuntimeName } from './engines.ts';
 import { type Folders, foldersOf, makeThrough } from './folders.ts';
 import { identify } from './identity.ts';
@@ -30,11 +30,7 @@ export interface Workshop {
   /** Rejects with `driver.absent`. */
   ready(): Promise<Ready>;
   /** Ends a container with everything in it. */
-  end: (
-    containerId: string,
-    marks: Parameters<typeof endContainer>[0]['marks'],
-    search: boolean,
-  ) => Promise<void>;
+  end: (container: Pick<End, 'containerId' | 'folder' | 'marks' | 'search'>) => Promise<void>;
   /** Moves a folder away and deletes it, whoever owns what is in it. Succeeds when there is none. */
   discard(path: string): Promise<void>;
 }
@@ -51,8 +47,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
   const rootless = process.getuid?.() !== 0;
   const detected = detectCgroups(rootless);
   const cgroups = typeof detected === 'string' ? undefined : detected;
-  const end: Workshop['end'] = (containerId, marks, search) =>
-    endContainer({ containerId, state: folders.state, cgroups, marks, search });
+  const end: Workshop['end'] = (container) => endContainer({ ...container, state: folders.state, cgroups });
   const discard = async (path: string): Promise<void> => {
     const doomed = join(folders.trash, `gone-${randomUUID()}`);
     await makeThrough(folders.trash);
@@ -106,9 +101,10 @@ const sweep = async (
   rootless: boolean,
 ): Promise<void> => {
   for (const name of await readdir(folders.trash).catch(() => [])) {
+    const folder = join(folders.trash, name);
     const containerId = choreContainer(installation, name);
-    if (containerId !== undefined) await end(containerId, [], true);
-    await remove(join(folders.trash, name), rootless);
+    if (containerId !== undefined) await end({ containerId, folder, marks: [], search: true });
+    await remove(folder, rootless);
   }
 };
 
