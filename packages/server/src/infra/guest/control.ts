@@ -8,6 +8,7 @@ import { type BerthError, fail, isBerthError } from '@berth/contract';
 import { GUEST_LIMITS, REASON_HEADER } from '@berth/contract/guest';
 import { GuestRefusal } from '@berth/contract/guest-messages';
 import type { z } from 'zod';
+import { dropBytesOfEnded } from './early-end.ts';
 import { keepAlive } from './keep-alive.ts';
 import { introduce, printable, unreachable, untrustworthy } from './preface.ts';
 
@@ -40,6 +41,7 @@ export interface Control {
 
 export const openControl = async (duplex: Duplex, { id }: { readonly id: string }): Promise<Control> => {
   await introduce(duplex, 'control', id);
+  dropBytesOfEnded(duplex, () => session.destroyed);
   const session = connect('http://guest', {
     createConnection: () => duplex,
     maxHeaderListPairs: GUEST_LIMITS.headerPairs,
@@ -56,7 +58,9 @@ export const openControl = async (duplex: Duplex, { id }: { readonly id: string 
     broken = error;
   });
   session.once('close', () => duplex.destroy());
-  session.once('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
+  session.once('connect', () => {
+    if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES);
+  });
   keepAlive(session);
   const wire = { id, session, why: () => broken };
 

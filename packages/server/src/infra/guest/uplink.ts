@@ -12,6 +12,7 @@ import {
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GUEST_LIMITS, REASON_HEADER } from '@berth/contract/guest';
+import { dropBytesOfEnded } from './early-end.ts';
 import { keepAlive } from './keep-alive.ts';
 import { introduce, printable } from './preface.ts';
 
@@ -65,11 +66,16 @@ export const attachUplink = async (
   });
   server.on('connect', (request: Http2ServerRequest) => decide(request, sandboxId, handler));
   const opened = Promise.withResolvers<ServerHttp2Session>();
-  server.once('session', opened.resolve);
+  let made: ServerHttp2Session | undefined;
+  server.once('session', (session) => {
+    made = session;
+    opened.resolve(session);
+  });
 
   await introduce(duplex, 'uplink', sandboxId);
   const closed = Promise.withResolvers<void>();
   duplex.once('close', closed.resolve);
+  dropBytesOfEnded(duplex, () => made?.destroyed !== false);
   server.emit('connection', duplex);
   const session = await opened.promise;
   session.setLocalWindowSize(WINDOW_BYTES);
