@@ -1,5 +1,6 @@
 /** The entry: the only file of the command line that reads the process. */
 import process from 'node:process';
+import { text } from 'node:stream/consumers';
 import { runCommandLine } from './program.ts';
 import type { World } from './world.ts';
 
@@ -9,6 +10,7 @@ const world: World = {
   env: process.env,
   cwd: process.cwd(),
   isRoot: process.getuid?.() === 0,
+  input: () => text(process.stdin),
   stdout: process.stdout,
   stderr: process.stderr,
   isTerminal,

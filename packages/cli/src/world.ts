@@ -7,6 +7,8 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly isRoot: boolean;
+  /** All of the standard input, to its end. */
+  readonly input: () => Promise<string>;
   readonly stdout: Writer;
   readonly stderr: Writer;
   /** Colours and live lines make sense. */

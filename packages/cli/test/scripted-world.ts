@@ -19,6 +19,7 @@ export const createWorld = (env: Record<string, string> = {}, cwd = '/'): Script
     env: { HOME: '/nowhere', PATH: process.env.PATH, ...env },
     cwd,
     isRoot: false,
+    input: async () => '',
     stdout: writer(out),
     stderr: writer(err),
     isTerminal: false,

@@ -13,6 +13,7 @@ export const sandboxCommands = (frame: Frame): Command[] => [
     .argument('<command...>', 'after --')
     .option('--cwd <folder>', "absolute, or relative to the sandbox's root")
     .option('--timeout <seconds>', 'end it after this time', Number)
+    .option('-i, --stdin', 'pass on the standard input, read to its end first')
     .option('--detach', 'start it and print its id'),
   leaf(frame, 'logs', 'Read the output of a command, and follow it to its end', (context, { args }) =>
     follow(context, { id: args[0] ?? '', execId: args[1] ?? '' }),
@@ -32,7 +33,8 @@ const exec = async (
   const [id = '', ...argv] = args;
   const cwd = text(options.cwd);
   const timeoutMs = typeof options.timeout === 'number' ? Math.round(options.timeout * 1000) : undefined;
-  const started = await context.client.sandboxes.exec({ id, argv, cwd, timeoutMs, background: true });
+  const stdin = options.stdin === true ? await context.world.input() : undefined;
+  const started = await context.client.sandboxes.exec({ id, argv, cwd, timeoutMs, stdin, background: true });
   if (options.detach !== true) return follow(context, { id, execId: started.execId });
   if (context.output.isJson) context.output.json({ execId: started.execId });
   else context.output.line(started.execId);

@@ -60,6 +60,8 @@ const LIMITS: UpstreamLimits = { connectMs: 10_000, firstByteMs: 600_000, idleMs
 const MAX_CHAT_BODY_BYTES = 32 * 2 ** 20;
 const STATUS_CUT = 502;
 const STATUS_AGENT_GONE = 499;
+/** Agents ask again for a long time after a 5xx, which mends no key that is missing or refused. */
+const STATUS_FINAL = 424;
 
 export const createModelRelay = (deps: ModelRelayDeps): ModelRelay => ({
   async handle(request, response, path) {
@@ -73,11 +75,7 @@ export const createModelRelay = (deps: ModelRelayDeps): ModelRelay => ({
         throw fail('request.unknown_route', { method: request.method ?? '', path: asked.path });
       await relay(deps, { ...asked, request, response, grant, provider, endpoint });
     } catch (error) {
-      refuse(
-        response,
-        provider?.wire ?? 'openai',
-        isBerthError(error) ? error : unavailable(asked.name, error),
-      );
+      refuse(response, provider?.wire ?? 'openai', refusalOf(asked.name, error));
     }
   },
 });
@@ -212,12 +210,22 @@ const settle = async (
   }
 };
 
-const refuse = (response: RelayResponse, wire: ModelProvider['wire'], error: BerthError): void => {
+interface Refusal {
+  readonly error: BerthError;
+  readonly status: number;
+}
+
+/** What we say ourselves is final; what the network says may pass. */
+const refusalOf = (provider: string, error: unknown): Refusal =>
+  isBerthError(error)
+    ? { error, status: error.kind === 'unavailable' ? STATUS_FINAL : KINDS[error.kind].status }
+    : { error: unavailable(provider, error), status: KINDS.unavailable.status };
+
+const refuse = (response: RelayResponse, wire: ModelProvider['wire'], { error, status }: Refusal): void => {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
-  const { status } = KINDS[error.kind];
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(wireError(wire, status, error));
 };
