@@ -23,8 +23,6 @@ export interface WorldOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** What stands in the file `config.json` of the home. */
   readonly config?: Readonly<Record<string, unknown>> | undefined;
-  /** Programs and arguments that the server is started through. */
-  readonly through?: readonly string[] | undefined;
 }
 
 /** One installation and all that is around it. */
@@ -71,8 +69,7 @@ export const createWorld = async (options: WorldOptions = {}): Promise<SystemWor
   let log = '';
   let running: Running | undefined;
   const start = async () => {
-    const [program = process.execPath, ...args] = [...(options.through ?? []), process.execPath, PROGRAM];
-    running = await startProgram(program, args, env, (text) => {
+    running = await startProgram(env, (text) => {
       log += text;
     });
   };
@@ -129,13 +126,8 @@ interface Running {
   readonly token: string;
 }
 
-const startProgram = async (
-  program: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  onLog: (text: string) => void,
-): Promise<Running> => {
-  const child = spawn(program, [...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+const startProgram = async (env: NodeJS.ProcessEnv, onLog: (text: string) => void): Promise<Running> => {
+  const child = spawn(process.execPath, [PROGRAM], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   child.stderr.on('data', (bytes: Buffer) => {
     said += bytes.toString();
