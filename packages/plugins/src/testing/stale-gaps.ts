@@ -1,0 +1,13 @@
+/** A suite that must fail: its gaps are of a case that holds and of none at all. Run by `gaps.test.ts`. */
+import { driverConformance } from '@berth/plugin-api/conformance';
+import memory from '../drivers/memory.ts';
+import { driverHost } from './driver-host.ts';
+
+driverConformance(memory, {
+  config: {},
+  host: driverHost,
+  gaps: [
+    { title: 'attach of an unknown id finds nothing', why: 'mended since' },
+    { title: 'machines can fly', why: 'no case says so' },
+  ],
+});
