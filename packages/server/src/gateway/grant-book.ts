@@ -1,7 +1,7 @@
 /** What a sandbox's token allows, looked up for every request: a sandbox that is going has no rights any more. */
 import type { EgressPolicy } from '@berth/contract';
 import type { AttemptGrant, Clock, Grants, Store } from '@berth/core';
-import type { GitGrant } from '../infra/git/git-service.ts';
+import type { GitGrant } from '../infra/git/serve-git.ts';
 import type { ModelGrant } from './models/relay.ts';
 
 const USABLE: readonly string[] = ['creating', 'running', 'paused'];
