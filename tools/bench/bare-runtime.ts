@@ -21,12 +21,15 @@ export const openBareRuntime = async (): Promise<Contender | undefined> => {
   writeBundle(folder);
   for (const [program, ...options] of CANDIDATES) {
     const runtime = runtimeOf(folder, [program, ...options]);
-    try {
-      await runtime.remove(await runtime.start());
-      return runtime;
-    } catch {
-      // It refuses this machine; the next one may not.
-    }
+    const works = await runtime
+      .start()
+      .then(runtime.remove)
+      .then(
+        () => true,
+        // It refuses this machine; the next one may not.
+        () => false,
+      );
+    if (works) return runtime;
   }
   rmSync(folder, { recursive: true });
   return undefined;

@@ -124,7 +124,7 @@ describe('a checkout', () => {
     await sample.hub.importRepository(WORKSPACE, { source: sample.source });
     const request = { key: 'k', workspaceId: WORKSPACE, repositories: ['source'], saved, token: TOKEN };
     await checkouts().fetch(sandbox, request);
-    expect(run(inside, ['rev-parse', 'HEAD'])).toBe(saved['source']);
+    expect(run(inside, ['rev-parse', 'HEAD'])).toBe(saved.source);
     expect(run(inside, ['status', '--porcelain'])).toBe('');
     expect(() => run(inside, ['merge', 'origin/main'])).toThrow(/CONFLICT.*a\.txt/);
   });
