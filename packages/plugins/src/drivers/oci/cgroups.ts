@@ -52,7 +52,7 @@ export const detectCgroups = (rootless: boolean): Cgroups | string => {
   const parent = rootless ? delegatedParent(v2.mount) : '/';
   return parent === undefined
     ? 'no control group was delegated to this user (systemd does so for user sessions)'
-    : version2(v2.mount, parent, rootless);
+    : groupsOfV2(v2.mount, parent, rootless);
 };
 
 /** Where v2 is mounted beside v1, a mixture that some runtimes refuse to start with. */
@@ -110,25 +110,33 @@ const version1 = (
   };
 };
 
-const version2 = (mount: string, parent: string, rootless: boolean): Cgroups => {
+/**
+ * Groups below `parent` of a v2 tree. Root's are below the root group, which may have processes of its own and on which
+ * the runtime turns the controllers on; an ordinary user has those that its parent group hands on.
+ */
+export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cgroups => {
   const folder = join(mount, parent);
   const given = readFileSync(
     join(folder, rootless ? 'cgroup.subtree_control' : 'cgroup.controllers'),
     'utf8',
   );
+  const controllers = new Set(given.trim().split(/\s+/).filter(isController));
   const file = (containerId: string, name: string): Promise<string> =>
     readFile(join(folder, containerId, name), 'utf8');
+  // Without its controller a group has no such file.
+  const of = async (controller: Controller, containerId: string, name: string): Promise<string> =>
+    controllers.has(controller) ? await file(containerId, name) : '';
   return {
     layout: 'control groups v2',
-    controllers: new Set(given.trim().split(/\s+/).filter(isController)),
+    controllers,
     limitsSwap: readFileSync('/proc/swaps', 'utf8').trim().split('\n').length > 1,
     canFreeze: true,
     pathOf: (containerId) => join(parent, containerId),
     usage: async (containerId) => ({
-      memoryBytes: Number(await file(containerId, 'memory.current')),
+      memoryBytes: Number(await of('memory', containerId, 'memory.current')),
       cpuSeconds: field(await file(containerId, 'cpu.stat'), 'usage_usec') / 1e6,
-      processes: Number(await file(containerId, 'pids.current')),
-      outOfMemoryKills: field(await file(containerId, 'memory.events'), 'oom_kill'),
+      processes: Number(await of('pids', containerId, 'pids.current')),
+      outOfMemoryKills: field(await of('memory', containerId, 'memory.events'), 'oom_kill'),
     }),
     freeze: async (containerId, frozen) => {
       await writeFile(join(folder, containerId, 'cgroup.freeze'), frozen ? '1' : '0');
