@@ -23,6 +23,10 @@ export interface WorldOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** What stands in the file `config.json` of the home. */
   readonly config?: Readonly<Record<string, unknown>> | undefined;
+  /** A program and its arguments that the server is started through. */
+  readonly through?: readonly string[] | undefined;
+  /** Path of the program that is the server; the real one when absent. */
+  readonly program?: string | undefined;
 }
 
 /** One installation and all that is around it. */
@@ -69,7 +73,7 @@ export const createWorld = async (options: WorldOptions = {}): Promise<SystemWor
   let log = '';
   let running: Running | undefined;
   const start = async () => {
-    running = await startProgram(env, (text) => {
+    running = await startProgram(options.program ?? PROGRAM, env, (text) => {
       log += text;
     });
   };
@@ -126,8 +130,12 @@ interface Running {
   readonly token: string;
 }
 
-const startProgram = async (env: NodeJS.ProcessEnv, onLog: (text: string) => void): Promise<Running> => {
-  const child = spawn(process.execPath, [PROGRAM], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+const startProgram = async (
+  program: string,
+  env: NodeJS.ProcessEnv,
+  onLog: (text: string) => void,
+): Promise<Running> => {
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   child.stderr.on('data', (bytes: Buffer) => {
     said += bytes.toString();

@@ -1,0 +1,81 @@
+/**
+ * The server is killed before and after each step of what it does, forth and back, and started again: the task ends as
+ * it would have, its work has landed once or not at all, and nothing is left over (invariants 5 and 6). The points come
+ * from the definitions, so a step that is added is covered the day it is written.
+ */
+import { crashPointsOf, SAGAS } from '@berth/core';
+import { afterAll, beforeAll, describe, test, vi } from 'vitest';
+import { agentFails, gateIsRed, lands, landsPrepared, overtaken, type Story, setupFails } from './stories.ts';
+import { createTrial, type Trial } from './trial.ts';
+
+const LANES = 2;
+vi.setConfig({ maxConcurrency: LANES });
+
+const free: Trial[] = [];
+beforeAll(async () => {
+  free.push(...(await Promise.all(Array.from({ length: LANES }, createTrial))));
+}, 120_000);
+afterAll(() => Promise.all(free.map((trial) => trial.end())), 120_000);
+
+type Saga = (typeof SAGAS)[number];
+const isForth = (point: string): boolean => /\/(before-do|after-do|after-done)$/.test(point);
+const isBack = (point: string): boolean => /\/(before-undo|after-undo|after-undone)$/.test(point);
+
+/** In a step that does nothing but write, there is no moment between before and after. */
+const differs = ({ stages }: Saga, point: string): boolean => {
+  const [, name, moment] = point.split('/');
+  const step = stages.flatMap(({ steps }) => steps.map((one) => one)).find((one) => one.name === name);
+  if (moment === 'after-do') return step?.do !== undefined;
+  return moment !== 'after-undo' || typeof step?.undo === 'function';
+};
+
+const pointsOf = (saga: Saga, isMeant: (point: string) => boolean): string[] =>
+  crashPointsOf(saga).filter((point) => isMeant(point) && differs(saga, point));
+
+/** A job whose server died three times is given up, so a story survives two. */
+const DEATHS = 2;
+
+const cover = (story: Story, points: readonly string[]): void => {
+  for (let at = 0; at < points.length; at += DEATHS) {
+    const part = points.slice(at, at + DEATHS);
+    const name = part.map((point) => point.slice(point.indexOf('/') + 1)).join(' and ');
+    test.concurrent(name, { timeout: 90_000 }, async () => {
+      const trial = free.pop() ?? (await createTrial());
+      await trial.dieAt(story, part).finally(() => free.push(trial));
+    });
+  }
+};
+
+const FORTH: Readonly<Record<string, Story>> = { 'workspace.prepare@1': landsPrepared };
+
+describe.each(SAGAS.map((saga) => ({ name: saga.name, saga })))(
+  '$name, when the server dies at',
+  ({ saga }) => {
+    cover(FORTH[saga.name] ?? lands, pointsOf(saga, isForth));
+  },
+);
+
+/** What makes each saga turn back, and the steps whose way back it does not reach. */
+const BACK: Readonly<Record<string, { readonly story: Story; readonly beyond?: string }>> = {
+  'sandbox.create@1': { story: setupFails },
+  'workspace.prepare@1': { story: setupFails },
+  'agent.turn@1': { story: agentFails },
+  'task.run@1': { story: agentFails },
+  'change.land@1': { story: gateIsRed, beyond: 'advance' },
+};
+
+describe.each(SAGAS.map((saga) => ({ name: saga.name, saga })))('$name, on the way back', ({ saga }) => {
+  const { story, beyond } = BACK[saga.name] ?? { story: agentFails };
+  // The way back is walked from the last step to the first.
+  const steps = saga.stages.flatMap((stage) => stage.steps.map(({ name }) => name)).toReversed();
+  cover(
+    story,
+    steps.flatMap((step) =>
+      pointsOf(saga, (point) => isBack(point) && step !== beyond && point.split('/')[1] === step),
+    ),
+  );
+});
+
+describe('change.land@1, overtaken by another landing', () => {
+  cover(overtaken, ['change.land@1/gate/after-done', 'change.land@1/advance/after-undo']);
+});
