@@ -44,7 +44,9 @@ export const createUplink = (): Uplink => {
       session.on('error', forget);
       session.on('goaway', forget);
       session.on('close', forget);
-      session.once('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
+      session.once('connect', () => {
+        if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES);
+      });
       // The older one ends when its last request has; what it carries now is not disturbed.
       newest?.close();
       newest = session;
