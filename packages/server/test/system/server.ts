@@ -23,8 +23,6 @@ export interface WorldOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** What stands in the file `config.json` of the home. */
   readonly config?: Readonly<Record<string, unknown>> | undefined;
-  /** A program and its arguments that the server is started through. */
-  readonly through?: readonly string[] | undefined;
   /** Path of the program that is the server; the real one when absent. */
   readonly program?: string | undefined;
 }
