@@ -14,7 +14,9 @@ import { detectCgroups } from './cgroups.ts';
 import { endContainer } from './container.ts';
 import { openOci } from './driver.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
+import { identify } from './identity.ts';
 import plugin from './index.ts';
+import { makeDisks } from './sandbox.ts';
 
 const open = (host: DriverHost) => openOci(plugin.config.parse({}), host);
 const spec = (id: string) => ({ id, layers: [], limits: {}, env: {}, tools: [] });
@@ -86,6 +88,7 @@ it('a runtime that was called before the end and runs after it starts nothing', 
   const containerId = containerIdOf(host.installation, 'sb_late');
   const [folder, state] = [await makeThrough(place(host, 'sb_late')), join(host.folder, 'state')];
   await writeFile(join(folder, 'config.json'), config);
+  await makeDisks(folder, identify(plugin.config.parse({}).idBase));
   // As a process looks that has not yet taken on the program it was made for: nothing about it names the container.
   const late = spawn('/bin/sh', ['-s'], { stdio: ['pipe', 'ignore', 'ignore'] });
   const ended = once(late, 'exit');
@@ -106,6 +109,8 @@ it('a sandbox without a record is made again by create and removed by destroy', 
   // As if the server had died before it wrote the record, and another right after it made the folder.
   await rm(join(host.folder, 'sandboxes', 'sb_half', 'machine.json'));
   await mkdir(join(host.folder, 'sandboxes', 'sb_empty'));
+  // And a third while it was deleting.
+  await mkdir(join(host.folder, 'trash', 'gone-half'));
   const later = open(host);
   expect((await Array.fromAsync(later.list())).map(({ id }) => id).sort()).toEqual(['sb_empty', 'sb_half']);
   expect(await later.attach('sb_half')).toBeUndefined();

@@ -48,5 +48,8 @@ it('what is no image is refused', { timeout: 60_000 }, async () => {
   await refused().toMatchObject({ code: 'image.unusable' });
   await writeFile(image, 'not a tar');
   await refused().toMatchObject({ code: 'image.unusable' });
+  await writeFile(join(host.folder, '..', 'manifest.json'), '[]');
+  await run('tar', ['-C', join(host.folder, '..'), '-cf', image, '--', 'manifest.json']);
+  await refused().toMatchObject({ message: expect.stringContaining('docker export') });
   expect(await Array.fromAsync(driver.list())).toEqual([]);
 });

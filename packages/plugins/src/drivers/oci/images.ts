@@ -21,6 +21,8 @@ export interface ImageWorld extends Pick<Workshop, 'folders' | 'discard'> {
 
 const UNPACK_TIMEOUT_MS = 600_000;
 const TARGET = '/mnt/to/workspace';
+const LAYERED =
+  'it is an archive of layers (docker save, OCI layout); a tar of one root file system is needed, as docker export makes it from a container';
 
 /**
  * Returns the folder of the unpacked root file system. The tar holds the root itself (as `docker export` or
@@ -85,6 +87,7 @@ const unpackScript = (option: string): string => `
 tar --extract ${option} --file=- --directory=${TARGET} --numeric-owner --same-permissions \
 --exclude=./dev/* --exclude=dev/* --warning=no-timestamp
 cd ${TARGET}
+if [ -e oci-layout ] || [ -e manifest.json ]; then echo "${LAYERED}"; exit 1; fi
 [ -x bin/sh ] || [ -L bin/sh ] || { echo "there is no /bin/sh in it"; exit 1; }
 chmod 755 .
 for folder in ${MOUNT_POINTS.join(' ')} etc; do

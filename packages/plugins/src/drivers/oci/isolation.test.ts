@@ -82,6 +82,18 @@ describe('inside an OCI sandbox', () => {
       expect((await sh(`touch ${folder}/x`)).exitCode, folder).toBe(0);
   });
 
+  it('whatever else is mounted is read-only, also for one who would own it', async () => {
+    const lines = (await sh('cat /proc/mounts')).stdout.trim().split('\n');
+    const writable = lines
+      .map((line) => line.split(' '))
+      .filter(([, , , options = '']) => options.split(',').includes('rw'))
+      .map(([, place = '']) => place)
+      .filter((place) => !place.startsWith('/proc') && !place.startsWith('/dev'));
+    const disks = ['/home/agent', '/run/berth', '/workspace'];
+    // A folder in memory that belongs to root inside, who nobody is.
+    expect(writable.sort()).toEqual([...disks, '/opt/berth', '/tmp', '/var/tmp'].sort());
+  });
+
   it('neither homes, secrets, sockets nor the data of the host are there', async () => {
     expect(await readFile(secret, 'utf8')).toBe('of the host');
     const { stdout } = await sh('ls / /etc /run /home /var; cat /proc/mounts');
