@@ -28,7 +28,7 @@ beforeAll(() => {
 });
 afterAll(async () => {
   for (const sandbox of json((await berth('sandbox', 'list', '--json')).out)) {
-    if (sandbox['state'] !== 'destroyed') await berth('sandbox', 'remove', String(sandbox['id']));
+    if (sandbox.state !== 'destroyed') await berth('sandbox', 'remove', String(sandbox.id));
   }
   await berth('down');
   rmSync(folder, { recursive: true, force: true });
@@ -111,16 +111,16 @@ test('a workspace is added, shown, kept while it is used, and removed', async ()
   const source = makeRepository(folder, 'other', { 'x.txt': 'x\n' });
   const added = await one('workspace', 'add', source, '--name', 'other');
   expect(added).toMatchObject({ name: 'other', repositories: [{ name: 'other', source, branch: 'main' }] });
-  expect(await one('workspace', 'show', 'other')).toMatchObject({ id: added['id'] });
+  expect(await one('workspace', 'show', 'other')).toMatchObject({ id: added.id });
   const listed = json((await berth('workspace', 'list', '--json')).out);
   expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining(['shop', 'other']));
   const sandbox = await one('sandbox', 'create', '--workspace', 'other');
   const refused = await berth('workspace', 'remove', 'other', '--json');
   expect(refused.code).toBe(5);
   expect(json(refused.err)[0]).toMatchObject({ error: { code: 'workspace.in_use' } });
-  await one('sandbox', 'remove', String(sandbox['id']));
+  await one('sandbox', 'remove', String(sandbox.id));
   for (;;) {
-    const { state } = await one('sandbox', 'show', String(sandbox['id']));
+    const { state } = await one('sandbox', 'show', String(sandbox.id));
     if (state === 'destroyed') break;
   }
   await one('workspace', 'remove', 'other');
@@ -149,22 +149,22 @@ test('a command in a sandbox gets its words and its input, and gives its output 
 test('the conversation, the events and the state of the installation are read as JSON', async () => {
   const tasks = json((await berth('task', 'list', '--json')).out);
   const done = tasks.find(({ state, prompt }) => state === 'completed' && String(prompt).includes('b.txt'));
-  const logs = await berth('task', 'logs', String(done?.['id']), '--json');
+  const logs = await berth('task', 'logs', String(done?.id), '--json');
   expect(logs.out).toContain('I write b.');
   expect(json(logs.out).at(-1)).toMatchObject({ state: 'green', evidence: [{ exitCode: 0 }] });
   expect((await berth('change', 'list', '--json')).code).toBe(0);
-  const changeId = String(json((await berth('change', 'list', '--json')).out)[0]?.['id']);
+  const changeId = String(json((await berth('change', 'list', '--json')).out)[0]?.id);
   expect((await berth('change', 'diff', changeId)).out).toMatch(/^diff --git/);
   const status = await one('status');
   expect(status).toMatchObject({ health: { status: 'ok', defaultDriver: 'oci' } });
-  expect(String((status['health'] as Json)['address'])).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  expect(String((status.health as Json).address)).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   const doctor = await berth('doctor', '--json');
   // Without a key for a model something that is needed is missing.
   expect(doctor.code).toBe(6);
   expect(json(doctor.out)).toContainEqual(expect.objectContaining({ name: 'git', ok: true }));
   expect(json(doctor.out)).toContainEqual(expect.objectContaining({ name: 'models', ok: false }));
 
-  const { lastSeq } = status['stats'] as { lastSeq: number };
+  const { lastSeq } = status.stats as { lastSeq: number };
   const child = spawn(process.execPath, [BERTH, 'events', '--after', '0', '--json'], { cwd: checkout, env });
   const seen: number[] = [];
   let rest = '';
