@@ -50,7 +50,8 @@ const RESTING: Readonly<Record<string, readonly string[]>> = {
   sandboxes: ['destroyed'],
   sagas: ['done', 'undone'],
   jobs: ['done', 'failed', 'cancelled'],
-  prebuilds: ['ready', 'failed'],
+  // A layer that a crash kept from being named is written down as superseded, and goes after its grace.
+  prebuilds: ['ready', 'failed', 'superseded'],
 };
 
 const unfinished = (rows: Rows): string[] => [
