@@ -4,8 +4,17 @@
  * from the definitions, so a step that is added is covered the day it is written.
  */
 import { crashPointsOf, SAGAS } from '@berth/core';
-import { afterAll, beforeAll, describe, test, vi } from 'vitest';
-import { agentFails, gateIsRed, lands, landsPrepared, overtaken, type Story, setupFails } from './stories.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import {
+  agentFails,
+  gateIsRed,
+  givenUp,
+  lands,
+  landsPrepared,
+  overtaken,
+  type Story,
+  setupFails,
+} from './stories.ts';
 import { createTrial, type Trial } from './trial.ts';
 
 const LANES = 2;
@@ -15,7 +24,11 @@ const free: Trial[] = [];
 beforeAll(async () => {
   free.push(...(await Promise.all(Array.from({ length: LANES }, createTrial))));
 }, 120_000);
-afterAll(() => Promise.all(free.map((trial) => trial.end())), 120_000);
+afterAll(async () => {
+  // One that finds something left must not keep the others from cleaning up.
+  const ends = await Promise.allSettled(free.map((trial) => trial.end()));
+  expect(ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []))).toEqual([]);
+}, 120_000);
 
 type Saga = (typeof SAGAS)[number];
 const isForth = (point: string): boolean => /\/(before-do|after-do|after-done)$/.test(point);
@@ -78,4 +91,14 @@ describe.each(SAGAS.map((saga) => ({ name: saga.name, saga })))('$name, on the w
 
 describe('change.land@1, overtaken by another landing', () => {
   cover(overtaken, ['change.land@1/gate/after-done', 'change.land@1/advance/after-undo']);
+});
+
+describe('a task in which the server dies too often', () => {
+  test.concurrent.each([
+    ['change.land@1/merge/before-do', 'change.land@1/gate/before-do', 'change.land@1/gate/after-do'],
+    ['sandbox.create@1/machine/after-do', 'agent.turn@1/work/after-do', 'change.land@1/sandbox/after-do'],
+  ])('at %s, %s and %s is given up and leaves nothing', { timeout: 90_000 }, async (...deaths) => {
+    const trial = free.pop() ?? (await createTrial());
+    await trial.dieAt(givenUp, deaths).finally(() => free.push(trial));
+  });
 });

@@ -64,3 +64,5 @@ export const overtaken: Story = {
     git(hub, 'update-ref', 'refs/heads/main', other, tip);
   },
 };
+
+export const givenUp: Story = { ...lands, ends: { state: 'cancelled', code: 'work.cancelled' } };
