@@ -52,6 +52,13 @@ test('the first in the path counts; the system is seen anyway', async () => {
   expect(await find(['', 'relative', join(folder, 'absent')])).toEqual(NOTHING);
 });
 
+test('what npm puts in front of the path is not the toolchain that the user works with', async () => {
+  const own = await nodeAt(join(folder, 'opt/node'));
+  const front = await nodeAt(join(folder, 'project/node_modules/node'));
+  const { tools } = await find([join(front, 'bin'), join(own, 'bin')]);
+  expect(tools.map(({ source }) => source)).toEqual([join(own, 'bin'), join(own, 'lib')]);
+});
+
 test('no home, nothing above it, no ~/.local and no folder with hidden files is shown', async () => {
   for (const prefix of [home, folder, join(home, '.local')]) {
     await nodeAt(prefix);

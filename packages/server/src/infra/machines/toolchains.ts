@@ -60,7 +60,7 @@ const prefixOf = async (name: string, sources: ToolchainSources): Promise<string
 
 /** The first of that name that can be run, with the links of its folder resolved. */
 const lookUp = async (name: string, path: string): Promise<string | undefined> => {
-  for (const folder of path.split(delimiter).filter(isAbsolute)) {
+  for (const folder of path.split(delimiter).filter(isTheUsers)) {
     const file = await realpath(folder).then(
       (real) => join(real, name),
       () => undefined,
@@ -69,6 +69,10 @@ const lookUp = async (name: string, path: string): Promise<string | undefined> =
   }
   return undefined;
 };
+
+/** `npm run` and `npx` put a project's own programs in front; they are not what the user works with. */
+const isTheUsers = (folder: string): boolean =>
+  isAbsolute(folder) && !`${folder}/`.includes('/node_modules/');
 
 const toolchainAt = async (file: string, name: string, home: string): Promise<string | undefined> => {
   const prefix = dirname(dirname(file));
