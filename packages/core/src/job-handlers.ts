@@ -67,9 +67,9 @@ const turnBack = async (
 ): Promise<boolean> => {
   const run = await tx.table('sagas').get(id);
   if (run?.state !== 'running' && run?.state !== 'undoing') return false;
+  const error = job.error ?? GIVEN_UP;
   const isFirst = run.state === 'running' && run.cancelAsked === undefined;
-  if (isFirst)
-    await tx.table('sagas').update(id, run.revision, { cancelAsked: 'the server died in it too often' });
+  if (isFirst) await tx.table('sagas').update(id, run.revision, { cancelAsked: error.message, error });
   await queue.add(tx, job.queue, job.data, { key: job.key, delayMs: isFirst ? 0 : LATER_MS });
   return true;
 };

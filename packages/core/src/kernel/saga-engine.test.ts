@@ -266,6 +266,20 @@ describe('cancel', () => {
     expect(ports.acts).toEqual(['a', '-b', '-a']);
   });
 
+  it('by the system says its own reason, not that of a person', async () => {
+    const { engine, ports, store } = openWorld();
+    const stop = new AbortController();
+    ports.on.a = () => stop.abort(new Stopped('away'));
+    await expect(engine().run(twoSteps, { ...request, signal: stop.signal })).rejects.toThrow('away');
+    const error = { ...fail('work.crashed', { job: 'jb_1', crashes: 3 }).body };
+    await store.write(async (tx) => {
+      const row = await tx.table('sagas').get('sg_1');
+      await tx.table('sagas').update('sg_1', row?.revision ?? 0, { cancelAsked: error.message, error });
+    });
+    await expect(engine().resume('sg_1')).rejects.toMatchObject({ code: 'work.crashed' });
+    expect(ports.acts).toEqual(['a', '-b', '-a']);
+  });
+
   it('comes too late after the point of no return, and after the end', async () => {
     const { engine, ports, row } = openWorld();
     const sagas = engine();

@@ -11,6 +11,7 @@
 import { fail } from '@berth/contract';
 import { assert } from './assert.ts';
 import type { Clock } from './clock.ts';
+import { revive } from './failure.ts';
 import { cancelled, createInterrupts, type Interrupts } from './interrupt.ts';
 import { toJson } from './json.ts';
 import { type Log, silentLog } from './log.ts';
@@ -132,7 +133,8 @@ const goOn = async <P>(
   if (isOver(row)) return endOf(row);
   const definition = deps.definitions.get(row.name);
   assert(definition !== undefined, `the definition ${row.name} of the unfinished run ${row.id} is kept`);
-  if (row.cancelAsked !== undefined) interrupts.askCancel(cancelled(row.cancelAsked));
+  if (row.cancelAsked !== undefined)
+    interrupts.askCancel(row.error === undefined ? cancelled(row.cancelAsked) : revive(row.error));
   const journal = await openJournal(store, row.id, definition);
   // The input is what the starter of this very saga gave, as JSON.
   const input = row.input as never;

@@ -55,7 +55,7 @@ export interface SagaRun extends Kept {
   readonly state: 'running' | 'undoing' | 'done' | 'undone' | 'stuck' | 'forgotten';
   readonly input: Json;
   readonly result?: Json | undefined;
-  /** Why it was undone. */
+  /** Why it was undone; beside `cancelAsked`, why it is to be, when that is no cancel by a person. */
   readonly error?: ErrorBody | undefined;
   /** Why it is stuck: the step and the failure of its undo. */
   readonly stuckAt?: { readonly step: string; readonly error: ErrorBody } | undefined;

@@ -65,4 +65,4 @@ export const overtaken: Story = {
   },
 };
 
-export const givenUp: Story = { ...lands, ends: { state: 'cancelled', code: 'work.cancelled' } };
+export const givenUp: Story = { ...lands, ends: { state: 'failed', code: 'work.crashed' } };
