@@ -212,12 +212,12 @@ describe('a red test suite', () => {
       changes.map(({ gateRunId = '' }) => world.client.gates.get({ id: gateRunId })),
     );
     expect(red).toMatchObject({ state: 'red', evidence: [{ command: 'npm run test', exitCode: 1 }] });
-    expect(red?.evidence[0]?.logTail).toMatch(/6 !== 5/);
+    expect(red?.evidence[0]?.logTail).toMatch(/6 == 5/);
     expect(green).toMatchObject({ state: 'green', evidence: [{ command: 'npm run test', exitCode: 0 }] });
     expect(red?.inputHash).not.toBe(green?.inputHash);
     const { session, items } = await conversationOf(world.client, task.id);
     expect(session.turns.map(({ cause }) => cause)).toEqual(['task', 'red_gate']);
-    expect(messagesOf(items, 'user')[1]).toMatch(/6 !== 5/);
+    expect(messagesOf(items, 'user')[1]).toMatch(/6 == 5/);
     expect(git(hubOf(workspace), 'show', 'main:sum.js')).toContain('a + b');
   }, 180_000);
 });
