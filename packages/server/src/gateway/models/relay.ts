@@ -13,6 +13,7 @@ import { askForUsage } from './ask-usage.ts';
 import { presentedToken, upstreamHeaders } from './credentials.ts';
 import { type Endpoint, findEndpoint, upstreamUrl } from './endpoints.ts';
 import { meterEvents, meterWhole } from './metered-stream.ts';
+import { createOutages } from './outages.ts';
 import { askUpstream, type UpstreamLimits } from './upstream.ts';
 import { createUsageCounter, type UsageCounter } from './usage.ts';
 import { wireError } from './wire-error.ts';
@@ -60,25 +61,32 @@ const LIMITS: UpstreamLimits = { connectMs: 10_000, firstByteMs: 600_000, idleMs
 const MAX_CHAT_BODY_BYTES = 32 * 2 ** 20;
 const STATUS_CUT = 502;
 const STATUS_AGENT_GONE = 499;
-/** Agents ask again for a long time after a 5xx, which mends no key that is missing or refused. */
+/** Agents ask again for a long time after a 5xx, which mends no refused key and no provider that stays away. */
 const STATUS_FINAL = 424;
 
-export const createModelRelay = (deps: ModelRelayDeps): ModelRelay => ({
-  async handle(request, response, path) {
-    const asked = readPath(path);
-    const provider = Object.hasOwn(deps.providers, asked.name) ? deps.providers[asked.name] : undefined;
-    try {
-      const grant = await authorised(deps, request, asked.query);
-      if (provider === undefined) throw fail('model.unconfigured', { provider: asked.name });
-      const endpoint = findEndpoint(provider.wire, request.method, asked.path);
-      if (endpoint === undefined)
-        throw fail('request.unknown_route', { method: request.method ?? '', path: asked.path });
-      await relay(deps, { ...asked, request, response, grant, provider, endpoint });
-    } catch (error) {
-      refuse(response, provider?.wire ?? 'openai', refusalOf(asked.name, error));
-    }
-  },
-});
+export const createModelRelay = (deps: ModelRelayDeps): ModelRelay => {
+  const outages = createOutages(deps.clock);
+  return {
+    async handle(request, response, path) {
+      const asked = readPath(path);
+      const provider = Object.hasOwn(deps.providers, asked.name) ? deps.providers[asked.name] : undefined;
+      let grant: ModelGrant | undefined;
+      try {
+        grant = await authorised(deps, request, asked.query);
+        if (provider === undefined) throw fail('model.unconfigured', { provider: asked.name });
+        const endpoint = findEndpoint(provider.wire, request.method, asked.path);
+        if (endpoint === undefined)
+          throw fail('request.unknown_route', { method: request.method ?? '', path: asked.path });
+        await relay(deps, { ...asked, request, response, grant, provider, endpoint });
+        outages.answered(grant.attemptId);
+      } catch (error) {
+        const isOutage = !isBerthError(error) && !response.destroyed;
+        const isFinal = isOutage && grant !== undefined && outages.failed(grant.attemptId);
+        refuse(response, provider?.wire ?? 'openai', refusalOf(asked.name, error, isFinal));
+      }
+    },
+  };
+};
 
 const readPath = (path: string) => {
   const [whole = '', query = ''] = path.split('?', 2);
@@ -215,11 +223,11 @@ interface Refusal {
   readonly status: number;
 }
 
-/** What we say ourselves is final; what the network says may pass. */
-const refusalOf = (provider: string, error: unknown): Refusal =>
+/** What we say ourselves is final; what the network says may pass, for a while. */
+const refusalOf = (provider: string, error: unknown, isFinal: boolean): Refusal =>
   isBerthError(error)
     ? { error, status: error.kind === 'unavailable' ? STATUS_FINAL : KINDS[error.kind].status }
-    : { error: unavailable(provider, error), status: KINDS.unavailable.status };
+    : { error: unavailable(provider, error), status: isFinal ? STATUS_FINAL : KINDS.unavailable.status };
 
 const refuse = (response: RelayResponse, wire: ModelProvider['wire'], { error, status }: Refusal): void => {
   if (response.headersSent || response.destroyed) {
