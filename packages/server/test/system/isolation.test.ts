@@ -194,10 +194,8 @@ describe('greed', () => {
       egress: { preset: 'none' },
       limits: { pids: 64, memoryBytes: 256 * MIB },
     });
-    // A shell ends when its fork is refused; what it left sleeps on, so that the limit can be seen.
-    const bomb = sh(sandbox, 'f() { sleep 20 & f | f & }; f; sleep 3', 20_000).catch(
-      (error: unknown) => error,
-    );
+    // The shell ends when a fork is refused; what it started sleeps on, so that the limit can be seen.
+    const bomb = sh(sandbox, 'while :; do sleep 20 & done', 20_000).catch((error: unknown) => error);
     await until('the limit is reached', async () => {
       const { processes = 0 } = await world.client.sandboxes.metrics({ id: sandbox.id });
       return processes > 40;

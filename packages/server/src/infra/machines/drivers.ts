@@ -10,6 +10,7 @@ import {
   type Probe,
 } from '@berth/plugin-api';
 import { parsePluginConfig, type Registry } from '../plugin-config.ts';
+import { tellNoSpace } from './no-space.ts';
 
 /** Weakest first. */
 const STRENGTH: readonly Isolation[] = ['none', 'process', 'container', 'gvisor', 'microvm'];
@@ -33,6 +34,8 @@ export interface DriverFacts extends Probe {
 export interface Drivers {
   readonly names: readonly string[];
   readonly defaultName: string;
+  /** The parent of the drivers' folders. */
+  readonly folder: string;
   /** Throws `driver.unknown`. */
   find(name: string): OpenDriver;
   /** Rejects with `driver.unknown`, `driver.absent`, or `driver.unsupported` when it is weaker than asked. */
@@ -83,6 +86,7 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
   return {
     names,
     defaultName,
+    folder: options.folder,
     find,
     choose: async (wanted) => {
       const { name, isolation } = find(wanted.driver ?? defaultName);
@@ -90,7 +94,8 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
         throw fail('driver.unsupported', { driver: name, facet: `isolation "${wanted.isolation}"` });
       }
       const { health, detail } = await probe(name);
-      if (health === 'absent') throw fail('driver.absent', { driver: name, detail });
+      if (health === 'absent')
+        throw tellNoSpace(fail('driver.absent', { driver: name, detail }), options.folder);
       return { name, isolation };
     },
     describe: () => {

@@ -8,6 +8,7 @@ import { createSandboxClient, type SandboxClient } from '../guest/sandbox-client
 import type { UplinkHandler } from '../guest/uplink.ts';
 import { counted } from './counted.ts';
 import type { Drivers } from './drivers.ts';
+import { tellNoSpace } from './no-space.ts';
 import type { Provisions } from './provisions.ts';
 
 export interface MachinesOptions {
@@ -61,9 +62,13 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
   return {
     names: drivers.names,
     choose: drivers.choose,
-    create: (name, spec, signal) => {
+    create: async (name, spec, signal) => {
       const { driver, isolation } = drivers.find(name);
-      return driver.create(provisions.added(spec, isolation), signal);
+      try {
+        return await driver.create(provisions.added(spec, isolation), signal);
+      } catch (error) {
+        throw tellNoSpace(error, drivers.folder);
+      }
     },
     destroy: async (name, id) => {
       await release(id);
