@@ -1,5 +1,6 @@
 export * from './api.ts';
 export * from './change.ts';
+export * from './error-catalogue.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export * from './gate.ts';

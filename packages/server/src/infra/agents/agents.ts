@@ -95,7 +95,7 @@ const chooseModel = (
   const slash = wanted?.indexOf('/') ?? -1;
   const name = wanted && slash > 0 ? wanted.slice(0, slash) : wanted;
   const provider = name === undefined ? providers[0] : providers.find((one) => one.name === name);
-  if (!provider) throw fail('model.unconfigured', { provider: name ?? 'any' });
+  if (!provider) throw fail('model.unconfigured', name === undefined ? {} : { provider: name });
   const model = wanted && slash > 0 ? wanted.slice(slash + 1) : provider.defaultModel;
   return { provider: provider.name, wire: provider.wire, model };
 };

@@ -1,0 +1,354 @@
+/**
+ * The catalogue: every error code, its kind, what it carries and what it says. `noun.problem`.
+ * Codes are promises to clients: add freely, never rename.
+ */
+import { z } from 'zod';
+import type { ErrorShape } from './kernel/error.ts';
+
+export const Issue = z.object({
+  /** JSON path of the problem, such as `body.repositories[0].branch`. */
+  path: z.string(),
+  message: z.string(),
+});
+export type Issue = z.infer<typeof Issue>;
+
+const id = z.object({ id: z.string() });
+const reason = z.object({ reason: z.string() });
+
+export const ERRORS = {
+  'request.invalid': {
+    kind: 'invalid',
+    data: z.object({ issues: z.array(Issue) }),
+    message: (d) =>
+      `The request is not valid: ${d.issues.map((i: Issue) => `${i.path}: ${i.message}`).join('; ')}`,
+  },
+  'request.too_large': {
+    kind: 'invalid',
+    data: z.object({ limitBytes: z.number() }),
+    message: (d) => `The body is larger than ${d.limitBytes} bytes.`,
+  },
+  'request.unknown_route': {
+    kind: 'missing',
+    data: z.object({ method: z.string(), path: z.string() }),
+    message: (d) => `There is no route ${d.method} ${d.path}.`,
+    hint: 'See /docs for every route.',
+  },
+  'request.key_reused': {
+    kind: 'conflict',
+    data: z.object({ key: z.string() }),
+    message: (d) => `The idempotency key ${d.key} was used before with another request.`,
+    hint: 'Use a new key for a new request.',
+  },
+  'auth.required': {
+    kind: 'unauthenticated',
+    data: z.object({}),
+    message: () => 'A valid token is needed.',
+    hint: 'Send "Authorization: Bearer <token>"; the owner token is in the file that `berth up` names.',
+  },
+  'auth.forbidden': {
+    kind: 'forbidden',
+    data: z.object({ needs: z.string() }),
+    message: (d) => `This needs the role ${d.needs}.`,
+    hint: 'Ask an owner for a token with that role.',
+  },
+  'auth.origin_refused': {
+    kind: 'forbidden',
+    data: reason,
+    message: (d) => `The request was refused: ${d.reason}.`,
+    hint: 'Browsers may call only from the address of the server itself.',
+  },
+  'record.missing': {
+    kind: 'missing',
+    data: z.object({ noun: z.string(), id: z.string() }),
+    message: (d) => `There is no ${d.noun} ${d.id}.`,
+  },
+  'record.exists': {
+    kind: 'conflict',
+    data: z.object({ noun: z.string(), id: z.string() }),
+    message: (d) => `A ${d.noun} ${d.id} exists already.`,
+  },
+  'record.changed': {
+    kind: 'conflict',
+    data: z.object({ noun: z.string(), id: z.string() }),
+    message: (d) => `The ${d.noun} ${d.id} was changed by somebody else.`,
+    hint: 'Read it again and decide again.',
+  },
+  'state.illegal': {
+    kind: 'conflict',
+    data: z.object({ noun: z.string(), id: z.string(), state: z.string(), trigger: z.string() }),
+    message: (d) => `The ${d.noun} ${d.id} is ${d.state}; "${d.trigger}" is not possible now.`,
+  },
+  'workspace.in_use': {
+    kind: 'conflict',
+    data: z.object({ id: z.string(), sandboxes: z.number(), tasks: z.number() }),
+    message: (d) => `Workspace ${d.id} has ${d.sandboxes} live sandboxes and ${d.tasks} unfinished tasks.`,
+    hint: 'Remove the sandboxes and cancel the tasks first.',
+  },
+  'repository.unreachable': {
+    kind: 'unavailable',
+    data: z.object({ source: z.string(), reason: z.string() }),
+    message: (d) => `The repository ${d.source} cannot be read: ${d.reason}`,
+    hint: 'Check the path or URL and that git on this machine can clone it.',
+  },
+  'repository.bad_source': {
+    kind: 'invalid',
+    data: z.object({ source: z.string(), reason: z.string() }),
+    message: (d) => `"${d.source}" is not a repository that can be imported: ${d.reason}`,
+  },
+  'branch.missing': {
+    kind: 'missing',
+    data: z.object({ repository: z.string(), branch: z.string() }),
+    message: (d) => `The repository ${d.repository} has no branch ${d.branch}.`,
+  },
+  'branch.exhausted': {
+    kind: 'conflict',
+    data: z.object({ branch: z.string() }),
+    message: (d) => `The branch ${d.branch} and its variants _v2 to _v10 are all taken.`,
+    hint: 'Delete branches that are no longer needed.',
+  },
+  'git.absent': {
+    kind: 'unavailable',
+    data: z.object({ detail: z.string() }),
+    message: (d) => `Git cannot be started: ${d.detail}`,
+    hint: 'Install git 2.38 or newer on the machine of the server.',
+  },
+  'git.failed': {
+    kind: 'internal',
+    data: z.object({ act: z.string(), detail: z.string() }),
+    message: (d) => `git ${d.act} failed: ${d.detail}`,
+  },
+  'git.timeout': {
+    kind: 'timeout',
+    data: z.object({ act: z.string(), timeoutMs: z.number() }),
+    message: (d) => `git ${d.act} did not end within ${d.timeoutMs} ms.`,
+  },
+  'push.refused': {
+    kind: 'forbidden',
+    data: z.object({ ref: z.string() }),
+    message: (d) => `This token may not write ${d.ref}.`,
+  },
+  'driver.unknown': {
+    kind: 'invalid',
+    data: z.object({ driver: z.string(), known: z.array(z.string()) }),
+    message: (d) => `There is no driver ${d.driver}; known are ${d.known.join(', ')}.`,
+  },
+  'driver.absent': {
+    kind: 'unavailable',
+    data: z.object({ driver: z.string(), detail: z.string() }),
+    message: (d) => `The driver ${d.driver} cannot start sandboxes here: ${d.detail}`,
+    hint: 'Run `berth doctor` to see what is missing. Isolation is never lowered by itself.',
+  },
+  'driver.unsupported': {
+    kind: 'unsupported',
+    data: z.object({ driver: z.string(), facet: z.string() }),
+    message: (d) => `The driver ${d.driver} cannot do ${d.facet}.`,
+    hint: 'Choose a driver that lists this capability.',
+  },
+  'driver.failed': {
+    kind: 'unavailable',
+    data: z.object({ driver: z.string(), act: z.string(), detail: z.string() }),
+    message: (d) => `The driver ${d.driver} failed at ${d.act}: ${d.detail}`,
+  },
+  'sandbox.not_running': {
+    kind: 'conflict',
+    data: z.object({ id: z.string(), state: z.string() }),
+    message: (d) => `Sandbox ${d.id} is ${d.state}, not running.`,
+  },
+  'sandbox.unreachable': {
+    kind: 'unavailable',
+    data: z.object({ id: z.string(), detail: z.string() }),
+    message: (d) => `Sandbox ${d.id} does not answer: ${d.detail}`,
+  },
+  'sandbox.out_of_memory': {
+    kind: 'exhausted',
+    data: z.object({ id: z.string(), limitBytes: z.number() }),
+    message: (d) =>
+      `A process in sandbox ${d.id} was killed: it needed more than ${Math.round(d.limitBytes / 2 ** 20)} MiB.`,
+    hint: 'Raise limits.memoryBytes of the workspace.',
+  },
+  'sandbox.limit_reached': {
+    kind: 'exhausted',
+    data: z.object({ limit: z.number() }),
+    message: (d) => `There are ${d.limit} sandboxes already, the configured ceiling.`,
+    hint: 'Remove sandboxes or raise maxSandboxes.',
+  },
+  'setup.failed': {
+    kind: 'conflict',
+    data: z.object({ command: z.string(), exitCode: z.number().nullable(), tail: z.string() }),
+    message: (d) => `The set-up command ${d.command} ended with exit code ${d.exitCode ?? 'none'}: ${d.tail}`,
+    hint: 'Run it in a sandbox of the workspace (`berth sandbox shell`) and correct `setup.commands` or `setup.egress`; `setup: { commands: [] }` does without.',
+  },
+  'image.unusable': {
+    kind: 'invalid',
+    data: z.object({ image: z.string(), reason: z.string() }),
+    message: (d) => `The image ${d.image} cannot be used: ${d.reason}`,
+  },
+  'exec.missing': {
+    kind: 'missing',
+    data: id,
+    message: (d) => `There is no command ${d.id} in this sandbox.`,
+  },
+  'exec.not_startable': {
+    kind: 'invalid',
+    data: z.object({ command: z.string(), reason: z.string() }),
+    message: (d) => `The command ${d.command} could not be started: ${d.reason}`,
+  },
+  'exec.timeout': {
+    kind: 'timeout',
+    data: z.object({ command: z.string(), timeoutMs: z.number() }),
+    message: (d) => `The command ${d.command} did not end within ${d.timeoutMs} ms.`,
+  },
+  'file.missing': {
+    kind: 'missing',
+    data: z.object({ path: z.string() }),
+    message: (d) => `There is no file ${d.path}.`,
+  },
+  'file.refused': {
+    kind: 'invalid',
+    data: z.object({ path: z.string(), reason: z.string() }),
+    message: (d) => `${d.path}: ${d.reason}`,
+  },
+  'agent.unknown': {
+    kind: 'invalid',
+    data: z.object({ agent: z.string(), known: z.array(z.string()) }),
+    message: (d) => `There is no agent ${d.agent}; known are ${d.known.join(', ')}.`,
+  },
+  'agent.absent': {
+    kind: 'unavailable',
+    data: z.object({ agent: z.string(), detail: z.string() }),
+    message: (d) => `The agent ${d.agent} is not installed: ${d.detail}`,
+    hint: 'Run `berth doctor` to see how to install it.',
+  },
+  'agent.auth_required': {
+    kind: 'unavailable',
+    data: z.object({ agent: z.string() }),
+    message: (d) => `The agent ${d.agent} asks for a login.`,
+    hint: 'Give the server a key for the model provider; agents never log in themselves.',
+  },
+  'agent.hung': {
+    kind: 'timeout',
+    data: z.object({ agent: z.string(), silentMs: z.number() }),
+    message: (d) =>
+      `The agent ${d.agent} said nothing for ${Math.round(d.silentMs / 1000)} s and was stopped.`,
+    hint: 'Its work so far is kept. `berth task retry` starts a new attempt.',
+  },
+  'agent.crashed': {
+    kind: 'unavailable',
+    data: z.object({ agent: z.string(), exitCode: z.number().nullable(), tail: z.string() }),
+    message: (d) => `The agent ${d.agent} ended unexpectedly (exit code ${d.exitCode ?? 'none'}): ${d.tail}`,
+  },
+  'agent.failed': {
+    kind: 'conflict',
+    data: z.object({ agent: z.string(), detail: z.string() }),
+    message: (d) => `The agent ${d.agent} failed: ${d.detail}`,
+  },
+  'agent.no_change': {
+    kind: 'conflict',
+    data: z.object({ agent: z.string() }),
+    message: (d) => `The agent ${d.agent} ended without changing anything.`,
+    hint: 'Say more in the prompt, or look at the conversation with `berth task logs`.',
+  },
+  'model.unconfigured': {
+    kind: 'unavailable',
+    /** Absent when none at all is configured. */
+    data: z.object({ provider: z.string().optional() }),
+    message: (d) =>
+      d.provider === undefined
+        ? 'No model provider is configured.'
+        : `No key is configured for the model provider ${d.provider}.`,
+    hint: 'Set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY for the server, or name a provider in its configuration.',
+  },
+  'model.unavailable': {
+    kind: 'unavailable',
+    data: z.object({ provider: z.string(), detail: z.string() }),
+    message: (d) => `The model provider ${d.provider} cannot be reached: ${d.detail}`,
+  },
+  'egress.denied': {
+    kind: 'forbidden',
+    data: z.object({ host: z.string(), port: z.number(), reason: z.string() }),
+    message: (d) => `No connection to ${d.host}:${d.port}: ${d.reason}.`,
+    hint: 'Allow the host in the egress policy of the workspace.',
+  },
+  'gate.red': {
+    kind: 'conflict',
+    data: z.object({ gateRun: z.string(), failed: z.array(z.string()) }),
+    message: (d) => `The gate is red: ${d.failed.join(', ')}.`,
+    hint: 'See the log of the gate run for the evidence.',
+  },
+  'gate.empty': {
+    kind: 'invalid',
+    data: z.object({ profile: z.string() }),
+    message: (d) => `The gate profile ${d.profile} found no command to run in this repository.`,
+    hint: 'Declare commands in the workspace (`gate.commands`), or choose the profile "minimal".',
+  },
+  'change.conflicted': {
+    kind: 'conflict',
+    data: z.object({
+      id: z.string(),
+      /** `<repository>/<path>` */
+      paths: z.array(z.string()),
+      conflicts: z
+        .array(z.object({ repository: z.string(), target: z.string(), paths: z.array(z.string()) }))
+        .optional(),
+    }),
+    message: (d) => `The change ${d.id} conflicts with its target in ${d.paths.join(', ')}.`,
+  },
+  'change.target_moved': {
+    kind: 'conflict',
+    data: z.object({ id: z.string(), target: z.string() }),
+    message: (d) => `${d.target} moved while the change ${d.id} was being verified.`,
+  },
+  'work.cancelled': { kind: 'conflict', data: reason, message: (d) => `Cancelled: ${d.reason}.` },
+  'work.crashed': {
+    kind: 'internal',
+    data: z.object({ job: z.string(), crashes: z.number() }),
+    message: (d) => `The job ${d.job} was given up after the server died in it ${d.crashes} times.`,
+  },
+  'saga.stuck': {
+    kind: 'internal',
+    data: z.object({ saga: z.string(), step: z.string(), cause: z.string(), undoCause: z.string() }),
+    message: (d) => `${d.saga} failed (${d.cause}) and could not undo its step ${d.step} (${d.undoCause}).`,
+    hint: 'Retry the undo, or forget it after looking at what is left.',
+  },
+  'store.locked': {
+    kind: 'unavailable',
+    data: z.object({ path: z.string(), pid: z.number().nullable() }),
+    message: (d) => `Another Berth server (process ${d.pid ?? 'unknown'}) uses ${d.path}.`,
+    hint: 'Stop it, or choose another home with BERTH_HOME.',
+  },
+  'store.migration_changed': {
+    kind: 'internal',
+    data: z.object({ name: z.string() }),
+    message: (d) => `The migration ${d.name} was changed after it had been applied to this database.`,
+    hint: 'Install the version of Berth that wrote this database, or a newer released one.',
+  },
+  'store.unavailable': {
+    kind: 'unavailable',
+    data: reason,
+    message: (d) => `The database cannot be used: ${d.reason}`,
+  },
+  'disk.full': {
+    kind: 'exhausted',
+    data: z.object({ path: z.string() }),
+    message: (d) => `The disk of ${d.path} is full.`,
+    hint: 'Free some space; work that was acknowledged is kept.',
+  },
+  'config.invalid': {
+    kind: 'invalid',
+    data: z.object({ issues: z.array(Issue) }),
+    message: (d) =>
+      `The configuration is not valid: ${d.issues.map((i: Issue) => `${i.path}: ${i.message}`).join('; ')}`,
+  },
+  'server.unreachable': {
+    kind: 'unavailable',
+    data: z.object({ address: z.string(), detail: z.string() }),
+    message: (d) => `The server at ${d.address} does not answer: ${d.detail}`,
+    hint: 'Start it with `berth up`.',
+  },
+  'server.failed': {
+    kind: 'internal',
+    data: z.object({ reference: z.string() }),
+    message: (d) => `Something went wrong on the server (reference ${d.reference}).`,
+    hint: 'The log of the server has the details under this reference.',
+  },
+} as const satisfies Record<string, ErrorShape>;
