@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Driver, type DriverPlugin, defineDriver, type Probe } from '@berth/plugin-api';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
+import { type DriversOptions, openDrivers } from './drivers.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'berth-drivers-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const refused = async (): Promise<never> => {
+  throw new Error('nobody asks for machines here');
+};
+
+const driverOf = (probe: () => Promise<Probe>): Driver => ({
+  probe,
+  create: refused,
+  connect: refused,
+  attach: async () => undefined,
+  destroy: async () => undefined,
+  list: async function* () {
+    yield* [];
+  },
+  facets: { pause: { pause: refused, resume: refused } },
+});
+
+const plugin = (name: string, isolation: DriverPlugin['isolation'], probe: () => Promise<Probe>) =>
+  defineDriver({
+    name,
+    isolation,
+    config: z.strictObject({ fast: z.boolean().optional() }),
+    open: () => driverOf(probe),
+  });
+
+const open = (probe: () => Promise<Probe>, more: Partial<DriversOptions> = {}) =>
+  openDrivers({
+    registry: {
+      oci: async () => ({ default: plugin('oci', 'container', probe) }),
+      host: async () => ({
+        default: plugin('host', 'none', async () => ({ health: 'ready', detail: 'always' })),
+      }),
+    },
+    config: {},
+    defaultDriver: undefined,
+    folder,
+    host: { installation: 'in1', guest: { node: '/n', bundle: '/b' }, log: () => undefined },
+    ...more,
+  });
+
+const ready = async (): Promise<Probe> => ({ health: 'ready', detail: 'started one' });
+
+test('the default is isolated, a weaker driver is used by name alone, and never for more than it has', async () => {
+  const drivers = await open(ready);
+  expect(drivers.names).toEqual(['host', 'oci']);
+  expect(await drivers.choose({})).toEqual({ name: 'oci', isolation: 'container' });
+  expect(await drivers.choose({ isolation: 'process' })).toEqual({ name: 'oci', isolation: 'container' });
+  expect(await drivers.choose({ driver: 'host' })).toEqual({ name: 'host', isolation: 'none' });
+  await expect(drivers.choose({ isolation: 'microvm' })).rejects.toMatchObject({
+    code: 'driver.unsupported',
+  });
+  await expect(drivers.choose({ driver: 'host', isolation: 'container' })).rejects.toMatchObject({
+    code: 'driver.unsupported',
+  });
+  await expect(drivers.choose({ driver: 'docker' })).rejects.toMatchObject({ code: 'driver.unknown' });
+});
+
+test('a driver that cannot start is an error, never a reason to take another, and is asked again', async () => {
+  const answers: (() => Promise<Probe>)[] = [
+    async () => ({ health: 'absent', detail: 'apt-get install crun' }),
+    refused,
+    async () => ({ health: 'absent', detail: 'ENOSPC: no space left on device' }),
+    ready,
+  ];
+  let asked = 0;
+  const drivers = await open(() => (answers[asked++] ?? ready)());
+  await expect(drivers.choose({})).rejects.toThrow('apt-get install crun');
+  await expect(drivers.choose({})).rejects.toMatchObject({ code: 'driver.absent' });
+  await expect(drivers.choose({})).rejects.toMatchObject({ code: 'disk.full' });
+  expect((await drivers.choose({})).name).toBe('oci');
+  await drivers.choose({});
+  expect(asked).toBe(4);
+});
+
+test('each driver is described by what was tried', async () => {
+  const drivers = await open(ready, { defaultDriver: 'host' });
+  expect(await drivers.describe()).toEqual([
+    {
+      name: 'host',
+      isolation: 'none',
+      health: 'ready',
+      detail: 'always',
+      facets: ['pause'],
+      isDefault: true,
+    },
+    {
+      name: 'oci',
+      isolation: 'container',
+      health: 'ready',
+      detail: 'started one',
+      facets: ['pause'],
+      isDefault: false,
+    },
+  ]);
+});
+
+test('a wrong configuration or default refuses the start', async () => {
+  await expect(open(ready, { config: { oci: { slow: true } } })).rejects.toMatchObject({
+    code: 'config.invalid',
+  });
+  await expect(open(ready, { defaultDriver: 'docker' })).rejects.toMatchObject({ code: 'driver.unknown' });
+});
