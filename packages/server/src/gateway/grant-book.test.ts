@@ -1,0 +1,93 @@
+import type { Sandbox } from '@berth/contract';
+import { type AttemptGrant, createIds, createManualClock, createMemoryStore, type Grants } from '@berth/core';
+import { expect, test } from 'vitest';
+import { createGrantBook } from './grant-book.ts';
+
+const grants: Grants = { tokenFor: (id) => `token-${id}`, hash: (token) => `hash-${token}` };
+const ATTEMPT = 'at_1';
+const EGRESS = { preset: 'custom' as const, allow: ['example.com'] };
+
+type GrantParts = Partial<Pick<AttemptGrant, 'attemptId' | 'workspaceId' | 'expiresAt' | 'sandboxId'>>;
+
+/** A sandbox `sb_1` in this state, and the grant of `secret`. */
+const scene = async (state: Sandbox['state'], grant: GrantParts = {}) => {
+  const clock = createManualClock();
+  const ids = createIds(clock, (length) => new Uint8Array(length));
+  const store = createMemoryStore({ clock, ids });
+  await store.write(async (tx) => {
+    await tx.table('sandboxes').insert({
+      id: 'sb_1',
+      state,
+      purpose: 'attempt',
+      driver: 'memory',
+      isolation: 'none',
+      limits: {},
+      egress: EGRESS,
+      root: '/workspace',
+    });
+    await tx.table('attempts').insert({
+      id: ATTEMPT,
+      taskId: 'tk_1',
+      number: 1,
+      state: 'running',
+      agent: 'opencode',
+      rounds: 0,
+    });
+    await tx.table('grants').insert({
+      id: 'gr_1',
+      sandboxId: 'sb_1',
+      hash: grants.hash('secret'),
+      writeRefs: ['refs/heads/berth/'],
+      ...grant,
+    });
+  });
+  return { book: createGrantBook(store, grants, clock), now: clock.now() };
+};
+
+const BOTH = { attemptId: ATTEMPT, workspaceId: 'ws_1' };
+
+test.each(['creating', 'running', 'paused'] as const)(
+  'a sandbox that is %s has its rights',
+  async (state) => {
+    const { book } = await scene(state, BOTH);
+    expect(await book.forGit('secret')).toEqual({ workspaceId: 'ws_1', writeRefs: ['refs/heads/berth/'] });
+    expect(await book.forModels('secret')).toEqual({ attemptId: ATTEMPT, taskId: 'tk_1' });
+    expect(await book.policyOf('sb_1')).toEqual(EGRESS);
+  },
+);
+
+test.each(['deleting', 'destroyed', 'error', 'stopped', 'stuck', 'undoing'] as const)(
+  'a sandbox that is %s has none',
+  async (state) => {
+    const { book } = await scene(state, BOTH);
+    expect(await book.forGit('secret')).toBeUndefined();
+    expect(await book.forModels('secret')).toBeUndefined();
+    expect(await book.policyOf('sb_1')).toBeUndefined();
+  },
+);
+
+test('a token or a sandbox that nobody knows has no rights', async () => {
+  const { book } = await scene('running', { ...BOTH, sandboxId: 'sb_2' });
+  for (const token of ['', 'other', 'hash-secret', 'secret']) {
+    expect(await book.forGit(token)).toBeUndefined();
+    expect(await book.forModels(token)).toBeUndefined();
+  }
+  expect(await book.policyOf('sb_2')).toBeUndefined();
+});
+
+test('a grant ends at the moment it names', async () => {
+  const { now } = await scene('running');
+  const ended = await scene('running', { ...BOTH, expiresAt: now });
+  expect(await ended.book.forGit('secret')).toBeUndefined();
+  expect(await ended.book.forModels('secret')).toBeUndefined();
+  const lasting = await scene('running', { ...BOTH, expiresAt: now + 1 });
+  expect(await lasting.book.forGit('secret')).toBeDefined();
+});
+
+test('git needs a workspace, models need an attempt that exists', async () => {
+  const { book } = await scene('running');
+  expect(await book.forGit('secret')).toBeUndefined();
+  expect(await book.forModels('secret')).toBeUndefined();
+  const strange = await scene('running', { attemptId: 'at_2' });
+  expect(await strange.book.forModels('secret')).toBeUndefined();
+});

@@ -1,0 +1,57 @@
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { expect, test } from 'vitest';
+import { createWayOut, type WayOutParts } from './way-out.ts';
+
+/** What was asked of whom, in one line each. */
+const ask = (authority: string, url: string): string[] => {
+  const seen: string[] = [];
+  const parts: WayOutParts = {
+    egress: {
+      onConnect: () => undefined,
+      onRequest: (_request, _response, sandboxId) => void seen.push(`egress ${sandboxId}`),
+    },
+    git: async (_request, _response, path) => void seen.push(`git ${path}`),
+    models: { handle: async (_request, _response, path) => void seen.push(`models ${path}`) },
+  };
+  const response = {
+    writeHead: (status: number) => seen.push(String(status)),
+    end: (text: string) => seen.push(text),
+  };
+  createWayOut(parts).onRequest(
+    { authority, url } as Http2ServerRequest,
+    response as unknown as Http2ServerResponse,
+    'sb_1',
+  );
+  return seen;
+};
+
+test.each([
+  ['/git/ws_1/shop/info/refs?service=x', 'git /ws_1/shop/info/refs?service=x'],
+  ['/git', 'git '],
+  ['/models/openai/v1/chat', 'models /openai/v1/chat'],
+  ['/models', 'models '],
+])('berth.internal%s', (url, expected) => {
+  expect(ask('berth.internal', url)).toEqual([expected]);
+});
+
+test.each(['/', '/other/x', '/gitx/y', '/GIT/x', '//git/x', '*'])('nothing is at berth.internal%s', (url) => {
+  expect(ask('berth.internal', url)).toEqual(['404', `There is nothing at berth.internal${url}.\n`]);
+});
+
+test('a long path is not repeated in full', () => {
+  const [, text = ''] = ask('berth.internal', `/${'x'.repeat(5000)}`);
+  expect(text.length).toBeLessThan(300);
+});
+
+test.each(['example.com', 'berth.internal.example.com', 'berth.internal:81', ''])(
+  '%s is egress',
+  (authority) => {
+    expect(ask(authority, '/git/x')).toEqual(['egress sb_1']);
+  },
+);
+
+test('connections are all for egress', () => {
+  const egress = { onConnect: () => undefined, onRequest: () => undefined };
+  const models = { handle: async () => undefined };
+  expect(createWayOut({ egress, git: async () => undefined, models }).onConnect).toBe(egress.onConnect);
+});
