@@ -1,0 +1,63 @@
+import { Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { createLog } from './log.ts';
+
+const collect = (level: 'debug' | 'warn' = 'debug') => {
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  return { log: createLog(level, destination), lines, last: () => JSON.parse(lines.at(-1) ?? '{}') };
+};
+
+const OURS = `berth_${'a'.repeat(20)}`;
+
+describe('the log', () => {
+  it.each(['debug', 'info', 'warn', 'error'] as const)('writes %s as one line of JSON', (level) => {
+    const { log, lines, last } = collect();
+    log[level]('task.run', { id: 'tk_1', count: 3 });
+    expect(lines).toHaveLength(1);
+    expect(last()).toMatchObject({ level, event: 'task.run', id: 'tk_1', count: 3 });
+  });
+
+  it('leaves out what is below its level', () => {
+    const { log, lines } = collect('warn');
+    log.info('task.run', {});
+    expect(lines).toEqual([]);
+  });
+
+  it('writes to stderr when nothing else is said', () => {
+    expect(() => createLog('silent').error('task.run', {})).not.toThrow();
+  });
+
+  it.each(['token', 'key', 'secret', 'password', 'authorization', 'cookie', 'apiKey'])(
+    'takes out the field %s, also one level down',
+    (name) => {
+      const { log, last } = collect();
+      log.info('a.b', { [name]: 'plain', inner: { [name]: 'plain', kept: 1 } });
+      expect(last()).toMatchObject({ [name]: '•••', inner: { [name]: '•••', kept: 1 } });
+    },
+  );
+
+  it.each([OURS, `sk-${'b'.repeat(20)}`, `AIza${'c'.repeat(24)}`, `ghp_${'d'.repeat(24)}`])(
+    'takes %s out of texts and lists',
+    (secret) => {
+      const { log, last } = collect();
+      log.info('a.b', { text: `x ${secret} y ${secret}`, list: [`z ${secret}`, 1, [secret]] });
+      expect(last()).toMatchObject({ text: 'x ••• y •••', list: ['z •••', 1, ['•••']] });
+    },
+  );
+
+  it('writes an error with all of its causes, without secrets', () => {
+    const { log, last } = collect();
+    const cause = new TypeError(`bad ${OURS}`, { cause: 'no error' });
+    log.error('a.b', { error: new Error('outer', { cause }), errors: [new Error(OURS)] });
+    expect(last()).toMatchObject({
+      error: 'Error: outer ← TypeError: bad •••',
+      errors: ['Error: •••'],
+    });
+  });
+});

@@ -1,0 +1,127 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { DriverFacts, Drivers } from '../infra/machines/drivers.ts';
+import { createSystemWork, type SystemWorkParts } from './system-work.ts';
+
+const driver = (name: string, health: DriverFacts['health'], isDefault: boolean): DriverFacts => ({
+  name,
+  health,
+  isDefault,
+  isolation: 'container',
+  detail: `${name} says so`,
+  facets: [],
+});
+
+const work = (parts: Partial<SystemWorkParts> = {}, found: DriverFacts[] = []) =>
+  createSystemWork({
+    drivers: { defaultName: 'oci', describe: async () => found } as Partial<Drivers> as Drivers,
+    agents: { describe: async () => [] },
+    defaultAgent: 'main',
+    modelProviders: ['openai', 'gemini'],
+    isWorking: () => true,
+    shutdown: () => undefined,
+    ...parts,
+  });
+
+const agent = (name: string, available: boolean) => ({ name, available, detail: `${name} says so` });
+
+describe('cheap facts', () => {
+  it('tell the default driver, and pass the shutdown on', () => {
+    const shutdown = vi.fn();
+    const system = work({ shutdown });
+    expect(system.defaultDriver()).toBe('oci');
+    system.shutdown();
+    expect(shutdown).toHaveBeenCalledOnce();
+  });
+
+  it.each([true, false])('say whether work is taken: %s', async (working) => {
+    const [check] = await work({ isWorking: () => working }).checks();
+    expect(check).toMatchObject({ name: 'work', ok: working });
+    expect(check?.detail).toMatch(working ? /taken from the queue/ : /starting or stopping/);
+  });
+
+  it('list what there is', async () => {
+    const found = [driver('oci', 'absent', true)];
+    const said = await work({}, found).capabilities();
+    expect(said).toEqual({ drivers: found, agents: [], modelProviders: ['openai', 'gemini'] });
+  });
+});
+
+describe('the doctor', () => {
+  const path = process.env.PATH;
+  const folders: string[] = [];
+  afterEach(async () => {
+    process.env.PATH = path;
+    for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
+  });
+
+  const useGit = async (says: string | undefined): Promise<void> => {
+    const folder = await mkdtemp(join(tmpdir(), 'berth-git-'));
+    folders.push(folder);
+    if (says !== undefined) {
+      await writeFile(join(folder, 'git'), `#!/bin/sh\necho '${says}'\n`);
+      await chmod(join(folder, 'git'), 0o755);
+    }
+    process.env.PATH = folder;
+  };
+  const check = async (system: ReturnType<typeof work>, name: string) =>
+    (await system.doctor()).find((one) => one.name === name);
+
+  it.each([
+    ['git version 2.38.0', true, 'git 2.38'],
+    ['git version 3.0.1', true, 'git 3.0'],
+    ['git version 2.37.9', false, 'git 2.37'],
+    ['git version 1.99.0', false, 'git 1.99'],
+    ['nothing to say', false, 'git cannot be started'],
+    [undefined, false, 'git cannot be started'],
+  ])('judges %s', async (says, ok, detail) => {
+    await useGit(says);
+    const found = await check(work(), 'git');
+    expect(found).toMatchObject({ ok, detail });
+    expect(found?.hint !== undefined).toBe(!ok);
+  });
+
+  it('complains of an absent driver only when it is the default', async () => {
+    const found = [driver('oci', 'absent', true), driver('other', 'absent', false)];
+    const system = work({}, found);
+    expect(await check(system, 'driver oci')).toEqual({
+      name: 'driver oci',
+      ok: false,
+      detail: 'default, isolation container, absent: oci says so',
+      hint: 'oci says so',
+    });
+    expect(await check(system, 'driver other')).toEqual({
+      name: 'driver other',
+      ok: true,
+      detail: 'isolation container, absent: other says so',
+    });
+  });
+
+  it('complains of an absent agent only when it is the default', async () => {
+    const absent = work({ agents: { describe: async () => [agent('main', false), agent('other', false)] } });
+    expect(await check(absent, 'agent main')).toMatchObject({
+      ok: false,
+      detail: 'default: main says so',
+      hint: 'main says so',
+    });
+    expect(await check(absent, 'agent other')).toEqual({
+      name: 'agent other',
+      ok: true,
+      detail: 'other says so',
+    });
+    const present = work({ agents: { describe: async () => [agent('main', true)] } });
+    expect((await check(present, 'agent main'))?.hint).toBeUndefined();
+  });
+
+  it('wants a model provider', async () => {
+    expect(await check(work(), 'models')).toEqual({
+      name: 'models',
+      ok: true,
+      detail: 'providers: openai, gemini',
+    });
+    const none = await check(work({ modelProviders: [] }), 'models');
+    expect(none).toMatchObject({ ok: false, hint: expect.stringContaining('ANTHROPIC_API_KEY') });
+  });
+});

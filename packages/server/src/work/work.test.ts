@@ -1,0 +1,78 @@
+import type { Change } from '@berth/contract';
+import { type Core, createIds, createManualClock, createMemoryStore, type Hub } from '@berth/core';
+import { expect, it, vi } from 'vitest';
+import type { Work } from '../http/handlers/index.ts';
+import { createWork } from './work.ts';
+
+const setting = () => {
+  const clock = createManualClock();
+  const store = createMemoryStore({ clock, ids: createIds(clock, (bytes) => new Uint8Array(bytes)) });
+  const core = {
+    workspaces: { create: vi.fn(), remove: vi.fn() },
+    tasks: { create: vi.fn(), cancel: vi.fn(), retry: vi.fn(), prompt: vi.fn() },
+  };
+  const hub = { diff: async (...args: string[]) => `${args.join(' ')}\n` };
+  const [sandboxes, system] = [{} as Work['sandboxes'], {} as Work['system']];
+  const parts = { core: core as unknown as Core, hub: hub as Partial<Hub> as Hub, store, sandboxes, system };
+  return { store, core, work: createWork(parts) };
+};
+
+const change = (parts: Change['parts']): Change => ({
+  id: 'ch_1',
+  state: 'merged',
+  taskId: 'tk_1',
+  attemptId: 'at_1',
+  title: 'A change',
+  parts,
+  revision: 1,
+  createdAt: 0,
+  updatedAt: 0,
+});
+const part = { repository: 'app', branch: 'b', target: 'main', head: 'c' };
+
+it('leads the verbs to the core', async () => {
+  const { work, core } = setting();
+  await work.workspaces.remove('ws_1', {} as never);
+  await work.tasks.cancel('tk_1', undefined, {} as never);
+  await work.tasks.cancel('tk_2', 'enough', {} as never);
+  await work.tasks.retry('tk_1', {} as never);
+  await work.tasks.prompt('tk_1', 'more', {} as never);
+  await work.workspaces.create({} as never, {} as never, new AbortController().signal, 'ws_2');
+  await work.tasks.create({} as never, {} as never, 'tk_3');
+  expect(core.workspaces.remove).toHaveBeenCalledWith('ws_1');
+  expect(core.tasks.cancel.mock.calls).toEqual([
+    ['tk_1', 'it was asked for'],
+    ['tk_2', 'enough'],
+  ]);
+  expect(core.tasks.retry).toHaveBeenCalledWith('tk_1');
+  expect(core.tasks.prompt).toHaveBeenCalledWith('tk_1', 'more');
+  expect(core.workspaces.create).toHaveBeenCalledWith({}, 'ws_2');
+  expect(core.tasks.create).toHaveBeenCalledWith({}, 'tk_3');
+});
+
+it('shows the parts of a change that were merged, and nothing when its task is gone', async () => {
+  const { work, store } = setting();
+  const landed = change([
+    { ...part, base: 'x', merge: 'y' },
+    { ...part, base: 'x' },
+    part,
+    { ...part, repository: 'lib', base: 'p', merge: 'q' },
+  ]);
+  expect(await work.changes.diff(landed)).toBe('');
+  await store.write((tx) =>
+    tx.table('tasks').insert({
+      id: 'tk_1',
+      state: 'queued',
+      workspaceId: 'ws_1',
+      title: '',
+      prompt: '',
+      followUps: [],
+      agent: 'scripted',
+      priority: 5,
+      maxRounds: 3,
+      keepAliveMs: 0,
+      attempts: 0,
+    }),
+  );
+  expect(await work.changes.diff(landed)).toBe('ws_1 app x y\nws_1 lib p q\n');
+});
