@@ -23,6 +23,18 @@ describe('the log', () => {
     expect(last()).toMatchObject({ level, event: 'task.run', id: 'tk_1', count: 3 });
   });
 
+  it('finds secrets however deep they lie, and stops at a depth', () => {
+    const { log, lines } = collect();
+    log.info('a.b', {
+      outer: [{ inner: { text: OURS, error: new Error(OURS, { cause: OURS }), password: 'plain' } }],
+    });
+    expect(lines.join()).not.toMatch(new RegExp(`${OURS}|plain`));
+    const ring: Record<string, unknown> = {};
+    ring.ring = ring;
+    log.info('a.b', { ring });
+    expect(lines.at(-1)).toContain('…');
+  });
+
   it('leaves out what is below its level', () => {
     const { log, lines } = collect('warn');
     log.info('task.run', {});
@@ -56,7 +68,7 @@ describe('the log', () => {
     const cause = new TypeError(`bad ${OURS}`, { cause: 'no error' });
     log.error('a.b', { error: new Error('outer', { cause }), errors: [new Error(OURS)] });
     expect(last()).toMatchObject({
-      error: 'Error: outer ← TypeError: bad •••',
+      error: 'Error: outer ← TypeError: bad ••• ← no error',
       errors: ['Error: •••'],
     });
   });

@@ -1,5 +1,5 @@
 /** The log of the server: one JSON line per operation on stderr, with anything that looks like a secret taken out. */
-import type { Log, LogFields } from '@berth/core';
+import type { Log } from '@berth/core';
 import { type DestinationStream, type LevelWithSilent, pino } from 'pino';
 
 const SECRET_FIELDS = ['token', 'key', 'secret', 'password', 'authorization', 'cookie', 'apiKey'];
@@ -14,8 +14,10 @@ export const createLog = (level: LevelWithSilent, destination?: DestinationStrea
       level,
       base: null,
       messageKey: 'event',
-      redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '•••' },
-      formatters: { level: (label) => ({ level: label }), log: (fields) => withoutSecrets(fields) },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => namesCleaned(fields, 0),
+      },
     },
     destination ?? pino.destination({ fd: 2, sync: true }),
   );
@@ -27,18 +29,30 @@ export const createLog = (level: LevelWithSilent, destination?: DestinationStrea
   };
 };
 
-const withoutSecrets = (fields: LogFields): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, clean(value)]));
+/** Deeper than any facts of ours; what lies below is not shown. */
+const MAX_DEPTH = 5;
 
-const clean = (value: unknown): unknown => {
+const clean = (value: unknown, depth = 0): unknown => {
   if (typeof value === 'string') return value.replaceAll(SECRET_TEXT, '•••');
   if (value instanceof Error) return clean(describe(value));
-  if (Array.isArray(value)) return value.map(clean);
-  return value;
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
+  if (depth === MAX_DEPTH) return '…';
+  if (Array.isArray(value)) return value.map((one) => clean(one, depth + 1));
+  return namesCleaned(value, depth + 1);
 };
+
+const namesCleaned = (fields: object, depth: number): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      SECRET_FIELDS.includes(name) ? '•••' : clean(value, depth),
+    ]),
+  );
 
 /** The whole chain of causes in one line. */
 const describe = (error: Error): string => {
-  const cause = error.cause instanceof Error ? ` ← ${describe(error.cause)}` : '';
-  return `${error.name}: ${error.message}${cause}`;
+  const { cause } = error;
+  if (cause === undefined) return `${error.name}: ${error.message}`;
+  const because = cause instanceof Error ? describe(cause) : String(cause);
+  return `${error.name}: ${error.message} ← ${because}`;
 };
