@@ -13,7 +13,14 @@ export interface Awaited {
 }
 
 /** Call it before the guest starts; resolves when a connection succeeded (and closes that one). */
-export const guestReady = ({ folder, socket, signal }: Awaited): Promise<void> =>
+export const guestReady = (awaited: Awaited): Promise<void> => {
+  const ready = untilReady(awaited);
+  // The caller has things to start before it comes to wait; an abort until then must not end the process.
+  ready.catch(() => undefined);
+  return ready;
+};
+
+const untilReady = ({ folder, socket, signal }: Awaited): Promise<void> =>
   new Promise((resolve, reject) => {
     const watcher = watch(folder, { persistent: true });
     let trying = false;
