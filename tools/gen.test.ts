@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERRORS, EVENTS, ROUTES } from '@berth/contract';
 import { afterEach, expect, test } from 'vitest';
+import { lockfile } from './gen/lockfile.ts';
 import { registry } from './gen/registry.ts';
 import { generate, outOfDate } from './gen.ts';
 
@@ -54,4 +55,21 @@ test('a registry holds the files and folders with a default export, by name', ()
     '',
   ]);
   expect(registry(join(folder, 'agents'))).toContain('export const agents = {} as const;');
+});
+
+test('the lock file says of a package that brings its binary that nothing is to be built', () => {
+  const install = (name: string, manifest: object, builds: boolean) => {
+    mkdirSync(join(folder, 'node_modules', name), { recursive: true });
+    writeFileSync(join(folder, 'node_modules', name, 'package.json'), JSON.stringify(manifest));
+    if (builds) writeFileSync(join(folder, 'node_modules', name, 'binding.gyp'), '{}');
+  };
+  install('prebuilt', { gypfile: false }, true);
+  install('from-source', {}, true);
+  install('plain', {}, false);
+  const paths = ['', 'node_modules/prebuilt', 'node_modules/from-source', 'node_modules/plain', 'node_modules/not-here'];
+  const lock = { packages: Object.fromEntries(paths.map((path) => [path, { version: '1.0.0' }])) };
+  writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock));
+  const { packages } = JSON.parse(lockfile(folder));
+  expect(paths.filter((path) => packages[path].gypfile === false)).toEqual(['node_modules/prebuilt']);
+  expect(Object.keys(packages)).toEqual(paths);
 });

@@ -1,11 +1,12 @@
 /**
  * Writes what follows from something else: the OpenAPI document and the reference pages from the contract, the plugin
- * registries from their folders. `--check` writes nothing and names what is out of date.
+ * registries from their folders, what npm forgets in its lock file. `--check` writes nothing and names what is out of date.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openApiDocument } from '../packages/contract/src/openapi.ts';
+import { lockfile } from './gen/lockfile.ts';
 import { errorsPage, eventsPage, routesPage, statesPage } from './gen/reference.ts';
 import { registry } from './gen/registry.ts';
 
@@ -17,6 +18,7 @@ export const generate = (root: string): Readonly<Record<string, string>> => ({
   'docs/reference/events.md': eventsPage(),
   'docs/reference/errors.md': errorsPage(),
   'docs/reference/states.md': statesPage(),
+  'package-lock.json': lockfile(root),
 });
 
 const versionOf = (root: string): string =>
