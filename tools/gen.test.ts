@@ -66,7 +66,13 @@ test('the lock file says of a package that brings its binary that nothing is to 
   install('prebuilt', { gypfile: false }, true);
   install('from-source', {}, true);
   install('plain', {}, false);
-  const paths = ['', 'node_modules/prebuilt', 'node_modules/from-source', 'node_modules/plain', 'node_modules/not-here'];
+  const paths = [
+    '',
+    'node_modules/prebuilt',
+    'node_modules/from-source',
+    'node_modules/plain',
+    'node_modules/not-here',
+  ];
   const lock = { packages: Object.fromEntries(paths.map((path) => [path, { version: '1.0.0' }])) };
   writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock));
   const { packages } = JSON.parse(lockfile(folder));

@@ -11,7 +11,9 @@ type Entry = Readonly<Record<string, unknown>>;
 
 /** The text of `package-lock.json` that the installed packages call for; needs them to be installed. */
 export const lockfile = (root: string): string => {
-  const lock: { packages: Record<string, Entry> } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  const lock: { packages: Record<string, Entry> } = JSON.parse(
+    readFileSync(join(root, 'package-lock.json'), 'utf8'),
+  );
   const packages = Object.entries(lock.packages).map(([path, entry]) => [
     path,
     bringsItsBinary(join(root, path)) ? { ...entry, gypfile: false } : entry,
