@@ -1,0 +1,111 @@
+/**
+ * What the user may write: in `config.json`, by variables of the environment, by flags. Strict, with what each setting
+ * means beside it; the reference page is made from this.
+ */
+import { EgressPolicy, GateProfile } from '@berth/contract';
+import { z } from 'zod';
+
+const GIB = 2 ** 30;
+
+const Name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, 'expected lower-case letters, digits, "_-", at most 40');
+const HostName = z
+  .string()
+  .regex(/^(?!-)[a-z0-9.-]{1,253}$|^\[[0-9a-f:]+\]$/, 'expected a host name in lower case without a port');
+const Path = z.string().min(1).max(4096);
+const Milliseconds = z.int().min(1).max(2_147_483_647);
+const PluginConfig = z.record(Name, z.record(z.string(), z.unknown()));
+
+const Provider = z.strictObject({
+  wire: z
+    .enum(['openai', 'anthropic', 'gemini'])
+    .describe('How requests are spoken: decides paths and where the key goes.'),
+  baseUrl: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+    .describe('Where requests go, with the version in the path when the provider has one there.'),
+  key: z
+    .string()
+    .min(1)
+    .max(4096)
+    .regex(/^[\x21-\x7e]+$/, 'expected printable characters without spaces')
+    .optional()
+    .describe('Stays with the server; a sandbox never sees it.'),
+});
+
+const Limits = z.strictObject({
+  cpus: z.number().min(0.1).max(256).default(2).describe('Processors, also in parts.'),
+  memoryBytes: z
+    .int()
+    .min(32 * 2 ** 20)
+    .default(4 * GIB)
+    .describe('Memory, the page cache of its files included.'),
+  pids: z.int().min(16).max(65_536).default(512).describe('Processes and threads.'),
+});
+
+const WorkDefaults = z.strictObject({
+  limits: Limits.prefault({}),
+  egress: EgressPolicy.default({ preset: 'packages' }).describe(
+    'What a sandbox may reach when neither its workspace nor its request says.',
+  ),
+  gate: GateProfile.default('standard').describe('How thorough a gate is when its workspace does not say.'),
+  maxSandboxes: z.int().min(1).max(10_000).default(20).describe('The ceiling of sandboxes on this machine.'),
+  keepAliveMs: z
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .default(5 * 60_000)
+    .describe("How long a sandbox is kept after its task's end."),
+  maxRounds: z
+    .int()
+    .min(1)
+    .max(10)
+    .default(3)
+    .describe('How often a red gate or a conflict goes back to the agent.'),
+  gateTimeoutMs: Milliseconds.default(10 * 60_000).describe('Of one command of a gate.'),
+  setupTimeoutMs: Milliseconds.default(300_000).describe('Of one set-up.'),
+});
+
+const TurnLimits = z.strictObject({
+  startMs: Milliseconds.default(60_000).describe('From the start of an agent to its readiness.'),
+  silenceMs: Milliseconds.default(5 * 60_000).describe('Between two signs of life.'),
+  turnMs: Milliseconds.default(120 * 60_000).describe('Of one turn altogether.'),
+});
+
+const Models = z.strictObject({
+  providers: z.record(Name, Provider).default({}).describe('The endpoints that agents may ask, by name.'),
+  default: z
+    .string()
+    .max(200)
+    .regex(/^[a-z0-9][a-z0-9_-]*\/.+$/, 'expected "provider/model"')
+    .optional()
+    .describe('`provider/model` for tasks that name none.'),
+});
+
+export const ConfigInput = z.strictObject({
+  home: Path.optional().describe(
+    'The folder that everything lies in; `/var/lib/berth` for root, else `~/.local/share/berth`.',
+  ),
+  host: HostName.default('127.0.0.1').describe('The address to listen on.'),
+  port: z.int().min(0).max(65_535).default(8080).describe('0 is any free port.'),
+  allowedHosts: z
+    .array(HostName)
+    .max(100)
+    .default([])
+    .describe('Names under which browsers and clients reach this server, beyond those of loopback.'),
+  socketPath: Path.optional().describe('The Unix socket; `run/berth.sock` in the home when absent.'),
+  defaultDriver: Name.optional().describe(
+    'The driver of sandboxes that name none; the first that works here when absent. Never `host` by itself.',
+  ),
+  drivers: PluginConfig.default({}).describe('Settings of a driver, by its name.'),
+  agents: PluginConfig.default({}).describe('Settings of an agent, by its name.'),
+  defaultAgent: Name.default('opencode').describe('The agent of tasks that name none.'),
+  models: Models.prefault({}),
+  defaults: WorkDefaults.prefault({}),
+  turnLimits: TurnLimits.prefault({}),
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('The least important line that is written.'),
+});
+export type ConfigInput = z.output<typeof ConfigInput>;
