@@ -1,8 +1,11 @@
-/** npm, pnpm and yarn: the scripts of package.json, run by the tool whose lock file is there. */
-import { z } from 'zod';
+/**
+ * npm, pnpm and yarn: the scripts of package.json, run by the tool whose lock file is there. What the root of a
+ * workspace has no script for is run in its members that have one.
+ */
 import type { Detected, GateKind, RepositoryFiles } from './files.ts';
+import { memberPaths, type Package, packageAt } from './node-members.ts';
 
-const Manifest = z.object({ scripts: z.record(z.string(), z.string()).optional() });
+type Tool = 'npm' | 'pnpm' | 'yarn';
 
 const SCRIPTS: readonly (readonly [GateKind, readonly string[]])[] = [
   ['typecheck', ['typecheck', 'type-check', 'check-types', 'types']],
@@ -14,26 +17,28 @@ const SCRIPTS: readonly (readonly [GateKind, readonly string[]])[] = [
 /** What `npm init` writes: it always fails and says nothing about the code. */
 const NO_TEST = /no test specified/;
 
-export const detectNode = ({ paths, texts }: RepositoryFiles): Detected[] => {
-  const scripts = scriptsOf(texts['package.json']);
+export const detectNode = (files: RepositoryFiles): Detected[] => {
+  const { paths } = files;
   const tool = paths.has('pnpm-lock.yaml') ? 'pnpm' : paths.has('yarn.lock') ? 'yarn' : 'npm';
-  return SCRIPTS.flatMap(([kind, names]) => {
-    const script = names.find((name) => scripts[name] !== undefined && !NO_TEST.test(scripts[name]));
-    return script === undefined ? [] : [{ tool, kind, run: `${tool} run ${script}` }];
+  const root = packageAt(files);
+  const members = memberPaths(files).map((path) => packageAt(files, path));
+  return SCRIPTS.flatMap(([kind, names]): Detected[] => {
+    const script = names.find((name) => has(root, name));
+    if (script !== undefined) return [{ tool, kind, run: `${tool} run ${script}` }];
+    const shared = names.find((name) => members.some((member) => has(member, name)));
+    const run = shared === undefined ? undefined : inMembers(tool, shared, members);
+    return run === undefined ? [] : [{ tool, kind, run }];
   });
 };
 
-/** An unreadable manifest has no scripts: the gate then finds nothing and refuses, which is the safe side. */
-const scriptsOf = (text: string | undefined): Readonly<Record<string, string>> => {
-  if (text === undefined) return {};
-  const manifest = Manifest.safeParse(parsed(text));
-  return manifest.success ? (manifest.data.scripts ?? {}) : {};
-};
+const has = ({ scripts }: Package, name: string): boolean =>
+  scripts[name] !== undefined && !NO_TEST.test(scripts[name]);
 
-const parsed = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** Yarn's two generations have no spelling in common but this one, which needs names. */
+const inMembers = (tool: Tool, script: string, members: readonly Package[]): string | undefined => {
+  if (tool === 'npm') return `npm run ${script} --workspaces --if-present`;
+  if (tool === 'pnpm') return `pnpm --recursive run ${script}`;
+  const names = members.flatMap((member) => (has(member, script) ? [member.name ?? ''] : []));
+  const isPlain = names.every((name) => /^[@a-z0-9][@a-z0-9/._-]*$/i.test(name));
+  return isPlain ? names.map((name) => `yarn workspace ${name} run ${script}`).join(' && ') : undefined;
 };

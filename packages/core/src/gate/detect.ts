@@ -10,15 +10,20 @@ import { detectNode } from './detect-node.ts';
 import { detectPython } from './detect-python.ts';
 import type { Detected, GateKind, RepositoryFiles } from './files.ts';
 
-/** Files whose text decides. All of them lie at the root of the repository. */
+/** In the order in which make looks for them. */
+const MAKEFILES = ['GNUmakefile', 'makefile', 'Makefile'] as const;
+
+/** Files at the root of the repository whose text decides; with them, the manifests of `memberPaths`. */
 export const GATE_MARKERS = [
   'package.json',
+  'pnpm-workspace.yaml',
+  'Cargo.toml',
   'pyproject.toml',
   'setup.cfg',
   'tox.ini',
   'requirements.txt',
   'requirements-dev.txt',
-  'Makefile',
+  ...MAKEFILES,
 ] as const;
 
 const KINDS_OF: Readonly<Record<GateProfile, readonly GateKind[]>> = {
@@ -29,7 +34,7 @@ const KINDS_OF: Readonly<Record<GateProfile, readonly GateKind[]>> = {
 /** The commands of a profile, cheap ones first. Empty when the repository shows none. */
 export const detectCommands = (files: RepositoryFiles, profile: GateProfile): GateCommand[] => {
   const found = [...detectNode(files), ...detectCargo(files), ...detectGo(files), ...detectPython(files)];
-  const all = found.length > 0 ? found : detectMake(files);
+  const all = [...found, ...detectMake(files, found)];
   return KINDS_OF[profile].flatMap((kind) =>
     all
       .filter((one) => one.kind === kind)
@@ -37,16 +42,19 @@ export const detectCommands = (files: RepositoryFiles, profile: GateProfile): Ga
   );
 };
 
-const detectCargo = ({ paths }: RepositoryFiles): Detected[] => {
-  if (!paths.has('Cargo.toml')) return [];
+const detectCargo = ({ paths, texts }: RepositoryFiles): Detected[] => {
+  const manifest = paths.has('Cargo.toml') ? (texts['Cargo.toml'] ?? '') : undefined;
+  if (manifest === undefined) return [];
+  // Beside members, cargo takes a root that is a package itself for all that is meant.
+  const all = /^\[workspace\]/m.test(manifest) ? ' --workspace' : '';
   const lint: Detected[] =
     paths.has('clippy.toml') || paths.has('.clippy.toml')
-      ? [{ tool: 'cargo', kind: 'lint', run: 'cargo clippy --all-targets -- -D warnings' }]
+      ? [{ tool: 'cargo', kind: 'lint', run: `cargo clippy${all} --all-targets -- -D warnings` }]
       : [];
   return [
-    { tool: 'cargo', kind: 'typecheck', run: 'cargo check --all-targets' },
+    { tool: 'cargo', kind: 'typecheck', run: `cargo check${all} --all-targets` },
     ...lint,
-    { tool: 'cargo', kind: 'test', run: 'cargo test' },
+    { tool: 'cargo', kind: 'test', run: `cargo test${all}` },
   ];
 };
 
@@ -59,10 +67,14 @@ const detectGo = ({ paths }: RepositoryFiles): Detected[] =>
       ]
     : [];
 
-/** Make is the last resort: where a language's own tool is found, its Makefile usually calls just that. */
-const detectMake = ({ texts }: RepositoryFiles): Detected[] => {
+/**
+ * Make is the last resort: where a language's own tool is found, its Makefile usually calls just that. Only tests that
+ * no tool has are worth a second look.
+ */
+const detectMake = ({ texts }: RepositoryFiles, found: readonly Detected[]): Detected[] => {
+  const text = MAKEFILES.map((name) => texts[name]).find((one) => one !== undefined) ?? '';
   const targets = new Set(
-    [...(texts.Makefile ?? '').matchAll(/^([a-z-]+)\s*:(?!=)/gm)].map(([, name]) => name),
+    [...text.matchAll(/^([a-z][a-z -]*?)\s*:(?!=)/gm)].flatMap(([, names = '']) => names.split(/ +/)),
   );
   const named: [GateKind, string[]][] = [
     ['typecheck', ['typecheck', 'type-check']],
@@ -70,8 +82,10 @@ const detectMake = ({ texts }: RepositoryFiles): Detected[] => {
     ['build', ['build']],
     ['test', ['test', 'check']],
   ];
+  const hasTests = found.some(({ kind }) => kind === 'test');
   return named.flatMap(([kind, names]) => {
     const target = names.find((name) => targets.has(name));
-    return target === undefined ? [] : [{ tool: 'make', kind, run: `make ${target}` }];
+    const isWanted = found.length === 0 || (kind === 'test' && !hasTests);
+    return target === undefined || !isWanted ? [] : [{ tool: 'make', kind, run: `make ${target}` }];
   });
 };

@@ -1,6 +1,6 @@
 /** What detection reads and what it finds. */
 
-/** What a commit holds: all paths, and the text of those in `GATE_MARKERS` that it has. */
+/** What a commit holds: all paths, and the text of those that decide. */
 export interface RepositoryFiles {
   readonly repository: string;
   readonly paths: ReadonlySet<string>;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { gateInputHash, planGate } from './plan.ts';
+import { gateInputHash, planGate, readForGate } from './plan.ts';
 
 const repositories = [
   { name: 'app', source: '/app', branch: 'main' },
@@ -51,4 +51,20 @@ test('the input hash names what decides the verdict, and only that', () => {
   ])
     expect(hash(other)).not.toBe(hash({}));
   expect(hash({}, planGate({ repositories }, [go('lib')], 1000))).not.toBe(hash({}));
+});
+
+test('what is read of a commit: files that decide, and the manifests of members', async () => {
+  const texts: Record<string, string> = {
+    'package.json': '{"workspaces": ["packages/*"]}',
+    'packages/a/package.json': '{"scripts": {"test": "x"}}',
+    'fixtures/package.json': '{}',
+    'README.md': 'Read me',
+  };
+  const hub = {
+    files: async () => texts,
+    readFile: async (_workspace: string, _repository: string, { path }: { readonly path: string }) =>
+      texts[path],
+  };
+  const [app] = await readForGate(hub, 'ws', { app: 'c' });
+  expect(Object.keys(app?.texts ?? {})).toEqual(['package.json', 'packages/a/package.json']);
 });

@@ -3,6 +3,7 @@ import { type EgressPolicy, fail, type GateCommand, type GateProfile, type Works
 import type { CommitByRepository, Hub } from '../ports.ts';
 import { detectCommands, GATE_MARKERS } from './detect.ts';
 import type { RepositoryFiles } from './files.ts';
+import { memberPaths } from './node-members.ts';
 
 export type PlannedCommand = {
   readonly name: string;
@@ -57,10 +58,18 @@ export const readForGate = async (
   for (const [repository, commit] of Object.entries(commits)) {
     const paths = new Set(Object.keys(await hub.files(workspaceId, repository, commit)));
     const texts: Record<string, string> = {};
-    for (const path of GATE_MARKERS.filter((marker) => paths.has(marker))) {
-      const text = await hub.readFile(workspaceId, repository, { commit, path, maxBytes: MARKER_MAX_BYTES });
-      if (text !== undefined) texts[path] = text;
-    }
+    const read = async (wanted: readonly string[]): Promise<void> => {
+      for (const path of wanted) {
+        const text = await hub.readFile(workspaceId, repository, {
+          commit,
+          path,
+          maxBytes: MARKER_MAX_BYTES,
+        });
+        if (text !== undefined) texts[path] = text;
+      }
+    };
+    await read(GATE_MARKERS.filter((marker) => paths.has(marker)));
+    await read(memberPaths({ paths, texts }));
     all.push({ repository, paths, texts });
   }
   return all;

@@ -37,6 +37,7 @@ const runCommand = async (gate: GateExecution, command: PlannedCommand, index: n
       env: { CI: '1' },
       timeoutMs: command.timeoutMs,
       maxOutputBytes: MAX_OUTPUT_BYTES,
+      contained: true,
     },
     signal,
   );
