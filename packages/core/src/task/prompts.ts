@@ -44,6 +44,18 @@ const howItEnded = (one: Evidence): string => {
   return `ended with exit code ${one.exitCode}`;
 };
 
+/** A change of what the set-up reads, mostly a manifest whose lock file was not brought along. */
+export const failedSetupPrompt = (setup: {
+  readonly command: string;
+  readonly exitCode: number | null;
+  readonly tail: string;
+}): string =>
+  [
+    'Your change could not be checked yet: the set-up of the repository fails on the result of merging it into the target branch.',
+    `\`${setup.command}\` ended with ${setup.exitCode === null ? 'a signal' : `exit code ${setup.exitCode}`}. The end of its output:\n\n${fenced(tailOf(setup.tail, PROMPT_LOG_MAX_BYTES).trim())}`,
+    'It worked when your work began. Look at the manifests and lock files that you changed, and make them agree with each other.',
+  ].join('\n\n');
+
 /** A fence that the text itself cannot close. */
 const fenced = (text: string): string => {
   const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));

@@ -1,13 +1,13 @@
 /**
- * The loop of an attempt: a turn, a landing, and when the gate is red or the merge conflicts, the next turn with what
- * was found. Turns and landings are runs of their own with ids that follow from the attempt, so after a crash the loop
+ * The loop of an attempt: a turn, a landing, and when the gate is red, the set-up for it fails or the merge conflicts,
+ * the next turn with what was found. Turns and landings are runs of their own with ids that follow from the attempt, so after a crash the loop
  * is simply walked again from the beginning: what had ended is heard again, what was under way goes on.
  */
 import { type ChangePart, ERRORS, fail, isBerthError, type Turn } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
 import { move } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
-import { conflictPrompt, redGatePrompt } from '../task/index.ts';
+import { conflictPrompt, failedSetupPrompt, redGatePrompt } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { landChange } from './land-change.ts';
 import { type TurnInputs, takeTurn } from './take-turn.ts';
@@ -134,6 +134,9 @@ const askAfter = async ({ store }: World, error: unknown): Promise<Ask | undefin
     const { conflicts = [] } = ERRORS[error.code].data.parse(error.details);
     return { cause: 'conflict', prompt: conflictPrompt(conflicts) };
   }
+  // The set-up of the task's own start has worked: what fails now is what the change made of it.
+  if (error.code === 'setup.failed')
+    return { cause: 'red_gate', prompt: failedSetupPrompt(ERRORS[error.code].data.parse(error.details)) };
   if (error.code !== 'gate.red') return undefined;
   const { gateRun: id } = ERRORS[error.code].data.parse(error.details);
   const gateRun = await store.read((tx) => tx.table('gateRuns').get(id));
