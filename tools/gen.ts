@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openApiDocument } from '../packages/contract/src/openapi.ts';
+import { configurationPage } from './gen/configuration.ts';
 import { lockfile } from './gen/lockfile.ts';
 import { errorsPage, eventsPage, routesPage, statesPage } from './gen/reference.ts';
 import { registry } from './gen/registry.ts';
@@ -18,6 +19,7 @@ export const generate = (root: string): Readonly<Record<string, string>> => ({
   'docs/reference/events.md': eventsPage(),
   'docs/reference/errors.md': errorsPage(),
   'docs/reference/states.md': statesPage(),
+  'docs/reference/configuration.md': configurationPage(),
   'package-lock.json': lockfile(root),
 });
 

@@ -8,7 +8,7 @@ export interface Field {
   readonly required: boolean;
 }
 
-interface JsonSchema {
+export interface JsonSchema {
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, JsonSchema>>;
   readonly type?: string;
@@ -19,6 +19,9 @@ interface JsonSchema {
   readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
+  readonly additionalProperties?: boolean | JsonSchema;
+  readonly default?: unknown;
+  readonly description?: string;
 }
 
 export const fieldsOf = (schema: z.ZodType | undefined, place: string): Field[] => {
@@ -32,7 +35,7 @@ export const fieldsOf = (schema: z.ZodType | undefined, place: string): Field[] 
   }));
 };
 
-const typeName = (schema: JsonSchema): string => {
+export const typeName = (schema: JsonSchema): string => {
   if (schema.$ref !== undefined) return schema.$ref.split('/').at(-1) ?? 'object';
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(', ');
   if (schema.const !== undefined) return `\`${String(schema.const)}\``;

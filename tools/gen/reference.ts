@@ -11,11 +11,12 @@ import {
   type Table,
 } from '@berth/contract';
 import { fieldsOf } from './fields.ts';
+import { page, table } from './page.ts';
 
-const GENERATED = 'Generated from `packages/contract` by `npm run gen`.';
+const SOURCE = 'packages/contract';
 
 export const routesPage = (): string =>
-  page('Routes', [
+  page('Routes', SOURCE, [
     'Every route takes `Authorization: Bearer <token>`, except those for everybody. A name is the same everywhere: route `task.create`, ' +
       '`client.tasks.create()`, `berth task create`.',
     ...Object.entries(Object.groupBy(ROUTES as readonly RouteShape[], ({ id }) => nounOf(id))).flatMap(
@@ -65,7 +66,7 @@ const fieldTable = (fields: ReturnType<typeof fieldsOf>): string[] =>
       ];
 
 export const eventsPage = (): string =>
-  page('Events', [
+  page('Events', SOURCE, [
     'Facts with a sequence number, written in the same transaction as the change they tell. Follow them at `GET /v1/events`.',
     table(
       ['type', 'version', 'data'],
@@ -80,7 +81,7 @@ export const eventsPage = (): string =>
   ]);
 
 export const errorsPage = (): string =>
-  page('Errors', [
+  page('Errors', SOURCE, [
     'Every failure has a code. Its kind alone decides the HTTP status, the exit code of the CLI and whether a retry can help.',
     table(
       ['kind', 'HTTP', 'CLI exit', 'retry'],
@@ -105,7 +106,7 @@ export const errorsPage = (): string =>
   ]);
 
 export const statesPage = (): string =>
-  page('States', [
+  page('States', SOURCE, [
     'Every move is a fact: the trigger `created` of a sandbox is the event `sandbox.created`. A move that is not listed is refused with `state.illegal`.',
     ...stateTables().flatMap(([noun, states]) => [
       `## ${noun}`,
@@ -131,11 +132,3 @@ const stateTables = (): [noun: string, states: Table][] =>
     .sort(([a], [b]) => (a < b ? -1 : 1));
 
 const nounOf = (id: string) => id.split('.')[0] ?? id;
-
-const page = (title: string, parts: readonly string[]) =>
-  `${[`# ${title}`, GENERATED, ...parts].join('\n\n')}\n`;
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
-  [head, head.map(() => '---'), ...rows]
-    .map((cells) => `| ${cells.join(' | ').replaceAll('\n', ' ')} |`)
-    .join('\n');

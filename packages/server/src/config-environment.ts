@@ -42,6 +42,12 @@ const PROVIDERS = [
   },
 ] as const;
 
+/** For the reference page. */
+export const VARIABLES = {
+  settings: Object.entries({ ...TEXTS, ...NUMBERS }).map(([name, path]) => ({ name, path })),
+  providers: PROVIDERS,
+} as const;
+
 /** Empty variables count as absent. */
 export const fromEnvironment = (env: Environment): Found => {
   const values: Nested = {};

@@ -10,10 +10,8 @@ import { runTurn } from './turn.ts';
 import { writeChanged } from './write-changed.ts';
 
 const Config = z.strictObject({
-  /** How long one tool call of the agent may take. */
-  toolMs: z.int().min(1000).optional(),
-  /** Added to the agent's environment. */
-  env: z.record(z.string(), z.string()).optional(),
+  toolMs: z.int().min(1000).optional().describe('How long one tool call may take; 30 minutes when absent.'),
+  env: z.record(z.string(), z.string()).optional().describe("Added to the agent's environment."),
 });
 
 const TOOL_MS = 30 * 60_000;

@@ -9,9 +9,19 @@ export default defineDriver({
   name: 'oci',
   isolation: 'container',
   config: z.strictObject({
-    runtime: z.enum(['crun', 'runc']).optional(),
-    idBase: z.int().min(65_536).max(0x7fff_0000).default(ID_BASE),
-    bootTimeoutMs: z.int().min(1).max(600_000).default(15_000),
+    runtime: z.enum(['crun', 'runc']).optional().describe('This runtime only; crun, else runc, when absent.'),
+    idBase: z
+      .int()
+      .min(65_536)
+      .max(0x7fff_0000)
+      .default(ID_BASE)
+      .describe('The first of the 65,536 ids of users that a server of root gives to sandboxes.'),
+    bootTimeoutMs: z
+      .int()
+      .min(1)
+      .max(600_000)
+      .default(15_000)
+      .describe('How long a sandbox may take to answer.'),
   }),
   open: openOci,
 });
