@@ -34,6 +34,8 @@ export const GuestExecStart = z.object({
   input: z.string().optional(),
   /** Answer with the output as frames, rather than with `GuestExec` at once. */
   follow: z.boolean().optional(),
+  /** Its process waits before it becomes the program, until `release`, so that it can be put into a group first. */
+  held: z.boolean().optional(),
 });
 export type GuestExecStart = z.infer<typeof GuestExecStart>;
 
@@ -54,6 +56,8 @@ export const GuestExec = z.object({
   stdoutBytes: z.number(),
   stderrBytes: z.number(),
   inputBytes: z.number(),
+  /** It was started `held` and not released yet. */
+  held: z.boolean().optional(),
   exit: GuestExit.optional(),
 });
 export type GuestExec = z.infer<typeof GuestExec>;

@@ -39,7 +39,8 @@ export const GUEST_PATHS = {
   execs: '/execs',
   /**
    * GET `/execs/<id>` → `GuestExec`; GET `…/output?stdout=<cursor>&stderr=<cursor>` → exec frames;
-   * PUT `…/input?offset=<bytes>` raw bytes → `GuestInput`; POST `…/close-input`; POST `…/signal?name=SIGTERM`.
+   * PUT `…/input?offset=<bytes>` raw bytes → `GuestInput`; POST `…/close-input`; POST `…/signal?name=SIGTERM`;
+   * POST `…/release`: a command that was started `held` begins; no difference to one that is under way or has ended.
    */
   exec: '/execs/',
   /** POST `GuestPtyStart` → `GuestPty` */

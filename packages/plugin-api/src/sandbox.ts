@@ -21,6 +21,12 @@ export interface ExecSpec {
    * `tail`: the newest bytes up to the cap are kept; older ones are dropped and the reader is told (everything else).
    */
   readonly keep?: 'all' | 'tail' | undefined;
+  /**
+   * What it starts ends with it: when `run` is done, or at SIGKILL, nothing of it is left, also not what cleared its
+   * environment, changed its session and lost its parent. Where the driver has no groups for commands (a facet), such
+   * a process may stay until the sandbox ends.
+   */
+  readonly contained?: boolean | undefined;
 }
 
 export interface ExecExit {

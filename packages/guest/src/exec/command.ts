@@ -9,6 +9,7 @@ import { EXEC_MARKER, GUEST_LIMITS } from '@berth/contract/guest';
 import type { GuestExec, GuestExecStart, GuestExit } from '@berth/contract/guest-messages';
 import { readOutOfMemoryKills } from '../cgroup.ts';
 import { Refusal, systemCode } from '../refusal.ts';
+import { createGate, heldArgv, whyNotRunnable } from './gate.ts';
 import { createInput, type Input } from './input.ts';
 import { createOutputLog, type OutputLog } from './log.ts';
 import { createPump } from './pump.ts';
@@ -31,6 +32,8 @@ export interface Command {
   readonly exit: GuestExit | undefined;
   describe(): GuestExec;
   signal(name: NodeJS.Signals): void;
+  /** Lets one that was started `held` begin. */
+  release(): void;
   /** Calls back when there is output or the exit; returns how to stop that. */
   onChange(listener: () => void): () => void;
 }
@@ -44,28 +47,33 @@ export const startCommand = async (plan: CommandPlan): Promise<Command> => {
 };
 
 const launch = async ({ start, cwd, env }: CommandPlan): Promise<ChildProcess> => {
-  const [file = '', ...rest] = start.argv;
+  const whole: Readonly<Record<string, string>> = { ...env, ...start.env, [EXEC_MARKER]: start.id };
+  const held = start.held === true;
+  const [program = ''] = start.argv;
+  const lack = held ? whyNotRunnable(program, cwd, whole.PATH) : undefined;
+  if (lack !== undefined) throw notStartable(program, cwd, lack);
+  const [file = '', ...rest] = held ? heldArgv(start.argv, whole) : start.argv;
   let child: ChildProcess;
   try {
     child = spawn(file, rest, {
       cwd,
-      env: { ...env, ...start.env, [EXEC_MARKER]: start.id },
+      env: whole,
       detached: true,
-      stdio: [start.input === '' ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [start.input === '' ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(held ? ['pipe' as const] : [])],
     });
   } catch (error) {
-    throw notStartable(file, cwd, error);
+    throw notStartable(program, cwd, systemCode(error));
   }
   if (child.pid !== undefined) return child;
   const { promise, reject } = Promise.withResolvers<never>();
-  child.once('error', (error) => reject(notStartable(file, cwd, error)));
+  child.once('error', (error) => reject(notStartable(program, cwd, systemCode(error))));
   return promise;
 };
 
-const notStartable = (command: string, cwd: string, error: unknown): Refusal =>
+const notStartable = (command: string, cwd: string, code: string): Refusal =>
   new Refusal({
     code: 'exec.not_startable',
-    data: { command: command.slice(0, 1000), reason: reasonOf(cwd, systemCode(error)) },
+    data: { command: command.slice(0, 1000), reason: reasonOf(cwd, code) },
   });
 
 /** The system says ENOENT for a missing program and for a missing folder. */
@@ -88,6 +96,7 @@ const watchCommand = ({ start, logPath }: CommandPlan, child: ChildProcess, birt
   const stderr = createOutputLog(`${logPath}.err`, keep);
   const changes = new EventEmitter().setMaxListeners(0);
   const input = createInput(child.stdin);
+  const gate = createGate(child);
   const pid = child.pid ?? 0;
   let alive = true;
   let timedOut = false;
@@ -135,8 +144,9 @@ const watchCommand = ({ start, logPath }: CommandPlan, child: ChildProcess, birt
       stdoutBytes: stdout.end,
       stderrBytes: stderr.end,
       inputBytes: input.receivedBytes,
-      ...(exit === undefined ? {} : { exit }),
+      ...(exit === undefined ? { ...(gate.closed ? { held: true } : {}) } : { exit }),
     }),
+    release: gate.open,
     signal: (name) => {
       if (name === 'SIGKILL') killTree(root());
       else signalTree(root(), name);

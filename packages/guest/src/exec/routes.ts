@@ -58,6 +58,14 @@ export const execRoutes = (commands: Commands): Route[] => [
   },
   {
     method: 'POST',
+    path: `${GUEST_PATHS.exec}*/release`,
+    handle: async ({ names: [id = ''] }) => {
+      (await commands.get(id)).release();
+      return {};
+    },
+  },
+  {
+    method: 'POST',
     path: `${GUEST_PATHS.exec}*/signal`,
     handle: async ({ names: [id = ''], query }) => {
       (await commands.get(id)).signal(signalName(queryText(query, 'name')));

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GUEST_ENV } from '@berth/contract/guest';
 import { startGuest } from '@berth/guest/start';
+import type { Containment } from '../../src/infra/guest/command-place.ts';
 import { createSandboxClient, type SandboxClient } from '../../src/infra/guest/sandbox-client.ts';
 import type { UplinkHandler } from '../../src/infra/guest/uplink.ts';
 
@@ -21,7 +22,7 @@ export interface TestGuest {
   /** Raw connections that were made, newest last. */
   readonly connections: Socket[];
   connect(): Promise<Socket>;
-  client(uplink?: UplinkHandler): SandboxClient;
+  client(uplink?: UplinkHandler, groups?: Containment): SandboxClient;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -84,10 +85,13 @@ const testGuest = (place: Place, stop: () => Promise<unknown>): TestGuest => {
     ...place,
     connections,
     connect: dial,
-    client: (uplink) => {
+    client: (uplink, groups) => {
       const { root, home } = place;
       const internalUrl = 'http://berth.internal';
-      const client = createSandboxClient({ id: 'sb_test', root, home, internalUrl, connect: dial, uplink });
+      const client = createSandboxClient({
+        ...{ id: 'sb_test', root, home, internalUrl, uplink, groups },
+        connect: dial,
+      });
       clients.push(client);
       return client;
     },

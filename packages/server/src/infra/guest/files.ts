@@ -4,9 +4,9 @@ import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
 import { GuestEntries, GuestFileChange, GuestWritten } from '@berth/contract/guest-messages';
 import type { Files } from '@berth/plugin-api';
 import { z } from 'zod';
+import type { ProcessPlace } from './command-place.ts';
 import { parseJson } from './control.ts';
 import { unreachable, untrustworthy } from './preface.ts';
-import type { ProcessPlace } from './process.ts';
 
 const DEFAULT_READ_BYTES = 16 * 2 ** 20;
 const TRANSFER_MS = 5 * 60_000;

@@ -7,19 +7,21 @@ import { fail, isBerthError } from '@berth/contract';
 import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
 import { GuestExec, type GuestExecStart, GuestInput } from '@berth/contract/guest-messages';
 import type { ExecChunk, ExecCursor, ExecSpec, Process } from '@berth/plugin-api';
-import { z } from 'zod';
+import { ask, isMissing, type ProcessPlace, pathOf } from './command-place.ts';
+import { contain, endTree } from './containment.ts';
 import type { GuestCall } from './control.ts';
 import { type ExecFrame, readFrames } from './frames.ts';
-import { type Link, RETRY_DELAYS_MS } from './link.ts';
+import { RETRY_DELAYS_MS } from './link.ts';
 import { mayRecover, unreachable } from './preface.ts';
 
-export interface ProcessPlace {
-  readonly id: string;
-  readonly link: Link;
-}
-
-export const startProcess = async (place: ProcessPlace, spec: ExecSpec): Promise<Process> => {
-  await place.link.repeat((control) => control.json(startCall({ ...spec, argv: [...spec.argv] }), GuestExec));
+export const startProcess = async (
+  place: ProcessPlace,
+  { contained = false, ...spec }: ExecSpec & Pick<GuestExecStart, 'input'>,
+): Promise<Process> => {
+  const held = contained && place.groups !== undefined;
+  const call = startCall({ ...spec, argv: [...spec.argv], ...(held ? { held } : {}) });
+  const begun = await place.link.repeat((control) => control.json(call, GuestExec));
+  if (begun.held === true) await contain(place, { ...begun, id: spec.id });
   return processOf(place, spec.id);
 };
 
@@ -36,22 +38,14 @@ export const attachProcess = async (place: ProcessPlace, execId: string): Promis
 
 const processOf = (place: ProcessPlace, execId: string): Process => {
   const path = pathOf(execId);
-  const post = async (call: Omit<GuestCall, 'method'>): Promise<void> => {
-    await place.link.repeat((control) => control.json({ method: 'POST', ...call }, z.object({})));
-  };
   return {
     id: execId,
     output: (from, signal) => readOutput(place, { execId, from, signal }),
     write: (offset, bytes) => writeInput(place, path, { offset, bytes }),
-    closeInput: () => post({ path: `${path}/close-input` }),
-    signal: (name) => post({ path: `${path}/signal`, query: { name } }),
+    closeInput: () => ask(place, `${path}/close-input`),
+    signal: (name) => (name === 'SIGKILL' ? endTree(place, execId) : ask(place, `${path}/signal`, { name })),
   };
 };
-
-const pathOf = (execId: string): string => `${GUEST_PATHS.exec}${encodeURIComponent(execId)}`;
-
-const isMissing = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && 'code' in error && error.code === 'exec.missing';
 
 const startCall = (start: GuestExecStart): GuestCall => {
   const body = Buffer.from(JSON.stringify(start));

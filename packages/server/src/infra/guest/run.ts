@@ -1,12 +1,14 @@
 /** Runs a command to its end and collects the newest part of its output. */
 import { fail } from '@berth/contract';
 import type { ExecSpec, RunResult, Sandbox } from '@berth/plugin-api';
+import type { ProcessPlace } from './command-place.ts';
+import { endTree } from './containment.ts';
 import { unreachable } from './preface.ts';
-import { attachProcess, type ProcessPlace, readOutput } from './process.ts';
+import { type Reading, readOutput, startProcess } from './process.ts';
 
 type RunSpec = Parameters<Sandbox['run']>[0];
 
-/** One round trip. When the caller gives up, the command is killed and `work.cancelled` is thrown. */
+/** One round trip, or a few when it is contained. Given up by the caller, it is killed, and this rejects with `work.cancelled`. */
 export const runProcess = async (
   place: ProcessPlace,
   { stdin = '', maxOutputBytes = DEFAULT_OUTPUT_BYTES, ...spec }: RunSpec,
@@ -14,15 +16,18 @@ export const runProcess = async (
 ): Promise<RunResult> => {
   const time = timeLimit(spec, signal);
   const outputs = { stdout: createTail(maxOutputBytes), stderr: createTail(maxOutputBytes) };
-  const start = { ...spec, argv: [...spec.argv], input: stdin };
   try {
-    for await (const chunk of readOutput(place, { execId: spec.id, start, signal: time.signal })) {
-      if (chunk.kind === 'exit') return resultOf(chunk.exit, outputs);
+    const reading = await begin(place, { ...spec, input: stdin }, time.signal);
+    for await (const chunk of readOutput(place, { ...reading, signal: time.signal })) {
       if (chunk.kind === 'output') outputs[chunk.stream].add(chunk.bytes);
-      else outputs[chunk.stream].cut();
+      if (chunk.kind === 'lagged') outputs[chunk.stream].cut();
+      if (chunk.kind !== 'exit') continue;
+      if (spec.contained === true) await endTree(place, spec.id);
+      return resultOf(chunk.exit, outputs);
     }
   } catch (error) {
-    if (time.signal.aborted) await kill(place, spec.id);
+    // As far as the guest can still be reached: the caller's own reason is what counts.
+    if (time.signal.aborted) await endTree(place, spec.id).catch(() => undefined);
     if (time.isOver())
       throw unreachable(place.id, `${spec.argv[0]} did not end ${GRACE_MS} ms after its time`);
     throw error;
@@ -30,6 +35,17 @@ export const runProcess = async (
     time.stop();
   }
   throw unreachable(place.id, 'the output ended without an exit');
+};
+
+/** A contained command is started first; any other with the request that reads its output. */
+const begin = async (
+  place: ProcessPlace,
+  { contained, ...spec }: ExecSpec & { readonly input: string },
+  signal: AbortSignal,
+): Promise<Reading> => {
+  if (contained !== true) return { execId: spec.id, start: { ...spec, argv: [...spec.argv] } };
+  if (!signal.aborted) await startProcess(place, { ...spec, contained });
+  return { execId: spec.id };
 };
 
 const DEFAULT_OUTPUT_BYTES = 2 ** 20;
@@ -54,12 +70,6 @@ const timeLimit = ({ timeoutMs }: ExecSpec, signal: AbortSignal | undefined) => 
     isOver: () => over.signal.aborted,
     stop: () => clearTimeout(timer),
   };
-};
-
-/** As far as the guest can still be reached: the caller's own reason is what counts. */
-const kill = async (place: ProcessPlace, execId: string): Promise<void> => {
-  const killed = attachProcess(place, execId).then((process) => process?.signal('SIGKILL'));
-  await killed.catch(() => undefined);
 };
 
 interface Tail {

@@ -4,6 +4,7 @@ import { fail, SandboxMetrics } from '@berth/contract';
 import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
 import { type GuestFileChange, GuestHealth, type GuestPtyStart } from '@berth/contract/guest-messages';
 import type { Sandbox } from '@berth/plugin-api';
+import type { Containment } from './command-place.ts';
 import { createFiles, watchFiles } from './files.ts';
 import { createLink } from './link.ts';
 import { attachProcess, startProcess } from './process.ts';
@@ -18,6 +19,7 @@ export interface SandboxParts {
   readonly internalUrl: string;
   /** A new raw connection to the guest: `driver.connect(id)`. */
   readonly connect: () => Promise<Duplex>;
+  readonly groups?: Containment | undefined;
   /** Given: its way out is open, and is opened again whenever it breaks, until `close`. */
   readonly uplink?: UplinkHandler | undefined;
   readonly log?: ((message: string, facts: Record<string, unknown>) => void) | undefined;
@@ -36,9 +38,9 @@ export interface SandboxClient extends Sandbox {
 }
 
 export const createSandboxClient = (parts: SandboxParts): SandboxClient => {
-  const { id, root, home, internalUrl, connect, uplink, log } = parts;
+  const { id, root, home, internalUrl, connect, groups, uplink, log } = parts;
   const link = createLink({ id, connect });
-  const place = { id, link };
+  const place = { id, link, groups };
   const kept =
     uplink === undefined ? undefined : keepUplink({ sandboxId: id, handler: uplink, connect, log });
   return {

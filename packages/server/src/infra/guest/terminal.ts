@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { GUEST_PATHS } from '@berth/contract/guest';
 import { GuestPty, type GuestPtyStart } from '@berth/contract/guest-messages';
 import { z } from 'zod';
-import type { ProcessPlace } from './process.ts';
+import type { ProcessPlace } from './command-place.ts';
 
 export interface Terminal {
   readonly id: string;

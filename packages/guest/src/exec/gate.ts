@@ -1,0 +1,66 @@
+/**
+ * Commands that are started `held`: a shell that waits for one line and then becomes the program. Its process number
+ * is known before anything of the program runs, so the server can put it, and thereby all that it will ever start,
+ * into a control group first. The guest cannot do that itself: nothing inside may write to control groups.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { systemCode } from '../refusal.ts';
+
+/** Descriptor 3 is the gate. When the guest ends, the line never comes and the program never runs. */
+const WAIT = 'read -r _ <&3 && exec "$@" 3<&-';
+const GATE = 3;
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+export const heldArgv = (argv: readonly string[], env: Readonly<Record<string, string>>): string[] => {
+  // A shell hands on no variable that it could not name itself.
+  const unnamed = Object.entries(env).filter(([name]) => !VARIABLE.test(name));
+  const added = unnamed.length === 0 ? [] : ['env', ...unnamed.map(([name, value]) => `${name}=${value}`)];
+  return ['/bin/sh', '-c', WAIT, 'berth-held', ...added, ...argv];
+};
+
+/** The shell can be started whatever it shall become, so this looks as the system would: its code for why not. */
+export const whyNotRunnable = (
+  program: string,
+  cwd: string,
+  path = '/usr/bin:/bin',
+): 'ENOENT' | 'EACCES' | undefined => {
+  const places = program.includes('/') ? [program] : path.split(':').map((folder) => `${folder}/${program}`);
+  const codes = places.map((place) => codeOf(resolve(cwd, place)));
+  if (codes.includes('')) return undefined;
+  return codes.includes('EACCES') ? 'EACCES' : 'ENOENT';
+};
+
+const codeOf = (path: string): string => {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile() ? '' : 'EACCES';
+  } catch (error) {
+    return systemCode(error);
+  }
+};
+
+export interface Gate {
+  readonly closed: boolean;
+  /** Again makes no difference. */
+  open(): void;
+}
+
+/** Always open for a command that was not started `held`. */
+export const createGate = (child: ChildProcess): Gate => {
+  const line = child.stdio[GATE] as Duplex | undefined; // A pipe both ways, or none.
+  let closed = line !== undefined;
+  line?.on('error', () => undefined); // It ended while it was held.
+  return {
+    get closed() {
+      return closed;
+    },
+    open: () => {
+      if (!closed) return;
+      closed = false;
+      line?.write('\n', () => line.destroy());
+    },
+  };
+};
