@@ -14,8 +14,9 @@ export interface GitOptions {
   readonly gitDir?: string | undefined;
   readonly input?: string | undefined;
   readonly timeoutMs?: number | undefined;
-  /** Per stream; more ends the command. 16 MiB when absent. */
+  /** Per stream; more ends the command, which is a failure unless the output may be `cut`. 16 MiB when absent. */
   readonly maxOutputBytes?: number | undefined;
+  readonly cut?: boolean | undefined;
   /** Added to the environment, such as the author of a commit. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Exit codes that are answers, not failures; 0 always is. */
@@ -27,7 +28,7 @@ export interface GitResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** The output passed the cap and was cut. */
+  /** The output passed the cap and was cut, which was allowed. */
   readonly truncated: boolean;
 }
 
@@ -48,6 +49,7 @@ export const createGit =
     const as = options.as ?? 'sealed';
     const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const where = options.gitDir === undefined ? [] : [`--git-dir=${options.gitDir}`];
+    const maxOutputBytes = options.maxOutputBytes ?? MAX_OUTPUT_BYTES;
     const result = await execa('git', [...SAFE_CONFIG, ...where, ...args], {
       env: { ...(as === 'sealed' ? sealedEnvironment(env) : userEnvironment(env)), ...options.env },
       extendEnv: false,
@@ -58,7 +60,7 @@ export const createGit =
       input: options.input ?? '',
       stripFinalNewline: false,
       timeout: timeoutMs,
-      maxBuffer: options.maxOutputBytes ?? MAX_OUTPUT_BYTES,
+      maxBuffer: maxOutputBytes,
       killSignal: 'SIGKILL',
     });
     const outcome: GitResult = {
@@ -67,9 +69,10 @@ export const createGit =
       stderr: result.stderr,
       truncated: result.isMaxBuffer,
     };
-    if (outcome.exitCode === 0 || options.answers?.includes(outcome.exitCode) || outcome.truncated) {
+    if (outcome.truncated && options.cut !== true)
+      throw fail('git.failed', { act: args[0], detail: `it says more than ${maxOutputBytes} bytes` });
+    if (outcome.exitCode === 0 || options.answers?.includes(outcome.exitCode) || outcome.truncated)
       return outcome;
-    }
     throw failure(args[0], result, timeoutMs);
   };
 

@@ -61,6 +61,29 @@ describe('importing', () => {
     expect(await readdir(sample.hubFolder).catch(() => [])).toEqual([]);
   });
 
+  test('a checkout without a branch is read by the only one there is, or asks for a name', async () => {
+    shell(sample.source, 'git branch -m trunk; git checkout -q --detach');
+    expect(await imported()).toMatchObject({ branch: 'trunk' });
+    shell(sample.source, 'git branch other');
+    const spec = { source: sample.source, name: 'again' };
+    await expect(sample.hub.importRepository(WORKSPACE, spec)).rejects.toMatchObject({
+      code: 'repository.bad_source',
+      message: expect.stringContaining('(other, trunk)'),
+    });
+  });
+
+  test('a branch named task leaves room for the branches of tasks', async () => {
+    shell(sample.source, 'git branch task; git branch -m main develop');
+    await imported();
+    const tip = await sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/develop');
+    expect(await sample.hub.swap(WORKSPACE, 'source', 'refs/heads/task/tk_1', undefined, tip)).toBe(true);
+    const target = { source: sample.source, name: 'other', branch: 'task' };
+    await expect(sample.hub.importRepository(WORKSPACE, target)).rejects.toMatchObject({
+      code: 'repository.bad_source',
+      message: expect.stringContaining('git branch -m task'),
+    });
+  });
+
   test('a name that another source has is refused', async () => {
     await imported();
     shell(sample.folder, 'mkdir twin; git clone -q source twin/source');

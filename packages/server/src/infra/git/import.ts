@@ -12,6 +12,10 @@ import type { Source } from './source.ts';
 
 const ASK_TIMEOUT_MS = 60_000;
 const FETCH_TIMEOUT_MS = 30 * 60_000;
+const MAX_NAMED = 5;
+/** Where the branches of tasks lie; a source's branch of this very name would keep git from making them. */
+const RESERVED = 'task';
+const RENAME = 'Rename it (`git branch -m task …`), or choose another one.';
 const ORIGIN_KEY = 'remote.origin.url';
 
 /**
@@ -60,18 +64,26 @@ export const targetBranch = async (
       timeoutMs: ASK_TIMEOUT_MS,
     }),
   );
+  const refuse = (reason: string) => fail('repository.bad_source', { source: source.address, reason });
   const lines = listed.stdout.split('\n');
-  const branches = new Set(lines.flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []));
-  if (branches.size === 0) {
-    throw fail('repository.bad_source', { source: source.address, reason: 'it has no commits on a branch.' });
-  }
+  const branches = lines.flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []);
+  if (branches.length === 0) throw refuse('it has no commits on a branch.');
   const head = lines.flatMap((line) => /^ref: refs\/heads\/(.+)\tHEAD$/.exec(line)?.[1] ?? [])[0];
-  const chosen = branch ?? head ?? ['main', 'master'].find((common) => branches.has(common));
-  if (chosen === undefined || !branches.has(chosen)) {
-    throw fail('branch.missing', { repository: name, branch: chosen ?? 'HEAD' });
+  const chosen = branch ?? head ?? usualOf(branches);
+  if (chosen === undefined) {
+    const some = branches.slice(0, MAX_NAMED).join(', ');
+    throw refuse(`no branch is checked out there; say which one (${some}) the work lands on.`);
+  }
+  if (!branches.includes(chosen)) throw fail('branch.missing', { repository: name, branch: chosen });
+  if (chosen === RESERVED) {
+    throw refuse(`git has no branches task/… for tasks beside a branch named task. ${RENAME}`);
   }
   return chosen;
 };
+
+const usualOf = (branches: readonly string[]): string | undefined =>
+  ['main', 'master'].find((usual) => branches.includes(usual)) ??
+  (branches.length === 1 ? branches[0] : undefined);
 
 const fetchAll = (git: Git, gitDir: string, source: Source) =>
   reach(source, () =>
@@ -85,6 +97,7 @@ const fetchAll = (git: Git, gitDir: string, source: Source) =>
         source.address,
         '+refs/heads/*:refs/heads/*',
         '+refs/tags/*:refs/tags/*',
+        `^refs/heads/${RESERVED}`,
       ],
       { gitDir, as: 'user', timeoutMs: FETCH_TIMEOUT_MS },
     ),

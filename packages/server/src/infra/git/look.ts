@@ -22,6 +22,7 @@ export const diffOf = async (git: Git, gitDir: string, from: string, to: string)
   const shown = await git(['diff', ...PLAIN_DIFF, ...range, '--'], {
     gitDir,
     maxOutputBytes: MAX_DIFF_BYTES,
+    cut: true,
   });
   return shown.truncated ? cutDiff(shown.stdout, MAX_DIFF_BYTES) : shown.stdout;
 };
