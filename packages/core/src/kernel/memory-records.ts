@@ -3,12 +3,13 @@ import { fail } from '@berth/contract';
 import type { Clock } from './clock.ts';
 import { toJson } from './json.ts';
 import { NOUNS } from './nouns.ts';
-import type { ListQuery, Patch, ReadRecords, Records, Where } from './store.ts';
+import type { ListQuery, Patch, ReadRecords, Records, UntouchedQuery, Where } from './store.ts';
 import type { IndexOf, RowOf, TableName } from './tables.ts';
 
 export interface Row {
   readonly id: string;
   readonly revision: number;
+  readonly updatedAt: number;
   readonly [column: string]: unknown;
 }
 export type Rows = ReadonlyMap<string, Row>;
@@ -44,6 +45,7 @@ export const readRecords = <N extends TableName>(rows: () => Rows): ReadRecords<
   // What `insert` took as a row of this table comes out as one, here and below.
   get: async (id) => rows().get(id) as RowOf<N> | undefined,
   list: async (query = {}) => listed(rows(), query) as unknown as RowOf<N>[],
+  untouched: async (query) => untouched(rows(), query) as unknown as RowOf<N>[],
   count: async (where) => [...rows().values()].filter(matching(where)).length,
   countBy: async (column) => {
     const counts: Record<string, number> = {};
@@ -88,6 +90,19 @@ const listed = <N extends TableName>(rows: Rows, query: ListQuery<N>): Row[] => 
     .sort((a, b) => compare(a.id, b.id) * direction)
     .slice(0, limit);
 };
+
+const untouched = <N extends TableName>(rows: Rows, query: UntouchedQuery<N>): Row[] => {
+  const { after, limit } = query;
+  return [...rows.values()]
+    .filter((row) => row.updatedAt < query.since)
+    .filter(matching(query.where))
+    .filter((row) => after === undefined || byAge(row, after) > 0)
+    .sort(byAge)
+    .slice(0, limit);
+};
+
+type Aged = Pick<Row, 'id' | 'updatedAt'>;
+const byAge = (a: Aged, b: Aged): number => a.updatedAt - b.updatedAt || compare(a.id, b.id);
 
 const matching =
   <N extends TableName>(where: Where<N> = {}) =>

@@ -4,15 +4,16 @@
  */
 import { type Event, fail } from '@berth/contract';
 import type { Clock } from './clock.ts';
-import { eventOf, matchesType } from './event-of.ts';
+import { eventOf } from './event-of.ts';
 import type { Ids } from './ids.ts';
 import { memoryJobs } from './memory-jobs.ts';
+import { draftLog, readLog } from './memory-log.ts';
 import { createDraft, readRecords, records, type Tables } from './memory-records.ts';
-import type { EventQuery, ReadTx, Store, Tx } from './store.ts';
+import type { Store, Tx } from './store.ts';
 
 export const createMemoryStore = ({ clock, ids }: { clock: Clock; ids: Ids }): Store => {
   let tables: Tables = new Map();
-  const log: Event[] = [];
+  let log: readonly Event[] = [];
   const listeners = new Set<(events: readonly Event[]) => void>();
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
@@ -24,22 +25,25 @@ export const createMemoryStore = ({ clock, ids }: { clock: Clock; ids: Ids }): S
   const commit = async <T>(change: (tx: Tx) => Promise<T>): Promise<T> => {
     assertOpen();
     const draft = createDraft(tables);
-    const facts: Event[] = [];
+    const { added, ...written } = draftLog(log);
     const jobs = memoryJobs(records(draft, 'jobs', clock));
     const result = await change({
       table: (name) => records(draft, name, clock),
-      ...readLog(() => [...log, ...facts]),
+      events: written.events,
+      lastSeq: written.lastSeq,
+      firstSeq: written.firstSeq,
       async emit(fact) {
-        const seq = log.length + facts.length + 1;
-        const event = eventOf(fact, { seq, id: ids.new('event'), at: clock.now() });
-        facts.push(event);
+        const place = { seq: written.nextSeq(), id: ids.new('event'), at: clock.now() };
+        const event = eventOf(fact, place);
+        written.append(event);
         return event;
       },
+      forgetEvents: async (query) => written.forget(query),
       jobs,
     });
     tables = draft.tables();
-    log.push(...facts);
-    for (const listener of [...listeners]) listener(facts);
+    log = written.log();
+    for (const listener of [...listeners]) listener(added);
     return result;
   };
 
@@ -47,10 +51,10 @@ export const createMemoryStore = ({ clock, ids }: { clock: Clock; ids: Ids }): S
     async read(look) {
       assertOpen();
       const moment = createDraft(tables);
-      const length = log.length;
+      const events = log;
       return look({
         table: (name) => readRecords(() => moment.rows(name)),
-        ...readLog(() => log.slice(0, length)),
+        ...readLog(() => events),
       });
     },
     write(change) {
@@ -70,13 +74,3 @@ export const createMemoryStore = ({ clock, ids }: { clock: Clock; ids: Ids }): S
     },
   };
 };
-
-const readLog = (log: () => readonly Event[]): Pick<ReadTx, 'events' | 'lastSeq'> => ({
-  events: async ({ afterSeq, limit, subject, type }: EventQuery) =>
-    log()
-      .slice(afterSeq)
-      .filter((event) => subject === undefined || event.subject === subject)
-      .filter((event) => matchesType(event.type, type))
-      .slice(0, limit),
-  lastSeq: async () => log().length,
-});

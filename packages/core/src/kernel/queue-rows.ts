@@ -26,13 +26,13 @@ export const putBack = async (tx: Tx, owner: string): Promise<number> => {
   return foreign.length;
 };
 
-const PRUNED_AT_ONCE = 1000;
+const PRUNED_AT_ONCE = 200;
 
-/** Removes ended jobs, oldest ids first, that were last touched before a moment. Returns how many. */
+/** Removes ended jobs that were last touched before a moment, a few: nobody waits long for the store. Returns how many. */
 export const removeEnded = async (tx: Tx, before: number): Promise<number> => {
   const jobs = tx.table('jobs');
   const where = { state: ['done', 'failed', 'cancelled'] };
-  const old = (await jobs.list({ where, limit: PRUNED_AT_ONCE })).filter((job) => job.updatedAt < before);
+  const old = await jobs.untouched({ where, since: before, limit: PRUNED_AT_ONCE });
   for (const job of old) await jobs.remove(job.id);
   return old.length;
 };

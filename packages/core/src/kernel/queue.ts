@@ -39,7 +39,7 @@ export interface Queue {
   stats(): Promise<Record<Job['state'], number>>;
   /** For a store that one process uses: puts back what earlier processes had, with a crash more. Before `process`. */
   recover(): Promise<number>;
-  /** Removes ended jobs that were last touched before a moment, at most 1000. Returns how many. */
+  /** Removes ended jobs that were last touched before a moment, at most 200 at once. Returns how many. */
   prune(before: number): Promise<number>;
   /** Stops every handler and waits for it; unfinished jobs are free for the next start at once. */
   close(): Promise<void>;

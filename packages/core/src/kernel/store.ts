@@ -30,12 +30,16 @@ export interface ReadTx {
   events(query: EventQuery): Promise<Event[]>;
   /** The newest sequence number, 0 when there is none. */
   lastSeq(): Promise<number>;
+  /** The oldest sequence number that is kept, 0 when there is none. */
+  firstSeq(): Promise<number>;
 }
 
 export interface Tx extends ReadTx {
   table<N extends TableName>(name: N): Records<N>;
   /** Appends a fact. It becomes visible with the transaction. */
   emit(fact: Fact): Promise<Event>;
+  /** Forgets events from the oldest on, up to the first that is to be kept. Returns how many. */
+  forgetEvents(query: ForgetQuery): Promise<number>;
   readonly jobs: JobClaims;
 }
 
@@ -54,6 +58,16 @@ export interface EventQuery {
   readonly type?: string | undefined;
 }
 
+/** The newest event is always kept: the next one is numbered after it. */
+export interface ForgetQuery {
+  /** Events of before this moment go. */
+  readonly before: number;
+  /** So do those that are more than this many behind the newest. */
+  readonly keep: number;
+  /** At most so many in one transaction. */
+  readonly limit: number;
+}
+
 /** Equality on indexed columns; a list means any of these. */
 export type Where<N extends TableName> = {
   readonly [C in IndexOf<N>]?: string | readonly string[] | undefined;
@@ -69,9 +83,20 @@ export interface ListQuery<N extends TableName> {
   readonly order?: 'asc' | 'desc' | undefined;
 }
 
+export interface UntouchedQuery<N extends TableName> {
+  readonly where?: Where<N> | undefined;
+  /** Rows that were last written before this moment. */
+  readonly since: number;
+  /** Rows that come after this one in that order. */
+  readonly after?: { readonly id: string; readonly updatedAt: number } | undefined;
+  readonly limit: number;
+}
+
 export interface ReadRecords<N extends TableName> {
   get(id: string): Promise<RowOf<N> | undefined>;
   list(query?: ListQuery<N>): Promise<RowOf<N>[]>;
+  /** The longest untouched first, then by id. Made for `PRUNED` tables: there it costs what it returns. */
+  untouched(query: UntouchedQuery<N>): Promise<RowOf<N>[]>;
   count(where?: Where<N>): Promise<number>;
   /** Counts by the values of one indexed column. */
   countBy(column: IndexOf<N>): Promise<Record<string, number>>;

@@ -209,3 +209,14 @@ export const INDEXES = {
   answeredRequests: ['routeId'],
   settings: [],
 } as const satisfies { [N in TableName]: readonly IndexOf<N>[] };
+
+/** Tables whose rows end and are forgotten after a while: the stores find the longest untouched of them by an index. */
+export const PRUNED = [
+  'sagas',
+  'jobs',
+  'tasks',
+  'sandboxes',
+  'tokens',
+  'leases',
+  'answeredRequests',
+] as const satisfies readonly TableName[];

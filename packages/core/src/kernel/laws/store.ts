@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../clock.ts';
 import { createManualClock } from '../manual-clock.ts';
 import type { Store } from '../store.ts';
+import { ageLaws } from './store-age.ts';
 import { jobLaws } from './store-jobs.ts';
 import { recordLaws } from './store-records.ts';
 import { writeLaws } from './store-writes.ts';
@@ -30,6 +31,7 @@ export const storeLaws = (name: string, open: OpenStore): void => {
     describe('keeps records', () => recordLaws(fresh));
     describe('writes whole transactions', () => writeLaws(fresh));
     describe('hands out jobs', () => jobLaws(fresh));
+    describe('forgets', () => ageLaws(fresh));
 
     it('refuses everything after close', async () => {
       const store = await fresh();

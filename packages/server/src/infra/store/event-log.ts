@@ -1,6 +1,6 @@
 /** The log of events. `seq` is counted here, not by the database: a rolled back transaction leaves no hole. */
 import type { Event } from '@berth/contract';
-import type { EventQuery } from '@berth/core';
+import type { EventQuery, ForgetQuery } from '@berth/core';
 import { builder, createShapes, type SqlConnection, type SqlRow } from './connection.ts';
 
 const shapes = createShapes();
@@ -16,18 +16,38 @@ export const listEvents = async (connection: SqlConnection, query: EventQuery): 
   return (await connection.rows(select.orderBy('seq').limit(query.limit).compile())).map(toEvent);
 };
 
-export const readLastSeq = async (connection: SqlConnection): Promise<number> => {
+export const readLastSeq = (connection: SqlConnection): Promise<number> => readSeq(connection, 'max');
+export const readFirstSeq = (connection: SqlConnection): Promise<number> => readSeq(connection, 'min');
+
+const readSeq = async (connection: SqlConnection, end: 'min' | 'max'): Promise<number> => {
   const query = shapes(
-    'last',
+    end,
     () =>
       builder
         .selectFrom('events')
-        .select((e) => e.fn.max('seq').as('seq'))
+        .select((e) => e.fn[end]('seq').as('seq'))
         .compile(),
     [],
   );
   const [row] = await connection.rows(query);
   return Number(row?.seq ?? 0);
+};
+
+/** Looks no further than the first event that is kept: what is to go lies at the beginning. */
+export const forgetEvents = async (
+  connection: SqlConnection,
+  { before, keep, limit }: ForgetQuery,
+  lastSeq: number,
+): Promise<number> => {
+  const oldest = await connection.rows(
+    builder.selectFrom('events').select(['seq', 'at']).orderBy('seq').limit(limit).compile(),
+  );
+  const isKept = ({ seq, at }: SqlRow): boolean =>
+    Number(seq) === lastSeq || (Number(at) >= before && Number(seq) > lastSeq - keep);
+  const kept = oldest.findIndex(isKept);
+  const through = oldest.at(kept === -1 ? -1 : kept - 1);
+  if (kept === 0 || through === undefined) return 0;
+  return connection.run(builder.deleteFrom('events').where('seq', '<=', Number(through.seq)).compile());
 };
 
 export const appendEvent = async (connection: SqlConnection, event: Event): Promise<void> => {

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { fail } from '@berth/contract';
 import { builder, type SqlQuery } from './connection.ts';
 import { firstTables } from './migrations/0001-first-tables.ts';
+import { age } from './migrations/0002-age.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 export interface Migration {
@@ -15,7 +16,7 @@ export interface Migration {
   readonly statements: readonly SqlQuery[];
 }
 
-const MIGRATIONS: readonly Migration[] = [firstTables];
+const MIGRATIONS: readonly Migration[] = [firstTables, age];
 
 /** Brings the database to the newest shape. Rejects with `store.migration_changed`; then nothing was changed. */
 export const migrate = async (

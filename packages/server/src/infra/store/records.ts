@@ -17,7 +17,7 @@ import {
   toJson,
   type Where,
 } from '@berth/core';
-import { type SelectQueryBuilder, sql } from 'kysely';
+import { type Expression, type SelectQueryBuilder, sql } from 'kysely';
 import {
   builder,
   createShapes,
@@ -55,6 +55,14 @@ export const readRecords = <N extends TableName>(connection: SqlConnection, name
           .limit(query.limit ?? DEFAULT_LIMIT_ROWS)
           .compile(),
       );
+      return rows.map((row) => toRecord<N>(row));
+    },
+    async untouched({ where, since, after, limit }) {
+      let select = builder.selectFrom(table).selectAll().where('updatedAt', '<', since);
+      select = narrowed(select, where, besideTheIndex);
+      if (after !== undefined)
+        select = select.where(sql<boolean>`("updatedAt", "id") > (${after.updatedAt}, ${after.id})`);
+      const rows = await connection.rows(select.orderBy('updatedAt').orderBy('id').limit(limit).compile());
       return rows.map((row) => toRecord<N>(row));
     },
     async count(where) {
@@ -132,13 +140,25 @@ export const records = <N extends TableName>(
 
 type Select<O> = SelectQueryBuilder<SqlTables, string, O>;
 
+const byTheIndex = (column: string): Expression<unknown> => sql.ref(column);
+
+/**
+ * Keeps the database from taking the index of this column: most old rows match, so it would read and sort them all
+ * where the index by age hands out the few that are asked for.
+ */
+const besideTheIndex = (column: string): Expression<unknown> => sql`coalesce(${sql.ref(column)}, '')`;
+
 /** Adds the conditions; an empty list matches nothing. */
-const narrowed = <O>(query: Select<O>, where: Where<TableName> | undefined): Select<O> => {
+const narrowed = <O>(
+  query: Select<O>,
+  where: Where<TableName> | undefined,
+  column = byTheIndex,
+): Select<O> => {
   let narrowed = query;
-  for (const [column, wanted] of Object.entries<string | readonly string[] | undefined>(where ?? {})) {
+  for (const [name, wanted] of Object.entries<string | readonly string[] | undefined>(where ?? {})) {
     if (wanted === undefined) continue;
-    if (typeof wanted === 'string') narrowed = narrowed.where(column, '=', wanted);
-    else if (wanted.length > 0) narrowed = narrowed.where(column, 'in', wanted);
+    if (typeof wanted === 'string') narrowed = narrowed.where(column(name), '=', wanted);
+    else if (wanted.length > 0) narrowed = narrowed.where(column(name), 'in', wanted);
     else narrowed = narrowed.where(sql<boolean>`1 = 0`);
   }
   return narrowed;

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type Clock, INDEXES } from '@berth/core';
+import { type Clock, INDEXES, PRUNED } from '@berth/core';
 import { storeLaws } from '@berth/core/laws';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { builder } from './connection.ts';
+import { builder, type SqlQuery } from './connection.ts';
 import { migrate } from './migrations.ts';
+import { readRecords } from './records.ts';
 import { SORTED_COLUMNS } from './sorted-columns.ts';
 import { openSqlite, translateSqliteError } from './sqlite-connection.ts';
 import { openSqliteStore } from './sqlite-store.ts';
@@ -48,6 +49,34 @@ describe('the SQLite store', () => {
       expect(rows.map(({ name }) => name).sort(), table).toEqual(expected.sort());
     }
     database.close();
+  });
+
+  it('finds the longest untouched rows by an index, not by looking at all', async () => {
+    const connection = openSqlite(join(folder, 'berth.db'));
+    await migrate(connection, 1);
+    const asked: SqlQuery[] = [];
+    const watched = {
+      ...connection,
+      rows: async (query: SqlQuery) => {
+        asked.push(query);
+        return [];
+      },
+    };
+    const after = { id: 'a', updatedAt: 1 };
+    for (const table of PRUNED) {
+      const hasStates = (INDEXES[table] as readonly string[]).includes('state');
+      const where = hasStates ? { state: ['done', 'failed'] } : {};
+      await readRecords(watched, table).untouched({ where, since: 5, limit: 9 });
+    }
+    await readRecords(watched, 'sagas').untouched({ where: { state: 'done' }, since: 5, after, limit: 9 });
+    for (const { sql, parameters } of asked) {
+      const plan = await connection.rows({ sql: `explain query plan ${sql}`, parameters });
+      expect(
+        plan.map(({ detail }) => String(detail)),
+        sql,
+      ).toEqual([expect.stringMatching(/^SEARCH (\w+) USING INDEX \1_by_updatedAt_id/)]);
+    }
+    connection.close();
   });
 
   it('remembers records and sequence numbers over a restart', async () => {

@@ -19,7 +19,7 @@ import {
   type Tx,
 } from '@berth/core';
 import { builder } from './connection.ts';
-import { appendEvent, listEvents, readLastSeq } from './event-log.ts';
+import { appendEvent, forgetEvents, listEvents, readFirstSeq, readLastSeq } from './event-log.ts';
 import { jobClaims } from './job-claims.ts';
 import { lockFolder } from './lock-file.ts';
 import { migrate } from './migrations.ts';
@@ -145,6 +145,7 @@ const readTx = (connection: SqliteConnection): Ending & { readonly tx: ReadTx } 
     table: (name) => readRecords(guarded.connection, name),
     events: (query) => listEvents(guarded.connection, query),
     lastSeq: () => readLastSeq(guarded.connection),
+    firstSeq: () => readFirstSeq(guarded.connection),
   };
   return { tx, end: guarded.end };
 };
@@ -166,6 +167,7 @@ const writeTx = ({
     table,
     events: (query) => listEvents(guarded.connection, query),
     lastSeq: async () => lastSeq + events.length,
+    firstSeq: () => readFirstSeq(guarded.connection),
     async emit(fact) {
       const place = { seq: lastSeq + events.length + 1, id: ids.new('event'), at: now() };
       const event = eventOf(fact, place);
@@ -173,6 +175,7 @@ const writeTx = ({
       events.push(event);
       return event;
     },
+    forgetEvents: (query) => forgetEvents(guarded.connection, query, lastSeq + events.length),
     jobs: jobClaims(guarded.connection, table('jobs')),
   };
   return { tx, events, end: guarded.end };

@@ -1,0 +1,50 @@
+/** The log of the store in memory. Readers keep the moment they began with; a transaction works on a draft. */
+import type { Event } from '@berth/contract';
+import { matchesType } from './event-of.ts';
+import type { EventQuery, ForgetQuery, ReadTx } from './store.ts';
+
+type Log = readonly Event[];
+
+export interface LogDraft extends Pick<ReadTx, 'events' | 'lastSeq' | 'firstSeq'> {
+  nextSeq(): number;
+  append(event: Event): void;
+  forget(query: ForgetQuery): number;
+  readonly added: readonly Event[];
+  log(): Log;
+}
+
+export const readLog = (log: () => Log): Pick<ReadTx, 'events' | 'lastSeq' | 'firstSeq'> => ({
+  events: async ({ afterSeq, limit, subject, type }: EventQuery) =>
+    log()
+      .filter(
+        (event) =>
+          event.seq > afterSeq &&
+          (subject === undefined || event.subject === subject) &&
+          matchesType(event.type, type),
+      )
+      .slice(0, limit),
+  lastSeq: async () => log().at(-1)?.seq ?? 0,
+  firstSeq: async () => log()[0]?.seq ?? 0,
+});
+
+export const draftLog = (base: Log): LogDraft => {
+  const added: Event[] = [];
+  let forgotten = 0;
+  const log = (): Log => (added.length + forgotten === 0 ? base : [...base, ...added].slice(forgotten));
+  const lastSeq = (): number => (added.at(-1) ?? base.at(-1))?.seq ?? 0;
+  return {
+    ...readLog(log),
+    added,
+    log,
+    nextSeq: () => lastSeq() + 1,
+    append: (event) => void added.push(event),
+    forget({ before, keep, limit }) {
+      const last = lastSeq();
+      const due = log().slice(0, limit);
+      const kept = due.findIndex(({ at, seq }) => seq === last || (at >= before && seq > last - keep));
+      const count = kept === -1 ? due.length : kept;
+      forgotten += count;
+      return count;
+    },
+  };
+};
