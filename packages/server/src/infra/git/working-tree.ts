@@ -1,6 +1,9 @@
 /**
  * The working tree as git would commit it, without touching the agent's own index: an index of our own beside it,
  * filled from the head and then with everything that is there, ignored files excepted.
+ *
+ * A repository that the agent made within this one (many generators begin with `git init`) is taken for the files in
+ * it. Git would keep only the name of a commit that nobody else has, and the work would be lost without a word.
  */
 import type { Sandbox } from '@berth/plugin-api';
 import type { SandboxGit } from './sandbox-git.ts';
@@ -10,8 +13,24 @@ export interface PrivateIndex {
   readonly env: { readonly GIT_INDEX_FILE: string };
 }
 
+interface Deps {
+  readonly git: SandboxGit;
+  readonly newExecId: () => string;
+}
+
+interface Tree {
+  readonly sandbox: Sandbox;
+  /** Where the files are; the repository's own folder, or one within it. */
+  readonly cwd: string;
+  readonly env: { readonly GIT_INDEX_FILE: string } & Readonly<Record<string, string>>;
+  readonly depth: number;
+}
+
+/** Repositories within repositories are followed this far. */
+const MAX_DEPTH = 4;
+
 export const withPrivateIndex = async <T>(
-  deps: { readonly git: SandboxGit; readonly newExecId: () => string },
+  deps: Deps,
   where: { readonly sandbox: Sandbox; readonly cwd: string; readonly from: string },
   use: (index: PrivateIndex) => Promise<T>,
 ): Promise<T> => {
@@ -20,9 +39,54 @@ export const withPrivateIndex = async <T>(
   const env = { GIT_INDEX_FILE: file };
   try {
     await deps.git(sandbox, { cwd, env, args: ['read-tree', from] });
-    // A file that cannot be read keeps its old state; the exit code 1 says that there was one.
-    await deps.git(sandbox, { cwd, env, args: ['add', '--all', '--ignore-errors', '--', '.'], answers: [1] });
+    await addAll(deps, { sandbox, cwd, env, depth: 0 });
     return await use({ env });
+  } finally {
+    await sandbox.files.remove(file);
+  }
+};
+
+const addAll = async (deps: Deps, tree: Tree): Promise<void> => {
+  const { sandbox, cwd, env, depth } = tree;
+  // A file that cannot be read keeps its old state; the exit code 1 says that there was one.
+  const args = ['add', '--all', '--ignore-errors', '--', '.'] as const;
+  const { stderr } = await deps.git(sandbox, { cwd, env, args, answers: [1] });
+  const nested = [...stderr.matchAll(NESTED)].map(([, added, refused]) => added ?? refused ?? '');
+  if (nested.length === 0 || depth === MAX_DEPTH) return;
+  const submodules = depth === 0 ? await submodulesOf(deps, tree) : [];
+  for (const path of nested) if (!submodules.includes(path)) await addFilesOf(deps, tree, path);
+};
+
+/** How git speaks of a repository that it found: it took its commit, or there is none to take. */
+const NESTED =
+  /^(?:warning: adding embedded git repository: (.+)|error: '(.+)\/' does not have a commit checked out)$/gm;
+
+const submodulesOf = async ({ git }: Deps, { sandbox, cwd }: Tree): Promise<readonly string[]> => {
+  const args = [
+    'config',
+    '--file',
+    '.gitmodules',
+    '--null',
+    '--get-regexp',
+    '^submodule\\..*\\.path$',
+  ] as const;
+  const { stdout } = await git(sandbox, { cwd, args, answers: [1] });
+  return stdout.split('\0').map((entry) => entry.slice(entry.indexOf('\n') + 1));
+};
+
+/** Builds the folder's tree as if it were a working tree of the outer repository, and puts it in its place. */
+const addFilesOf = async (deps: Deps, outer: Tree, path: string): Promise<void> => {
+  const { git, newExecId } = deps;
+  const { sandbox, env, depth } = outer;
+  const cwd = `${outer.cwd}/${path}`;
+  const gitDir = env.GIT_DIR ?? `${outer.cwd}/.git`;
+  const file = `${gitDir}/berth-index-${newExecId()}`;
+  const inner = { GIT_DIR: gitDir, GIT_WORK_TREE: cwd, GIT_INDEX_FILE: file };
+  try {
+    await addAll(deps, { sandbox, cwd, env: inner, depth: depth + 1 });
+    const { stdout } = await git(sandbox, { cwd, env: inner, args: ['write-tree'] });
+    await git(sandbox, { ...outer, args: ['update-index', '--force-remove', '--', path] });
+    await git(sandbox, { ...outer, args: ['read-tree', `--prefix=${path}/`, stdout.trim()] });
   } finally {
     await sandbox.files.remove(file);
   }
