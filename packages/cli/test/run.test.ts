@@ -71,6 +71,7 @@ const world = (end: string, more: object = {}): Script => {
     'workspace.list': () => ({ rows: workspaces }),
     'workspace.create': ({ input }) => {
       const repositories = (input.repositories as object[]).map((one) => ({
+        branch: 'main',
         ...one,
         hubPath: join(folder, 'hub.git'),
       }));
@@ -151,6 +152,71 @@ test('uses the workspace of the checkout again, and speaks JSON', async () => {
     .map((line) => JSON.parse(line));
   expect(lines).toHaveLength(LOG.length + 2);
   expect(lines.at(-1)).toMatchObject({ landed: { branch: 'main', commit: commits.merge } });
+});
+
+const finished = async (args: readonly string[] = []) => {
+  await using server = await startScriptedServer(world('completed'));
+  const { out } = await berth(server.address, ['run', 'fix it', '--repo', 'shop', ...args], folder);
+  return { out, created: server.calls.filter(({ route }) => route === 'workspace.create') };
+};
+
+test('says what in the checkout the task does not see', async () => {
+  writeFileSync(join(folder, 'shop/a.txt'), 'half\n');
+  writeFileSync(join(folder, 'shop/new.txt'), 'new\n');
+  expect((await finished()).out).toContain('note: the task begins at the last commit: 2 uncommitted files');
+});
+
+test('a branch that went on by itself is merged, and the next task is said to begin elsewhere', async () => {
+  git('shop', 'commit', '--allow-empty', '-qm', 'mine');
+  const first = await finished();
+  expect(first.out).toContain('ready: git merge berth/main\n');
+  expect(first.out).not.toContain('different ways');
+  expect((await finished()).out).toContain(
+    'main here and what landed on it before (berth/main) went different',
+  );
+  git('shop', 'merge', '-q', 'berth/main');
+  expect((await finished()).out).not.toContain('different ways');
+});
+
+test('a branch that is not checked out is moved without a checkout', async () => {
+  git('shop', 'checkout', '-q', '--detach');
+  const { out } = await finished();
+  expect(out).toContain('no branch is checked out: the work lands on main');
+  const next = /ready: git (.*)/.exec(out)?.[1] ?? '';
+  git('shop', ...next.split(' '));
+  expect(git('shop', 'rev-parse', 'main')).toBe(commits.merge);
+});
+
+test('a remote of another origin is left alone', async () => {
+  git('shop', 'remote', 'add', 'berth', 'https://example.com/berth.git');
+  expect((await finished()).out).toContain('ready: git merge --ff-only berth-server/main');
+  expect(git('shop', 'remote', 'get-url', 'berth')).toBe('https://example.com/berth.git');
+});
+
+test('a bare repository is a checkout too', async () => {
+  execFileSync('git', ['clone', '-q', '--bare', join(folder, 'shop'), join(folder, 'bare/shop.git')]);
+  await using server = await startScriptedServer(world('completed'));
+  const { out } = await berth(server.address, ['run', 'fix it', '--repo', 'bare/shop.git'], folder);
+  expect(out).toContain('ready: git fetch . refs/remotes/berth/main:refs/heads/main');
+});
+
+test('a gate of its own makes a workspace of its own', async () => {
+  await using server = await startScriptedServer(world('completed'));
+  const run = (...args: string[]) => berth(server.address, ['run', 'fix', '--repo', 'shop', ...args], folder);
+  await run();
+  await run('--gate', 'make lint', '--gate', 'make check');
+  await run('--gate', 'make lint', '--gate', 'make check');
+  const made = server.calls.filter(({ route }) => route === 'workspace.create').map(({ input }) => input);
+  expect(made).toHaveLength(2);
+  expect(made[1]).toMatchObject({
+    name: 'shop-2',
+    gate: {
+      commands: [
+        { name: 'gate-1', run: 'make lint' },
+        { name: 'gate-2', run: 'make check' },
+      ],
+    },
+  });
 });
 
 test('a task that fails ends with the code of its error', async () => {

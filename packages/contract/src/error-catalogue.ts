@@ -279,7 +279,7 @@ export const ERRORS = {
     kind: 'invalid',
     data: z.object({ profile: z.string() }),
     message: (d) => `The gate profile ${d.profile} found no command to run in this repository.`,
-    hint: 'Declare commands in the workspace (`gate.commands`), or choose the profile "minimal".',
+    hint: 'Say what must pass before work lands: `berth run --gate "make check"`, or `gate.commands` of the workspace.',
   },
   'change.conflicted': {
     kind: 'conflict',

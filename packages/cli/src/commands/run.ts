@@ -1,9 +1,10 @@
 /** `berth run "<prompt>" --repo .`: a task on the user's own checkout, from nothing to a landed branch. */
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
-import { type Change, fail, type Workspace } from '@berth/contract';
+import { isDeepStrictEqual } from 'node:util';
+import { type Change, fail, type GateSpec, type Workspace } from '@berth/contract';
 import type { Command } from 'commander';
-import { branchOf, fetchLanded, topOf } from '../checkout.ts';
+import { branchOf, fetchLanded, topOf, unseenIn } from '../checkout.ts';
 import { type Context, type Frame, leaf, text } from '../command.ts';
 import { clientAt } from '../connection.ts';
 import { isReady, startDetached } from '../server-process.ts';
@@ -27,6 +28,11 @@ export const runCommand = (frame: Frame): Command =>
     .option('--agent <name>', 'who does it')
     .option('--model <name>', 'provider/model')
     .option('--driver <name>', 'what the sandbox is made by')
+    .option(
+      '--gate <command>',
+      'a shell line that must pass before the change lands, instead of what is found in the repository; repeatable',
+      (line: string, before: readonly string[] = []) => [...before, line],
+    )
     .option('--keep', 'leave the sandbox for a day');
 
 const run = async (
@@ -38,7 +44,9 @@ const run = async (
   const { client, output } = context;
   const source = await topOf(context.world, text(options.repo) ?? '.');
   const branch = text(options.branch) ?? (await branchOf(context.world, source));
-  const workspace = await workspaceFor(context, { source, branch, driver: text(options.driver) });
+  const gate = gateOf(options.gate);
+  const workspace = await workspaceFor(context, { source, branch, driver: text(options.driver), gate });
+  await tellUnseen(context, { source, branch, workspace });
   const { lastSeq } = await client.system.stats();
   const task = await client.tasks.create(
     {
@@ -61,6 +69,25 @@ const run = async (
   return 0;
 };
 
+/** Commands in the order in which they were given. */
+const gateOf = (lines: unknown): GateSpec | undefined =>
+  Array.isArray(lines) && lines.length > 0
+    ? { commands: lines.map((line, index) => ({ name: `gate-${index + 1}`, run: String(line) })) }
+    : undefined;
+
+/** A task sees commits of one branch; what else is in the checkout should not be missed only afterwards. */
+const tellUnseen = async (
+  { world, output }: Context,
+  { source, branch, workspace }: { source: string; branch: string | undefined; workspace: Workspace },
+): Promise<void> => {
+  const [repository] = workspace.repositories;
+  if (output.isJson || repository === undefined) return;
+  const { branch: target, hubPath } = repository;
+  const notes = await unseenIn(world, { source, branch: target, hubPath });
+  if (branch === undefined) output.line(`no branch is checked out: the work lands on ${target}`);
+  for (const note of notes) output.line(`note: ${note}`);
+};
+
 /** The server that answers, or one that is started when nobody named another. */
 const withServer = async (context: Context): Promise<Context> => {
   const { world, place, output } = context;
@@ -74,32 +101,35 @@ interface Wanted {
   readonly source: string;
   readonly branch: string | undefined;
   readonly driver: string | undefined;
+  readonly gate: GateSpec | undefined;
 }
 
-/** The workspace of this checkout and branch, made at the first time. */
+/** The newest workspace of this checkout, branch and gate, made at the first time. */
 const workspaceFor = async ({ client }: Context, wanted: Wanted): Promise<Workspace> => {
-  const names = new Set<string>();
-  for await (const workspace of allWorkspaces(client)) {
-    if (suits(workspace, wanted)) return workspace;
-    names.add(workspace.name);
-  }
+  const all: Workspace[] = [];
+  for await (const workspace of allWorkspaces(client)) all.push(workspace);
+  const [newest] = all.filter((one) => suits(one, wanted)).sort((a, b) => b.createdAt - a.createdAt);
+  if (newest !== undefined) return newest;
+  const names = new Set(all.map(({ name }) => name));
   const base =
-    basename(wanted.source)
+    basename(wanted.source, '.git')
       .replace(/[^a-zA-Z0-9._-]/g, '-')
       .replace(/^[^a-zA-Z0-9_]+/, '')
       .slice(0, 50) || 'repo';
   const free = [base, ...Array.from({ length: MOST_NAMES }, (_, index) => `${base}-${index + 2}`)];
-  const { source, branch, driver } = wanted;
+  const { source, branch, driver, gate } = wanted;
   return client.workspaces.create({
     name: free.find((name) => !names.has(name)),
     repositories: [{ name: base, source, branch }],
     driver,
+    ...(gate === undefined ? {} : { gate }),
   });
 };
 
-const suits = ({ repositories, driver }: Workspace, wanted: Wanted): boolean => {
+const suits = ({ repositories, driver, gate }: Workspace, wanted: Wanted): boolean => {
   const [only, ...others] = repositories;
   if (only === undefined || others.length > 0 || only.source !== wanted.source) return false;
+  if (wanted.gate !== undefined && !isDeepStrictEqual(wanted.gate, gate)) return false;
   return (wanted.branch ?? only.branch) === only.branch && driver === wanted.driver;
 };
 
@@ -120,8 +150,7 @@ const bringHome = async (
     throw fail('record.missing', { noun: 'landed commit', id: change.id });
   const { target: branch, base, merge } = part;
   if (hubPath === undefined) return output.line(`landed on ${branch} of the server: ${merge}`);
-  const stat = await fetchLanded(world, { source, hubPath, branch, base, merge });
-  const next = `git merge --ff-only berth/${branch}`;
+  const { stat, next } = await fetchLanded(world, { source, hubPath, branch, base, merge });
   if (output.isJson) return output.json({ landed: { branch, base, commit: merge, next } });
   output.line('');
   output.line(stat.trimEnd());
