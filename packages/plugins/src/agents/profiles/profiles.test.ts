@@ -1,4 +1,8 @@
 /** The facts about each agent, as they were measured: commands, environment, files, and what is never in them. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { AgentHost, ModelAccess } from '@berth/plugin-api';
 import { describe, expect, it } from 'vitest';
 import { claudeCodeProfile } from './claude-code.ts';
@@ -65,12 +69,36 @@ describe('where programs are', () => {
   it('shows a script with the packages beside it, and runs it on this Node', () => {
     const file = '@agentclientprotocol/codex-acp/dist/index.js';
     const located = locate(codexProfile, hostWith(file));
-    expect(located?.tools[0]).toEqual({ source: '/opt/node_modules', target: '/opt/berth/agents/codex' });
+    expect(located?.tools[0]).toEqual({
+      source: '/opt/node_modules',
+      target: '/opt/berth/agents/codex/node_modules',
+    });
     expect(located?.command((target) => target)).toEqual([
       '/opt/berth/agents/node/node',
-      `/opt/berth/agents/codex/${file}`,
+      `/opt/berth/agents/codex/node_modules/${file}`,
     ]);
   });
+});
+
+it('starts a script so that it finds the packages beside it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-programs-'));
+  try {
+    const [file, packages, inside] = ['tool/index.cjs', join(folder, 'packages'), join(folder, 'inside')];
+    for (const name of ['tool', 'beside']) mkdirSync(join(packages, name), { recursive: true });
+    writeFileSync(join(packages, file), "process.stdout.write(require('beside'));\n");
+    writeFileSync(join(packages, 'beside/index.js'), "module.exports = 'found';\n");
+    const profile: AcpProfile = { ...codexProfile, programs: [{ kind: 'script', file }] };
+    const located = locate(profile, {
+      resolve: (asked) => join(packages, asked),
+      log: () => undefined,
+    });
+    const [shown] = located?.tools ?? [];
+    cpSync(shown?.source ?? '', join(inside, shown?.target ?? ''), { recursive: true });
+    const script = located?.command((target) => join(inside, target))[1] ?? '';
+    expect(execFileSync(process.execPath, [script], { encoding: 'utf8' })).toBe('found');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 describe('what agents need to be told', () => {

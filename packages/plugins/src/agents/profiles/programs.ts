@@ -30,18 +30,24 @@ const binary = (source: string, target: string): Located => ({
   command: (toolPath) => [`${toolPath(target)}/${basename(source)}`],
 });
 
-/** A script needs its dependencies: the whole folder of packages that it lies in is shown. */
-const script = (source: string, file: string, target: string): Located => ({
-  source,
-  tools: [
-    { source: source.slice(0, -file.length - 1), target },
-    { source: dirname(process.execPath), target: NODE_TARGET },
-  ],
-  command: (toolPath) => [
-    `${toolPath(NODE_TARGET)}/${basename(process.execPath)}`,
-    `${toolPath(target)}/${file}`,
-  ],
-});
+/**
+ * A script needs its dependencies: the whole folder of packages that it lies in is shown, under the only name by which
+ * Node finds packages that lie beside each other.
+ */
+const script = (source: string, file: string, folder: string): Located => {
+  const target = `${folder}/node_modules`;
+  return {
+    source,
+    tools: [
+      { source: source.slice(0, -file.length - 1), target },
+      { source: dirname(process.execPath), target: NODE_TARGET },
+    ],
+    command: (toolPath) => [
+      `${toolPath(NODE_TARGET)}/${basename(process.execPath)}`,
+      `${toolPath(target)}/${file}`,
+    ],
+  };
+};
 
 const runsHere = (program: Program): boolean =>
   program.kind === 'script' ||
