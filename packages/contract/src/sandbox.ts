@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import { ErrorBody } from './errors.ts';
 import { AttemptId, ExecId, SandboxId, WorkspaceId } from './ids.ts';
-import { eventsOf } from './kernel/event.ts';
+import { event, eventsOf } from './kernel/event.ts';
 import { route } from './kernel/route.ts';
 import { stateOf, table } from './kernel/states.ts';
 import { Instant, pageOf, pageQuery, recordFields } from './page.ts';
-import { CommitId, EgressPolicy, Limits, RepositoryName } from './workspace.ts';
+import { CommitId, EgressDenial, EgressPolicy, Limits, RepositoryName } from './workspace.ts';
 
 export const sandboxStates = table({
   creating: { created: 'running', creation_failed: 'undoing', removal_asked: 'deleting' },
@@ -41,7 +41,7 @@ export const Sandbox = z
     egress: EgressPolicy,
     /** Where repositories are inside: /workspace, except with the host driver. */
     root: z.string(),
-    /** Limits that this driver could not apply on this machine, each with the reason. */
+    /** Limits, and the containment of commands, that this driver could not apply on this machine, each with the reason. */
     unenforced: z.array(z.string()).optional(),
     /** Removed by itself after this moment. */
     expiresAt: Instant.optional(),
@@ -156,7 +156,8 @@ export const RepositoryStatus = z
   .meta({ id: 'RepositoryStatus' });
 export type RepositoryStatus = z.infer<typeof RepositoryStatus>;
 
-export const sandboxEvents = eventsOf('sandbox', sandboxStates);
+const denied = event('sandbox.egress_denied', 1, EgressDenial);
+export const sandboxEvents = [...eventsOf('sandbox', sandboxStates), denied];
 
 const params = z.strictObject({ id: SandboxId });
 const repoParams = z.strictObject({ id: SandboxId, repository: RepositoryName });

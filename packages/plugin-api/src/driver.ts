@@ -46,7 +46,10 @@ export interface Machine {
   readonly internalUrl: string;
   /** Where tools appear inside: maps a target of `MachineSpec.tools` to a path a program inside can use. */
   readonly toolPath: (target: string) => string;
-  /** Limits asked for that could not be applied, each with the reason; empty when all hold. */
+  /**
+   * Limits asked for that could not be applied, and `containment` without groups for commands, each with the reason;
+   * empty when all hold.
+   */
   readonly unenforced: readonly string[];
 }
 
@@ -80,10 +83,26 @@ export interface Pause {
   resume(id: string): Promise<void>;
 }
 
+/**
+ * Commands kept together with everything they start, in groups that nothing inside can make, change or leave. A group
+ * is known by the machine and any text that the caller chose, so that it is found again after a restart.
+ */
+export interface CommandGroups {
+  /**
+   * Puts a process into a group, which is made when it is not there. The number is the one that the process has
+   * inside, and the inside says which: MUST reject, and change nothing, unless it is a process of this machine that is
+   * in no other group. MUST succeed when it is in this one already. What it starts from then on is in the group.
+   */
+  enter(id: string, group: string, insidePid: number): Promise<void>;
+  /** MUST end all in the group, none outside, and forget the group; and succeed for an unknown group or machine. */
+  end(id: string, group: string): Promise<void>;
+}
+
 export interface DriverFacets {
   readonly snapshots: Snapshots;
   readonly limits: LimitsFacet;
   readonly pause: Pause;
+  readonly groups: CommandGroups;
 }
 
 export interface Driver {

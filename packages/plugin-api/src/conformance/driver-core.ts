@@ -156,12 +156,20 @@ export const coreCases: readonly DriverCase[] = [
       const reported = unenforced.map((line) => line.split(': ')[0]);
       if (driver.facets.limits === undefined)
         expect(reported).toEqual(expect.arrayContaining(['memory', 'cpu']));
-      else expect(unenforced).toEqual([]);
+      else expect(reported.filter((name) => name !== 'containment')).toEqual([]);
       if (reported.includes('pids')) return;
       const guest = await client(id);
       const bomb = 'i=0; while [ $i -lt 150 ]; do sleep 20 & i=$((i+1)); done';
       expect((await guest.run(['sh', '-c', bomb])).stderr).toMatch(/fork|Resource temporarily unavailable/i);
       expect(await guest.health()).toMatchObject({ id });
+    },
+  },
+  {
+    title: 'groups for commands are there, or their absence is reported with the reason',
+    check: async ({ create, driver }) => {
+      const { unenforced } = await create();
+      const reported = unenforced.some((line) => /^containment: ./.test(line));
+      expect(reported).toBe(driver.facets.groups === undefined);
     },
   },
   {

@@ -9,6 +9,7 @@ import { capabilitiesOf, type DriverFacets, type DriverHost, type DriverPlugin }
 import { withBench } from './driver-bench.ts';
 import { coreCases, type DriverCase } from './driver-core.ts';
 import { limitsCases, pauseCases, snapshotCases } from './driver-facets.ts';
+import { groupCases } from './driver-groups.ts';
 
 export interface DriverConformance<C extends z.ZodType> {
   readonly config: z.input<C>;
@@ -25,6 +26,7 @@ const FACET_CASES: { readonly [F in keyof DriverFacets]: readonly DriverCase[] }
   snapshots: snapshotCases,
   limits: limitsCases,
   pause: pauseCases,
+  groups: groupCases,
 };
 
 export const driverConformance = <C extends z.ZodType>(

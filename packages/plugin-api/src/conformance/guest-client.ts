@@ -17,11 +17,20 @@ export interface GuestClient extends Disposable {
     argv: readonly string[],
     timeoutMs?: number,
   ): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }>;
+  /** Starts a command that waits until it is released. */
+  hold(argv: readonly string[]): Promise<Held>;
   write(path: string, text: string): Promise<void>;
   /** Undefined when there is no such file. */
   read(path: string): Promise<string | undefined>;
   /** Resolves when the other side hung up. */
   readonly closed: Promise<void>;
+}
+
+export interface Held {
+  readonly id: string;
+  /** As the inside counts. */
+  readonly pid: number;
+  release(): Promise<void>;
 }
 
 const ANSWER_TIMEOUT_MS = 20_000;
@@ -43,6 +52,11 @@ export const guestClient = async (connection: Duplex): Promise<GuestClient> => {
     run: async (argv, timeoutMs) => {
       const start = { id: `conformance-${process.pid}-${++execs}`, argv, input: '', follow: true };
       return framesOf((await ask('POST', GUEST_PATHS.execs, JSON.stringify(start), timeoutMs)).bytes);
+    },
+    hold: async (argv) => {
+      const start = { id: `conformance-${process.pid}-${++execs}`, argv, input: '', held: true };
+      const { id, pid } = JSON.parse(text(await ask('POST', GUEST_PATHS.execs, JSON.stringify(start))));
+      return { id, pid, release: async () => void (await ask('POST', `${GUEST_PATHS.exec}${id}/release`)) };
     },
     write: async (path, value) => {
       const answer = await ask('PUT', content(path), value);

@@ -20,14 +20,14 @@ import { createFakeGuest, type FakeGuest } from '@berth/plugin-api/fakes/guest';
 import { z } from 'zod';
 
 const config = z.strictObject({
-  /** How long a machine takes to start. */
-  bootMs: z.int().min(0).max(600_000).default(0),
-  /** How often `create` fails before it works, leaving a half-made machine each time. */
-  failCreates: z.int().min(0).default(0),
-  /** How often `destroy` fails before it works. */
-  failDestroys: z.int().min(0).default(0),
-  /** `create` never ends by itself. */
-  hang: z.boolean().default(false),
+  bootMs: z.int().min(0).max(600_000).default(0).describe('How long a machine takes to start.'),
+  failCreates: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('How often `create` fails before it works, leaving a half-made machine each time.'),
+  failDestroys: z.int().min(0).default(0).describe('How often `destroy` fails before it works.'),
+  hang: z.boolean().default(false).describe('`create` never ends by itself.'),
 });
 
 interface Kept {
@@ -117,7 +117,9 @@ const scripted = (act: string) =>
 
 const machineOf = (id: string): Machine => ({
   ...{ id, root: ROOT, home: HOME, internalUrl: 'http://berth.internal' },
-  unenforced: ['memory', 'cpu', 'pids'].map((limit) => `${limit}: nothing runs in a machine of this driver`),
+  unenforced: ['memory', 'cpu', 'pids', 'containment'].map(
+    (limit) => `${limit}: nothing runs in a machine of this driver`,
+  ),
   toolPath: (target) => target,
 });
 

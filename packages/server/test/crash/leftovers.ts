@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Attempt, Change, Workspace } from '@berth/contract';
 import type { Prebuild } from '@berth/core';
+import { RESTING } from '@berth/core/laws';
 import Database from 'better-sqlite3';
 import { hubOf, refsOf } from '../system/repository.ts';
 
@@ -40,22 +41,8 @@ export const readerOf =
     }
   };
 
-/** The states in which a row of each table may rest. */
-const RESTING: Readonly<Record<string, readonly string[]>> = {
-  tasks: ['completed', 'failed', 'cancelled'],
-  attempts: ['completed', 'failed', 'killed'],
-  turns: ['ended', 'failed', 'cancelled'],
-  gateRuns: ['green', 'red', 'broken'],
-  changes: ['merged', 'rejected'],
-  sandboxes: ['destroyed'],
-  sagas: ['done', 'undone'],
-  jobs: ['done', 'failed', 'cancelled'],
-  // A layer that a crash kept from being named is written down as superseded, and goes after its grace.
-  prebuilds: ['ready', 'failed', 'superseded'],
-};
-
 const unfinished = (rows: Rows): string[] => [
-  ...Object.entries(RESTING).flatMap(([table, resting]) =>
+  ...Object.entries<readonly string[]>(RESTING).flatMap(([table, resting]) =>
     rows<{ id: string; state: string; stuckAt?: object }>(table)
       .filter(({ state }) => !resting.includes(state))
       .map(({ id, state, stuckAt }) => `${table}: ${id} is ${state} ${JSON.stringify(stuckAt) ?? ''}`),
@@ -122,9 +109,13 @@ const groups = (rows: Rows): string[] => {
   return places.flatMap((place) =>
     namesIn(place)
       .filter((name) => ours.has(name))
+      .flatMap((name) => [name, ...commandsOf(join(place, name)).map((nested) => join(name, nested))])
       .map((name) => `the control group ${join(place, name)} is left`),
   );
 };
+
+/** Groups of single commands below a sandbox's. */
+const commandsOf = (group: string): string[] => namesIn(group).filter((name) => name.startsWith('exec-'));
 
 const namesIn = (folder: string): string[] => {
   try {

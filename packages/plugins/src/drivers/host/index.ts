@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
-import { GUEST_ENV, GUEST_LIMITS, READY_FILE } from '@berth/contract/guest';
+import { GUEST_ENV, GUEST_LIMITS, guestCommand, READY_FILE } from '@berth/contract/guest';
 import {
   type Driver,
   type DriverHost,
@@ -27,9 +27,18 @@ import { endNaming, isAlive, markOf, type ProcessMark } from '../../linux/proces
 import { guestReady } from '../../linux/ready.ts';
 
 const config = z.strictObject({
-  /** Where programs are looked for. */
-  path: z.string().min(1).max(10_000).default('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'),
-  bootTimeoutMs: z.int().min(1).max(600_000).default(15_000),
+  path: z
+    .string()
+    .min(1)
+    .max(10_000)
+    .default('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin')
+    .describe('Where programs are looked for.'),
+  bootTimeoutMs: z
+    .int()
+    .min(1)
+    .max(600_000)
+    .default(15_000)
+    .describe('How long a sandbox may take to answer.'),
 });
 
 export default defineDriver({
@@ -150,7 +159,10 @@ const machineOf = (folder: string, id: string, internalPort: number): Machine =>
   home: join(folder, 'home'),
   internalUrl: `http://127.0.0.1:${internalPort}`,
   toolPath: (target) => join(folder, 'tools', target),
-  unenforced: ['memory', 'cpu', 'pids'].map((limit) => `${limit}: the host driver holds no limits`),
+  unenforced: [
+    ...['memory', 'cpu', 'pids'].map((limit) => `${limit}: the host driver holds no limits`),
+    'containment: the host driver has no groups for commands',
+  ],
 });
 
 interface GuestStart {
@@ -179,7 +191,8 @@ const startGuest = async (start: GuestStart): Promise<Started> => {
     signal: AbortSignal.any([boot, failed.signal]),
   });
   await using log = await open(join(folder, 'log'), 'a', 0o600);
-  const child = spawn(host.guest.node, [host.guest.bundle], {
+  const [node = '', ...args] = guestCommand(host.guest.node, host.guest.bundle);
+  const child = spawn(node, args, {
     cwd: join(folder, 'workspace'),
     env: environment(start, run),
     stdio: ['ignore', log.fd, log.fd],

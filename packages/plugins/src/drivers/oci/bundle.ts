@@ -158,13 +158,15 @@ const rlimitsOf = ({ pids }: Limits, cgroups: Cgroups | undefined): object[] => 
   return [core, { type: 'RLIMIT_NPROC', soft: pids, hard: pids }];
 };
 
-/** Which limits asked for will not hold, and why. */
+/** What will not hold of the limits asked for and of the containment of commands, and why. */
 export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): string[] => {
   const holds: ReadonlySet<string> = typeof cgroups === 'string' ? new Set() : cgroups.controllers;
   const reason =
     typeof cgroups === 'string' ? cgroups : `this machine has no such controller (${cgroups.layout})`;
   const asked = { memory: limits.memoryBytes, cpu: limits.cpus };
-  return Object.entries(asked)
+  const lines = Object.entries(asked)
     .filter(([name, value]) => value !== undefined && !holds.has(name))
     .map(([name]) => `${name}: ${reason}`);
+  const contains = typeof cgroups !== 'string' && cgroups.commands !== undefined;
+  return contains ? lines : [...lines, `containment: ${reason}`];
 };

@@ -5,9 +5,10 @@
  * returns the reason, and the driver reports its limits as not enforced.
  */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { readFile, rmdir, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type CommandGroups, commandGroups } from './command-groups.ts';
+import { allMembersOf, type Freeze, field, freezeV1, freezeV2, removeAll, thawAll } from './group.ts';
 
 export type Controller = 'memory' | 'cpu' | 'pids';
 
@@ -32,6 +33,8 @@ export interface Cgroups {
   members(containerId: string): Promise<number[]>;
   /** False while there are members; the kernel may count one for a moment after its end. True also when there is none. */
   remove(containerId: string): Promise<boolean>;
+  /** Groups for commands below a container's; absent where nothing could be ended with them. */
+  readonly commands: CommandGroups | undefined;
 }
 
 interface Hierarchy {
@@ -39,8 +42,6 @@ interface Hierarchy {
   readonly version: 1 | 2;
   readonly options: readonly string[];
 }
-
-const FREEZE_DEADLINE_MS = 5_000;
 
 /** Returns a string when no group can be made here: the reason. */
 export const detectCgroups = (rootless: boolean): Cgroups | string => {
@@ -99,14 +100,10 @@ const version1 = (
       processes: Number(await file(mountOf('pids'), containerId, 'pids.current')),
       outOfMemoryKills: field(await file(memory, containerId, 'memory.oom_control'), 'oom_kill'),
     }),
-    freeze: async (containerId, frozen) => {
-      const state = frozen ? 'FROZEN' : 'THAWED';
-      const path = join(freezer ?? '', containerId, 'freezer.state');
-      await writeFile(path, state);
-      await until(FREEZE_DEADLINE_MS, async () => (await readFile(path, 'utf8')).trim() === state);
-    },
-    members: (containerId) => membersOf(join(freezer ?? memory ?? '', containerId)),
+    freeze: (containerId, frozen) => freezeAll(freezeV1, join(freezer ?? '', containerId), frozen),
+    members: (containerId) => allMembersOf(join(freezer ?? memory ?? '', containerId)),
     remove: (containerId) => removeAll(all.map((one) => join(one.mount, containerId))),
+    commands: freezer === undefined ? undefined : commandGroups(freezer, freezeV1),
   };
 };
 
@@ -138,18 +135,15 @@ export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cg
       processes: Number(await of('pids', containerId, 'pids.current')),
       outOfMemoryKills: field(await of('memory', containerId, 'memory.events'), 'oom_kill'),
     }),
-    freeze: async (containerId, frozen) => {
-      await writeFile(join(folder, containerId, 'cgroup.freeze'), frozen ? '1' : '0');
-      const wanted = frozen ? 1 : 0;
-      await until(
-        FREEZE_DEADLINE_MS,
-        async () => field(await file(containerId, 'cgroup.events'), 'frozen') === wanted,
-      );
-    },
-    members: (containerId) => membersOf(join(folder, containerId)),
+    freeze: (containerId, frozen) => freezeAll(freezeV2, join(folder, containerId), frozen),
+    members: (containerId) => allMembersOf(join(folder, containerId)),
     remove: (containerId) => removeAll([join(folder, containerId)]),
+    commands: commandGroups(folder, freezeV2),
   };
 };
+
+const freezeAll = (freeze: Freeze, folder: string, frozen: boolean): Promise<void> =>
+  frozen ? freeze(folder, true) : thawAll(freeze, folder);
 
 /** The folder above our own group, when it is ours to use and hands controllers on. */
 const delegatedParent = (mount: string): string | undefined => {
@@ -161,37 +155,5 @@ const delegatedParent = (mount: string): string | undefined => {
     return parent;
   } catch {
     return undefined;
-  }
-};
-
-const field = (text: string, name: string): number =>
-  Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
-
-const membersOf = async (folder: string): Promise<number[]> => {
-  const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '');
-  return text.split('\n').filter(Boolean).map(Number);
-};
-
-const removeAll = async (folders: readonly string[]): Promise<boolean> =>
-  (await Promise.all(folders.map(removed))).every(Boolean);
-
-const removed = async (folder: string): Promise<boolean> => {
-  try {
-    await rmdir(folder);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return true;
-    if (code === 'EBUSY') return false;
-    throw error;
-  }
-};
-
-/** The kernel does not announce a v1 freeze, so this asks again and again. */
-const until = async (deadlineMs: number, done: () => Promise<boolean>): Promise<void> => {
-  const end = performance.now() + deadlineMs;
-  for (let pauseMs = 1; !(await done()); pauseMs = Math.min(pauseMs * 2, 50)) {
-    if (performance.now() > end) return;
-    await sleep(pauseMs);
   }
 };

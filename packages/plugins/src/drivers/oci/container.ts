@@ -15,6 +15,7 @@ import {
 } from '../../linux/processes.ts';
 import { bundleOf, type Container, type World } from './bundle.ts';
 import type { Cgroups } from './cgroups.ts';
+import { ignoreMissing } from './group.ts';
 import { type Engine, type Launcher, SYSTEM_PATH } from './launch.ts';
 
 export interface Start {
@@ -106,10 +107,6 @@ const stillThere = (containerId: string, found: readonly ProcessMark[]): Error =
   const pids = found.map(({ pid }) => pid).join(', ');
   const detail = `${containerId} is still there: ${pids === '' ? 'its control groups are busy' : `processes ${pids}`}`;
   return fail('driver.failed', { driver: 'oci', act: 'destroy', detail });
-};
-
-const ignoreMissing = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== 'ENOENT' && error.code !== 'ENODEV') throw error;
 };
 
 /** What the runtime said when it did not start a container. */

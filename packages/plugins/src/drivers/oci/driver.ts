@@ -16,10 +16,11 @@ import { isAlive } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
 import { unenforcedOf } from './bundle.ts';
 import type { Cgroups } from './cgroups.ts';
+import type { CommandGroups } from './command-groups.ts';
 import { openLog, startContainer, tailOf } from './container.ts';
 import type { RuntimeName } from './engines.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
-import { unpackImage } from './images.ts';
+import { createImages, type Images } from './images/images.ts';
 import { claimedIds, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
 import {
   containerOf,
@@ -39,6 +40,7 @@ export interface OciConfig {
   readonly runtime?: RuntimeName | undefined;
   readonly idBase: number;
   readonly bootTimeoutMs: number;
+  readonly unusedImagesKeptMs: number;
 }
 
 export const openOci = (config: OciConfig, host: DriverHost): Driver => {
@@ -49,6 +51,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     idBase: config.idBase,
   });
   const { folders, cgroups } = workshop;
+  const images = createImages({ ...workshop, unusedKeptMs: config.unusedImagesKeptMs });
   const alone = createKeyedLock();
   const folderOf = (id: string): string => join(folders.sandboxes, id);
   const containerId = (id: string): string => containerIdOf(host.installation, id);
@@ -65,14 +68,15 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     const search = record === undefined;
     await workshop.end({ containerId: containerId(id), folder: folderOf(id), marks, search });
     await workshop.discard(folderOf(id));
+    await images.prune();
   };
   const make = async (spec: MachineSpec, signal: AbortSignal): Promise<Machine> => {
     checkId(spec.id);
     const running = await attach(spec.id);
     if (running !== undefined) return running;
     if (await exists(folderOf(spec.id))) await demolish(spec.id);
-    const boot = AbortSignal.any([signal, AbortSignal.timeout(config.bootTimeoutMs)]);
-    return await boots({ spec, workshop, host, folder: folderOf(spec.id), signal, boot });
+    const { bootTimeoutMs } = config;
+    return await boots({ spec, workshop, images, host, folder: folderOf(spec.id), signal, bootTimeoutMs });
   };
   return {
     probe: async () => {
@@ -106,24 +110,22 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
 interface Boot {
   readonly spec: MachineSpec;
   readonly workshop: Workshop;
+  readonly images: Images;
   readonly host: DriverHost;
   readonly folder: string;
-  /** The caller's. */
   readonly signal: AbortSignal;
-  /** The caller's and the time limit. */
-  readonly boot: AbortSignal;
+  readonly bootTimeoutMs: number;
 }
 
-const boots = async ({ spec, workshop, host, folder, signal, boot }: Boot): Promise<Machine> => {
+const boots = async ({ spec, workshop, images, host, folder, signal, bootTimeoutMs }: Boot): Promise<Machine> => {
   const { folders, cgroups } = workshop;
   const ready = await workshop.ready();
   const { base, engine, world, launcher } = ready;
   signal.throwIfAborted();
   await checkLayers(spec, folders.layers);
-  const image =
-    spec.image === undefined
-      ? undefined
-      : await unpackImage(spec.image, { folders, discard: workshop.discard, ready });
+  using image = spec.image === undefined ? undefined : await images.hold(spec.image);
+  // Unpacking an image takes as long as it takes.
+  const boot = AbortSignal.any([signal, AbortSignal.timeout(bootTimeoutMs)]);
   const id = containerIdOf(host.installation, spec.id);
   await makeThrough(folder);
   await using log = await openLog(folder);
@@ -213,8 +215,9 @@ const snapshotsOf = (
 const heldBy = (
   cgroups: Cgroups,
   containerId: (id: string) => string,
-): Pick<DriverFacets, 'limits'> & Partial<Pick<DriverFacets, 'pause'>> => ({
+): Pick<DriverFacets, 'limits'> & Partial<Pick<DriverFacets, 'pause' | 'groups'>> => ({
   limits: { usage: (id) => cgroups.usage(containerId(id)) },
+  ...(cgroups.commands === undefined ? {} : { groups: groupsOf(cgroups.commands, containerId) }),
   ...(cgroups.canFreeze
     ? {
         pause: {
@@ -223,4 +226,12 @@ const heldBy = (
         },
       }
     : {}),
+});
+
+const groupsOf = (
+  commands: CommandGroups,
+  containerId: (id: string) => string,
+): NonNullable<DriverFacets['groups']> => ({
+  enter: (id, group, insidePid) => commands.enter(containerId(id), group, insidePid),
+  end: (id, group) => commands.end(containerId(id), group),
 });

@@ -1,0 +1,120 @@
+/**
+ * Groups for commands, one level below a container's group: in the tree of v2, or with v1 in the freezer's alone, since
+ * limits are counted at the container and a group here is for finding and ending. No controller is handed down, so on
+ * v2 processes may stay in the container's group beside them. What a container holds is stopped with all of them.
+ *
+ * A group is named after what the caller calls it, so nothing has to be remembered, and whatever a server that died
+ * left of it is found by the next.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail } from '@berth/contract';
+import { isAlive, kill, markOf, type ProcessMark } from '../../linux/processes.ts';
+import { type Freeze, ignoreMissing, membersOf, NESTED_PREFIX, removeGroup } from './group.ts';
+
+const END_DEADLINE_MS = 10_000;
+
+export interface CommandGroups {
+  enter(containerId: string, group: string, insidePid: number): Promise<void>;
+  end(containerId: string, group: string): Promise<void>;
+}
+
+/** Folder of the groups of all containers, and how groups of its version are stopped. */
+export const commandGroups = (tree: string, freeze: Freeze): CommandGroups => {
+  const folderOf = (containerId: string, group: string): string =>
+    join(
+      tree,
+      containerId,
+      `${NESTED_PREFIX}${createHash('sha256').update(group).digest('hex').slice(0, 24)}`,
+    );
+  return {
+    enter: async (containerId, group, insidePid) => {
+      const folder = folderOf(containerId, group);
+      await mkdir(folder).catch(mustExist);
+      if ((await findInside(folder, insidePid)) !== undefined) return;
+      try {
+        await move({ tree, from: join(tree, containerId), to: folder, insidePid });
+      } catch (error) {
+        await removeGroup(folder);
+        throw error;
+      }
+    },
+    end: async (containerId, group) => {
+      const folder = folderOf(containerId, group);
+      const deadline = performance.now() + END_DEADLINE_MS;
+      for (let pauseMs = 1; !(await removeGroup(folder)); pauseMs = Math.min(pauseMs * 2, 50)) {
+        if (performance.now() > deadline) throw refused('end', `${folder} has members that do not end`);
+        await killAll(folder, freeze).catch(ignoreMissing);
+        await sleep(pauseMs);
+      }
+    },
+  };
+};
+
+interface Move {
+  readonly tree: string;
+  readonly from: string;
+  readonly to: string;
+  readonly insidePid: number;
+}
+
+/** Only what is in the container's own group: neither another's process, nor one that another command may claim. */
+const move = async ({ tree, from, to, insidePid }: Move): Promise<void> => {
+  const found = await findInside(from, insidePid);
+  if (found === undefined) throw refused('enter', `no process ${insidePid} is in the sandbox's own group`);
+  await writeFile(join(to, 'cgroup.procs'), String(found.pid)).catch(ignoreEnded);
+  if (await isAlive(found)) return;
+  // Whoever has its number by now was not meant. Where it was before is unknown; the top belongs to nobody.
+  if ((await membersOf(to)).includes(found.pid) && (await markOf(found.pid)) !== undefined)
+    await writeFile(join(tree, 'cgroup.procs'), String(found.pid));
+  throw refused('enter', `process ${insidePid} ended meanwhile`);
+};
+
+/** A member by its number in the sandbox's namespace, which is the second that the kernel tells. */
+const findInside = async (folder: string, insidePid: number): Promise<ProcessMark | undefined> => {
+  // The one that is asked for is mostly the newest.
+  for (const pid of (await membersOf(folder)).reverse()) {
+    const mark = await markOf(pid);
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+    const numbers = /^NSpid:\s*(.+)$/m.exec(status)?.[1]?.split(/\s+/) ?? [];
+    if (mark !== undefined && numbers[1] === String(insidePid)) return mark;
+  }
+  return undefined;
+};
+
+/** At once, so that nothing can start what is not met: by the kernel, or by stopping all before the first is killed. */
+const killAll = async (folder: string, freeze: Freeze): Promise<void> => {
+  const byKernel = await writeExisting(join(folder, 'cgroup.kill'), '1');
+  if (byKernel) return;
+  await freeze(folder, true);
+  try {
+    for (const pid of await membersOf(folder)) kill(pid);
+  } finally {
+    // On v1 they die only now.
+    await freeze(folder, false);
+  }
+};
+
+/** False when there is no such file: v1 has none, and v2 since Linux 5.14. */
+const writeExisting = async (path: string, text: string): Promise<boolean> => {
+  try {
+    await writeFile(path, text, { flag: 'r+' });
+    return true;
+  } catch (error) {
+    ignoreMissing(error as NodeJS.ErrnoException);
+    return false;
+  }
+};
+
+const ignoreEnded = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== 'ESRCH') throw error;
+};
+
+const mustExist = (error: NodeJS.ErrnoException): void => {
+  if (error.code === 'ENOENT') throw refused('enter', 'there is no such sandbox');
+  if (error.code !== 'EEXIST') throw error;
+};
+
+const refused = (act: string, detail: string): Error => fail('driver.failed', { driver: 'oci', act, detail });
