@@ -23,7 +23,8 @@ export const runSetup = async ({ ids }: Pick<World, 'ids'>, run: SetupRun): Prom
     const cwd = repository === undefined ? sandbox.root : `${sandbox.root}/${repository}`;
     const id = ids.from('exec', `${key}/${index}`);
     const { timeoutMs } = setup;
-    const ended = await sandbox.run({ id, argv: ['sh', '-c', command], cwd, timeoutMs }, signal);
+    const argv = ['sh', '-c', command] as const;
+    const ended = await sandbox.run({ id, argv, cwd, timeoutMs, contained: true }, signal);
     if (ended.timedOut) throw fail('exec.timeout', { command, timeoutMs });
     if (ended.exitCode !== 0) {
       const tail = tailOfBoth(ended.stdout, ended.stderr, ERROR_TAIL_MAX_BYTES);

@@ -11,11 +11,13 @@ import { systemTimers } from './acp/timers.ts';
 import { createWatchdog } from './acp/watchdog.ts';
 
 const Config = z.strictObject({
-  /** Program and arguments. */
-  argv: z.tuple([z.string()], z.string()).optional(),
-  /** A command line for `sh`; used when there is no `argv`. */
-  shell: z.string().min(1).optional(),
-  env: z.record(z.string(), z.string()).optional(),
+  argv: z.tuple([z.string()], z.string()).optional().describe('Program and arguments.'),
+  shell: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A command line for `sh` where there is no `argv`; the prompt itself when absent, too.'),
+  env: z.record(z.string(), z.string()).optional().describe("Added to the program's environment."),
 });
 
 const SHOWN_CHARACTERS = 100_000;
@@ -37,6 +39,7 @@ export default defineAgent({
         cwd: input.cwd,
         env: { ...config.env, BERTH_PROMPT: input.prompt },
         keep: 'all',
+        contained: true,
       });
       await process.write(0, Buffer.from(input.prompt));
       await process.closeInput();

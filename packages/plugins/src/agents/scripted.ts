@@ -22,7 +22,12 @@ const Step = z.union([
 ]);
 type Step = z.infer<typeof Step>;
 
-const Config = z.strictObject({ turns: z.array(z.array(Step)).optional() });
+const Config = z.strictObject({
+  turns: z
+    .array(z.array(Step))
+    .optional()
+    .describe('The steps of each turn; those in the prompt when absent.'),
+});
 const Kept = z.object({ turn: z.int().min(0) });
 
 export default defineAgent({
@@ -106,7 +111,8 @@ const tool = ({ index, world }: Place, title: string, output?: string): void =>
 const run = async (line: string, place: Place): Promise<void> => {
   const { index, input, world } = place;
   const id = `${input.execId}-${index}`;
-  const result = await world.sandbox.run({ id, argv: ['sh', '-c', line], cwd: input.cwd }, world.signal);
+  const argv = ['sh', '-c', line] as const;
+  const result = await world.sandbox.run({ id, argv, cwd: input.cwd, contained: true }, world.signal);
   tool(place, line, `${result.stdout}${result.stderr}`.slice(-10_000));
   if (result.exitCode !== 0)
     throw fail('agent.failed', { agent: 'scripted', detail: `exit code ${result.exitCode} of ${line}` });

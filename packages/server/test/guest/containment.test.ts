@@ -30,6 +30,8 @@ describe('contained commands', () => {
   it('run no line of the program before they are in their group, and end with it', async () => {
     let ranBefore = true;
     const { asked, client } = groupsThat(async () => {
+      // Time enough for the program to begin, if nothing held it.
+      for (const id of ['a', 'b', 'c']) await client.run({ id, argv: ['true'] });
       ranBefore = existsSync(`${guest.root}/begun`);
     });
     const result = await client.run({
@@ -103,7 +105,10 @@ describe('contained commands', () => {
 
   it('are ended by their group first when they are killed', async () => {
     const { asked, client } = groupsThat();
-    const process = await client.start({ id: 'long', argv: ['sleep', '60'], contained: true });
+    const long = { id: 'long', argv: ['sleep', '60'], contained: true } as const;
+    const process = await client.start(long);
+    await client.start(long);
+    expect(asked).toHaveLength(1);
     await process.signal('SIGKILL');
     for await (const chunk of process.output())
       if (chunk.kind === 'exit') expect(chunk.exit.signal).toBe('SIGKILL');

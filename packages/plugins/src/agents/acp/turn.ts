@@ -34,6 +34,7 @@ export const runTurn = async (turn: AcpTurn): Promise<TurnEnd> => {
     cwd: input.cwd,
     env: turn.env,
     keep: 'all',
+    contained: true,
   });
   const talk = createTalk(turn, process);
   const reading = new AbortController();

@@ -4,12 +4,19 @@
  */
 import { fail } from '@berth/contract';
 import type { Machines } from '@berth/core';
+import type { CommandGroups } from '@berth/plugin-api';
+import type { Containment } from '../guest/command-place.ts';
 import { createSandboxClient, type SandboxClient } from '../guest/sandbox-client.ts';
 import type { UplinkHandler } from '../guest/uplink.ts';
 import { counted } from './counted.ts';
 import type { Drivers } from './drivers.ts';
 import { tellNoSpace } from './no-space.ts';
 import type { Provisions } from './provisions.ts';
+
+const containmentOf = (groups: CommandGroups, id: string): Containment => ({
+  enter: (execId, insidePid) => groups.enter(id, execId, insidePid),
+  end: (execId) => groups.end(id, execId),
+});
 
 export interface MachinesOptions {
   readonly drivers: Drivers;
@@ -39,16 +46,12 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
   const connect = async (name: string, id: string): Promise<SandboxClient> => {
     const { driver } = drivers.find(name);
     const { root, home, internalUrl } = await attach(name, id);
+    const { limits, groups } = driver.facets;
     const client = createSandboxClient({
-      id,
-      root,
-      home,
-      internalUrl,
+      ...{ id, root, home, internalUrl, uplink, log },
       connect: () => driver.connect(id),
-      uplink,
-      log,
+      groups: groups === undefined ? undefined : containmentOf(groups, id),
     });
-    const { limits } = driver.facets;
     return limits === undefined ? client : counted(client, () => limits.usage(id));
   };
 
