@@ -1,2 +1,2 @@
-/** Returns the absolute path of the bundle, `dist/guest.mjs` unless another is named. */
+/** Returns the absolute path of the bundle, `dist/guest.cjs` unless another is named. */
 export declare const buildGuest: (outfile?: string) => Promise<string>;

@@ -180,6 +180,19 @@ export const GUEST_ENV = {
 export const READY_FILE = 'ready.json';
 
 /**
+ * The argument vector of the guest.
+ *
+ * Its HTTP/2 loads Node's TLS, which reads every root certificate at once, in case a connection wants them; the guest
+ * makes none. With the system's store they are read when the first one does: never.
+ */
+export const guestCommand = (node: string, bundle: string, ...rest: readonly string[]): string[] => [
+  node,
+  '--use-openssl-ca',
+  bundle,
+  ...rest,
+];
+
+/**
  * The argument vector for PID 1 of a machine: a shell that starts the guest and waits for it.
  *
  * A process whose parent ended is handed to PID 1, which must collect it or it stays a zombie and holds a place in the

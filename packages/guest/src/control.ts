@@ -31,16 +31,16 @@ export const createControl = (
   routes: readonly Route[],
   onConnect: OnConnect,
 ): ((socket: Socket) => Promise<void>) => {
-  let server: Promise<Http2Server> | undefined;
+  let server: Http2Server | undefined;
   return async (socket) => {
     server ??= makeServer(routes, onConnect);
-    (await server).emit('connection', socket);
+    server.emit('connection', socket);
   };
 };
 
 /** HTTP/2 is loaded when it is needed: it takes longer than all the rest, and the guest listens without it. */
-const makeServer = async (routes: readonly Route[], onConnect: OnConnect): Promise<Http2Server> => {
-  const { createServer } = await import('node:http2');
+const makeServer = (routes: readonly Route[], onConnect: OnConnect): Http2Server => {
+  const { createServer } = process.getBuiltinModule('node:http2');
   const server = createServer({
     maxSessionMemory: SESSION_MEMORY_MIB,
     settings: { initialWindowSize: WINDOW_BYTES, enableConnectProtocol: false, maxConcurrentStreams: 1000 },

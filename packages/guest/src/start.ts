@@ -47,7 +47,7 @@ export const startGuest = async (config: GuestConfig): Promise<Guest> => {
   writeFileSync(join(config.state, READY_FILE), JSON.stringify({ pid: process.pid, ...ports }));
   const door = await openDoor(config.socket, { control, uplink: uplink.adopt });
   // The first connection finds it loaded.
-  setImmediate(() => import('node:http2'));
+  setImmediate(() => process.getBuiltinModule('node:http2'));
   return {
     ...ports,
     close: () => {

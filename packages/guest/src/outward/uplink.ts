@@ -32,7 +32,7 @@ export const createUplink = (): Uplink => {
 
   return {
     adopt: async (socket) => {
-      const { connect } = await import('node:http2');
+      const { connect } = process.getBuiltinModule('node:http2');
       const session = connect(`http://${INTERNAL_AUTHORITY}`, {
         createConnection: () => socket,
         maxSessionMemory: SESSION_MEMORY_MIB,

@@ -13,7 +13,7 @@ let folder = '';
 let bundle = '';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'guest-bundle-'));
-  bundle = await buildGuest(join(folder, 'guest.mjs'));
+  bundle = await buildGuest(join(folder, 'guest.cjs'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

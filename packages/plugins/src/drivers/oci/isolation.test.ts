@@ -77,7 +77,7 @@ describe('inside an OCI sandbox', () => {
       '/home',
     ])
       expect((await sh(`touch ${folder}/x`)).exitCode, folder).not.toBe(0);
-    expect((await sh('echo x >> /opt/berth/guest/guest.mjs')).exitCode).not.toBe(0);
+    expect((await sh('echo x >> /opt/berth/guest/guest.cjs')).exitCode).not.toBe(0);
     for (const folder of ['/workspace', '/home/agent', '/tmp', '/dev/shm'])
       expect((await sh(`touch ${folder}/x`)).exitCode, folder).toBe(0);
   });
@@ -129,7 +129,7 @@ describe('inside an OCI sandbox', () => {
   it('no process of the host or of another sandbox is visible', async () => {
     const { stdout } = await sh('for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; echo; done');
     expect(stdout).not.toContain('vitest');
-    expect(stdout.match(/guest\.mjs/g)?.length).toBeLessThanOrEqual(2);
+    expect(stdout.match(/guest\.cjs/g)?.length).toBeLessThanOrEqual(2);
     expect((await sh(`ls -d /proc/${process.pid}`)).exitCode).not.toBe(0);
   });
 

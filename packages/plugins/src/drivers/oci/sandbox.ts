@@ -2,7 +2,7 @@
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, type Limits } from '@berth/contract';
-import { GUEST_ENV, INTERNAL_AUTHORITY, initCommand } from '@berth/contract/guest';
+import { GUEST_ENV, guestCommand, INTERNAL_AUTHORITY, initCommand } from '@berth/contract/guest';
 import type { GuestProgram, MachineSpec } from '@berth/plugin-api';
 import { makeFolder } from '../../linux/folder.ts';
 import { type Base, CA_BUNDLE } from './base.ts';
@@ -20,14 +20,9 @@ export const SOCKET_NAME = 'guest.sock';
 const PROXY = 'http://127.0.0.1:3128';
 const DIRECT = 'localhost,127.0.0.1,::1,berth.internal';
 const NODE = '/opt/berth/bin/node';
-const GUEST = '/opt/berth/guest/guest.mjs';
+const GUEST = '/opt/berth/guest/guest.cjs';
 /** The two packages of the terminal module find each other by lying side by side in a `node_modules`. */
 const PTY = '/opt/berth/guest/node_modules/@lydell';
-/**
- * Makes `fetch` of commands use the proxy. Node reads it at its start and then loads a client, which costs 40 ms; the
- * guest needs none, so it is set once the guest's own Node has started.
- */
-const LATE_PROXY = ['--import', 'data:text/javascript,process.env.NODE_USE_ENV_PROXY="1"'];
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/berth/bin';
 const TOOL_TARGET = /^\/opt\/berth\/(?!bin\/|guest\/)[A-Za-z0-9._@+-]+(\/[A-Za-z0-9._@+-]+)*$/;
 const DEFAULT_PIDS = 4096;
@@ -63,7 +58,7 @@ export const containerOf = (plan: Plan): Container => {
     id: containerId,
     rootfs: plan.at(plan.image ?? plan.base.rootfs),
     // The guest ignores the last argument; it names the container in the list of processes.
-    argv: initCommand([NODE, ...LATE_PROXY, GUEST, containerId]),
+    argv: initCommand(guestCommand(NODE, GUEST, containerId)),
     env: { ...environment(spec, guest.pty !== undefined), ...spec.env },
     limits: limitsOf(spec),
     mounts: [
