@@ -84,6 +84,12 @@ const world = (end: string, more: object = {}): Script => {
     'task.cancel': () => ({}),
     'session.get': () => ({ taskId: idOf('tk') }),
     'session.items': () => ({ rows: [item(1, { kind: 'message', role: 'agent', text: 'I look' }).item] }),
+    'change.list': () => ({
+      rows: [
+        { createdAt: 1, gateRunId: idOf('gx') },
+        { createdAt: 2, gateRunId: idOf('gr') },
+      ],
+    }),
     'change.get': () => ({
       taskId: idOf('tk'),
       gateRunId: idOf('gr'),
@@ -250,8 +256,8 @@ test('Ctrl-C cancels the task politely and waits for its end', async () => {
   expect(scripted.err()).toContain('cancelling the task');
 });
 
-test('task logs reads the conversation and the evidence', async () => {
-  await using server = await startScriptedServer(world('completed'));
+test('task logs reads the conversation and the evidence, of a task that failed too', async () => {
+  await using server = await startScriptedServer(world('failed', { changeId: undefined }));
   const { exitCode, out } = await berth(server.address, ['task', 'logs', idOf('tk'), '--follow']);
   expect([exitCode, out]).toEqual([0, '  ▸ I look\n✗ gate test: exit 1 5 ms\ngate red\nnot ok 1\n']);
 });

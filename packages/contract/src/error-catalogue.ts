@@ -273,7 +273,7 @@ export const ERRORS = {
     kind: 'conflict',
     data: z.object({ gateRun: z.string(), failed: z.array(z.string()) }),
     message: (d) => `The gate is red: ${d.failed.join(', ')}.`,
-    hint: 'See the log of the gate run for the evidence.',
+    hint: 'See what its commands printed: `berth task logs <task>`.',
   },
   'gate.empty': {
     kind: 'invalid',

@@ -72,8 +72,8 @@ export interface Hub {
   files(workspaceId: string, repository: string, commit: Commit): Promise<Readonly<Record<string, string>>>;
   /** The text of a file in a commit; undefined when it is absent, no plain file, or larger than `maxBytes`. */
   readFile(workspaceId: string, repository: string, file: FileRequest): Promise<string | undefined>;
-  /** Unified diff between two commits. */
-  diff(workspaceId: string, repository: string, from: Commit, to: Commit): Promise<string>;
+  /** Unified diff between two commits; with a folder, paths are shown below it. */
+  diff(workspaceId: string, repository: string, from: Commit, to: Commit, folder?: string): Promise<string>;
   /** Whether a commit is an ancestor of another, or the same. */
   contains(workspaceId: string, repository: string, descendant: Commit, ancestor: Commit): Promise<boolean>;
 }

@@ -43,9 +43,10 @@ async function* itemsOf({ client }: Context, id: string): AsyncGenerator<Item, v
   } while (after !== undefined);
 }
 
-const printGate = async ({ client, output }: Context, { changeId }: Task): Promise<void> => {
-  if (changeId === undefined) return;
-  const { gateRunId } = await client.changes.get({ id: changeId });
+/** Of the newest change, which is the one that landed or the last that did not. */
+const printGate = async ({ client, output }: Context, { id: taskId }: Task): Promise<void> => {
+  const { rows } = await client.changes.list({ taskId, limit: 200 });
+  const gateRunId = rows.sort((a, b) => b.createdAt - a.createdAt)[0]?.gateRunId;
   if (gateRunId === undefined) return;
   const gate = await client.gates.get({ id: gateRunId });
   if (output.isJson) output.json(gate);

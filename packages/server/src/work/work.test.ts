@@ -74,5 +74,9 @@ it('shows the parts of a change that were merged, and nothing when its task is g
       attempts: 0,
     }),
   );
-  expect(await work.changes.diff(landed)).toBe('ws_1 app x y\nws_1 lib p q\n');
+  expect(await work.changes.diff(landed)).toBe('ws_1 app x y \nws_1 lib p q \n');
+  const repository = (name: string) => ({ name, source: `/${name}`, branch: 'main' });
+  const repositories = [repository('app'), repository('lib')];
+  await store.write((tx) => tx.table('workspaces').insert({ id: 'ws_1', name: 'shop', repositories }));
+  expect(await work.changes.diff(landed)).toBe('ws_1 app x y app\nws_1 lib p q lib\n');
 });

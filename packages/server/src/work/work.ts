@@ -28,10 +28,14 @@ export const createWork = ({ core, hub, store, sandboxes, system }: WorkParts): 
 const diffOf = async ({ hub, store }: Pick<WorkParts, 'hub' | 'store'>, change: Change): Promise<string> => {
   const task = await store.read((tx) => tx.table('tasks').get(change.taskId));
   if (task === undefined) return '';
+  const workspace = await store.read((tx) => tx.table('workspaces').get(task.workspaceId));
+  const hasSeveral = (workspace?.repositories.length ?? 0) > 1;
   const parts: string[] = [];
   for (const { repository, base, merge } of change.parts) {
     if (base !== undefined && merge !== undefined)
-      parts.push(await hub.diff(task.workspaceId, repository, base, merge));
+      parts.push(
+        await hub.diff(task.workspaceId, repository, base, merge, hasSeveral ? repository : undefined),
+      );
   }
   return parts.join('');
 };

@@ -279,6 +279,15 @@ describe('merging', () => {
     expect(text).toMatch(/^1\ntwo\n3\n[\d\D]*\nten\n[\d\D]*\nxx\n[\d\D]*\nlast\n30\n$/);
   });
 
+  test('a diff may say in which folder its paths are', async () => {
+    shell(sample.source, 'echo b > b.txt; git add .; git commit -qm b');
+    await imported();
+    const [from = '', to = ''] = run(sample.source, ['rev-parse', 'main~1', 'main']).split('\n');
+    const lines = (await sample.hub.diff(WORKSPACE, 'source', from, to, 'app')).split('\n');
+    expect(lines).toContain('diff --git a/app/b.txt b/app/b.txt');
+    expect(lines).toContain('+++ b/app/b.txt');
+  });
+
   test('a diff beyond the cap ends with a notice', async () => {
     shell(
       sample.source,

@@ -75,7 +75,8 @@ export const createHub = ({ folder, git }: HubOptions): Hub => {
 
     merge: async (workspaceId, name, request) => mergeIn(git, await open(workspaceId, name), request),
 
-    diff: async (workspaceId, name, from, to) => diffOf(git, await open(workspaceId, name), from, to),
+    diff: async (workspaceId, name, ...[from, to, folder]) =>
+      diffOf(git, await open(workspaceId, name), { from, to, folder }),
     files: async (workspaceId, name, commit) => filesOf(git, await open(workspaceId, name), commit),
     readFile: async (workspaceId, name, file) => fileOf(git, await open(workspaceId, name), file),
     contains: async (workspaceId, name, descendant, ancestor) =>

@@ -7,19 +7,22 @@ const MAX_DIFF_BYTES = 4 * 2 ** 20;
 const MAX_LISTING_BYTES = 64 * 2 ** 20;
 
 /** A diff that shows what git stored and runs nothing. */
-export const PLAIN_DIFF = [
-  '--no-color',
-  '--no-ext-diff',
-  '--no-textconv',
-  '--find-renames',
-  '--src-prefix=a/',
-  '--dst-prefix=b/',
-] as const;
+export const PLAIN_DIFF = ['--no-color', '--no-ext-diff', '--no-textconv', '--find-renames'] as const;
+
+/** Where paths are shown to be, whatever is configured. */
+export const diffPrefixes = (folder?: string) => {
+  const below = folder === undefined ? '' : `${folder}/`;
+  return [`--src-prefix=a/${below}`, `--dst-prefix=b/${below}`];
+};
 
 /** The unified diff, cut with a notice when it is longer than 4 MiB. */
-export const diffOf = async (git: Git, gitDir: string, from: string, to: string): Promise<string> => {
+export const diffOf = async (
+  git: Git,
+  gitDir: string,
+  { from, to, folder }: { from: string; to: string; folder?: string | undefined },
+): Promise<string> => {
   const range = [assertCommit(from), assertCommit(to)];
-  const shown = await git(['diff', ...PLAIN_DIFF, ...range, '--'], {
+  const shown = await git(['diff', ...PLAIN_DIFF, ...diffPrefixes(folder), ...range, '--'], {
     gitDir,
     maxOutputBytes: MAX_DIFF_BYTES,
     cut: true,

@@ -2,7 +2,7 @@
 import { fail, isBerthError, RepositoryStatus } from '@berth/contract';
 import type { Hub } from '@berth/core';
 import type { Sandbox } from '@berth/plugin-api';
-import { cutDiff, PLAIN_DIFF } from './look.ts';
+import { cutDiff, diffPrefixes, PLAIN_DIFF } from './look.ts';
 import { createSandboxGit, folderOf, remoteOf, type SandboxGit } from './sandbox-git.ts';
 import { withPrivateIndex } from './working-tree.ts';
 
@@ -38,7 +38,7 @@ export const createRepositoryCommands = (deps: {
     diff: async (sandbox, repository) => {
       const cwd = folderOf(sandbox, repository);
       return withPrivateIndex({ git, ...deps }, { sandbox, cwd, from: 'HEAD' }, async ({ env }) => {
-        const args = ['diff', '--cached', ...PLAIN_DIFF, 'HEAD', '--'] as const;
+        const args = ['diff', '--cached', ...PLAIN_DIFF, ...diffPrefixes(), 'HEAD', '--'] as const;
         const shown = await git(sandbox, { cwd, env, args, maxOutputBytes: MAX_DIFF_BYTES });
         return shown.truncated ? cutDiff(shown.stdout, MAX_DIFF_BYTES) : shown.stdout;
       });
