@@ -19,9 +19,11 @@ import {
   silentLog,
 } from './kernel/index.ts';
 import { branchReconciler } from './reconcilers/branches.ts';
+import { historyReconciler } from './reconcilers/history.ts';
 import { hubReconciler } from './reconcilers/hub.ts';
 import { layerReconciler } from './reconcilers/layers.ts';
 import { orphanReconciler } from './reconcilers/orphans.ts';
+import { runReconciler } from './reconcilers/runs.ts';
 import { sandboxReconciler } from './reconcilers/sandboxes.ts';
 import { taskReconciler } from './reconcilers/tasks.ts';
 import { createSandboxes, type Sandboxes } from './verbs/sandboxes.ts';
@@ -43,6 +45,8 @@ export const RECONCILERS = [
   layerReconciler,
   branchReconciler,
   hubReconciler,
+  runReconciler,
+  historyReconciler,
 ] as const;
 
 export interface CoreDeps {

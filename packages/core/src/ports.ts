@@ -201,3 +201,20 @@ export interface Defaults {
   readonly gateTimeoutMs: number;
   readonly setupTimeoutMs: number;
 }
+
+/** How long what has ended is kept. */
+export interface Retention {
+  /** Runs of sagas with their journals, and jobs. */
+  readonly runsMs: number;
+  readonly eventsMs: number;
+  /** More events than that are not kept, however young. */
+  readonly maxEvents: number;
+  /** Tasks with attempts, conversations, evidence and costs, and branches with work that never landed. */
+  readonly tasksMs: number;
+  /** Records of sandboxes that are gone, with their connections. */
+  readonly sandboxesMs: number;
+  /** Hidden refs of changes and turns, and branches of what has landed. */
+  readonly refsMs: number;
+  /** Tokens that were revoked or have expired. */
+  readonly tokensMs: number;
+}

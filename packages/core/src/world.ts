@@ -3,7 +3,7 @@
  * `core.ts`, so that a simulation can replace every part of the world and nothing reaches past it.
  */
 import type { Clock, Ids, Log, Queue, Sagas, Store } from './kernel/index.ts';
-import type { Agents, Checkouts, Defaults, Grants, Hub, Machines } from './ports.ts';
+import type { Agents, Checkouts, Defaults, Grants, Hub, Machines, Retention } from './ports.ts';
 
 export interface Ports {
   readonly machines: Machines;
@@ -12,6 +12,7 @@ export interface Ports {
   readonly grants: Grants;
   readonly agents: Agents;
   readonly defaults: Defaults;
+  readonly retention: Retention;
 }
 
 export interface World extends Ports {

@@ -72,6 +72,30 @@ const TurnLimits = z.strictObject({
   turnMs: Milliseconds.default(120 * 60_000).describe('Of one turn altogether.'),
 });
 
+const DAY_MS = 86_400_000;
+const LONGEST_DAYS = 3650;
+const Days = z
+  .int()
+  .min(DAY_MS, 'expected at least a day')
+  .max(LONGEST_DAYS * DAY_MS);
+
+const Retention = z.strictObject({
+  runsMs: Days.default(7 * DAY_MS).describe('Of ended runs with their journals, and of ended jobs.'),
+  eventsMs: Days.default(30 * DAY_MS).describe('Of events.'),
+  maxEvents: z
+    .int()
+    .min(1000)
+    .max(100_000_000)
+    .default(500_000)
+    .describe('More events than that are not kept, however young.'),
+  tasksMs: Days.default(90 * DAY_MS).describe(
+    'Of finished tasks with their conversations, evidence and costs, and of branches with work that never landed.',
+  ),
+  sandboxesMs: Days.default(30 * DAY_MS).describe('Of records of sandboxes that are gone.'),
+  refsMs: Days.default(30 * DAY_MS).describe('Of saved turns, ways back, and branches of what has landed.'),
+  tokensMs: Days.default(30 * DAY_MS).describe('Of tokens that were revoked or have expired.'),
+});
+
 const Models = z.strictObject({
   providers: z.record(Name, Provider).default({}).describe('The endpoints that agents may ask, by name.'),
   default: z
@@ -103,6 +127,7 @@ export const ConfigInput = z.strictObject({
   models: Models.prefault({}),
   defaults: WorkDefaults.prefault({}),
   turnLimits: TurnLimits.prefault({}),
+  retention: Retention.prefault({}),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')

@@ -49,6 +49,15 @@ describe('the configuration', () => {
         setupTimeoutMs: 300_000,
       },
       turnLimits: { startMs: 60_000, silenceMs: 300_000, turnMs: 7_200_000 },
+      retention: {
+        runsMs: 604_800_000,
+        eventsMs: 2_592_000_000,
+        maxEvents: 500_000,
+        tasksMs: 7_776_000_000,
+        sandboxesMs: 2_592_000_000,
+        refsMs: 2_592_000_000,
+        tokensMs: 2_592_000_000,
+      },
       logLevel: 'info',
     });
   });

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fail, type GateProfile, type Issue } from '@berth/contract';
-import type { Defaults } from '@berth/core';
+import type { Defaults, Retention } from '@berth/core';
 import type { z } from 'zod';
 import { fromEnvironment } from './config-environment.ts';
 import { merged, type Plain } from './config-merge.ts';
@@ -38,6 +38,7 @@ export interface Config {
   };
   readonly defaults: Defaults & { readonly gate: GateProfile };
   readonly turnLimits: ConfigInput['turnLimits'];
+  readonly retention: Retention;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 

@@ -136,7 +136,8 @@ const openWorld = async ({ store, ids, grants, config, env, log, scope }: WorldP
   });
   const checkouts = createCheckouts({ hub, newExecId });
   const commands = createRepositoryCommands({ hub, newExecId });
-  const ports = { machines, hub, checkouts, grants, agents, defaults: config.defaults };
+  const { defaults, retention } = config;
+  const ports = { machines, hub, checkouts, grants, agents, defaults, retention };
   return { ports, hub, drivers, machines, agents, providers, commands };
 };
 

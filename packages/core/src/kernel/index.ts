@@ -13,6 +13,7 @@ export * from './manual-clock.ts';
 export { createMemoryStore } from './memory-store.ts';
 export * from './move.ts';
 export * from './nouns.ts';
+export * from './prune.ts';
 export { type AddOptions, createQueue, type ProcessOptions, type Queue, type QueueDeps } from './queue.ts';
 export type { Handler } from './queue-handling.ts';
 export * from './reconcile.ts';

@@ -99,7 +99,9 @@ const createRunner = <P>(
     const startedAt = clock.now();
     try {
       const summary = await definition.pass(ports, signal);
-      log.info('reconcile.passed', { name, ...summary, durationMs: clock.now() - startedAt });
+      // A pass that found nothing to do is no news: there are tens of thousands a day.
+      const level = Object.values(summary).some((count) => count > 0) ? 'info' : 'debug';
+      log[level]('reconcile.passed', { name, ...summary, durationMs: clock.now() - startedAt });
       return summary;
     } catch (error) {
       if (!signal.aborted) log.error('reconcile.failed', { name, error });

@@ -1,12 +1,12 @@
 /**
  * Hidden refs of changes and turns, and task branches that brought nothing, are let go when nobody has looked for them
- * for long: what landed is in the target's history. A ref whose record is unknown is left alone.
+ * for long: what landed is in the target's history. Work that never landed stays on its branch for as long as its task
+ * is on record (`history.ts`). A ref whose record is unknown is left alone.
  */
 import type { Workspace } from '@berth/contract';
 import { defineReconciler, type ReadTx, type Summary } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 
-const REF_RETENTION_MS = 30 * 86_400_000;
 const MAX_PER_PASS = 500;
 
 export const branchReconciler = defineReconciler<World>({
@@ -35,8 +35,8 @@ interface Place {
 const PREFIXES = ['refs/berth/changes/', 'refs/berth/revert/', 'refs/berth/turns/', 'refs/heads/task/'];
 
 const sweep = async (world: World, place: Place): Promise<number> => {
-  const { hub, store, clock } = world;
-  const before = clock.now() - REF_RETENTION_MS;
+  const { hub, store, clock, retention } = world;
+  const before = clock.now() - retention.refsMs;
   let dropped = 0;
   for (const prefix of PREFIXES) {
     const refs = await hub.listRefs(place.workspace.id, place.repository, prefix);

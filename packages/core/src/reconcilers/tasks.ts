@@ -2,33 +2,45 @@
  * No task is without somebody who works on it. A task that is neither finished nor promised in the queue (a job was
  * pruned, given up, or lost with a restored database) gets a job again, or is failed when its attempt has ended.
  */
-import type { Task } from '@berth/contract';
-import { defineReconciler, type Tx } from '../kernel/index.ts';
+import { defineReconciler, type ReadTx, type Tx } from '../kernel/index.ts';
 import { enqueueAttempt } from '../verbs/tasks.ts';
 import { runIdOf } from '../workflows/attempt.ts';
 import { failTask } from '../workflows/attempt-records.ts';
 import type { World } from '../world.ts';
 
-const WORKING = ['queued', 'spawning', 'running', 'verifying', 'landing'];
-const JOBS_KEPT_MS = 7 * 86_400_000;
+const WORKING = { state: ['queued', 'spawning', 'running', 'verifying', 'landing'] };
+const PAGE = 500;
 
 export const taskReconciler = defineReconciler<World>({
   name: 'tasks',
   everyMs: 30_000,
   wakeOn: [],
-  async pass(world) {
-    const adopted = await world.store.write(async (tx) => {
-      const tasks = await tx.table('tasks').list({ where: { state: WORKING } });
-      let count = 0;
-      for (const task of tasks) if (await adopt(world, tx, task)) count += 1;
-      return count;
-    });
-    return { adopted, pruned: await world.queue.prune(world.clock.now() - JOBS_KEPT_MS) };
+  async pass(world, signal) {
+    let adopted = 0;
+    for (let after: string | undefined; ; ) {
+      signal.throwIfAborted();
+      const { abandoned, last } = await world.store.read((tx) => look(tx, after));
+      for (const id of abandoned) if (await world.store.write((tx) => adopt(world, tx, id))) adopted += 1;
+      if (last === undefined) return { adopted };
+      after = last;
+    }
   },
 });
 
-const adopt = async (world: World, tx: Tx, task: Task): Promise<boolean> => {
-  if ((await tx.table('jobs').count({ key: task.id, state: ['waiting', 'active'] })) > 0) return false;
+/** The tasks of one page that nobody has promised to work on, and where the next page begins. */
+const look = async (tx: ReadTx, after: string | undefined) => {
+  const tasks = await tx.table('tasks').list({ where: WORKING, after, limit: PAGE });
+  const abandoned: string[] = [];
+  for (const { id } of tasks) if (!(await isPromised(tx, id))) abandoned.push(id);
+  return { abandoned, last: tasks.length === PAGE ? tasks.at(-1)?.id : undefined };
+};
+
+const isPromised = async (tx: ReadTx, key: string): Promise<boolean> =>
+  (await tx.table('jobs').count({ key, state: ['waiting', 'active'] })) > 0;
+
+const adopt = async (world: World, tx: Tx, id: string): Promise<boolean> => {
+  const task = await tx.table('tasks').get(id);
+  if (task === undefined || !WORKING.state.includes(task.state) || (await isPromised(tx, id))) return false;
   if (task.state === 'queued' || task.attemptId === undefined) {
     await enqueueAttempt(world, tx, task);
     return true;

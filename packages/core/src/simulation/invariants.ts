@@ -1,6 +1,7 @@
 /** What must hold when everything has come to rest, whatever happened before. Each broken promise is one sentence. */
 import type { Change } from '@berth/contract';
-import type { ReadTx, Store } from '../kernel/index.ts';
+import type { ReadTx, Store, TableName } from '../kernel/index.ts';
+import { RESTING } from '../kernel/laws/resting.ts';
 import type { ScriptedMachines } from './machines.ts';
 import type { ScriptedHub } from './repository.ts';
 
@@ -26,19 +27,6 @@ export const brokenPromises = ({ store, ...world }: AtRest): Promise<string[]> =
   ]);
 
 const ALL = { limit: 100_000 };
-/** The states in which a row of each table may rest. */
-const RESTING = {
-  tasks: ['completed', 'failed', 'cancelled'],
-  attempts: ['completed', 'failed', 'killed'],
-  turns: ['ended', 'failed', 'cancelled'],
-  gateRuns: ['green', 'red', 'broken'],
-  changes: ['merged', 'rejected'],
-  sandboxes: ['destroyed'],
-  sagas: ['done', 'undone'],
-  jobs: ['done', 'failed', 'cancelled'],
-  prebuilds: ['ready', 'failed', 'superseded'],
-} as const;
-
 const unfinished = async (tx: ReadTx): Promise<string[]> => {
   const broken: string[] = [];
   // The keys of a constant are its keys.
@@ -62,9 +50,23 @@ const lostTasks = async (tx: ReadTx, promised: readonly string[]): Promise<strin
       broken.push(`${task.id} completed nothing`);
     if (task.state === 'failed' && task.error === undefined)
       broken.push(`${task.id} failed without a reason`);
+    if (task.error !== undefined && !REASONS.includes(task.error.code))
+      broken.push(`${task.id} failed with ${task.error.code}: ${task.error.message}`);
   }
   return broken;
 };
+
+/** Why a task may fail here; anything else is a fault of the core. */
+const REASONS = [
+  'agent.crashed',
+  'agent.no_change',
+  'change.conflicted',
+  'driver.failed',
+  'gate.red',
+  'saga.stuck',
+  'work.cancelled',
+  'work.crashed',
+];
 
 const leaks = async (tx: ReadTx, machines: ScriptedMachines): Promise<string[]> => {
   const grants = await tx.table('grants').list(ALL);
@@ -137,8 +139,24 @@ const refs = async (tx: ReadTx, hub: ScriptedHub): Promise<string[]> => {
 };
 
 const log = async (tx: ReadTx): Promise<string[]> => {
-  const last = await tx.lastSeq();
+  const [first, last] = [await tx.firstSeq(), await tx.lastSeq()];
   const events = await tx.events({ afterSeq: 0, limit: 1_000_000 });
-  const holes = events.some((event, index) => event.seq !== index + 1) || events.length !== last;
+  const holes = events.some(({ seq }, index) => seq !== first + index) || events.at(-1)?.seq !== last;
   return holes ? ['the log of events has holes'] : [];
 };
+
+/** What nobody has touched for longer than any retention leaves nothing behind, in the store and in the repositories. */
+export const unforgotten = ({ store, hub }: Pick<AtRest, 'store' | 'hub'>): Promise<string[]> =>
+  store.read(async (tx) => {
+    const left: string[] = [];
+    for (const table of FORGOTTEN)
+      for (const { id } of await tx.table(table).list(ALL)) left.push(`${table}: ${id} is never forgotten`);
+    const refs = [...hub.refs.keys()].filter((ref) => ref !== 'app refs/heads/main');
+    if ((await tx.firstSeq()) !== (await tx.lastSeq())) left.push('events are never forgotten');
+    return [...left, ...refs.map((ref) => `${ref} is never dropped`)];
+  });
+
+const FORGOTTEN = [
+  ...['tasks', 'attempts', 'sessions', 'turns', 'items', 'changes', 'gateRuns', 'ledger'],
+  ...['sandboxes', 'connections', 'sagas', 'journal', 'jobs', 'leases', 'grants'],
+] as readonly TableName[];

@@ -11,11 +11,11 @@ import {
   type ManualClock,
   type Store,
 } from '../kernel/index.ts';
-import type { Defaults, Grants } from '../ports.ts';
+import type { Defaults, Grants, Retention } from '../ports.ts';
 import type { Ports } from '../world.ts';
 import { createScriptedAgents } from './agents.ts';
 import { createDice, type Dice } from './dice.ts';
-import { brokenPromises } from './invariants.ts';
+import { brokenPromises, unforgotten } from './invariants.ts';
 import { createScriptedCheckouts, createScriptedMachines, type ScriptedMachines } from './machines.ts';
 import { createLife, type Faults, type Life } from './mortal.ts';
 import { createScriptedHub, type ScriptedHub } from './repository.ts';
@@ -31,6 +31,8 @@ export interface Seed {
   readonly deadly: number;
   /** Whether the workspace has something to set up, and the driver can keep disks. */
   readonly setup?: boolean | undefined;
+  /** Whether what has ended is forgotten at once and not after days. */
+  readonly hasty?: boolean | undefined;
 }
 
 export interface Outcome {
@@ -58,8 +60,9 @@ export const createScriptedWorld = (
   {
     seed,
     setup = true,
+    hasty = false,
     locked = false,
-  }: Pick<Seed, 'seed' | 'setup'> & { readonly locked?: boolean | undefined },
+  }: Pick<Seed, 'seed' | 'setup' | 'hasty'> & { readonly locked?: boolean | undefined },
 ): ScriptedWorld => {
   const clock = createManualClock();
   const dice = createDice(seed);
@@ -72,7 +75,15 @@ export const createScriptedWorld = (
   const machines = createScriptedMachines({ snapshots: setup });
   const checkouts = createScriptedCheckouts(machines, hub);
   const agents = createScriptedAgents({ dice, hub, machines });
-  const ports = { machines, hub, checkouts, agents, grants: GRANTS, defaults: DEFAULTS };
+  const ports = {
+    machines,
+    hub,
+    checkouts,
+    agents,
+    grants: GRANTS,
+    defaults: DEFAULTS,
+    retention: { ...(hasty ? HASTY : RETENTION) },
+  };
   const store = createMemoryStore({ clock, ids: createIds(clock, dice.bytes) });
   return { clock, dice, hub, machines, ports, store, digest, root };
 };
@@ -91,10 +102,27 @@ const DEFAULTS: Defaults = {
   setupTimeoutMs: 60_000,
 };
 
+const DAY_MS = 86_400_000;
+const RETENTION: Retention = {
+  runsMs: 7 * DAY_MS,
+  eventsMs: 30 * DAY_MS,
+  maxEvents: 500_000,
+  tasksMs: 90 * DAY_MS,
+  sandboxesMs: 30 * DAY_MS,
+  refsMs: 30 * DAY_MS,
+  tokensMs: 30 * DAY_MS,
+};
+/**
+ * Below zero, because this clock stands still while work goes on. Tasks and refs stay: they are the promises that are
+ * looked at.
+ */
+const HASTY: Retention = { ...RETENTION, runsMs: -1, eventsMs: -1, sandboxesMs: -1, tokensMs: -1 };
+const LONGER_THAN_ANY_RETENTION_MS = 100 * DAY_MS;
+
 export const simulate = async (digest: Digest, seed: Seed): Promise<Outcome> => {
   const world = createScriptedWorld(digest, seed);
   const faults: Faults = { failing: 0, deadly: 0 };
-  const lives = createLives(world, faults);
+  const lives = createLives(world, faults, seed);
   const workspaceId = await importWorkspace(world, lives.core(), seed);
   Object.assign(faults, { failing: seed.failing, deadly: seed.deadly });
   const promised = new Set<string>();
@@ -108,7 +136,9 @@ export const simulate = async (digest: Digest, seed: Seed): Promise<Outcome> => 
   const { store } = world;
   const broken = await brokenPromises({ ...world, promised: [...promised] });
   const tasks = await store.read((tx) => tx.table('tasks').countBy('state'));
-  return { broken, lives: lives.count(), tasks };
+  const count = lives.count();
+  const forgotten = await afterLongAbsence(world, lives);
+  return { broken: [...broken, ...forgotten], lives: count, tasks };
 };
 
 const importWorkspace = async (
@@ -121,20 +151,33 @@ const importWorkspace = async (
   return (await clock.through(core.workspaces.create({ repositories, ...commands }))).id;
 };
 
-const createLives = (world: ScriptedWorld, faults: Faults) => {
+const createLives = (world: ScriptedWorld, faults: Faults, { hasty = false }: Seed) => {
   let count = 0;
   let life: Life;
   let core: Core;
   const restart = (): void => {
     life?.kill();
     count += 1;
-    life = createLife({ ...world, faults });
+    const own = createLife({ ...world, faults });
+    life = own;
+    let isForgetting = false;
+    const forget = (): void => {
+      if (!hasty || isForgetting) return;
+      isForgetting = true;
+      const done = (): void => {
+        isForgetting = false;
+      };
+      core.reconcilers.runAll().then(done, done);
+    };
     core = createCore({
       ...life,
       ids: createIds(world.clock, world.dice.bytes),
       digest: world.digest,
       owner: `life ${count}`,
-      crashPoint: life.crashPoint,
+      crashPoint: () => {
+        forget();
+        own.crashPoint();
+      },
     });
     // A life that ends while it starts never answers; the next one starts anew.
     void core.start();
@@ -171,6 +214,18 @@ const rest = async (
     await clock.advance(REST_MS);
     if (await store.read(isQuiet)) return;
   }
+};
+
+/** The server is away for very long; then it starts once more, and has the time for a pass of everything. */
+const afterLongAbsence = async (
+  world: ScriptedWorld,
+  lives: ReturnType<typeof createLives>,
+): Promise<string[]> => {
+  lives.current().kill();
+  await world.clock.advance(LONGER_THAN_ANY_RETENTION_MS);
+  lives.restart();
+  await world.clock.advance(REST_MS);
+  return unforgotten(world);
 };
 
 const isQuiet: Parameters<Store['read']>[0] = async (tx) => {

@@ -23,6 +23,7 @@ const TROUBLES = [
   { name: 'calls that fail, come late, or act and then fail', failing: 5, deadly: 0 },
   { name: 'a core that dies at any moment', failing: 0, deadly: 2 },
   { name: 'both', failing: 3, deadly: 1 },
+  { name: 'both, while all that ended is forgotten at once', failing: 3, deadly: 2, hasty: true },
   { name: 'both, with a driver that keeps no disks', failing: 3, deadly: 1, setup: false },
 ];
 const SEEDS_EACH = 15;

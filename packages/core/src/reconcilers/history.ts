@@ -1,0 +1,100 @@
+/**
+ * What a person may still want to look at, kept for as long as the retention says: events, finished tasks with all
+ * that was said and found, sandboxes that are gone, tokens that open nothing any more.
+ */
+import type { Task } from '@berth/contract';
+import { defineReconciler, oldRows, pruneRows, removeBelongings, type Summary } from '../kernel/index.ts';
+import type { World } from '../world.ts';
+import { forgetTask, isForgettable } from './forget-task.ts';
+import { tally } from './look.ts';
+
+const GONE = { state: 'destroyed' };
+const EVENTS_PER_TRANSACTION = 500;
+const MAX_EVENT_BATCHES = 200;
+/** Longer than any holder could have been away and still come back with its old fence. */
+const LEASE_GRACE_MS = 7 * 86_400_000;
+
+export const historyReconciler = defineReconciler<World>({
+  name: 'history',
+  everyMs: 600_000,
+  wakeOn: [],
+  async pass(world, signal) {
+    return {
+      events: await forgetEvents(world, signal),
+      sandboxes: await forgetSandboxes(world, signal),
+      tokens: await forgetTokens(world, signal),
+      leases: await forgetLeases(world, signal),
+      ...(await forgetTasks(world, signal)),
+    };
+  },
+});
+
+const forgetEvents = async ({ store, clock, retention }: World, signal: AbortSignal): Promise<number> => {
+  const before = clock.now() - retention.eventsMs;
+  const query = { before, keep: retention.maxEvents, limit: EVENTS_PER_TRANSACTION };
+  let forgotten = 0;
+  for (let batch = 0; batch < MAX_EVENT_BATCHES; batch += 1) {
+    signal.throwIfAborted();
+    const some = await store.write((tx) => tx.forgetEvents(query));
+    forgotten += some;
+    if (some < EVENTS_PER_TRANSACTION) break;
+  }
+  return forgotten;
+};
+
+/** A task goes with its last trace in the repositories; one that cannot be cleared now is left for the next pass. */
+const forgetTasks = async (world: World, signal: AbortSignal): Promise<Summary> => {
+  const { store, clock, retention } = world;
+  const where = { state: ['completed', 'failed', 'cancelled', 'killed'] };
+  const since = clock.now() - retention.tasksMs;
+  const due: Task[] = [];
+  for await (const tasks of oldRows(store, { table: 'tasks', where, since }, signal))
+    for (const task of tasks) if (await store.read((tx) => isForgettable(tx, task))) due.push(task);
+  return tally(world, due, signal, (task) => forgetTask(world, task, signal));
+};
+
+const forgetSandboxes = async ({ store, clock, retention }: World, signal: AbortSignal): Promise<number> => {
+  const since = clock.now() - retention.sandboxesMs;
+  let forgotten = 0;
+  for await (const sandboxes of oldRows(store, { table: 'sandboxes', where: GONE, since }, signal))
+    for (const { id } of sandboxes) {
+      await removeBelongings(store, 'connections', { sandboxId: id }, signal);
+      await store.write((tx) => tx.table('sandboxes').remove(id));
+      forgotten += 1;
+    }
+  return forgotten;
+};
+
+const forgetTokens = ({ store, clock, retention }: World, signal: AbortSignal): Promise<number> => {
+  const since = clock.now() - retention.tokensMs;
+  return pruneRows(
+    store,
+    {
+      table: 'tokens',
+      since,
+      async remove(tx, { id, revokedAt, expiresAt }) {
+        const endedAt = Math.min(
+          revokedAt ?? Number.POSITIVE_INFINITY,
+          expiresAt ?? Number.POSITIVE_INFINITY,
+        );
+        if (endedAt >= since) return false;
+        await tx.table('tokenSecrets').remove(id);
+        return tx.table('tokens').remove(id);
+      },
+    },
+    signal,
+  );
+};
+
+const forgetLeases = ({ store, clock }: World, signal: AbortSignal): Promise<number> => {
+  const since = clock.now() - LEASE_GRACE_MS;
+  return pruneRows(
+    store,
+    {
+      table: 'leases',
+      since,
+      remove: async (tx, { id, until }) => until < since && tx.table('leases').remove(id),
+    },
+    signal,
+  );
+};
