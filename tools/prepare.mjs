@@ -1,8 +1,19 @@
 /**
  * Runs at the end of `npm ci`, possibly on an older Node than Berth itself: plain JavaScript for Node 20. Builds what
- * is needed to run from the sources: the guest's bundle and the dashboard.
+ * is needed to run: the guest's bundle, the dashboard, and the two programs that start too often to be read from a
+ * thousand files each time.
  */
+import { fileURLToPath } from 'node:url';
 import { buildDashboard } from '../packages/dashboard/build.mjs';
 import { buildGuest } from '../packages/guest/build.mjs';
+import { buildProgram } from './programs/build.mjs';
 
-for (const built of await Promise.all([buildGuest(), buildDashboard()])) console.log(`built ${built}`);
+const packageFolder = (name) => fileURLToPath(new URL(`../packages/${name}`, import.meta.url));
+
+const building = [
+  buildGuest(),
+  buildDashboard(),
+  buildProgram(packageFolder('server'), 'src/run.ts'),
+  buildProgram(packageFolder('cli'), 'src/main.ts'),
+];
+for (const built of await Promise.all(building)) console.log(`built ${built}`);

@@ -50,5 +50,7 @@ export const STAGES: readonly Stage[] = [
     run: (root) =>
       whole(async () => outOfDate(root).map((path) => `${path} is out of date; run: npm run gen`)),
   },
+  // The tests of whole processes run what users run.
+  { name: 'build', what: 'programs, guest, dashboard', run: command('node', 'tools/prepare.mjs') },
   { name: 'tests', what: 'all tests, coverage', run: runTests },
 ];

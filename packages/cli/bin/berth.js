@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 // Plain JavaScript that any Node can read: goes on with a Node that is new enough, or says which one is needed.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import module from 'node:module';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const NEEDED = [22, 19];
 const here = dirname(fileURLToPath(import.meta.url));
-const main = join(here, '../src/main.ts');
 
 const isNewEnough = (version) => {
   const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -17,15 +18,18 @@ const isNewEnough = (version) => {
 /** The Node that the `node` package installed beside us or above. */
 const installedNode = () => {
   for (let folder = here; folder !== dirname(folder); folder = dirname(folder)) {
-    const candidate = join(folder, 'node_modules/node/bin/node');
-    if (existsSync(candidate)) return candidate;
+    const home = join(folder, 'node_modules/node');
+    const candidate = join(home, 'bin/node');
+    if (existsSync(candidate) && isNewEnough(versionIn(home))) return candidate;
   }
   return undefined;
 };
 
+const versionIn = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
+
 const rerun = (node) => {
-  const args = ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)];
-  const child = spawn(node, args, { stdio: 'inherit' });
+  const args = ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url)];
+  const child = spawn(node, [...args, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl-C to both of us; passed on, it would count twice.
   process.on('SIGINT', () => undefined);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
@@ -34,9 +38,16 @@ const rerun = (node) => {
   });
 };
 
+/** What was built, else the sources. What Node makes of them is kept in the user's own folder. */
+const run = async () => {
+  module.enableCompileCache(join(homedir(), '.cache', 'berth', 'compiled'));
+  const built = join(here, '../dist/start.mjs');
+  await import(pathToFileURL(existsSync(built) ? built : join(here, '../src/main.ts')).href);
+};
+
 const node = isNewEnough(process.versions.node) ? undefined : installedNode();
 if (node !== undefined) rerun(node);
-else if (isNewEnough(process.versions.node)) await import(main);
+else if (isNewEnough(process.versions.node)) await run();
 else {
   process.stderr.write(
     `error: berth needs Node ${NEEDED.join('.')} or newer; this is ${process.versions.node}.\n` +

@@ -1,12 +1,15 @@
 /**
- * The server as a process. What Node makes of our sources is kept between starts, because without that half of every
- * start, and the memory of the compiler with it, goes into reading TypeScript. Enabled before anything else is loaded;
- * where the folder cannot be written, Node goes on without. Plain JavaScript, so that the compiler stays out of it.
+ * The server as a process: what was built of it, else its sources. What Node makes of them is kept between starts,
+ * because without that half of every start, and the memory of the compiler with it, goes into reading them. Enabled
+ * before anything else is loaded; where the folder cannot be written, Node goes on without. Plain JavaScript, so that
+ * the compiler stays out of it.
  */
+import { existsSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 // The user's own folder: what lies in it is run.
 enableCompileCache(join(homedir(), '.cache', 'berth', 'compiled'));
-await import('./run.ts');
+const built = new URL('../dist/start.mjs', import.meta.url);
+await import(existsSync(built) ? built.href : './run.ts');

