@@ -12,4 +12,4 @@ import { join } from 'node:path';
 // The user's own folder: what lies in it is run.
 enableCompileCache(join(homedir(), '.cache', 'berth', 'compiled'));
 const built = new URL('../dist/start.mjs', import.meta.url);
-await import(existsSync(built) ? built.href : './run.ts');
+await (existsSync(built) ? import(built.href) : import('./run.ts'));
