@@ -258,6 +258,12 @@ export const ERRORS = {
         : `No key is configured for the model provider ${d.provider}.`,
     hint: 'Set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY for the server, or name a provider in its configuration.',
   },
+  'model.unknown': {
+    kind: 'invalid',
+    data: z.object({ provider: z.string(), model: z.string(), detail: z.string() }),
+    message: (d) => `The model provider ${d.provider} has no model ${d.model} for this key: ${d.detail}`,
+    hint: 'Name another with `--model <provider>/<model>`, or set `models.default` in the configuration.',
+  },
   'model.unavailable': {
     kind: 'unavailable',
     data: z.object({ provider: z.string(), detail: z.string() }),

@@ -20,7 +20,7 @@ const profileOf = (mode: string): AcpProfile => ({
   wires: ['openai'],
   memoryBytes: 0,
   launch: ({ home }) => ({ args: [mode], env: { MARK: '1' }, files: { [`${home}/.stub`]: 'x' } }),
-  readFailure: ({ lastMessage }) => (lastMessage === 'oh no' ? 'oh no' : undefined),
+  isFailure: (params) => JSON.stringify(params).includes('systemError'),
 });
 const host: AgentHost = { resolve: () => stub, log: () => undefined };
 const model = {
@@ -144,6 +144,16 @@ describe('the ACP client', { timeout: 30_000 }, () => {
 
   it('stops a tool that takes too long', async () => {
     await expect(turn('tool', { toolMs: 1_000 })).rejects.toMatchObject({ code: 'agent.hung' });
+  });
+
+  it.each([
+    ['quietly-fail', 'model.unknown', /^unexpected status 404 Not Found: The model `m` does not exist/],
+    ['fail-wordless', 'agent.failed', /does not say why/],
+  ])('does not take a turn for done that failed in its middle (%s)', async (prompt, code, detail) => {
+    await expect(turn(prompt)).rejects.toMatchObject({
+      code,
+      details: { detail: expect.stringMatching(detail) },
+    });
   });
 
   it('reports a crash with its last words', async () => {

@@ -56,7 +56,7 @@ export const createAcpAgent = (deps: {
         argv: [...program.command(world.toolPath), ...launch.args],
         env: { ...launch.env, ...config.env },
         mode: profile.mode,
-        readFailure: profile.readFailure,
+        isFailure: profile.isFailure,
         toolMs: config.toolMs ?? TOOL_MS,
         input,
         world,

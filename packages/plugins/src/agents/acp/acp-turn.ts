@@ -9,20 +9,15 @@ export interface AcpTurn {
   readonly env: Readonly<Record<string, string>>;
   /** The agent's own mode in which it asks for little; used when it offers it. */
   readonly mode: string | undefined;
-  /** Reads a failure out of an end that looks like success. */
-  readonly readFailure: ((end: QuietEnd) => string | undefined) | undefined;
+  /** Tells that the turn has failed, where its end will look like success. */
+  readonly isFailure: ((params: unknown) => boolean) | undefined;
   readonly toolMs: number;
   readonly input: TurnInput;
   readonly world: AgentWorld;
   readonly timers: Timers;
 }
 
-export interface QuietEnd {
-  readonly hasUsage: boolean;
-  readonly lastMessage: string;
-}
-
 export const blameOf = (turn: AcpTurn): Blame => ({
   agent: turn.agent,
-  provider: turn.world.model?.provider,
+  model: turn.world.model,
 });

@@ -64,10 +64,7 @@ const endOf = (
 ): TurnEnd => {
   life.move('answered');
   items.finish();
-  const trouble = turn.readFailure?.({
-    hasUsage: answer.usage !== undefined,
-    lastMessage: items.lastMessage(),
-  });
-  if (trouble !== undefined && answer.stop === 'end') throw failure(trouble, blameOf(turn));
+  const reason = items.failure();
+  if (reason !== undefined && answer.stop === 'end') throw failure(reason, blameOf(turn));
   return { ...answer, session: keptSession(opened.sessionId), continued: opened.continued };
 };

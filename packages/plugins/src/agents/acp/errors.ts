@@ -1,10 +1,11 @@
 /** Failures of an agent as errors of the catalogue, so that the next step can be chosen by code. */
 import { RequestError } from '@agentclientprotocol/sdk';
 import { type BerthError, fail, isBerthError } from '@berth/contract';
+import type { ModelAccess } from '@berth/plugin-api';
 
 export interface Blame {
   readonly agent: string;
-  readonly provider: string | undefined;
+  readonly model: Pick<ModelAccess, 'provider' | 'model'> | undefined;
 }
 
 const AUTH_REQUIRED = -32000;
@@ -18,10 +19,17 @@ export const agentError = (error: unknown, blame: Blame): BerthError => {
 };
 
 /** An agent that ended its turn with a failure: whose it is can only be read from its words. */
-export const failure = (detail: string, blame: Blame, cause?: unknown): BerthError =>
-  blame.provider !== undefined && MODEL_TROUBLE.test(detail)
-    ? fail('model.unavailable', { provider: blame.provider, detail }, { cause })
-    : fail('agent.failed', { agent: blame.agent, detail }, { cause });
+export const failure = (detail: string, { agent, model }: Blame, cause?: unknown): BerthError => {
+  if (model !== undefined && MODEL_UNKNOWN.test(detail))
+    return fail('model.unknown', { provider: model.provider, model: model.model, detail }, { cause });
+  if (model !== undefined && MODEL_TROUBLE.test(detail))
+    return fail('model.unavailable', { provider: model.provider, detail }, { cause });
+  return fail('agent.failed', { agent, detail }, { cause });
+};
+
+/** How OpenAI, Anthropic, Gemini and the agents in front of them say that there is no model of that name. */
+const MODEL_UNKNOWN =
+  /model_not_found|not_found_error.{0,80}\bmodel|\bmodels?\b.{0,120}(?:does not|doesn't|may not) exist|\bmodels\/\S+ is not found/i;
 
 /** What agents say when their model cannot be reached or will not answer now; the first is our own relay. */
 const MODEL_TROUBLE =

@@ -91,6 +91,65 @@ describe('items', () => {
     ]);
   });
 
+  it('shows what a terminal of the agent prints, as codex-acp 2.6.0 tells it', () => {
+    const { shown, apply, items } = collect();
+    const printed = (data: string) =>
+      apply({
+        sessionUpdate: 'tool_call_update',
+        toolCallId: 't',
+        _meta: { terminal_output_delta: { data, terminal_id: 't' } },
+      });
+    apply({
+      sessionUpdate: 'tool_call',
+      toolCallId: 't',
+      name: 'exec_command',
+      kind: 'execute',
+      title: 'node --test',
+      status: 'in_progress',
+      content: [{ type: 'terminal', terminalId: 't' }],
+      _meta: { terminal_info: { cwd: '/workspace', terminal_id: 't' } },
+    });
+    for (let line = 1; line <= 100; line += 1) printed(`ok ${line}\n`);
+    // Not one record for each line of a test suite.
+    expect(shown.length).toBeLessThan(4);
+    const exit = { exit_code: 1, signal: null, terminal_id: 't' };
+    apply({
+      sessionUpdate: 'tool_call_update',
+      toolCallId: 't',
+      status: 'failed',
+      _meta: { terminal_exit: exit },
+    });
+    items.finish();
+    expect(shown.at(-1)?.[1]).toMatchObject({
+      title: 'node --test',
+      status: 'failed',
+      output: expect.stringMatching(/^ok 1\n(ok \d+\n)*ok 100\n$/),
+    });
+    printed('x'.repeat(99_999));
+    items.finish();
+    expect(JSON.stringify(shown.at(-1)).length).toBeLessThan(51_000);
+  });
+
+  it('keeps the newest of two that take turns in printing', () => {
+    const { shown, apply, items } = collect();
+    const printed = (toolCallId: string, data: string) =>
+      apply({ sessionUpdate: 'tool_call_update', toolCallId, _meta: { terminal_output_delta: { data } } });
+    for (const toolCallId of ['a', 'b'])
+      apply({ sessionUpdate: 'tool_call', toolCallId, status: 'in_progress' });
+    for (const data of ['1', '2', '3']) for (const id of ['a', 'b']) printed(id, data);
+    items.finish();
+    const last = new Map(shown);
+    for (const id of ['tool:a', 'tool:b']) expect(last.get(id)).toMatchObject({ output: '123' });
+  });
+
+  it('makes no message of a chunk without words, to which qwen-code 0.24.4 attaches its usage', () => {
+    const { shown, apply } = collect();
+    const _meta = { usage: { inputTokens: 1000, outputTokens: 50 }, durationMs: 394 };
+    const content = { type: 'text', text: '' };
+    apply({ sessionUpdate: 'agent_message_chunk', content, _meta });
+    expect(shown).toEqual([]);
+  });
+
   it('caps what a hostile agent says, and ignores what it cannot read', () => {
     const { shown, items, apply, chunk } = collect();
     apply({ sessionUpdate: 'tool_call', toolCallId: 7 });

@@ -12,8 +12,10 @@ export interface Items {
   tool(update: ToolUpdate): void;
   add(id: string, body: ItemBody): void;
   toolsInFlight(): number;
-  /** The text of the newest message of the agent. */
-  lastMessage(): string;
+  /** The turn has failed: what the agent says from here on is the reason. */
+  fail(): void;
+  /** The reason, once the turn has failed. */
+  failure(): string | undefined;
   /** Shows what was held back, and marks tools that will not end any more. */
   finish(): void;
 }
@@ -22,6 +24,7 @@ type ToolItem = Extract<ItemBody, { kind: 'tool' }>;
 
 const SHOW_EVERY_MS = 100;
 const MAX_TEXT_CHARACTERS = 200_000;
+const MAX_PRINTED_CHARACTERS = 50_000;
 const MAX_INPUT_CHARACTERS = 50_000;
 const MAX_TITLE_CHARACTERS = 500;
 const MAX_ID_CHARACTERS = 200;
@@ -31,17 +34,19 @@ export const createItems = (emit: (id: string, body: ItemBody) => void, timers: 
   const tools = new Map<string, ToolItem>();
   const show = createThrottle(emit, timers);
   let speech: { id: string; kind: 'message' | 'thought'; key: string; text: string } | undefined;
-  let lastMessage = '';
+  let reason: string | undefined;
   let speeches = 0;
 
   const say = (kind: 'message' | 'thought', key: string, more: string) => {
+    // Some agents attach their accounts to a chunk that says nothing.
+    if (more === '') return;
     if (speech === undefined || speech.kind !== kind || speech.key !== key) {
       show.now();
       speeches += 1;
       speech = { id: `${kind}:${speeches}`, kind, key, text: '' };
     }
     speech.text = capped(speech.text + more);
-    if (kind === 'message') lastMessage = speech.text;
+    if (kind === 'message' && reason !== undefined) reason = capped(reason + more);
     if (speeches > MAX_ITEMS) return;
     const { id, text } = speech;
     show.soon(id, kind === 'message' ? { kind, role: 'agent', text } : { kind, text });
@@ -53,6 +58,7 @@ export const createItems = (emit: (id: string, body: ItemBody) => void, timers: 
     if (!tools.has(id) && tools.size >= MAX_ITEMS) return;
     const body = merged(tools.get(id), update);
     tools.set(id, body);
+    if (isOutputOnly(update)) return show.soon(id, body);
     show.now();
     emit(id, body);
   };
@@ -84,7 +90,11 @@ export const createItems = (emit: (id: string, body: ItemBody) => void, timers: 
       emit(id.slice(0, MAX_ID_CHARACTERS), body);
     },
     toolsInFlight: () => [...tools.values()].filter(isOpen).length,
-    lastMessage: () => lastMessage,
+    fail: () => {
+      speech = undefined;
+      reason = '';
+    },
+    failure: () => (reason === '' ? 'The agent does not say why.' : reason?.trim()),
     finish() {
       show.now();
       for (const [id, body] of tools) if (isOpen(body)) emit(id, { ...body, status: 'failed' });
@@ -109,6 +119,7 @@ const createThrottle = (emit: (id: string, body: ItemBody) => void, timers: Time
   return {
     now,
     soon(id: string, body: ItemBody) {
+      if (held !== undefined && held.id !== id) now();
       const waiting = held !== undefined;
       held = { id, body };
       const leftMs = shownAt + SHOW_EVERY_MS - timers.now();
@@ -128,7 +139,7 @@ const STATUSES: Readonly<Record<string, ToolItem['status']>> = {
 const merged = (before: ToolItem | undefined, update: ToolUpdate): ToolItem => {
   const name = update.kind ?? before?.tool;
   const input = update.rawInput === undefined ? before?.input : cappedInput(update.rawInput);
-  const output = update.content == null ? before?.output : outputOf(update.content);
+  const output = outputAfter(before?.output, update);
   const paths =
     update.locations == null ? before?.paths : update.locations.map((one) => one.path).slice(0, 50);
   return {
@@ -143,6 +154,17 @@ const merged = (before: ToolItem | undefined, update: ToolUpdate): ToolItem => {
 };
 
 const isOpen = (tool: ToolItem): boolean => tool.status === 'pending' || tool.status === 'running';
+
+/** A terminal is ours to show only in what the agent says of it; its place in the content says nothing. */
+const outputAfter = (before: string | undefined, { content, _meta }: ToolUpdate): string | undefined => {
+  const printed = (_meta?.terminal_output_delta ?? _meta?.terminal_output)?.data;
+  if (printed !== undefined) return `${before ?? ''}${printed}`.slice(-MAX_PRINTED_CHARACTERS);
+  return content == null || content.some(({ type }) => type === 'terminal') ? before : outputOf(content);
+};
+
+const isOutputOnly = ({ title, kind, status, content, locations, rawInput, _meta }: ToolUpdate): boolean =>
+  (_meta?.terminal_output_delta ?? _meta?.terminal_output) !== undefined &&
+  [title, kind, status, content, locations, rawInput].every((said) => said == null);
 
 const outputOf = (content: NonNullable<ToolUpdate['content']>): string =>
   capped(

@@ -20,6 +20,8 @@ const update = (body: object): void =>
   send({ method: 'session/update', params: { sessionId: 's1', update: body } });
 const say = (text: string): void =>
   update({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text } });
+const threadIs = (type: string): void =>
+  update({ sessionUpdate: 'session_info_update', _meta: { codex: { threadStatus: { type } } } });
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 let asked = 0;
@@ -76,6 +78,19 @@ const acts: Record<string, () => Promise<string | undefined>> = {
   async crash() {
     process.stderr.write('out of cheese\n');
     process.exit(7);
+  },
+  // As codex-acp 2.6.0 does: said in passing, then an end like any other, with the usage of the requests before.
+  async 'quietly-fail'() {
+    say('Warning: Model metadata for `m` not found. Defaulting to fallback metadata.\n\n');
+    threadIs('active');
+    threadIs('systemError');
+    say('unexpected status 404 Not Found: The model `m` does not exist, url: http://models\n\n');
+    return 'end_turn';
+  },
+  async 'fail-wordless'() {
+    say('I begin.');
+    threadIs('systemError');
+    return 'end_turn';
   },
   async refuse() {
     return 'refusal';

@@ -77,6 +77,7 @@ const createTalk = (turn: AcpTurn, process: Process): Talk => {
     },
     notified: (method, params) => {
       if (method !== 'session/update' || !isInTurn(life)) return;
+      if (turn.isFailure?.(params) === true) items.fail();
       const update = readUpdate(params)?.update;
       if (update !== undefined) items.apply(update);
       watchdog.heard(items.toolsInFlight());

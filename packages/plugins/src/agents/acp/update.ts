@@ -10,6 +10,8 @@ const toolContent = z.union([
   z.object({ type: z.string() }),
 ]);
 
+const printed = z.object({ data: z.string() }).optional().catch(undefined);
+
 export const ToolUpdate = z.object({
   toolCallId: z.string(),
   title: z.string().nullish(),
@@ -18,6 +20,8 @@ export const ToolUpdate = z.object({
   content: z.array(toolContent).nullish(),
   locations: z.array(z.object({ path: z.string() })).nullish(),
   rawInput: z.unknown().optional(),
+  /** What a command of the agent's own terminal printed, as it prints it: no part of the protocol, but the only place. */
+  _meta: z.object({ terminal_output: printed, terminal_output_delta: printed }).nullish().catch(undefined),
 });
 export type ToolUpdate = z.infer<typeof ToolUpdate>;
 

@@ -1,7 +1,9 @@
 /**
  * Codex through its ACP adapter, tried with codex-acp 2.6.0, which brings its own program. A failed model request looks
- * like success: the error's JSON comes as a message, then the turn ends without usage.
+ * like success: only the state of its thread tells; the reason comes as a message, and the turn ends like any other, with
+ * the usage of the requests before.
  */
+import { z } from 'zod';
 import { type AcpProfile, MIB, TOKEN_VARIABLE } from './profile.ts';
 
 export const codexProfile: AcpProfile = {
@@ -16,15 +18,14 @@ export const codexProfile: AcpProfile = {
     env: { CODEX_HOME: `${home}/.codex`, [TOKEN_VARIABLE]: model.token },
     files: { [`${home}/.codex/config.toml`]: configOf(model.baseUrl, model.model, cwd) },
   }),
-  readFailure: ({ hasUsage, lastMessage }) => (hasUsage ? undefined : errorIn(lastMessage)),
+  isFailure: (params) => FailedThread.safeParse(params).success,
 };
 
-const errorIn = (message: string): string | undefined => {
-  const text = message.trim();
-  return text === '' || /"?(error|status|message)"?\s*:/i.test(text)
-    ? text || 'The turn ended without an answer of the model.'
-    : undefined;
-};
+const FailedThread = z.object({
+  update: z.object({
+    _meta: z.object({ codex: z.object({ threadStatus: z.object({ type: z.literal('systemError') }) }) }),
+  }),
+});
 
 // JSON strings are valid TOML basic strings.
 const quoted = (text: string): string => JSON.stringify(text);

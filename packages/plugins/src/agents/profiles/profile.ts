@@ -3,7 +3,6 @@
  * off the network otherwise, and how it reports errors. Facts, measured with the version named in each profile.
  */
 import type { ModelAccess } from '@berth/plugin-api';
-import type { QuietEnd } from '../acp/acp-turn.ts';
 
 export interface AcpProfile {
   readonly name: string;
@@ -15,7 +14,11 @@ export interface AcpProfile {
   readonly memoryBytes: number;
   readonly launch: (world: LaunchWorld) => Launch;
   readonly mode?: string;
-  readonly readFailure?: (end: QuietEnd) => string | undefined;
+  /**
+   * Tells from the parameters of a `session/update` that the turn has failed, for an agent whose turn then ends as if all
+   * were well. What the agent says next is the reason.
+   */
+  readonly isFailure?: (params: unknown) => boolean;
 }
 
 /** A file of an installed package; the first that is there and can run on this machine is used. */

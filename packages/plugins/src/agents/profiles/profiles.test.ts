@@ -133,11 +133,18 @@ describe('what agents need to be told', () => {
     expect(config).toContain('wire_api = "responses"');
   });
 
-  it('Codex: an error that looks like success is read as one', () => {
-    const read = codexProfile.readFailure;
-    expect(read?.({ hasUsage: false, lastMessage: '{"error":{"message":"no"}}' })).toContain('no');
-    expect(read?.({ hasUsage: true, lastMessage: '{"error": 1}' })).toBeUndefined();
-    expect(read?.({ hasUsage: false, lastMessage: 'All is well' })).toBeUndefined();
+  it('Codex: a thread that failed is told from one that works, is done, or tries again', () => {
+    const note = (codex: object) => ({
+      sessionId: 's',
+      update: { sessionUpdate: 'session_info_update', _meta: { codex } },
+    });
+    const isFailure = codexProfile.isFailure;
+    expect(isFailure?.(note({ threadStatus: { type: 'systemError' } }))).toBe(true);
+    expect(isFailure?.(note({ threadStatus: { type: 'active', activeFlags: [] } }))).toBe(false);
+    expect(isFailure?.(note({ threadStatus: { type: 'idle' } }))).toBe(false);
+    const retry = { message: 'Reconnecting... 3/5', additionalDetails: 'status 503', willRetry: true };
+    expect(isFailure?.(note({ error: retry }))).toBe(false);
+    expect(isFailure?.({ update: { sessionUpdate: 'session_info_update', title: 'Fix it' } })).toBe(false);
   });
 
   it('Gemini and Qwen: no statistics, no questions', () => {
