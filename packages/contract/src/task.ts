@@ -6,6 +6,7 @@ import { event, eventsOf } from './kernel/event.ts';
 import { route } from './kernel/route.ts';
 import { stateOf, table } from './kernel/states.ts';
 import { Instant, pageOf, pageQuery, recordFields } from './page.ts';
+import { EgressPolicy } from './workspace.ts';
 
 const ends = { failed: 'failed', cancelled: 'cancelled', killed: 'killed' } as const;
 
@@ -49,6 +50,8 @@ export const Task = z
     maxRounds: z.int(),
     /** How long the sandbox is kept after the end, for a look or a follow-up. */
     keepAliveMs: z.int(),
+    /** What its agent and its gate may reach; what the workspace says when absent. */
+    egress: EgressPolicy.optional(),
     attempts: z.int(),
     attemptId: AttemptId.optional(),
     changeId: ChangeId.optional(),
@@ -69,6 +72,8 @@ export const TaskCreate = z.strictObject({
   priority: Priority.optional(),
   maxRounds: z.int().min(1).max(10).optional(),
   keepAliveMs: z.int().min(0).max(86_400_000).optional(),
+  /** What its agent and its gate may reach; what the workspace says when absent. */
+  egress: EgressPolicy.optional(),
   /** Not before this many ms from now. */
   delayMs: z
     .int()

@@ -1,6 +1,6 @@
 /** A workspace: repositories, and how to build, check and isolate work on them. */
 import { z } from 'zod';
-import { WorkspaceId } from './ids.ts';
+import { AttemptId, WorkspaceId } from './ids.ts';
 import { event } from './kernel/event.ts';
 import { route } from './kernel/route.ts';
 import { pageOf, pageQuery, recordFields } from './page.ts';
@@ -56,6 +56,12 @@ export const Limits = z
   .meta({ id: 'Limits' });
 export type Limits = z.infer<typeof Limits>;
 
+/**
+ * `example.com`, `*.example.com`, with `:port` when it is not 443 or 80. `packages` alone stands for the registries that
+ * the preset of this name opens.
+ */
+export const EgressEntry = z.string().regex(/^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i);
+
 /** `none`: nothing. `packages`: the registries that npm, pip, cargo and go are configured for. `custom`: these hosts. */
 export const EgressPolicy = z
   .discriminatedUnion('preset', [
@@ -63,12 +69,22 @@ export const EgressPolicy = z
     z.strictObject({ preset: z.literal('packages') }),
     z.strictObject({
       preset: z.literal('custom'),
-      /** `example.com`, `*.example.com`, with `:port` when it is not 443 or 80. */
-      allow: z.array(z.string().regex(/^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i)).max(200),
+      allow: z.array(EgressEntry).max(200),
     }),
   ])
   .meta({ id: 'EgressPolicy' });
 export type EgressPolicy = z.infer<typeof EgressPolicy>;
+
+/** A host that the policy of a sandbox denied: told once per host and port, and of the first hosts only. */
+export const EgressDenial = z.object({
+  host: z.string(),
+  port: z.int(),
+  reason: z.string(),
+  /** What a person writes to allow it. */
+  remedy: z.string(),
+  /** The attempt that the sandbox works for. */
+  attemptId: AttemptId.optional(),
+});
 
 export const GateCommand = z
   .strictObject({

@@ -58,6 +58,8 @@ const createOwners = (client: RouteMethods, taskId: string, options: CallOptions
     if (noun === 'attempt') return attemptOwner(subject);
     if (noun === 'session') return sessionOwner(subject);
     if (noun === 'item') return sessionOwner(sessionOf(data));
+    // Of a sandbox only what hinders its task.
+    if (type === 'sandbox.egress_denied') return attemptOwner(String(data.attemptId));
     if (noun === 'change') return changeOwner(subject);
     return noun === 'gate' ? gateOwner(subject) : undefined;
   };

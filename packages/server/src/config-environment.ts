@@ -26,6 +26,8 @@ const NUMBERS = {
   BERTH_MAX_SANDBOXES: ['defaults', 'maxSandboxes'],
 } as const;
 
+const POLICIES = { BERTH_EGRESS: ['defaults', 'egress'] } as const;
+
 const PROVIDERS = [
   { name: 'openai', key: 'OPENAI_API_KEY', url: 'OPENAI_BASE_URL', usual: 'https://api.openai.com/v1' },
   {
@@ -44,7 +46,7 @@ const PROVIDERS = [
 
 /** For the reference page. */
 export const VARIABLES = {
-  settings: Object.entries({ ...TEXTS, ...NUMBERS }).map(([name, path]) => ({ name, path })),
+  settings: Object.entries({ ...TEXTS, ...NUMBERS, ...POLICIES }).map(([name, path]) => ({ name, path })),
   providers: PROVIDERS,
 } as const;
 
@@ -52,6 +54,7 @@ export const VARIABLES = {
 export const fromEnvironment = (env: Environment): Found => {
   const values: Nested = {};
   for (const [name, path] of Object.entries(TEXTS)) put(values, path, env[name] || undefined);
+  for (const [name, path] of Object.entries(POLICIES)) put(values, path, policyOf(env[name] || undefined));
   for (const provider of PROVIDERS) putProvider(values, env, provider);
   return { values, issues: putNumbers(values, env) };
 };
@@ -68,6 +71,13 @@ const putNumbers = (values: Nested, env: Environment): Issue[] => {
       });
   }
   return issues;
+};
+
+/** As on the command line: a preset, or hosts with commas between. */
+const policyOf = (text: string | undefined): Plain | undefined => {
+  if (text === undefined) return undefined;
+  if (text === 'none' || text === 'packages') return { preset: text };
+  return { preset: 'custom', allow: text.split(',').map((host) => host.trim()) };
 };
 
 const putProvider = (values: Nested, env: Environment, provider: (typeof PROVIDERS)[number]): void => {

@@ -14,11 +14,14 @@ export const merged = (
   sourceOf: (path) => sources.findLast((source) => holds(source.values, path))?.name ?? 'defaults',
 });
 
+/** Settings that are one value: half of one policy and half of another would be a third that nobody wrote. */
+const WHOLE: readonly string[] = ['egress'];
+
 const overlaid = (below: Plain, above: Plain): Plain => {
   const entries = Object.entries(above)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => {
-      const old = Object.hasOwn(below, key) ? below[key] : undefined;
+      const old = Object.hasOwn(below, key) && !WHOLE.includes(key) ? below[key] : undefined;
       return [key, isPlain(value) ? overlaid(isPlain(old) ? old : {}, value) : value];
     });
   return { ...below, ...Object.fromEntries(entries) };

@@ -45,8 +45,8 @@ const Limits = z.strictObject({
 
 const WorkDefaults = z.strictObject({
   limits: Limits.prefault({}),
-  egress: EgressPolicy.default({ preset: 'packages' }).describe(
-    'What a sandbox may reach when neither its workspace nor its request says.',
+  egress: EgressPolicy.default({ preset: 'none' }).describe(
+    'What agents, gates and other sandboxes may reach when neither their task nor their workspace says; a set-up has a policy of its own.',
   ),
   gate: GateProfile.default('standard').describe('How thorough a gate is when its workspace does not say.'),
   maxSandboxes: z.int().min(1).max(10_000).default(20).describe('The ceiling of sandboxes on this machine.'),

@@ -39,7 +39,7 @@ describe('the configuration', () => {
       models: { providers: {}, default: undefined },
       defaults: {
         limits: { cpus: 2, memoryBytes: 4 * 2 ** 30, pids: 512 },
-        egress: { preset: 'packages' },
+        egress: { preset: 'none' },
         gate: 'standard',
         agent: 'opencode',
         maxSandboxes: 20,
@@ -68,6 +68,18 @@ describe('the configuration', () => {
     expect([config.port, config.host]).toEqual([3, 'localhost']);
     expect(config.defaults).toMatchObject({ maxSandboxes: 8, maxRounds: 2, limits: { pids: 512 } });
     expect((await load({ ORCHESTRATOR_PORT: '2', BERTH_PORT: '4' })).port).toBe(4);
+  });
+
+  it('takes a policy as a whole, and from the environment as on the command line', async () => {
+    await file({ defaults: { egress: { preset: 'custom', allow: ['example.com'] } } });
+    const policyBy = async (text: string) => (await load({ BERTH_EGRESS: text })).defaults.egress;
+    expect(await policyBy('')).toEqual({ preset: 'custom', allow: ['example.com'] });
+    expect(await policyBy('none')).toEqual({ preset: 'none' });
+    expect(await policyBy('packages')).toEqual({ preset: 'packages' });
+    const allow = ['packages', '*.example.org:8443'];
+    expect(await policyBy(allow.join(', '))).toEqual({ preset: 'custom', allow });
+    const [issue] = await issuesOf(load({ BERTH_EGRESS: 'http://example.com/' }));
+    expect(issue?.path).toBe('defaults.egress.allow.0');
   });
 
   it('tells all problems of all sources at once, with path, source and what was expected', async () => {

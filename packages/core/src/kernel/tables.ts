@@ -121,6 +121,8 @@ export interface Connection extends Kept {
   readonly port: number;
   readonly verdict: 'allowed' | 'denied';
   readonly reason: string;
+  /** What would allow a connection that the policy denied. */
+  readonly remedy?: string | undefined;
   readonly address?: string | undefined;
   readonly sentBytes: number;
   readonly receivedBytes: number;

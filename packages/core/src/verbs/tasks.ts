@@ -89,6 +89,7 @@ const insert = async (
     priority: request.priority ?? DEFAULT_PRIORITY,
     maxRounds: request.maxRounds ?? defaults.maxRounds,
     keepAliveMs: request.keepAliveMs ?? defaults.keepAliveMs,
+    egress: request.egress,
     attempts: 0,
   });
   await tx.emit({ type: 'task.created', subject: task.id, data: { title } });

@@ -1,4 +1,5 @@
 /** The sandbox of an attempt: the one that the attempt before left, when it still lives, else a new one. */
+import type { EgressPolicy, Workspace } from '@berth/contract';
 import type { PreparedAgent } from '../ports.ts';
 import { planSandbox, type SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
@@ -51,26 +52,25 @@ const adopt = ({ store, clock }: World, wish: SandboxWish): Promise<AttemptSandb
 
 const create = async (world: World, wish: SandboxWish): Promise<AttemptSandbox> => {
   const { input, plan, signal } = wish;
-  const { workspace } = await factsOf(world, input);
+  const { task, workspace } = await factsOf(world, input);
   const { attemptId } = input;
   const start = await startFrom(world, { workspace, commits: plan.bases, attemptId, signal });
   const made = await world.sagas.run(createSandbox, {
     id: sandboxRunId(world, input.attemptId),
-    input: sandboxPlan(world, wish, { workspace, start }),
+    input: sandboxPlan(world, wish, { workspace, start, egress: task.egress }),
     subject: ownSandboxId(world, input.attemptId),
     signal,
   });
   return { ...made, adopted: false };
 };
 
-const sandboxPlan = (
-  world: World,
-  wish: SandboxWish,
-  {
-    workspace,
-    start,
-  }: { readonly workspace: Parameters<typeof startFrom>[1]['workspace']; readonly start: Start },
-): SandboxPlan => {
+interface Wanted {
+  readonly workspace: Workspace;
+  readonly start: Start;
+  readonly egress: EgressPolicy | undefined;
+}
+
+const sandboxPlan = (world: World, wish: SandboxWish, { workspace, start, egress }: Wanted): SandboxPlan => {
   const { defaults } = world;
   const { agent, input, plan, branch } = wish;
   // A limit that the workspace names is its owner's word; the default gives way to what the agent needs.
@@ -81,6 +81,7 @@ const sandboxPlan = (
     id: ownSandboxId(world, input.attemptId),
     purpose: 'attempt',
     attemptId: input.attemptId,
+    egress,
     limits: { ...defaults.limits, ...workspace.limits, memoryBytes },
     tools: agent.tools,
     writeRefs: writeRefsOf(wish),

@@ -61,6 +61,7 @@ export const landChange = saga<World, LandInput>('change.land', 1)
         id: ports.ids.from('sandbox', `${input.changeId}/gate`),
         purpose: 'gate',
         attemptId: input.attemptId,
+        egress: await egressOf(ports, input.taskId),
         checkout: workspace.repositories.map(({ name, branch }) => ({
           name,
           branch,
@@ -166,6 +167,10 @@ const workspaceOf = async ({ store }: World, id: string): Promise<Workspace> => 
   if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id });
   return workspace;
 };
+
+/** A gate runs under the policy that the work was done under. */
+const egressOf = async ({ store }: World, taskId: string) =>
+  (await store.read((tx) => tx.table('tasks').get(taskId)))?.egress;
 
 const recordOf = async ({ store }: World, id: string) => {
   const change = await store.read((tx) => tx.table('changes').get(id));

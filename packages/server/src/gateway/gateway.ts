@@ -35,7 +35,7 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
   const connections = createConnectionLog({ store, ids, clock, log });
 
   const egress = createEgress({
-    policyOf: book.policyOf,
+    ruleOf: book.ruleOf,
     registries: await readRegistries({ home: env.HOME ?? homedir(), env }),
     record: connections.record,
     log: log.error,

@@ -52,7 +52,8 @@ test.each(['creating', 'running', 'paused'] as const)(
     const { book } = await scene(state, BOTH);
     expect(await book.forGit('secret')).toEqual({ workspaceId: 'ws_1', writeRefs: ['refs/heads/berth/'] });
     expect(await book.forModels('secret')).toEqual({ attemptId: ATTEMPT, taskId: 'tk_1' });
-    expect(await book.policyOf('sb_1')).toEqual(EGRESS);
+    const during = state === 'creating' ? 'setup' : 'work';
+    expect(await book.ruleOf('sb_1')).toEqual({ policy: EGRESS, during });
   },
 );
 
@@ -62,7 +63,7 @@ test.each(['deleting', 'destroyed', 'error', 'stopped', 'stuck', 'undoing'] as c
     const { book } = await scene(state, BOTH);
     expect(await book.forGit('secret')).toBeUndefined();
     expect(await book.forModels('secret')).toBeUndefined();
-    expect(await book.policyOf('sb_1')).toBeUndefined();
+    expect(await book.ruleOf('sb_1')).toBeUndefined();
   },
 );
 
@@ -72,7 +73,7 @@ test('a token or a sandbox that nobody knows has no rights', async () => {
     expect(await book.forGit(token)).toBeUndefined();
     expect(await book.forModels(token)).toBeUndefined();
   }
-  expect(await book.policyOf('sb_2')).toBeUndefined();
+  expect(await book.ruleOf('sb_2')).toBeUndefined();
 });
 
 test('a grant ends at the moment it names', async () => {

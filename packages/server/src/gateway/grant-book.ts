@@ -1,7 +1,7 @@
 /** What a sandbox's token allows, looked up for every request: a sandbox that is going has no rights any more. */
-import type { EgressPolicy } from '@berth/contract';
 import type { AttemptGrant, Clock, Grants, Store } from '@berth/core';
 import type { GitGrant } from '../infra/git/serve-git.ts';
+import type { EgressRule } from './egress/policy.ts';
 import type { ModelGrant } from './models/relay.ts';
 
 const USABLE: readonly string[] = ['creating', 'running', 'paused'];
@@ -9,7 +9,7 @@ const USABLE: readonly string[] = ['creating', 'running', 'paused'];
 export interface GrantBook {
   forGit(token: string): Promise<GitGrant | undefined>;
   forModels(token: string): Promise<ModelGrant | undefined>;
-  policyOf(sandboxId: string): Promise<EgressPolicy | undefined>;
+  ruleOf(sandboxId: string): Promise<EgressRule | undefined>;
 }
 
 export const createGrantBook = (store: Store, grants: Grants, clock: Clock): GrantBook => {
@@ -34,10 +34,12 @@ export const createGrantBook = (store: Store, grants: Grants, clock: Clock): Gra
       const attempt = await store.read((tx) => tx.table('attempts').get(attemptId));
       return attempt && { attemptId, taskId: attempt.taskId };
     },
-    policyOf: (sandboxId) =>
+    ruleOf: (sandboxId) =>
       store.read(async (tx) => {
         const sandbox = await tx.table('sandboxes').get(sandboxId);
-        return sandbox !== undefined && USABLE.includes(sandbox.state) ? sandbox.egress : undefined;
+        if (sandbox === undefined || !USABLE.includes(sandbox.state)) return undefined;
+        // Nobody but its set-up uses a sandbox that is not made yet.
+        return { policy: sandbox.egress, during: sandbox.state === 'creating' ? 'setup' : 'work' };
       }),
   };
 };

@@ -10,6 +10,7 @@ import type { Registry } from '../../src/gateway/egress/policy.ts';
 
 export interface World {
   policy: EgressPolicy | undefined;
+  during: 'setup' | 'work';
   registries: Registry[];
   names: Record<string, readonly string[]>;
 }
@@ -47,11 +48,11 @@ export const textOf = async (stream: AsyncIterable<Buffer>): Promise<string> => 
 };
 
 export const createWorld = async (limits: Partial<EgressLimits> = {}) => {
-  const world: World = { policy: { preset: 'packages' }, registries: [], names: {} };
+  const world: World = { policy: { preset: 'packages' }, during: 'work', registries: [], names: {} };
   const facts: ConnectionFact[] = [];
   const lookups: string[] = [];
   const egress = createEgress({
-    policyOf: async () => world.policy,
+    ruleOf: async () => world.policy && { policy: world.policy, during: world.during },
     get registries() {
       return world.registries;
     },

@@ -3,15 +3,14 @@
  * number of open connections, the addresses that the name has now. What the client then says is judged by those who
  * carry it (`tunnel.ts`, `forward-request.ts`).
  */
-import type { EgressPolicy } from '@berth/contract';
 import type { Log } from '@berth/core';
 import { type Dialled, dial, type Lookup, lookupBySystem } from './dial.ts';
 import { parseAuthority, type Target } from './host.ts';
-import { type Decision, decide, type Registry } from './policy.ts';
+import { type Decision, decide, type EgressRule, type Registry } from './policy.ts';
 
 export interface EgressOptions {
-  /** The policy of a sandbox now; undefined when there is no such sandbox. */
-  readonly policyOf: (sandboxId: string) => Promise<EgressPolicy | undefined>;
+  /** What holds for a sandbox now; undefined when there is no such sandbox. */
+  readonly ruleOf: (sandboxId: string) => Promise<EgressRule | undefined>;
   readonly registries: readonly Registry[];
   /** Must return at once. Called when a connection is decided, and again with the same `key` when it has ended. */
   readonly record: (connection: ConnectionFact) => void;
@@ -28,6 +27,8 @@ export interface ConnectionFact {
   readonly port: number;
   readonly verdict: 'allowed' | 'denied';
   readonly reason: string;
+  /** What would allow a connection that the policy denied. */
+  readonly remedy?: string | undefined;
   readonly address: string | undefined;
   readonly sentBytes: number;
   readonly receivedBytes: number;
@@ -83,7 +84,11 @@ export const createAdmission = (
     };
     if (target === undefined) return deny(403, 'this is not the plain spelling of a host');
     const decision = await decisionFor(options, sandboxId, target);
-    if (decision.verdict === 'denied') return deny(403, decision.reason);
+    if (decision.verdict === 'denied') {
+      const { reason, remedy } = decision;
+      note({ verdict: 'denied', reason, remedy, address: undefined });
+      return { status: 403, message: `no connection to ${printable(authority)}: ${told(reason, remedy)}` };
+    }
     const release = slots.take(sandboxId);
     if (release === undefined) return deny(429, 'too many connections are open already');
 
@@ -105,9 +110,14 @@ export const createAdmission = (
   };
 };
 
+/** For the program inside, and through it for the agent, which cannot allow it but can say what would. */
+const told = (reason: string, remedy: string | undefined): string =>
+  remedy === undefined ? reason : `${reason}; the user can allow it with ${remedy}`;
+
 interface Note {
   readonly verdict: 'allowed' | 'denied';
   readonly reason: string;
+  readonly remedy?: string | undefined;
   readonly address: string | undefined;
   readonly bytes?: { readonly sent: number; readonly received: number };
 }
@@ -117,9 +127,9 @@ const noteOf = (
   facts: { readonly sandboxId: string; readonly host: string; readonly port: number },
 ) => {
   const key = {};
-  return ({ verdict, reason, address, bytes = { sent: 0, received: 0 } }: Note): void => {
+  return ({ verdict, reason, remedy, address, bytes = { sent: 0, received: 0 } }: Note): void => {
     const counted = { sentBytes: bytes.sent, receivedBytes: bytes.received };
-    options.record({ key, ...facts, verdict, reason, address, ...counted });
+    options.record({ key, ...facts, verdict, reason, remedy, address, ...counted });
   };
 };
 
@@ -142,9 +152,9 @@ const createSlots = (limit: number) => {
 
 /** A policy that cannot be found out is a closed one. */
 const decisionFor = async (options: EgressOptions, sandboxId: string, target: Target): Promise<Decision> => {
-  const policy = await options.policyOf(sandboxId);
-  if (policy === undefined) return { verdict: 'denied', reason: 'the sandbox is not known' };
-  return decide(policy, options.registries, target);
+  const rule = await options.ruleOf(sandboxId);
+  if (rule === undefined) return { verdict: 'denied', reason: 'the sandbox is not known' };
+  return decide(rule, options.registries, target);
 };
 
 const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 100);

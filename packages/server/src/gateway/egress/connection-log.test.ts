@@ -19,8 +19,10 @@ const world = (patch: Partial<Store> = {}) => {
   const say = (event: string, fields: LogFields): void => void said.push([event, fields.outcome]);
   const log = { ...silentLog, warn: say, error: say };
   const connections = createConnectionLog({ store: { ...store, ...patch }, ids, clock, log });
+  const events = () =>
+    store.read((tx) => tx.events({ afterSeq: 0, limit: 1000, type: 'sandbox.egress_denied' }));
   const rows = () => store.read((tx) => tx.table('connections').list({ limit: 5000 }));
-  return { connections, said, rows, clock };
+  return { connections, said, rows, events, store, clock };
 };
 
 const fact = (host: string, over: Partial<ConnectionFact> = {}): ConnectionFact => ({
@@ -62,6 +64,50 @@ test('a sandbox keeps its newest 1000 rows, others theirs', async () => {
   expect(hosts).toContain('other.test');
   expect(hosts).toContain('h1004.test');
   expect(hosts).not.toContain('h4.test');
+});
+
+const ATTEMPT = `at_${'0'.repeat(20)}`;
+
+const denied = (host: string, over: Partial<ConnectionFact> = {}): ConnectionFact =>
+  fact(host, { verdict: 'denied', address: undefined, remedy: `--egress ${host}`, ...over });
+
+test('what a policy denied is told once per host and port, with the attempt it hinders', async () => {
+  const { connections, events, store } = world();
+  await store.write((tx) =>
+    tx.table('sandboxes').insert({
+      id: 'sb_1',
+      state: 'running',
+      purpose: 'attempt',
+      attemptId: ATTEMPT,
+      driver: 'memory',
+      isolation: 'container',
+      limits: {},
+      egress: { preset: 'none' },
+      root: '/workspace',
+    }),
+  );
+  for (const one of [denied('a.test'), denied('a.test'), denied('a.test', { port: 80 })])
+    connections.record(one);
+  connections.record(denied('private.test', { remedy: undefined }));
+  connections.record(fact('b.test'));
+  await connections.flush();
+  connections.record(denied('a.test'));
+  connections.record(denied('a.test', { sandboxId: 'sb_2' }));
+  await connections.flush();
+  const said = { host: 'a.test', port: 443, reason: 'a package registry', remedy: '--egress a.test' };
+  expect((await events()).map(({ subject, data }) => [subject, data])).toEqual([
+    ['sb_1', { ...said, attemptId: ATTEMPT }],
+    ['sb_1', { ...said, port: 80, attemptId: ATTEMPT }],
+    ['sb_2', said],
+  ]);
+});
+
+test('a program that asks for a thousand hosts fills no log', async () => {
+  const { connections, events, rows } = world();
+  for (let index = 0; index < 900; index += 1) connections.record(denied(`h${index}.test`));
+  await connections.flush();
+  expect(await rows()).toHaveLength(900);
+  expect(await events()).toHaveLength(20);
 });
 
 test('what a slow or broken store costs is said, and never thrown at the connection', async () => {

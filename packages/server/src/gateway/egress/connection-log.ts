@@ -1,9 +1,11 @@
 /**
  * Connections on record, off the data path: facts are noted at once and written together a moment later. A connection
- * that ends within that moment is one write. Of each sandbox the newest are kept.
+ * that ends within that moment is one write. Of each sandbox the newest are kept. What a policy denied is told as an
+ * event too, because a person may want to allow it.
  */
 import type { Clock, Ids, Log, Store, Tx } from '@berth/core';
 import type { ConnectionFact } from './admission.ts';
+import { createDenials, type Denial } from './denials.ts';
 
 export interface ConnectionLog {
   readonly record: (fact: ConnectionFact) => void;
@@ -32,6 +34,7 @@ export const createConnectionLog = ({ store, ids, clock, log }: ConnectionLogPar
   const rows = new WeakMap<object, Known>();
   let waiting = new Map<object, ConnectionFact>();
   let writing: Promise<void> | undefined;
+  const denials = createDenials();
 
   const write = async (facts: readonly ConnectionFact[]): Promise<void> => {
     const written = await store.write((tx) => writeAll(tx, facts));
@@ -50,6 +53,7 @@ export const createConnectionLog = ({ store, ids, clock, log }: ConnectionLogPar
       written.push([key, { id: row.id, revision: row.revision }]);
     }
     for (const sandboxId of new Set(facts.map((fact) => fact.sandboxId))) await trim(tx, sandboxId);
+    for (const denial of denials.newOf(facts)) await tell(tx, denial);
     return written;
   };
 
@@ -75,6 +79,12 @@ export const createConnectionLog = ({ store, ids, clock, log }: ConnectionLogPar
   };
 
   return { record, flush };
+};
+
+const tell = async (tx: Tx, { sandboxId, host, port, reason, remedy }: Denial): Promise<void> => {
+  const attemptId = (await tx.table('sandboxes').get(sandboxId))?.attemptId;
+  const data = { host, port, reason, remedy, attemptId };
+  await tx.emit({ type: 'sandbox.egress_denied', subject: sandboxId, data });
 };
 
 const trim = async (tx: Tx, sandboxId: string): Promise<void> => {

@@ -236,11 +236,13 @@ describe('absolute addresses', () => {
     await vi.waitFor(() => expect(it.last()).toMatchObject({ verdict: 'denied' }));
   });
 
-  test('a denial is one line that names the policy', async () => {
+  test('a denial is one line that names the host, the policy, and what would allow it', async () => {
     const answer = await it.get('evil.test');
     expect(answer.status).toBe(403);
     expect(answer.text).toBe(
-      'berth: no connection to evil.test: the egress policy "packages" does not allow it\n',
+      'berth: no connection to evil.test: the egress policy "packages" does not allow it; ' +
+        'the user can allow it with --egress packages,evil.test\n',
     );
+    expect(it.last()).toMatchObject({ host: 'evil.test', remedy: '--egress packages,evil.test' });
   });
 });

@@ -1,5 +1,5 @@
 /** Whether a sandbox may reach a host and a port at all, before any name is resolved. Denied unless something allows. */
-import type { EgressPolicy } from '@berth/contract';
+import { EgressEntry, type EgressPolicy } from '@berth/contract';
 import type { Target } from './host.ts';
 
 /** A host that the user's package tools fetch from. */
@@ -8,6 +8,13 @@ export interface Registry {
   readonly port: number;
   /** Written in the user's configuration, not a tool's default: then it may be a private address. */
   readonly named: boolean;
+}
+
+/** What holds for a sandbox now. */
+export interface EgressRule {
+  readonly policy: EgressPolicy;
+  /** A set-up has a policy of its own, which is allowed more in another place. */
+  readonly during: 'setup' | 'work';
 }
 
 export type Decision =
@@ -19,14 +26,25 @@ export type Decision =
       /** The policy names this very port, so it need not speak TLS or HTTP. */
       readonly portNamed: boolean;
     }
-  | { readonly verdict: 'denied'; readonly reason: string };
+  | {
+      readonly verdict: 'denied';
+      readonly reason: string;
+      /** What a person writes to allow it; absent where nothing would. */
+      readonly remedy?: string | undefined;
+    };
 
 const WEB_PORTS: readonly number[] = [443, 80];
 
-export const decide = (policy: EgressPolicy, registries: readonly Registry[], target: Target): Decision => {
+/** In a list of hosts: all registries. */
+const REGISTRIES = 'packages';
+/** A longer list is not repeated in advice. */
+const MOST_REPEATED = 5;
+
+export const decide = (rule: EgressRule, registries: readonly Registry[], target: Target): Decision => {
+  const { policy } = rule;
   const registry = registries.filter(({ host, port }) => host === target.host && port === target.port);
   const mayBePrivate = registry.some(({ named }) => named);
-  if (policy.preset === 'packages' && registry.length > 0) {
+  if (namesRegistries(policy) && registry.length > 0) {
     return { verdict: 'allowed', reason: 'a package registry', mayBePrivate, portNamed: false };
   }
   const entry = policy.preset === 'custom' ? policy.allow.find((text) => covers(text, target)) : undefined;
@@ -34,7 +52,26 @@ export const decide = (policy: EgressPolicy, registries: readonly Registry[], ta
     const portNamed = /:\d+$/.test(entry) && !WEB_PORTS.includes(target.port);
     return { verdict: 'allowed', reason: `allowed by ${entry}`, mayBePrivate, portNamed };
   }
-  return { verdict: 'denied', reason: `the egress policy "${policy.preset}" does not allow it` };
+  const reason = `the egress policy "${policy.preset}" does not allow it`;
+  return { verdict: 'denied', reason, remedy: remedyFor(rule, registry.length > 0, target) };
+};
+
+const namesRegistries = (policy: EgressPolicy): boolean =>
+  policy.preset === 'packages' || (policy.preset === 'custom' && policy.allow.includes(REGISTRIES));
+
+/** The smallest policy that allows what the present one allows, and this. */
+const remedyFor = (
+  { policy, during }: EgressRule,
+  isRegistry: boolean,
+  target: Target,
+): string | undefined => {
+  const host = WEB_PORTS.includes(target.port) ? target.host : `${target.host}:${target.port}`;
+  const entry = isRegistry ? REGISTRIES : host;
+  if (!EgressEntry.safeParse(entry).success) return undefined;
+  const before = policy.preset === 'custom' ? policy.allow : policy.preset === 'packages' ? [REGISTRIES] : [];
+  const list = [...(before.length > MOST_REPEATED ? ['...'] : before), entry];
+  if (during === 'work') return `--egress ${list.join(',')}`;
+  return `"egress" in the set-up of the workspace (${list.join(',')})`;
 };
 
 /** `example.com`, `*.example.com` (names below it, not itself), with `:port` when it is neither 443 nor 80. */

@@ -1,0 +1,34 @@
+/**
+ * Which denials are news: each host and port of a sandbox once, and only the first hosts. A program inside that asks for
+ * a thousand names fills no log that people read.
+ */
+import type { ConnectionFact } from './admission.ts';
+
+const MOST_HOSTS_PER_SANDBOX = 20;
+/** The sandbox whose denials were told longest ago is forgotten first; then some of them may be told once more. */
+const MOST_SANDBOXES = 1000;
+
+export type Denial = ConnectionFact & { readonly remedy: string };
+
+export interface Denials {
+  newOf(facts: readonly ConnectionFact[]): readonly Denial[];
+}
+
+export const createDenials = (): Denials => {
+  const told = new Map<string, Set<string>>();
+
+  const isNew = ({ sandboxId, host, port }: ConnectionFact): boolean => {
+    const hosts = told.get(sandboxId) ?? new Set();
+    const name = `${host}:${port}`;
+    if (hosts.has(name) || hosts.size >= MOST_HOSTS_PER_SANDBOX) return false;
+    told.delete(sandboxId);
+    told.set(sandboxId, hosts.add(name));
+    const [oldest] = told.keys();
+    if (told.size > MOST_SANDBOXES && oldest !== undefined) told.delete(oldest);
+    return true;
+  };
+
+  return { newOf: (facts) => facts.filter(canBeAllowed).filter(isNew) };
+};
+
+const canBeAllowed = (fact: ConnectionFact): fact is Denial => fact.remedy !== undefined;
