@@ -40,6 +40,9 @@ describe('flags', () => {
   test('nested values are JSON, pairs, or the word of their variant', () => {
     const egress = flag('sandbox.create', 'egress');
     expect(egress.read('packages')).toEqual({ preset: 'packages' });
+    const hosts = ['packages', '*.example.com:8443'];
+    expect(egress.read(hosts.join(', '))).toEqual({ preset: 'custom', allow: hosts });
+    expect(egress.meaning).toBe('none, packages, a list to allow (a,b,…), or JSON');
     expect(egress.read('{"preset":"custom","allow":["a.b"]}')).toEqual({ preset: 'custom', allow: ['a.b'] });
     const limits = flag('sandbox.create', 'limits');
     expect(limits.read('cpus=1.5,pids=64')).toEqual({ cpus: 1.5, pids: 64 });

@@ -1,9 +1,9 @@
 /**
  * Flags from schemas: each field of a route's query and body becomes one, with its type, choices and reader. Durations
  * drop their unit (`ttlMs` is `--ttl 30s`). What is nested is given as JSON, as `key=value,…`, or, where one word tells
- * the variant, as that word (`--egress packages`).
+ * the variant, as that word (`--egress packages`), and where a variant is a list, as the list (`--egress a.org,b.org`).
  */
-import { fail, type RouteShape } from '@berth/contract';
+import { fail, ROUTES, type RouteId, type RouteShape } from '@berth/contract';
 import { z } from 'zod';
 
 export interface Flag {
@@ -18,6 +18,8 @@ export interface Flag {
   readonly isSwitch: boolean;
 }
 
+type Properties = Readonly<Record<string, JsonSchema>>;
+
 interface JsonSchema {
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, JsonSchema>>;
@@ -26,7 +28,8 @@ interface JsonSchema {
   readonly enum?: readonly string[];
   readonly anyOf?: readonly JsonSchema[];
   readonly oneOf?: readonly JsonSchema[];
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly properties?: Properties;
+  readonly items?: JsonSchema;
   readonly required?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
@@ -34,6 +37,15 @@ interface JsonSchema {
 
 export const flagsOf = (route: RouteShape): Flag[] =>
   [route.query, route.body].flatMap((schema) => (schema === undefined ? [] : flagsOfObject(schema)));
+
+/** The flag of one field, for commands that are more than a route. */
+export const flagFor = (id: RouteId, field: string): Flag => {
+  const flag = ROUTES.filter((one) => one.id === id)
+    .flatMap(flagsOf)
+    .find((one) => one.field === field);
+  // Ids come from ROUTES; a field that is not there fails the first test that loads the command.
+  return flag as Flag;
+};
 
 const flagsOfObject = (schema: z.ZodObject): Flag[] => {
   const root = z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }) as JsonSchema;
@@ -72,14 +84,9 @@ const flagOf = (field: string, schema: JsonSchema, required: boolean): Flag => {
   if (schema.type === 'integer' || schema.type === 'number')
     return make('number', rangeOf(schema), (text) => numberOf(field, text));
   if (schema.type === 'string') return make('text', '', (text) => text);
-  const variant = variantKey(schema);
-  const words = (schema.oneOf ?? schema.anyOf ?? []).map(
-    (option) => option.properties?.[variant ?? '']?.const,
-  );
-  return make(
-    'value',
-    variant === undefined ? 'JSON or key=value,…' : `${words.join(', ')}, or JSON`,
-    (text) => nested(field, text, variant),
+  const variants = variantsOf(schema);
+  return make('value', variants === undefined ? 'JSON or key=value,…' : choiceOf(variants), (text) =>
+    nested(field, text, variants),
   );
 };
 
@@ -92,14 +99,35 @@ const dashed = (field: string) =>
 const rangeOf = ({ minimum, maximum }: JsonSchema) =>
   maximum === undefined || maximum > 1e9 ? '' : `${minimum ?? 0} to ${maximum}`;
 
-const variantKey = (schema: JsonSchema): string | undefined => {
-  const options = schema.oneOf ?? schema.anyOf ?? [];
-  const [first] = options;
-  return Object.entries(first?.properties ?? {}).find(
-    ([key, value]) =>
-      value.const !== undefined && options.every((option) => option.properties?.[key]?.const !== undefined),
-  )?.[0];
+/** A choice between objects that one of their fields tells apart. */
+interface Variants {
+  readonly key: string;
+  /** Those that have nothing else. */
+  readonly words: readonly string[];
+  /** The one that has a list of texts beside it. */
+  readonly list?: { readonly word: string; readonly field: string } | undefined;
+}
+
+const variantsOf = (schema: JsonSchema): Variants | undefined => {
+  const options = (schema.oneOf ?? schema.anyOf ?? []).map(({ properties = {} }) => properties);
+  const key = Object.keys(options[0] ?? {}).find((name) =>
+    options.every((properties) => properties[name]?.const !== undefined),
+  );
+  if (key === undefined) return undefined;
+  const wordOf = (properties: Properties) => String(properties[key]?.const);
+  const listOf = (properties: Properties) =>
+    Object.entries(properties).find(
+      ([, { type, items }]) => type === 'array' && items?.type === 'string',
+    )?.[0];
+  const [list] = options.flatMap((properties) => {
+    const field = listOf(properties);
+    return field === undefined ? [] : [{ word: wordOf(properties), field }];
+  });
+  return { key, list, words: options.map(wordOf).filter((word) => word !== list?.word) };
 };
+
+const choiceOf = ({ words, list }: Variants): string =>
+  [...words, ...(list === undefined ? [] : [`a list to ${list.field} (a,b,…)`]), 'or JSON'].join(', ');
 
 const invalid = (field: string, message: string) =>
   fail('request.invalid', { issues: [{ path: `--${dashed(field)}`, message }] });
@@ -118,12 +146,17 @@ const numberOf = (field: string, text: string): number => {
   return Number(text);
 };
 
-const nested = (field: string, text: string, variant: string | undefined): unknown => {
+const nested = (field: string, text: string, variants: Variants | undefined): unknown => {
   if (/^[[{]/.test(text)) return json(field, text);
   if (text.includes('=')) return Object.fromEntries(text.split(',').map((pair) => pairOf(field, pair)));
-  if (variant !== undefined) return { [variant]: text };
+  if (variants !== undefined) return variantBy(text, variants);
   throw invalid(field, 'expected JSON or key=value,…');
 };
+
+const variantBy = (text: string, { key, words, list }: Variants): unknown =>
+  words.includes(text) || list === undefined
+    ? { [key]: text }
+    : { [key]: list.word, [list.field]: text.split(',').map((one) => one.trim()) };
 
 const json = (field: string, text: string): unknown => {
   try {

@@ -3,7 +3,7 @@ import type { World } from './world.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
-const COLOURS = { red: 31, green: 32, dim: 2 } as const;
+const COLOURS = { red: 31, green: 32, yellow: 33, dim: 2 } as const;
 
 export interface Output {
   readonly isJson: boolean;

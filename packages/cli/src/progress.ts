@@ -51,6 +51,7 @@ const eventLine = ({ type, data }: Event, output: Output): string | undefined =>
   if (type === 'change.merged') return `${output.colour('green', '✓')} landed`;
   if (type === 'change.rejected') return `${output.colour('red', '✗')} the change was rejected`;
   if (type === 'task.sent_back') return '↺ back to the agent';
+  if (type === 'sandbox.egress_denied') return deniedLine(data, output);
   const move = /^task\.(?:requeued|cancelled|killed|failed|completed|claimed)$/.exec(type);
   return move === null ? undefined : output.colour('dim', `task ${String(data.to)}`);
 };
@@ -61,6 +62,12 @@ const stageLine = (data: Event['data'], output: Output): string => {
   return typeof data.durationMs === 'number'
     ? `${output.colour('green', '✓')} ${name} ${output.colour('dim', seconds(data.durationMs))}`
     : output.colour('dim', `· ${name}`);
+};
+
+/** A try of the agent or the gate to reach what its policy does not allow. */
+const deniedLine = ({ host, port, remedy }: Event['data'], output: Output): string => {
+  const place = clipped(port === 443 ? String(host) : `${host}:${port}`, 100);
+  return output.colour('yellow', `! refused: ${place} (allow it with ${clipped(String(remedy), 200)})`);
 };
 
 /** One line for an item, or nothing for what only programs read. */

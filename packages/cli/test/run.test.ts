@@ -49,6 +49,8 @@ const item = (digit: number, body: object) => ({
   },
 });
 
+const DENIED = { host: 'example.com', port: 443, reason: 'closed', remedy: '--egress example.com' };
+
 const LOG: readonly [type: string, subject: string, data: object][] = [
   ['task.claimed', idOf('tk'), { from: 'queued', to: 'spawning' }],
   ['attempt.progressed', idOf('at'), { stage: 'sandbox', detail: 'oci' }],
@@ -58,6 +60,8 @@ const LOG: readonly [type: string, subject: string, data: object][] = [
   ['item.changed', 'it', item(2, { kind: 'tool', title: 'edit a.txt', status: 'running' })],
   ['item.changed', 'it', item(2, { kind: 'tool', title: 'edit a.txt', status: 'completed' })],
   ['item.changed', 'it', item(3, { kind: 'thought', text: 'hm' })],
+  ['sandbox.egress_denied', idOf('sb'), { ...DENIED, attemptId: idOf('at') }],
+  ['sandbox.egress_denied', idOf('sb'), { ...DENIED, port: 8443, attemptId: idOf('at') }],
   ['gate.failed', idOf('gr'), { from: 'running', to: 'red' }],
   ['task.sent_back', idOf('tk'), { from: 'verifying', to: 'running' }],
   ['change.merged', idOf('ch'), { from: 'merging', to: 'merged' }],
@@ -114,7 +118,7 @@ test('imports the checkout, shows the work, and leaves the landed branch ready t
   await using server = await startScriptedServer(world('completed'));
   const { exitCode, out } = await berth(
     server.address,
-    ['run', 'fix it', '--repo', 'shop', '--keep'],
+    ['run', 'fix it', '--repo', 'shop', '--keep', '--egress', 'packages'],
     folder,
   );
   expect(exitCode).toBe(0);
@@ -125,6 +129,8 @@ test('imports the checkout, shows the work, and leaves the landed branch ready t
     '✓ sandbox (oci) 1.2 s',
     '  ▸ I look',
     '  ⚙ edit a.txt',
+    '! refused: example.com (allow it with --egress example.com)',
+    '! refused: example.com:8443 (allow it with --egress example.com)',
     '✗ gate test: exit 1 5 ms',
     'gate red',
     '↺ back to the agent',
@@ -143,7 +149,7 @@ test('imports the checkout, shows the work, and leaves the landed branch ready t
   const inputs = server.calls.filter(({ route }) => route.endsWith('.create')).map(({ input }) => input);
   expect(inputs).toEqual([
     { name: 'shop', repositories: [{ name: 'shop', source: join(folder, 'shop'), branch: 'main' }] },
-    { workspaceId: idOf('ws'), prompt: 'fix it', keepAliveMs: 86_400_000 },
+    { workspaceId: idOf('ws'), prompt: 'fix it', egress: { preset: 'packages' }, keepAliveMs: 86_400_000 },
   ]);
 });
 

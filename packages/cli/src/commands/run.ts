@@ -2,11 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type Change, fail, type GateSpec, type Workspace } from '@berth/contract';
+import { type Change, fail, type GateSpec, type TaskCreate, type Workspace } from '@berth/contract';
 import type { Command } from 'commander';
 import { branchOf, fetchLanded, topOf, unseenIn } from '../checkout.ts';
 import { type Context, type Frame, leaf, text } from '../command.ts';
 import { clientAt } from '../connection.ts';
+import { flagFor } from '../derive.ts';
 import { isReady, startDetached } from '../server-process.ts';
 import { watch } from '../watch.ts';
 import { allWorkspaces } from '../workspace-name.ts';
@@ -14,6 +15,7 @@ import { allWorkspaces } from '../workspace-name.ts';
 /** How long `--keep` leaves the sandbox for a look. */
 const KEEP_MS = 86_400_000;
 const MOST_NAMES = 20;
+const EGRESS = flagFor('task.create', 'egress');
 
 export const runCommand = (frame: Frame): Command =>
   leaf(
@@ -32,6 +34,11 @@ export const runCommand = (frame: Frame): Command =>
       '--gate <command>',
       'a shell line that must pass before the change lands, instead of what is found in the repository; repeatable',
       (line: string, before: readonly string[] = []) => [...before, line],
+    )
+    .option(
+      EGRESS.syntax,
+      `what its agent and its gate may reach: ${EGRESS.meaning}; what the workspace says when absent`,
+      EGRESS.read,
     )
     .option('--keep', 'leave the sandbox for a day');
 
@@ -54,6 +61,8 @@ const run = async (
       prompt,
       agent: text(options.agent),
       model: text(options.model),
+      // Checked by the server, like every value of a flag.
+      egress: options.egress as TaskCreate['egress'],
       ...(options.keep === true ? { keepAliveMs: KEEP_MS } : {}),
     },
     { idempotencyKey: randomUUID() },
