@@ -130,16 +130,16 @@ describe('items', () => {
     expect(JSON.stringify(shown.at(-1)).length).toBeLessThan(51_000);
   });
 
-  it('keeps the newest of two that take turns in printing', () => {
-    const { shown, apply, items } = collect();
-    const printed = (toolCallId: string, data: string) =>
-      apply({ sessionUpdate: 'tool_call_update', toolCallId, _meta: { terminal_output_delta: { data } } });
-    for (const toolCallId of ['a', 'b'])
-      apply({ sessionUpdate: 'tool_call', toolCallId, status: 'in_progress' });
-    for (const data of ['1', '2', '3']) for (const id of ['a', 'b']) printed(id, data);
+  it('loses no end of a message to a tool that prints right after it', () => {
+    const { shown, apply, chunk, items } = collect();
+    apply({ sessionUpdate: 'tool_call', toolCallId: 't', status: 'in_progress' });
+    for (const text of ['I ', 'wait.']) chunk(text);
+    const printed = { terminal_output_delta: { data: 'ok\n' } };
+    apply({ sessionUpdate: 'tool_call_update', toolCallId: 't', _meta: printed });
     items.finish();
     const last = new Map(shown);
-    for (const id of ['tool:a', 'tool:b']) expect(last.get(id)).toMatchObject({ output: '123' });
+    expect(last.get('message:1')).toMatchObject({ text: 'I wait.' });
+    expect(last.get('tool:t')).toMatchObject({ output: 'ok\n' });
   });
 
   it('makes no message of a chunk without words, to which qwen-code 0.24.4 attaches its usage', () => {
