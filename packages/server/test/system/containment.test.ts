@@ -1,0 +1,143 @@
+/**
+ * What an agent or a gate command leaves behind, on the real driver: a daemon that has cleared its environment, changed
+ * its session and lost its parent ends with the command all the same, while the sandbox and what else runs in it go on.
+ */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AgentWorld, DriverPlugin, Sandbox } from '@berth/plugin-api';
+import { agents } from '@berth/plugins/agents';
+import { drivers as registry } from '@berth/plugins/drivers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findGuestProgram } from '../../src/infra/guest/program.ts';
+import { openDrivers } from '../../src/infra/machines/drivers.ts';
+import { createMachines } from '../../src/infra/machines/machines.ts';
+import type { Registry } from '../../src/infra/plugin-config.ts';
+import { makeRepository } from './repository.ts';
+import { createWorld, type SystemWorld, until } from './server.ts';
+import { COMPLETED, conversationOf, endOf, eventAfter, followTask, runTask } from './tasks.ts';
+
+/** Sleeps for this long, so that it is found by its arguments. */
+const daemon = (seconds: number): string => `(env -i setsid sleep ${seconds} <&- >&- 2>&- &)`;
+/** How many of these there are, as a command. */
+const counting = (seconds: number): string => {
+  const isOne = `[ "$(tr "\\0" " " < $p/cmdline 2>/dev/null)" = "sleep ${seconds} " ]`;
+  return `n=0; for p in /proc/[0-9]*; do if ${isOne}; then n=$((n+1)); fi; done; echo $n`;
+};
+
+describe('a task', () => {
+  let world: SystemWorld;
+  beforeAll(async () => {
+    world = await createWorld();
+  }, 120_000);
+  afterAll(() => world?.end(), 120_000);
+
+  const workspaceWith = async (...commands: readonly string[]) => {
+    const source = makeRepository(world.folder, `work${commands.length}`, { 'a.txt': 'a\n' });
+    return world.client.workspaces.create({
+      repositories: [{ source }],
+      gate: { commands: commands.map((run, index) => ({ name: `gate-${index}`, run })) },
+    });
+  };
+  const count = async (id: string, seconds: number): Promise<number> =>
+    Number((await world.client.sandboxes.exec({ id, shell: counting(seconds) })).stdout);
+
+  test('ends what its agent left when the turn ends, also after a restart, and keeps the rest', async () => {
+    const { id: workspaceId } = await workspaceWith('true');
+    const { lastSeq } = await world.client.system.stats();
+    const { id: taskId } = await world.client.tasks.create({
+      workspaceId,
+      agent: 'command',
+      keepAliveMs: 600_000,
+      prompt: `${daemon(31_001)}; echo work > b.txt; echo I "wait."; until [ -e /tmp/go ]; do sleep 0.1; done`,
+    });
+    await eventAfter(
+      world.client,
+      lastSeq,
+      ({ type, data }) => type === 'item.changed' && JSON.stringify(data).includes('I wait.'),
+    );
+    const { attempt } = await conversationOf(world.client, taskId);
+    const id = attempt.sandboxId ?? '';
+    await world.client.sandboxes.exec({ id, shell: 'exec sleep 31002', background: true });
+    expect(await count(id, 31_001)).toBe(1);
+    await world.stop('SIGKILL');
+    await world.start();
+    const go = { id, path: '/tmp/go', bytes: new Uint8Array() };
+    await until('the sandbox is reached again', () =>
+      world.client.sandboxes.writeFile(go).then(
+        () => true,
+        () => false,
+      ),
+    );
+    const { task } = await followTask(world.client, taskId, lastSeq);
+    expect(endOf(task)).toEqual(COMPLETED);
+    expect((await world.client.sandboxes.get({ id })).state).toBe('running');
+    expect([await count(id, 31_001), await count(id, 31_002)]).toEqual([0, 1]);
+  }, 180_000);
+
+  test('ends what a gate command left before the next one runs', async () => {
+    const { id: workspaceId } = await workspaceWith(
+      `${daemon(31_003)}; test "$(${counting(31_003)})" = 1`,
+      `test "$(${counting(31_003)})" = 0`,
+    );
+    const prompt = 'echo work > c.txt';
+    const { task } = await runTask(world.client, { workspaceId, agent: 'command', prompt });
+    expect(endOf(task)).toEqual(COMPLETED);
+  }, 180_000);
+});
+
+test('a turn that is cancelled takes with it all it started, and nothing else', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-containment-'));
+  // Sandboxes run as users of their own, who pass through this folder.
+  chmodSync(folder, 0o711);
+  const drivers = await openDrivers({
+    registry: registry as unknown as Registry<DriverPlugin>,
+    config: {},
+    defaultDriver: 'oci',
+    folder,
+    host: { installation: 'containment', guest: findGuestProgram(), log: () => undefined },
+  });
+  const refuse = { onRequest: () => undefined, onConnect: () => undefined };
+  const provisions = { added: (spec: Parameters<typeof machines.create>[1]) => spec };
+  const machines = createMachines({ drivers, provisions, uplink: refuse, log: () => undefined });
+  const spec = { id: 'sb_turn', layers: [], limits: {}, env: {}, tools: [] };
+  try {
+    await machines.create('oci', spec, AbortSignal.timeout(60_000));
+    const sandbox = await machines.open('oci', spec.id);
+    await cancelTurn(sandbox);
+    expect([await countIn(sandbox, 31_004), await countIn(sandbox, 31_005)]).toEqual([0, 1]);
+  } finally {
+    await machines.destroy('oci', spec.id);
+    await machines.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}, 120_000);
+
+let counts = 0;
+const countIn = async (sandbox: Sandbox, seconds: number): Promise<number> => {
+  const id = `count-${counts++}`;
+  return Number((await sandbox.run({ id, argv: ['sh', '-c', counting(seconds)] })).stdout);
+};
+
+/** Of the agent `command`, which has left a daemon; beside it runs a process that is not the agent's. */
+const cancelTurn = async (sandbox: Sandbox): Promise<void> => {
+  await sandbox.start({ id: 'beside', argv: ['sleep', '31005'] });
+  const { default: plugin } = await agents.command();
+  const agent = plugin.open({}, { resolve: () => undefined, log: () => undefined });
+  const cancel = new AbortController();
+  const saidSo = Promise.withResolvers<void>();
+  const world: AgentWorld = {
+    sandbox,
+    model: undefined,
+    toolPath: (target) => target,
+    emit: () => saidSo.resolve(),
+    limits: { startMs: 30_000, silenceMs: 60_000, turnMs: 60_000 },
+    signal: cancel.signal,
+  };
+  const prompt = `${daemon(31_004)}; echo I wait.; sleep 600`;
+  const turn = agent.turn({ execId: 'turn', prompt, cwd: sandbox.root }, world);
+  await saidSo.promise;
+  expect([await countIn(sandbox, 31_004), await countIn(sandbox, 31_005)]).toEqual([1, 1]);
+  cancel.abort();
+  expect(await turn).toMatchObject({ stop: 'cancelled' });
+};
