@@ -6,6 +6,7 @@ import type { Json } from '@berth/plugin-api';
 import { handlePrepare, handleTask, prepareGivenUp, taskGivenUp } from './job-handlers.ts';
 import {
   type Clock,
+  createLeases,
   createQueue,
   createReconcilers,
   createSagas,
@@ -80,10 +81,9 @@ export interface Core {
 const DEFAULT_MAX_TASKS = 4;
 const MAX_PREPARATIONS = 2;
 
-export const createCore = (deps: CoreDeps): Core => {
-  const { store, clock, ids, digest, ports, owner, log = silentLog, maxTasks = DEFAULT_MAX_TASKS } = deps;
-  const queue = createQueue({ store, clock, ids, owner, log });
-  // Sagas are given the world, and the world holds the sagas: the getter closes the circle when both are there.
+/** All that sagas are given. They are given the world, and the world holds them: the getter closes the circle. */
+export const createWorld = (deps: CoreDeps): World => {
+  const { store, clock, ids, digest, ports, owner, log = silentLog, crashPoint = () => undefined } = deps;
   const world: World = {
     ...ports,
     store,
@@ -91,20 +91,20 @@ export const createCore = (deps: CoreDeps): Core => {
     ids,
     digest,
     log,
-    queue,
+    queue: createQueue({ store, clock, ids, owner, log }),
+    leases: createLeases({ store, clock, owner }),
     get sagas() {
       return sagas;
     },
   };
-  const { crashPoint = () => undefined } = deps;
-  const sagas: Sagas<World> = createSagas({
-    store,
-    clock,
-    ports: world,
-    definitions: SAGAS,
-    log,
-    crashPoint,
-  });
+  const sagas = createSagas<World>({ store, clock, ports: world, definitions: SAGAS, log, crashPoint });
+  return world;
+};
+
+export const createCore = (deps: CoreDeps): Core => {
+  const { store, clock, log = silentLog, maxTasks = DEFAULT_MAX_TASKS } = deps;
+  const world = createWorld(deps);
+  const { queue, sagas } = world;
   const reconcilers = createReconcilers({ store, clock, definitions: RECONCILERS, ports: world, log });
   const stopping = new AbortController();
 

@@ -48,6 +48,11 @@ export interface Hub {
   removeWorkspace(workspaceId: string): Promise<void>;
   /** Of which workspaces there is anything, also half-made or half-removed, and when that last changed. */
   listWorkspaces(): Promise<readonly { readonly id: string; readonly changedAt: number }[]>;
+  /**
+   * Packs what lies loose and drops what nothing has named for long, when there is enough of it to be worth it: more
+   * when somebody works there (`isQuiet` false). Safe beside everything else. Returns whether it did.
+   */
+  maintain(workspaceId: string, repository: string, isQuiet: boolean): Promise<boolean>;
   /** The commit of a full ref name, or undefined. */
   resolve(workspaceId: string, repository: string, ref: string): Promise<Commit | undefined>;
   /** Moves a full ref from a commit (or from absence) to another (or to absence). False when it is elsewhere. */

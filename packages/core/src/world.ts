@@ -2,7 +2,7 @@
  * All that workflows, reconcilers and verbs are given: the kernel's parts and the ports. One object, made once in
  * `core.ts`, so that a simulation can replace every part of the world and nothing reaches past it.
  */
-import type { Clock, Ids, Log, Queue, Sagas, Store } from './kernel/index.ts';
+import type { Clock, Ids, Leases, Log, Queue, Sagas, Store } from './kernel/index.ts';
 import type { Agents, Checkouts, Defaults, Grants, Hub, Machines, Retention } from './ports.ts';
 
 export interface Ports {
@@ -23,6 +23,7 @@ export interface World extends Ports {
   readonly digest: (text: string) => string;
   readonly log: Log;
   readonly queue: Queue;
+  readonly leases: Leases;
   /** To run a saga from a step of another. */
   readonly sagas: Sagas<World>;
 }

@@ -1,12 +1,16 @@
 /**
- * Removes copies of repositories whose workspace has no record: left by a crash in the middle of a creation or a
- * removal. The grace is longer than any import takes, because a creation copies before it writes its record.
+ * Keeps the hub small. Copies of repositories whose workspace has no record go: a crash in the middle of a creation or
+ * a removal left them. The grace is longer than any import takes, because a creation copies before it writes its
+ * record. What is known is collected when it has grown, and preferably while nobody works there.
  */
-import { defineReconciler } from '../kernel/index.ts';
+import { sandboxStates } from '@berth/contract';
+import { defineReconciler, type ReadTx } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 import { tally } from './look.ts';
 
 const GRACE_MS = 86_400_000;
+/** Longer than a collection may take, so that the one of a killed server has ended. */
+const LEASE_MS = 3_600_000;
 
 export const hubReconciler = defineReconciler<World>({
   name: 'hub',
@@ -20,6 +24,42 @@ export const hubReconciler = defineReconciler<World>({
       return new Set(rows.map((row) => row?.id));
     });
     const strays = old.filter(({ id }) => !known.has(id));
-    return tally(world, strays, signal, ({ id }) => hub.removeWorkspace(id));
+    const removed = await tally(world, strays, signal, ({ id }) => hub.removeWorkspace(id));
+    return { ...removed, collected: await collect(world, signal) };
   },
 });
+
+const collect = async (world: World, signal: AbortSignal): Promise<number> => {
+  const workspaces = await world.store.read((tx) => tx.table('workspaces').list({ limit: MAX_WORKSPACES }));
+  let collected = 0;
+  const repositories = workspaces.flatMap(({ id: workspaceId, repositories }) =>
+    repositories.map(({ name }) => ({ id: `hub/${workspaceId}/${name}`, workspaceId, name })),
+  );
+  await tally(world, repositories, signal, async (one) => {
+    if (await collectOne(world, one)) collected += 1;
+  });
+  return collected;
+};
+
+const MAX_WORKSPACES = 10_000;
+
+/** Alone in a repository, also when a server was killed and the next one is here while git is still at work. */
+const collectOne = async (
+  { hub, store, leases }: World,
+  { id, workspaceId, name }: { readonly id: string; readonly workspaceId: string; readonly name: string },
+): Promise<boolean> => {
+  const held = await leases.acquire(id, LEASE_MS);
+  if (held === undefined) return false;
+  const isQuiet = await store.read((tx) => isIdle(tx, workspaceId));
+  const isDone = await hub.maintain(workspaceId, name, isQuiet);
+  await leases.release(held);
+  return isDone;
+};
+
+const LIVING = Object.keys(sandboxStates).filter((state) => state !== 'destroyed');
+const UNDER_WAY = ['spawning', 'running', 'verifying', 'landing'];
+
+/** Nobody can push who has no sandbox, and nothing lands without a task. */
+const isIdle = async (tx: ReadTx, workspaceId: string): Promise<boolean> =>
+  (await tx.table('sandboxes').count({ workspaceId, state: LIVING })) === 0 &&
+  (await tx.table('tasks').count({ workspaceId, state: UNDER_WAY })) === 0;

@@ -87,3 +87,25 @@ test('with its workspace all of its layers go, and copies of repositories withou
   await clock.advance(25 * HOUR_MS);
   expect([...hub.workspaces.keys()]).toEqual([]);
 });
+
+test('a repository is collected by one at a time, as quiet when nobody has a sandbox there', async () => {
+  const { core, clock, store, hub, workspaceId, lock, pass } = await started();
+  const asked: boolean[] = [];
+  hub.maintain = async (_workspace, _repository, isQuiet) => asked.push(isQuiet) > 0;
+  await pass();
+  const { id } = await lock('1');
+  await pass();
+  await core.sandboxes.remove(id);
+  await clock.advance(60_000);
+  await pass();
+  expect(asked).toEqual([true, false, true]);
+  // As if a server had been killed in the middle.
+  await store.write(async (tx) => {
+    const row = await tx.table('leases').get(`hub/${workspaceId}/app`);
+    await tx.table('leases').update(row?.id ?? '', row?.revision ?? 0, { until: clock.now() + HOUR_MS });
+  });
+  await pass();
+  expect(asked).toHaveLength(3);
+  await clock.advance(2 * HOUR_MS);
+  expect(asked.length).toBeGreaterThan(3);
+});

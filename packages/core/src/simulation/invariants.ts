@@ -158,5 +158,5 @@ export const unforgotten = ({ store, hub }: Pick<AtRest, 'store' | 'hub'>): Prom
 
 const FORGOTTEN = [
   ...['tasks', 'attempts', 'sessions', 'turns', 'items', 'changes', 'gateRuns', 'ledger'],
-  ...['sandboxes', 'connections', 'sagas', 'journal', 'jobs', 'leases', 'grants'],
+  ...['sandboxes', 'connections', 'sagas', 'journal', 'jobs', 'grants'],
 ] as readonly TableName[];

@@ -92,11 +92,12 @@ export const createScriptedHub = (digest: (text: string) => string): ScriptedHub
 
 const copiesOf = (
   workspaces: Map<string, number>,
-): Pick<ScriptedHub, 'workspaces' | 'removeWorkspace' | 'listWorkspaces'> => ({
+): Pick<ScriptedHub, 'workspaces' | 'removeWorkspace' | 'listWorkspaces' | 'maintain'> => ({
   workspaces,
   async removeWorkspace(id) {
     workspaces.delete(id);
   },
+  maintain: async () => false,
   listWorkspaces: async () => [...workspaces].map(([id, changedAt]) => ({ id, changedAt })),
 });
 

@@ -1,7 +1,7 @@
 /** Every saga keeps the kernel's laws, in a scripted world without faults of its own. */
 import { createHash } from 'node:crypto';
-import { SAGAS } from '../core.ts';
-import { createIds, createQueue, createSagas, type Store, silentLog } from '../kernel/index.ts';
+import { createWorld } from '../core.ts';
+import { createIds, type Store } from '../kernel/index.ts';
 import { type SagaWorld, sagaLaws } from '../kernel/laws/index.ts';
 import { planSandbox } from '../sandbox/index.ts';
 import { createScriptedWorld, type ScriptedWorld } from '../simulation/simulate.ts';
@@ -34,20 +34,7 @@ const settingOf = async (prepare: (setting: Setting) => Promise<unknown>): Promi
   const scripted = createScriptedWorld(digest, { seed: GOOD_SEED });
   const { clock, store, dice, ports } = scripted;
   const ids = createIds(clock, dice.bytes);
-  const queue = createQueue({ store, clock, ids, owner: 'laws' });
-  const world: World = {
-    ...ports,
-    store,
-    clock,
-    ids,
-    digest,
-    log: silentLog,
-    queue,
-    get sagas() {
-      return sagas;
-    },
-  };
-  const sagas = createSagas<World>({ store, clock, ports: world, definitions: SAGAS });
+  const world = createWorld({ store, clock, ids, digest, ports, owner: 'laws' });
   const repositories = [{ name: 'app', source: '/app', branch: 'main' }];
   await store.write((tx) => tx.table('workspaces').insert({ id: WS, name: 'app', repositories }));
   const setting = { scripted, world, store };

@@ -37,7 +37,7 @@ export const createSample = async () => {
   shell(folder, 'git init -q -b main source; cd source; echo one > a.txt; git add .; git commit -qm first');
   const hubFolder = path.join(folder, 'hub');
   const git = createGit({ ...sealed });
-  const hub = createHub({ folder: hubFolder, git });
+  const hub = createHub({ folder: hubFolder, git, maintenance: { maxLooseObjects: 50, maxPacks: 5 } });
   const at = (name = 'source') => path.join(hubFolder, WORKSPACE, `${name}.git`);
   return { folder, source, hubFolder, git, hub, at, end: () => rm(folder, { recursive: true, force: true }) };
 };

@@ -10,6 +10,7 @@ import type { Hub } from '@berth/core';
 import type { Git } from './git.ts';
 import { importInto, originOf, targetBranch } from './import.ts';
 import { containsCommit, diffOf, fileOf, filesOf } from './look.ts';
+import { MAINTENANCE_LIMITS, type MaintenanceLimits, maintainRepository } from './maintenance.ts';
 import { mergeIn } from './merge.ts';
 import { assertCommit, assertRef } from './refs.ts';
 import { createRepositoryFolders, isMissing, listWorkspaces, removeWorkspace } from './repository-folder.ts';
@@ -19,6 +20,7 @@ export interface HubOptions {
   /** Made when absent; only the server may write in it. */
   readonly folder: string;
   readonly git: Git;
+  readonly maintenance?: MaintenanceLimits | undefined;
 }
 
 const REFRESH_TIMEOUT_MS = 60_000;
@@ -26,7 +28,7 @@ const SWAP_ATTEMPTS = 5;
 const SWAP_PAUSE_MS = 40;
 const ABSENT = '0'.repeat(40);
 
-export const createHub = ({ folder, git }: HubOptions): Hub => {
+export const createHub = ({ folder, git, maintenance = MAINTENANCE_LIMITS }: HubOptions): Hub => {
   const folders = createRepositoryFolders(folder);
   const alone = serially();
   const open = async (workspaceId: string, name: string): Promise<string> => {
@@ -53,6 +55,8 @@ export const createHub = ({ folder, git }: HubOptions): Hub => {
 
     removeWorkspace: async (workspaceId) => removeWorkspace(folder, folders.workspace(workspaceId)),
     listWorkspaces: () => listWorkspaces(folder),
+    maintain: async (workspaceId, name, isQuiet) =>
+      maintainRepository(git, await open(workspaceId, name), { ...maintenance, isQuiet }),
 
     resolve: async (workspaceId, name, ref) => resolveRef(git, await open(workspaceId, name), assertRef(ref)),
 

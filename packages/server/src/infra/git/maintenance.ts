@@ -1,0 +1,41 @@
+/**
+ * Keeps a repository of the hub small: every turn pushes objects, and refs that are dropped leave theirs behind.
+ *
+ * Git may collect beside pushes and landings. What no ref names stays for two weeks after it was written, which is far
+ * longer than a push or a merge takes from its first object to its ref; packs are replaced by renaming, refs are packed
+ * under git's own locks, and those who move a ref meanwhile try again (`swapRef`). A collection that a killed server
+ * left behind ends by itself, and git runs no second one beside it (`gc.pid`).
+ */
+import type { Git } from './git.ts';
+
+export interface MaintenanceLimits {
+  readonly maxLooseObjects: number;
+  readonly maxPacks: number;
+}
+
+/** Git's own measure is 6700 and 50; smaller keeps clones of large repositories quick. */
+export const MAINTENANCE_LIMITS: MaintenanceLimits = { maxLooseObjects: 2000, maxPacks: 20 };
+/** Beside work it competes for the disk, so there it waits for much more. */
+const PATIENCE_WHEN_BUSY = 5;
+const UNNAMED_KEPT = '2.weeks.ago';
+const TIMEOUT_MS = 30 * 60_000;
+
+/** Does nothing while there is little to gain. Returns whether it did. */
+export const maintainRepository = async (
+  git: Git,
+  gitDir: string,
+  { isQuiet, maxLooseObjects, maxPacks }: MaintenanceLimits & { readonly isQuiet: boolean },
+): Promise<boolean> => {
+  const { stdout } = await git(['count-objects', '-v'], { gitDir });
+  const patience = isQuiet ? 1 : PATIENCE_WHEN_BUSY;
+  const isLittle =
+    numberIn(stdout, 'count') <= maxLooseObjects * patience &&
+    numberIn(stdout, 'packs') <= maxPacks * patience;
+  if (isLittle) return false;
+  // Unnamed objects go into a pack of their own, with their ages, instead of becoming a file each.
+  await git(['gc', '--quiet', '--cruft', `--prune=${UNNAMED_KEPT}`], { gitDir, timeoutMs: TIMEOUT_MS });
+  return true;
+};
+
+const numberIn = (counts: string, name: string): number =>
+  Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(counts)?.[1] ?? 0);
