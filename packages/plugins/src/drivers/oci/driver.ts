@@ -117,7 +117,15 @@ interface Boot {
   readonly bootTimeoutMs: number;
 }
 
-const boots = async ({ spec, workshop, images, host, folder, signal, bootTimeoutMs }: Boot): Promise<Machine> => {
+const boots = async ({
+  spec,
+  workshop,
+  images,
+  host,
+  folder,
+  signal,
+  bootTimeoutMs,
+}: Boot): Promise<Machine> => {
   const { folders, cgroups } = workshop;
   const ready = await workshop.ready();
   const { base, engine, world, launcher } = ready;

@@ -4,6 +4,7 @@ import { openOci } from './driver.ts';
 
 /** The first id above the ranges that systemd gives to containers; a server that is root uses 65,536 from here on. */
 const ID_BASE = 0x7000_0000;
+const UNUSED_IMAGES_KEPT_MS = 7 * 86_400_000;
 
 export default defineDriver({
   name: 'oci',
@@ -22,6 +23,11 @@ export default defineDriver({
       .max(600_000)
       .default(15_000)
       .describe('How long a sandbox may take to answer.'),
+    unusedImagesKeptMs: z
+      .int()
+      .min(0)
+      .default(UNUSED_IMAGES_KEPT_MS)
+      .describe('How long an unpacked image is kept after the last sandbox was started from it.'),
   }),
   open: openOci,
 });

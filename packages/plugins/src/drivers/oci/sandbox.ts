@@ -23,7 +23,9 @@ const NODE = '/opt/berth/bin/node';
 const GUEST = '/opt/berth/guest/guest.cjs';
 /** The two packages of the terminal module find each other by lying side by side in a `node_modules`. */
 const PTY = '/opt/berth/guest/node_modules/@lydell';
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/berth/bin';
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Our own Node, for where there is no other. */
+const OWN_PATH = '/opt/berth/bin';
 const TOOL_TARGET = /^\/opt\/berth\/(?!bin\/|guest\/)[A-Za-z0-9._@+-]+(\/[A-Za-z0-9._@+-]+)*$/;
 const DEFAULT_PIDS = 4096;
 const MAX_LAYERS = 32;
@@ -34,7 +36,7 @@ export interface Plan {
   readonly folder: string;
   readonly base: Base;
   /** The unpacked image; the host's system folders when absent. */
-  readonly image: string | undefined;
+  readonly image: { readonly rootfs: string; readonly path: string | undefined } | undefined;
   readonly guest: GuestProgram;
   readonly folders: Folders;
   readonly at: (path: string) => string;
@@ -56,10 +58,10 @@ export const containerOf = (plan: Plan): Container => {
   const { spec, containerId, guest } = plan;
   return {
     id: containerId,
-    rootfs: plan.at(plan.image ?? plan.base.rootfs),
+    rootfs: plan.at(plan.image?.rootfs ?? plan.base.rootfs),
     // The guest ignores the last argument; it names the container in the list of processes.
     argv: initCommand(guestCommand(NODE, GUEST, containerId)),
-    env: { ...environment(spec, guest.pty !== undefined), ...spec.env },
+    env: { ...environment(spec, guest.pty !== undefined, plan.image?.path), ...spec.env },
     limits: limitsOf(spec),
     mounts: [
       ...(plan.image === undefined ? plan.base.system.map((path) => shown(path, path)) : []),
@@ -105,8 +107,12 @@ const checkedTarget = (target: string): string => {
   });
 };
 
-const environment = ({ id, path = [] }: MachineSpec, hasPty: boolean): Record<string, string> => ({
-  PATH: [`${HOME}/.local/bin`, ...path, SYSTEM_PATH].join(':'),
+const environment = (
+  { id, path = [] }: MachineSpec,
+  hasPty: boolean,
+  imagePath = SYSTEM_PATH,
+): Record<string, string> => ({
+  PATH: [`${HOME}/.local/bin`, ...path, imagePath, OWN_PATH].join(':'),
   HOME,
   USER: 'agent',
   LANG: 'C.UTF-8',

@@ -1,0 +1,172 @@
+/**
+ * Unpacked images: each once, named by the content of its archive, shared by the sandboxes that start from it, and
+ * removed when none has used it for a while.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  type FileHandle,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { fail } from '@berth/contract';
+import { z } from 'zod';
+import { createKeyedLock } from '../../../linux/keyed-lock.ts';
+import { makeThrough } from '../folders.ts';
+import type { Workshop } from '../workshop.ts';
+import { rawOf } from './blobs.ts';
+import { ImageRefusal } from './refusal.ts';
+import { unpack } from './unpack.ts';
+
+export interface Image extends Disposable {
+  readonly rootfs: string;
+  /** Where the image says that programs are; absent when it says nothing. */
+  readonly path: string | undefined;
+}
+
+export interface Images {
+  /**
+   * The image of an archive, unpacked if it is not yet, and kept until it is disposed of; after that its sandboxes
+   * keep it. Rejects with `image.unusable`.
+   */
+  hold(archive: string): Promise<Image>;
+  /** Removes what no sandbox uses and none has asked for lately. */
+  prune(): Promise<void>;
+}
+
+export interface ImagesWorld extends Pick<Workshop, 'folders' | 'discard' | 'ready'> {
+  readonly unusedKeptMs: number;
+}
+
+const ROOTFS = 'rootfs';
+const ABOUT_FILE = 'image.json';
+const About = z.object({ path: z.string().optional() });
+
+export const createImages = (world: ImagesWorld): Images => {
+  const { folders } = world;
+  const alone = createKeyedLock();
+  const hashOf = createHashes();
+  const held = new Map<string, number>();
+  const count = (hash: string, by: number): void => {
+    held.set(hash, (held.get(hash) ?? 0) + by);
+    if (held.get(hash) === 0) held.delete(hash);
+  };
+  const take = async (hash: string, file: FileHandle): Promise<Image> => {
+    const place = join(folders.images, hash);
+    if (!(await exists(join(place, ROOTFS)))) await fill(place, file, world);
+    const now = new Date();
+    await utimes(place, now, now);
+    const { path } = await aboutOf(place);
+    count(hash, 1);
+    return { rootfs: join(place, ROOTFS), path, [Symbol.dispose]: () => count(hash, -1) };
+  };
+  const removeUnused = async (hash: string): Promise<void> => {
+    const place = join(folders.images, hash);
+    const { mtimeMs } = await stat(place);
+    if (held.has(hash) || Date.now() - mtimeMs < world.unusedKeptMs) return;
+    if (!(await isUsed(folders.sandboxes, place.slice(folders.root.length)))) await world.discard(place);
+  };
+  return {
+    hold: async (archive) => {
+      try {
+        await using file = await openRegular(archive);
+        const hash = await hashOf(file);
+        return await alone(hash, () => take(hash, file));
+      } catch (error) {
+        const reason = reasonOf(error);
+        if (reason === undefined) throw error;
+        throw fail('image.unusable', { image: archive, reason }, { cause: error });
+      }
+    },
+    prune: async () => {
+      for (const hash of await readdir(folders.images).catch(() => []))
+        await alone(hash, () => removeUnused(hash));
+    },
+  };
+};
+
+const fill = async (place: string, file: FileHandle, world: ImagesWorld): Promise<void> => {
+  const draft = await makeThrough(join(world.folders.trash, `image-${randomUUID()}`));
+  try {
+    const { path } = await unpack(file, draft, await world.ready());
+    for (const name of await readdir(draft)) if (name !== ROOTFS) await rm(join(draft, name));
+    await writeFile(join(draft, ABOUT_FILE), JSON.stringify({ path }));
+    await rename(draft, place);
+  } finally {
+    await world.discard(draft);
+  }
+};
+
+/** An image that was unpacked before there was such a file says nothing. */
+const aboutOf = async (place: string): Promise<z.infer<typeof About>> => {
+  const text = await readFile(join(place, ABOUT_FILE), 'utf8').catch(() => '{}');
+  return About.parse(JSON.parse(text));
+};
+
+/** A sandbox that lives or may still be ended has its configuration, which names its root. */
+const isUsed = async (sandboxes: string, place: string): Promise<boolean> => {
+  for (const id of await readdir(sandboxes)) {
+    const config = await readFile(join(sandboxes, id, 'config.json'), 'utf8').catch(() => '');
+    if (config.includes(`${place}/${ROOTFS}"`)) return true;
+  }
+  return false;
+};
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Neither a device, which may never end, nor a pipe, which may never begin. */
+const openRegular = async (path: string): Promise<FileHandle> => {
+  const found = await stat(path);
+  if (!found.isFile()) throw new ImageRefusal('it is no file; name an archive');
+  return await open(path, 'r');
+};
+
+/** Whoever writes a file twice within this time may leave the same times on it. */
+const SETTLED_MS = 2_000;
+const MAX_REMEMBERED = 100;
+
+/** Reads an archive once as long as it stays what it was. */
+const createHashes = (): ((file: FileHandle) => Promise<string>) => {
+  const known = new Map<string, string>();
+  return async (file) => {
+    const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = await file.stat({ bigint: true });
+    const key = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const isSettled = Date.now() - Number(ctimeMs) > SETTLED_MS;
+    const hash = createHash('sha256');
+    await pipeline(rawOf({ file, offset: 0, sizeBytes: Number(size) }), hash);
+    const digest = hash.digest('hex');
+    if (known.size >= MAX_REMEMBERED) known.clear();
+    if (isSettled) known.set(key, digest);
+    return digest;
+  };
+};
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file on the machine of the server',
+  ENOTDIR: 'there is no such file on the machine of the server',
+  EACCES: 'the server may not read the file; allow it (chmod, chown)',
+  ELOOP: 'the path leads in circles',
+};
+
+/** Why the archive is at fault; none when something else is. */
+const reasonOf = (error: unknown): string | undefined => {
+  if (error instanceof ImageRefusal) return error.message;
+  if (!(error instanceof Error)) return undefined;
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (/^(Z|ZSTD)_|^ERR_(ZLIB|ZSTD)/.test(code))
+    return `its compressed data is damaged (${error.message}); copy or save it again`;
+  return UNREADABLE[code];
+};

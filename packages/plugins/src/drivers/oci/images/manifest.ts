@@ -1,0 +1,173 @@
+/** Which layers an archive wants applied on this machine, whichever of the two kinds it is. */
+import { type Archive, verify } from './archive.ts';
+import type { Blob } from './blobs.ts';
+import {
+  type Descriptor,
+  ImageConfig,
+  Index,
+  IndexOrManifest,
+  Layout,
+  type Manifest,
+  SavedImages,
+} from './documents.ts';
+import { HERE, isHere, nameOf } from './platform.ts';
+import { BOUNDS, ImageRefusal } from './refusal.ts';
+
+export interface Layered {
+  /** Lowest first. */
+  readonly layers: readonly LayerBlob[];
+  /** Where programs are looked for inside, when the image says so. */
+  readonly path: string | undefined;
+}
+
+export interface LayerBlob {
+  readonly blob: Blob;
+  /** SHA-256 of it without compression, where that is what it was named by. */
+  readonly plainHash: string | undefined;
+}
+
+/** None when it is no archive of layers, by what it holds. */
+export const layersOf = async (archive: Archive): Promise<Layered | undefined> => {
+  if (await isLayout(archive)) return await layersOfLayout(archive);
+  if (await isSaved(archive)) return await layersOfSaved(archive);
+  return undefined;
+};
+
+/** A root file system may have files of these names, too; they do not hold the same. */
+const isLayout = async (archive: Archive): Promise<boolean> =>
+  archive.has('oci-layout') &&
+  archive.has('index.json') &&
+  (await archive.document(archive.blob('oci-layout'), Layout, 'oci-layout').then(
+    () => true,
+    () => false,
+  ));
+
+const isSaved = async (archive: Archive): Promise<boolean> =>
+  archive.has('manifest.json') &&
+  (await archive.document(archive.blob('manifest.json'), SavedImages, 'manifest.json').then(
+    () => true,
+    () => false,
+  ));
+
+interface Candidate {
+  readonly descriptor: Descriptor;
+  readonly manifest: Manifest;
+  readonly config: ImageConfig;
+}
+
+interface Search {
+  readonly archive: Archive;
+  readonly found: Map<string, Candidate>;
+  /** Platforms that were met and are not this one. */
+  readonly others: Set<string>;
+  documents: number;
+}
+
+const layersOfLayout = async (archive: Archive): Promise<Layered> => {
+  const index = await archive.document(archive.blob('index.json'), Index, 'index.json');
+  const search: Search = { archive, found: new Map(), others: new Set(), documents: 0 };
+  for (const descriptor of index.manifests) await look(search, descriptor);
+  const { manifest, config } = oneOf(search);
+  checkCount(manifest.layers.length);
+  const layers: LayerBlob[] = [];
+  for (const { digest, size } of manifest.layers)
+    layers.push({ blob: await archive.verified(digest, size), plainHash: undefined });
+  return { layers, path: pathOf(config) };
+};
+
+/** Indexes lie within indexes; what is for another platform is not read, since it may not be in the archive. */
+const look = async (search: Search, descriptor: Descriptor): Promise<void> => {
+  const { archive, found, others } = search;
+  const { platform, digest, size } = descriptor;
+  if (platform !== undefined && !isHere(platform)) {
+    others.add(nameOf(platform));
+    return;
+  }
+  if (found.has(digest)) return;
+  const document = await archive.document(await counted(search, digest, size), IndexOrManifest, 'manifest');
+  if (document.manifests !== undefined) {
+    for (const inner of document.manifests) await look(search, inner);
+    return;
+  }
+  const blob = await counted(search, document.config.digest, document.config.size);
+  const config = await archive.document(blob, ImageConfig, 'config');
+  const stated = { os: config.os ?? HERE.os, architecture: config.architecture ?? HERE.architecture };
+  if (isHere(stated)) found.set(digest, { descriptor, manifest: document, config });
+  else others.add(nameOf(stated));
+};
+
+/** An index may name itself again and again, through others. */
+const counted = async (search: Search, digest: string, size: number): Promise<Blob> => {
+  search.documents += 1;
+  if (search.documents > BOUNDS.documents)
+    throw new ImageRefusal(`it has more than ${BOUNDS.documents} manifests; save one image`);
+  return await search.archive.verified(digest, size);
+};
+
+/** Of several for this machine that differ by a variant of the processor, the plainest. */
+const oneOf = ({ found, others }: Search): Candidate => {
+  const variantOf = ({ descriptor }: Candidate): string => descriptor.platform?.variant ?? '';
+  const candidates = [...found.values()].sort((a, b) => (variantOf(a) < variantOf(b) ? -1 : 1));
+  const [first] = candidates;
+  if (first === undefined) {
+    const held = others.size === 0 ? 'no image' : `images for ${[...others].sort().join(', ')} only`;
+    throw new ImageRefusal(
+      `it holds ${held}; this machine is ${nameOf(HERE)}: save the image with that platform`,
+    );
+  }
+  const same = candidates.filter((one) => variantOf(one) === variantOf(first));
+  if (same.length > 1) throw several(same.map(({ descriptor }) => refOf(descriptor)));
+  return first;
+};
+
+const refOf = ({ annotations, digest }: Descriptor): string =>
+  annotations?.['io.containerd.image.name'] ?? annotations?.['org.opencontainers.image.ref.name'] ?? digest;
+
+const several = (names: readonly string[]): Error =>
+  new ImageRefusal(`it holds several images (${names.join(', ').slice(0, 300)}); save one alone`);
+
+const NAMED_BY_HASH = /(?:^|\/)([0-9a-f]{64})(?:\.json)?$/;
+const DIFF_ID = /^sha256:([0-9a-f]{64})$/;
+
+/** The name of the config is its digest, and the config has the digests of the layers without compression. */
+const layersOfSaved = async (archive: Archive): Promise<Layered> => {
+  const images = await archive.document(archive.blob('manifest.json'), SavedImages, 'manifest.json');
+  const [image] = images;
+  if (image === undefined || images.some(({ Config }) => Config !== image.Config))
+    throw several(images.flatMap(({ RepoTags, Config }) => RepoTags ?? [Config]));
+  const blob = archive.blob(image.Config);
+  const [, hex] = NAMED_BY_HASH.exec(image.Config) ?? [];
+  if (hex === undefined) throw new ImageRefusal('the config in it is not named by its digest; save it again');
+  await verify(blob, hex);
+  const config = await archive.document(blob, ImageConfig, 'config');
+  const stated = { os: config.os ?? HERE.os, architecture: config.architecture ?? HERE.architecture };
+  if (!isHere(stated))
+    throw new ImageRefusal(
+      `it is for ${nameOf(stated)}; this machine is ${nameOf(HERE)}: save it with that platform`,
+    );
+  const hashes = config.rootfs?.diff_ids ?? [];
+  checkCount(image.Layers.length);
+  if (hashes.length !== image.Layers.length)
+    throw new ImageRefusal(
+      `it has ${image.Layers.length} layers and digests of ${hashes.length}; save it again`,
+    );
+  const layers = image.Layers.map((path, at): LayerBlob => {
+    const [, plainHash] = DIFF_ID.exec(hashes[at] ?? '') ?? [];
+    if (plainHash === undefined) throw new ImageRefusal('a layer in it has no digest of SHA-256');
+    return { blob: archive.blob(path), plainHash };
+  });
+  return { layers, path: pathOf(config) };
+};
+
+const checkCount = (layers: number): void => {
+  if (layers > BOUNDS.layers) throw new ImageRefusal(`it has more than ${BOUNDS.layers} layers; flatten it`);
+};
+
+const PATH_VARIABLE = /^PATH=((?:\/[^\0\n:]*)(?::\/[^\0\n:]*)*)$/;
+const MAX_PATH_LENGTH = 4096;
+
+/** Absolute folders only: whatever else there may be would mean another place for each command. */
+const pathOf = ({ config }: ImageConfig): string | undefined => {
+  const [, path] = config?.Env?.map((line) => PATH_VARIABLE.exec(line)).find((match) => match !== null) ?? [];
+  return path !== undefined && path.length <= MAX_PATH_LENGTH ? path : undefined;
+};
