@@ -3,12 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcp } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { Sandbox, SandboxCreate } from '@berth/contract';
+import type { Event, Sandbox, SandboxCreate } from '@berth/contract';
 import type { Connection } from '@berth/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BROKEN_SUM, makeRepository } from './repository.ts';
 import { createWorld, type SystemWorld, until } from './server.ts';
-import { COMPLETED, conversationOf, endOf, runTask } from './tasks.ts';
+import { COMPLETED, conversationOf, endOf, eventAfter, runTask, steps } from './tasks.ts';
 
 const HOST_SECRET = 'host-environment-canary-5d1f';
 const MIB = 2 ** 20;
@@ -110,20 +110,52 @@ describe('the network', () => {
     }
   }, 60_000);
 
-  test('is closed by default, and every try is recorded', async () => {
-    const { stdout } = await sh(
-      closed,
-      'curl -sS -m 10 -o /dev/null https://registry.npmjs.org/ 2>&1; echo "code $?"',
+  test('is closed by default; every try is recorded, and says inside and outside what would allow it', async () => {
+    const sandbox = await create({});
+    expect(sandbox.egress).toEqual({ preset: 'none' });
+    const { lastSeq } = await world.client.system.stats();
+    const tried = await sh(
+      sandbox,
+      `curl -sSv -m 10 -o /dev/null '${REGISTRY.href}is-number' 2>&1; echo "code $?"`,
     );
-    expect(stdout).not.toContain('code 0');
-    await until('the try is recorded', () => connectionsOf(closed.id).length > 0);
-    expect(connectionsOf(closed.id)[0]).toMatchObject({
-      host: 'registry.npmjs.org',
-      port: 443,
+    expect(tried.stdout).not.toContain('code 0');
+    const reason = 'the egress policy "none" does not allow it';
+    expect(tried.stdout).toContain(`${reason}; the user can allow it with --egress packages`);
+    const isMeant = ({ type, subject }: Event) => type === 'sandbox.egress_denied' && subject === sandbox.id;
+    const told = await eventAfter(world.client, lastSeq, isMeant);
+    expect(told.data).toMatchObject({ host: REGISTRY.hostname, reason, remedy: '--egress packages' });
+    expect(connectionsOf(sandbox.id)[0]).toMatchObject({
+      host: REGISTRY.hostname,
       verdict: 'denied',
-      reason: 'the egress policy "none" does not allow it',
+      reason,
     });
   }, 60_000);
+
+  test('of a task is closed for its agent and its gate, unless the task asks for more', async () => {
+    const fetch = `curl -fsS -m 20 -o /dev/null '${REGISTRY.href}is-number'`;
+    const workspace = await world.client.workspaces.create({
+      repositories: [{ source: makeRepository(world.folder, 'reach', { 'README.md': 'here\n' }) }],
+      gate: { commands: [{ name: 'reach', run: fetch }] },
+    });
+    const wanted = {
+      workspaceId: workspace.id,
+      agent: 'scripted',
+      prompt: steps({ run: `${fetch} 2>/dev/null && echo open > seen.txt || echo closed > seen.txt` }),
+      maxRounds: 1,
+    };
+    const shut = await runTask(world.client, wanted);
+    expect(endOf(shut.task)).toMatchObject({ code: 'gate.red' });
+    const denied = shut.events.filter(({ type }) => type === 'sandbox.egress_denied');
+    expect(denied.map(({ data }) => data.remedy)).toContain('--egress packages');
+    // Of the agent's sandbox and of the gate's.
+    expect(new Set(denied.map(({ subject }) => subject)).size).toBeGreaterThan(1);
+
+    const open = await runTask(world.client, { ...wanted, egress: { preset: 'packages' } });
+    expect(endOf(open.task)).toMatchObject(COMPLETED);
+    expect(open.events.filter(({ type }) => type === 'sandbox.egress_denied')).toEqual([]);
+    const diff = await world.client.changes.diff({ id: open.task.changeId ?? '' });
+    expect(diff).toContain('+open');
+  }, 180_000);
 
   test('of "custom" goes where its list says, yet never to a private address', async () => {
     const server = createServer((_, response) => response.end('inside the house'));
