@@ -76,6 +76,12 @@ export const createGit =
     throw failure(args[0], result, timeoutMs);
   };
 
+/**
+ * Contents from this size on are streamed, not held in memory, and neither compared nor compressed against others: git
+ * on the host stays small whatever a sandbox sends, and large binaries pass in a fraction of the time.
+ */
+export const BIG_FILE_BYTES = 32 * 2 ** 20;
+
 /** Options for every git that we start on the host. */
 export const SAFE_CONFIG: readonly string[] = [
   'core.hooksPath=/dev/null',
@@ -88,6 +94,7 @@ export const SAFE_CONFIG: readonly string[] = [
   'fetch.recurseSubmodules=false',
   'gc.auto=0',
   'maintenance.auto=false',
+  `core.bigFileThreshold=${BIG_FILE_BYTES}`,
 ].flatMap((setting) => ['-c', setting]);
 
 /** Nothing of the machine's or the user's git configuration. */

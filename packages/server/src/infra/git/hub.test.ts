@@ -300,6 +300,15 @@ describe('merging', () => {
     expect(diff).toMatch(/was cut here\]\n$/);
   });
 
+  test('a file beyond 32 MiB passes without being looked into', async () => {
+    shell(sample.source, 'yes "a line" | head -c 34000000 > huge; git add huge; git commit -qm huge');
+    await imported();
+    const [from = '', to = ''] = run(sample.source, ['rev-parse', 'main~1', 'main']).split('\n');
+    expect(await sample.hub.diff(WORKSPACE, 'source', from, to)).toMatch(
+      /^Binary files .* and b\/huge differ$/m,
+    );
+  });
+
   test('what a repository configures to run does not run on the host', async () => {
     await imported();
     const canary = path.join(sample.folder, 'canary');

@@ -5,6 +5,7 @@
  */
 import { fail, RepositoryName } from '@berth/contract';
 import type { RunResult, Sandbox } from '@berth/plugin-api';
+import { BIG_FILE_BYTES } from './git.ts';
 
 export interface SandboxGitOptions {
   /** What git does, for messages, and its arguments. */
@@ -70,6 +71,7 @@ const environment = (sandbox: Sandbox, remote: Remote | undefined): Record<strin
     ['gc.auto', '0'],
     ['maintenance.auto', 'false'],
     ['protocol.version', '2'],
+    ['core.bigFileThreshold', String(BIG_FILE_BYTES)],
   ];
   if (remote !== undefined) {
     const scope = `http.${sandbox.internalUrl}/git/`;
