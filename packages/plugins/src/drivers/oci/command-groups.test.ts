@@ -20,6 +20,9 @@ import plugin from './index.ts';
 
 const TIMEOUT_MS = 60_000;
 
+/** Starts it as the first process of a namespace. */
+const [program, ...args] = ['unshare', '--pid', '--fork', '--kill-child', '--', 'sh', '-c'] as const;
+
 /** The first process of a namespace, and a second that waits for a line before it leaves a daemon behind. */
 const INSIDE = `
 exec 3<&0
@@ -47,8 +50,7 @@ describe('on v2', () => {
     const folder = join(tree, id);
     const groups = commandGroups(tree, freezeV2);
     await mkdir(folder);
-    const argv = ['--pid', '--fork', '--kill-child', '--', 'sh', '-c', INSIDE];
-    const child = spawn('unshare', argv, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(program, [...args, INSIDE], { stdio: ['pipe', 'pipe', 'inherit'] });
     try {
       const inside = Number(String((await once(child.stdout, 'data'))[0]));
       expect(inside).toBeLessThan(10);
