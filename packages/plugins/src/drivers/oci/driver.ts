@@ -82,7 +82,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     probe: async () => {
       try {
         const { engine } = await workshop.ready();
-        const limits = cgroups?.layout ?? `limits of memory and cpu are not held: ${workshop.cgroupsAbsent}`;
+        const limits = cgroups?.layout ?? notHeld(workshop.cgroupsAbsent);
         return { health: cgroups === undefined ? 'degraded' : 'ready', detail: `${engine.name}; ${limits}` };
       } catch (error) {
         return { health: 'absent', detail: error instanceof Error ? error.message : String(error) };
@@ -106,6 +106,9 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     },
   };
 };
+
+const notHeld = (why: string): string =>
+  `limits of memory and cpu are not held, nor is what a command starts held together: ${why}`;
 
 interface Boot {
   readonly spec: MachineSpec;
