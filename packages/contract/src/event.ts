@@ -21,7 +21,10 @@ export const Event = z
   .meta({ id: 'Event' });
 export type Event = z.infer<typeof Event>;
 
-/** What a stream sends: an event, or the word that this reader was too slow and must read on from `resumeAfter`. */
+/**
+ * What a stream sends: an event, or the word that this reader missed events (it was too slow, or asked for some that
+ * are not kept any more) and must read on from `resumeAfter`.
+ */
 export const EventMessage = z
   .union([Event, z.object({ lagged: z.literal(true), resumeAfter: z.int().min(0) })])
   .meta({ id: 'EventMessage' });
@@ -44,7 +47,12 @@ export const eventRoutes = [
       limit: z.coerce.number().int().min(1).max(1000).optional(),
       ...filters,
     }),
-    returns: z.object({ rows: z.array(Event), lastSeq: z.int().min(0) }),
+    returns: z.object({
+      rows: z.array(Event),
+      /** The oldest that is kept: whoever asked for older ones has missed them. */
+      firstSeq: z.int().min(0),
+      lastSeq: z.int().min(0),
+    }),
     role: 'viewer',
     errors: [],
     summary: 'Read events after a sequence number',

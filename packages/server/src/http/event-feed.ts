@@ -1,7 +1,9 @@
 /**
  * Fans the log of events out to many readers. Each event is formatted once and its bytes are shared; what was
  * committed within one turn of the event loop goes out in one write per reader. A reader first reads the log from its
- * cursor; what was published meanwhile is still at hand (`recent`), so it joins the live ones without gap or duplicate. A reader that is too slow is told so, with the place to read on from, and let go.
+ * cursor; what was published meanwhile is still at hand (`recent`), so it joins the live ones without gap or duplicate.
+ * A reader that is too slow, or asks for events that are not kept any more, is told so, with the place to read on from,
+ * and let go.
  */
 import type { Event } from '@berth/contract';
 import { type EventQuery, matchesType, type Store } from '@berth/core';
@@ -89,21 +91,27 @@ const replay = async (store: Store, reader: Reader): Promise<void> => {
   const { client, filter } = reader;
   for (let isFull = true; isFull && !client.signal.aborted; ) {
     await client.drained();
-    const { events, lastSeq } = await store.read(async (tx) => ({
+    const { events, firstSeq, lastSeq } = await store.read(async (tx) => ({
       events: await tx.events({ ...filter, afterSeq: reader.cursor, limit: PAGE_EVENTS }),
+      firstSeq: await tx.firstSeq(),
       lastSeq: await tx.lastSeq(),
     }));
+    if (reader.cursor + 1 < firstSeq) return letGo(reader, firstSeq - 1);
     if (events.length > 0) client.send(Buffer.concat(events.map((event) => sseText(event, event.seq))));
     isFull = events.length === PAGE_EVENTS;
     reader.cursor = isFull ? (events.at(-1)?.seq ?? reader.cursor) : Math.max(reader.cursor, lastSeq);
   }
 };
 
+const letGo = ({ client }: Reader, resumeAfter: number): void => {
+  client.send(sseText({ lagged: true, resumeAfter }));
+  client.end();
+};
+
 /** `whole` is the text of the entire batch, given when it is at hand. */
 const deliver = (reader: Reader, batch: readonly Printed[], whole?: Buffer): void => {
   if (reader.client.waitingBytes() > LAG_BYTES) {
-    reader.client.send(sseText({ lagged: true, resumeAfter: reader.cursor }));
-    reader.client.end();
+    letGo(reader, reader.cursor);
     return;
   }
   const wanted = batch.filter(({ event }) => event.seq > reader.cursor && passes(event, reader.filter));

@@ -52,6 +52,9 @@ const write = (count: number, title = 'x', subject = 'one') =>
     }
   });
 
+const forgetAllBut = (keep: number) =>
+  harness.store.write((tx) => tx.forgetEvents({ before: 0, keep, limit: 1000 }));
+
 const lastSeq = () => harness.store.read((tx) => tx.lastSeq());
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 const patience = { timeout: 10_000, interval: 5 };
@@ -127,6 +130,24 @@ describe('a reader of events', () => {
     expect([...slow.seqs(), ...again.seqs()]).toEqual(range(start + 1, end));
   });
 
+  it('that asks for events which are not kept any more is told so, and hears all that are', async () => {
+    await write(20);
+    const end = await lastSeq();
+    const first = end - 6;
+    await forgetAllBut(7);
+    for (const [path, headers] of [
+      ['/v1/events?afterSeq=0', {}],
+      ['/v1/events', { 'last-event-id': String(first - 2) }],
+    ] as const) {
+      const reader = await follow(path, headers);
+      await expect.poll(() => reader.messages, patience).toEqual([{ lagged: true, resumeAfter: first - 1 }]);
+      await expect.poll(() => reader.response.complete, patience).toBe(true);
+    }
+    const again = await follow('/v1/events', { 'last-event-id': String(first - 1) });
+    await expect.poll(() => again.seqs(), patience).toEqual(range(first, end));
+    expect(again.messages.every((one) => 'seq' in one)).toBe(true);
+  });
+
   it('is refused with a cursor that is no number', async () => {
     const headers = { 'last-event-id': 'x' };
     const reply = await harness.ask({ path: '/v1/events', token: harness.ownerToken, headers });
@@ -165,6 +186,17 @@ describe('a page of events', () => {
       token: harness.ownerToken,
     });
     expect(reply.json.rows.map(({ seq }: Event) => seq)).toEqual([2, 3]);
-    expect(reply.json.lastSeq).toBe(await lastSeq());
+    expect(reply.json).toMatchObject({ firstSeq: 1, lastSeq: await lastSeq() });
+  });
+
+  it('says which is the oldest that is kept', async () => {
+    await write(10);
+    await forgetAllBut(3);
+    const { json } = await harness.ask({
+      path: '/v1/events/page?afterSeq=0&limit=1',
+      token: harness.ownerToken,
+    });
+    const oldest = (await lastSeq()) - 2;
+    expect(json).toMatchObject({ firstSeq: oldest, rows: [{ seq: oldest }] });
   });
 });

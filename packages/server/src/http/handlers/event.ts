@@ -9,6 +9,7 @@ export const eventHandlers = (store: Store, feed: EventFeed): HandlersOf<'event'
   'event.list': ({ query: { afterSeq = 0, limit = PAGE_EVENTS, ...filter } }) =>
     store.read(async (tx) => ({
       rows: await tx.events({ afterSeq, limit, ...filter }),
+      firstSeq: await tx.firstSeq(),
       lastSeq: await tx.lastSeq(),
     })),
   // A reader that comes back says where it was in the header; that is newer than the address it was started with.
