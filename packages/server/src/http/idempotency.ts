@@ -8,12 +8,13 @@
  */
 import { createHash } from 'node:crypto';
 import { fail, type IdNoun, isBerthError } from '@berth/contract';
-import type { AnsweredRequest, Clock, Ids, Store } from '@berth/core';
+import type { AnsweredRequest, Clock, Ids, Store, Tx } from '@berth/core';
 import type { Json } from '@berth/plugin-api';
 
 const KEEP_MS = 86_400_000;
 const LONGEST_KEY_CHARACTERS = 200;
-const PRUNE_ROWS = 1000;
+/** In one transaction: answers may be long, and nobody should wait. */
+const PRUNE_ROWS = 100;
 
 interface Asked {
   readonly key: string;
@@ -86,18 +87,18 @@ export const createAnswerBook = (store: Store, clock: Clock, ids: Ids): AnswerBo
         if (atWork.get(id) === mine) atWork.delete(id);
       }
     },
-    prune: () =>
-      store.write(async (tx) => {
-        let after: string | undefined;
-        for (;;) {
-          const rows = await tx.table('answeredRequests').list({ after, limit: PRUNE_ROWS });
-          const old = rows.filter((row) => row.createdAt <= clock.now() - KEEP_MS);
-          for (const row of old) await tx.table('answeredRequests').remove(row.id);
-          after = rows.at(-1)?.id;
-          if (rows.length < PRUNE_ROWS) return;
-        }
-      }),
+    async prune() {
+      for (let isMore = true; isMore; )
+        isMore = await store.write((tx) => pruneSome(tx, clock.now() - KEEP_MS));
+    },
   };
+};
+
+/** True when there may be more. */
+const pruneSome = async (tx: Tx, since: number): Promise<boolean> => {
+  const rows = await tx.table('answeredRequests').untouched({ since, limit: PRUNE_ROWS });
+  for (const { id } of rows) await tx.table('answeredRequests').remove(id);
+  return rows.length === PRUNE_ROWS;
 };
 
 const checkKey = (key: string): void => {
