@@ -6,12 +6,13 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentWorld, DriverPlugin, Sandbox } from '@berth/plugin-api';
+import { guestClient } from '@berth/plugin-api/conformance';
 import { agents } from '@berth/plugins/agents';
 import { drivers as registry } from '@berth/plugins/drivers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findGuestProgram } from '../../src/infra/guest/program.ts';
-import { openDrivers } from '../../src/infra/machines/drivers.ts';
-import { createMachines } from '../../src/infra/machines/machines.ts';
+import { type Drivers, openDrivers } from '../../src/infra/machines/drivers.ts';
+import { createMachines, type ServerMachines } from '../../src/infra/machines/machines.ts';
 import type { Registry } from '../../src/infra/plugin-config.ts';
 import { makeRepository } from './repository.ts';
 import { createWorld, type SystemWorld, until } from './server.ts';
@@ -86,32 +87,61 @@ describe('a task', () => {
   }, 180_000);
 });
 
-test('a turn that is cancelled takes with it all it started, and nothing else', async () => {
+describe('a sandbox of the real driver', () => {
   const folder = mkdtempSync(join(tmpdir(), 'berth-containment-'));
-  // Sandboxes run as users of their own, who pass through this folder.
-  chmodSync(folder, 0o711);
-  const drivers = await openDrivers({
-    registry: registry as unknown as Registry<DriverPlugin>,
-    config: {},
-    defaultDriver: 'oci',
-    folder,
-    host: { installation: 'containment', guest: findGuestProgram(), log: () => undefined },
-  });
-  const refuse = { onRequest: () => undefined, onConnect: () => undefined };
-  const provisions = { added: (spec: Parameters<typeof machines.create>[1]) => spec };
-  const machines = createMachines({ drivers, provisions, uplink: refuse, log: () => undefined });
-  const spec = { id: 'sb_turn', layers: [], limits: {}, env: {}, tools: [] };
-  try {
+  const id = 'sb_contained';
+  let drivers: Drivers;
+  let machines: ServerMachines;
+  let sandbox: Sandbox;
+  beforeAll(async () => {
+    // Sandboxes run as users of their own, who pass through this folder.
+    chmodSync(folder, 0o711);
+    drivers = await openDrivers({
+      registry: registry as unknown as Registry<DriverPlugin>,
+      config: {},
+      defaultDriver: 'oci',
+      folder,
+      host: { installation: 'containment', guest: findGuestProgram(), log: () => undefined },
+    });
+    machines = createMachines({
+      drivers,
+      provisions: { added: (spec) => spec },
+      uplink: { onRequest: () => undefined, onConnect: () => undefined },
+      log: () => undefined,
+    });
+    const spec = { id, layers: [], limits: {}, env: {}, tools: [] };
     await machines.create('oci', spec, AbortSignal.timeout(60_000));
-    const sandbox = await machines.open('oci', spec.id);
+    sandbox = await machines.open('oci', id);
+  }, 120_000);
+  afterAll(async () => {
+    await machines?.destroy('oci', id);
+    await machines?.close();
+    rmSync(folder, { recursive: true, force: true });
+  }, 60_000);
+
+  test('loses at a cancelled turn all that it started, and nothing else', async () => {
     await cancelTurn(sandbox);
     expect([await countIn(sandbox, 31_004), await countIn(sandbox, 31_005)]).toEqual([0, 1]);
-  } finally {
-    await machines.destroy('oci', spec.id);
-    await machines.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}, 120_000);
+  }, 60_000);
+
+  test.each(['held it', 'put it into its group', 'let it begin'])(
+    'ends all of a command, also when the server that started it died after it %s',
+    async (moment) => {
+      const { driver } = drivers.find('oci');
+      using guest = await guestClient(await driver.connect(id));
+      const argv = ['sh', '-c', `echo once >> /tmp/runs; ${daemon(31_006)}; sleep 0.5`] as const;
+      const held = await guest.hold(argv);
+      if (moment !== 'held it') await driver.facets.groups?.enter(id, held.id, held.pid);
+      if (moment === 'let it begin') await held.release();
+      const result = await sandbox.run({ id: held.id, argv, contained: true });
+      expect(result.exitCode).toBe(0);
+      expect(await countIn(sandbox, 31_006)).toBe(0);
+      expect(Buffer.from(await sandbox.files.read('/tmp/runs')).toString()).toBe('once\n');
+      await sandbox.files.remove('/tmp/runs');
+    },
+    60_000,
+  );
+});
 
 let counts = 0;
 const countIn = async (sandbox: Sandbox, seconds: number): Promise<number> => {
