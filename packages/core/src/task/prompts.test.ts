@@ -95,7 +95,7 @@ test('a conflict names the files and what to do', () => {
   expect(
     conflictPrompt([{ repository: 'app', target: 'main', paths: ['a.txt', 'b.txt'] }]),
   ).toMatchInlineSnapshot(`
-    "Your change conflicts with work that landed meanwhile.
+    "Your change conflicts with work that landed meanwhile. Leave no conflict marker (\`<<<<<<<\`, \`=======\`, \`>>>>>>>\`) behind, neither of this merge nor of an earlier one.
 
     In app, run \`git merge origin/main\` (it is up to date, no fetch is needed), resolve these files so that both sides keep their intent, and commit the merge:
     - a.txt

@@ -72,7 +72,7 @@ export interface Conflict {
 /** `origin/<target>` has been fetched before the agent reads this. */
 export const conflictPrompt = (conflicts: readonly Conflict[]): string =>
   [
-    'Your change conflicts with work that landed meanwhile.',
+    'Your change conflicts with work that landed meanwhile. Leave no conflict marker (`<<<<<<<`, `=======`, `>>>>>>>`) behind, neither of this merge nor of an earlier one.',
     ...conflicts.map(
       ({ repository, target, paths }) =>
         `In ${repository}, run \`git merge origin/${target}\` (it is up to date, no fetch is needed), resolve these files so that both sides keep their intent, and commit the merge:\n${bullets(paths)}`,

@@ -92,8 +92,8 @@ const SCRIPTS: Scripts = {
             calls: [
               {
                 do: 'bash',
-                command:
-                  'git merge origin/main; printf "hallo\\nbonjour\\n" > greeting.txt; git add -A && git commit -qm "Greet in both"',
+                // Left uncommitted, as many agents do.
+                command: 'git merge origin/main; printf "hallo\\nbonjour\\n" > greeting.txt',
               },
             ],
           },

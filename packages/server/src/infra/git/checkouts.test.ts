@@ -173,6 +173,59 @@ describe('a saved turn', () => {
     expect(await save(3, second)).toEqual({ source: second });
   });
 
+  describe('of a merge that the agent resolved but did not commit', () => {
+    const merging = async (mine = 'echo mine > a.txt', theirs = 'echo theirs > a.txt') => {
+      await clone();
+      shell(inside, mine);
+      const saved = await save();
+      shell(sample.source, `${theirs}; echo also > also.txt; git add -A; git commit -qm theirs`);
+      await sample.hub.importRepository(WORKSPACE, { source: sample.source });
+      const request = { key: 'k', workspaceId: WORKSPACE, repositories: ['source'], saved, token: TOKEN };
+      await checkouts().fetch(sandbox, request);
+      expect(() => run(inside, ['merge', 'origin/main'])).toThrow(/CONFLICT/);
+      return { mine: saved.source ?? '', theirs: run(sample.source, ['rev-parse', 'main']) };
+    };
+    const parentsAfter = async (previous: string) => {
+      const commit = (await save(2, previous)).source ?? '';
+      expect(await save(2, previous)).toEqual({ source: commit });
+      return run(sample.at(), ['show', '-s', '--format=%P', commit]);
+    };
+
+    test.each([
+      ['leaves the index as it is', 'echo both > a.txt'],
+      ['tells git of it', 'echo both > a.txt; git add -A'],
+      ['takes its own side of the one file', 'echo mine > a.txt'],
+    ])('both sides are its parents when it %s', async (_how, resolve) => {
+      const { mine, theirs } = await merging();
+      shell(inside, resolve);
+      expect(await parentsAfter(mine)).toBe(`${mine} ${theirs}`);
+      const merge = await sample.hub.resolve(WORKSPACE, 'source', 'refs/berth/turns/at_1/2');
+      shell(inside, 'echo more > more.txt');
+      expect(run(sample.at(), ['show', '-s', '--format=%P', (await save(3, merge)).source ?? ''])).toBe(
+        merge,
+      );
+    });
+
+    test.each([
+      ['markers are left', 'true'],
+      ['markers are left that git was told of as resolved', 'git add -A'],
+      ['it was given up', 'git checkout --quiet HEAD -- . ; rm -f also.txt; git rm -q --cached also.txt'],
+      ['its index cannot be read', 'echo both > a.txt; echo junk > .git/index'],
+      ['it names no commit', 'echo both > a.txt; git rev-parse "HEAD^{tree}" > .git/MERGE_HEAD'],
+    ])('it is none when %s', async (_why, leave) => {
+      const { mine } = await merging();
+      shell(inside, leave);
+      expect((await parentsAfter(mine)).split(' ')).not.toHaveLength(2);
+    });
+
+    test('a file that one side deleted needs a word to git', async () => {
+      const { mine, theirs } = await merging('git rm -q a.txt');
+      expect((await parentsAfter(mine)).split(' ')).toHaveLength(1);
+      shell(inside, 'git add a.txt');
+      expect(await parentsAfter(mine)).toBe(`${mine} ${theirs}`);
+    });
+  });
+
   test('hooks and settings that the agent planted do not stop it', async () => {
     await clone();
     shell(

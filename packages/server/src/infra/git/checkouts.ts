@@ -6,6 +6,7 @@ import { fail } from '@berth/contract';
 import type { CheckoutRequest, Checkouts, Hub, SaveTurnRequest } from '@berth/core';
 import type { Sandbox } from '@berth/plugin-api';
 import { commitIdentity } from './merge.ts';
+import { resolvedMerge } from './open-merge.ts';
 import { assertCommit, assertRef } from './refs.ts';
 import { createSandboxGit, folderOf, type Remote, remoteOf, type SandboxGit } from './sandbox-git.ts';
 import { withPrivateIndex } from './working-tree.ts';
@@ -163,7 +164,8 @@ const saveOne = async (
   const tree = await withPrivateIndex(deps, { sandbox, cwd, from }, async ({ env }) =>
     (await git(sandbox, { cwd, env, args: ['write-tree'] })).stdout.trim(),
   );
-  const parents = await parentsOf(git, { sandbox, cwd }, [previous, head]);
+  const merged = await resolvedMerge(git, { sandbox, cwd }, { head: from, tree });
+  const parents = await parentsOf(git, { sandbox, cwd }, [previous, head, merged]);
   const commit = await commitOf(git, { sandbox, cwd }, { tree, parents, turn });
   const remote = remoteOf(sandbox, turn, name);
   const refs = [turn.turnRef, turn.branchRef].map((ref) => `+${commit}:${assertRef(ref)}`);
@@ -183,16 +185,20 @@ interface Place {
 const parentsOf = async (
   git: SandboxGit,
   { sandbox, cwd }: Place,
-  [previous, head]: readonly [string | undefined, string | undefined],
+  given: readonly (string | undefined)[],
 ): Promise<readonly string[]> => {
-  const contains = async (descendant: string, ancestor: string): Promise<boolean> => {
-    const args = ['merge-base', '--is-ancestor', ancestor, descendant] as const;
-    return (await git(sandbox, { cwd, args, answers: [1] })).exitCode === 0;
+  const commits = [...new Set(given.filter((commit) => commit !== undefined))];
+  const isContained = async (ancestor: string): Promise<boolean> => {
+    for (const descendant of commits) {
+      const args = ['merge-base', '--is-ancestor', ancestor, descendant] as const;
+      if (ancestor !== descendant && (await git(sandbox, { cwd, args, answers: [1] })).exitCode === 0)
+        return true;
+    }
+    return false;
   };
-  if (previous === undefined || head === undefined) return [previous ?? head ?? []].flat();
-  if (await contains(head, previous)) return [head];
-  if (await contains(previous, head)) return [previous];
-  return [previous, head];
+  const parents: string[] = [];
+  for (const commit of commits) if (!(await isContained(commit))) parents.push(commit);
+  return parents;
 };
 
 const commitOf = async (
