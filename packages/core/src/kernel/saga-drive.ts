@@ -4,7 +4,7 @@ import { assert } from './assert.ts';
 import { bodyOf, failureOf, revive } from './failure.ts';
 import { toJson } from './json.ts';
 import type { Output } from './saga.ts';
-import { forward, isPastReturn } from './saga-forward.ts';
+import { forward, isDecided } from './saga-forward.ts';
 import { type Run, StepFailed } from './saga-run.ts';
 import { unwind } from './saga-unwind.ts';
 import type { Patch } from './store.ts';
@@ -60,7 +60,7 @@ const goBack = async <P>(run: Run<P>, cause: BerthError): Promise<never> => {
 const whyUndo = <P>(run: Run<P>, error: unknown): BerthError => {
   const { stop, cancel } = run.interrupts;
   stop.throwIfAborted();
-  if (cancel.aborted && !isPastReturn(run) && (error === cancel.reason || error instanceof StepFailed)) {
+  if (cancel.aborted && !isDecided(run) && (error === cancel.reason || error instanceof StepFailed)) {
     return failureOf(cancel.reason, run.id);
   }
   if (error instanceof StepFailed) return failureOf(error.cause, run.id);

@@ -40,7 +40,13 @@ const final = saga<Ports, null>('test.final', 1)
   .step('land', { do: ({ ports, signal }) => note(ports, 'land', signal) })
   .returns(() => undefined);
 
-const openWorld = (definitions: readonly AnySaga<Ports>[] = [twoSteps, final]) => {
+const deciding = saga<Ports, null>('test.deciding', 1)
+  .step('a', step('a'))
+  .step('move', { ...step('move'), decisive: true })
+  .step('b', step('b'))
+  .returns(() => undefined);
+
+const openWorld = (definitions: readonly AnySaga<Ports>[] = [twoSteps, final, deciding]) => {
   const clock = createManualClock();
   const ids = createIds(clock, (bytes) => new Uint8Array(bytes));
   const store = createMemoryStore({ clock, ids });
@@ -288,6 +294,44 @@ describe('cancel', () => {
     await sagas.askCancel('sg_1', 'much too late');
     expect(await row()).toMatchObject({ state: 'done', cancelAsked: 'too late' });
     await expect(sagas.askCancel('sg_2', 'nobody')).rejects.toMatchObject({ code: 'record.missing' });
+  });
+
+  it('comes too late for a decisive step that has started, also over a restart', async () => {
+    const { engine, ports, row } = openWorld();
+    const stop = new AbortController();
+    ports.on.move = (signal) => {
+      stop.abort(new Stopped('away'));
+      signal.throwIfAborted();
+    };
+    const run = engine().run(deciding, { id: 'sg_1', input: null, signal: stop.signal });
+    await expect(run).rejects.toThrow('away');
+    await engine().askCancel('sg_1', 'too late');
+    ports.on.move = (signal) => signal.throwIfAborted();
+    await engine().resume('sg_1');
+    expect(ports.acts).toEqual(['a', 'move', 'move', 'b']);
+    expect(await row()).toMatchObject({ state: 'done' });
+  });
+
+  it('is not heard while a decisive step acts; what the step fails with is why it is undone', async () => {
+    const { engine, ports } = openWorld();
+    const abort = new AbortController();
+    ports.on.move = (signal) => {
+      abort.abort(cancelled('too late'));
+      signal.throwIfAborted();
+      throw broken();
+    };
+    const run = engine().run(deciding, { id: 'sg_1', input: null, signal: abort.signal });
+    await expect(run).rejects.toMatchObject({ code: 'image.unusable' });
+    expect(ports.acts).toEqual(['a', 'move', '-move', '-a']);
+  });
+
+  it('just before a decisive step still undoes', async () => {
+    const { engine, ports } = openWorld();
+    const abort = new AbortController();
+    ports.on.a = () => abort.abort(cancelled('in time'));
+    const run = engine().run(deciding, { id: 'sg_1', input: null, signal: abort.signal });
+    await expect(run).rejects.toMatchObject({ code: 'work.cancelled' });
+    expect(ports.acts).toEqual(['a', '-a']);
   });
 
   it('just before the point of no return still undoes', async () => {

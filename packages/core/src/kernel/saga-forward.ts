@@ -11,16 +11,19 @@ export const forward = async <P>(run: Run<P>): Promise<void> => {
     const open = stage.steps.filter((step) => !run.journal.isDone(step.name));
     if (open.length === 0) continue;
     run.interrupts.stop.throwIfAborted();
-    if (!isPastReturn(run)) run.interrupts.cancel.throwIfAborted();
+    if (!isDecided(run)) run.interrupts.cancel.throwIfAborted();
     await runStage(run, stage, open);
   }
 };
 
-/** The point is passed when the first step behind it has started. */
-export const isPastReturn = <P>(run: Run<P>): boolean =>
+/** A cancel comes too late: the first step behind the point of no return has started, or a decisive one before it. */
+export const isDecided = <P>(run: Run<P>): boolean =>
   run.definition.stages.some(
-    (stage) => stage.final && stage.steps.some((step) => run.journal.hasStarted(step.name)),
+    (stage) => decides(stage) && stage.steps.some((step) => run.journal.hasStarted(step.name)),
   );
+
+const decides = <P>({ final, steps }: Stage<P, never>): boolean =>
+  final || steps.some(({ decisive }) => decisive === true);
 
 /** All steps of a stage at once. The first failure aborts its siblings; all have come to rest before it is thrown. */
 const runStage = async <P>(
@@ -29,7 +32,7 @@ const runStage = async <P>(
   open: readonly RunStep<P>[],
 ): Promise<void> => {
   const siblings = new AbortController();
-  const outer = stage.final ? run.interrupts.stop : run.interrupts.either;
+  const outer = decides(stage) ? run.interrupts.stop : run.interrupts.either;
   const signal = AbortSignal.any([outer, siblings.signal]);
   const failures: unknown[] = [];
   await Promise.all(
@@ -79,14 +82,14 @@ const started = (step: string): Line => ({ step, phase: 'started' });
 
 /**
  * Each transaction is a commit that somebody waits for, so the end of a step and the start of the next one are one.
- * Not across the point of no return: until the first step behind it starts, a cancel still counts.
+ * Not across the point where a cancel comes too late: until the first step behind it starts, it still counts.
  */
 const announcedBy = <P>({ definition }: Run<P>, name: string): Line[] => {
   const at = definition.stages.findIndex(
     ({ steps: [only, ...others] }) => only?.name === name && others.length === 0,
   );
   const next = at === -1 ? undefined : definition.stages[at + 1];
-  return next === undefined || next.final ? [] : next.steps.map((step) => started(step.name));
+  return next === undefined || decides(next) ? [] : next.steps.map((step) => started(step.name));
 };
 
 const jsonOrNothing = (output: unknown, path: string) =>

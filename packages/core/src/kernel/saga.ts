@@ -53,6 +53,11 @@ export interface Step<P, I, O, R> {
   readonly unsave?: (tx: Tx, ctx: Ctx<P, I, O>) => Promise<unknown>;
   /** Tries while the step fails with a retryable kind. One when absent. */
   readonly tries?: number;
+  /**
+   * What it does cannot be taken back once others have built on it. So from its start on a cancel comes too late: also
+   * after a crash it is first found out whether it has acted. It may still fail, and is undone then.
+   */
+  readonly decisive?: boolean;
 }
 
 /** After the point of no return there is no way back: a step is repeated until it succeeds. */

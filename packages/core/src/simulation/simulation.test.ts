@@ -26,7 +26,7 @@ const TROUBLES = [
   { name: 'both, while all that ended is forgotten at once', failing: 3, deadly: 2, hasty: true },
   { name: 'both, with a driver that keeps no disks', failing: 3, deadly: 1, setup: false },
 ];
-const SEEDS_EACH = 15;
+const SEEDS_EACH = 20;
 
 describe.each(TROUBLES)('$name', ({ name, ...trouble }) => {
   const seeds = Array.from({ length: SEEDS_EACH }, (_, n) => 1000 + n);

@@ -146,6 +146,7 @@ export const landChange = saga<World, LandInput>('change.land', 1)
     undo: ({ ports, input, out }) => withdrawTargets(ports.hub, { ...input, parts: out.merge }),
     // Whether an unanswered move took place is found out by asking again, before others build on it.
     tries: 5,
+    decisive: true,
   })
   .pointOfNoReturn()
   .step('merged', {
