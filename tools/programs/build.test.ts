@@ -19,11 +19,15 @@ beforeEach(async () => {
   writeFileSync(source('word.ts'), "export const word: string = 'one';\n");
   const main = "import { word } from './word.ts';\nconsole.log(word, import.meta.url.split('/').pop());\n";
   writeFileSync(source('main.ts'), main);
-  // As after an unpacking: older than the build.
-  for (const name of ['word.ts', 'main.ts']) utimesSync(source(name), 1, 1);
-  start = await buildProgram(folder, 'src/main.ts');
+  await build();
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** From sources that are older than the build, as after an unpacking. */
+const build = async () => {
+  for (const name of ['word.ts', 'main.ts']) utimesSync(source(name), 1, 1);
+  start = await buildProgram(folder, 'src/main.ts');
+};
 
 const said = async (...flags: readonly string[]): Promise<string> => {
   const ran = await promisify(execFile)(process.execPath, [...flags, start]);
@@ -44,7 +48,7 @@ test('the sources run when one of them was changed, be it by a character or by m
   expect(await said()).toBe('two main.ts');
   writeFileSync(source('word.ts'), "export const word: string = 'three';\n");
   expect(await said()).toBe('three main.ts');
-  await buildProgram(folder, 'src/main.ts');
+  await build();
   expect(await said()).toBe('three program.mjs');
 });
 
@@ -52,6 +56,13 @@ test('the sources run when one of them is gone', async () => {
   writeFileSync(source('main.ts'), "console.log('alone', import.meta.url.split('/').pop());\n");
   rmSync(source('word.ts'));
   expect(await said()).toBe('alone main.ts');
+});
+
+test('the sources run when one of them was written while it was built', async () => {
+  const later = new Date(Date.now() + 60_000);
+  utimesSync(source('word.ts'), later, later);
+  await buildProgram(folder, 'src/main.ts');
+  expect(await said()).toBe('one main.ts');
 });
 
 test('the build runs where there are no sources', async () => {
@@ -63,14 +74,14 @@ test('what it imports of Node does not load the rest of Node', async () => {
   const loaded = "console.log(process.moduleLoadList.filter((name) => name.includes('undici')).length)";
   const main = `import { createServer } from 'node:http';\nimport process from 'node:process';\n`;
   writeFileSync(source('main.ts'), `${main}createServer();\n${loaded};\n`);
-  await buildProgram(folder, 'src/main.ts');
+  await build();
   expect(await said()).toBe('0');
 });
 
 test('a stack trace names the source, for whoever asks for it', async () => {
   const main = "const fall = () => new Error('down').stack ?? '';\n\nconsole.log(fall());\n";
   writeFileSync(source('main.ts'), main);
-  await buildProgram(folder, 'src/main.ts');
+  await build();
   expect(await said('--enable-source-maps')).toContain('src/main.ts:1:');
   expect(await said()).toMatch(/at fall .*program\.mjs/);
 });
