@@ -113,6 +113,11 @@ export interface Driver {
   attach(id: string): Promise<Machine | undefined>;
   destroy(id: string): Promise<void>;
   list(): AsyncIterable<{ readonly id: string }>;
+  /**
+   * The server ends. Resolves when nothing runs any more that the driver keeps for itself; machines go on. It may be
+   * used again.
+   */
+  close?(): Promise<void>;
   /** Present = promised: the conformance suite tests what is here, and nothing can be claimed untested. */
   readonly facets: Partial<DriverFacets>;
 }

@@ -1,5 +1,4 @@
 /** One container's life at the runtime: started, and ended with everything it started, also when half-made. */
-import { spawn } from 'node:child_process';
 import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +15,7 @@ import {
 import { bundleOf, type Container, type World } from './bundle.ts';
 import type { Cgroups } from './cgroups.ts';
 import { ignoreMissing } from './group.ts';
-import { type Engine, type Launcher, SYSTEM_PATH } from './launch.ts';
+import type { Engine, Launcher } from './launch.ts';
 
 export interface Start {
   readonly container: Container;
@@ -45,16 +44,8 @@ export const startContainer = async (
   await writeFile(join(folder, CONFIG_FILE), JSON.stringify(bundleOf(container, world)));
   const pidFile = join(folder, PID_FILE);
   const options = ['--detach', '--bundle', launcher.at(folder), '--pid-file', pidFile];
-  const [program, ...args] = launcher.argv(engine, ['run', ...options, container.id]);
-  const code = await exitOf(
-    spawn(program, args, {
-      stdio: [stdin ?? 'ignore', log.fd, log.fd],
-      cwd: '/',
-      env: { PATH: SYSTEM_PATH },
-      signal,
-      killSignal: 'SIGKILL',
-    }),
-  );
+  const args = ['run', ...options, container.id];
+  const code = await launcher.run(engine, { args, stdin, log: join(folder, LOG_FILE) }, signal);
   if (code !== 0) throw new RuntimeRefusal(engine.name, code, await tailOf(log));
   return await markOf(Number(await readFile(pidFile, 'utf8')));
 };
@@ -111,8 +102,8 @@ const stillThere = (containerId: string, found: readonly ProcessMark[]): Error =
 
 /** What the runtime said when it did not start a container. */
 class RuntimeRefusal extends Error {
-  constructor(runtime: string, code: number | null, said: string) {
-    super(`${runtime} ended with ${code ?? 'a signal'}: ${said === '' ? 'it said nothing' : said}`);
+  constructor(runtime: string, code: number, said: string) {
+    super(`${runtime} ended with ${code}: ${said === '' ? 'it said nothing' : said}`);
   }
 }
 
@@ -125,9 +116,3 @@ export const tailOf = async (log: FileHandle): Promise<string> => {
 };
 
 export const openLog = (folder: string): Promise<FileHandle> => open(join(folder, LOG_FILE), 'a+', 0o600);
-
-const exitOf = (child: ReturnType<typeof spawn>): Promise<number | null> =>
-  new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', resolve);
-  });

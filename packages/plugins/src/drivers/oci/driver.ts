@@ -100,6 +100,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     async *list() {
       for (const id of await claimedIds(folders.sandboxes, host.installation)) yield { id };
     },
+    close: workshop.close,
     facets: {
       snapshots: snapshotsOf(workshop, containerId, folderOf),
       ...(cgroups === undefined ? {} : heldBy(cgroups, containerId)),

@@ -1,6 +1,6 @@
 /**
- * How a runtime is called on this machine. Three things may have to be arranged first, all of them in a private mount
- * namespace that ends with the call, so that the host never sees a mount:
+ * How a runtime is called on this machine: by a small process that stays (see fork-server.ts), in a mount namespace of
+ * its own, so that the host never sees a mount. Three things may have to be arranged in there first:
  *
  * - an ordinary user becomes root of a user namespace (see identity.ts);
  * - a folder that mapped users cannot walk to (root's home is 0700) or whose path an overlay option cannot hold is
@@ -10,6 +10,7 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Folders } from './folders.ts';
+import { createForkServer, type ForkServer, type Surroundings } from './fork-server.ts';
 import type { Identity } from './identity.ts';
 
 export interface Engine {
@@ -17,11 +18,21 @@ export interface Engine {
   readonly hidesV2: boolean;
 }
 
+export interface RuntimeCall {
+  /** The last one is the id of the container. */
+  readonly args: readonly string[];
+  /** A file that is open here. */
+  readonly stdin?: number | undefined;
+  readonly log: string;
+}
+
 export interface Launcher {
   /** A path below the driver's folder as the runtime sees it. */
   at(path: string): string;
-  /** The argument vector that calls the runtime with these arguments. */
-  argv(engine: Engine, args: readonly string[]): [string, ...string[]];
+  /** The runtime's exit code. When the signal comes first, the runtime may still run, or be about to. */
+  run(engine: Engine, call: RuntimeCall, signal: AbortSignal): Promise<number>;
+  /** Ends the process that stays. The next call starts it again. */
+  close(): Promise<void>;
 }
 
 /** Runs a program with every right over the files of this user's mapped ids. */
@@ -39,38 +50,54 @@ export const createLauncher = (
   v2BesideV1: string | undefined,
 ): Launcher => {
   const staged = needsStage(folders.root, identity);
-  const unshare = identity.rootless ? AS_OWNER : ['unshare'];
+  const surroundings = (hidden: string | undefined): Surroundings => ({
+    surround:
+      staged || hidden !== undefined || identity.rootless
+        ? [...(identity.rootless ? AS_OWNER : ['unshare']), ...OWN_MOUNTS]
+        : [],
+    prepare: PRELUDE,
+    args: [staged ? folders.root : '', hidden ?? ''],
+    path: SYSTEM_PATH,
+  });
+  const at = (path: string): string =>
+    staged && path.startsWith(folders.root) ? `${STAGE}${path.slice(folders.root.length)}` : path;
+  let current: { readonly hidden: string | undefined; readonly server: ForkServer } | undefined;
+  const serverFor = (hidden: string | undefined): ForkServer => {
+    if (current?.hidden === hidden && current !== undefined) return current.server;
+    // The trial of one runtime is over, and the next one wants something else.
+    void current?.server.close();
+    current = { hidden, server: createForkServer(surroundings(hidden)) };
+    return current.server;
+  };
   return {
-    at: (path) =>
-      staged && path.startsWith(folders.root) ? `${STAGE}${path.slice(folders.root.length)}` : path,
-    argv: (engine, args) => {
-      const hidden = engine.hidesV2 ? v2BesideV1 : undefined;
-      const command = [engine.name, '--root', folders.state, ...args];
-      if (!staged && hidden === undefined && !identity.rootless) return command as [string, ...string[]];
-      return [
-        ...unshare,
-        '--mount',
-        '--propagation',
-        'private',
-        '--',
-        '/bin/sh',
-        '-ec',
-        PRELUDE,
-        'berth-launch',
-        staged ? folders.root : '',
-        hidden ?? '',
-        ...command,
-      ] as [string, ...string[]];
-    },
+    at,
+    run: ({ name, hidesV2 }, { args, stdin, log }, signal) =>
+      serverFor(hidesV2 ? v2BesideV1 : undefined).run(
+        {
+          argv: [name, '--root', folders.state, ...args],
+          stdin: stdin === undefined ? '/dev/null' : `/proc/${process.pid}/fd/${stdin}`,
+          log: at(log),
+        },
+        signal,
+      ),
+    close: async () => current?.server.close(),
   };
 };
 
-/** $1: the folder to show at the stage, $2: the folder to hide, the rest: the command. */
+/** What the host mounts and unmounts later is seen in there, too, and nothing the other way. */
+const OWN_MOUNTS = ['--mount', '--propagation', 'slave', '--'];
+
+/** $1: the folder to show at the stage, $2: the folder to hide. A runtime makes groups in there all the same. */
 const PRELUDE = `
 [ -z "$1" ] || mount --bind -- "$1" ${STAGE}
-[ -z "$2" ] || mount -t tmpfs -o size=4k none "$2"
-shift 2
-exec "$@"`;
+[ -z "$2" ] || mount -t tmpfs -o size=1m none "$2"
+hidden=$2
+after() {
+  [ -n "$hidden" ] || return 0
+  for container; do :; done
+  rm -rf -- "$hidden/$container"
+}
+`;
 
 const PLAIN_PATH = /^[A-Za-z0-9._/@+-]+$/;
 const MAX_PATH_LENGTH = 80;

@@ -33,6 +33,8 @@ export interface Workshop {
   end: (container: Pick<End, 'containerId' | 'folder' | 'marks' | 'search'>) => Promise<void>;
   /** Moves a folder away and deletes it, whoever owns what is in it. Succeeds when there is none. */
   discard(path: string): Promise<void>;
+  /** Ends what stays between starts. Can be used again. */
+  close(): Promise<void>;
 }
 
 export interface WorkshopOptions {
@@ -59,11 +61,14 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     }
     await remove(doomed, rootless);
   };
+  let opened: Launcher | undefined;
+  const close = async (): Promise<void> => opened?.close();
   const prepare = async (): Promise<Ready> => {
     for (const path of Object.values(folders)) await makeThrough(path);
     const identity = identify(options.idBase);
     const beside = v2BesideV1();
     const launcher = createLauncher(folders, identity, beside);
+    opened = launcher;
     const base = await prepareBase(folders);
     const world: World = { identity, cgroups, compiledSeccomp: undefined };
     const tools = { folders, base, launcher, cgroups, world, installation: options.installation };
@@ -82,14 +87,16 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     ready: () => {
       prepared ??= sweep(folders, options.installation, end, rootless)
         .then(prepare)
-        .catch((error: unknown) => {
+        .catch(async (error: unknown) => {
           prepared = undefined;
+          await close();
           throw error;
         });
       return prepared;
     },
     end,
     discard,
+    close,
   };
 };
 

@@ -30,7 +30,7 @@ export interface ServerMachines extends Machines {
   open(driver: string, id: string): Promise<SandboxClient>;
   /** Where a tool of ours appears inside a sandbox. */
   toolPath(driver: string, id: string): Promise<(target: string) => string>;
-  /** Ends the server's connections; what runs inside goes on. */
+  /** Ends the server's connections and what the drivers keep for themselves; what runs inside goes on. */
   close(): Promise<void>;
 }
 
@@ -88,6 +88,7 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
     toolPath: async (name, id) => (await attach(name, id)).toolPath,
     close: async () => {
       await Promise.all([...clients.keys()].map(release));
+      await Promise.all(drivers.names.map((name) => drivers.find(name).driver.close?.()));
     },
   };
 };

@@ -1,0 +1,166 @@
+/**
+ * A small process that starts programs in the server's place.
+ *
+ * To start a program the kernel copies the page tables of the process that asks, and lets it pay for every page that it
+ * writes afterwards: for a server of 150 MB that takes longer than the program. A shell has next to nothing to copy. It
+ * also stays in the surroundings that the programs need, so that those are made once and not for every start.
+ *
+ * It is told a program a line and answers with a number and an exit code a line. When its input ends it waits for what
+ * it started and ends, so it cannot outlive the server, however that ended.
+ */
+import { spawn } from 'node:child_process';
+import { Socket } from 'node:net';
+
+export interface Surroundings {
+  /** An argument vector that runs the shell given after it. */
+  readonly surround: readonly string[];
+  /** Run by that shell at its start, with `args`; defines `after`, which gets the words of a program that has ended. */
+  readonly prepare: string;
+  readonly args: readonly string[];
+  /** Where it looks for programs. */
+  readonly path: string;
+}
+
+export interface Call {
+  readonly argv: readonly string[];
+  /** Paths in the surroundings; what the program says is added to the log. */
+  readonly stdin: string;
+  readonly log: string;
+}
+
+export interface ForkServer {
+  /**
+   * The exit code, or 128 and the signal's number. Rejects when nothing can be started here; and with the reason of the
+   * signal, after which the program may still run, or be about to.
+   */
+  run(call: Call, signal: AbortSignal): Promise<number>;
+  /** Resolves when it has ended; the next call starts another. */
+  close(): Promise<void>;
+}
+
+export const createForkServer = (surroundings: Surroundings): ForkServer => {
+  let running: Running | undefined;
+  const begin = (): Running => {
+    const begun = start(surroundings, () => {
+      if (running === begun) running = undefined;
+    });
+    return begun;
+  };
+  return {
+    run: async (call, signal) => {
+      signal.throwIfAborted();
+      const words = [call.stdin, call.log, ...call.argv].map(checked);
+      running ??= begin();
+      return await running.ask(words, signal);
+    },
+    close: async () => running?.close(),
+  };
+};
+
+/** No part of any path that a person would choose. */
+const SEPARATOR = '\x1f';
+
+const checked = (word: string): string => {
+  if (word !== '' && !word.includes(SEPARATOR) && !word.includes('\n')) return word;
+  throw new TypeError(`${JSON.stringify(word)} cannot be handed on to a program`);
+};
+
+/** A line becomes words and the words a program: nothing of it is ever evaluated. */
+const LOOP = `
+set -f
+while IFS= read -r line; do
+  (
+    IFS='${SEPARATOR}'
+    set -- $line
+    number=$1 stdin=$2 log=$3 code=0
+    shift 3
+    "$@" <"$stdin" >>"$log" 2>&1 || code=$?
+    echo "$number $code"
+    after "$@"
+  ) &
+done
+wait`;
+
+const SAID_CHARACTERS = 2000;
+
+interface Running {
+  ask(words: readonly string[], signal: AbortSignal): Promise<number>;
+  close(): Promise<void>;
+}
+
+const start = ({ surround, prepare, args, path }: Surroundings, onEnd: () => void): Running => {
+  const shell = ['/bin/sh', '-ec', `${prepare}${LOOP}`, 'berth-launch', ...args];
+  const [program = '', ...rest] = [...surround, ...shell];
+  const child = spawn(program, rest, { stdio: 'pipe', cwd: '/', env: { PATH: path } });
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  // A process with nothing else to do may end; it stays for as long as a program is waited for.
+  const calls = createCalls((waiting) => (waiting ? child.ref() : child.unref()));
+  for (const pipe of child.stdio) if (pipe instanceof Socket) pipe.unref();
+  child.unref();
+
+  let said = '';
+  const over = (reason: Error): void => {
+    onEnd();
+    calls.fail(reason);
+    end();
+  };
+  child.once('error', over);
+  // What it started goes on without it, and answers.
+  child.once('exit', onEnd);
+  child.once('close', (code) =>
+    over(new TypeError(`the shell that starts runtimes ended with ${code}: ${said}`)),
+  );
+  // It has ended; the event above says so.
+  child.stdin.on('error', () => undefined);
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = `${said}${text}`.slice(-SAID_CHARACTERS);
+  });
+  child.stdout.setEncoding('utf8').on('data', calls.answer);
+  return {
+    ask: (words, signal) => {
+      const { number, exitCode } = calls.add(signal);
+      child.stdin.write(`${[number, ...words].join(SEPARATOR)}\n`);
+      return exitCode;
+    },
+    close: async () => {
+      onEnd();
+      child.ref();
+      child.stdin.end();
+      await ended;
+    },
+  };
+};
+
+/** Who waits for which program. Says when the first one waits and when none does any more. */
+const createCalls = (onWaiting: (waiting: boolean) => void) => {
+  const waiters = new Map<number, ReturnType<typeof Promise.withResolvers<number>>>();
+  let made = 0;
+  let partial = '';
+  const take = (number: number) => {
+    const waiter = waiters.get(number);
+    if (waiters.delete(number) && waiters.size === 0) onWaiting(false);
+    return waiter;
+  };
+  return {
+    add: (signal: AbortSignal): { readonly number: number; readonly exitCode: Promise<number> } => {
+      const number = ++made;
+      const waiter = Promise.withResolvers<number>();
+      const onAbort = (): void => take(number)?.reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (waiters.set(number, waiter).size === 1) onWaiting(true);
+      return { number, exitCode: waiter.promise.finally(() => signal.removeEventListener('abort', onAbort)) };
+    },
+    /** Lines of a number and an exit code, in whatever pieces they come. */
+    answer: (text: string): void => {
+      const lines = `${partial}${text}`.split('\n');
+      partial = lines.pop() ?? '';
+      for (const line of lines) {
+        const [number = 0, exitCode = 0] = line.split(' ').map(Number);
+        take(number)?.resolve(exitCode);
+      }
+    },
+    fail: (reason: Error): void => {
+      for (const number of waiters.keys()) take(number)?.reject(reason);
+    },
+  };
+};
