@@ -68,8 +68,10 @@ describe('secrets', () => {
       repositories: [{ source }],
       gate: { commands: [{ name: 'check', run: 'test -s seen.txt' }] },
     });
-    const { task } = await runTask(world.client, { workspaceId, prompt: 'Please look around.' });
+    const { task, events } = await runTask(world.client, { workspaceId, prompt: 'Please look around.' });
     expect(endOf(task)).toEqual(COMPLETED);
+    // What the agent's own program would fetch for itself is no news for the person whose task it is.
+    expect(events.filter(({ type }) => type === 'sandbox.egress_denied')).toEqual([]);
     const seen = await world.client.changes.diff({ id: task.changeId ?? '' });
     // The agent's own environment was really read: it holds the token of its attempt, which is worth nothing outside.
     expect(seen).toMatch(/BERTH_\w*TOKEN|opencode/i);

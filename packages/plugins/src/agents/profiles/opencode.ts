@@ -29,9 +29,22 @@ export const opencodeProfile: AcpProfile = {
         OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
         [TOKEN_VARIABLE]: model.token,
       },
-      files: { [config]: json(configOf(model.baseUrl, model.wire, model.model)) },
+      files: { [config]: json(configOf(model.baseUrl, model.wire, model.model)), ...pluginsOf(home) },
     };
   },
+};
+
+/**
+ * It fetches its plugin library into its folder at every start, unless that looks as if it had done so. Without plugins
+ * nobody uses it, and a registry that is closed would be told to the person as something that the work needs.
+ */
+const pluginsOf = (home: string) => {
+  const folder = `${home}/.config/opencode`;
+  const lock = { lockfileVersion: 3, packages: { '': { dependencies: { '@opencode-ai/plugin': '*' } } } };
+  return {
+    [`${folder}/package-lock.json`]: json(lock),
+    [`${folder}/node_modules/.package-lock.json`]: json({}),
+  };
 };
 
 const PACKAGES = {
