@@ -256,7 +256,7 @@ export const ERRORS = {
       d.provider === undefined
         ? 'No model provider is configured.'
         : `No key is configured for the model provider ${d.provider}.`,
-    hint: 'Set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY for the server, or name a provider in its configuration.',
+    hint: 'Export ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY and start the server with it (`berth down` first when one runs without), or name a provider in its configuration.',
   },
   'model.unknown': {
     kind: 'invalid',
@@ -314,7 +314,7 @@ export const ERRORS = {
     kind: 'internal',
     data: z.object({ saga: z.string(), step: z.string(), cause: z.string(), undoCause: z.string() }),
     message: (d) => `${d.saga} failed (${d.cause}) and could not undo its step ${d.step} (${d.undoCause}).`,
-    hint: 'Retry the undo, or forget it after looking at what is left.',
+    hint: 'Remove what stands in the way of the undo; it is tried again every hour.',
   },
   'store.locked': {
     kind: 'unavailable',
