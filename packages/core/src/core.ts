@@ -26,6 +26,7 @@ import { layerReconciler } from './reconcilers/layers.ts';
 import { orphanReconciler } from './reconcilers/orphans.ts';
 import { runReconciler } from './reconcilers/runs.ts';
 import { sandboxReconciler } from './reconcilers/sandboxes.ts';
+import { stuckReconciler } from './reconcilers/stuck.ts';
 import { taskReconciler } from './reconcilers/tasks.ts';
 import { createSandboxes, type Sandboxes } from './verbs/sandboxes.ts';
 import { createTasks, type Tasks } from './verbs/tasks.ts';
@@ -46,6 +47,7 @@ export const RECONCILERS = [
   layerReconciler,
   branchReconciler,
   hubReconciler,
+  stuckReconciler,
   runReconciler,
   historyReconciler,
 ] as const;

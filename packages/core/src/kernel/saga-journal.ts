@@ -12,6 +12,8 @@ export type Line = Pick<JournalEntry, 'step' | 'phase' | 'output' | 'durationMs'
 export interface Journal {
   hasStarted(step: string): boolean;
   isDone(step: string): boolean;
+  /** Its way back was begun before: a stuck run is tried again and again. */
+  isUndoing(step: string): boolean;
   /** Outputs of everything done in earlier stages than the step's own: what its do and its undo see. */
   outputsBefore(step: string): Outputs;
   /** Outputs of everything done. */
@@ -42,6 +44,7 @@ export const openJournal = async <P>(
   return {
     hasStarted: (step) => inPhase('started').some((line) => line.step === step),
     isDone: (step) => inPhase('done').some((line) => line.step === step),
+    isUndoing: (step) => inPhase('undo_started').some((line) => line.step === step),
     outputsBefore: (step) => outputsOf(stepsBefore(definition, step)),
     outputs: () => outputsOf(new Set(lines.map((line) => line.step))),
     toUndo() {

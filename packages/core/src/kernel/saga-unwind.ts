@@ -23,7 +23,7 @@ const undoStep = async <P>(run: Run<P>, step: RunStep<P>): Promise<void> => {
   const { name, undo } = step;
   const ctx = contextOf(run, name, new AbortController().signal);
   const crashPoint = (point: string): void => run.crashPoint(`${run.definition.name}/${name}/${point}`);
-  await run.journal.write([{ step: name, phase: 'undo_started' }]);
+  if (!run.journal.isUndoing(name)) await run.journal.write([{ step: name, phase: 'undo_started' }]);
   await withRetries(run, retryable(UNDO_TRIES, run.interrupts.stop), async () => {
     crashPoint('before-undo');
     if (!isNothing(undo)) await ofStep(name, () => undo(ctx));

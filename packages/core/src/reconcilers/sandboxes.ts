@@ -45,14 +45,17 @@ const remove = async ({ machines, store }: World, { id, driver }: Sandbox): Prom
   });
 };
 
-/** A record in the making whose saga is over will never be made: it is stuck when the saga is, else it can go. */
+/**
+ * A record in the making whose saga is over will never be made: it is stuck for as long as the saga is, else it can go.
+ */
 const settleAbandoned = ({ store }: World): Promise<number> =>
   store.write(async (tx) => {
-    const creating = await tx.table('sandboxes').list({ where: { state: 'creating' }, limit: MAX_PER_PASS });
+    const where = { state: ['creating', 'stuck'] };
+    const halfMade = await tx.table('sandboxes').list({ where, limit: MAX_PER_PASS });
     let settled = 0;
-    for (const { id } of creating) {
+    for (const { id, state } of halfMade) {
       const run = await runOf(tx, 'sandbox.create@1', id);
-      if (run?.state === 'running' || run?.state === 'undoing') continue;
+      if (run?.state === 'running' || run?.state === 'undoing' || run?.state === state) continue;
       settled += 1;
       if (run?.state !== 'stuck') {
         await askRemoval(tx, id, { reason: 'its creation was given up', causedBy: run?.id });

@@ -1,0 +1,41 @@
+/**
+ * A way back that got stuck is walked again every hour: what stood in its way (a driver that was away, a full disk)
+ * often passes. Until then both causes stay on record. A way back that a crash cut off while nobody was left to take
+ * it up is gone on with, too.
+ */
+import { defineReconciler, isStop, oldRows, type SagaRun } from '../kernel/index.ts';
+import { unlessAborted } from '../race.ts';
+import type { World } from '../world.ts';
+import { tally } from './look.ts';
+
+const AGAIN_AFTER_MS = 3_600_000;
+
+export const stuckReconciler = defineReconciler<World>({
+  name: 'stuck',
+  everyMs: 600_000,
+  wakeOn: [],
+  async pass(world, signal) {
+    const { store, clock } = world;
+    const where = { state: ['stuck', 'undoing'] };
+    const due: SagaRun[] = [];
+    for await (const runs of oldRows(
+      store,
+      { table: 'sagas', where, since: clock.now() - AGAIN_AFTER_MS },
+      signal,
+    ))
+      due.push(...runs);
+    return tally(world, due, signal, (run) => walkBack(world, run, signal));
+  },
+});
+
+/** Rejects while it stays stuck. A run that is under way in other hands is waited for, but not held on to. */
+const walkBack = async ({ sagas, store }: World, run: SagaRun, signal: AbortSignal): Promise<void> => {
+  const end = run.state === 'stuck' ? sagas.retryStuck(run.id, signal) : sagas.resume(run.id, signal);
+  try {
+    await unlessAborted(end, signal);
+  } catch (error) {
+    if (isStop(error)) throw error;
+    const left = await store.read((tx) => tx.table('sagas').get(run.id));
+    if (left?.state !== 'undone') throw error;
+  }
+};
