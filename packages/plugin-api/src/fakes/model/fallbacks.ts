@@ -1,11 +1,11 @@
 /** A verb for agents that offer no such tool: as a patch, or as a shell command. */
 import type { Verb } from './script.ts';
 
-/** In the envelope of the `apply_patch` tool; undefined for verbs that change no file. */
+/** In the envelope of the `apply_patch` tool, which knows whole lines only; undefined for anything else. */
 export const asPatch = (call: Verb): string | undefined => {
   if (call.do === 'write')
     return `*** Begin Patch\n*** Add File: ${call.path}\n${signed(call.content, '+')}\n*** End Patch`;
-  if (call.do === 'edit')
+  if (call.do === 'edit' && call.old.endsWith('\n') && call.new.endsWith('\n'))
     return `*** Begin Patch\n*** Update File: ${call.path}\n@@\n${signed(call.old, '-')}\n${signed(call.new, '+')}\n*** End Patch`;
   return undefined;
 };

@@ -91,6 +91,25 @@ describe('the scripted model', () => {
     });
   });
 
+  it('makes a patch only of whole lines', async () => {
+    const edit = (old: string, better: string) => ({
+      answers: [{ calls: [{ do: 'edit' as const, path: 'a.js', old, new: better }] }],
+    });
+    await start({ scripts: { part: edit('a - b', 'a + b'), lines: edit('a\n', 'b\n') } });
+    const parameters = { type: 'object', properties: { command: { type: 'string' } } };
+    const offered = [
+      { type: 'custom', name: 'apply_patch' },
+      { type: 'function', name: 'exec_command', parameters },
+    ];
+    const asked = async (input: string) =>
+      (await (await post('/v1/responses', { input, tools: offered })).json()).output[0];
+    expect(await asked('[[script:lines]]')).toMatchObject({ input: expect.stringContaining('@@\n-a\n+b\n') });
+    expect(await asked('[[script:part]]')).toMatchObject({
+      name: 'exec_command',
+      arguments: expect.stringContaining('a + b'),
+    });
+  });
+
   it('fails as often as scripted, then answers', async () => {
     await start({
       scripts: { default: { answers: [{ error: { status: 529, times: 2 }, text: 'at last' }] } },
