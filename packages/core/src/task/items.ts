@@ -37,9 +37,15 @@ export const createItemSink = (store: Store, turn: TurnPlace): ItemSink => {
     while (waiting.size > 0) {
       const batch = [...waiting];
       waiting.clear();
-      await store.write(async (tx) => {
-        for (const [place, body] of batch) await putItem(tx, turn, place, body);
-      });
+      try {
+        await store.write(async (tx) => {
+          for (const [place, body] of batch) await putItem(tx, turn, place, body);
+        });
+      } catch (error) {
+        // Kept, unless something newer was said meanwhile: the next write takes it along, and `flush` tells if none can.
+        for (const [place, body] of batch) if (!waiting.has(place)) waiting.set(place, body);
+        throw error;
+      }
     }
   };
   const start = (): Promise<void> => {
@@ -55,11 +61,12 @@ export const createItemSink = (store: Store, turn: TurnPlace): ItemSink => {
       if (place > MAX_ITEMS_PER_TURN) return;
       places.set(id, place);
       waiting.set(place, bounded(body));
-      // Whoever flushes hears of a failure; what could not be written is said again by the replay.
+      // What could not be written waits for the next attempt, of which the last is `flush`, which tells.
       start().catch(() => undefined);
     },
     flush: async () => {
-      await writing;
+      // A failure of the write under way is not the last word: what it held is written again.
+      await writing?.catch(() => undefined);
       await start();
     },
   };

@@ -28,6 +28,7 @@ export const createInput = (stdin: Writable | null): Input => {
   };
   const inOrder = (act: () => Promise<void> | void): Promise<void> => {
     const done = order.then(act);
+    // Who asked for it hears of its failure; the next in line begins in any case.
     order = done.catch(() => undefined);
     return done;
   };

@@ -64,6 +64,7 @@ let serial = 0;
 
 /** The mode of the file that is about to be replaced, or undefined. */
 const modeOf = async (path: string): Promise<number | undefined> => {
+  // What cannot be looked at has no mode to keep; if it cannot be replaced either, the replacing says why.
   const stat = await lstat(path).catch(() => undefined);
   return stat?.isFile() === true ? stat.mode & 0o777 : undefined;
 };
@@ -73,11 +74,15 @@ export const listFolder = async (path: string): Promise<FileEntry[]> => {
   for await (const { name } of await opendir(path)) {
     if (entries.length >= GUEST_LIMITS.folderEntries)
       throw refused(path, `more than ${GUEST_LIMITS.folderEntries} entries`);
-    // What vanishes while the folder is read is left out.
-    const entry = await statEntry(join(path, name)).catch(() => undefined);
+    const entry = await statEntry(join(path, name)).catch(unlessMissing);
     if (entry !== undefined) entries.push(entry);
   }
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+};
+
+/** What vanishes while its folder is read is left out; a folder that shows its names alone is told of as such. */
+const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== 'ENOENT') throw error;
 };
 
 /** Of a link, the link itself. */

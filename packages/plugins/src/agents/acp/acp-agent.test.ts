@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ItemBody } from '@berth/contract';
+import { fail, type ItemBody } from '@berth/contract';
 import { type AgentHost, type AgentWorld, defineAgent } from '@berth/plugin-api';
 import { agentConformance } from '@berth/plugin-api/conformance';
 import { createLocalSandbox, type LocalSandbox } from '@berth/plugin-api/fakes';
@@ -154,6 +154,15 @@ describe('the ACP client', { timeout: 30_000 }, () => {
       code,
       details: { detail: expect.stringMatching(detail) },
     });
+  });
+
+  it('tells at once that an agent cannot be told anything any more', async () => {
+    const start = sandbox.start.bind(sandbox);
+    vi.spyOn(sandbox, 'start').mockImplementation(async (request) => ({
+      ...(await start(request)),
+      write: () => Promise.reject(fail('sandbox.unreachable', { id: 'sb', detail: 'lost' })),
+    }));
+    await expect(turn('work')).rejects.toMatchObject({ code: 'sandbox.unreachable' });
   });
 
   it('reports a crash with its last words', async () => {

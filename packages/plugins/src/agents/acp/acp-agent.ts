@@ -26,6 +26,9 @@ export const acpPlugin = (profile: AcpProfile): AgentPlugin<typeof Config> =>
     open: (config, host) => createAcpAgent({ profile, config, host, timers: systemTimers }),
   });
 
+const howToInstall = ({ package: name }: AcpProfile): string =>
+  `install the npm package ${name} (npm install --global ${name})`;
+
 export const createAcpAgent = (deps: {
   readonly profile: AcpProfile;
   readonly config: z.infer<typeof Config>;
@@ -36,17 +39,13 @@ export const createAcpAgent = (deps: {
   return {
     async probe() {
       const program = locate(profile, host);
-      if (program === undefined)
-        return { available: false, detail: `install the npm package ${profile.package}`, tools: [] };
+      if (program === undefined) return { available: false, detail: howToInstall(profile), tools: [] };
       return { available: true, detail: program.source, tools: program.tools };
     },
     async turn(input, world) {
       const program = locate(profile, host);
       if (program === undefined)
-        throw fail('agent.absent', {
-          agent: profile.name,
-          detail: `install the npm package ${profile.package}`,
-        });
+        throw fail('agent.absent', { agent: profile.name, detail: howToInstall(profile) });
       if (world.model === undefined || !profile.wires.includes(world.model.wire))
         throw fail('model.unconfigured', { provider: profile.wires.join(' or ') });
       const launch = profile.launch({ model: world.model, home: world.sandbox.home, cwd: input.cwd });

@@ -21,7 +21,7 @@ export const createConversation = (turn: AcpTurn, agent: ClientContext, life: Li
   let cancelAsked = false;
   const sendCancel = () => {
     if (opened === undefined || !prompted || !cancelAsked) return;
-    // An agent that is gone is noticed by the reader of its output.
+    // Fails only when the connection is closed, and then the turn has ended: there is nothing left to cancel.
     agent.notify('session/cancel', { sessionId: opened.sessionId }).catch(() => undefined);
   };
   return {
@@ -51,7 +51,7 @@ export const createConversation = (turn: AcpTurn, agent: ClientContext, life: Li
     },
     close: () => {
       if (opened === undefined || hello?.agentCapabilities?.sessionCapabilities?.close == null) return;
-      // As above; and the ladder goes on in any case.
+      // As above; and an agent that refuses is ended by the next rung of the ladder.
       agent.request('session/close', { sessionId: opened.sessionId }).catch(() => undefined);
     },
   };

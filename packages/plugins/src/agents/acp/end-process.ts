@@ -24,7 +24,10 @@ export const endProcess = async (
   await attempt(process.signal('SIGKILL'));
 };
 
-/** A sandbox that is lost has no process left to end; whoever uses it next learns that it is lost. */
+/**
+ * A sandbox that is lost has no process left to end, and whoever uses it next learns that it is lost. The end of the turn,
+ * which is on its way to the caller, must not be replaced by that.
+ */
 const attempt = (work: Promise<void>): Promise<void> => work.catch(() => undefined);
 
 const within = (gone: Promise<boolean>, ms: number, timers: Timers): Promise<boolean> => {

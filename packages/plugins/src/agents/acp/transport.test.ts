@@ -46,6 +46,7 @@ const replay = async (pieceBytes: number, writeDelayed: boolean) => {
   const transport = createTransport(process, {
     heard: () => undefined,
     notified: (method, params) => told.push(`${method} ${JSON.stringify(params)}`),
+    unsent: (error) => told.push(`unsent: ${error}`),
   });
   const { agent } = client({ name: 'test' })
     .onRequest('session/request_permission', async () => {

@@ -24,6 +24,8 @@ export interface TransportEvents {
   /** Any valid message; called before it is handled. */
   heard(): void;
   notified(method: string, params: unknown): void;
+  /** What we said did not arrive, and nothing more will: the agent would wait for it for ever. */
+  unsent(error: unknown): void;
 }
 
 const MAX_LINE_BYTES = 16 * 2 ** 20;
@@ -35,7 +37,7 @@ export const createTransport = (process: Process, events: TransportEvents): Tran
   const noise = createTail(NOISE_CHARACTERS);
   const asked = new Set<unknown>();
   let answered: (() => void) | undefined;
-  const send = createSender(process);
+  const send = createSender(process, events.unsent);
   const incoming = new TransformStream<Message, Message>();
   const toSdk = incoming.writable.getWriter();
 
@@ -89,16 +91,17 @@ type Output = Extract<ExecChunk, { kind: 'output' }>;
 
 /**
  * Sends in order, each at the offset that follows from what was sent before, and lets nobody wait: what is read next
- * must not depend on how fast the sandbox takes our bytes. A process that cannot take them has ended, which the
- * reader of its output learns.
+ * must not depend on how fast the sandbox takes our bytes. To a process that has ended one can write, so a failure means
+ * that the sandbox is lost or that the agent does not read what it is told.
  */
-const createSender = (process: Process): ((bytes: Uint8Array) => void) => {
+const createSender = (process: Process, failed: (error: unknown) => void): ((bytes: Uint8Array) => void) => {
   let offset = 0;
   let sent: Promise<void> = Promise.resolve();
   return (bytes) => {
     const at = offset;
     offset += bytes.length;
-    sent = sent.then(() => process.write(at, bytes)).catch(() => undefined);
+    sent = sent.then(() => process.write(at, bytes));
+    sent.catch(failed);
   };
 };
 

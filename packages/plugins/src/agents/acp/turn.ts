@@ -82,6 +82,7 @@ const createTalk = (turn: AcpTurn, process: Process): Talk => {
       if (update !== undefined) items.apply(update);
       watchdog.heard(items.toolsInFlight());
     },
+    unsent: givenUp.reject,
   });
   const connection = connect(transport, life, items);
   const cancelled: TurnEnd = { stop: 'cancelled', continued: turn.input.session === undefined };

@@ -112,7 +112,7 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
       await writeRecord(folder, { ...claim, ...started });
       return machineOf(folder, spec.id, started.internalPort);
     } catch (error) {
-      const said = await readFile(join(folder, 'log'), 'utf8').catch(() => '');
+      const said = await logOf(folder);
       await demolish(spec.id);
       signal.throwIfAborted();
       if (isBerthError(error)) throw error;
@@ -132,7 +132,7 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
     attach,
     destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
     async *list() {
-      for (const id of await readdir(join(host.folder, 'sandboxes')).catch(() => [])) {
+      for (const id of (await readdir(join(host.folder, 'sandboxes')).catch(unlessMissing)) ?? []) {
         const record = await readRecord(folderOf(id));
         if (record === undefined || record.installation === host.installation) yield { id };
       }
@@ -252,9 +252,17 @@ const writeRecord = async (folder: string, record: MachineRecord): Promise<void>
   await rename(draft, join(folder, RECORD_FILE));
 };
 
+/** For a message alone: without a log it tells less, and no second failure may hide the first. */
+const logOf = (folder: string): Promise<string> => readFile(join(folder, 'log'), 'utf8').catch(() => '');
+
+/** Only what is not there counts as nothing: a sandbox that cannot be looked at now is not one that is gone. */
+const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+};
+
 const readRecord = async (folder: string): Promise<MachineRecord | undefined> => {
   const path = join(folder, RECORD_FILE);
-  const stats = await lstat(path).catch(() => undefined);
+  const stats = await lstat(path).catch(unlessMissing);
   if (stats?.isFile() !== true) return undefined;
   const parsed = MachineRecord.safeParse(JSON.parse(await readFile(path, 'utf8')));
   return parsed.success ? parsed.data : undefined;
