@@ -279,6 +279,24 @@ describe('merging', () => {
     expect(text).toMatch(/^1\ntwo\n3\n[\d\D]*\nten\n[\d\D]*\nxx\n[\d\D]*\nlast\n30\n$/);
   });
 
+  test('a tree that unfolds to billions of paths is not merged', async () => {
+    shell(
+      sample.source,
+      `tree=$(git rev-parse 'main^{tree}')
+      for level in 1 2 3 4 5 6 7 8 9; do
+        tree=$(for n in 0 1 2 3 4 5 6 7 8 9; do printf "040000 tree $tree\\td$n\\n"; done | git mktree)
+      done
+      git update-ref refs/heads/bomb $(git commit-tree -p main -m bomb $tree)
+      echo more >> a.txt; git commit -qam more`,
+    );
+    await imported();
+    const [base = '', head = ''] = run(sample.source, ['rev-parse', 'main', 'bomb']).split('\n');
+    await expect(merge(base, head)).rejects.toMatchObject({
+      code: 'git.failed',
+      message: expect.stringContaining('ls-tree'),
+    });
+  }, 60_000);
+
   test('a diff may say in which folder its paths are', async () => {
     shell(sample.source, 'echo b > b.txt; git add .; git commit -qm b');
     await imported();

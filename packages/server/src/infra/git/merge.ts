@@ -4,7 +4,7 @@
  */
 import type { MergeRequest, MergeResult } from '@berth/core';
 import type { Git } from './git.ts';
-import { containsCommit } from './look.ts';
+import { containsCommit, filesOf } from './look.ts';
 import { assertCommit, assertRef } from './refs.ts';
 
 /** Who signs what the server commits. */
@@ -16,6 +16,8 @@ export const mergeIn = async (git: Git, gitDir: string, request: MergeRequest): 
   const head = assertCommit(request.head);
   const keepAt = assertRef(request.keepAt);
   if (await containsCommit(git, gitDir, base, head)) return { kind: 'nothing' };
+  // A few small objects can unfold to billions of paths, which a merge would walk and keep in memory.
+  await filesOf(git, gitDir, head);
   const merged = await git(
     [
       'merge-tree',
