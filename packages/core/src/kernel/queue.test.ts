@@ -40,6 +40,12 @@ const openWorld = () => {
   return { clock, store, start, job, reaches };
 };
 
+/** The same store, whose writes fail while it is out of order. */
+const flakyStore = (store: Store, condition: { isBroken: boolean }): Store => ({
+  ...store,
+  write: (change) => (condition.isBroken ? Promise.reject(busy()) : store.write(change)),
+});
+
 /** A handler that waits to be told how to end, and heeds its signal. */
 const puppet = () => {
   const begun: { job: Job; signal: AbortSignal; resolve: () => void; reject: (error: unknown) => void }[] =
@@ -209,15 +215,11 @@ describe('running', () => {
 
   it('goes on when the store was out of order for a moment', async () => {
     const { start, store, clock, reaches } = openWorld();
-    let broken = true;
-    const flaky: Store = {
-      ...store,
-      write: (change) => (broken ? Promise.reject(busy()) : store.write(change)),
-    };
-    const queue = start('first', flaky);
+    const condition = { isBroken: true };
+    const queue = start('first', flakyStore(store, condition));
     queue.process('work', async () => undefined, { concurrency: 1 });
     await clock.advance(0);
-    broken = false;
+    condition.isBroken = false;
     await queue.add(undefined, 'work', null, { id: 'jb_1' });
     await clock.through(reaches('jb_1', 'done'));
   });
@@ -395,22 +397,18 @@ describe('stopping and crashing', () => {
 
   it('finds a job again by its lease when its end could not be written', async () => {
     const { start, store, clock, reaches } = openWorld();
-    let broken = false;
-    const flaky: Store = {
-      ...store,
-      write: (change) => (broken ? Promise.reject(busy()) : store.write(change)),
-    };
-    const queue = start('first', flaky);
+    const condition = { isBroken: false };
+    const queue = start('first', flakyStore(store, condition));
     let runs = 0;
     const handler = async () => {
       runs += 1;
-      broken = runs === 1;
+      condition.isBroken = runs === 1;
     };
     queue.process('work', handler, { concurrency: 1 });
     await queue.add(undefined, 'work', null, { id: 'jb_1' });
     await clock.advance(10);
     expect(runs).toBe(1);
-    broken = false;
+    condition.isBroken = false;
     await clock.through(reaches('jb_1', 'done'));
     expect(runs).toBe(2);
   });

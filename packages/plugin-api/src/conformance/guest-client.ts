@@ -10,6 +10,7 @@ import {
   GUEST_PATHS,
   PREFACE,
 } from '@berth/contract/guest';
+import { firstLine } from '../first-line.ts';
 
 export interface GuestClient extends Disposable {
   health(timeoutMs?: number): Promise<{ readonly id: string }>;
@@ -79,24 +80,6 @@ interface Answer {
 }
 
 const text = ({ bytes }: Answer): string => bytes.toString();
-
-const firstLine = (connection: Duplex): Promise<string> =>
-  new Promise((resolve, reject) => {
-    let line = '';
-    const take = (): void => {
-      for (let byte = connection.read(1); byte !== null; byte = connection.read(1)) {
-        line += String(byte);
-        if (!line.endsWith('\n')) continue;
-        connection.off('readable', take);
-        connection.off('close', hungUp);
-        resolve(line);
-        return;
-      }
-    };
-    const hungUp = (): void => reject(new assert.AssertionError({ message: `hung up after "${line}"` }));
-    connection.on('readable', take);
-    connection.once('close', hungUp);
-  });
 
 interface Ask {
   readonly method: string;

@@ -15,6 +15,7 @@ import {
   PREFACE,
   REFUSED_PREFIX,
 } from '@berth/contract/guest';
+import { firstLine } from '../first-line.ts';
 
 export interface FakeGuestOptions {
   readonly id: string;
@@ -68,7 +69,7 @@ export const createFakeGuest = (options: FakeGuestOptions): FakeGuest => {
       });
       outer.once('close', () => inner.destroy());
       for (const side of [inner, outer]) side.on('error', () => side.destroy());
-      greet(inner, () => server.emit('connection', inner));
+      greet(inner, () => server.emit('connection', inner)).catch(() => inner.destroy());
       return outer;
     },
     stop: () => {
@@ -77,21 +78,12 @@ export const createFakeGuest = (options: FakeGuestOptions): FakeGuest => {
   };
 };
 
-const greet = (connection: Duplex, control: () => void): void => {
-  let line = '';
-  const take = (): void => {
-    for (let byte = connection.read(1); byte !== null; byte = connection.read(1)) {
-      line += String(byte);
-      if (!line.endsWith('\n')) continue;
-      connection.off('readable', take);
-      const known = line === PREFACE.control || line === PREFACE.uplink;
-      connection.write(known ? ACCEPTED : `${REFUSED_PREFIX}this guest speaks version ${GUEST_VERSION}\n`);
-      // Nothing inside ever asks for anything outside, so an uplink is merely held open.
-      if (line === PREFACE.control) control();
-      return;
-    }
-  };
-  connection.on('readable', take);
+const greet = async (connection: Duplex, control: () => void): Promise<void> => {
+  const line = await firstLine(connection);
+  const known = line === PREFACE.control || line === PREFACE.uplink;
+  connection.write(known ? ACCEPTED : `${REFUSED_PREFIX}this guest speaks version ${GUEST_VERSION}\n`);
+  // Nothing inside ever asks for anything outside, so an uplink is merely held open.
+  if (line === PREFACE.control) control();
 };
 
 const serve = async (

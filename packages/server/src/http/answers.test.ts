@@ -12,6 +12,7 @@ import type { OpenTerminal } from './handlers/sandbox-shell.ts';
 import type { TaskWork } from './handlers/task.ts';
 import { createAnswerBook } from './idempotency.ts';
 import { clock, type Harness, ids, openHarness } from './testing/harness.ts';
+import { QUEUED_TASK } from './testing/queued-task.ts';
 
 const SANDBOX = `sb_${'0'.repeat(20)}`;
 const WORKSPACE = `ws_${'0'.repeat(20)}`;
@@ -46,17 +47,11 @@ const createTask: TaskWork['create'] = async ({ prompt, workspaceId }, caller) =
   }
   const task = await harness.store.write((tx) =>
     tx.table('tasks').insert({
+      ...QUEUED_TASK,
       id: ids.new('task'),
-      state: 'queued',
       workspaceId,
       title: caller.name,
       prompt,
-      followUps: [],
-      agent: 'scripted',
-      priority: 5,
-      maxRounds: 3,
-      keepAliveMs: 0,
-      attempts: 0,
     }),
   );
   created.push(task);

@@ -2,6 +2,7 @@ import type { Change } from '@berth/contract';
 import { type Core, createIds, createManualClock, createMemoryStore, type Hub } from '@berth/core';
 import { expect, it, vi } from 'vitest';
 import type { Work } from '../http/handlers/index.ts';
+import { QUEUED_TASK } from '../http/testing/queued-task.ts';
 import { createWork } from './work.ts';
 
 const setting = () => {
@@ -60,19 +61,7 @@ it('shows the parts of a change that were merged, and nothing when its task is g
   ]);
   expect(await work.changes.diff(landed)).toBe('');
   await store.write((tx) =>
-    tx.table('tasks').insert({
-      id: 'tk_1',
-      state: 'queued',
-      workspaceId: 'ws_1',
-      title: '',
-      prompt: '',
-      followUps: [],
-      agent: 'scripted',
-      priority: 5,
-      maxRounds: 3,
-      keepAliveMs: 0,
-      attempts: 0,
-    }),
+    tx.table('tasks').insert({ ...QUEUED_TASK, id: 'tk_1', workspaceId: 'ws_1', title: '', prompt: '' }),
   );
   expect(await work.changes.diff(landed)).toBe('ws_1 app x y \nws_1 lib p q \n');
   const repository = (name: string) => ({ name, source: `/${name}`, branch: 'main' });
