@@ -4,7 +4,7 @@
  * to be clever about it.
  */
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gone, type ProcessMark } from '../../linux/processes.ts';
 import type { Base } from './base.ts';
@@ -20,7 +20,6 @@ export interface Chore {
   readonly mounts?: readonly Mount[];
   /** True: root inside, with the rights over files of all mapped users; false: `agent` with none. */
   readonly asOwner: boolean;
-  readonly stdin?: FileHandle;
   readonly timeoutMs: number;
 }
 
@@ -72,7 +71,6 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
         world: tools.world,
         engine: tools.engine,
         folder,
-        stdin: chore.stdin?.fd,
         log,
         signal: AbortSignal.timeout(chore.timeoutMs),
       },

@@ -572,6 +572,7 @@ describe('refused, with the reason, is an archive', () => {
     const path = fresh('none');
     await refused(path, /no such file/);
     await refused('/dev/zero', /no file/);
+    await refused('image.tar', /absolute path/);
     await writeFile(path, 'not a tar');
     await refused(path, /in the middle|no tar/);
     await writeFile(path, gzipSync('not a tar'));

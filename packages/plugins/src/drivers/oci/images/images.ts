@@ -14,7 +14,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '@berth/contract';
 import { z } from 'zod';
@@ -96,7 +96,8 @@ const fill = async (place: string, file: FileHandle, world: ImagesWorld): Promis
   const draft = await makeThrough(join(world.folders.trash, `image-${randomUUID()}`));
   try {
     const { path } = await unpack(file, draft, await world.ready());
-    for (const name of await readdir(draft)) if (name !== ROOTFS) await rm(join(draft, name));
+    for (const name of await readdir(draft))
+      if (name !== ROOTFS) await rm(join(draft, name), { recursive: true });
     await writeFile(join(draft, ABOUT_FILE), JSON.stringify({ path }));
     await rename(draft, place);
   } finally {
@@ -127,6 +128,7 @@ const exists = (path: string): Promise<boolean> =>
 
 /** Neither a device, which may never end, nor a pipe, which may never begin. */
 const openRegular = async (path: string): Promise<FileHandle> => {
+  if (!isAbsolute(path)) throw new ImageRefusal("give its absolute path on the server's machine");
   const found = await stat(path);
   if (!found.isFile()) throw new ImageRefusal('it is no file; name an archive');
   return await open(path, 'r');
@@ -155,8 +157,8 @@ const createHashes = (): ((file: FileHandle) => Promise<string>) => {
 };
 
 const UNREADABLE: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file on the machine of the server',
-  ENOTDIR: 'there is no such file on the machine of the server',
+  ENOENT: "there is no such file on the server's machine",
+  ENOTDIR: "there is no such file on the server's machine",
   EACCES: 'the server may not read the file; allow it (chmod, chown)',
   ELOOP: 'the path leads in circles',
 };

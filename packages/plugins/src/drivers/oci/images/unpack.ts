@@ -3,16 +3,18 @@
  * chore (see there), in which `tar` sees only the target, in a user namespace in which no device can be made.
  */
 import { createWriteStream } from 'node:fs';
-import { chown, type FileHandle, open } from 'node:fs/promises';
+import { chown, type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { makeFolder } from '../../../linux/folder.ts';
 import { MOUNT_POINTS, WRITTEN } from '../base.ts';
-import { writable } from '../bundle.ts';
+import { shown, writable } from '../bundle.ts';
+import { makeThrough } from '../folders.ts';
 import { AGENT_ID } from '../identity.ts';
 import type { Ready } from '../workshop.ts';
 import { listArchive } from './archive.ts';
-import { type Blob, compressionOf, plainOf } from './blobs.ts';
+import { type Blob, compressionOf, plainOf, rawOf } from './blobs.ts';
 import { flatten } from './flatten.ts';
 import { layersOf } from './manifest.ts';
 import { BOUNDS, ImageRefusal } from './refusal.ts';
@@ -23,6 +25,7 @@ export interface Unpacked {
 }
 
 const UNPACK_TIMEOUT_MS = 600_000;
+const SOURCE = '/mnt/from/workspace';
 const TARGET = '/mnt/to/workspace';
 const OPAQUE_LAYERS =
   'it is an archive of layers whose manifest cannot be read, or one within xz; save it again (docker save, skopeo copy to oci-archive), or decompress it';
@@ -30,44 +33,43 @@ const OPAQUE_LAYERS =
 /** Fills `rootfs`, a new folder in `draft`, where what is only needed on the way lies, too. */
 export const unpack = async (image: FileHandle, draft: string, ready: Ready): Promise<Unpacked> => {
   const { launcher, chore, world } = ready;
+  const { uid, gid } = world.identity.agent;
   const rootfs = await makeFolder(join(draft, 'rootfs'), 0o755);
-  await chown(rootfs, world.identity.agent.uid, world.identity.agent.gid);
-  await using opened = new AsyncDisposableStack();
-  const root = await rootOf(image, draft, opened);
+  const source = await makeThrough(join(draft, 'source'));
+  const tar = join(source, 'root.tar');
+  const { path, isXz } = await writeRoot(image, draft, tar);
+  for (const own of [rootfs, tar]) await chown(own, uid, gid);
   const { exitCode, output } = await chore({
-    script: unpackScript(root.filter),
+    script: unpackScript(isXz),
     asOwner: true,
     timeoutMs: UNPACK_TIMEOUT_MS,
-    mounts: [writable(launcher.at(rootfs), TARGET)],
-    stdin: root.tar,
+    mounts: [shown(launcher.at(source), SOURCE), writable(launcher.at(rootfs), TARGET)],
   });
   if (exitCode !== 0) throw new ImageRefusal(output.trim().slice(-500));
-  return { path: root.path };
+  return { path };
 };
 
 interface Root extends Unpacked {
-  /** Of one root file system. */
-  readonly tar: FileHandle;
-  /** What it has to pass through first, for a shell. */
-  readonly filter: string;
+  readonly isXz: boolean;
 }
 
-/** The archive itself when it holds a root, else the tar that its layers come to. */
-const rootOf = async (image: FileHandle, draft: string, opened: AsyncDisposableStack): Promise<Root> => {
-  const compression = await compressionOf(await wholeOf(image));
-  // Node cannot read it. Few tools write it, and none that writes layers.
-  if (compression === 'xz')
-    return {
-      tar: image,
-      filter: `xz --decompress --stdout | head -c ${BOUNDS.unpackedBytes} |`,
-      path: undefined,
-    };
-  const tar = compression === 'none' ? image : opened.use(await inflated(image, join(draft, 'archive.tar')));
-  const layered = await layersOf(await listArchive(tar));
-  if (layered === undefined) return { tar, filter: '', path: undefined };
-  const flat = join(draft, 'flat.tar');
-  await flatten(layered.layers, flat);
-  return { tar: opened.use(await open(flat)), filter: '', path: layered.path };
+/**
+ * Writes the tar of one root file system: a copy of the archive when it is one, else what its layers come to. A copy,
+ * because an archive that lies anywhere can be shown to no chore, and may change meanwhile.
+ */
+const writeRoot = async (image: FileHandle, draft: string, to: string): Promise<Root> => {
+  const whole = await wholeOf(image);
+  const compression = await compressionOf(whole);
+  // Node cannot read xz. Few tools write it, and none that writes layers.
+  const isXz = compression === 'xz';
+  const plain = compression === 'gzip' || compression === 'zstd' ? join(draft, 'archive.tar') : undefined;
+  if (plain !== undefined) await writeBounded(await plainOf(whole), plain);
+  await using archive = plain === undefined ? undefined : await open(plain);
+  const layered = isXz ? undefined : await layersOf(await listArchive(archive ?? image));
+  if (layered !== undefined) await flatten(layered.layers, to);
+  else if (plain !== undefined) await rename(plain, to);
+  else await writeBounded(rawOf(whole), to);
+  return { path: layered?.path, isXz };
 };
 
 const wholeOf = async (file: FileHandle): Promise<Blob> => ({
@@ -76,7 +78,7 @@ const wholeOf = async (file: FileHandle): Promise<Blob> => ({
   sizeBytes: (await file.stat()).size,
 });
 
-const inflated = async (image: FileHandle, to: string): Promise<FileHandle> => {
+const writeBounded = async (content: Readable, to: string): Promise<void> => {
   let left = BOUNDS.unpackedBytes;
   const bounded = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
@@ -85,17 +87,13 @@ const inflated = async (image: FileHandle, to: string): Promise<FileHandle> => {
       yield chunk;
     }
   };
-  await pipeline(
-    await plainOf(await wholeOf(image)),
-    bounded,
-    createWriteStream(to, { flags: 'wx', mode: 0o600 }),
-  );
-  return await open(to);
+  await pipeline(content, bounded, createWriteStream(to, { flags: 'wx', mode: 0o600 }));
 };
 
 /** Devices and the files that every sandbox has of its own are not unpacked; mount points and the account are made. */
-const unpackScript = (filter: string): string => `
-${filter} tar --extract --file=- --directory=${TARGET} --numeric-owner --same-permissions \
+const unpackScript = (isXz: boolean): string => `
+${isXz ? `xz --decompress --stdout <${SOURCE}/root.tar | head -c ${BOUNDS.unpackedBytes} |` : `<${SOURCE}/root.tar`} \
+tar --extract --file=- --directory=${TARGET} --numeric-owner --same-permissions \
 --exclude=./dev/* --exclude=dev/* --warning=no-timestamp
 cd ${TARGET}
 [ -x bin/sh ] || [ -L bin/sh ] || {
