@@ -1,6 +1,9 @@
 /** The log of the server: one JSON line per operation on stderr, with anything that looks like a secret taken out. */
 import type { Log } from '@berth/core';
 import { type DestinationStream, type LevelWithSilent, pino } from 'pino';
+import { boundedOutput } from './bounded-output.ts';
+
+const STDERR = 2;
 
 const SECRET_FIELDS = ['token', 'key', 'secret', 'password', 'authorization', 'cookie', 'apiKey'];
 
@@ -19,7 +22,7 @@ export const createLog = (level: LevelWithSilent, destination?: DestinationStrea
         log: (fields) => namesCleaned(fields, 0),
       },
     },
-    destination ?? pino.destination({ fd: 2, sync: true }),
+    destination ?? boundedOutput(STDERR),
   );
   return {
     debug: (event, fields) => logger.debug(fields, event),
