@@ -46,15 +46,25 @@ mount --bind -- "$1" /mnt
 cd "$2"
 exec setpriv --reuid "$3" --regid "$3" --init-groups --reset-env \
   /mnt/node_modules/.bin/node /mnt/node_modules/vitest/vitest.mjs run --root /mnt --configLoader native --no-cache \
-  packages/plugins/src/drivers/oci/oci.test.ts`;
+  "packages/plugins/src/drivers/oci/$4" --testNamePattern "$5"`;
 
-it('the suite holds for an ordinary user, too', { timeout: TIMEOUT_MS }, async () => {
+const asOrdinaryUser = async (file: string, tests: string): Promise<string> => {
   expect(process.getuid?.(), 'only root can make a user to try it as').toBe(0);
   await realGuest();
   await using user = await ordinaryUser();
   const checkout = new URL('../../../../../', import.meta.url).pathname;
   const launch = ['unshare', '--mount', '--propagation', 'private', '--', '/bin/sh', '-ec', AS_USER, 'suite'];
-  const { code, output } = await run([...launch, checkout, user.home, user.name]);
+  const { code, output } = await run([...launch, checkout, user.home, user.name, file, tests]);
   expect(code, output).toBe(0);
-  expect(output).toMatch(/because it has snapshots/);
+  return output;
+};
+
+it('the suite holds for an ordinary user, too', { timeout: TIMEOUT_MS }, async () => {
+  expect(await asOrdinaryUser('oci.test.ts', '')).toMatch(/because it has snapshots/);
+});
+
+it('an ordinary user starts sandboxes from images, too', { timeout: TIMEOUT_MS }, async () => {
+  const output = await asOrdinaryUser('images/images.test.ts', 'starts from|paths lead|hard links|is shared');
+  expect(output).toMatch(/paths lead through links/);
+  expect(output).toMatch(/is shared while a sandbox uses it/);
 });
