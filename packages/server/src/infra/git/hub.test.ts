@@ -95,6 +95,7 @@ describe('importing', () => {
     'https://user:secret@example.com/a.git',
     'https://token@example.com/a.git',
     'ssh://git:secret@example.com/a',
+    'ada:secret@example.com:a.git',
     'ext::sh -c id',
     'http://example.com/a.git',
     'ftp://example.com/a',

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
 import type { Git } from './git.ts';
 import type { Source } from './source.ts';
+import { whyUnreachable } from './unreachable.ts';
 
 const ASK_TIMEOUT_MS = 60_000;
 const FETCH_TIMEOUT_MS = 30 * 60_000;
@@ -119,21 +120,8 @@ const reach = async <T>(source: Source, act: () => Promise<T>): Promise<T> => {
       throw thrown;
     throw fail(
       'repository.unreachable',
-      { source: source.address, reason: explain(source, thrown.message) },
+      { source: source.address, reason: whyUnreachable(source, thrown.message) },
       { cause: thrown },
     );
   }
-};
-
-const explain = (source: Source, said: string): string => {
-  if (said.includes('dubious ownership')) {
-    return `it belongs to another user. Run \`git config --global --add safe.directory ${source.address}\` as the user of the server.`;
-  }
-  if (said.includes('terminal prompts disabled') || said.includes('could not read Username')) {
-    return 'it needs a login. Set up a git credential helper for the user of the server.';
-  }
-  if (source.kind === 'path' && said.includes('does not appear to be a git repository')) {
-    return 'the folder is not the top of a git repository.';
-  }
-  return said;
 };

@@ -15,6 +15,8 @@ export interface Source {
   readonly name: string;
 }
 
+const CREDENTIALS = "it contains credentials. Leave them to git's credential helper or to an ssh key.";
+
 /** Throws `repository.bad_source`. */
 export const parseSource = (text: string): Source => {
   const refuse = (reason: string) => fail('repository.bad_source', { source: withoutSecrets(text), reason });
@@ -24,6 +26,7 @@ export const parseSource = (text: string): Source => {
   if (text.startsWith('/')) return named('path', path.normalize(text));
   if (/^[a-z0-9+.-]*::/i.test(text)) throw refuse('this transport is not allowed.');
   if (text.includes('://')) return fromUrl(text, refuse);
+  if (/^[^/@]*:[^/@]*@[^/]*:/.test(text)) throw refuse(CREDENTIALS);
   const short = /^(?:([a-zA-Z0-9._-]+)@)?([a-zA-Z0-9][a-zA-Z0-9.-]*):([^-].*)$/.exec(text);
   if (short !== null) return named('url', text);
   throw refuse('give an absolute path, or an https, ssh, git or file URL.');
@@ -38,7 +41,7 @@ const fromUrl = (text: string, refuse: (reason: string) => Error): Source => {
   }
   // With ssh a user name is an address, not a secret.
   if (url.password !== '' || (url.username !== '' && protocol !== 'ssh')) {
-    throw refuse("it contains credentials. Leave them to git's credential helper or to an ssh key.");
+    throw refuse(CREDENTIALS);
   }
   if (/^-|%2d/i.test(url.hostname) || /^-/.test(url.username)) throw refuse('it looks like an option.');
   if (protocol === 'file' && url.hostname !== '') throw refuse('a file URL must not name a host.');
@@ -61,4 +64,5 @@ const named = (kind: Source['kind'], address: string): Source => {
 };
 
 /** For messages: the user part of anything like a URL is left out. */
-const withoutSecrets = (text: string): string => text.replace(/\/\/[^/@\s]*@/g, '//…@');
+const withoutSecrets = (text: string): string =>
+  text.replace(/\/\/[^/@\s]*@/g, '//…@').replace(/^[^/@\s]*:[^/@\s]*@/, '…@');
