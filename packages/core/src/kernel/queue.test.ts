@@ -378,6 +378,19 @@ describe('stopping and crashing', () => {
     expect(await reaches('jb_1', 'done')).toMatchObject({ crashes: 1, attempts: 2 });
   });
 
+  it('leaves alone at its start what it runs itself', async () => {
+    const { start, job, reaches } = openWorld();
+    const queue = start();
+    const { handler, nth } = puppet();
+    queue.process('work', handler, { concurrency: 1 });
+    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    const running = await nth(1);
+    expect(await queue.recover()).toBe(0);
+    expect(await job('jb_1')).toMatchObject({ state: 'active', crashes: 0 });
+    running.resolve();
+    await reaches('jb_1', 'done');
+  });
+
   it('gives a job up after three crashes, and says so in the same transaction', async () => {
     const { start, store, reaches } = openWorld();
     const queue = start();
