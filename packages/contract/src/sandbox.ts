@@ -69,7 +69,7 @@ export const SandboxCreate = z.strictObject({
 });
 export type SandboxCreate = z.infer<typeof SandboxCreate>;
 
-const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
+const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/);
 
 export const ExecRequest = z.strictObject({
   /** Argument vector; never read by a shell. Either this or `shell`. */
@@ -78,7 +78,7 @@ export const ExecRequest = z.strictObject({
   shell: z.string().min(1).max(131_072).optional(),
   /** Absolute, or relative to the sandbox's root. */
   cwd: z.string().max(4096).optional(),
-  env: z.record(EnvName, z.string()).optional(),
+  env: z.record(EnvName, z.string().max(131_072)).optional(),
   stdin: z.string().max(1_048_576).optional(),
   timeoutMs: z.int().min(1).max(86_400_000).optional(),
   /** Start it and answer at once; read it with `exec.logs`. */

@@ -60,7 +60,13 @@ export type Limits = z.infer<typeof Limits>;
  * `example.com`, `*.example.com`, with `:port` when it is not 443 or 80. `packages` alone stands for the registries that
  * the preset of this name opens.
  */
-export const EgressEntry = z.string().regex(/^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i);
+export const EgressEntry = z
+  .string()
+  .max(260)
+  .regex(
+    /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i,
+    'expected a host such as example.com, *.example.com or example.com:8443, or "packages"',
+  );
 
 /** `none`: nothing. `packages`: the registries that npm, pip, cargo and go are configured for. `custom`: these hosts. */
 export const EgressPolicy = z

@@ -1,5 +1,6 @@
 /** Who gets in: hosts, origins, tokens, the two doors, and how the first owner comes about. */
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { connect, type NetConnectOpts } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashToken } from '../infra/secrets/installation-key.ts';
@@ -205,3 +206,33 @@ describe('the Unix socket', () => {
     expect(optionsFor(harness.listening, { path: '/' }).host).toBe('127.0.0.1');
   });
 });
+
+describe('what is not HTTP', () => {
+  it('is answered on both doors in the form of every other failure', async () => {
+    const { address, socketPath } = harness.listening;
+    const doors: NetConnectOpts[] = [
+      { host: '127.0.0.1', port: Number(new URL(address).port) },
+      { path: socketPath },
+    ];
+    const cases = [
+      ['HELLO\r\n\r\n', 400, 'request'],
+      [`GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'headers'],
+    ] as const;
+    for (const door of doors) {
+      for (const [text, status, path] of cases) {
+        const answer = await said(door, text);
+        expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+        const { error } = JSON.parse(answer.split('\r\n\r\n')[1] ?? '');
+        expect([error.code, error.details.issues[0].path]).toEqual(['request.invalid', path]);
+      }
+    }
+  });
+});
+
+const said = async (door: NetConnectOpts, text: string): Promise<string> => {
+  const socket = connect(door);
+  socket.end(text);
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+};

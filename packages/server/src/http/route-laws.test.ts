@@ -1,7 +1,7 @@
 /** What every route promises about bad input, tokens and roles; the cases are derived from the contract. */
 import { PREFIXES, ROUTES, type RouteShape } from '@berth/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type Ask, type Harness, openHarness, type Reply, UPGRADE } from './testing/harness.ts';
 
 let harness: Harness;
@@ -81,6 +81,45 @@ describe.each(routes.map((route) => [route.id, route] as const))('%s', (_, route
     },
   );
 
+  it('takes no text and no list of any length', () => {
+    const parts = { params: route.params, query: route.query, body: route.body };
+    for (const [part, schema] of Object.entries(parts)) {
+      if (schema === undefined) continue;
+      const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Shape;
+      expect(endlessIn(root, { path: part, root })).toEqual([]);
+    }
+  });
+
+  it('refuses a page of another site and a name of another server before it asks for a token', async () => {
+    const foreign = [
+      { host: 'evil.test' },
+      { origin: 'http://evil.test' },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'cross-site' },
+    ];
+    for (const headers of foreign) {
+      const reply = await unchanged({
+        ...good(),
+        token: undefined,
+        headers: { ...good().headers, ...headers },
+      });
+      expect([reply.status, reply.json.error.code], JSON.stringify(headers)).toEqual([
+        403,
+        'auth.origin_refused',
+      ]);
+    }
+  });
+
+  it('is there under its own method alone', async () => {
+    const known = routes.filter(({ path }) => patternOf(path) === patternOf(route.path));
+    const methods = known.map(({ method }): string => method);
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']) {
+      if (methods.includes(method)) continue;
+      const reply = await unchanged({ ...good(), method, body: undefined });
+      expect([reply.status, reply.json.error.code], method).toEqual([404, 'request.unknown_route']);
+    }
+  });
+
   itWhen(route.body !== undefined)('refuses wrong types, naming each field', async () => {
     const fields = Object.keys(route.body?.shape ?? {});
     if (fields.length === 0) return;
@@ -110,6 +149,7 @@ describe.each(routes.map((route) => [route.id, route] as const))('%s', (_, route
           'headers.content-type',
         ],
         [{ body: '{}', headers: { 'content-type': 'text/plain' } }, 400, 'headers.content-type'],
+        [{ body: '{}', headers: { ...json, 'content-encoding': 'gzip' } }, 400, 'headers.content-encoding'],
         [{ body: `{"a":"${'x'.repeat(1_048_577)}"}`, headers: json }, 413, ''],
       ];
       for (const [change, status, path] of cases) {
@@ -148,6 +188,47 @@ it('names the place of a problem deep inside', async () => {
   });
   expect(pathsOf(reply).sort()).toEqual(['body.limits.cpus', 'body.repositories[0].branch']);
 });
+
+interface Shape {
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Shape>>;
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly pattern?: string;
+  readonly maxLength?: number;
+  readonly maxItems?: number;
+  readonly items?: Shape;
+  readonly anyOf?: readonly Shape[];
+  readonly oneOf?: readonly Shape[];
+  readonly properties?: Readonly<Record<string, Shape>>;
+  readonly propertyNames?: Shape;
+  readonly additionalProperties?: Shape | boolean;
+}
+
+/** The places in a schema that a request may fill without end; a pattern counts as an end when it repeats nothing freely. */
+const endlessIn = (shape: Shape, at: { readonly path: string; readonly root: Shape }): string[] => {
+  const deeper = (inner: Shape | undefined, step: string) =>
+    inner === undefined ? [] : endlessIn(inner, { ...at, path: `${at.path}${step}` });
+  if (shape.$ref !== undefined) return deeper(at.root.$defs?.[shape.$ref.split('/').at(-1) ?? ''], '');
+  const { additionalProperties: rest } = shape;
+  return [
+    ...(isEndless(shape) ? [at.path] : []),
+    ...[...(shape.anyOf ?? []), ...(shape.oneOf ?? [])].flatMap((one) => deeper(one, '')),
+    ...Object.entries(shape.properties ?? {}).flatMap(([name, inner]) => deeper(inner, `.${name}`)),
+    ...deeper(shape.items, '[]'),
+    ...deeper(shape.propertyNames, '.<name>'),
+    ...deeper(typeof rest === 'object' ? rest : undefined, '.*'),
+  ];
+};
+
+const isEndless = ({ type, enum: words, const: word, maxLength, maxItems, pattern }: Shape): boolean => {
+  if (type === 'array') return maxItems === undefined;
+  if (type !== 'string' || words !== undefined || word !== undefined || maxLength !== undefined) return false;
+  return pattern === undefined || /[*+]|,\}/.test(pattern);
+};
+
+const patternOf = (path: string) => path.replaceAll(/:\w+/g, ':');
 
 const pathsOf = (reply: Reply): string[] =>
   (reply.json.error.details.issues as { path: string }[]).map(({ path }) => path);

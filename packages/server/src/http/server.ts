@@ -22,6 +22,7 @@ import { createGuard } from './guard.ts';
 import { createHandlers, type Work } from './handlers/index.ts';
 import { createAnswerBook } from './idempotency.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { answerNotHttp } from './not-http.ts';
 import { registerRoutes } from './routes.ts';
 import { MAX_FRAME_BYTES } from './sockets.ts';
 
@@ -140,16 +141,25 @@ const createApp = (log: Log): FastifyInstance => {
     },
     routerOptions: { maxParamLength: LIMITS.parameterCharacters },
     http: { maxHeaderSize: LIMITS.headersBytes },
+    clientErrorHandler: answerNotHttp,
     frameworkErrors: (error, request, reply) => answerError(log, error, request, reply),
   });
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+  app.addHook('preParsing', async ({ headers }) => refusePacked(headers['content-encoding']));
   app.setErrorHandler((error, request, reply) => answerError(log, error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     const [path = ''] = request.url.split('?', 1);
     answerError(log, fail('request.unknown_route', { method: request.method, path }), request, reply);
   });
   return app;
+};
+
+/** Nothing is unpacked here: what is small on the wire and huge in memory does not come in. */
+const refusePacked = (encoding: string | undefined): void => {
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  const issue = { path: 'headers.content-encoding', message: 'bodies are taken as they are, not packed' };
+  throw fail('request.invalid', { issues: [issue] });
 };
 
 const answerError = (log: Log, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
@@ -173,6 +183,7 @@ const localServer = (app: FastifyInstance): Server => {
     app.routing(request, response);
   });
   server.requestTimeout = LIMITS.requestMs;
+  server.on('clientError', answerNotHttp);
   server.on('upgrade', (request, socket, head) => void app.server.emit('upgrade', request, socket, head));
   return server;
 };

@@ -1,0 +1,32 @@
+/** What Node refuses before a request is one: answered in the form of every other failure, and the connection ends. */
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { type BerthError, fail } from '@berth/contract';
+
+interface Refusal {
+  readonly status: number;
+  readonly error: BerthError;
+}
+
+export const answerNotHttp = (cause: NodeJS.ErrnoException, socket: Socket): void => {
+  if (cause.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status, error } = refusalOf(cause);
+  const body = JSON.stringify({ error: error.body });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+};
+
+const refusalOf = (cause: NodeJS.ErrnoException): Refusal => {
+  const told = (status: number, path: string, message: string): Refusal => ({
+    status,
+    error: fail('request.invalid', { issues: [{ path, message }] }, { cause }),
+  });
+  if (cause.code === 'HPE_HEADER_OVERFLOW') return told(431, 'headers', 'they are too large');
+  if (cause.code === 'ERR_HTTP_REQUEST_TIMEOUT') return told(408, 'request', 'it did not come in time');
+  return told(400, 'request', 'it is not HTTP/1.1');
+};
