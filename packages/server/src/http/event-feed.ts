@@ -2,8 +2,8 @@
  * Fans the log of events out to many readers. Each event is formatted once and its bytes are shared; what was
  * committed within one turn of the event loop goes out in one write per reader. A reader first reads the log from its
  * cursor; what was published meanwhile is still at hand (`recent`), so it joins the live ones without gap or duplicate.
- * A reader that is too slow, or asks for events that are not kept any more, is told so, with the place to read on from,
- * and let go.
+ * A reader that is too slow, or asks for events that are not kept any more or not there yet, is told so, with the place
+ * to read on from, and let go.
  */
 import type { Event } from '@berth/contract';
 import { type EventQuery, matchesType, type Store } from '@berth/core';
@@ -97,6 +97,8 @@ const replay = async (store: Store, reader: Reader): Promise<void> => {
       lastSeq: await tx.lastSeq(),
     }));
     if (reader.cursor + 1 < firstSeq) return letGo(reader, firstSeq - 1);
+    // A cursor of another installation, or of a home that was put back: nothing would come for a long time.
+    if (reader.cursor > lastSeq) return letGo(reader, lastSeq);
     if (events.length > 0) client.send(Buffer.concat(events.map((event) => sseText(event, event.seq))));
     isFull = events.length === PAGE_EVENTS;
     reader.cursor = isFull ? (events.at(-1)?.seq ?? reader.cursor) : Math.max(reader.cursor, lastSeq);

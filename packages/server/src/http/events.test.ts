@@ -148,6 +148,14 @@ describe('a reader of events', () => {
     expect(again.messages.every((one) => 'seq' in one)).toBe(true);
   });
 
+  it('that asks for events which are not there yet is told where the log ends, and does not wait for them in vain', async () => {
+    await write(1);
+    const end = await lastSeq();
+    const reader = await follow('/v1/events', { 'last-event-id': String(end + 1000) });
+    await expect.poll(() => reader.messages, patience).toEqual([{ lagged: true, resumeAfter: end }]);
+    await expect.poll(() => reader.response.complete, patience).toBe(true);
+  });
+
   it('is refused with a cursor that is no number', async () => {
     const headers = { 'last-event-id': 'x' };
     const reply = await harness.ask({ path: '/v1/events', token: harness.ownerToken, headers });
