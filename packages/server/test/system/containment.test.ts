@@ -88,12 +88,13 @@ describe('a task', () => {
 });
 
 describe('a sandbox of the real driver', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'berth-containment-'));
   const id = 'sb_contained';
+  let folder: string;
   let drivers: Drivers;
   let machines: ServerMachines;
   let sandbox: Sandbox;
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'berth-containment-'));
     // Sandboxes run as users of their own, who pass through this folder.
     chmodSync(folder, 0o711);
     drivers = await openDrivers({
