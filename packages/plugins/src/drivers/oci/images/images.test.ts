@@ -579,6 +579,10 @@ describe('refused, with the reason, is an archive', () => {
     await refused(path, /in the middle|no tar/);
     await refused(await archiveOf({ 'a/file': '' }), /no \/bin\/sh/);
     await refused(
+      await archiveOf(oci({ layers: [forged({ name: 'bin/sh', mode: 0o755 })] })),
+      /libc\.so\.6 is missing .* Debian/,
+    );
+    await refused(
       await archiveOf({ 'manifest.json': '[]' }),
       /archive of layers whose manifest cannot be read/,
     );

@@ -30,6 +30,11 @@ const TARGET = '/mnt/to/workspace';
 const OPAQUE_LAYERS =
   'it is an archive of layers whose manifest cannot be read, or one within xz; save it again (docker save, skopeo copy to oci-archive), or decompress it';
 
+/** The guest runs on the server's own Node, with the libraries of the image. */
+const NODE_LIBRARIES = ['libc.so.6', 'libstdc++.so.6'];
+const NO_LIBRARY =
+  'is missing in it, which what runs every sandbox needs; take an image of a distribution with glibc, such as Debian, Ubuntu or Fedora (Alpine has another one)';
+
 /** Fills `rootfs`, a new folder in `draft`, where what is only needed on the way lies, too. */
 export const unpack = async (image: FileHandle, draft: string, ready: Ready): Promise<Unpacked> => {
   const { launcher, chore, world } = ready;
@@ -97,9 +102,18 @@ tar --extract --file=- --directory=${TARGET} --numeric-owner --same-permissions 
 --exclude=./dev/* --exclude=dev/* --warning=no-timestamp
 cd ${TARGET}
 [ -x bin/sh ] || [ -L bin/sh ] || {
-  if [ -e oci-layout ] || [ -e manifest.json ]; then echo "${OPAQUE_LAYERS}"; else echo "there is no /bin/sh in it"; fi
+  if [ -e oci-layout ] || [ -e manifest.json ]; then echo "${OPAQUE_LAYERS}"; else echo "there is no /bin/sh in it; take an image with a shell"; fi
   exit 1
 }
+has() {
+  for place in lib lib64 usr/lib usr/lib64 lib/* usr/lib/*; do
+    if [ -e "$place/$1" ] || [ -L "$place/$1" ]; then return 0; fi
+  done
+  return 1
+}
+for library in ${NODE_LIBRARIES.join(' ')}; do
+  has $library || { echo "$library ${NO_LIBRARY}"; exit 1; }
+done
 chmod 755 .
 for folder in ${MOUNT_POINTS.join(' ')} etc; do
   [ ! -L "$folder" ] || rm -f -- "$folder"
