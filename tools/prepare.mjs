@@ -8,12 +8,17 @@ import { buildDashboard } from '../packages/dashboard/build.mjs';
 import { buildGuest } from '../packages/guest/build.mjs';
 import { buildProgram } from './programs/build.mjs';
 
-const packageFolder = (name) => fileURLToPath(new URL(`../packages/${name}`, import.meta.url));
+const programOf = (name, entry) =>
+  buildProgram(
+    fileURLToPath(new URL(`../packages/${name}`, import.meta.url)),
+    entry,
+    '../../package-lock.json',
+  );
 
 const building = [
   buildGuest(),
   buildDashboard(),
-  buildProgram(packageFolder('server'), 'src/run.ts'),
-  buildProgram(packageFolder('cli'), 'src/main.ts'),
+  programOf('server', 'src/run.ts'),
+  programOf('cli', 'src/main.ts'),
 ];
 for (const built of await Promise.all(building)) console.log(`built ${built}`);

@@ -1,2 +1,2 @@
 /** Returns the absolute path of what starts the program: `dist/start.mjs` in the folder. */
-export declare const buildProgram: (folder: string, entry: string) => Promise<string>;
+export declare const buildProgram: (folder: string, entry: string, lockFile: string) => Promise<string>;

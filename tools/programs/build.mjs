@@ -21,8 +21,11 @@ const NATIVE = ['better-sqlite3'];
 const REQUIRE =
   "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
 
-/** Returns the absolute path of what starts it: `dist/start.mjs` in the folder. `entry` is relative to the folder. */
-export const buildProgram = async (folder, entry) => {
+/**
+ * Returns the absolute path of what starts it: `dist/start.mjs` in the folder. `entry` and `lockFile` are relative to
+ * the folder; the latter tells which version of other people's packages went in.
+ */
+export const buildProgram = async (folder, entry, lockFile) => {
   const startedAtMs = Date.now();
   const dist = join(folder, 'dist');
   const { outputFiles, metafile } = await build({
@@ -47,7 +50,11 @@ export const buildProgram = async (folder, entry) => {
     legalComments: 'none',
     logLevel: 'error',
   });
-  const inputs = await stampsOf(folder, Object.keys(metafile.inputs), startedAtMs);
+  const inputs = await stampsOf(
+    folder,
+    [...Object.keys(metafile.inputs).filter(isOurs), lockFile],
+    startedAtMs,
+  );
   const start = join(dist, 'start.mjs');
   await mkdir(dist, { recursive: true });
   for (const { path, contents } of outputFiles) await replace(path, (draft) => writeFile(draft, contents));
@@ -65,19 +72,19 @@ const replace = async (path, write) => {
   await rename(draft, path);
 };
 
-/** What comes from `node_modules` changes with an installation, which builds anew. */
+/** Neither a package of others nor a module of Node. */
+const isOurs = (path) => !path.includes(':') && !path.split('/').includes('node_modules');
+
 const stampsOf = (folder, inputs, startedAtMs) =>
   Promise.all(
-    inputs
-      .filter((path) => !path.includes(':') && !path.split('/').includes('node_modules'))
-      .map(async (path) => {
-        const file = resolve(folder, path);
-        const [bytes, { size, mtimeMs }] = await Promise.all([readFile(file), stat(file)]);
-        // Nobody knows which text of a file that changed meanwhile went in.
-        const digest =
-          mtimeMs < startedAtMs ? createHash('sha256').update(bytes).digest('hex') : 'changed meanwhile';
-        return [relative(join(folder, 'dist'), file).split(sep).join('/'), size, digest];
-      }),
+    inputs.map(async (path) => {
+      const file = resolve(folder, path);
+      const [bytes, { size, mtimeMs }] = await Promise.all([readFile(file), stat(file)]);
+      // Nobody knows which text of a file that changed meanwhile went in.
+      const digest =
+        mtimeMs < startedAtMs ? createHash('sha256').update(bytes).digest('hex') : 'changed meanwhile';
+      return [relative(join(folder, 'dist'), file).split(sep).join('/'), size, digest];
+    }),
   );
 
 /**

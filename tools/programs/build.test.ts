@@ -16,6 +16,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'berth-build-'));
   mkdirSync(join(folder, 'src'));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  writeFileSync(join(folder, 'package-lock.json'), '{"a":1}');
   writeFileSync(source('word.ts'), "export const word: string = 'one';\n");
   const main = "import { word } from './word.ts';\nconsole.log(word, import.meta.url.split('/').pop());\n";
   writeFileSync(source('main.ts'), main);
@@ -25,8 +26,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** From sources that are older than the build, as after an unpacking. */
 const build = async () => {
-  for (const name of ['word.ts', 'main.ts']) utimesSync(source(name), 1, 1);
-  start = await buildProgram(folder, 'src/main.ts');
+  for (const name of ['word.ts', 'main.ts', '../package-lock.json']) utimesSync(source(name), 1, 1);
+  start = await buildProgram(folder, 'src/main.ts', 'package-lock.json');
 };
 
 const said = async (...flags: readonly string[]): Promise<string> => {
@@ -58,10 +59,15 @@ test('the sources run when one of them is gone', async () => {
   expect(await said()).toBe('alone main.ts');
 });
 
+test('the sources run when other versions of packages were installed', async () => {
+  writeFileSync(join(folder, 'package-lock.json'), '{"a":2}');
+  expect(await said()).toBe('one main.ts');
+});
+
 test('the sources run when one of them was written while it was built', async () => {
   const later = new Date(Date.now() + 60_000);
   utimesSync(source('word.ts'), later, later);
-  await buildProgram(folder, 'src/main.ts');
+  await buildProgram(folder, 'src/main.ts', 'package-lock.json');
   expect(await said()).toBe('one main.ts');
 });
 
