@@ -182,6 +182,7 @@ export const ERRORS = {
     kind: 'invalid',
     data: z.object({ image: z.string(), reason: z.string() }),
     message: (d) => `The image ${d.image} cannot be used: ${d.reason}`,
+    hint: 'Give the path of what `docker save`, `docker export`, `podman save` or `skopeo copy` to `oci-archive:` wrote, for the platform of this machine.',
   },
   'exec.missing': {
     kind: 'missing',

@@ -57,6 +57,7 @@ export const SandboxCreate = z.strictObject({
   driver: z.string().max(40).optional(),
   /** Refuse anything weaker. */
   isolation: Isolation.optional(),
+  /** As of a workspace. */
   image: z.string().max(2000).optional(),
   limits: Limits.optional(),
   egress: EgressPolicy.optional(),

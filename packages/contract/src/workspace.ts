@@ -132,7 +132,10 @@ export const SetupSpec = z
 const settings = {
   /** Name of a driver; the server's default when absent. `host` has no isolation and must be asked for. */
   driver: z.string().max(40).optional(),
-  /** Absolute path of an image tar on the server's machine; the host's own system when absent. */
+  /**
+   * Absolute path of an image archive on the server's machine (docker save, OCI layout, tar of a root); the host's own
+   * system when absent.
+   */
   image: z.string().max(2000).optional(),
   limits: Limits.optional(),
   egress: EgressPolicy.optional(),

@@ -21,7 +21,7 @@ export interface MachineSpec {
   readonly id: string;
   /** Disk snapshots to start from, lowest first; names that `facets.snapshots.take` returned. */
   readonly layers: readonly string[];
-  /** Absolute path of an image tar; the host's own system folders when absent. */
+  /** Absolute path of an image archive, of whatever kind; the host's own system folders when absent. */
   readonly image?: string | undefined;
   readonly limits: Limits;
   readonly env: Readonly<Record<string, string>>;
