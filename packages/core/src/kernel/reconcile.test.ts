@@ -111,19 +111,19 @@ describe('all of them', () => {
 
   it('stop on close: the pass that runs is aborted and waited for, none follows', async () => {
     const { clock, ports, reconcilers, emit } = openWorld('r');
-    let reason: unknown;
-    ports.on = (signal) =>
-      new Promise<void>((_, reject) =>
-        signal.addEventListener('abort', () => {
-          reason = signal.reason;
-          reject(reason);
-        }),
-      );
+    let end: unknown;
+    ports.on = async (signal) => {
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      // What it had under way takes a moment to come to rest.
+      await clock.sleep(50);
+      end = signal.reason;
+      throw signal.reason;
+    };
     reconcilers.start();
     await clock.advance(0);
     await emit('task.created');
-    await reconcilers.close();
-    expect(isStop(reason)).toBe(true);
+    await clock.through(reconcilers.close());
+    expect(isStop(end)).toBe(true);
     await emit('task.created');
     await clock.advance(10_000);
     expect(ports.passes).toHaveLength(1);
