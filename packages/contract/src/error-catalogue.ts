@@ -282,6 +282,12 @@ export const ERRORS = {
     message: (d) => `The gate is red: ${d.failed.join(', ')}.`,
     hint: 'See what its commands printed: `berth task logs <task>`.',
   },
+  'gate.tool_missing': {
+    kind: 'unsupported',
+    data: z.object({ gateRun: z.string(), tools: z.array(z.string()) }),
+    message: (d) => `The gate needs ${d.tools.join(' and ')}, which the sandbox does not have.`,
+    hint: "Install it for everybody on the server's machine, give the workspace an image that has it, or say other commands: `berth run --gate`, `gate.commands`.",
+  },
   'gate.empty': {
     kind: 'invalid',
     data: z.object({ profile: z.string() }),

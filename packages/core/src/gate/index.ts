@@ -1,2 +1,2 @@
 export { gateInputHash, planGate, readForGate } from './plan.ts';
-export { failedIn, runGate } from './run.ts';
+export { failedIn, missingTools, runGate } from './run.ts';

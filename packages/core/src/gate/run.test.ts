@@ -1,6 +1,7 @@
+import type { Evidence } from '@berth/contract';
 import type { ExecSpec, RunResult, Sandbox } from '@berth/plugin-api';
 import { expect, test } from 'vitest';
-import { failedIn, runGate } from './run.ts';
+import { failedIn, missingTools, runGate } from './run.ts';
 
 const ended = (over: Partial<RunResult>): RunResult => ({
   exitCode: 0,
@@ -63,4 +64,21 @@ test('a cancelled gate starts no further command', async () => {
   const { asked, sandbox } = sandboxOf({});
   await expect(runGate(gate(sandbox, ['a'], AbortSignal.abort(new Error('stop'))))).rejects.toThrow('stop');
   expect(asked).toEqual([]);
+});
+
+const red = (command: string, logTail: string, exitCode = 127): Evidence => ({
+  ...{ name: 'x', repository: 'app', command, exitCode, logTail },
+  ...{ timedOut: false, outOfMemory: false, durationMs: 1 },
+});
+
+test('tools that the sandbox does not have are named, when nothing else is wrong', () => {
+  const go = red('go test ./...', 'sh: 1: go: not found\n');
+  const python = red(
+    'PATH="$PWD/.venv/bin:$PATH" python3 -m pytest',
+    'sh: line 1: python3: command not found\n',
+  );
+  expect(missingTools([go, red('true', '', 0), python, go])).toEqual(['go', 'python3']);
+  expect(missingTools([go, red('npm run test', 'sh: 1: vitest: not found\n')])).toEqual([]);
+  expect(missingTools([red('go test', 'go: not found', 1)])).toEqual([]);
+  expect(missingTools([])).toEqual([]);
 });

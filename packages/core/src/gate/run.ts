@@ -56,3 +56,20 @@ const runCommand = async (gate: GateExecution, command: PlannedCommand, index: n
 /** Names of what is not green; empty means passed. No evidence is not a pass. */
 export const failedIn = (evidence: readonly Evidence[]): string[] =>
   evidence.length === 0 ? ['no evidence'] : evidence.filter((one) => !isGreen(one)).map((one) => one.name);
+
+const NOT_FOUND = 127;
+
+/**
+ * The programs that the shell did not find, when nothing else is wrong: no work of an agent can change that. A program
+ * that a found one misses (a test runner that is not installed) is another matter.
+ */
+export const missingTools = (evidence: readonly Evidence[]): string[] => {
+  const red = evidence.filter((one) => !isGreen(one));
+  const missing = red.flatMap(({ exitCode, command, logTail }) => {
+    const tool = /^(?:[A-Z_]+=(?:"[^"]*"|\S*) +)*([\w.+-]+)(?: |$)/.exec(command)?.[1];
+    const isMissing =
+      exitCode === NOT_FOUND && logTail.includes(`: ${tool}: `) && logTail.includes('not found');
+    return tool !== undefined && isMissing ? [tool] : [];
+  });
+  return missing.length === red.length ? [...new Set(missing)] : [];
+};

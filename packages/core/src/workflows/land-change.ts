@@ -5,7 +5,7 @@
  */
 import { type ChangePart, fail, type Workspace } from '@berth/contract';
 import { advanceTargets, changeRef, dropRef, mergeParts, withdrawTargets } from '../change/index.ts';
-import { failedIn, gateInputHash, planGate, readForGate, runGate } from '../gate/index.ts';
+import { failedIn, gateInputHash, missingTools, planGate, readForGate, runGate } from '../gate/index.ts';
 import { move, nothingToUndo, saga } from '../kernel/index.ts';
 import { askRemoval, planSandbox } from '../sandbox/index.ts';
 import { staged } from '../task/index.ts';
@@ -129,6 +129,8 @@ export const landChange = saga<World, LandInput>('change.land', 1)
   .step('approve', {
     do: async ({ out }) => {
       const failed = failedIn(out.gate);
+      const tools = missingTools(out.gate);
+      if (tools.length > 0) throw fail('gate.tool_missing', { gateRun: out.plan.gateRunId, tools });
       if (failed.length > 0) throw fail('gate.red', { gateRun: out.plan.gateRunId, failed });
     },
     save: async (tx, { input, run }) => {

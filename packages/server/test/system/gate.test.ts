@@ -48,3 +48,22 @@ test('a change that breaks the set-up goes back to the agent, and its repair is 
   // For the start of the task, for the broken change, and for the repaired one.
   expect(setupsIn(events)).toBe(3);
 }, 60_000);
+
+test('a gate whose tool is not in the sandbox names it, and asks no agent to repair that', async () => {
+  const source = makeRepository(world.folder, 'cobbled', { 'a.txt': 'a\n' });
+  const workspace = await world.client.workspaces.create({
+    repositories: [{ source }],
+    setup: { commands: [] },
+    gate: { commands: [{ name: 'cobble', run: 'cobble --all' }] },
+  });
+  const wanted = { workspaceId: workspace.id, agent: 'scripted', prompt: 'Depend on more' };
+  const { task } = await runTask(world.client, wanted);
+  expect(endOf(task)).toEqual({
+    state: 'failed',
+    code: 'gate.tool_missing',
+    message: 'The gate needs cobble, which the sandbox does not have.',
+  });
+  const { items } = await conversationOf(world.client, task.id);
+  expect(messagesOf(items, 'user')).toHaveLength(1);
+  expect(git(hubOf(workspace), 'log', '--format=%s', 'main')).toBe('Begin');
+}, 60_000);
