@@ -177,6 +177,16 @@ describe('the ACP client', { timeout: 30_000 }, () => {
     expect(await sandbox.attach('ex_1')).toBeUndefined();
   });
 
+  it('says how it is installed where it is not', async () => {
+    const nowhere = { resolve: () => undefined, log: () => undefined };
+    const agent = createAcpAgent({ profile: profileOf(''), config: {}, host: nowhere, timers: systemTimers });
+    expect(await agent.probe()).toEqual({
+      available: false,
+      detail: 'install the npm package stub (npm install --global stub)',
+      tools: [],
+    });
+  });
+
   it('never logs in', async () => {
     await expect(turn('work', { mode: 'login' })).rejects.toMatchObject({ code: 'agent.auth_required' });
   });

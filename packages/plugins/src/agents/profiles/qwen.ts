@@ -1,4 +1,7 @@
-/** Qwen Code, tried with 0.24.4: speaks ACP itself. Without the setting it reports usage to its maker. */
+/**
+ * Qwen Code, tried with 0.24.4: speaks ACP itself. Without the settings it reports usage to its maker, and asks
+ * its model twice more after each turn: what the user might say next, and what to remember.
+ */
 import { type AcpProfile, json, MIB } from './profile.ts';
 
 export const qwenProfile: AcpProfile = {
@@ -20,6 +23,8 @@ export const qwenProfile: AcpProfile = {
         privacy: { usageStatisticsEnabled: false },
         telemetry: { enabled: false },
         general: { disableAutoUpdate: true },
+        ui: { enableFollowupSuggestions: false },
+        memory: { enableManagedAutoMemory: false, enableManagedAutoDream: false },
       }),
     },
   }),
