@@ -267,3 +267,18 @@ test('task logs reads the conversation and the evidence, of a task that failed t
   const { exitCode, out } = await berth(server.address, ['task', 'logs', idOf('tk'), '--follow']);
   expect([exitCode, out]).toEqual([0, '  ▸ I look\n✗ gate test: exit 1 5 ms\ngate red\nnot ok 1\n']);
 });
+
+test('what cannot be is said before anything is made', async () => {
+  await using server = await startScriptedServer(world('completed'));
+  const cases = [
+    [['run', '', '--repo', 'shop'], '<prompt>'],
+    [['run', 'x', '--repo', 'shop', '--egress', 'http://x/'], '--egress.allow.0: expected a host'],
+    [['run', 'x', '--repo', 'shop', '--egress', ''], '--egress.allow.0: expected a host'],
+    [['run', 'x', '--repo', '.'], 'not a git repository'],
+  ] as const;
+  for (const [args, said] of cases) {
+    const { exitCode, err } = await berth(server.address, args, folder);
+    expect([exitCode, err], said).toEqual([2, expect.stringContaining(said)]);
+  }
+  expect(server.calls).toEqual([]);
+});

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type Change, fail, type GateSpec, type TaskCreate, type Workspace } from '@berth/contract';
+import { type Change, fail, type GateSpec, TaskCreate, type Workspace } from '@berth/contract';
 import type { Command } from 'commander';
 import { branchOf, fetchLanded, topOf, unseenIn } from '../checkout.ts';
 import { type Context, type Frame, leaf, text } from '../command.ts';
@@ -16,6 +16,8 @@ import { allWorkspaces } from '../workspace-name.ts';
 const KEEP_MS = 86_400_000;
 const MOST_NAMES = 20;
 const EGRESS = flagFor('task.create', 'egress');
+const TaskWish = TaskCreate.omit({ workspaceId: true });
+type TaskWish = Omit<TaskCreate, 'workspaceId'>;
 
 export const runCommand = (frame: Frame): Command =>
   leaf(
@@ -47,24 +49,18 @@ const run = async (
   prompt: string,
   options: Readonly<Record<string, unknown>>,
 ): Promise<number> => {
+  // What cannot be is said before a server is started and a repository imported for it.
+  const wanted = wantedBy(prompt, options);
+  const source = await topOf(started.world, text(options.repo) ?? '.');
+  const branch = text(options.branch) ?? (await branchOf(started.world, source));
+  const gate = gateOf(options.gate);
   const context = await withServer(started);
   const { client, output } = context;
-  const source = await topOf(context.world, text(options.repo) ?? '.');
-  const branch = text(options.branch) ?? (await branchOf(context.world, source));
-  const gate = gateOf(options.gate);
   const workspace = await workspaceFor(context, { source, branch, driver: text(options.driver), gate });
   await tellUnseen(context, { source, branch, workspace });
   const { lastSeq } = await client.system.stats();
   const task = await client.tasks.create(
-    {
-      workspaceId: workspace.id,
-      prompt,
-      agent: text(options.agent),
-      model: text(options.model),
-      // Checked by the server, like every value of a flag.
-      egress: options.egress as TaskCreate['egress'],
-      ...(options.keep === true ? { keepAliveMs: KEEP_MS } : {}),
-    },
+    { workspaceId: workspace.id, ...wanted },
     { idempotencyKey: randomUUID() },
   );
   if (!output.isJson) output.line(`task ${task.id} in workspace ${workspace.name}`);
@@ -76,6 +72,18 @@ const run = async (
     change: await client.changes.get({ id: watched.task.changeId }),
   });
   return 0;
+};
+
+const wantedBy = (prompt: string, options: Readonly<Record<string, unknown>>): TaskWish => {
+  const { agent, model, egress, keep } = options;
+  const keepAliveMs = keep === true ? KEEP_MS : undefined;
+  const { success, data, error } = TaskWish.safeParse({ prompt, agent, model, egress, keepAliveMs });
+  if (success) return data;
+  const issues = error.issues.map(({ path: [field, ...rest], message }) => {
+    const place = field === 'prompt' ? '<prompt>' : `--${String(field)}`;
+    return { path: [place, ...rest].join('.'), message };
+  });
+  throw fail('request.invalid', { issues });
 };
 
 /** Commands in the order in which they were given. */
