@@ -23,7 +23,7 @@ const wordsAfter = (command: Command, path: readonly string[]): Words => [
   ...command.commands.flatMap((child) => wordsAfter(child, [...path, child.name()])),
 ];
 
-/** Longest paths first, for the first pattern that fits wins. zsh reads bash's form through its compatibility layer. */
+/** Longest paths first, for the first pattern that fits wins; where no word fits, files do. zsh reads bash's form through its compatibility layer. */
 const bash = (words: Words, isZsh: boolean): string => {
   const cases = [...words]
     .sort(([a], [b]) => b.length - a.length)
@@ -38,7 +38,7 @@ ${cases.join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
-complete -F _berth berth
+complete -o default -F _berth berth
 `;
 };
 
