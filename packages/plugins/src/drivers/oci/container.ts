@@ -23,7 +23,6 @@ export interface Start {
   readonly engine: Engine;
   /** The container's own folder: config.json, pid and log appear in it. */
   readonly folder: string;
-  readonly stdin?: number | undefined;
   /** Where the runtime and then the inside write; runtimes may give its file to the user inside. */
   readonly log: FileHandle;
   readonly signal: AbortSignal;
@@ -38,14 +37,14 @@ const TAIL_BYTES = 4_000;
 
 /** Resolves when the runtime has started the process inside; rejects with what the runtime said. */
 export const startContainer = async (
-  { container, world, engine, folder, stdin, log, signal }: Start,
+  { container, world, engine, folder, log, signal }: Start,
   launcher: Launcher,
 ): Promise<ProcessMark | undefined> => {
   await writeFile(join(folder, CONFIG_FILE), JSON.stringify(bundleOf(container, world)));
   const pidFile = join(folder, PID_FILE);
   const options = ['--detach', '--bundle', launcher.at(folder), '--pid-file', pidFile];
   const args = ['run', ...options, container.id];
-  const code = await launcher.run(engine, { args, stdin, log: join(folder, LOG_FILE) }, signal);
+  const code = await launcher.run(engine, { args, log: join(folder, LOG_FILE) }, signal);
   if (code !== 0) throw new RuntimeRefusal(engine.name, code, await tailOf(log));
   return await markOf(Number(await readFile(pidFile, 'utf8')));
 };

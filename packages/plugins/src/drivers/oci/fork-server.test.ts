@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 const run = (argv: readonly string[], signal = AbortSignal.timeout(20_000)): Promise<number> =>
-  server.run({ argv, stdin: '/dev/null', log }, signal);
+  server.run({ argv, log }, signal);
 const said = (): Promise<string> => readFile(log, 'utf8');
 /** The process that stays: the parent of the one that waits for the program. */
 const shellPid = async (): Promise<number> => {
@@ -42,14 +42,8 @@ it('says how a program ended, with what it said in the log', async () => {
   expect(await run(['/bin/sh', '-c', 'echo more; exit 7'])).toBe(7);
   expect(await run(['/bin/sh', '-c', 'kill -9 $$'])).toBe(137);
   expect(await run(['/no/such/program'])).toBe(127);
+  expect(await run(['cat'])).toBe(0);
   expect(await said()).toMatch(/^out\nerr\nmore\n[\s\S]*\/no\/such\/program/);
-});
-
-it('gives a program its input, also from a file that is open here', async () => {
-  await writeFile(join(folder, 'in'), 'given');
-  const stdin = join(folder, 'in');
-  expect(await server.run({ argv: ['cat'], stdin, log }, AbortSignal.timeout(20_000))).toBe(0);
-  expect(await said()).toBe('given');
 });
 
 it('takes words as they are, and none that it cannot hand on', async () => {
@@ -103,7 +97,7 @@ it('says why its surroundings cannot be had', async () => {
   await using forbidden = closing(
     createForkServer({ ...plain, prepare: 'echo it is forbidden >&2; exit 4\n' }),
   );
-  const call = { argv: ['true'], stdin: '/dev/null', log };
+  const call = { argv: ['true'], log };
   await expect(forbidden.server.run(call, AbortSignal.timeout(20_000))).rejects.toThrow(
     /ended with 4: it is forbidden/,
   );
@@ -124,7 +118,7 @@ it('does not outlive whom it works for', async () => {
   const script = `
     import { createForkServer } from ${JSON.stringify(new URL('fork-server.ts', import.meta.url).href)};
     const server = createForkServer(${JSON.stringify({ ...plain, args: [join(folder, 'ended')] })});
-    await server.run(${JSON.stringify({ argv: ['true'], stdin: '/dev/null', log })}, AbortSignal.timeout(20_000));
+    await server.run(${JSON.stringify({ argv: ['true'], log })}, AbortSignal.timeout(20_000));
     console.log('ready');
     setInterval(() => undefined, 1000);`;
   const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {

@@ -23,8 +23,7 @@ export interface Surroundings {
 
 export interface Call {
   readonly argv: readonly string[];
-  /** Paths in the surroundings; what the program says is added to the log. */
-  readonly stdin: string;
+  /** A file in the surroundings, to which what the program says is added. It has nothing to read. */
   readonly log: string;
 }
 
@@ -49,7 +48,7 @@ export const createForkServer = (surroundings: Surroundings): ForkServer => {
   return {
     run: async (call, signal) => {
       signal.throwIfAborted();
-      const words = [call.stdin, call.log, ...call.argv].map(checked);
+      const words = [call.log, ...call.argv].map(checked);
       running ??= begin();
       return await running.ask(words, signal);
     },
@@ -72,9 +71,9 @@ while IFS= read -r line; do
   (
     IFS='${SEPARATOR}'
     set -- $line
-    number=$1 stdin=$2 log=$3 code=0
-    shift 3
-    "$@" <"$stdin" >>"$log" 2>&1 || code=$?
+    number=$1 log=$2 code=0
+    shift 2
+    "$@" </dev/null >>"$log" 2>&1 || code=$?
     echo "$number $code"
     after "$@"
   ) &

@@ -21,8 +21,6 @@ export interface Engine {
 export interface RuntimeCall {
   /** The last one is the id of the container. */
   readonly args: readonly string[];
-  /** A file that is open here. */
-  readonly stdin?: number | undefined;
   readonly log: string;
 }
 
@@ -71,11 +69,10 @@ export const createLauncher = (
   };
   return {
     at,
-    run: ({ name, hidesV2 }, { args, stdin, log }, signal) =>
+    run: ({ name, hidesV2 }, { args, log }, signal) =>
       serverFor(hidesV2 ? v2BesideV1 : undefined).run(
         {
           argv: [name, '--root', folders.state, ...args],
-          stdin: stdin === undefined ? '/dev/null' : `/proc/${process.pid}/fd/${stdin}`,
           log: at(log),
         },
         signal,
