@@ -111,19 +111,19 @@ describe('all of them', () => {
 
   it('stop on close: the pass that runs is aborted and waited for, none follows', async () => {
     const { clock, ports, reconcilers, emit } = openWorld('r');
-    let end: unknown;
+    const order: unknown[] = [];
     ports.on = async (signal) => {
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
       // What it had under way takes a moment to come to rest.
       await clock.sleep(50);
-      end = signal.reason;
+      order.push(isStop(signal.reason) ? 'ended' : signal.reason);
       throw signal.reason;
     };
     reconcilers.start();
     await clock.advance(0);
     await emit('task.created');
-    await clock.through(reconcilers.close());
-    expect(isStop(end)).toBe(true);
+    await clock.through(reconcilers.close().then(() => order.push('closed')));
+    expect(order).toEqual(['ended', 'closed']);
     await emit('task.created');
     await clock.advance(10_000);
     expect(ports.passes).toHaveLength(1);
