@@ -89,8 +89,8 @@ const stampsOf = (folder, inputs, startedAtMs) =>
 
 /**
  * Imported the usual way, these modules of Node load everything that any of their names stands for (`node:http` half a
- * megabyte of `fetch`, `node:process` the terminal): an import asks every property for its value. Here only plain
- * properties are asked; the others are there through the default import.
+ * megabyte of `fetch`, `node:process` the terminal): an import asks every property for its value. Here only those are
+ * asked that the program imports.
  */
 const COSTLY = /^(?:node:)?(crypto|fs|http|process)$/;
 
@@ -104,15 +104,16 @@ const lazyBuiltins = {
     );
     bundler.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => {
       const name = `node:${path}`;
-      const properties = Object.entries(Object.getOwnPropertyDescriptors(require(name)));
-      const plain = properties.filter(([key, { get }]) => get === undefined && /^[a-zA-Z]\w*$/.test(key));
-      const names = plain.map(([key]) => key).filter((key) => key !== 'default');
-      return {
-        loader: 'js',
-        contents: `const builtin = process.getBuiltinModule('${name}');
-          export default builtin;
-          export const { ${names} } = builtin;`,
-      };
+      const names = Object.keys(require(name)).filter(
+        (key) => /^[a-zA-Z]\w*$/.test(key) && key !== 'default',
+      );
+      // What nobody imports is left out, because a pure call may be.
+      const values = names.map((key) => `export const ${key} = /* @__PURE__ */ $read('${key}');`);
+      const contents = `const $builtin = process.getBuiltinModule('${name}');
+        const $read = (key) => $builtin[key];
+        export default $builtin;
+        ${values.join('\n')}`;
+      return { loader: 'js', contents };
     });
   },
 };

@@ -1,6 +1,6 @@
 /** What starts is the build, as long as it is what the sources say. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -76,12 +76,17 @@ test('the build runs where there are no sources', async () => {
   expect(await said()).toBe('one program.mjs');
 });
 
-test('what it imports of Node does not load the rest of Node', async () => {
+test('what it imports of Node does not load the rest of Node, nor is deprecated by a newer one', async () => {
   const loaded = "console.log(process.moduleLoadList.filter((name) => name.includes('undici')).length)";
-  const main = `import { createServer } from 'node:http';\nimport process from 'node:process';\n`;
-  writeFileSync(source('main.ts'), `${main}createServer();\n${loaded};\n`);
+  const lazy = "const { late } = await import('./word.ts');\nawait late();\n";
+  writeFileSync(source('main.ts'), `import process from 'node:process';\n${lazy}${loaded};\n`);
+  const used = "import { createServer } from 'node:http';\nimport { existsSync } from 'node:fs';\n";
+  writeFileSync(source('word.ts'), `${used}export const late = () => createServer() && existsSync('/');\n`);
   await build();
-  expect(await said()).toBe('0');
+  expect(await said('--throw-deprecation')).toBe('0');
+  const program = readFileSync(join(folder, 'dist/program.mjs'), 'utf8');
+  expect(program).toContain('existsSync');
+  expect(program).not.toContain('readFileSync');
 });
 
 test('a stack trace names the source, for whoever asks for it', async () => {
