@@ -30,4 +30,21 @@ describe('where the server is', () => {
     expect(placeOf(world)).toMatchObject({ address: 'http://a:1', token: 't', isOwnHome: false });
     expect(placeOf(world, { address: 'http://b:2' }).address).toBe('http://b:2');
   });
+
+  test('and the token of this machine goes to another one only when its home is named for it', () => {
+    mkdirSync(join(folder, 'c/berth'), { recursive: true });
+    writeFileSync(join(folder, 'c/berth/owner-token'), 'secret');
+    const world = createWorld({ XDG_DATA_HOME: join(folder, 'c') });
+    const tokenFor = (address: string, home?: string) => placeOf(world, { address, home }).token;
+    for (const near of ['http://127.0.0.1:1', 'http://localhost:1', 'http://[::1]:1', 'unix:/x.sock'])
+      expect(tokenFor(near), near).toBe('secret');
+    for (const far of [
+      'http://example.com',
+      'https://127.0.0.1.example.com',
+      'http://localhost@example.com',
+      'ftp:',
+    ])
+      expect(tokenFor(far), far).toBeUndefined();
+    expect(tokenFor('https://example.com', join(folder, 'c/berth'))).toBe('secret');
+  });
 });

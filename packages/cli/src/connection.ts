@@ -25,8 +25,15 @@ export const placeOf = ({ env, isRoot }: World, where: Where = {}): Place => {
   const home = resolve(where.home ?? env.BERTH_HOME ?? defaultHome(env, isRoot));
   const named = where.address ?? (env.BERTH_ADDRESS || undefined);
   const address = named ?? `unix:${resolve(home, env.BERTH_SOCKET ?? join('run', 'berth.sock'))}`;
-  return { home, address, token: env.BERTH_TOKEN || tokenIn(home), isOwnHome: named === undefined };
+  const isOurs = named === undefined || where.home !== undefined || isHere(named);
+  const token = env.BERTH_TOKEN || (isOurs ? tokenIn(home) : undefined);
+  return { home, address, token, isOwnHome: named === undefined };
 };
+
+/** Whether an address is on this machine: another one is not sent what lies in a folder here. */
+const isHere = (address: string): boolean =>
+  address.startsWith('unix:') ||
+  (URL.canParse(address) && ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(address).hostname));
 
 export const clientAt = ({ address, token }: Place): Client => createClient({ address, token });
 
