@@ -1,20 +1,23 @@
 /** OpenCode, tried with 1.18.33: speaks ACP itself. It holds about 800 MB at its peak. */
-import { type AcpProfile, json, MIB, TOKEN_VARIABLE } from './profile.ts';
+import { type AcpProfile, json, MIB, type Program, TOKEN_VARIABLE } from './profile.ts';
+
+const binary = (folder: string, machine: string, needsAvx2 = false): Program => ({
+  kind: 'binary',
+  file: `${folder}/bin/opencode`,
+  machine,
+  needsAvx2,
+});
 
 export const opencodeProfile: AcpProfile = {
   name: 'opencode',
   package: 'opencode-ai@1.18.33',
-  programs: [
-    {
-      kind: 'binary',
-      file: 'opencode-linux-x64/bin/opencode',
-      machine: 'linux-x64',
-      needsAvx2: true,
-    },
-    { kind: 'binary', file: 'opencode-linux-x64-baseline/bin/opencode', machine: 'linux-x64' },
-    { kind: 'binary', file: 'opencode-linux-arm64/bin/opencode', machine: 'linux-arm64' },
-    { kind: 'binary', file: 'opencode-darwin-arm64/bin/opencode', machine: 'darwin-arm64' },
-  ],
+  // Beside Berth as a dependency of its own; below its package where it was installed globally.
+  programs: ['', 'opencode-ai/node_modules/'].flatMap((folder) => [
+    binary(`${folder}opencode-linux-x64`, 'linux-x64', true),
+    binary(`${folder}opencode-linux-x64-baseline`, 'linux-x64'),
+    binary(`${folder}opencode-linux-arm64`, 'linux-arm64'),
+    binary(`${folder}opencode-darwin-arm64`, 'darwin-arm64'),
+  ]),
   wires: ['openai', 'anthropic', 'gemini'],
   memoryBytes: 1024 * MIB,
   launch: ({ model, home }) => {

@@ -66,6 +66,14 @@ describe('where programs are', () => {
     ]);
   });
 
+  it('finds OpenCode below its own package, where a global installation puts it', () => {
+    const files = opencodeProfile.programs.map(({ file }) => file);
+    expect(files).toContain('opencode-ai/node_modules/opencode-linux-x64/bin/opencode');
+    expect(files.indexOf('opencode-linux-x64-baseline/bin/opencode')).toBeLessThan(
+      files.findIndex((file) => file.startsWith('opencode-ai/')),
+    );
+  });
+
   it('shows a script with the packages beside it, and runs it on this Node', () => {
     const file = '@agentclientprotocol/codex-acp/dist/index.js';
     const located = locate(codexProfile, hostWith(file));
