@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import { ErrorBody } from './errors.ts';
 import { AttemptId, ExecId, SandboxId, WorkspaceId } from './ids.ts';
-import { event, eventsOf } from './kernel/event.ts';
+import { eventsOf } from './kernel/event.ts';
 import { route } from './kernel/route.ts';
 import { stateOf, table } from './kernel/states.ts';
 import { Instant, pageOf, pageQuery, recordFields } from './page.ts';
-import { CommitId, EgressDenial, EgressPolicy, Limits, RepositoryName } from './workspace.ts';
+import { CommitId, EgressPolicy, egressDenied, Limits, RepositoryName } from './workspace.ts';
 
 export const sandboxStates = table({
   creating: { created: 'running', creation_failed: 'undoing', removal_asked: 'deleting' },
@@ -157,8 +157,7 @@ export const RepositoryStatus = z
   .meta({ id: 'RepositoryStatus' });
 export type RepositoryStatus = z.infer<typeof RepositoryStatus>;
 
-const denied = event('sandbox.egress_denied', 1, EgressDenial);
-export const sandboxEvents = [...eventsOf('sandbox', sandboxStates), denied];
+export const sandboxEvents = [...eventsOf('sandbox', sandboxStates), egressDenied];
 
 const params = z.strictObject({ id: SandboxId });
 const repoParams = z.strictObject({ id: SandboxId, repository: RepositoryName });

@@ -82,15 +82,19 @@ export const EgressPolicy = z
 export type EgressPolicy = z.infer<typeof EgressPolicy>;
 
 /** A host that the policy of a sandbox denied: told once per host and port, and of the first hosts only. */
-export const EgressDenial = z.object({
-  host: z.string(),
-  port: z.int(),
-  reason: z.string(),
-  /** What a person writes to allow it. */
-  remedy: z.string(),
-  /** The attempt that the sandbox works for. */
-  attemptId: AttemptId.optional(),
-});
+export const egressDenied = event(
+  'sandbox.egress_denied',
+  1,
+  z.object({
+    host: z.string(),
+    port: z.int(),
+    reason: z.string(),
+    /** What a person writes to allow it. */
+    remedy: z.string(),
+    /** The attempt that the sandbox works for. */
+    attemptId: AttemptId.optional(),
+  }),
+);
 
 export const GateCommand = z
   .strictObject({
