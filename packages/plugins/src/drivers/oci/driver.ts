@@ -68,7 +68,10 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     const search = record === undefined;
     await workshop.end({ containerId: containerId(id), folder: folderOf(id), marks, search });
     await workshop.discard(folderOf(id));
-    await images.prune();
+    // It is not the sandbox's fault, and the next removal tries again.
+    await images.prune().catch((error: unknown) => {
+      host.log('warn', 'an image that nothing uses could not be removed', { error: String(error) });
+    });
   };
   const make = async (spec: MachineSpec, signal: AbortSignal): Promise<Machine> => {
     checkId(spec.id);

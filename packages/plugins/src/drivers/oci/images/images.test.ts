@@ -371,6 +371,7 @@ describe('of the layers of an image', () => {
       'real/gone': '',
       relative: '->real',
       absolute: '->/real',
+      'deep/absolute': '->/real',
       out: '->../../../../../../etc',
       'out-too': '->/etc',
       dangling: '->/not/there',
@@ -378,6 +379,7 @@ describe('of the layers of an image', () => {
     const above = forged(
       { name: 'relative/a', text: 'a' },
       { name: 'absolute/b', text: 'b' },
+      { name: 'deep/absolute/e', text: 'e' },
       { name: 'absolute/.wh.gone' },
       { name: 'out/.wh.debian_version' },
       { name: 'out/hosts', text: 'mine' },
@@ -386,7 +388,9 @@ describe('of the layers of an image', () => {
       { name: 'also-c', type: '1', link: 'out/c' },
     );
     await inside(await withLayers(below, above), async (sh) => {
-      expect(await sh('ls /real; cat /real/a /real/b /etc/c /not/there/d /also-c')).toBe('a\nb\nkept\nabcdc');
+      expect(await sh('ls /real; cat /real/a /real/b /etc/c /not/there/d /also-c /real/e')).toBe(
+        'a\nb\ne\nkept\nabcdce',
+      );
     });
     expect(await readFile('/etc/hosts', 'utf8')).toBe(hosts);
     expect([existsSync('/etc/debian_version'), existsSync('/etc/c')]).toEqual([true, false]);
@@ -398,9 +402,11 @@ describe('of the layers of an image', () => {
       { name: 'null', type: '3' },
       { name: 'pipe', type: '6' },
       { name: 'dev/sda', text: 'no disk' },
+      { name: 'also-sda', type: '1', link: 'dev/sda' },
     );
     await inside(await withLayers(above), async (sh) => {
       expect(await sh('ls -d /disk /null /pipe /dev/sda')).toMatch(/^(.*: No such file or directory\n){4}$/);
+      expect(await sh('cat /also-sda')).toBe('no disk');
     });
   });
 
