@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { createCore } from '../core.ts';
+import { createIds } from '../kernel/index.ts';
+import { createScriptedWorld } from '../simulation/simulate.ts';
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** A world with a machine that no record knows. */
+const strayed = async () => {
+  const world = createScriptedWorld(digest, { seed: 3 });
+  const { clock, store, dice, ports, machines } = world;
+  const ids = createIds(clock, dice.bytes);
+  const core = createCore({ store, clock, ids, digest, ports, owner: 'test' });
+  const id = ids.new('sandbox');
+  const spec = { id, layers: [], limits: {}, tools: [], env: {} };
+  await machines.create('scripted', spec, new AbortController().signal);
+  const passAfter = async (ms: number) => {
+    await clock.advance(ms);
+    await clock.through(core.reconcilers.runAll());
+    return machines.alive.has(id);
+  };
+  return { store, id, ids, passAfter };
+};
+
+test('a machine without a record goes, but not while it is brand-new', async () => {
+  const { passAfter } = await strayed();
+  expect(await passAfter(59_000)).toBe(true);
+  expect(await passAfter(2000)).toBe(false);
+});
+
+test('a machine whose making is under way stays, however old its name', async () => {
+  const { store, id, ids, passAfter } = await strayed();
+  const run = { id: ids.new('saga'), name: 'sandbox.create@1', state: 'running', input: null, subject: id };
+  await store.write((tx) => tx.table('sagas').insert({ ...run, state: 'running' }));
+  expect(await passAfter(3_600_000)).toBe(true);
+  await store.write((tx) => tx.table('sagas').update(run.id, 1, { state: 'undone' }));
+  expect(await passAfter(1000)).toBe(false);
+});
