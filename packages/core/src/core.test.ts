@@ -172,3 +172,15 @@ test('a sandbox ends by itself when its time is over', async () => {
   await settle(20_000);
   expect((await store.read((tx) => tx.table('sandboxes').get(id)))?.state).toBe('destroyed');
 });
+
+test('a sandbox whose machine is gone says so, and can still be removed', async () => {
+  const { core, world, store, settle } = await started();
+  const { id } = await core.sandboxes.create({});
+  await world.machines.destroy('scripted', id);
+  await settle(10_000);
+  const state = async () => (await store.read((tx) => tx.table('sandboxes').get(id)))?.state;
+  expect(await state()).toBe('error');
+  await core.sandboxes.remove(id);
+  await settle();
+  expect(await state()).toBe('destroyed');
+});
