@@ -3,6 +3,9 @@ import { changeEvents, changeRoutes } from './change.ts';
 import { eventRoutes } from './event.ts';
 import { gateEvents, gateRoutes } from './gate.ts';
 import { sandboxEvents, sandboxRoutes } from './sandbox.ts';
+import { sandboxExecRoutes } from './sandbox-exec.ts';
+import { sandboxFileRoutes } from './sandbox-files.ts';
+import { sandboxGitRoutes } from './sandbox-git.ts';
 import { sessionEvents, sessionRoutes } from './session.ts';
 import { systemRoutes } from './system.ts';
 import { taskEvents, taskRoutes } from './task.ts';
@@ -12,6 +15,9 @@ import { workspaceEvents, workspaceRoutes } from './workspace.ts';
 export const ROUTES = [
   ...workspaceRoutes,
   ...sandboxRoutes,
+  ...sandboxExecRoutes,
+  ...sandboxFileRoutes,
+  ...sandboxGitRoutes,
   ...taskRoutes,
   ...sessionRoutes,
   ...gateRoutes,

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { GUEST_LIMITS } from './guest.ts';
-import { FileEntry } from './sandbox.ts';
+import { FileEntry } from './sandbox-files.ts';
 
 const text = z.string().max(4096);
 const port = z.int().min(0).max(65_535);
