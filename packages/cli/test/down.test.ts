@@ -1,3 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import { type Script, startScriptedServer } from '@berth/sdk/scripted-server';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -12,10 +17,10 @@ const removed = (seq: number, subject: string, type = 'sandbox.removed') =>
   [String(seq), { seq, id: `ev_${'1'.repeat(20)}`, type, version: 1, at: 0, subject, data: {} }] as const;
 
 /** Ready for as many looks as given, then on its way out. */
-const stopping = (looks = 0): Script => {
+const stopping = (looks = 0, pid = 1): Script => {
   let left = looks;
   return {
-    'system.shutdown': () => ({ stopping: true }),
+    'system.shutdown': () => ({ stopping: true, pid }),
     'system.ready': () => {
       left -= 1;
       if (left < 0) throw fail('store.unavailable', { reason: 'it is closed' });
@@ -29,6 +34,29 @@ test('waits until the server has stopped', async () => {
   expect(await berth(server.address, ['down'])).toEqual({ exitCode: 0, out: 'stopped\n', err: '' });
   const ready = 'system.ready';
   expect(server.calls.map(({ route }) => route)).toEqual(['system.shutdown', ready, ready, ready]);
+});
+
+test('waits for the end of the process, too, when it is the one that holds the home', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'berth-down-'));
+  const child = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+  try {
+    writeFileSync(join(home, 'lock'), JSON.stringify({ pid: child.pid }));
+    let looks = 0;
+    await using server = await startScriptedServer({
+      ...stopping(0, child.pid),
+      'system.ready': () => {
+        looks += 1;
+        if (looks === 3) child.stdin.end();
+        throw fail('store.unavailable', { reason: 'it is closed' });
+      },
+    });
+    const ran = await berth(server.address, ['down', '--home', home]);
+    expect(ran).toEqual({ exitCode: 0, out: 'stopped\n', err: '' });
+    expect(looks).toBeGreaterThanOrEqual(3);
+  } finally {
+    if (child.kill()) await once(child, 'exit');
+    rmSync(home, { recursive: true });
+  }
 });
 
 test('programs read the state as JSON', async () => {

@@ -127,7 +127,8 @@ export const systemRoutes = [
     method: 'POST',
     path: '/v1/system/shutdown',
     body: z.strictObject({}),
-    returns: z.object({ stopping: z.literal(true) }),
+    /** `pid`: of the server's process, which ends a moment after it stops answering. */
+    returns: z.object({ stopping: z.literal(true), pid: z.int() }),
     status: 202,
     role: 'owner',
     errors: [],

@@ -1,6 +1,6 @@
 /** The program `berth` against the real server, from a checkout without a server to one without a server. */
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -178,7 +178,10 @@ test('the conversation, the events and the state of the installation are read as
 }, 120_000);
 
 test('the server is stopped, and then there is none', async () => {
+  const lock = join(env.BERTH_HOME ?? '', 'lock');
+  expect(existsSync(lock)).toBe(true);
   expect(await one('down')).toMatchObject({ state: 'stopped' });
+  expect(existsSync(lock)).toBe(false);
   const gone = await berth('status', '--json');
   expect(gone.code).toBe(6);
   expect(json(gone.err)[0]).toMatchObject({ error: { code: 'server.unreachable' } });

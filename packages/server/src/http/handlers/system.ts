@@ -77,7 +77,7 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
     'system.doctor': async () => ({ checks: await system.doctor() }),
     'system.shutdown': async () => {
       system.shutdown();
-      return { stopping: true };
+      return { stopping: true, pid: process.pid };
     },
   };
 };
