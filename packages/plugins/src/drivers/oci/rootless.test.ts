@@ -45,7 +45,7 @@ const AS_USER = `
 mount --bind -- "$1" /mnt
 cd "$2"
 exec setpriv --reuid "$3" --regid "$3" --init-groups --reset-env \
-  /mnt/node_modules/.bin/node /mnt/node_modules/vitest/vitest.mjs run --root /mnt --configLoader native --no-cache \
+  /mnt/node_modules/.bin/node /mnt/node_modules/vitest/vitest.mjs run --root /mnt --configLoader native --no-cache --reporter=verbose \
   "packages/plugins/src/drivers/oci/$4" --testNamePattern "$5"`;
 
 const asOrdinaryUser = async (file: string, tests: string): Promise<string> => {
