@@ -43,13 +43,14 @@ test('the verdict of a gate', () => {
     { name: 'lint', exitCode: 0, durationMs: 1500, timedOut: false },
     { name: 'test', exitCode: null, durationMs: 10, timedOut: true },
     { name: 'build', exitCode: null, durationMs: 10, timedOut: false },
+    { name: 'pack', exitCode: 0, durationMs: 10, timedOut: false, outOfMemory: true },
   ];
   gateLines(
     { state: 'broken', evidence } as unknown as Parameters<typeof gateLines>[0],
     createOutput(world, false),
   );
   expect(world.out()).toBe(
-    '✓ gate lint: exit 0 1.5 s\n✗ gate test: timed out 10 ms\n✗ gate build: exit by signal 10 ms\ngate broken\n',
+    '✓ gate lint: exit 0 1.5 s\n✗ gate test: timed out 10 ms\n✗ gate build: exit by signal 10 ms\n✗ gate pack: out of memory 10 ms\ngate broken\n',
   );
 });
 

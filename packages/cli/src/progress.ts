@@ -3,7 +3,7 @@
  * verdict of every gate. Items arrive as upserts that grow; a line is printed once its item has come to rest, which is
  * when the next one begins or the task moves on.
  */
-import { type Event, type GateRun, Item, type ItemBody } from '@berth/contract';
+import { type Event, type GateRun, Item, type ItemBody, isGreen } from '@berth/contract';
 import type { Client } from '@berth/sdk/node';
 import { clipped, type Output } from './output.ts';
 
@@ -93,9 +93,10 @@ export const itemLine = (body: ItemBody, output: Output): string | undefined => 
 };
 
 export const gateLines = ({ state, evidence }: GateRun, output: Output): void => {
-  for (const { name, exitCode, durationMs, timedOut } of evidence) {
-    const mark = exitCode === 0 ? output.colour('green', '✓') : output.colour('red', '✗');
-    const end = timedOut ? 'timed out' : `exit ${exitCode ?? 'by signal'}`;
+  for (const one of evidence) {
+    const { name, exitCode, durationMs, timedOut, outOfMemory } = one;
+    const mark = isGreen(one) ? output.colour('green', '✓') : output.colour('red', '✗');
+    const end = timedOut ? 'timed out' : outOfMemory ? 'out of memory' : `exit ${exitCode ?? 'by signal'}`;
     output.line(`${mark} gate ${name}: ${end} ${output.colour('dim', seconds(durationMs))}`);
   }
   output.line(output.colour(state === 'green' ? 'green' : 'red', `gate ${state}`));

@@ -103,7 +103,7 @@ test('removes every sandbox, page by page, and waits for the last one', async ()
     'system.stats': () => ({ lastSeq: 9 }),
     'sandbox.list': ({ input }) =>
       input.after === undefined
-        ? { rows: [1, 2].map((n) => ({ id: idOf(n), state: 'running' })), next: 'more' }
+        ? { rows: [1, 2].map((n) => ({ id: idOf(n), state: 'running' })), next: idOf(2) }
         : {
             rows: [
               { id: idOf(3), state: 'deleting' },

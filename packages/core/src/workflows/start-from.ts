@@ -3,7 +3,7 @@
  * wait for the same layer; one job makes it, and goes on when those who wait lose interest. A driver without disk
  * snapshots gets no layer: each of its sandboxes runs the set-up itself.
  */
-import { type ErrorBody, fail, type Isolation, type Workspace } from '@berth/contract';
+import { fail, type Isolation, type Workspace } from '@berth/contract';
 import { createInterrupts, type Prebuild, revive, toJson } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
@@ -47,19 +47,21 @@ export const startFrom = async (world: World, request: StartRequest): Promise<St
 };
 
 const layerFor = async (world: World, wanted: Wanted): Promise<string> => {
-  let failure: ErrorBody | undefined;
   for (let preparation = 1; preparation <= MAX_PREPARATIONS; preparation += 1) {
-    const prebuild = await findOrBegin(world, wanted);
-    if (prebuild.state === 'building') await told(world, wanted, () => untilSettled(world, prebuild, wanted));
-    const settled = await world.store.read((tx) => tx.table('prebuilds').get(prebuild.id));
-    if (settled?.state === 'ready' && settled.layer !== undefined) return settled.layer;
-    failure = settled?.error;
-    // Another task's fate (its cancel, a layer dropped meanwhile) is no verdict about this set-up.
-    if (failure !== undefined && failure.code !== 'work.cancelled') break;
+    const found = await findOrBegin(world, wanted);
+    const prebuild =
+      found.state === 'building' ? await told(world, wanted, () => settled(world, found, wanted)) : found;
+    if (prebuild?.state === 'ready' && prebuild.layer !== undefined) return prebuild.layer;
   }
-  throw failure === undefined
-    ? fail('work.cancelled', { reason: 'the set-up was given up' })
-    : revive(failure);
+  throw fail('work.cancelled', { reason: 'the set-up was given up' });
+};
+
+/** Rejects with the verdict about this set-up. Another task's fate (its cancel, a layer dropped meanwhile) is none. */
+const settled = async (world: World, prebuild: Prebuild, wanted: Wanted): Promise<Prebuild | undefined> => {
+  await untilSettled(world, prebuild, wanted);
+  const now = await world.store.read((tx) => tx.table('prebuilds').get(prebuild.id));
+  if (now?.error !== undefined && now.error.code !== 'work.cancelled') throw revive(now.error);
+  return now;
 };
 
 const filesOf = async (
@@ -73,7 +75,7 @@ const filesOf = async (
 };
 
 /** A person who watches an attempt sees what it waits for. */
-const told = (world: World, { request, setup }: Wanted, wait: () => Promise<void>): Promise<void> => {
+const told = <T>(world: World, { request, setup }: Wanted, wait: () => Promise<T>): Promise<T> => {
   const { attemptId } = request;
   const detail = setup.commands.map(({ run }) => run).join('; ');
   return attemptId === undefined ? wait() : staged(world, { attemptId, stage: 'setup', detail }, wait);

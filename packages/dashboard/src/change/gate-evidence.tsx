@@ -1,4 +1,4 @@
-import type { Evidence } from '@berth/contract';
+import { type Evidence, isGreen } from '@berth/contract';
 import { useLive } from '../live/use-live.ts';
 import { durationText } from '../ui/duration.ts';
 import { FailureNote } from '../ui/failure-note.tsx';
@@ -26,8 +26,8 @@ export const GateEvidence = ({ id }: { readonly id: string }) => {
 };
 
 const EvidenceRow = ({ evidence }: { readonly evidence: Evidence }) => {
-  const { name, repository, command, exitCode, durationMs, logTail } = evidence;
-  const isGood = exitCode === 0;
+  const { name, repository, command, durationMs, logTail } = evidence;
+  const isGood = isGreen(evidence);
   return (
     <details className="evidence" open={!isGood}>
       <summary>

@@ -95,6 +95,8 @@ describe('records', () => {
     expect(paged).toEqual(all);
     expect(all).toEqual([...all].sort().reverse());
     expect((await get('/v1/tasks?state=failed')).json.rows).toEqual([]);
+    const { status, json } = await get('/v1/tasks?after=nowhere');
+    expect([status, json.error.details.issues[0].path]).toEqual([400, 'query.after']);
   });
 
   it('that are not there are 404 with their noun', async () => {

@@ -27,10 +27,9 @@ beforeAll(() => {
   env = { ...rest, BERTH_HOME: join(folder, 'home'), BERTH_PORT: '0', BERTH_AGENT: 'scripted' };
 });
 afterAll(async () => {
-  for (const sandbox of json((await berth('sandbox', 'list', '--json')).out)) {
-    if (sandbox.state !== 'destroyed') await berth('sandbox', 'remove', String(sandbox.id));
-  }
-  await berth('down');
+  // A test that failed may have left it stopped, and its sandboxes would outlive it.
+  await berth('up', '--detach');
+  await berth('down', '--remove-sandboxes');
   rmSync(folder, { recursive: true, force: true });
 }, 120_000);
 

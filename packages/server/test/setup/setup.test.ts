@@ -117,11 +117,13 @@ test('a set-up that fails ends the task with its log and a hint', async () => {
     'package-lock.json': '{"lockfileVersion":3}',
   });
   const { id: workspaceId } = await world.client.workspaces.create({ repositories: [{ source: broken }] });
-  const { task } = await runTask(world.client, {
+  const { task, events } = await runTask(world.client, {
     workspaceId,
     agent: 'scripted',
     prompt: steps({ say: 'Hello.' }),
   });
+  const stages = events.filter(({ type, data }) => type === 'attempt.progressed' && data.stage === 'setup');
+  expect(stages.map(({ data }) => data.durationMs)).toEqual([undefined]);
   expect(endOf(task)).toMatchObject({
     state: 'failed',
     code: 'setup.failed',
