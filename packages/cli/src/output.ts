@@ -44,10 +44,10 @@ const factLines = (record: Row): string[] => {
   return facts.map(([name, value]) => `${spoken(name).padEnd(width)}  ${cell(name, value)}`);
 };
 
-/** `createdAt` is `CREATED`, `workspaceId` is `WORKSPACE`. */
+/** `createdAt` is `CREATED`, `workspaceId` is `WORKSPACE`; a unit stands with its value. */
 const spoken = (name: string) =>
   name
-    .replace(/(?:At|Id)$/, '')
+    .replace(/(?:At|Id|Ms|Bytes)$/, '')
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toUpperCase();
 
@@ -57,8 +57,23 @@ const cell = (name: string, value: unknown): string => {
   if (value === undefined || value === null) return '-';
   if (name.endsWith('At') && typeof value === 'number')
     return new Date(value).toISOString().replace('T', ' ').slice(0, 19);
+  if (typeof value === 'number' && name.endsWith('Ms')) return spokenDuration(value);
+  if (typeof value === 'number' && name.endsWith('Bytes')) return `${Math.round(value / 2 ** 20)} MiB`;
   if (typeof value === 'object') return clipped(JSON.stringify(value));
   return clipped(String(value));
+};
+
+const UNITS: readonly (readonly [ms: number, name: string])[] = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1000, 's'],
+];
+
+/** In the largest unit that it fills. */
+const spokenDuration = (ms: number): string => {
+  const [unit, name] = UNITS.find(([size]) => ms >= size) ?? [1, 'ms'];
+  return `${Math.round(ms / unit)} ${name}`;
 };
 
 /** One line of what may be many, without control characters: some of it was written inside a sandbox. */

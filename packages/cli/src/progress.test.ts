@@ -62,6 +62,12 @@ test('failures without a code are internal', () => {
   expect(world.err()).toMatch(/^error: odd\nerror: thrown\nerror: A valid token is needed\.\nhint: /);
 });
 
+test('facts stand with their units', () => {
+  const world = createWorld();
+  createOutput(world, false).facts({ uptimeMs: 7_300_000, ttlMs: 90_000, bootMs: 12, memoryBytes: 2 ** 28 });
+  expect(world.out()).toBe('UPTIME  2 h\nTTL     2 min\nBOOT    12 ms\nMEMORY  256 MiB\n');
+});
+
 test('facts leave out what is absent, and tables show it as a dash', () => {
   const world = createWorld();
   const output = createOutput(world, false);

@@ -115,6 +115,8 @@ describe('commands', () => {
     await using server = await startScriptedServer(script);
     const status = await berth(server.address, ['status', '--json']);
     expect(JSON.parse(status.out)).toMatchObject({ health: { status: 'ok' }, stats: { lastSeq: 9 } });
+    const human = await berth(server.address, ['status']);
+    expect(human.out).toContain('SANDBOXES  none\nTASKS      1 queued\n');
     const doctor = await berth(server.address, ['doctor']);
     expect(doctor).toEqual({
       exitCode: 6,

@@ -15,9 +15,19 @@ export const systemCommands = (frame: Frame): Command[] => [
 const status = async ({ client, output }: Context): Promise<number> => {
   const [health, stats] = [await client.system.health(), await client.system.stats()];
   if (output.isJson) output.json({ health, stats });
-  else output.facts({ ...health, checks: undefined, ...stats });
+  else {
+    const { sandboxes, tasks, changes, jobs, ...rest } = stats;
+    const counted = Object.entries({ sandboxes, tasks, changes, jobs }).map(([n, by]) => [n, tally(by)]);
+    output.facts({ ...health, checks: undefined, ...Object.fromEntries(counted), ...rest });
+  }
   return 0;
 };
+
+/** How many there are in which state. */
+const tally = (byState: Readonly<Record<string, number>> = {}): string =>
+  Object.entries(byState)
+    .map(([state, count]) => `${count} ${state}`)
+    .join(', ') || 'none';
 
 /** Exit 6 when something that is needed is missing. */
 const doctor = async ({ client, output }: Context): Promise<number> => {

@@ -109,7 +109,7 @@ describe('the doctor', () => {
     expect(await check(absent, 'agent other')).toEqual({
       name: 'agent other',
       ok: true,
-      detail: 'other says so',
+      detail: 'optional, not here: other says so',
     });
     const present = work({ agents: { describe: async () => [agent('main', true)] } });
     expect((await check(present, 'agent main'))?.hint).toBeUndefined();

@@ -68,7 +68,8 @@ const agentChecks = async ({ agents, defaultAgent }: SystemWorkParts): Promise<C
   (await agents.describe()).map(({ name, available, detail }) => ({
     name: `agent ${name}`,
     ok: available || name !== defaultAgent,
-    detail: name === defaultAgent ? `default: ${detail}` : detail,
+    detail:
+      name === defaultAgent ? `default: ${detail}` : available ? detail : `optional, not here: ${detail}`,
     ...(available || name !== defaultAgent ? {} : { hint: detail }),
   }));
 
