@@ -24,7 +24,7 @@ afterAll(async () => {
 const setupsIn = (events: readonly Event[]): number =>
   events.filter(
     ({ type, data }) =>
-      type === 'attempt.progressed' && data.stage === 'setup' && data.durationMs !== undefined,
+      type === 'attempt.progressed' && data.stage === 'setup' && data.durationMs === undefined,
   ).length;
 
 test('a change that breaks the set-up goes back to the agent, and its repair is set up before the gate', async () => {

@@ -2,9 +2,10 @@
  * Keeps a repository of the hub small: every turn pushes objects, and refs that are dropped leave theirs behind.
  *
  * Git may collect beside pushes and landings. What no ref names stays for two weeks after it was written, which is far
- * longer than a push or a merge takes from its first object to its ref; packs are replaced by renaming, refs are packed
- * under git's own locks, and those who move a ref meanwhile try again (`swapRef`). A collection that a killed server
- * left behind ends by itself, and git runs no second one beside it (`gc.pid`).
+ * longer than a push or a merge takes from its first object to its ref; packs are replaced by renaming, and pushes
+ * arrive as packs (see serve-git.ts); refs are packed under git's own locks, and those who move a ref meanwhile try
+ * again (`swapRef`). A collection that a killed server left behind ends by itself, and git runs no second one beside it
+ * (`gc.pid`).
  */
 import type { Git } from './git.ts';
 
@@ -13,8 +14,8 @@ export interface MaintenanceLimits {
   readonly maxPacks: number;
 }
 
-/** Git's own measure is 6700 and 50; smaller keeps clones of large repositories quick. */
-export const MAINTENANCE_LIMITS: MaintenanceLimits = { maxLooseObjects: 2000, maxPacks: 20 };
+/** Git's own measure is 6700 and 50; fewer files keep clones of large repositories quick. Every push is a pack. */
+export const MAINTENANCE_LIMITS: MaintenanceLimits = { maxLooseObjects: 2000, maxPacks: 50 };
 /** Beside work it competes for the disk, so there it waits for much more. */
 const PATIENCE_WHEN_BUSY = 5;
 const UNNAMED_KEPT = '2.weeks.ago';

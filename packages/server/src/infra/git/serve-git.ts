@@ -111,6 +111,8 @@ const start = (call: GitCall, signal: AbortSignal): ChildProcess => {
     'receive.fsckObjects=true',
     'receive.denyDeletes=true',
     'receive.autogc=false',
+    // As a pack, whatever its size: a collection removes folders of loose objects while a push moves into them.
+    'receive.unpackLimit=1',
     'receive.advertisePushOptions=false',
     // A little less than our own cap, so that git is the one who says so to the client.
     `receive.maxInputSize=${Math.floor(call.limits.maxRequestBytes * GIT_SHARE)}`,
