@@ -7,7 +7,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { cpSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
-import { lstat, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../../linux/folder.ts';
 import { type Folders, makeThrough } from './folders.ts';
@@ -81,7 +81,7 @@ const writeSkeleton = async (root: string): Promise<string[]> => {
     real.push(path);
   }
   for (const path of SYSTEM) {
-    const stats = await lstat(path).catch(() => undefined);
+    const stats = lstatSync(path, { throwIfNoEntry: false });
     if (stats?.isSymbolicLink() === true) await symlink(await readlink(path), join(root, path));
     else if (stats?.isDirectory() === true) {
       await mkdir(join(root, path));
