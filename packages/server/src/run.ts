@@ -11,7 +11,8 @@ const run = async (): Promise<void> => {
   const stop = (): void => {
     server.close().then(() => process.exit(0), end);
   };
-  for (const signal of SIGNALS) process.once(signal, stop);
+  // Never taken away again: a signal without a listener ends the process in the middle of its closing.
+  for (const signal of SIGNALS) process.on(signal, stop);
   process.stdout.write(`${JSON.stringify({ address, socketPath, ownerTokenPath, home: config.home })}\n`);
 };
 

@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
 import { fail } from '@berth/contract';
-import type { Clock, Ids, Log, Store } from '@berth/core';
+import { type Clock, type Ids, type Log, Stopped, type Store } from '@berth/core';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
@@ -109,7 +109,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
     },
     async close() {
       clearInterval(pruning);
-      stopping.abort();
+      stopping.abort(new Stopped('the server stops'));
       feed.close();
       tokens.close();
       const cut = setTimeout(() => {

@@ -44,7 +44,7 @@ export interface SystemWorld {
   /** Starts the server again, after `stop`. */
   start(): Promise<void>;
   /** Ends the server and waits until it is gone. */
-  stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<void>;
   /** The bodies of a table's rows, oldest first, read past the server. */
   rows<T>(table: string): readonly T[];
   end(): Promise<void>;

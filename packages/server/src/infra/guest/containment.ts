@@ -20,8 +20,12 @@ export const contain = async (place: ProcessPlace, { id, pid }: GuestExec): Prom
   await ask(place, `${path}/release`);
 };
 
-/** The group first, which needs no word of the guest; then what the guest knows of. */
+/**
+ * The group first, which needs no word of the guest; then what the guest knows of. Rejects when the server has let go
+ * of the sandbox: a turn that a stop left in the middle may come here late, and must not end what shall go on.
+ */
 export const endTree = async (place: ProcessPlace, execId: string): Promise<void> => {
+  place.link.assertOpen();
   await place.groups?.end(execId);
   try {
     await ask(place, `${pathOf(execId)}/signal`, { name: 'SIGKILL' });

@@ -13,6 +13,8 @@ export interface Link {
   repeat<T>(act: (control: Control) => Promise<T>): Promise<T>;
   /** For the others: tried once, on a connection that seems sound. */
   once<T>(act: (control: Control) => Promise<T>): Promise<T>;
+  /** Throws `sandbox.unreachable` once it is closed. */
+  assertOpen(): void;
   close(): void;
 }
 
@@ -28,8 +30,11 @@ export const createLink = ({ id, connect }: LinkParts): Link => {
   let current: Promise<Control> | undefined;
   let closed = false;
 
-  const control = async (): Promise<Control> => {
+  const assertOpen = (): void => {
     if (closed) throw unreachable(id, 'the connection was closed by the server');
+  };
+  const control = async (): Promise<Control> => {
+    assertOpen();
     const held = current;
     const made = await held?.catch(() => undefined);
     if (made?.open === true) return made;
@@ -58,6 +63,7 @@ export const createLink = ({ id, connect }: LinkParts): Link => {
       }
     },
     once: async (act) => act(await control()),
+    assertOpen,
     close: () => {
       closed = true;
       current?.then((made) => made.close()).catch(() => undefined);

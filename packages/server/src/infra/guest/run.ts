@@ -1,5 +1,6 @@
 /** Runs a command to its end and collects the newest part of its output. */
 import { fail } from '@berth/contract';
+import { isStop } from '@berth/core';
 import type { ExecSpec, RunResult, Sandbox } from '@berth/plugin-api';
 import type { ProcessPlace } from './command-place.ts';
 import { endTree } from './containment.ts';
@@ -8,7 +9,10 @@ import { type Reading, readOutput, startProcess } from './process.ts';
 
 type RunSpec = Parameters<Sandbox['run']>[0];
 
-/** One round trip, or a few when it is contained. Given up by the caller, it is killed, and this rejects with `work.cancelled`. */
+/**
+ * One round trip, or a few when it is contained. Given up by the caller, it is killed, and this rejects with
+ * `work.cancelled`. Left by a server that stops, it goes on, and whoever runs it again under its id hears its own end.
+ */
 export const runProcess = async (
   place: ProcessPlace,
   { stdin = '', maxOutputBytes = DEFAULT_OUTPUT_BYTES, ...spec }: RunSpec,
@@ -27,7 +31,8 @@ export const runProcess = async (
     }
   } catch (error) {
     // As far as the guest can still be reached: the caller's own reason is what counts.
-    if (time.signal.aborted) await endTree(place, spec.id).catch(() => undefined);
+    if (time.signal.aborted && !isStop(time.signal.reason))
+      await endTree(place, spec.id).catch(() => undefined);
     if (time.isOver())
       throw unreachable(place.id, `${spec.argv[0]} did not end ${GRACE_MS} ms after its time`);
     throw error;
