@@ -31,8 +31,7 @@ export const runProcess = async (
     }
   } catch (error) {
     // As far as the guest can still be reached: the caller's own reason is what counts.
-    if (time.signal.aborted && !isStop(time.signal.reason))
-      await endTree(place, spec.id).catch(() => undefined);
+    if (time.isGivenUp()) await endTree(place, spec.id).catch(() => undefined);
     if (time.isOver())
       throw unreachable(place.id, `${spec.argv[0]} did not end ${GRACE_MS} ms after its time`);
     throw error;
@@ -70,8 +69,10 @@ const timeLimit = ({ timeoutMs }: ExecSpec, signal: AbortSignal | undefined) => 
     timeoutMs === undefined
       ? undefined
       : setTimeout(() => over.abort(fail('work.cancelled', { reason: 'time' })), timeoutMs + GRACE_MS);
+  const either = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
   return {
-    signal: signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]),
+    signal: either,
+    isGivenUp: () => either.aborted && !isStop(either.reason),
     isOver: () => over.signal.aborted,
     stop: () => clearTimeout(timer),
   };
