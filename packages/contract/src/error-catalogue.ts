@@ -358,6 +358,13 @@ export const ERRORS = {
     message: (d) => `The server at ${d.address} does not answer: ${d.detail}`,
     hint: 'Start it with `berth up`.',
   },
+  'server.busy': {
+    kind: 'exhausted',
+    /** What there is no room for: `bytes of uploads`. */
+    data: z.object({ what: z.string() }),
+    message: (d) => `The server has no room now for more ${d.what} of this caller.`,
+    hint: 'Wait for what is under way, or try again in a few seconds.',
+  },
   'server.failed': {
     kind: 'internal',
     data: z.object({ reference: z.string() }),

@@ -12,6 +12,8 @@ import type { Log } from '@berth/core';
 
 /** The limit of a JSON body. */
 export const BODY_LIMIT_BYTES = 1_048_576;
+/** When to come back after `server.busy`. */
+export const RETRY_AFTER_S = 2;
 
 /** What Fastify itself refuses, in the words of the catalogue. Anything unknown becomes `server.failed`. */
 export const toBerthError = (thrown: unknown, reference: string): BerthError => {

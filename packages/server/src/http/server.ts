@@ -16,7 +16,7 @@ import { ensureOwner } from './auth/owner-token.ts';
 import { createTokens } from './auth/tokens.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { documentRoutes } from './documents.ts';
-import { BODY_LIMIT_BYTES, logFailure, statusOfError, toBerthError } from './errors.ts';
+import { BODY_LIMIT_BYTES, logFailure, RETRY_AFTER_S, statusOfError, toBerthError } from './errors.ts';
 import { createEventFeed } from './event-feed.ts';
 import { createGuard } from './guard.ts';
 import { createHandlers, type Work } from './handlers/index.ts';
@@ -165,6 +165,7 @@ const refusePacked = (encoding: string | undefined): void => {
 const answerError = (log: Log, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
   const error = toBerthError(thrown, request.id);
   logFailure(log, `${request.method} ${request.routeOptions.url ?? ''}`, error, request.id);
+  if (error.code === 'server.busy') reply.header('retry-after', String(RETRY_AFTER_S));
   void reply.code(statusOfError(error)).send({ error: error.body });
 };
 
