@@ -132,6 +132,12 @@ export const ERRORS = {
     data: z.object({ driver: z.string(), known: z.array(z.string()) }),
     message: (d) => `There is no driver ${d.driver}; known are ${d.known.join(', ')}.`,
   },
+  'driver.disabled': {
+    kind: 'forbidden',
+    data: z.object({ driver: z.string() }),
+    message: (d) => `The driver ${d.driver} is off: nothing separates what runs on it from this machine.`,
+    hint: 'Whoever runs the server can name it in the `drivers` of config.json, as in {"drivers": {"host": {}}}.',
+  },
   'driver.absent': {
     kind: 'unavailable',
     data: z.object({ driver: z.string(), detail: z.string() }),

@@ -102,6 +102,7 @@ export const sandboxRoutes = [
     errors: [
       'record.missing',
       'driver.unknown',
+      'driver.disabled',
       'driver.absent',
       'driver.unsupported',
       'driver.failed',

@@ -128,7 +128,7 @@ export const taskRoutes = [
     status: 201,
     role: 'operator',
     idempotent: true,
-    errors: ['record.missing', 'agent.unknown', 'model.unconfigured'],
+    errors: ['record.missing', 'agent.unknown', 'model.unconfigured', 'driver.disabled'],
     summary: 'Queue a task',
   }),
   route({
@@ -176,7 +176,7 @@ export const taskRoutes = [
     returns: Task,
     status: 202,
     role: 'operator',
-    errors: [...moved],
+    errors: [...moved, 'driver.disabled'],
     summary: 'Try a failed or cancelled task again',
   }),
   route({
@@ -188,7 +188,7 @@ export const taskRoutes = [
     returns: Task,
     status: 202,
     role: 'operator',
-    errors: [...moved],
+    errors: [...moved, 'driver.disabled'],
     summary: 'Ask for more: the agent continues the conversation of a completed task',
   }),
   route({

@@ -189,6 +189,7 @@ export const workspaceRoutes = [
       'branch.missing',
       'record.exists',
       'driver.unknown',
+      'driver.disabled',
     ],
     summary: 'Import repositories and say how to work on them',
   }),

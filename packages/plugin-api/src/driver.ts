@@ -149,6 +149,8 @@ export interface GuestProgram {
 export interface DriverPlugin<C extends z.ZodType = z.ZodType> {
   readonly name: string;
   readonly isolation: Isolation;
+  /** Programs inside meet this machine without a wall: off unless the configuration names it, and for owners alone. */
+  readonly exposesHost?: true;
   readonly config: C;
   open(config: z.infer<C>, host: DriverHost): Driver;
 }

@@ -2,7 +2,7 @@
  * The server, put together in the order in which things start; closing is the reverse. The only place that reads the
  * environment and that knows which plugins there are.
  */
-import { chmod } from 'node:fs/promises';
+import { chmod, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -52,6 +52,8 @@ export interface RunningServer extends Listening {
   close(): Promise<void>;
 }
 
+const DRIVERS_FOLDER = 'drivers';
+
 type Scope = ReturnType<typeof createScope>;
 
 /** Rejects with `config.invalid`, `store.locked` and whatever else stands in the way; nothing is left open then. */
@@ -94,11 +96,19 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
 const openGround = async (config: Config, scope: Scope) => {
   const store = await openSqliteStore({ folder: config.home, clock });
   void scope.add('store', () => store.close());
-  // Sandboxes run as users of their own, and must be able to pass through the home, not to look in.
-  await chmod(config.home, 0o711);
+  await closeHome(config.home);
   const ids = createIds(clock, systemChance);
   const grants = createGrants(await openInstallationKey(config.home));
   return { store, clock, ids, grants, owner: ids.new('job') };
+};
+
+/** Sandboxes run as users of their own, and must be able to pass through to their driver's folder, not to look around. */
+const closeHome = async (home: string): Promise<void> => {
+  for (const entry of await readdir(home, { withFileTypes: true })) {
+    const isOwn = entry.isDirectory() ? entry.name !== DRIVERS_FOLDER : entry.isFile();
+    if (isOwn) await chmod(join(home, entry.name), entry.isDirectory() ? 0o700 : 0o600);
+  }
+  await chmod(home, 0o711);
 };
 
 type Ground = Awaited<ReturnType<typeof openGround>>;
@@ -118,7 +128,7 @@ const openWorld = async ({ store, ids, grants, config, env, log, scope }: WorldP
     registry: driverRegistry as unknown as Registry<DriverPlugin>,
     config: config.drivers,
     defaultDriver: config.defaultDriver,
-    folder: join(config.home, 'drivers'),
+    folder: join(config.home, DRIVERS_FOLDER),
     host: { installation: await installationId(store, ids), guest: findGuestProgram(), log: tell },
   });
   const provisions = await findProvisions({ env, execPath: process.execPath });

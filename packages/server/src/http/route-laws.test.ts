@@ -56,6 +56,18 @@ describe.each(routes.map((route) => [route.id, route] as const))('%s', (_, route
     if (route.method !== 'GET') expect(route.role).not.toMatch(/^(viewer|public)$/);
   });
 
+  itWhen(route.answers !== 'events' && route.answers !== 'socket')(
+    'gives nobody a stronger role',
+    async () => {
+      for (const token of [viewer, operator]) {
+        const before = await strongTokens();
+        const reply = await harness.ask({ ...good(), token });
+        expect(reply.text).not.toMatch(/berth_[\w-]{43}/);
+        expect(await strongTokens()).toEqual(before);
+      }
+    },
+  );
+
   it('refuses unknown keys with their paths, several at once', async () => {
     const path = `${fill(route)}${fill(route).includes('?') ? '&' : '?'}bogus=1&other=2`;
     const withBody = route.body === undefined ? {} : { body: { ...bodyOf(route).body, wrong: true } };
@@ -239,6 +251,13 @@ const unchanged = async (ask: Ask): Promise<Reply> => {
   const reply = await harness.ask(ask);
   expect(await state()).toEqual(before);
   return reply;
+};
+
+/** Every token that can do more than look. */
+const strongTokens = async () => {
+  const where = { role: ['operator', 'owner'] } as const;
+  const rows = await harness.store.read((tx) => tx.table('tokens').list({ where }));
+  return rows.map(({ id, role, expiresAt, revokedAt }) => [id, role, expiresAt, revokedAt]);
 };
 
 const state = () =>

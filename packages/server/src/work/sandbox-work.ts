@@ -1,15 +1,18 @@
 /** What the API does inside sandboxes: opened only while their record says that they run. */
 import { fail, type Sandbox as SandboxRecord } from '@berth/contract';
 import type { Core, Grants, Ids, Store } from '@berth/core';
+import type { Caller } from '../http/handler-types.ts';
 import type { SandboxWork } from '../http/handlers/sandbox.ts';
 import type { RepositoryCommands } from '../infra/git/repository-commands.ts';
 import type { SandboxClient } from '../infra/guest/sandbox-client.ts';
+import type { Drivers } from '../infra/machines/drivers.ts';
 import type { ServerMachines } from '../infra/machines/machines.ts';
 
 export interface SandboxWorkParts {
   readonly store: Store;
   readonly core: Pick<Core, 'sandboxes'>;
   readonly machines: ServerMachines;
+  readonly drivers: Pick<Drivers, 'permit'>;
   readonly commands: RepositoryCommands;
   readonly grants: Grants;
   readonly ids: Ids;
@@ -19,22 +22,27 @@ export interface SandboxWorkParts {
 const SHELL = 'if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi';
 
 export const createSandboxWork = (parts: SandboxWorkParts): SandboxWork => {
-  const { store, core, machines, commands, grants, ids } = parts;
+  const { store, core, machines, drivers, commands, grants, ids } = parts;
 
-  const find = async (id: string): Promise<SandboxRecord> => {
+  const find = async (id: string, { role }: Caller): Promise<SandboxRecord> => {
     const record = await store.read((tx) => tx.table('sandboxes').get(id));
     if (record === undefined) throw fail('record.missing', { noun: 'sandbox', id });
+    drivers.permit(record.driver, role);
     if (record.state !== 'running') throw fail('sandbox.not_running', { id, state: record.state });
     return record;
   };
-  const open = async (id: string): Promise<SandboxClient> => machines.open((await find(id)).driver, id);
+  const open = async (id: string, caller: Caller): Promise<SandboxClient> =>
+    machines.open((await find(id, caller)).driver, id);
 
   return {
-    create: (wanted, _caller, _signal, id) => core.sandboxes.create(wanted, id),
+    create: async (wanted, { role }, _signal, id) => {
+      drivers.permit(wanted.driver ?? (await driverOf(store, wanted.workspaceId)), role);
+      return core.sandboxes.create(wanted, id);
+    },
     remove: (id) => core.sandboxes.remove(id),
     open,
-    shell: async (id, size) => {
-      const sandbox = await open(id);
+    shell: async (id, caller, size) => {
+      const sandbox = await open(id, caller);
       const argv = ['/bin/sh', '-c', SHELL];
       return sandbox.pty({
         id: ids.new('exec'),
@@ -45,15 +53,21 @@ export const createSandboxWork = (parts: SandboxWorkParts): SandboxWork => {
       });
     },
     repositories: {
-      status: async (id, repository) => commands.status(await open(id), repository),
-      diff: async (id, repository) => commands.diff(await open(id), repository),
-      commit: async (id, repository, message) =>
-        (await commands.commit(await open(id), repository, message)).commit,
-      push: async (id, repository) => {
-        const { workspaceId } = await find(id);
+      status: async (id, caller, repository) => commands.status(await open(id, caller), repository),
+      diff: async (id, caller, repository) => commands.diff(await open(id, caller), repository),
+      commit: async (id, caller, repository, message) =>
+        (await commands.commit(await open(id, caller), repository, message)).commit,
+      push: async (id, caller, repository) => {
+        const { workspaceId } = await find(id, caller);
         if (workspaceId === undefined) throw fail('push.refused', { ref: 'a sandbox without a workspace' });
-        return commands.push(await open(id), repository, { workspaceId, token: grants.tokenFor(id) });
+        return commands.push(await open(id, caller), repository, { workspaceId, token: grants.tokenFor(id) });
       },
     },
   };
 };
+
+/** The driver that a workspace names; what is not named is the server's default. */
+export const driverOf = async (store: Store, workspaceId: string | undefined): Promise<string | undefined> =>
+  workspaceId === undefined
+    ? undefined
+    : (await store.read((tx) => tx.table('workspaces').get(workspaceId)))?.driver;

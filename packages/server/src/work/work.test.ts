@@ -5,6 +5,13 @@ import type { Work } from '../http/handlers/index.ts';
 import { QUEUED_TASK } from '../http/testing/queued-task.ts';
 import { createWork } from './work.ts';
 
+const caller = {
+  tokenId: 'tn_1',
+  name: 'someone',
+  role: 'operator',
+  gone: new AbortController().signal,
+} as const;
+
 const setting = () => {
   const clock = createManualClock();
   const store = createMemoryStore({ clock, ids: createIds(clock, (bytes) => new Uint8Array(bytes)) });
@@ -14,8 +21,13 @@ const setting = () => {
   };
   const hub = { diff: async (...args: string[]) => `${args.join(' ')}\n` };
   const [sandboxes, system] = [{} as Work['sandboxes'], {} as Work['system']];
-  const parts = { core: core as unknown as Core, hub: hub as Partial<Hub> as Hub, store, sandboxes, system };
-  return { store, core, work: createWork(parts) };
+  const drivers = { permit: vi.fn() };
+  const work = createWork({
+    ...{ store, drivers, sandboxes, system },
+    core: core as unknown as Core,
+    hub: hub as Partial<Hub> as Hub,
+  });
+  return { store, core, drivers, work };
 };
 
 const change = (parts: Change['parts']): Change => ({
@@ -33,13 +45,13 @@ const part = { repository: 'app', branch: 'b', target: 'main', head: 'c' };
 
 it('leads the verbs to the core', async () => {
   const { work, core } = setting();
-  await work.workspaces.remove('ws_1', {} as never);
-  await work.tasks.cancel('tk_1', undefined, {} as never);
-  await work.tasks.cancel('tk_2', 'enough', {} as never);
-  await work.tasks.retry('tk_1', {} as never);
-  await work.tasks.prompt('tk_1', 'more', {} as never);
-  await work.workspaces.create({} as never, {} as never, new AbortController().signal, 'ws_2');
-  await work.tasks.create({} as never, {} as never, 'tk_3');
+  await work.workspaces.remove('ws_1', caller);
+  await work.tasks.cancel('tk_1', undefined, caller);
+  await work.tasks.cancel('tk_2', 'enough', caller);
+  await work.tasks.retry('tk_1', caller);
+  await work.tasks.prompt('tk_1', 'more', caller);
+  await work.workspaces.create({} as never, caller, new AbortController().signal, 'ws_2');
+  await work.tasks.create({} as never, caller, 'tk_3');
   expect(core.workspaces.remove).toHaveBeenCalledWith('ws_1');
   expect(core.tasks.cancel.mock.calls).toEqual([
     ['tk_1', 'it was asked for'],
@@ -49,6 +61,31 @@ it('leads the verbs to the core', async () => {
   expect(core.tasks.prompt).toHaveBeenCalledWith('tk_1', 'more');
   expect(core.workspaces.create).toHaveBeenCalledWith({}, 'ws_2');
   expect(core.tasks.create).toHaveBeenCalledWith({}, 'tk_3');
+});
+
+it('asks for every wish whether its caller may use the driver that will do it', async () => {
+  const { work, core, drivers, store } = setting();
+  const refusal = new Error('not you');
+  drivers.permit.mockImplementation(() => {
+    throw refusal;
+  });
+  const repositories = [{ name: 'app', source: '/app', branch: 'main' }];
+  await store.write(async (tx) => {
+    await tx.table('workspaces').insert({ id: 'ws_1', name: 'shop', repositories, driver: 'bare' });
+    await tx
+      .table('tasks')
+      .insert({ ...QUEUED_TASK, id: 'tk_1', workspaceId: 'ws_1', title: '', prompt: '' });
+  });
+  const wishes = [
+    () => work.workspaces.create({ repositories: [], driver: 'bare' }, caller, caller.gone),
+    () => work.tasks.create({ workspaceId: 'ws_1', prompt: 'do' }, caller),
+    () => work.tasks.retry('tk_1', caller),
+    () => work.tasks.prompt('tk_1', 'more', caller),
+  ];
+  for (const wish of wishes) await expect(wish()).rejects.toBe(refusal);
+  expect(drivers.permit.mock.calls).toEqual(wishes.map(() => ['bare', 'operator']));
+  for (const verb of Object.values(core.tasks)) expect(verb).not.toHaveBeenCalled();
+  expect(core.workspaces.create).not.toHaveBeenCalled();
 });
 
 it('shows the parts of a change that were merged, and nothing when its task is gone', async () => {

@@ -1,29 +1,55 @@
-/** The verbs of the API, led to the core: what the HTTP layer needs beyond the store. */
+/** The verbs of the API, led to the core: what the HTTP layer needs beyond the store. A caller's role decides the drivers. */
 import type { Change } from '@berth/contract';
 import type { Core, Hub, Store } from '@berth/core';
+import type { Caller } from '../http/handler-types.ts';
 import type { Work } from '../http/handlers/index.ts';
+import type { Drivers } from '../infra/machines/drivers.ts';
+import { driverOf } from './sandbox-work.ts';
 
 export interface WorkParts extends Pick<Work, 'sandboxes' | 'system'> {
   readonly core: Core;
   readonly hub: Hub;
   readonly store: Store;
+  readonly drivers: Pick<Drivers, 'permit'>;
 }
 
-export const createWork = ({ core, hub, store, sandboxes, system }: WorkParts): Work => ({
+export const createWork = (parts: WorkParts): Work => ({
   workspaces: {
-    create: (wanted, _caller, _signal, id) => core.workspaces.create(wanted, id),
-    remove: (id) => core.workspaces.remove(id),
+    create: async (wanted, { role }, _signal, id) => {
+      parts.drivers.permit(wanted.driver, role);
+      return parts.core.workspaces.create(wanted, id);
+    },
+    remove: (id) => parts.core.workspaces.remove(id),
   },
-  tasks: {
-    create: (wanted, _caller, id) => core.tasks.create(wanted, id),
-    cancel: (id, reason) => core.tasks.cancel(id, reason ?? 'it was asked for'),
-    retry: (id) => core.tasks.retry(id),
-    prompt: (id, prompt) => core.tasks.prompt(id, prompt),
-  },
-  changes: { diff: (change) => diffOf({ hub, store }, change) },
-  sandboxes,
-  system,
+  tasks: tasksOf(parts),
+  changes: { diff: (change) => diffOf(parts, change) },
+  sandboxes: parts.sandboxes,
+  system: parts.system,
 });
+
+const tasksOf = ({ core: { tasks }, store, drivers }: WorkParts): Work['tasks'] => {
+  const permit = async (workspaceId: string | undefined, { role }: Caller): Promise<void> =>
+    drivers.permit(await driverOf(store, workspaceId), role);
+  const permitTask = async (id: string, caller: Caller): Promise<void> => {
+    const task = await store.read((tx) => tx.table('tasks').get(id));
+    if (task !== undefined) await permit(task.workspaceId, caller);
+  };
+  return {
+    create: async (wanted, caller, id) => {
+      await permit(wanted.workspaceId, caller);
+      return tasks.create(wanted, id);
+    },
+    cancel: (id, reason) => tasks.cancel(id, reason ?? 'it was asked for'),
+    retry: async (id, caller) => {
+      await permitTask(id, caller);
+      return tasks.retry(id);
+    },
+    prompt: async (id, prompt, caller) => {
+      await permitTask(id, caller);
+      return tasks.prompt(id, prompt);
+    },
+  };
+};
 
 const diffOf = async ({ hub, store }: Pick<WorkParts, 'hub' | 'store'>, change: Change): Promise<string> => {
   const task = await store.read((tx) => tx.table('tasks').get(change.taskId));

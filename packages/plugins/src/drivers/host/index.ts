@@ -1,6 +1,8 @@
 /**
- * No isolation at all: a folder and a group of processes of the server's own user. For those who run Berth inside a
- * machine that is thrown away anyway. It is used only when somebody asks for it by this name; nothing falls back to it.
+ * No isolation: a folder and a group of processes. For those who run Berth inside a machine that is thrown away anyway.
+ * It is off unless the configuration names it, an owner asks for it by this name, and nothing falls back to it. A server
+ * of root gives each sandbox a user of its own, who owns its folders and nothing else (user.ts); any other server can
+ * only run programs as itself, and says so.
  *
  * Programs see the host's own network and files. The ports that stand for `berth.internal` are free ones of loopback,
  * which the guest writes down before it answers. A sandbox's processes are found again by a mark in their environment,
@@ -8,7 +10,8 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, copyFile, mkdir, open, readFile, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
 import { GUEST_ENV, GUEST_LIMITS, guestCommand, READY_FILE } from '@berth/contract/guest';
@@ -25,6 +28,11 @@ import { makeFolder } from '../../linux/folder.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { endNaming, isAlive, markOf, type ProcessMark } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
+import { MACHINE_ID, type MachineRecord, openRecords, writeRecord } from './record.ts';
+import { endUser, giveTo, type HostUser, ID_COUNT, probeUser } from './user.ts';
+
+/** Behind the range of the `oci` driver. */
+const ID_BASE = 0x7001_0000;
 
 const config = z.strictObject({
   path: z
@@ -39,49 +47,45 @@ const config = z.strictObject({
     .max(600_000)
     .default(15_000)
     .describe('How long a sandbox may take to answer.'),
+  idBase: z
+    .int()
+    .min(65_536)
+    .max(0x7fff_0000)
+    .default(ID_BASE)
+    .describe(`The first of the ${ID_COUNT} ids of users that a server of root gives to sandboxes.`),
 });
 
 export default defineDriver({
   name: 'host',
   isolation: 'none',
+  exposesHost: true,
   config,
   open: (settings, host) => openHost(settings, host),
 });
 
-const MachineRecord = z.object({
-  installation: z.string(),
-  id: z.string(),
-  process: z.object({ pid: z.int(), startTicks: z.int() }).optional(),
-  internalPort: z.int().optional(),
-});
-type MachineRecord = z.infer<typeof MachineRecord>;
-
-const RECORD_FILE = 'machine.json';
 const SOCKET_NAME = 'guest.sock';
 const MARK = 'BERTH_MACHINE';
-const MACHINE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const TAIL_CHARACTERS = 2_000;
-const PROBE = {
-  health: 'degraded',
-  detail: 'programs run as the user of the server, without any wall',
-} as const;
+const READY_BYTES = 4096;
+const SHARED_USER = 'user: programs run as the user of the server, whose files and keys they can read';
 
 const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver => {
   const alone = createKeyedLock();
-  const folderOf = (id: string): string => join(host.folder, 'sandboxes', id);
+  const { folderOf, own, claim: claimUser, list } = openRecords(host, settings.idBase);
+  const isRoot = process.getuid?.() === 0;
   const markText = (id: string): string =>
     `${MARK}=${createHash('sha256').update(`${host.installation}\0${id}`).digest('hex').slice(0, 24)}`;
 
-  const own = async (id: string): Promise<MachineRecord | undefined> => {
-    const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
-    return record?.installation === host.installation ? record : undefined;
-  };
   const attach = async (id: string): Promise<Machine | undefined> => {
     const record = await own(id);
     if (record?.process === undefined || record.internalPort === undefined) return undefined;
-    return (await isAlive(record.process)) ? machineOf(folderOf(id), id, record.internalPort) : undefined;
+    return (await isAlive(record.process))
+      ? machineOf(folderOf(id), { ...record, internalPort: record.internalPort })
+      : undefined;
   };
   const demolish = async (id: string): Promise<void> => {
+    const uid = (await own(id))?.uid;
+    if (isRoot && uid !== undefined) await endUser({ uid });
     if (!(await endNaming(markText(id))))
       throw fail('driver.failed', {
         driver: 'host',
@@ -96,21 +100,21 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
     if (running !== undefined) return running;
     await demolish(spec.id);
     signal.throwIfAborted();
-    const folder = await makeFolder(folderOf(spec.id), 0o700);
+    const folder = await makeFolder(folderOf(spec.id), isRoot ? 0o711 : 0o700);
     try {
-      const claim = { installation: host.installation, id: spec.id };
-      await writeRecord(folder, claim);
+      const claim = await claimUser(spec.id);
       const boot = AbortSignal.any([signal, AbortSignal.timeout(settings.bootTimeoutMs)]);
       const started = await startGuest({
         spec,
         host,
         folder,
+        user: claim.uid === undefined ? undefined : { uid: claim.uid },
         path: settings.path,
         mark: markText(spec.id),
         boot,
       });
       await writeRecord(folder, { ...claim, ...started });
-      return machineOf(folder, spec.id, started.internalPort);
+      return machineOf(folder, { ...claim, internalPort: started.internalPort });
     } catch (error) {
       const said = await logOf(folder);
       await demolish(spec.id);
@@ -122,7 +126,7 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
     }
   };
   return {
-    probe: async () => PROBE,
+    probe: () => (isRoot ? probeUser(settings.idBase, host.guest.node) : SHARED_PROBE),
     create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
     connect: async (id) => {
       if ((await attach(id)) === undefined)
@@ -131,15 +135,15 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
     },
     attach,
     destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
-    async *list() {
-      for (const id of (await readdir(join(host.folder, 'sandboxes')).catch(unlessMissing)) ?? []) {
-        const record = await readRecord(folderOf(id));
-        if (record === undefined || record.installation === host.installation) yield { id };
-      }
-    },
+    list,
     facets: {},
   };
 };
+
+const SHARED_PROBE = Promise.resolve({
+  health: 'degraded',
+  detail: 'programs run as the user of the server, without any wall',
+} as const);
 
 /** What this driver cannot do is refused, not left out. */
 const refuse = (spec: MachineSpec): void => {
@@ -153,7 +157,10 @@ const refuse = (spec: MachineSpec): void => {
     });
 };
 
-const machineOf = (folder: string, id: string, internalPort: number): Machine => ({
+const machineOf = (
+  folder: string,
+  { id, uid, internalPort }: MachineRecord & { readonly internalPort: number },
+): Machine => ({
   id,
   root: join(folder, 'workspace'),
   home: join(folder, 'home'),
@@ -162,6 +169,7 @@ const machineOf = (folder: string, id: string, internalPort: number): Machine =>
   unenforced: [
     ...['memory', 'cpu', 'pids'].map((limit) => `${limit}: the host driver holds no limits`),
     'containment: the host driver has no groups for commands',
+    ...(uid === undefined ? [SHARED_USER] : []),
   ],
 });
 
@@ -169,6 +177,8 @@ interface GuestStart {
   readonly spec: MachineSpec;
   readonly host: DriverHost;
   readonly folder: string;
+  /** The server's own when absent. */
+  readonly user: HostUser | undefined;
   readonly path: string;
   readonly mark: string;
   readonly boot: AbortSignal;
@@ -180,10 +190,15 @@ interface Started {
 }
 
 const startGuest = async (start: GuestStart): Promise<Started> => {
-  const { host, folder, boot } = start;
-  const run = await makeFolder(join(folder, 'run'), 0o700);
-  for (const name of ['workspace', 'home']) await makeFolder(join(folder, name), 0o700);
+  const { host, folder, user, boot } = start;
+  const run = join(folder, 'run');
+  for (const name of ['run', 'workspace', 'home', 'state'])
+    await giveTo(user, await makeFolder(join(folder, name), 0o700));
   await linkTools(start);
+  // Where the server's programs lie need not be open to others.
+  const bundle = join(folder, 'guest.cjs');
+  await copyFile(host.guest.bundle, bundle);
+  await chmod(bundle, 0o644);
   const failed = new AbortController();
   const answers = guestReady({
     folder: run,
@@ -191,12 +206,14 @@ const startGuest = async (start: GuestStart): Promise<Started> => {
     signal: AbortSignal.any([boot, failed.signal]),
   });
   await using log = await open(join(folder, 'log'), 'a', 0o600);
-  const [node = '', ...args] = guestCommand(host.guest.node, host.guest.bundle);
+  const [node = '', ...args] = guestCommand(host.guest.node, bundle);
   const child = spawn(node, args, {
     cwd: join(folder, 'workspace'),
     env: environment(start, run),
     stdio: ['ignore', log.fd, log.fd],
     detached: true,
+    // With the groups of that user alone: none.
+    ...(user === undefined ? {} : { uid: user.uid, gid: user.uid }),
   });
   child.once('error', (error) => failed.abort(error));
   child.once('exit', (code) => failed.abort(new TypeError(`the guest ended with ${code ?? 'a signal'}`)));
@@ -205,7 +222,7 @@ const startGuest = async (start: GuestStart): Promise<Started> => {
   const process = await markOf(child.pid ?? 0);
   const ready = z
     .object({ internalPort: z.int() })
-    .parse(JSON.parse(await readFile(join(folder, 'state', READY_FILE), 'utf8')));
+    .parse(JSON.parse(await readOwn(join(folder, 'state', READY_FILE))));
   if (process === undefined) throw new TypeError('the guest ended at once');
   return { process, internalPort: ready.internalPort };
 };
@@ -241,29 +258,17 @@ const linkTools = async ({ spec, folder }: GuestStart): Promise<void> => {
     const place = join(folder, 'tools', target);
     if (!place.startsWith(join(folder, 'tools/')))
       throw fail('driver.failed', { driver: 'host', act: 'create', detail: `a tool cannot be at ${target}` });
-    await mkdir(dirname(place), { recursive: true });
+    await mkdir(dirname(place), { recursive: true, mode: 0o755 });
     await symlink(source, place);
   }
 };
 
-const writeRecord = async (folder: string, record: MachineRecord): Promise<void> => {
-  const draft = join(folder, `${RECORD_FILE}.new`);
-  await writeFile(draft, JSON.stringify(record));
-  await rename(draft, join(folder, RECORD_FILE));
+/** What the inside may have exchanged for a link is not followed. */
+const readOwn = async (path: string): Promise<string> => {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const { bytesRead, buffer } = await file.read({ buffer: Buffer.alloc(READY_BYTES) });
+  return buffer.toString('utf8', 0, bytesRead);
 };
 
 /** For a message alone: without a log it tells less, and no second failure may hide the first. */
 const logOf = (folder: string): Promise<string> => readFile(join(folder, 'log'), 'utf8').catch(() => '');
-
-/** Only what is not there counts as nothing: a sandbox that cannot be looked at now is not one that is gone. */
-const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
-  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
-};
-
-const readRecord = async (folder: string): Promise<MachineRecord | undefined> => {
-  const path = join(folder, RECORD_FILE);
-  const stats = await lstat(path).catch(unlessMissing);
-  if (stats?.isFile() !== true) return undefined;
-  const parsed = MachineRecord.safeParse(JSON.parse(await readFile(path, 'utf8')));
-  return parsed.success ? parsed.data : undefined;
-};

@@ -20,15 +20,26 @@ export interface SandboxWork {
   /** Resolves when it runs. */
   create(wanted: SandboxCreate, caller: Caller, signal: AbortSignal, id?: string): Promise<SandboxRecord>;
   remove(id: string, caller: Caller): Promise<SandboxRecord>;
-  /** The inside of a sandbox. Rejects with `record.missing`, `sandbox.not_running` or `sandbox.unreachable`. */
-  open(id: string): Promise<Sandbox>;
-  shell(id: string, size: { readonly columns: number; readonly rows: number }): Promise<OpenTerminal>;
+  /**
+   * The inside of a sandbox, as the caller may see it. Rejects with `record.missing`, `auth.forbidden`,
+   * `sandbox.not_running` or `sandbox.unreachable`.
+   */
+  open(id: string, caller: Caller): Promise<Sandbox>;
+  shell(
+    id: string,
+    caller: Caller,
+    size: { readonly columns: number; readonly rows: number },
+  ): Promise<OpenTerminal>;
   readonly repositories: {
-    status(id: string, repository: string): Promise<z.infer<typeof RepositoryStatus>>;
+    status(id: string, caller: Caller, repository: string): Promise<z.infer<typeof RepositoryStatus>>;
     /** Unified diff of the working tree against its commit. */
-    diff(id: string, repository: string): Promise<string>;
-    commit(id: string, repository: string, message: string): Promise<Commit>;
-    push(id: string, repository: string): Promise<{ readonly ref: string; readonly commit: Commit }>;
+    diff(id: string, caller: Caller, repository: string): Promise<string>;
+    commit(id: string, caller: Caller, repository: string, message: string): Promise<Commit>;
+    push(
+      id: string,
+      caller: Caller,
+      repository: string,
+    ): Promise<{ readonly ref: string; readonly commit: Commit }>;
   };
 }
 
@@ -40,24 +51,24 @@ export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxWork):
     pageOfRecords(store, 'sandboxes', page, { state, workspaceId }),
   'sandbox.get': ({ params }) => findRecord(store, 'sandboxes', params.id),
   'sandbox.remove': ({ params, caller }) => sandboxes.remove(params.id, caller),
-  'sandbox.exec': async ({ params, body, signal }) =>
-    runExec(await sandboxes.open(params.id), { id: ids.new('exec'), request: body, signal }),
-  'sandbox.logs': async ({ params, query, signal }) => {
-    const process = await findProcess(await sandboxes.open(params.id), params.execId);
+  'sandbox.exec': async ({ params, body, caller, signal }) =>
+    runExec(await sandboxes.open(params.id, caller), { id: ids.new('exec'), request: body, signal }),
+  'sandbox.logs': async ({ params, query, caller, signal }) => {
+    const process = await findProcess(await sandboxes.open(params.id, caller), params.execId);
     const from = { stdout: query.stdoutCursor ?? 0, stderr: query.stderrCursor ?? 0 };
     return followExec(process.output(from, signal));
   },
-  'sandbox.signal': async ({ params, body }) => {
-    const process = await findProcess(await sandboxes.open(params.id), params.execId);
+  'sandbox.signal': async ({ params, body, caller }) => {
+    const process = await findProcess(await sandboxes.open(params.id, caller), params.execId);
     await process.signal(body.signal);
     return {};
   },
-  'sandbox.shell': async ({ params, query }) => {
+  'sandbox.shell': async ({ params, query, caller }) => {
     const { columns = TERMINAL_SIZE.columns, rows = TERMINAL_SIZE.rows } = query;
-    const terminal = await sandboxes.shell(params.id, { columns, rows });
+    const terminal = await sandboxes.shell(params.id, caller, { columns, rows });
     return (socket) => talkWithTerminal(socket, terminal);
   },
-  'sandbox.metrics': async ({ params }) => (await sandboxes.open(params.id)).metrics(),
+  'sandbox.metrics': async ({ params, caller }) => (await sandboxes.open(params.id, caller)).metrics(),
   ...fileHandlers(sandboxes),
   ...repositoryHandlers(sandboxes.repositories),
 });
@@ -73,32 +84,32 @@ type FileVerbs = 'listFiles' | 'readFile' | 'writeFile' | 'makeFolder' | 'rename
 const fileHandlers = (
   sandboxes: Pick<SandboxWork, 'open'>,
 ): Pick<HandlersOf<'sandbox'>, `sandbox.${FileVerbs}`> => ({
-  'sandbox.listFiles': async ({ params, query }) => {
-    const { files } = await sandboxes.open(params.id);
+  'sandbox.listFiles': async ({ params, query, caller }) => {
+    const { files } = await sandboxes.open(params.id, caller);
     return { entries: await files.list(query.path) };
   },
-  'sandbox.readFile': async ({ params, query }) => {
-    const { files } = await sandboxes.open(params.id);
+  'sandbox.readFile': async ({ params, query, caller }) => {
+    const { files } = await sandboxes.open(params.id, caller);
     return files.read(query.path, UPLOAD_LIMIT_BYTES);
   },
-  'sandbox.writeFile': async ({ params, query, body }) => {
-    const { files } = await sandboxes.open(params.id);
+  'sandbox.writeFile': async ({ params, query, body, caller }) => {
+    const { files } = await sandboxes.open(params.id, caller);
     const bytes = Buffer.concat(await Array.fromAsync(body));
     await files.write(query.path, bytes, query.mode);
     return { sizeBytes: bytes.length };
   },
-  'sandbox.makeFolder': async ({ params, body }) => {
-    const { files } = await sandboxes.open(params.id);
+  'sandbox.makeFolder': async ({ params, body, caller }) => {
+    const { files } = await sandboxes.open(params.id, caller);
     await files.makeFolder(body.path);
     return {};
   },
-  'sandbox.renameFile': async ({ params, body }) => {
-    const { files } = await sandboxes.open(params.id);
+  'sandbox.renameFile': async ({ params, body, caller }) => {
+    const { files } = await sandboxes.open(params.id, caller);
     await files.rename(body.from, body.to);
     return {};
   },
-  'sandbox.removeFile': async ({ params, query }) => {
-    const { files } = await sandboxes.open(params.id);
+  'sandbox.removeFile': async ({ params, query, caller }) => {
+    const { files } = await sandboxes.open(params.id, caller);
     await files.remove(query.path);
     return {};
   },
@@ -109,10 +120,10 @@ type RepositoryVerbs = 'gitStatus' | 'gitDiff' | 'gitCommit' | 'gitPush';
 const repositoryHandlers = (
   repositories: SandboxWork['repositories'],
 ): Pick<HandlersOf<'sandbox'>, `sandbox.${RepositoryVerbs}`> => ({
-  'sandbox.gitStatus': ({ params }) => repositories.status(params.id, params.repository),
-  'sandbox.gitDiff': ({ params }) => repositories.diff(params.id, params.repository),
-  'sandbox.gitCommit': async ({ params, body }) => ({
-    commit: await repositories.commit(params.id, params.repository, body.message),
+  'sandbox.gitStatus': ({ params, caller }) => repositories.status(params.id, caller, params.repository),
+  'sandbox.gitDiff': ({ params, caller }) => repositories.diff(params.id, caller, params.repository),
+  'sandbox.gitCommit': async ({ params, body, caller }) => ({
+    commit: await repositories.commit(params.id, caller, params.repository, body.message),
   }),
-  'sandbox.gitPush': ({ params }) => repositories.push(params.id, params.repository),
+  'sandbox.gitPush': ({ params, caller }) => repositories.push(params.id, caller, params.repository),
 });

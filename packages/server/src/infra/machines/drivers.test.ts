@@ -31,6 +31,7 @@ const driverOf = (probe: () => Promise<Probe>): Driver => ({
 const plugin = (name: string, isolation: DriverPlugin['isolation'], probe: () => Promise<Probe>) =>
   defineDriver({
     name,
+    ...(name === 'host' ? { exposesHost: true } : {}),
     isolation,
     config: z.strictObject({ fast: z.boolean().optional() }),
     open: () => driverOf(probe),
@@ -54,7 +55,7 @@ const open = (probe: () => Promise<Probe>, more: Partial<DriversOptions> = {}) =
 const ready = async (): Promise<Probe> => ({ health: 'ready', detail: 'started one' });
 
 test('the default is isolated, a weaker driver is used by name alone, and never for more than it has', async () => {
-  const drivers = await open(ready);
+  const drivers = await open(ready, { config: { host: {} } });
   expect(drivers.names).toEqual(['host', 'oci']);
   expect(await drivers.choose({})).toEqual({ name: 'oci', isolation: 'container' });
   expect(await drivers.choose({ isolation: 'process' })).toEqual({ name: 'oci', isolation: 'container' });
@@ -66,6 +67,24 @@ test('the default is isolated, a weaker driver is used by name alone, and never 
     code: 'driver.unsupported',
   });
   await expect(drivers.choose({ driver: 'docker' })).rejects.toMatchObject({ code: 'driver.unknown' });
+});
+
+test('a driver without a wall is off unless the configuration names it, and then an owner’s', async () => {
+  const off = await open(ready);
+  expect(() => off.permit('host', 'owner')).toThrow('The driver host is off');
+  await expect(off.choose({ driver: 'host' })).rejects.toMatchObject({ code: 'driver.disabled' });
+  expect((await off.describe()).map(({ name }) => name)).toEqual(['oci']);
+  // What it made while it was on is still found, to be removed.
+  expect(off.find('host').name).toBe('host');
+  for (const more of [{ config: { host: {} } }, { defaultDriver: 'host' }]) {
+    const on = await open(ready, more);
+    on.permit('host', 'owner');
+    for (const role of ['viewer', 'operator'] as const)
+      expect(() => on.permit('host', role)).toThrow('needs the role owner');
+    on.permit('oci', 'operator');
+  }
+  const byDefault = await open(ready, { defaultDriver: 'host' });
+  expect(() => byDefault.permit(undefined, 'operator')).toThrow('needs the role owner');
 });
 
 test('a driver that cannot start is an error, never a reason to take another, and is asked again', async () => {

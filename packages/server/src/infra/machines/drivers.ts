@@ -1,7 +1,7 @@
 /** The configured drivers: opened at the start, probed by really trying, chosen without ever lowering isolation. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, type Isolation } from '@berth/contract';
+import { fail, type Isolation, type Role } from '@berth/contract';
 import {
   capabilitiesOf,
   type Driver,
@@ -22,6 +22,8 @@ export interface OpenDriver {
   readonly name: string;
   readonly isolation: Isolation;
   readonly driver: Driver;
+  /** As in `DriverPlugin`. */
+  readonly exposesHost: boolean;
 }
 
 export interface DriverFacts extends Probe {
@@ -36,9 +38,14 @@ export interface Drivers {
   readonly defaultName: string;
   /** The parent of the drivers' folders. */
   readonly folder: string;
-  /** Throws `driver.unknown`. */
+  /** Also one that is off, whose machines must still be found and removed. Throws `driver.unknown`. */
   find(name: string): OpenDriver;
-  /** Rejects with `driver.unknown`, `driver.absent`, or `driver.unsupported` when it is weaker than asked. */
+  /**
+   * Whether somebody of this role may have work done by a driver, the default when none is named. Throws
+   * `auth.forbidden`, `driver.disabled` or `driver.unknown`.
+   */
+  permit(name: string | undefined, role: Role): void;
+  /** Rejects with `driver.unknown`, `driver.disabled`, `driver.absent`, or `driver.unsupported` when weaker than asked. */
   choose(wanted: {
     driver?: string | undefined;
     isolation?: Isolation | undefined;
@@ -70,6 +77,12 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
     return found;
   };
   find(defaultName);
+  const isOn = (name: string): boolean =>
+    !find(name).exposesHost || Object.hasOwn(options.config, name) || options.defaultDriver === name;
+  const usable = (name: string): OpenDriver => {
+    if (!isOn(name)) throw fail('driver.disabled', { driver: name });
+    return find(name);
+  };
 
   const probe = async (name: string): Promise<Probe> => {
     const known = probes.get(name) ?? find(name).driver.probe(AbortSignal.timeout(PROBE_TIMEOUT_MS));
@@ -88,8 +101,12 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
     defaultName,
     folder: options.folder,
     find,
+    permit: (name = defaultName, role) => {
+      if (find(name).exposesHost && role !== 'owner') throw fail('auth.forbidden', { needs: 'owner' });
+      usable(name);
+    },
     choose: async (wanted) => {
-      const { name, isolation } = find(wanted.driver ?? defaultName);
+      const { name, isolation } = usable(wanted.driver ?? defaultName);
       if (wanted.isolation && STRENGTH.indexOf(isolation) < STRENGTH.indexOf(wanted.isolation)) {
         throw fail('driver.unsupported', { driver: name, facet: `isolation "${wanted.isolation}"` });
       }
@@ -100,8 +117,9 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
     },
     describe: () => {
       probes.clear();
+      const offered = [...opened.values()].filter(({ name }) => isOn(name));
       return Promise.all(
-        [...opened.values()].map(async ({ name, isolation, driver }) => {
+        offered.map(async ({ name, isolation, driver }) => {
           const { health, detail } = await probe(name);
           const isDefault = name === defaultName;
           return { name, isolation, health, detail, facets: capabilitiesOf(driver), isDefault };
@@ -117,5 +135,5 @@ const openDriver = async (options: DriversOptions, name: string): Promise<OpenDr
   // Others may pass through, not look in: sandboxes run as users of their own.
   await mkdir(folder, { recursive: true, mode: 0o711 });
   const driver = plugin.open(config, { ...options.host, folder });
-  return { name, isolation: plugin.isolation, driver };
+  return { name, isolation: plugin.isolation, driver, exposesHost: plugin.exposesHost === true };
 };

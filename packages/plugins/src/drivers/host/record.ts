@@ -1,0 +1,71 @@
+/** What the driver writes down about each machine, in a file of the server's own beside what the inside can write. */
+import { lstat, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DriverHost } from '@berth/plugin-api';
+import { z } from 'zod';
+import { createKeyedLock } from '../../linux/keyed-lock.ts';
+import { userFor } from './user.ts';
+
+const MachineRecord = z.object({
+  installation: z.string(),
+  id: z.string(),
+  /** The user that everything in it runs as; the server's own when absent. */
+  uid: z.int().optional(),
+  process: z.object({ pid: z.int(), startTicks: z.int() }).optional(),
+  internalPort: z.int().optional(),
+});
+export type MachineRecord = z.infer<typeof MachineRecord>;
+
+const RECORD_FILE = 'machine.json';
+export const MACHINE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
+export const openRecords = ({ folder, installation }: DriverHost, idBase: number) => {
+  const inTurn = createKeyedLock();
+  const folderOf = (id: string): string => join(folder, 'sandboxes', id);
+  const names = async (): Promise<string[]> =>
+    (await readdir(join(folder, 'sandboxes')).catch(unlessMissing)) ?? [];
+
+  const claim = async (id: string): Promise<MachineRecord> => {
+    const others = (await names()).map(async (name) => (await readRecord(folderOf(name)))?.uid);
+    const taken = new Set(await Promise.all(others));
+    const isRoot = process.getuid?.() === 0;
+    const uid = isRoot ? userFor(idBase, `${installation}\0${id}`, taken).uid : undefined;
+    const record = { installation, id, uid };
+    await writeRecord(folderOf(id), record);
+    return record;
+  };
+  return {
+    folderOf,
+    own: async (id: string): Promise<MachineRecord | undefined> => {
+      const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
+      return record?.installation === installation ? record : undefined;
+    },
+    /** Writes that the folder, which is there, is this machine's, with a user that no other has. */
+    claim: (id: string) => inTurn('claim', () => claim(id)),
+    async *list() {
+      for (const id of await names()) {
+        const record = await readRecord(folderOf(id));
+        if (record === undefined || record.installation === installation) yield { id };
+      }
+    },
+  };
+};
+
+export const writeRecord = async (folder: string, record: MachineRecord): Promise<void> => {
+  const draft = join(folder, `${RECORD_FILE}.new`);
+  await writeFile(draft, JSON.stringify(record), { mode: 0o600 });
+  await rename(draft, join(folder, RECORD_FILE));
+};
+
+/** Only what is not there counts as nothing: a sandbox that cannot be looked at now is not one that is gone. */
+const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+};
+
+const readRecord = async (folder: string): Promise<MachineRecord | undefined> => {
+  const path = join(folder, RECORD_FILE);
+  const stats = await lstat(path).catch(unlessMissing);
+  if (stats?.isFile() !== true) return undefined;
+  const parsed = MachineRecord.safeParse(JSON.parse(await readFile(path, 'utf8')));
+  return parsed.success ? parsed.data : undefined;
+};
