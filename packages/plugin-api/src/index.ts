@@ -1,3 +1,4 @@
 export * from './agent.ts';
+export * from './bounded.ts';
 export * from './driver.ts';
 export * from './sandbox.ts';

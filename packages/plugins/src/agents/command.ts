@@ -3,10 +3,16 @@
  * changes in the repository is its work. Without a command in the configuration the prompt itself is the command.
  */
 import { fail } from '@berth/contract';
-import { type AgentWorld, defineAgent, type ExecExit, type Process, type TurnEnd } from '@berth/plugin-api';
+import {
+  type AgentWorld,
+  createTextTail,
+  defineAgent,
+  type ExecExit,
+  type Process,
+  type TurnEnd,
+} from '@berth/plugin-api';
 import { z } from 'zod';
 import { endProcess } from './acp/end-process.ts';
-import { createTail } from './acp/tail.ts';
 import { systemTimers } from './acp/timers.ts';
 import { createWatchdog } from './acp/watchdog.ts';
 
@@ -81,8 +87,8 @@ const follow = async (process: Process, world: AgentWorld): Promise<{ exit: Exec
 };
 
 const readOutput = async (process: Process, world: AgentWorld, heard: () => void) => {
-  const shown = createTail(SHOWN_CHARACTERS);
-  const tail = createTail(TAIL_CHARACTERS);
+  const shown = createTextTail(SHOWN_CHARACTERS);
+  const tail = createTextTail(TAIL_CHARACTERS);
   let shownAt = Number.NEGATIVE_INFINITY;
   const show = () => {
     shownAt = systemTimers.now();

@@ -32,6 +32,7 @@ const MAX_ITEMS = 5_000;
 
 export const createItems = (emit: (id: string, body: ItemBody) => void, timers: Timers): Items => {
   const tools = new Map<string, ToolItem>();
+  const openTools = new Set<string>();
   const show = createThrottle(emit, timers);
   let speech: { id: string; kind: 'message' | 'thought'; key: string; text: string } | undefined;
   let reason: string | undefined;
@@ -45,8 +46,9 @@ export const createItems = (emit: (id: string, body: ItemBody) => void, timers: 
       speeches += 1;
       speech = { id: `${kind}:${speeches}`, kind, key, text: '' };
     }
-    speech.text = capped(speech.text + more);
-    if (kind === 'message' && reason !== undefined) reason = capped(reason + more);
+    if (kind === 'message' && reason !== undefined) reason = joined(reason, more);
+    if (isFull(speech.text)) return;
+    speech.text = joined(speech.text, more);
     if (speeches > MAX_ITEMS) return;
     const { id, text } = speech;
     show.soon(id, kind === 'message' ? { kind, role: 'agent', text } : { kind, text });
@@ -58,6 +60,8 @@ export const createItems = (emit: (id: string, body: ItemBody) => void, timers: 
     if (!tools.has(id) && tools.size >= MAX_ITEMS) return;
     const body = merged(tools.get(id), update);
     tools.set(id, body);
+    if (isOpen(body)) openTools.add(id);
+    else openTools.delete(id);
     if (isOutputOnly(update)) return show.soon(id, body);
     show.now();
     emit(id, body);
@@ -75,13 +79,7 @@ export const createItems = (emit: (id: string, body: ItemBody) => void, timers: 
         case 'tool_call_update':
           return tool(update);
         case 'plan':
-          return emit('plan', {
-            kind: 'plan',
-            entries: update.entries.slice(0, 200).map((entry) => ({
-              text: entry.content.slice(0, MAX_TITLE_CHARACTERS),
-              status: entry.status.slice(0, 50),
-            })),
-          });
+          return emit('plan', planOf(update.entries));
       }
     },
     add: (id, body) => {
@@ -89,7 +87,7 @@ export const createItems = (emit: (id: string, body: ItemBody) => void, timers: 
       show.now();
       emit(id.slice(0, MAX_ID_CHARACTERS), body);
     },
-    toolsInFlight: () => [...tools.values()].filter(isOpen).length,
+    toolsInFlight: () => openTools.size,
     fail: () => {
       speech = undefined;
       reason = '';
@@ -101,6 +99,14 @@ export const createItems = (emit: (id: string, body: ItemBody) => void, timers: 
     },
   };
 };
+
+const planOf = (entries: Extract<Update, { sessionUpdate: 'plan' }>['entries']): ItemBody => ({
+  kind: 'plan',
+  entries: entries.slice(0, 200).map(({ content, status }) => ({
+    text: content.slice(0, MAX_TITLE_CHARACTERS),
+    status: status.slice(0, 50),
+  })),
+});
 
 /** Holds back all but one change of an item in every interval; `now` shows the newest. */
 const createThrottle = (emit: (id: string, body: ItemBody) => void, timers: Timers) => {
@@ -158,9 +164,13 @@ const isOpen = (tool: ToolItem): boolean => tool.status === 'pending' || tool.st
 /** A terminal is ours to show only in what the agent says of it; its place in the content says nothing. */
 const outputAfter = (before: string | undefined, { content, _meta }: ToolUpdate): string | undefined => {
   const printed = (_meta?.terminal_output_delta ?? _meta?.terminal_output)?.data;
-  if (printed !== undefined) return `${before ?? ''}${printed}`.slice(-MAX_PRINTED_CHARACTERS);
+  if (printed !== undefined) return tailOfPrinted(`${before ?? ''}${printed}`);
   return content == null || content.some(({ type }) => type === 'terminal') ? before : outputOf(content);
 };
+
+/** Cutting copies what is left, so it is done once for as many characters as it copies. */
+const tailOfPrinted = (text: string): string =>
+  text.length > 2 * MAX_PRINTED_CHARACTERS ? text.slice(-MAX_PRINTED_CHARACTERS) : text;
 
 const isOutputOnly = ({ title, kind, status, content, locations, rawInput, _meta }: ToolUpdate): boolean =>
   (_meta?.terminal_output_delta ?? _meta?.terminal_output) !== undefined &&
@@ -183,5 +193,9 @@ const textOf = (content: { type: string } | { type: 'text'; text: string }): str
 const cappedInput = (input: unknown): unknown =>
   (JSON.stringify(input) ?? '').length > MAX_INPUT_CHARACTERS ? '(too large to show)' : input;
 
-const capped = (text: string): string =>
-  text.length > MAX_TEXT_CHARACTERS ? `${text.slice(0, MAX_TEXT_CHARACTERS)}…` : text;
+const isFull = (text: string): boolean => text.length > MAX_TEXT_CHARACTERS;
+
+const capped = (text: string): string => (isFull(text) ? `${text.slice(0, MAX_TEXT_CHARACTERS)}…` : text);
+
+/** What is full stays as it is: to cut it again for every piece would cost its length each time. */
+const joined = (text: string, more: string): string => (isFull(text) ? text : capped(text + more));

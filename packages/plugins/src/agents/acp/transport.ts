@@ -8,9 +8,13 @@
  * request of the agent has been answered. Notifications never reach the SDK: they are handled here, in order.
  */
 import type { Stream } from '@agentclientprotocol/sdk';
-import type { ExecChunk, ExecExit, Process } from '@berth/plugin-api';
-import { createLineCutter } from './lines.ts';
-import { createTail } from './tail.ts';
+import {
+  createLineCutter,
+  createTextTail,
+  type ExecChunk,
+  type ExecExit,
+  type Process,
+} from '@berth/plugin-api';
 
 export interface Transport {
   readonly stream: Stream;
@@ -34,7 +38,7 @@ const NOISE_CHARACTERS = 2000;
 type Message = Stream['readable'] extends ReadableStream<infer M> ? M : never;
 
 export const createTransport = (process: Process, events: TransportEvents): Transport => {
-  const noise = createTail(NOISE_CHARACTERS);
+  const noise = createTextTail(NOISE_CHARACTERS);
   const asked = new Set<unknown>();
   let answered: (() => void) | undefined;
   const send = createSender(process, events.unsent);

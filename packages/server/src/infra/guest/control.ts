@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import { GUEST_LIMITS, REASON_HEADER } from '@berth/contract/guest';
 import { GuestRefusal } from '@berth/contract/guest-messages';
+import { createGrowingBytes } from '@berth/plugin-api';
 import type { z } from 'zod';
 import { dropBytesOfEnded } from './early-end.ts';
 import { keepAlive } from './keep-alive.ts';
@@ -176,15 +177,14 @@ const limit = (id: string, stream: ClientHttp2Stream, { timeoutMs = CALL_MS, sig
 };
 
 const collect = async (id: string, stream: ClientHttp2Stream, maxBytes: number): Promise<Buffer> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const answer = createGrowingBytes();
   for await (const chunk of stream as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) throw untrustworthy(id, `the guest answered more than ${maxBytes} bytes`);
-    chunks.push(chunk);
+    if (answer.sizeBytes + chunk.length > maxBytes)
+      throw untrustworthy(id, `the guest answered more than ${maxBytes} bytes`);
+    answer.push(chunk);
   }
   if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw unreachable(id, 'the answer was broken off');
-  return Buffer.concat(chunks);
+  return answer.view();
 };
 
 /** Checks JSON that a guest sent. */

@@ -2,7 +2,7 @@
 import { FileEntry } from '@berth/contract';
 import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
 import { GuestEntries, GuestFileChange, GuestWritten } from '@berth/contract/guest-messages';
-import type { Files } from '@berth/plugin-api';
+import { createLineCutter, type Files } from '@berth/plugin-api';
 import { z } from 'zod';
 import type { ProcessPlace } from './command-place.ts';
 import { parseJson } from './control.ts';
@@ -64,13 +64,11 @@ export async function* watchFiles(
   const source = await link.repeat((control) => control.stream(call));
   const abort = (): unknown => source.destroy();
   signal.addEventListener('abort', abort, { once: true });
-  let pending = '';
+  const lines = createLineCutter(GUEST_LIMITS.framePayloadBytes);
   try {
     for await (const bytes of source as AsyncIterable<Buffer>) {
-      const lines = (pending + bytes.toString('utf8')).split('\n');
-      pending = lines.pop() ?? '';
-      if (pending.length > GUEST_LIMITS.framePayloadBytes) throw untrustworthy(id, 'a line without end');
-      for (const line of lines) yield parseJson(id, Buffer.from(line), GuestFileChange);
+      for (const line of lines.push(bytes)) yield parseJson(id, Buffer.from(line), GuestFileChange);
+      if (lines.openBytes > GUEST_LIMITS.framePayloadBytes) throw untrustworthy(id, 'a line without end');
     }
   } catch (error) {
     if (!signal.aborted) throw unreachable(id, error);

@@ -1,11 +1,15 @@
 /** The frames of a command's output, taken from the guest's bytes and checked: kinds, sizes, cursors, order. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { decodeFrameHeader, FRAME, FRAME_HEADER_BYTES, GUEST_LIMITS } from '@berth/contract/guest';
 import { GuestExec, GuestExit } from '@berth/contract/guest-messages';
-import type { ExecChunk, ExecCursor } from '@berth/plugin-api';
+import { createGrowingBytes, type ExecChunk, type ExecCursor } from '@berth/plugin-api';
 import { parseJson } from './control.ts';
 import { untrustworthy } from './preface.ts';
 
 export type ExecFrame = ExecChunk | { readonly kind: 'started'; readonly exec: GuestExec };
+
+/** After so many the others of the process have a turn: a guest may send frames of one byte as fast as it can. */
+const FRAMES_PER_TURN = 256;
 
 /**
  * Yields frames until the exit. Rejects with `sandbox.unreachable` when the guest does not keep to the protocol; ends
@@ -17,26 +21,30 @@ export async function* readFrames(
   from: ExecCursor,
 ): AsyncGenerator<ExecFrame> {
   const cursors = { stdout: from.stdout, stderr: from.stderr };
-  let pending: Buffer = Buffer.alloc(0);
+  const pending = createGrowingBytes();
+  let sinceTurn = 0;
   for await (const bytes of source) {
-    pending = pending.length === 0 ? Buffer.from(bytes) : Buffer.concat([pending, bytes]);
-    while (pending.length >= FRAME_HEADER_BYTES) {
-      const { kind, lengthBytes, cursor } = decodeFrameHeader(pending);
-      if (lengthBytes > GUEST_LIMITS.framePayloadBytes)
-        throw malformed(id, `a frame of ${lengthBytes} bytes`);
-      const end = FRAME_HEADER_BYTES + lengthBytes;
-      if (pending.length < end) break;
-      const frame = interpret(
-        id,
-        { kind, cursor, payload: pending.subarray(FRAME_HEADER_BYTES, end) },
-        cursors,
-      );
-      pending = pending.subarray(end);
+    pending.push(bytes);
+    for (let raw = firstFrame(id, pending.view()); raw !== undefined; raw = firstFrame(id, pending.view())) {
+      // Copied: what is kept of a frame must not be overwritten, nor keep alive what came with it.
+      const frame = interpret(id, { ...raw, payload: Buffer.from(raw.payload) }, cursors);
+      pending.drop(FRAME_HEADER_BYTES + raw.payload.length);
       yield frame;
       if (frame.kind === 'exit') return;
+      sinceTurn += 1;
+      if (sinceTurn % FRAMES_PER_TURN === 0) await nextTurn();
     }
   }
 }
+
+/** Undefined when it is not there as a whole. */
+const firstFrame = (id: string, bytes: Buffer): RawFrame | undefined => {
+  if (bytes.length < FRAME_HEADER_BYTES) return undefined;
+  const { kind, lengthBytes, cursor } = decodeFrameHeader(bytes);
+  if (lengthBytes > GUEST_LIMITS.framePayloadBytes) throw malformed(id, `a frame of ${lengthBytes} bytes`);
+  const end = FRAME_HEADER_BYTES + lengthBytes;
+  return bytes.length < end ? undefined : { kind, cursor, payload: bytes.subarray(FRAME_HEADER_BYTES, end) };
+};
 
 const malformed = (id: string, what: string) => untrustworthy(id, `the guest sent ${what}`);
 

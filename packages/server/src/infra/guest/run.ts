@@ -1,7 +1,13 @@
 /** Runs a command to its end and collects the newest part of its output. */
 import { fail } from '@berth/contract';
 import { isStop } from '@berth/core';
-import type { ExecSpec, RunResult, Sandbox } from '@berth/plugin-api';
+import {
+  type ByteTail,
+  createByteTail,
+  type ExecSpec,
+  type RunResult,
+  type Sandbox,
+} from '@berth/plugin-api';
 import type { ProcessPlace } from './command-place.ts';
 import { endTree } from './containment.ts';
 import { unreachable } from './preface.ts';
@@ -19,12 +25,12 @@ export const runProcess = async (
   signal: AbortSignal | undefined,
 ): Promise<RunResult> => {
   const time = timeLimit(spec, signal);
-  const outputs = { stdout: createTail(maxOutputBytes), stderr: createTail(maxOutputBytes) };
+  const outputs: Outputs = { stdout: outputOf(maxOutputBytes), stderr: outputOf(maxOutputBytes) };
   try {
     const reading = await begin(place, { ...spec, input: stdin }, time.signal);
     for await (const chunk of readOutput(place, { ...reading, signal: time.signal })) {
-      if (chunk.kind === 'output') outputs[chunk.stream].add(chunk.bytes);
-      if (chunk.kind === 'lagged') outputs[chunk.stream].cut();
+      if (chunk.kind === 'output') outputs[chunk.stream].tail.push(chunk.bytes);
+      if (chunk.kind === 'lagged') outputs[chunk.stream].isCut = true;
       if (chunk.kind !== 'exit') continue;
       if (spec.contained === true) await endTree(place, spec.id);
       return resultOf(chunk.exit, outputs);
@@ -58,9 +64,9 @@ const GRACE_MS = 30_000;
 
 const resultOf = (exit: Omit<RunResult, 'stdout' | 'stderr' | 'truncated'>, outputs: Outputs): RunResult => ({
   ...exit,
-  stdout: outputs.stdout.text(),
-  stderr: outputs.stderr.text(),
-  truncated: outputs.stdout.truncated || outputs.stderr.truncated,
+  stdout: outputs.stdout.tail.bytes().toString(),
+  stderr: outputs.stderr.tail.bytes().toString(),
+  truncated: isTruncated(outputs.stdout) || isTruncated(outputs.stderr),
 });
 
 const timeLimit = ({ timeoutMs }: ExecSpec, signal: AbortSignal | undefined) => {
@@ -78,45 +84,14 @@ const timeLimit = ({ timeoutMs }: ExecSpec, signal: AbortSignal | undefined) => 
   };
 };
 
-interface Tail {
-  readonly truncated: boolean;
-  add(bytes: Uint8Array): void;
-  /** Something before what comes next is missing. */
-  cut(): void;
-  text(): string;
+interface Output {
+  readonly tail: ByteTail;
+  /** Something before what came next is missing. */
+  isCut: boolean;
 }
 
-interface Outputs {
-  readonly stdout: Tail;
-  readonly stderr: Tail;
-}
+type Outputs = Readonly<Record<'stdout' | 'stderr', Output>>;
 
-/** Keeps the newest bytes up to the cap. */
-const createTail = (maxBytes: number): Tail => {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  let truncated = false;
-  return {
-    get truncated() {
-      return truncated;
-    },
-    add: (bytes) => {
-      chunks.push(Uint8Array.from(bytes));
-      size += bytes.length;
-      for (let first = chunks[0]; first !== undefined && size - first.length >= maxBytes; first = chunks[0]) {
-        chunks.shift();
-        size -= first.length;
-        truncated = true;
-      }
-    },
-    cut: () => {
-      truncated = true;
-    },
-    text: () => {
-      const bytes = Buffer.concat(chunks);
-      if (bytes.length <= maxBytes) return bytes.toString();
-      truncated = true;
-      return bytes.subarray(bytes.length - maxBytes).toString();
-    },
-  };
-};
+const outputOf = (maxBytes: number): Output => ({ tail: createByteTail(maxBytes), isCut: false });
+
+const isTruncated = ({ tail, isCut }: Output): boolean => isCut || tail.isCut;
