@@ -165,6 +165,12 @@ export const ERRORS = {
     data: z.object({ id: z.string(), detail: z.string() }),
     message: (d) => `Sandbox ${d.id} does not answer: ${d.detail}`,
   },
+  'sandbox.died': {
+    kind: 'gone',
+    data: z.object({ id: z.string(), reason: z.string() }),
+    message: (d) => `Sandbox ${d.id} died: ${d.reason}.`,
+    hint: 'Its files are kept until it is removed (`berth sandbox rm`).',
+  },
   'sandbox.out_of_memory': {
     kind: 'exhausted',
     data: z.object({ id: z.string(), limitBytes: z.number() }),

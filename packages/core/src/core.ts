@@ -10,19 +10,24 @@ import {
   createQueue,
   createReconcilers,
   createSagas,
+  createTroubles,
+  familyOf,
   type Ids,
   type Log,
+  pagesOf,
   type Queue,
   type Reconcilers,
   type Sagas,
   Stopped,
   type Store,
   silentLog,
+  type Troubles,
 } from './kernel/index.ts';
 import { branchReconciler } from './reconcilers/branches.ts';
 import { historyReconciler } from './reconcilers/history.ts';
 import { hubReconciler } from './reconcilers/hub.ts';
 import { layerReconciler } from './reconcilers/layers.ts';
+import { lifeReconciler } from './reconcilers/life.ts';
 import { orphanReconciler } from './reconcilers/orphans.ts';
 import { runReconciler } from './reconcilers/runs.ts';
 import { sandboxReconciler } from './reconcilers/sandboxes.ts';
@@ -41,6 +46,7 @@ import type { Ports, World } from './world.ts';
 /** Every saga, in every version that may have unfinished runs. */
 export const SAGAS = [createSandbox, prepareWorkspace, takeTurn, landChange, runTask] as const;
 export const RECONCILERS = [
+  lifeReconciler,
   sandboxReconciler,
   orphanReconciler,
   taskReconciler,
@@ -75,6 +81,8 @@ export interface Core {
   readonly sagas: Sagas<World>;
   readonly queue: Queue;
   readonly reconcilers: Reconcilers;
+  /** What could not be done and is tried again. */
+  readonly troubles: Troubles;
   /** Takes up what an earlier process left. Resolves when everything is on its way again. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -93,6 +101,7 @@ export const createWorld = (deps: CoreDeps): World => {
     ids,
     digest,
     log,
+    troubles: createTroubles({ clock, log }),
     queue: createQueue({ store, clock, ids, owner, log }),
     leases: createLeases({ store, clock, owner }),
     get sagas() {
@@ -107,7 +116,14 @@ export const createCore = (deps: CoreDeps): Core => {
   const { store, clock, log = silentLog, maxTasks = DEFAULT_MAX_TASKS } = deps;
   const world = createWorld(deps);
   const { queue, sagas } = world;
-  const reconcilers = createReconcilers({ store, clock, definitions: RECONCILERS, ports: world, log });
+  const reconcilers = createReconcilers({
+    store,
+    clock,
+    definitions: RECONCILERS,
+    ports: world,
+    log,
+    troubles: world.troubles,
+  });
   const stopping = new AbortController();
 
   return {
@@ -117,6 +133,7 @@ export const createCore = (deps: CoreDeps): Core => {
     sagas,
     queue,
     reconcilers,
+    troubles: world.troubles,
     async start() {
       await queue.recover();
       await resumeManual(world, stopping.signal);
@@ -138,11 +155,13 @@ export const createCore = (deps: CoreDeps): Core => {
 
 /** Runs that somebody waited for in a request have no job of their own; those of tasks are taken up by theirs. */
 const resumeManual = async ({ sagas, store, log }: World, signal: AbortSignal): Promise<void> => {
-  const unfinished = await store.read((tx) =>
-    tx.table('sagas').list({ where: { name: createSandbox.name, state: ['running', 'undoing'] } }),
-  );
-  for (const { id } of unfinished.filter((run) => isManual(run.input)))
-    sagas.resume(id, signal).catch((error: unknown) => log.warn('sandbox.not_resumed', { saga: id, error }));
+  const unfinished = { table: 'sagas', where: { state: ['running', 'undoing'] } } as const;
+  for await (const runs of pagesOf(store, unfinished, signal))
+    for (const { id, name, input } of runs)
+      if (familyOf(name) === createSandbox.family && isManual(input))
+        sagas.resume(id, signal).catch((error: unknown) => {
+          log.warn('sandbox.not_resumed', { saga: id, error });
+        });
 };
 
 const isManual = (input: Json): boolean =>

@@ -11,7 +11,7 @@ import type {
   Repository,
   RepositorySpec,
 } from '@berth/contract';
-import type { Driver, Json, Machine, MachineSpec, Sandbox, TurnEnd } from '@berth/plugin-api';
+import type { Driver, Json, ListedMachine, Machine, MachineSpec, Sandbox, TurnEnd } from '@berth/plugin-api';
 import type { z } from 'zod';
 
 type Commit = z.infer<typeof CommitId>;
@@ -32,7 +32,9 @@ export interface Machines {
   create(driver: string, spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
   /** Ends the machine and every connection to it. */
   destroy(driver: string, id: string): Promise<void>;
-  list(driver: string): AsyncIterable<{ readonly id: string }>;
+  /** Ends every connection to a machine. The next `open` makes new ones, if it lives. */
+  hangUp(id: string): Promise<void>;
+  list(driver: string): AsyncIterable<ListedMachine>;
   facets(driver: string): Driver['facets'];
   /** The inside of a running machine; also opens its way out (git, models, egress). Rejects with `sandbox.unreachable`. */
   open(driver: string, id: string): Promise<Sandbox>;

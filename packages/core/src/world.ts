@@ -2,7 +2,7 @@
  * All that workflows, reconcilers and verbs are given: the kernel's parts and the ports. One object, made once in
  * `core.ts`, so that a simulation can replace every part of the world and nothing reaches past it.
  */
-import type { Clock, Ids, Leases, Log, Queue, Sagas, Store } from './kernel/index.ts';
+import type { Clock, Ids, Leases, Log, Queue, Sagas, Store, Troubles } from './kernel/index.ts';
 import type { Agents, Checkouts, Defaults, Grants, Hub, Machines, Retention } from './ports.ts';
 
 export interface Ports {
@@ -22,6 +22,7 @@ export interface World extends Ports {
   /** SHA-256 of a text in UTF-8, hex. */
   readonly digest: (text: string) => string;
   readonly log: Log;
+  readonly troubles: Troubles;
   readonly queue: Queue;
   readonly leases: Leases;
   /** To run a saga from a step of another. */

@@ -9,7 +9,9 @@
  *       resolve only when `connect` will succeed.
  * MUST: `attach` answer for machines that an earlier process of ours created.
  * MUST: `destroy` succeed for an unknown id and for a half-made machine, and end every process inside.
- * MUST: `list` yield what this installation owns, also half-made, and nothing else.
+ * MUST: `list` yield what this installation owns, also half-made or dead, and nothing else; say of each whether it
+ *       lives, from what the system says now and not from what was written down; and go on when it cannot look at one.
+ * MUST: a dead machine keep its disk until `destroy`.
  * MUST NOT: give a weaker isolation than the driver states, or a network of any kind.
  * MUST NOT: follow a symbolic link or trust a name that the inside of a machine can choose.
  */
@@ -51,6 +53,20 @@ export interface Machine {
    * empty when all hold.
    */
   readonly unenforced: readonly string[];
+}
+
+/** Whether a machine lives: its guest runs and can be connected to. Reasons are for people. */
+export type Life =
+  | { readonly state: 'alive' }
+  | { readonly state: 'dead'; readonly reason: string }
+  /** `create` has not come to its end, or never will. */
+  | { readonly state: 'unfinished' }
+  /** It could not be looked at now. */
+  | { readonly state: 'unknown'; readonly reason: string };
+
+export interface ListedMachine {
+  readonly id: string;
+  readonly life: Life;
 }
 
 export interface Probe {
@@ -112,7 +128,7 @@ export interface Driver {
   connect(id: string): Promise<Duplex>;
   attach(id: string): Promise<Machine | undefined>;
   destroy(id: string): Promise<void>;
-  list(): AsyncIterable<{ readonly id: string }>;
+  list(): AsyncIterable<ListedMachine>;
   /**
    * The server ends. Resolves when nothing runs any more that the driver keeps for itself; machines go on. It may be
    * used again.

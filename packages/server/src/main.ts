@@ -6,7 +6,7 @@ import { chmod, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { createCore, createIds, createScope, type Log, type Store } from '@berth/core';
+import { createCore, createIds, createScope, type Log, pagesOf, type Store } from '@berth/core';
 import type { AgentPlugin, DriverPlugin } from '@berth/plugin-api';
 import { agents as agentRegistry } from '@berth/plugins/agents';
 import { drivers as driverRegistry } from '@berth/plugins/drivers';
@@ -173,8 +173,7 @@ const openDoors = (parts: DoorParts): Promise<HttpServer> => {
 
 /** What ran before the start goes on, and gets its way out back; a machine that is gone is the reconciler's business. */
 const reopen = async (store: Store, machines: ServerMachines, log: Log): Promise<void> => {
-  const running = await store.read((tx) => tx.table('sandboxes').list({ where: { state: 'running' } }));
-  for (const { id, driver } of running) {
-    machines.open(driver, id).catch((error: unknown) => log.warn('sandbox.reopen', { sandbox: id, error }));
-  }
+  for await (const page of pagesOf(store, { table: 'sandboxes', where: { state: 'running' } }))
+    for (const { id, driver } of page)
+      machines.open(driver, id).catch((error: unknown) => log.warn('sandbox.reopen', { sandbox: id, error }));
 };

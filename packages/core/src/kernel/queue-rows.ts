@@ -1,6 +1,7 @@
 /** Changes to jobs that no worker has. */
 import type { BerthError } from '@berth/contract';
 import { bodyOf } from './failure.ts';
+import { allRows } from './pages.ts';
 import { FREE } from './queue-outcome.ts';
 import type { Tx } from './store.ts';
 import type { Job } from './tables.ts';
@@ -15,10 +16,7 @@ export const cancelWaiting = async (tx: Tx, id: string, error: BerthError): Prom
 /** Everything that runs under another owner waits again, with a crash more. Returns how many. */
 export const putBack = async (tx: Tx, owner: string): Promise<number> => {
   const jobs = tx.table('jobs');
-  const active = await jobs.list({
-    where: { state: 'active' },
-    limit: await jobs.count({ state: 'active' }),
-  });
+  const active = await allRows(tx, { table: 'jobs', where: { state: 'active' } });
   const foreign = active.filter((job) => job.owner !== owner);
   for (const job of foreign) {
     await jobs.update(job.id, job.revision, { ...FREE, state: 'waiting', crashes: job.crashes + 1 });

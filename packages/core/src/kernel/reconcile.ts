@@ -16,6 +16,7 @@ import type { Clock } from './clock.ts';
 import { Stopped } from './interrupt.ts';
 import { type Log, silentLog } from './log.ts';
 import type { Store } from './store.ts';
+import type { Troubles } from './troubles.ts';
 
 /** What a pass did, in numbers: `{ removed: 2 }`. */
 export type Summary = Readonly<Record<string, number>>;
@@ -46,6 +47,7 @@ export interface ReconcilersDeps<P> {
   readonly definitions: readonly Reconciler<P>[];
   readonly ports: P;
   readonly log?: Log;
+  readonly troubles?: Troubles;
 }
 
 export const createReconcilers = <P>(deps: ReconcilersDeps<P>): Reconcilers => {
@@ -85,7 +87,7 @@ interface Runner {
 }
 
 const createRunner = <P>(
-  { clock, ports, log = silentLog }: ReconcilersDeps<P>,
+  { clock, ports, log = silentLog, troubles }: ReconcilersDeps<P>,
   definition: Reconciler<P>,
   signal: AbortSignal,
 ): Runner => {
@@ -99,12 +101,16 @@ const createRunner = <P>(
     const startedAt = clock.now();
     try {
       const summary = await definition.pass(ports, signal);
+      troubles?.clear(`reconciler ${name}`);
       // A pass that found nothing to do is no news: there are tens of thousands a day.
       const level = Object.values(summary).some((count) => count > 0) ? 'info' : 'debug';
       log[level]('reconcile.passed', { name, ...summary, durationMs: clock.now() - startedAt });
       return summary;
     } catch (error) {
-      if (!signal.aborted) log.error('reconcile.failed', { name, error });
+      if (!signal.aborted) {
+        log.error('reconcile.failed', { name, error });
+        troubles?.note(`reconciler ${name}`, error);
+      }
       throw error;
     }
   };

@@ -6,6 +6,7 @@ import { assert } from './assert.ts';
 import {
   type Ctx,
   type FinalStep,
+  familyOf,
   type NamedStep,
   nothingToUndo,
   type Output,
@@ -54,7 +55,7 @@ const builder = <P, I>(name: string, stages: readonly Stage<P, I>[]): SagaBuilde
     step: (step: string, body: object) => builder(name, withStage(stages, { [step]: body }, false)),
     together: (steps: Readonly<Record<string, object>>) => builder(name, withStage(stages, steps, false)),
     pointOfNoReturn: () => finalBuilder(name, stages),
-    returns: (result: Saga<P, I, Output>['result']) => ({ name, stages, result }),
+    returns: (result: Saga<P, I, Output>['result']) => ({ name, family: familyOf(name), stages, result }),
   };
   // The interfaces above say more about outputs than a value can: the types of all steps so far.
   return build as unknown as SagaBuilder<P, I, NoOutputs>;
@@ -63,7 +64,7 @@ const builder = <P, I>(name: string, stages: readonly Stage<P, I>[]): SagaBuilde
 const finalBuilder = <P, I>(name: string, stages: readonly Stage<P, I>[]): unknown => ({
   step: (step: string, body: object) =>
     finalBuilder(name, withStage(stages, { [step]: { ...body, undo: NO_WAY_BACK } }, true)),
-  returns: (result: Saga<P, I, Output>['result']) => ({ name, stages, result }),
+  returns: (result: Saga<P, I, Output>['result']) => ({ name, family: familyOf(name), stages, result }),
 });
 
 const NO_WAY_BACK = nothingToUndo('it lies after the point of no return');

@@ -15,6 +15,7 @@ import { revive } from './failure.ts';
 import { cancelled, createInterrupts, type Interrupts } from './interrupt.ts';
 import { toJson } from './json.ts';
 import { type Log, silentLog } from './log.ts';
+import { allRows } from './pages.ts';
 import type { AnySaga, Output, Saga } from './saga.ts';
 import { drive, endOf, isOver } from './saga-drive.ts';
 import { openJournal } from './saga-journal.ts';
@@ -167,10 +168,5 @@ const leaveStuck = (store: Store, id: string, patch: Patch<SagaRun>): Promise<Sa
     return tx.table('sagas').update(id, row.revision, patch);
   });
 
-const PAGE = 1000;
-
-const unfinishedIds = async (tx: ReadTx, after?: string): Promise<string[]> => {
-  const where = { state: ['running', 'undoing'] };
-  const ids = (await tx.table('sagas').list({ where, after, limit: PAGE })).map((row) => row.id);
-  return ids.length < PAGE ? ids : [...ids, ...(await unfinishedIds(tx, ids.at(-1)))];
-};
+const unfinishedIds = async (tx: ReadTx): Promise<string[]> =>
+  (await allRows(tx, { table: 'sagas', where: { state: ['running', 'undoing'] } })).map(({ id }) => id);

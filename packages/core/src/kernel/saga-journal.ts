@@ -3,6 +3,7 @@
  * a number is written once: when another engine took the run over, this one's next line meets `record.exists` and it
  * can go no further.
  */
+import { allRows } from './pages.ts';
 import type { AnySaga, Outputs } from './saga.ts';
 import type { Store, Tx } from './store.ts';
 import type { JournalEntry } from './tables.ts';
@@ -29,7 +30,7 @@ export const openJournal = async <P>(
   runId: string,
   definition: AnySaga<P>,
 ): Promise<Journal> => {
-  const entries = await store.read((tx) => tx.table('journal').list({ where: { sagaId: runId } }));
+  const entries = await store.read((tx) => allRows(tx, { table: 'journal', where: { sagaId: runId } }));
   const lines: Line[] = [...entries];
   let last = Number(entries.at(-1)?.id.split('/').at(-1) ?? 0);
 

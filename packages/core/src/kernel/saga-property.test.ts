@@ -60,6 +60,7 @@ const sagaOf = ({ stages, finals, tries }: typeof shapes extends fc.Arbitrary<in
   const all = [...ordinary, ...last];
   const definition: Saga<Ports, never, Output> = {
     name: 'any.saga@1',
+    family: 'any.saga',
     stages: all,
     result: ({ out }) => out,
   };

@@ -80,10 +80,15 @@ export type Outputs = Readonly<Record<string, Output>>;
 export interface Saga<P, I, R> {
   /** `sandbox.create@1`. A change of steps makes a new version; runs finish on the version that began them. */
   readonly name: string;
+  /** The name without its version: `sandbox.create`. Who asks what kind of run it is asks for this. */
+  readonly family: string;
   readonly stages: readonly Stage<P, I>[];
   /** What a finished run answers. */
   readonly result: (ctx: Pick<Ctx<P, I, Outputs>, 'input' | 'out' | 'run'>) => R;
 }
+
+/** Of the name of a run, in whatever version it began. */
+export const familyOf = (name: string): string => name.slice(0, name.lastIndexOf('@'));
 
 /** A saga whose input and result only its starter knows. */
 export type AnySaga<P> = Saga<P, never, Output>;

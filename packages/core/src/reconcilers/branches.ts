@@ -4,7 +4,7 @@
  * is on record (`history.ts`). A ref whose record is unknown is left alone.
  */
 import type { Workspace } from '@berth/contract';
-import { defineReconciler, type ReadTx, type Summary } from '../kernel/index.ts';
+import { defineReconciler, pagesOf, type ReadTx, type Summary } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 
 const MAX_PER_PASS = 500;
@@ -14,7 +14,7 @@ export const branchReconciler = defineReconciler<World>({
   everyMs: 3_600_000,
   wakeOn: [],
   async pass(world, signal): Promise<Summary> {
-    const workspaces = await world.store.read((tx) => tx.table('workspaces').list());
+    const workspaces = (await Array.fromAsync(pagesOf(world.store, { table: 'workspaces' }, signal))).flat();
     let dropped = 0;
     for (const workspace of workspaces)
       for (const { name, branch } of workspace.repositories) {

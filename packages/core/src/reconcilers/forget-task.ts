@@ -4,7 +4,7 @@
  * transaction a person may go on with the task, which then is as it was but for its old conversation.
  */
 import type { Task } from '@berth/contract';
-import { type ReadTx, removeBelongings, removeSome, type Tx } from '../kernel/index.ts';
+import { allRows, type ReadTx, removeBelongings, removeSome, type Tx } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 
 const MAX_ATTEMPTS = 1000;
@@ -25,9 +25,7 @@ export const isForgettable = async (tx: ReadTx, { id }: Task): Promise<boolean> 
 export const forgetTask = async (world: World, task: Task, signal: AbortSignal): Promise<void> => {
   const { store } = world;
   await dropRefs(world, task);
-  const sessions = await store.read((tx) =>
-    tx.table('sessions').list({ where: { taskId: task.id }, limit: MAX_ATTEMPTS }),
-  );
+  const sessions = await store.read((tx) => allRows(tx, { table: 'sessions', where: { taskId: task.id } }));
   for (const { id } of sessions) await removeBelongings(store, 'items', { sessionId: id }, signal);
   await removeBelongings(store, 'ledger', { taskId: task.id }, signal);
   await store.write(async (tx) => {
@@ -68,8 +66,6 @@ const dropRefs = async ({ hub, store }: World, { id, workspaceId }: Task): Promi
         await hub.swap(workspaceId, name, ref, commit, undefined);
 };
 
-const attemptsOf = (tx: ReadTx, taskId: string) =>
-  tx.table('attempts').list({ where: { taskId }, limit: MAX_ATTEMPTS });
+const attemptsOf = (tx: ReadTx, taskId: string) => allRows(tx, { table: 'attempts', where: { taskId } });
 
-const changesOf = (tx: ReadTx, taskId: string) =>
-  tx.table('changes').list({ where: { taskId }, limit: MAX_PARTS });
+const changesOf = (tx: ReadTx, taskId: string) => allRows(tx, { table: 'changes', where: { taskId } });

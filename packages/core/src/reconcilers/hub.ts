@@ -4,7 +4,7 @@
  * record. What is known is collected when it has grown, and preferably while nobody works there.
  */
 import { sandboxStates } from '@berth/contract';
-import { defineReconciler, type ReadTx } from '../kernel/index.ts';
+import { defineReconciler, pagesOf, type ReadTx } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 import { tally } from './look.ts';
 
@@ -30,7 +30,7 @@ export const hubReconciler = defineReconciler<World>({
 });
 
 const collect = async (world: World, signal: AbortSignal): Promise<number> => {
-  const workspaces = await world.store.read((tx) => tx.table('workspaces').list({ limit: MAX_WORKSPACES }));
+  const workspaces = (await Array.fromAsync(pagesOf(world.store, { table: 'workspaces' }, signal))).flat();
   let collected = 0;
   const repositories = workspaces.flatMap(({ id: workspaceId, repositories }) =>
     repositories.map(({ name }) => ({ id: `hub/${workspaceId}/${name}`, workspaceId, name })),
@@ -40,8 +40,6 @@ const collect = async (world: World, signal: AbortSignal): Promise<number> => {
   });
   return collected;
 };
-
-const MAX_WORKSPACES = 10_000;
 
 /** Alone in a repository, also when a server was killed and the next one is here while git is still at work. */
 const collectOne = async (

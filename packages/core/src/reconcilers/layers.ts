@@ -5,14 +5,14 @@
  * so that it gets the same grace.
  */
 import { sandboxStates } from '@berth/contract';
-import { defineReconciler, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
+import { allRows, defineReconciler, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
+import { createSandbox } from '../workflows/create-sandbox.ts';
 import type { World } from '../world.ts';
-import { runOf, tally } from './look.ts';
+import { eachDriver, runOf, tally } from './look.ts';
 
 const KEPT_PER_WORKSPACE = 2;
 const GRACE_MS = 600_000;
 const FAILED_RETENTION_MS = 7 * 86_400_000;
-const MAX_PER_PASS = 10_000;
 
 export const layerReconciler = defineReconciler<World>({
   name: 'layers',
@@ -21,7 +21,7 @@ export const layerReconciler = defineReconciler<World>({
   async pass(world, signal) {
     const now = world.clock.now();
     const superseded = await world.store.write((tx) => supersede(tx));
-    const strays = await writeDownStrays(world);
+    const strays = await writeDownStrays(world, signal);
     const pruned = await world.store.write((tx) => prune(tx, now - FAILED_RETENTION_MS));
     const due = await world.store.read((tx) => dueIn(tx, now - GRACE_MS));
     return { superseded, strays, pruned, ...(await tally(world, due, signal, (one) => drop(world, one))) };
@@ -30,9 +30,7 @@ export const layerReconciler = defineReconciler<World>({
 
 /** All but the newest of each workspace and driver; all of a workspace that is gone. */
 const supersede = async (tx: Tx): Promise<number> => {
-  const ready = await tx
-    .table('prebuilds')
-    .list({ where: { state: 'ready' }, order: 'desc', limit: MAX_PER_PASS });
+  const ready = await allRows(tx, { table: 'prebuilds', where: { state: 'ready' }, order: 'desc' });
   const kept = new Map<string, number>();
   let superseded = 0;
   for (const { id, revision, workspaceId, driver } of ready) {
@@ -50,12 +48,13 @@ const supersede = async (tx: Tx): Promise<number> => {
 };
 
 /** A layer that is just being named by a prebuild in the making may be among them: `dueIn` looks again. */
-const writeDownStrays = async ({ machines, store, ids }: World): Promise<number> => {
+const writeDownStrays = async (world: World, signal: AbortSignal): Promise<number> => {
+  const { machines, store, ids } = world;
   let strays = 0;
-  for (const driver of machines.names) {
+  await eachDriver(world, machines.names, signal, async (driver) => {
     for await (const { layer } of machines.facets(driver).snapshots?.list() ?? []) {
       const isWritten = await store.write(async (tx) => {
-        const known = await tx.table('prebuilds').list({ limit: MAX_PER_PASS });
+        const known = await allRows(tx, { table: 'prebuilds' });
         if (known.some((one) => one.layer === layer && one.driver === driver)) return false;
         const id = ids.new('prebuild');
         const nobody = { workspaceId: '', inputHash: '' };
@@ -64,12 +63,12 @@ const writeDownStrays = async ({ machines, store, ids }: World): Promise<number>
       });
       if (isWritten) strays += 1;
     }
-  }
+  });
   return strays;
 };
 
 const prune = async (tx: Tx, before: number): Promise<number> => {
-  const failed = await tx.table('prebuilds').list({ where: { state: 'failed' }, limit: MAX_PER_PASS });
+  const failed = await allRows(tx, { table: 'prebuilds', where: { state: 'failed' } });
   const old = failed.filter(({ updatedAt }) => updatedAt < before);
   for (const { id } of old) await tx.table('prebuilds').remove(id);
   return old.length;
@@ -82,7 +81,7 @@ interface Due extends Prebuild {
 
 /** While a driver makes a layer nobody knows yet which: nothing of that driver is dropped meanwhile. */
 const dueIn = async (tx: ReadTx, before: number): Promise<Due[]> => {
-  const all = await tx.table('prebuilds').list({ limit: MAX_PER_PASS });
+  const all = await allRows(tx, { table: 'prebuilds' });
   const old = all.filter(({ state, updatedAt }) => state === 'superseded' && updatedAt <= before);
   if (old.length === 0) return [];
   const busy = new Set(all.filter(({ state }) => state === 'building').map(({ driver }) => driver));
@@ -102,11 +101,11 @@ const LIVING = Object.keys(sandboxStates).filter((state) => state !== 'destroyed
 /** What living sandboxes were made from, and all that unfinished work goes on with, as JSON. */
 const textsThatMayName = async (tx: ReadTx): Promise<string[]> => {
   const texts: string[] = [];
-  for (const { id } of await tx.table('sandboxes').list({ where: { state: LIVING }, limit: MAX_PER_PASS }))
-    texts.push(JSON.stringify((await runOf(tx, 'sandbox.create@1', id))?.input ?? null));
+  for (const { id } of await allRows(tx, { table: 'sandboxes', where: { state: LIVING } }))
+    texts.push(JSON.stringify((await runOf(tx, createSandbox, id))?.input ?? null));
   const unfinished = { state: ['running', 'undoing', 'stuck'] } as const;
-  for (const run of await tx.table('sagas').list({ where: unfinished, limit: MAX_PER_PASS })) {
-    const journal = await tx.table('journal').list({ where: { sagaId: run.id } });
+  for (const run of await allRows(tx, { table: 'sagas', where: unfinished })) {
+    const journal = await allRows(tx, { table: 'journal', where: { sagaId: run.id } });
     texts.push(JSON.stringify([run.input, journal.map(({ output }) => output ?? null)]));
   }
   return texts;

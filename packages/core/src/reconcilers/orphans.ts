@@ -4,8 +4,9 @@
  * acknowledged too early. Only what a driver lists as ours is looked at, and only when it is not brand-new.
  */
 import { defineReconciler } from '../kernel/index.ts';
+import { createSandbox } from '../workflows/create-sandbox.ts';
 import type { World } from '../world.ts';
-import { runOf, tally } from './look.ts';
+import { eachDriver, runOf, tally } from './look.ts';
 
 const ORPHAN_GRACE_MS = 60_000;
 
@@ -14,11 +15,18 @@ export const orphanReconciler = defineReconciler<World>({
   everyMs: 60_000,
   wakeOn: [],
   async pass(world, signal) {
-    const orphans: { id: string; driver: string }[] = [];
-    for (const driver of world.machines.names)
+    const ended = { done: 0, failed: 0 };
+    const looked = await eachDriver(world, world.machines.names, signal, async (driver) => {
+      const orphans: { id: string }[] = [];
       for await (const { id } of world.machines.list(driver))
-        if (await isOrphan(world, id)) orphans.push({ id, driver });
-    return tally(world, orphans, signal, ({ id, driver }) => world.machines.destroy(driver, id));
+        if (await isOrphan(world, id)) orphans.push({ id });
+      const { done, failed } = await tally(world, orphans, signal, ({ id }) =>
+        world.machines.destroy(driver, id),
+      );
+      ended.done += done;
+      ended.failed += failed;
+    });
+    return { done: ended.done, failed: ended.failed + looked.failed };
   },
 });
 
@@ -26,7 +34,7 @@ const isOrphan = ({ store, clock }: World, id: string): Promise<boolean> =>
   store.read(async (tx) => {
     const record = await tx.table('sandboxes').get(id);
     if (record !== undefined && record.state !== 'destroyed') return false;
-    const run = await runOf(tx, 'sandbox.create@1', id);
+    const run = await runOf(tx, createSandbox, id);
     if (run?.state === 'running' || run?.state === 'undoing') return false;
     return madeAt(id) + ORPHAN_GRACE_MS <= clock.now();
   });

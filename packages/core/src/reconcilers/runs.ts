@@ -7,11 +7,10 @@
  * where its conversation goes on.
  */
 import type { Json } from '@berth/plugin-api';
-import { defineReconciler, pruneRows, type SagaRun, type Tx } from '../kernel/index.ts';
+import { allRows, defineReconciler, familyOf, pruneRows, type SagaRun, type Tx } from '../kernel/index.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
 import type { World } from '../world.ts';
 
-const MAX_UNDER_WAY = 10_000;
 const MAX_JOB_BATCHES = 50;
 
 export const runReconciler = defineReconciler<World>({
@@ -29,19 +28,19 @@ export const runReconciler = defineReconciler<World>({
 
 const remove = async (tx: Tx, run: SagaRun): Promise<boolean> => {
   if ((await mayBeHeardAgain(tx, run)) || (await isOfLivingSandbox(tx, run))) return false;
-  const journal = await tx.table('journal').list({ where: { sagaId: run.id } });
+  const journal = await allRows(tx, { table: 'journal', where: { sagaId: run.id } });
   for (const { id } of journal) await tx.table('journal').remove(id);
   return tx.table('sagas').remove(run.id);
 };
 
 const mayBeHeardAgain = async (tx: Tx, { createdAt }: SagaRun): Promise<boolean> => {
   const where = { state: ['running', 'undoing'] };
-  const underWay = await tx.table('sagas').list({ where, limit: MAX_UNDER_WAY });
+  const underWay = await allRows(tx, { table: 'sagas', where });
   return underWay.some((run) => run.createdAt <= createdAt);
 };
 
 const isOfLivingSandbox = async (tx: Tx, run: SagaRun): Promise<boolean> => {
-  const id = run.name === createSandbox.name ? run.subject : await sandboxOf(tx, run.input);
+  const id = familyOf(run.name) === createSandbox.family ? run.subject : await sandboxOf(tx, run.input);
   const sandbox = id === undefined ? undefined : await tx.table('sandboxes').get(id);
   return sandbox !== undefined && sandbox.state !== 'destroyed';
 };

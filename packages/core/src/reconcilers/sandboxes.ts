@@ -1,38 +1,46 @@
 /**
  * Makes true what the records say about sandboxes: what is to be removed is removed, what has expired is to be
- * removed, what was left half-made comes to an end, and what claims to run without a machine says so.
+ * removed, and what was left half-made comes to an end.
  */
 import type { Sandbox } from '@berth/contract';
-import { defineReconciler, move, type Tx } from '../kernel/index.ts';
+import { defineReconciler, move, pagesOf } from '../kernel/index.ts';
 import { askRemoval } from '../sandbox/index.ts';
+import { createSandbox } from '../workflows/create-sandbox.ts';
 import type { World } from '../world.ts';
-import { runOf, tally } from './look.ts';
-
-const MAX_PER_PASS = 200;
+import { runOf, tally, tallyByDriver } from './look.ts';
 
 export const sandboxReconciler = defineReconciler<World>({
   name: 'sandboxes',
   everyMs: 5000,
   wakeOn: ['sandbox.removal_asked'],
   async pass(world, signal) {
-    const expired = await world.store.write((tx) => askForExpired(tx, world.clock.now()));
-    const abandoned = await settleAbandoned(world);
-    const removed = await tally(world, await inState(world, 'deleting'), signal, (one) => remove(world, one));
-    const lost = await markLost(world, signal);
-    return { expired, abandoned, ...removed, lost };
+    const expired = await askForExpired(world, signal);
+    const abandoned = await settleAbandoned(world, signal);
+    const doomed = await inState(world, ['deleting'], signal);
+    const removed = await tallyByDriver(world, doomed, signal, (one) => remove(world, one));
+    return { expired, abandoned, ...removed };
   },
 });
 
-const inState = ({ store }: World, state: Sandbox['state']): Promise<Sandbox[]> =>
-  store.read((tx) => tx.table('sandboxes').list({ where: { state }, limit: MAX_PER_PASS }));
+const inState = async (
+  { store }: World,
+  state: readonly Sandbox['state'][],
+  signal: AbortSignal,
+): Promise<Sandbox[]> =>
+  (await Array.fromAsync(pagesOf(store, { table: 'sandboxes', where: { state } }, signal))).flat();
 
-const askForExpired = async (tx: Tx, now: number): Promise<number> => {
-  const running = await tx
-    .table('sandboxes')
-    .list({ where: { state: ['running', 'paused', 'stopped', 'error'] } });
-  const expired = running.filter(({ expiresAt }) => expiresAt !== undefined && expiresAt <= now);
-  for (const { id } of expired) await askRemoval(tx, id, { reason: 'its time is over' });
-  return expired.length;
+const askForExpired = async (world: World, signal: AbortSignal): Promise<number> => {
+  const isExpired = ({ expiresAt }: Sandbox): boolean =>
+    expiresAt !== undefined && expiresAt <= world.clock.now();
+  const living = await inState(world, ['running', 'paused', 'stopped', 'error'], signal);
+  const { done } = await tally(world, living.filter(isExpired), signal, ({ id }) =>
+    world.store.write(async (tx) => {
+      const now = await tx.table('sandboxes').get(id);
+      // An attempt may have adopted it meanwhile.
+      if (now !== undefined && isExpired(now)) await askRemoval(tx, id, { reason: 'its time is over' });
+    }),
+  );
+  return done;
 };
 
 /** The machine first, then the word: a crash in between only repeats the first. */
@@ -48,41 +56,26 @@ const remove = async ({ machines, store }: World, { id, driver }: Sandbox): Prom
 /**
  * A record in the making whose saga is over will never be made: it is stuck for as long as the saga is, else it can go.
  */
-const settleAbandoned = ({ store }: World): Promise<number> =>
-  store.write(async (tx) => {
-    const where = { state: ['creating', 'stuck'] };
-    const halfMade = await tx.table('sandboxes').list({ where, limit: MAX_PER_PASS });
-    let settled = 0;
-    for (const { id, state } of halfMade) {
-      const run = await runOf(tx, 'sandbox.create@1', id);
-      if (run?.state === 'running' || run?.state === 'undoing' || run?.state === state) continue;
-      settled += 1;
-      if (run?.state !== 'stuck') {
-        await askRemoval(tx, id, { reason: 'its creation was given up', causedBy: run?.id });
-        continue;
-      }
-      const patch = { error: run.stuckAt?.error };
-      await move(tx, 'sandboxes', id, { trigger: 'creation_failed', patch, causedBy: run.id });
-      await move(tx, 'sandboxes', id, { trigger: 'undo_failed', causedBy: run.id });
-    }
-    return settled;
+const settleAbandoned = async (world: World, signal: AbortSignal): Promise<number> => {
+  let settled = 0;
+  await tally(world, await inState(world, ['creating', 'stuck'], signal), signal, async ({ id }) => {
+    if (await settle(world, id)) settled += 1;
   });
-
-/** Records are read before the machines: what runs then has had its machine for longer. */
-const markLost = async (world: World, signal: AbortSignal): Promise<number> => {
-  const running = await inState(world, 'running');
-  let lost = 0;
-  for (const driver of new Set(running.map((one) => one.driver))) {
-    signal.throwIfAborted();
-    const alive = new Set<string>();
-    for await (const { id } of world.machines.list(driver)) alive.add(id);
-    for (const gone of running.filter((one) => one.driver === driver && !alive.has(one.id))) {
-      lost += 1;
-      await world.store.write(async (tx) => {
-        const now = await tx.table('sandboxes').get(gone.id);
-        if (now?.state === 'running') await move(tx, 'sandboxes', gone.id, { trigger: 'lost' });
-      });
-    }
-  }
-  return lost;
+  return settled;
 };
+
+const settle = ({ store }: World, id: string): Promise<boolean> =>
+  store.write(async (tx) => {
+    const state = (await tx.table('sandboxes').get(id))?.state;
+    if (state !== 'creating' && state !== 'stuck') return false;
+    const run = await runOf(tx, createSandbox, id);
+    if (run?.state === 'running' || run?.state === 'undoing' || run?.state === state) return false;
+    if (run?.state !== 'stuck') {
+      await askRemoval(tx, id, { reason: 'its creation was given up', causedBy: run?.id });
+      return true;
+    }
+    const patch = { error: run.stuckAt?.error };
+    await move(tx, 'sandboxes', id, { trigger: 'creation_failed', patch, causedBy: run.id });
+    await move(tx, 'sandboxes', id, { trigger: 'undo_failed', causedBy: run.id });
+    return true;
+  });

@@ -84,8 +84,9 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
     async destroy(_, id) {
       alive.delete(id);
     },
+    hangUp: async () => undefined,
     async *list() {
-      for (const id of [...alive.keys()]) yield { id };
+      for (const id of [...alive.keys()]) yield { id, life: { state: 'alive' } };
     },
     facets: () => (options.snapshots ? { snapshots } : {}),
     open: async (_, id) => {

@@ -3,7 +3,7 @@
  * are written together, so that a task which was answered for is never without somebody who works on it.
  */
 import { allows, fail, type Task, type TaskCreate, taskStates } from '@berth/contract';
-import { move, type Tx } from '../kernel/index.ts';
+import { allRows, move, type Tx } from '../kernel/index.ts';
 import { attemptOf, runIdOf } from '../workflows/attempt.ts';
 import type { World } from '../world.ts';
 
@@ -121,7 +121,7 @@ const dropJobs = async (
   reason: string,
 ): Promise<void> => {
   const jobs = await store.read((tx) =>
-    tx.table('jobs').list({ where: { key: taskId, state: ['waiting', 'active'] } }),
+    allRows(tx, { table: 'jobs', where: { key: taskId, state: ['waiting', 'active'] } }),
   );
   for (const job of jobs) {
     const run = runIdOf(ids, attemptOf(job).attemptId);

@@ -1,6 +1,6 @@
 /** What the records say as an attempt goes on. Each function is part of one transaction of `run-task.ts`. */
 import { allows, type Change, type ErrorBody, taskStates } from '@berth/contract';
-import { move, type Tx } from '../kernel/index.ts';
+import { allRows, move, type Tx } from '../kernel/index.ts';
 import { askRemoval } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import type { AttemptInput } from './attempt.ts';
@@ -88,7 +88,7 @@ const endAs = async (tx: Tx, table: 'attempts' | 'tasks', ended: Ended): Promise
 };
 
 const landedBy = async (tx: Tx, { taskId, attemptId }: AttemptInput): Promise<Change | undefined> => {
-  const merged = await tx.table('changes').list({ where: { taskId, state: 'merged' } });
+  const merged = await allRows(tx, { table: 'changes', where: { taskId, state: 'merged' } });
   return merged.find((change) => change.attemptId === attemptId);
 };
 

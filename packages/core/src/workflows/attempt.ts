@@ -1,6 +1,6 @@
 /** What every step of an attempt starts from: its ids, and the records as they are now. */
 import { type Attempt, fail, type Task, type Workspace } from '@berth/contract';
-import { assert, type Ids, type Job } from '../kernel/index.ts';
+import { allRows, assert, type Ids, type Job } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import type { World } from '../world.ts';
 
@@ -34,7 +34,7 @@ export const factsOf = ({ store }: World, { taskId, attemptId }: AttemptInput): 
     if (task === undefined) throw fail('record.missing', { noun: 'task', id: taskId });
     const workspace = await tx.table('workspaces').get(task.workspaceId);
     if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id: task.workspaceId });
-    const attempts = await tx.table('attempts').list({ where: { taskId } });
+    const attempts = await allRows(tx, { table: 'attempts', where: { taskId } });
     return { task, workspace, earlier: attempts.filter(({ id }) => id !== attemptId) };
   });
 

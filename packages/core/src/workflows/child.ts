@@ -1,6 +1,6 @@
 /** How a saga gets rid of another one that a step of it started. */
 import type { Json } from '@berth/plugin-api';
-import { isStop } from '../kernel/index.ts';
+import { allRows, familyOf, isStop } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 
 /**
@@ -24,14 +24,16 @@ export const endChild = async ({ sagas, store }: World, id: string, reason: stri
  * Has every turn and landing of an attempt end. They may have been left in the middle by a crash, and then nobody but
  * their parent takes them up again.
  */
-export const endChildrenOf = async (world: World, attemptId: string): Promise<void> => {
-  const unfinished = await world.store.read((tx) =>
-    tx
-      .table('sagas')
-      .list({ where: { name: ['agent.turn@1', 'change.land@1'], state: ['running', 'undoing'] } }),
-  );
-  for (const { id, input } of unfinished)
-    if (isOf(input, attemptId)) await endChild(world, id, 'the attempt ended');
+export const endChildrenOf = async (
+  world: World,
+  attemptId: string,
+  children: readonly { readonly family: string }[],
+): Promise<void> => {
+  const query = { table: 'sagas', where: { state: ['running', 'undoing'] } } as const;
+  const unfinished = await world.store.read((tx) => allRows(tx, query));
+  for (const { id, name, input } of unfinished)
+    if (children.some(({ family }) => family === familyOf(name)) && isOf(input, attemptId))
+      await endChild(world, id, 'the attempt ended');
 };
 
 const isOf = (input: Json, attemptId: string): boolean =>

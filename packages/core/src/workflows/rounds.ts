@@ -15,6 +15,9 @@ import { type TurnInputs, takeTurn } from './take-turn.ts';
 /** How often a change is landed anew because its target had moved. */
 const MAX_LANDINGS_PER_ROUND = 10;
 
+/** What a round runs as children of the attempt. */
+export const ROUND_SAGAS = [takeTurn, landChange] as const;
+
 export interface Rounds {
   readonly turn: Omit<TurnInputs, 'turnId' | 'at' | keyof ThisTurn>;
   readonly maxRounds: number;

@@ -13,7 +13,7 @@ import { type Continuity, firstPrompt, planAttempt } from './attempt-plan.ts';
 import { claimTask, completeTask, endAttempt, startAttempt } from './attempt-records.ts';
 import { ownSandboxId, sandboxForAttempt, sandboxRunId } from './attempt-sandbox.ts';
 import { endChild, endChildrenOf } from './child.ts';
-import { workThrough } from './rounds.ts';
+import { ROUND_SAGAS, workThrough } from './rounds.ts';
 
 export const runTask = saga<World, AttemptInput>('task.run', 1)
   .step('claim', {
@@ -89,7 +89,7 @@ export const runTask = saga<World, AttemptInput>('task.run', 1)
         signal,
       });
     },
-    undo: ({ ports, input }) => endChildrenOf(ports, input.attemptId),
+    undo: ({ ports, input }) => endChildrenOf(ports, input.attemptId, ROUND_SAGAS),
   })
   .pointOfNoReturn()
   .step('finish', {

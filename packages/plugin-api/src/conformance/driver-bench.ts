@@ -2,12 +2,16 @@
 import type { Driver, DriverHost, Machine, MachineSpec } from '../driver.ts';
 import { type GuestClient, guestClient } from './guest-client.ts';
 
+export type KillMachine = (host: DriverHost, id: string, which: 'guest' | 'all') => Promise<void>;
+
 export interface Bench {
   readonly host: DriverHost;
   readonly driver: Driver;
   /** As after a restart of the server: the same folder, nothing remembered. */
   reopen(other?: Partial<DriverHost>): Driver;
   create(spec?: Partial<MachineSpec>): Promise<Machine>;
+  /** From outside, past the driver. */
+  kill(id: string, which: 'guest' | 'all'): Promise<void>;
   /** Closed when the case ends. */
   client(id: string, driver?: Driver): Promise<GuestClient>;
 }
@@ -15,6 +19,7 @@ export interface Bench {
 export interface Opened {
   readonly host: DriverHost & AsyncDisposable;
   readonly open: (other?: Partial<DriverHost>) => Driver;
+  readonly kill: KillMachine;
 }
 
 let machines = 0;
@@ -35,7 +40,7 @@ export const withBench = async (
   start: () => Promise<Opened>,
   check: (bench: Bench) => Promise<void>,
 ): Promise<void> => {
-  const { host, open } = await start();
+  const { host, open, kill } = await start();
   await using stack = new AsyncDisposableStack();
   stack.use(host);
   const driver = open();
@@ -46,6 +51,7 @@ export const withBench = async (
     host,
     driver,
     reopen: open,
+    kill: (id, which) => kill(host, id, which),
     create: (spec) => driver.create(specOf(spec), AbortSignal.timeout(60_000)),
     client: async (id, from = driver) => stack.use(await guestClient(await from.connect(id))),
   });

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { Driver } from '../driver.ts';
+import type { Driver, Life } from '../driver.ts';
 import { type Bench, freshId, specOf } from './driver-bench.ts';
 
 export interface DriverCase {
@@ -15,6 +15,13 @@ const idsOf = async (driver: Driver): Promise<string[]> => {
   for await (const { id } of driver.list()) ids.push(id);
   return ids.sort();
 };
+
+const lifeOf = async (driver: Driver, id: string): Promise<Life | undefined> => {
+  for await (const listed of driver.list()) if (listed.id === id) return listed.life;
+  return undefined;
+};
+
+const SEEN_DEAD_WITHIN_MS = 10_000;
 
 export const coreCases: readonly DriverCase[] = [
   {
@@ -149,6 +156,27 @@ export const coreCases: readonly DriverCase[] = [
       expect(await idsOf(reopen({ installation: 'another' }))).toEqual([]);
     },
   },
+  ...(['guest', 'all'] as const).map(
+    (which): DriverCase => ({
+      title: `a machine is seen to be dead when ${which === 'all' ? 'all its processes are' : 'its guest is'} killed from outside`,
+      check: async ({ create, driver, reopen, kill }) => {
+        const [killed, other] = await Promise.all([create(), create()]);
+        expect(await lifeOf(driver, killed.id)).toEqual({ state: 'alive' });
+        await kill(killed.id, which);
+        const seen = { timeout: SEEN_DEAD_WITHIN_MS, interval: 50 };
+        await expect.poll(() => lifeOf(driver, killed.id), seen).toMatchObject({ state: 'dead' });
+        expect(await lifeOf(reopen(), killed.id)).toMatchObject({
+          state: 'dead',
+          reason: expect.stringMatching(/./),
+        });
+        expect(await lifeOf(driver, other.id)).toEqual({ state: 'alive' });
+        expect(await driver.attach(killed.id)).toBeUndefined();
+        await expect(driver.connect(killed.id)).rejects.toMatchObject({ code: 'sandbox.unreachable' });
+        await driver.destroy(killed.id);
+        expect(await idsOf(driver)).toEqual([other.id]);
+      },
+    }),
+  ),
   {
     title: 'limits hold or are reported with the reason',
     check: async ({ create, client, driver }) => {

@@ -6,7 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { capabilitiesOf, type DriverFacets, type DriverHost, type DriverPlugin } from '../driver.ts';
-import { withBench } from './driver-bench.ts';
+import { type KillMachine, withBench } from './driver-bench.ts';
 import { coreCases, type DriverCase } from './driver-core.ts';
 import { limitsCases, pauseCases, snapshotCases } from './driver-facets.ts';
 import { groupCases } from './driver-groups.ts';
@@ -15,6 +15,8 @@ export interface DriverConformance<C extends z.ZodType> {
   readonly config: z.input<C>;
   /** A fresh place for machines. What it disposes of must be empty by then. */
   readonly host: () => Promise<DriverHost & AsyncDisposable>;
+  /** Kills processes of a machine from outside, as the kernel or an operator would, and resolves when they are gone. */
+  readonly kill: KillMachine;
   readonly gaps?: readonly { readonly title: string; readonly why: string }[];
   /** For one case. */
   readonly timeoutMs?: number;
@@ -37,7 +39,8 @@ export const driverConformance = <C extends z.ZodType>(
   const config = plugin.config.parse(options.config);
   const start = async () => {
     const host = await options.host();
-    return { host, open: (other: Partial<DriverHost> = {}) => plugin.open(config, { ...host, ...other }) };
+    const open = (other: Partial<DriverHost> = {}) => plugin.open(config, { ...host, ...other });
+    return { host, open, kill: options.kill };
   };
   describe(`driver ${plugin.name}`, async () => {
     const found = await start();

@@ -7,6 +7,7 @@ import { driverConformance } from '@berth/plugin-api/conformance';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { driverHost } from '../testing/driver-host.ts';
+import { killInMemory } from '../testing/kill-machine.ts';
 import memory from './memory.ts';
 
 const forgetful: DriverPlugin = defineDriver({
@@ -22,6 +23,7 @@ const forgetful: DriverPlugin = defineDriver({
 driverConformance(forgetful, {
   config: {},
   host: driverHost,
+  kill: killInMemory,
   gaps: [{ title: 'commands see the environment that was asked for', why: 'it forgets it' }],
 });
 

@@ -1,9 +1,10 @@
 import { driverConformance } from '@berth/plugin-api/conformance';
 import { describe, expect, it } from 'vitest';
 import { driverHost } from '../testing/driver-host.ts';
+import { killInMemory } from '../testing/kill-machine.ts';
 import memory from './memory.ts';
 
-driverConformance(memory, { config: {}, host: driverHost });
+driverConformance(memory, { config: {}, host: driverHost, kill: killInMemory });
 
 const spec = { id: 'sb_1', layers: [], limits: {}, env: {}, tools: [] };
 
@@ -15,7 +16,7 @@ describe('the memory driver follows its script', () => {
       code: 'driver.failed',
     });
     expect(await driver.attach('sb_1')).toBeUndefined();
-    expect(await Array.fromAsync(driver.list())).toEqual([{ id: 'sb_1' }]);
+    expect(await Array.fromAsync(driver.list())).toEqual([{ id: 'sb_1', life: { state: 'unfinished' } }]);
     await expect(driver.destroy('sb_1')).rejects.toMatchObject({ code: 'driver.failed' });
     await driver.destroy('sb_1');
     expect(await Array.fromAsync(driver.list())).toEqual([]);

@@ -12,6 +12,7 @@ import {
   type Driver,
   type DriverHost,
   defineDriver,
+  type Life,
   type Machine,
   type MachineSpec,
   type Snapshots,
@@ -35,6 +36,7 @@ interface Kept {
   readonly files: Map<string, string>;
   /** Absent while it is half-made. */
   guest?: FakeGuest;
+  isDead?: true;
 }
 
 interface World {
@@ -64,11 +66,15 @@ const openMemory = (script: z.infer<typeof config>, host: DriverHost): Driver =>
     const kept = world.machines.get(id);
     return kept?.installation === host.installation ? kept : undefined;
   };
+  const living = (id: string): FakeGuest | undefined => {
+    const kept = own(id);
+    return kept?.isDead === true ? undefined : kept?.guest;
+  };
   return {
     probe: async () => ({ health: 'ready', detail: 'machines in memory, for tests and demos' }),
     create: async (spec, signal) => {
       signal.throwIfAborted();
-      if (own(spec.id)?.guest !== undefined) return machineOf(spec.id);
+      if (living(spec.id) !== undefined) return machineOf(spec.id);
       const files = startingFiles(spec, world);
       const kept: Kept = { installation: host.installation, files };
       world.machines.set(spec.id, kept);
@@ -81,21 +87,36 @@ const openMemory = (script: z.infer<typeof config>, host: DriverHost): Driver =>
       return machineOf(spec.id);
     },
     connect: async (id) => {
-      const guest = own(id)?.guest;
+      const guest = living(id);
       if (guest !== undefined) return guest.connect();
       throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
     },
-    attach: async (id) => (own(id)?.guest === undefined ? undefined : machineOf(id)),
+    attach: async (id) => (living(id) === undefined ? undefined : machineOf(id)),
     destroy: async (id) => {
       if (own(id) !== undefined && world.failedDestroys++ < script.failDestroys) throw scripted('destroy');
       own(id)?.guest?.stop();
       if (own(id) !== undefined) world.machines.delete(id);
     },
     async *list() {
-      for (const id of [...world.machines.keys()]) if (own(id) !== undefined) yield { id };
+      for (const id of [...world.machines.keys()]) {
+        const kept = own(id);
+        if (kept !== undefined) yield { id, life: lifeOf(kept) };
+      }
     },
     facets: { snapshots: snapshotsOf(world) },
   };
+};
+
+const lifeOf = ({ guest, isDead }: Kept): Life => {
+  if (isDead === true) return { state: 'dead', reason: 'it was killed' };
+  return { state: guest === undefined ? 'unfinished' : 'alive' };
+};
+
+/** What a machine of another driver meets when its processes are killed from outside. */
+export const killMachine = (folder: string, id: string): void => {
+  const kept = worldOf(folder).machines.get(id);
+  kept?.guest?.stop();
+  if (kept !== undefined) kept.isDead = true;
 };
 
 const worldOf = (folder: string): World => {

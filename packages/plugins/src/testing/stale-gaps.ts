@@ -2,10 +2,12 @@
 import { driverConformance } from '@berth/plugin-api/conformance';
 import memory from '../drivers/memory.ts';
 import { driverHost } from './driver-host.ts';
+import { killInMemory } from './kill-machine.ts';
 
 driverConformance(memory, {
   config: {},
   host: driverHost,
+  kill: killInMemory,
   gaps: [
     { title: 'attach of an unknown id finds nothing', why: 'mended since' },
     { title: 'machines can fly', why: 'no case says so' },

@@ -20,6 +20,7 @@ const work = (parts: Partial<SystemWorkParts> = {}, found: DriverFacts[] = []) =
     agents: { describe: async () => [] },
     defaultAgent: 'main',
     modelProviders: ['openai', 'gemini'],
+    core: { troubles: { list: () => [] } },
     isWorking: () => true,
     shutdown: () => undefined,
     ...parts,

@@ -1,5 +1,6 @@
 /** What the installation says about itself: cheap facts for probes, and the doctor, who really tries. */
 import type { Check } from '@berth/contract';
+import type { Trouble, Troubles } from '@berth/core';
 import { execa } from 'execa';
 import type { SystemWork } from '../http/handlers/system.ts';
 import type { AgentFacts } from '../infra/agents/agents.ts';
@@ -10,6 +11,7 @@ export interface SystemWorkParts {
   readonly agents: { describe(): Promise<AgentFacts[]> };
   readonly defaultAgent: string;
   readonly modelProviders: readonly string[];
+  readonly core: { readonly troubles: Pick<Troubles, 'list'> };
   /** Whether the core takes work. */
   readonly isWorking: () => boolean;
   readonly shutdown: () => void;
@@ -37,6 +39,7 @@ export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({
     ...(await driverChecks(parts)),
     ...(await agentChecks(parts)),
     modelCheck(parts.modelProviders),
+    troublesCheck(parts.core.troubles.list()),
   ],
 });
 
@@ -72,6 +75,20 @@ const agentChecks = async ({ agents, defaultAgent }: SystemWorkParts): Promise<C
       name === defaultAgent ? `default: ${detail}` : available ? detail : `optional, not here: ${detail}`,
     ...(available || name !== defaultAgent ? {} : { hint: detail }),
   }));
+
+const SHOWN_TROUBLES = 5;
+
+const troublesCheck = (troubles: readonly Trouble[]): Check => {
+  if (troubles.length === 0) return { name: 'troubles', ok: true, detail: 'nothing waits to be tried again' };
+  const shown = troubles.slice(0, SHOWN_TROUBLES).map(({ subject, detail }) => `${subject}: ${detail}`);
+  const rest = troubles.length > shown.length ? `; and ${troubles.length - shown.length} more` : '';
+  return {
+    name: 'troubles',
+    ok: false,
+    detail: `${shown.join('; ')}${rest}`,
+    hint: 'Each is tried again by itself. Remove what stands in its way; the log has the details.',
+  };
+};
 
 const modelCheck = (providers: readonly string[]): Check => ({
   name: 'models',

@@ -1,9 +1,10 @@
 import { createServer as createHttpServer, get, request } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type Duplex, duplexPair } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UplinkHandler } from '../../src/infra/guest/uplink.ts';
-import { parseAuthority } from '../../src/infra/guest/uplink.ts';
+import { keepUplink, parseAuthority } from '../../src/infra/guest/uplink.ts';
 import { guestInProcess, until } from './fixture.ts';
 
 let guest: Awaited<ReturnType<typeof guestInProcess>>;
@@ -162,6 +163,36 @@ describe('the way in', () => {
     const socket = connect(guest.socket);
     socket.write('BERTH/9 control\n');
     expect(await text(socket)).toMatch(/^BERTH\/1 refused this guest speaks BERTH\/1, not "BERTH\/9/);
+  });
+});
+
+describe('an uplink that is kept', () => {
+  it('is dialled no more once it is closed, and a guest that never answers is hung up on', async () => {
+    const made: Duplex[] = [];
+    const connect = async (): Promise<Duplex> => {
+      const [ours, theirs] = duplexPair();
+      theirs.resume();
+      made.push(ours);
+      return ours;
+    };
+    const kept = keepUplink({ sandboxId: 'sb_1', handler, connect });
+    await until(() => expect(made).toHaveLength(1));
+    made[0]?.destroy();
+    await until(() => expect(made).toHaveLength(2));
+    kept.close();
+    expect(made[1]?.destroyed).toBe(true);
+    await kept.ended;
+    expect(made).toHaveLength(2);
+  });
+
+  it('hangs up on a connection that comes about after the close', async () => {
+    const coming = Promise.withResolvers<Duplex>();
+    const kept = keepUplink({ sandboxId: 'sb_1', handler, connect: () => coming.promise });
+    kept.close();
+    const [ours] = duplexPair();
+    coming.resolve(ours);
+    await kept.ended;
+    expect(ours.destroyed).toBe(true);
   });
 });
 

@@ -1,9 +1,10 @@
 /** What the driver writes down about each machine, in a file of the server's own beside what the inside can write. */
 import { lstat, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DriverHost } from '@berth/plugin-api';
+import type { DriverHost, Life, ListedMachine } from '@berth/plugin-api';
 import { z } from 'zod';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
+import { isAlive } from '../../linux/processes.ts';
 import { userFor } from './user.ts';
 
 const MachineRecord = z.object({
@@ -42,13 +43,27 @@ export const openRecords = ({ folder, installation }: DriverHost, idBase: number
     },
     /** Writes that the folder, which is there, is this machine's, with a user that no other has. */
     claim: (id: string) => inTurn('claim', () => claim(id)),
-    async *list() {
+    async *list(): AsyncGenerator<ListedMachine> {
       for (const id of await names()) {
-        const record = await readRecord(folderOf(id));
-        if (record === undefined || record.installation === installation) yield { id };
+        const { record, life } = await looked(folderOf(id));
+        if (record === undefined || record.installation === installation) yield { id, life };
       }
     },
   };
+};
+
+/** One that cannot be looked at keeps nobody from seeing the others. */
+const looked = async (
+  folder: string,
+): Promise<{ readonly record?: MachineRecord | undefined; readonly life: Life }> => {
+  try {
+    const record = await readRecord(folder);
+    if (record?.process === undefined) return { record, life: { state: 'unfinished' } };
+    if (await isAlive(record.process)) return { record, life: { state: 'alive' } };
+    return { record, life: { state: 'dead', reason: 'its guest has ended' } };
+  } catch (error) {
+    return { life: { state: 'unknown', reason: String(error) } };
+  }
 };
 
 export const writeRecord = async (folder: string, record: MachineRecord): Promise<void> => {

@@ -9,7 +9,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
-import type { Driver, DriverFacets, DriverHost, Machine, MachineSpec } from '@berth/plugin-api';
+import type { Driver, DriverFacets, DriverHost, Life, Machine, MachineSpec } from '@berth/plugin-api';
 import { connectGuest } from '../../linux/door.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { isAlive } from '../../linux/processes.ts';
@@ -21,6 +21,7 @@ import { openLog, startContainer, tailOf } from './container.ts';
 import type { RuntimeName } from './engines.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
 import { createImages, type Images } from './images/images.ts';
+import { lookAtLife, toldLife } from './life.ts';
 import { claimedIds, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
 import {
   containerOf,
@@ -56,6 +57,8 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
   const folderOf = (id: string): string => join(folders.sandboxes, id);
   const containerId = (id: string): string => containerIdOf(host.installation, id);
 
+  const lifeOf = (id: string): Promise<Life> =>
+    lookAtLife(folderOf(id), () => cgroups?.usage(containerId(id)));
   const attach = async (id: string): Promise<Machine | undefined> => {
     const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
     return record !== undefined && (await isAlive(record.process))
@@ -94,14 +97,15 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
     connect: async (id) => {
       checkId(id);
-      if ((await attach(id)) === undefined)
-        throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
+      const life = await lifeOf(id);
+      if (life.state !== 'alive') throw fail('sandbox.unreachable', { id, detail: toldLife(life) });
       return await connectGuest(id, join(folderOf(id), RUN_FOLDER), SOCKET_NAME);
     },
     attach,
     destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
     async *list() {
-      for (const id of await claimedIds(folders.sandboxes, host.installation)) yield { id };
+      for (const id of await claimedIds(folders.sandboxes, host.installation))
+        yield { id, life: await lifeOf(id) };
     },
     close: workshop.close,
     facets: {

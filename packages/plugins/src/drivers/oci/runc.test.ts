@@ -1,6 +1,7 @@
 import { driverConformance } from '@berth/plugin-api/conformance';
 import { driverHost } from '../../testing/driver-host.ts';
+import { killContainer } from '../../testing/kill-machine.ts';
 import oci from './index.ts';
 
 // The second choice, held to the same promises where crun would be taken.
-driverConformance(oci, { config: { runtime: 'runc' }, host: driverHost });
+driverConformance(oci, { config: { runtime: 'runc' }, host: driverHost, kill: killContainer });

@@ -8,7 +8,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
-import type { Store } from '@berth/core';
+import { allRows, type Store } from '@berth/core';
 import { hashToken } from '../../infra/secrets/installation-key.ts';
 import { createPrivateFile, readPrivateFile, replacePrivateFile } from '../../infra/secrets/private-file.ts';
 import type { Tokens } from './tokens.ts';
@@ -38,7 +38,7 @@ export const ensureOwner = async (home: string, store: Store, tokens: Tokens): P
 
 const hasOwner = (store: Store): Promise<boolean> =>
   store.read(async (tx) => {
-    const owners = await tx.table('tokens').list({ where: { role: 'owner' } });
+    const owners = await allRows(tx, { table: 'tokens', where: { role: 'owner' } });
     return owners.some((token) => token.revokedAt === undefined && token.expiresAt === undefined);
   });
 

@@ -1,4 +1,4 @@
-import type { Store } from '@berth/core';
+import { allRows, type Store } from '@berth/core';
 import type { HandlersOf } from '../handler-types.ts';
 import { findRecord, pageOfList } from './pages.ts';
 
@@ -8,7 +8,7 @@ const MAX_ITEMS = 20_000;
 export const sessionHandlers = (store: Store): HandlersOf<'session'> => ({
   'session.get': async ({ params }) => {
     const session = await findRecord(store, 'sessions', params.id);
-    const turns = await store.read((tx) => tx.table('turns').list({ where: { sessionId: params.id } }));
+    const turns = await store.read((tx) => allRows(tx, { table: 'turns', where: { sessionId: params.id } }));
     return { ...session, turns: turns.sort((a, b) => a.number - b.number) };
   },
   'session.items': async ({ params, query }) => {

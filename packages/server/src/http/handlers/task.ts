@@ -1,5 +1,5 @@
 import type { Task, TaskCreate } from '@berth/contract';
-import type { Store } from '@berth/core';
+import { allRows, type Store } from '@berth/core';
 import type { Caller, HandlersOf } from '../handler-types.ts';
 import { findRecord, pageOfRecords } from './pages.ts';
 
@@ -20,6 +20,8 @@ export const taskHandlers = (store: Store, tasks: TaskWork): HandlersOf<'task'> 
   'task.prompt': ({ params, body, caller }) => tasks.prompt(params.id, body.prompt, caller),
   'task.attempts': async ({ params }) => {
     await findRecord(store, 'tasks', params.id);
-    return { rows: await store.read((tx) => tx.table('attempts').list({ where: { taskId: params.id } })) };
+    return {
+      rows: await store.read((tx) => allRows(tx, { table: 'attempts', where: { taskId: params.id } })),
+    };
   },
 });

@@ -127,31 +127,43 @@ export interface KeptUplinkParts extends UplinkParts {
   readonly log?: ((message: string, facts: Record<string, unknown>) => void) | undefined;
 }
 
-/** Holds an uplink up until `close`: when one breaks, the next is made. */
-export const keepUplink = ({ connect, log, ...parts }: KeptUplinkParts): { close(): void } => {
+export interface KeptUplink {
+  close(): void;
+  /** Resolves after `close`, when nothing dials any more. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Holds an uplink up until `close`: when one breaks, the next is made. After `close` nothing is dialled any more, and a
+ * connection that was just being made is destroyed, whatever the guest does.
+ */
+export const keepUplink = ({ connect, log, ...parts }: KeptUplinkParts): KeptUplink => {
   const end = new AbortController();
-  let current: AttachedUplink | undefined;
   const hold = async (): Promise<void> => {
-    for (let failures = 0; !end.signal.aborted; ) {
-      try {
-        current = await attachUplink(await connect(), parts);
-        failures = 0;
-        if (end.signal.aborted) current.close();
-        await current.closed;
-      } catch (error) {
+    const duplex = await connect();
+    const hangUp = (): void => void duplex.destroy();
+    if (end.signal.aborted) return hangUp();
+    end.signal.addEventListener('abort', hangUp, { once: true });
+    try {
+      const { closed } = await attachUplink(duplex, parts);
+      failures = 0;
+      await closed;
+    } finally {
+      end.signal.removeEventListener('abort', hangUp);
+      hangUp();
+    }
+  };
+  let failures = 0;
+  const keep = async (): Promise<void> => {
+    while (!end.signal.aborted) {
+      await hold().catch((error: unknown) => {
         failures += 1;
-        log?.('uplink failed', { sandbox: parts.sandboxId, failures, error });
-      }
+        if (!end.signal.aborted) log?.('uplink failed', { sandbox: parts.sandboxId, failures, error });
+      });
       await pause(Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** failures), end.signal);
     }
   };
-  void hold();
-  return {
-    close: () => {
-      end.abort();
-      current?.close();
-    },
-  };
+  return { close: () => end.abort(), ended: keep() };
 };
 
 const MIN_PAUSE_MS = 50;

@@ -8,6 +8,7 @@ import type { CommandGroups } from '@berth/plugin-api';
 import type { Containment } from '../guest/command-place.ts';
 import { createSandboxClient, type SandboxClient } from '../guest/sandbox-client.ts';
 import type { UplinkHandler } from '../guest/uplink.ts';
+import { createClients } from './clients.ts';
 import { counted } from './counted.ts';
 import type { Drivers } from './drivers.ts';
 import { tellNoSpace } from './no-space.ts';
@@ -35,8 +36,6 @@ export interface ServerMachines extends Machines {
 }
 
 export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOptions): ServerMachines => {
-  const clients = new Map<string, Promise<SandboxClient>>();
-
   const attach = async (name: string, id: string) => {
     const machine = await drivers.find(name).driver.attach(id);
     if (machine === undefined) throw fail('sandbox.unreachable', { id, detail: 'its machine is not there' });
@@ -55,12 +54,7 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
     return limits === undefined ? client : counted(client, () => limits.usage(id));
   };
 
-  const release = async (id: string): Promise<void> => {
-    const held = clients.get(id);
-    clients.delete(id);
-    // One that never came about has nothing to close, and whoever asked for it was told.
-    (await held?.catch(() => undefined))?.close();
-  };
+  const clients = createClients(connect);
 
   return {
     names: drivers.names,
@@ -73,21 +67,14 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
         throw tellNoSpace(error, drivers.folder);
       }
     },
-    destroy: async (name, id) => {
-      await release(id);
-      await drivers.find(name).driver.destroy(id);
-    },
+    destroy: (name, id) => clients.without(id, () => drivers.find(name).driver.destroy(id)),
+    hangUp: clients.hangUp,
     list: (name) => drivers.find(name).driver.list(),
     facets: (name) => drivers.find(name).driver.facets,
-    open: (name, id) => {
-      const held = clients.get(id) ?? connect(name, id);
-      clients.set(id, held);
-      held.catch(() => clients.delete(id));
-      return held;
-    },
+    open: clients.open,
     toolPath: async (name, id) => (await attach(name, id)).toolPath,
     close: async () => {
-      await Promise.all([...clients.keys()].map(release));
+      await clients.close();
       await Promise.all(drivers.names.map((name) => drivers.find(name).driver.close?.()));
     },
   };

@@ -1,0 +1,52 @@
+/**
+ * What could not be done and is tried again: one entry per subject, from the first failure until it succeeds. The log
+ * hears of each once, not at every try; the doctor and the metrics show those that are there now.
+ */
+import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
+
+export interface Trouble {
+  /** A record, a driver, a reconciler. */
+  readonly subject: string;
+  readonly detail: string;
+  readonly since: number;
+}
+
+export interface Troubles {
+  note(subject: string, error: unknown): void;
+  clear(subject: string): void;
+  /** Those of now, oldest first. */
+  list(): readonly Trouble[];
+}
+
+const MAX_TROUBLES = 200;
+/** Longer than any reconciler waits: what nobody has met again is over, or its subject is gone. */
+const FADES_AFTER_MS = 2 * 3_600_000;
+
+export const createTroubles = ({ clock, log }: { clock: Clock; log: Log }): Troubles => {
+  const known = new Map<string, Trouble & { lastAt: number }>();
+  const fade = (): void => {
+    const before = clock.now() - FADES_AFTER_MS;
+    for (const [subject, { lastAt }] of known) if (lastAt < before) known.delete(subject);
+  };
+  return {
+    note(subject, error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      const before = known.get(subject);
+      if (before?.detail !== detail) log.warn('reconcile.left', { subject, error });
+      if (before === undefined) fade();
+      if (before === undefined && known.size >= MAX_TROUBLES) return;
+      known.set(subject, {
+        subject,
+        detail,
+        since: before?.since ?? clock.now(),
+        lastAt: clock.now(),
+      });
+    },
+    clear: (subject) => void known.delete(subject),
+    list() {
+      fade();
+      return [...known.values()].map(({ subject, detail, since }) => ({ subject, detail, since }));
+    },
+  };
+};

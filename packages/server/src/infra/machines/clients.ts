@@ -1,0 +1,58 @@
+/**
+ * One client per running sandbox, made when it is first asked for. Whoever made a client ends it, also when it comes
+ * about only after that: a client that nobody holds any more would connect for ever to a machine that is gone.
+ */
+import { fail } from '@berth/contract';
+import type { SandboxClient } from '../guest/sandbox-client.ts';
+
+export interface Clients {
+  /** Rejects with `sandbox.unreachable`, also while the machine is being removed and after `close`. */
+  open(driver: string, id: string): Promise<SandboxClient>;
+  hangUp(id: string): Promise<void>;
+  /** Hangs up, and keeps everybody from connecting until the act has ended. */
+  without(id: string, act: () => Promise<void>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const createClients = (connect: (driver: string, id: string) => Promise<SandboxClient>): Clients => {
+  const clients = new Map<string, Promise<SandboxClient>>();
+  /** How many acts there are for which nobody may connect, by machine. */
+  const barred = new Map<string, number>();
+  let isClosed = false;
+
+  const hangUp = async (id: string): Promise<void> => {
+    const held = clients.get(id);
+    clients.delete(id);
+    // One that never came about has nothing to close, and whoever asked for it was told.
+    (await held?.catch(() => undefined))?.close();
+  };
+
+  return {
+    hangUp,
+    async open(driver, id) {
+      if (isClosed) throw fail('sandbox.unreachable', { id, detail: 'the server stops' });
+      if (barred.has(id)) throw fail('sandbox.unreachable', { id, detail: 'it is being removed' });
+      const known = clients.get(id);
+      if (known !== undefined) return known;
+      const made = connect(driver, id);
+      clients.set(id, made);
+      made.catch(() => clients.get(id) === made && clients.delete(id));
+      return made;
+    },
+    async without(id, act) {
+      barred.set(id, (barred.get(id) ?? 0) + 1);
+      try {
+        await hangUp(id);
+        await act();
+      } finally {
+        const others = (barred.get(id) ?? 1) - 1;
+        if (others === 0) barred.delete(id);
+        else barred.set(id, others);
+      }
+    },
+    async close() {
+      isClosed = true;
+      await Promise.all([...clients.keys()].map(hangUp));
+    },
+  };
+};
