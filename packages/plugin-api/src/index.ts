@@ -1,4 +1,5 @@
 export * from './agent.ts';
 export * from './bounded.ts';
 export * from './driver.ts';
+export * from './json-bounds.ts';
 export * from './sandbox.ts';

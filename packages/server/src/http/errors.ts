@@ -12,6 +12,8 @@ import type { Log } from '@berth/core';
 
 /** The limit of a JSON body. */
 export const BODY_LIMIT_BYTES = 1_048_576;
+/** The limit of an id in an address. */
+export const PARAMETER_LIMIT_CHARACTERS = 500;
 /** When to come back after `server.busy`. */
 export const RETRY_AFTER_S = 2;
 
@@ -68,6 +70,10 @@ const REFUSALS: Readonly<Record<string, { path: string; message: string }>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     path: 'headers.content-length',
     message: 'it differs from the size of the body',
+  },
+  FST_ERR_MAX_PARAM_LENGTH: {
+    path: 'url',
+    message: `an id in it is longer than ${PARAMETER_LIMIT_CHARACTERS} characters`,
   },
   FST_ERR_BAD_URL: { path: 'url', message: 'it is not a valid URL' },
 };

@@ -16,13 +16,22 @@ import { ensureOwner } from './auth/owner-token.ts';
 import { createTokens } from './auth/tokens.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { documentRoutes } from './documents.ts';
-import { BODY_LIMIT_BYTES, logFailure, RETRY_AFTER_S, statusOfError, toBerthError } from './errors.ts';
+import {
+  BODY_LIMIT_BYTES,
+  logFailure,
+  PARAMETER_LIMIT_CHARACTERS,
+  RETRY_AFTER_S,
+  statusOfError,
+  toBerthError,
+} from './errors.ts';
 import { createEventFeed } from './event-feed.ts';
 import { createGuard } from './guard.ts';
 import { createHandlers, type Work } from './handlers/index.ts';
 import { createAnswerBook } from './idempotency.ts';
+import { takeJson } from './json-body.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { answerNotHttp } from './not-http.ts';
+import { checkRequestLine } from './request-line.ts';
 import { registerRoutes } from './routes.ts';
 import { MAX_FRAME_BYTES } from './sockets.ts';
 
@@ -33,7 +42,6 @@ const LIMITS = {
   headersBytes: 16_384,
   requestMs: 60_000,
   keepAliveMs: 5000,
-  parameterCharacters: 500,
 } as const;
 
 export interface HttpServerOptions {
@@ -84,6 +92,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
   const guard = createGuard(config.allowedHosts);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
+    checkRequestLine(request.raw);
     guard(request.headers);
   });
   registerRoutes(app, { handlers, tokens, answers, metrics, log, stopping: stopping.signal });
@@ -139,12 +148,13 @@ const createApp = (log: Log): FastifyInstance => {
     schemaController: {
       compilersFactory: { buildValidator: compilesNothing, buildSerializer: compilesNothing },
     },
-    routerOptions: { maxParamLength: LIMITS.parameterCharacters },
+    routerOptions: { maxParamLength: PARAMETER_LIMIT_CHARACTERS },
     http: { maxHeaderSize: LIMITS.headersBytes },
     clientErrorHandler: answerNotHttp,
     frameworkErrors: (error, request, reply) => answerError(log, error, request, reply),
   });
-  app.removeContentTypeParser('text/plain');
+  app.removeContentTypeParser(['text/plain', 'application/json']);
+  takeJson(app);
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   app.addHook('preParsing', async ({ headers }) => refusePacked(headers['content-encoding']));
   app.setErrorHandler((error, request, reply) => answerError(log, error, request, reply));

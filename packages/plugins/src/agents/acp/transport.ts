@@ -14,6 +14,7 @@ import {
   type ExecChunk,
   type ExecExit,
   type Process,
+  parseWithin,
 } from '@berth/plugin-api';
 
 export interface Transport {
@@ -119,9 +120,9 @@ const parse = (line: string): Incoming | undefined => {
   if (!line.startsWith('{')) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = parseWithin(line);
   } catch {
-    return undefined; // not the protocol: noise
+    return undefined; // not the protocol, or nested without end: noise
   }
   if (typeof value !== 'object' || value === null || !('jsonrpc' in value) || value.jsonrpc !== '2.0')
     return undefined;

@@ -2,6 +2,7 @@
  * A stream of Chat Completions says what it cost only when it is asked to. We ask on behalf of every client; the one
  * extra event that a client did not ask for is kept from it.
  */
+import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
 
 export interface AskedForUsage {
@@ -28,7 +29,7 @@ const isUsageEvent = (data: unknown): boolean => UsageEvent.safeParse(data).succ
 
 const read = (body: Buffer): z.infer<typeof Request> | undefined => {
   try {
-    return Request.safeParse(JSON.parse(body.toString('utf8'))).data;
+    return Request.safeParse(parseWithin(body.toString('utf8'))).data;
   } catch {
     return undefined; // the provider says what is wrong with it
   }

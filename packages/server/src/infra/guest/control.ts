@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import { GUEST_LIMITS, REASON_HEADER } from '@berth/contract/guest';
 import { GuestRefusal } from '@berth/contract/guest-messages';
-import { createGrowingBytes } from '@berth/plugin-api';
+import { createGrowingBytes, parseWithin } from '@berth/plugin-api';
 import type { z } from 'zod';
 import { dropBytesOfEnded } from './early-end.ts';
 import { keepAlive } from './keep-alive.ts';
@@ -191,7 +191,7 @@ const collect = async (id: string, stream: ClientHttp2Stream, maxBytes: number):
 export const parseJson = <S extends z.ZodType>(id: string, bytes: Uint8Array, schema: S): z.output<S> => {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    value = parseWithin(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
     throw untrustworthy(id, error);
   }

@@ -1,0 +1,96 @@
+/**
+ * Bounds on JSON from outside, held before it is parsed: to parse, check and print what is nested a hundred thousand
+ * deep, or made of millions of empty lists, costs far more than its bytes.
+ */
+
+export interface JsonBounds {
+  /** Lists and objects within each other. */
+  readonly depth: number;
+  /** Members of lists and objects, all together. */
+  readonly members: number;
+}
+
+/** Enough for everything that is said in earnest: requests, answers, tool calls, schemas of tools. */
+export const JSON_BOUNDS: JsonBounds = { depth: 64, members: 200_000 };
+
+export interface JsonExcess {
+  /** From the outermost value on, cut after a few steps: `.messages[3].content…`. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Parses what is within its bounds. Throws `SyntaxError` for what is not, or is no JSON. */
+export const parseWithin = (text: string, bounds: JsonBounds = JSON_BOUNDS): unknown => {
+  const excess = excessOf(text, bounds);
+  if (excess !== undefined) throw new SyntaxError(`${excess.path}: ${excess.message}`);
+  return JSON.parse(text);
+};
+
+const OPEN_OBJECT = 123;
+const CLOSE_OBJECT = 125;
+const OPEN_LIST = 91;
+const CLOSE_LIST = 93;
+const COMMA = 44;
+const QUOTE = 34;
+const BACKSLASH = 92;
+
+/** One pass over the text. Says nothing about whether it is JSON. */
+export const excessOf = (text: string, bounds: JsonBounds = JSON_BOUNDS): JsonExcess | undefined => {
+  let depth = 0;
+  let members = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === OPEN_OBJECT || code === OPEN_LIST) {
+      depth += 1;
+      members += 1;
+    } else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth -= 1;
+    else if (code === COMMA) members += 1;
+    else continue;
+    if (depth > bounds.depth)
+      return { path: pathTo(text, at), message: `nested more than ${bounds.depth} deep` };
+    if (members > bounds.members)
+      return { path: pathTo(text, at), message: `more than ${bounds.members} members` };
+  }
+  return undefined;
+};
+
+/** Where the string that begins at `start` has its closing quote; the end of the text when it has none. */
+const endOfString = (text: string, start: number): number => {
+  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let first = at;
+    while (text.charCodeAt(first - 1) === BACKSLASH && first - 1 > start) first -= 1;
+    if ((at - first) % 2 === 0) return at;
+  }
+  return text.length;
+};
+
+const MAX_STEPS = 6;
+const MAX_KEY_CHARACTERS = 40;
+
+/** The way to a place; read once more, because few texts need it. */
+const pathTo = (text: string, end: number): string => {
+  const steps: (string | number)[] = [];
+  let lastString = '';
+  for (let at = 0; at < end; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      const close = endOfString(text, at);
+      lastString = text.slice(at + 1, Math.min(close, at + 1 + MAX_KEY_CHARACTERS));
+      at = close;
+    } else if (code === OPEN_LIST) steps.push(0);
+    else if (code === OPEN_OBJECT) steps.push('');
+    else if (code === CLOSE_LIST || code === CLOSE_OBJECT) steps.pop();
+    else if (code === COMMA || text[at] === ':') advance(steps, code === COMMA, lastString);
+  }
+  const shown = steps
+    .slice(0, MAX_STEPS)
+    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${step.replace(/[^\w-]/g, '?')}`));
+  return `${shown.join('')}${steps.length > MAX_STEPS ? '…' : ''}`;
+};
+
+const advance = (steps: (string | number)[], isComma: boolean, key: string): void => {
+  const step = steps.at(-1);
+  if (typeof step === 'number' && isComma) steps[steps.length - 1] = step + 1;
+  if (typeof step === 'string' && !isComma) steps[steps.length - 1] = key;
+};
