@@ -2,6 +2,7 @@
 import type { Limits } from '@berth/contract';
 import type { Cgroups } from './cgroups.ts';
 import { AGENT_ID, type Identity } from './identity.ts';
+import { rlimitsOf, ucountHook, type WatchLimits } from './kernel-limits.ts';
 import { seccompProfile } from './seccomp.ts';
 
 export interface Mount {
@@ -26,6 +27,7 @@ export interface World {
   readonly identity: Identity;
   /** Absent where groups cannot be had. */
   readonly cgroups: Cgroups | undefined;
+  readonly inotify: WatchLimits;
   /** The compiled filter, base64, for a runtime that takes it. */
   readonly compiledSeccomp: string | undefined;
 }
@@ -48,8 +50,9 @@ export const bundleOf = (container: Container, world: World): object => {
       noNewPrivileges: true,
       oomScoreAdj: OOM_SCORE,
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-      rlimits: rlimitsOf(container.limits, world.cgroups),
+      rlimits: rlimitsOf(container.limits),
     },
+    hooks: { createContainer: [ucountHook(world.inotify)] },
     root: { path: container.rootfs, readonly: true },
     hostname: 'sandbox',
     mounts: [...KERNEL_MOUNTS, ...container.mounts],
@@ -82,7 +85,7 @@ const KERNEL_MOUNTS: readonly Mount[] = [
     destination: '/dev',
     type: 'tmpfs',
     source: 'tmpfs',
-    options: ['nosuid', 'noexec', 'strictatime', 'mode=755', 'size=64k'],
+    options: ['nosuid', 'noexec', 'strictatime', 'mode=755', 'size=64k', 'nr_inodes=1024'],
   },
   {
     destination: '/dev/pts',
@@ -90,19 +93,29 @@ const KERNEL_MOUNTS: readonly Mount[] = [
     source: 'devpts',
     options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
   },
-  memoryFolder('/dev/shm', '1777', 256 * MEBIBYTE, ['noexec']),
-  memoryFolder('/tmp', '1777', 1024 * MEBIBYTE),
-  memoryFolder('/var/tmp', '1777', 1024 * MEBIBYTE),
-  memoryFolder('/opt/berth', '755', MEBIBYTE),
+  memoryFolder('/dev/shm', { mode: '1777', bytes: 256 * MEBIBYTE, inodes: 16_384 }, ['noexec']),
+  memoryFolder('/tmp', { mode: '1777', bytes: 1024 * MEBIBYTE, inodes: 262_144 }),
+  memoryFolder('/var/tmp', { mode: '1777', bytes: 1024 * MEBIBYTE, inodes: 262_144 }),
+  memoryFolder('/opt/berth', { mode: '755', bytes: MEBIBYTE, inodes: 1024 }),
 ];
 
+interface MemoryFolder {
+  readonly mode: string;
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
 /** Counted as memory of the sandbox, where memory is limited. */
-function memoryFolder(path: string, mode: string, sizeBytes: number, options: readonly string[] = []): Mount {
+function memoryFolder(
+  path: string,
+  { mode, bytes, inodes }: MemoryFolder,
+  options: readonly string[] = [],
+): Mount {
   return {
     destination: path,
     type: 'tmpfs',
     source: 'tmpfs',
-    options: ['nosuid', 'nodev', `mode=${mode}`, `size=${sizeBytes}`, ...options],
+    options: ['nosuid', 'nodev', `mode=${mode}`, `size=${bytes}`, `nr_inodes=${inodes}`, ...options],
   };
 }
 
@@ -146,16 +159,6 @@ const resourcesOf = ({ memoryBytes, cpus, pids }: Limits, cgroups: Cgroups | und
       : {}),
     ...(pids !== undefined && holds.has('pids') ? { pids: { limit: pids } } : {}),
   };
-};
-
-/**
- * The kernel counts processes per user *and user namespace* (since 5.14), so this limit concerns one sandbox alone,
- * which makes it a true substitute for the group's.
- */
-const rlimitsOf = ({ pids }: Limits, cgroups: Cgroups | undefined): object[] => {
-  const core = { type: 'RLIMIT_CORE', soft: 0, hard: 0 };
-  if (pids === undefined || cgroups?.controllers.has('pids') === true) return [core];
-  return [core, { type: 'RLIMIT_NPROC', soft: pids, hard: pids }];
 };
 
 /** What will not hold of the limits asked for and of the containment of commands, and why. */

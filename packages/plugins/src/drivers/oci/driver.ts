@@ -50,6 +50,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     installation: host.installation,
     runtimes: config.runtime === undefined ? ['crun', 'runc'] : [config.runtime],
     idBase: config.idBase,
+    log: host.log,
   });
   const { folders, cgroups } = workshop;
   const images = createImages({ ...workshop, unusedKeptMs: config.unusedImagesKeptMs });
@@ -87,9 +88,10 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
   return {
     probe: async () => {
       try {
-        const { engine } = await workshop.ready();
+        const { engine, notes } = await workshop.ready();
         const limits = cgroups?.layout ?? notHeld(workshop.cgroupsAbsent);
-        return { health: cgroups === undefined ? 'degraded' : 'ready', detail: `${engine.name}; ${limits}` };
+        const detail = [engine.name, limits, ...notes].join('; ');
+        return { health: cgroups === undefined ? 'degraded' : 'ready', detail };
       } catch (error) {
         return { health: 'absent', detail: error instanceof Error ? error.message : String(error) };
       }

@@ -15,7 +15,12 @@ it('without a runtime it says which package to install, and takes nothing weaker
     base: { rootfs: host.folder, system: [] },
     launcher: createLauncher(folders, identity, undefined),
     cgroups: undefined,
-    world: { identity, cgroups: undefined, compiledSeccomp: undefined },
+    world: {
+      identity,
+      cgroups: undefined,
+      inotify: { instances: 1, watches: 1 },
+      compiledSeccomp: undefined,
+    },
     installation: host.installation,
     besideV1: false,
   });
@@ -34,7 +39,12 @@ it('a runtime that cannot start a sandbox is not taken, and what it said is told
     base: { rootfs: '/nowhere', system: [] },
     launcher: createLauncher(folders, identity, undefined),
     cgroups: undefined,
-    world: { identity, cgroups: undefined, compiledSeccomp: undefined },
+    world: {
+      identity,
+      cgroups: undefined,
+      inotify: { instances: 1, watches: 1 },
+      compiledSeccomp: undefined,
+    },
     installation: host.installation,
     besideV1: false,
   });

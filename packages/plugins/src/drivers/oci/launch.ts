@@ -1,10 +1,13 @@
 /**
  * How a runtime is called on this machine: by a small process that stays (see fork-server.ts), in a mount namespace of
- * its own, so that the host never sees a mount. Three things may have to be arranged in there first:
+ * its own, so that the host never sees a mount. In there is arranged first:
  *
  * - an ordinary user becomes root of a user namespace (see identity.ts);
- * - a folder that mapped users cannot walk to (root's home is 0700) or whose path an overlay option cannot hold is
- *   shown at a plain place;
+ * - the driver's folder is mounted on itself as `nosuid,nodev`. Every mount made from it, the root of a sandbox
+ *   included, inherits that and cannot lose it inside a user namespace, whereas what a runtime is asked for may be left
+ *   out (crun 1.8 does for a writable folder, and none takes options for the root);
+ * - one that mapped users cannot walk to (root's home is 0700) or whose path an overlay option cannot hold is shown at
+ *   a plain place instead;
  * - control groups v2 beside v1 are hidden from a runtime that refuses the mixture.
  */
 import { statSync } from 'node:fs';
@@ -47,18 +50,15 @@ export const createLauncher = (
   identity: Identity,
   v2BesideV1: string | undefined,
 ): Launcher => {
-  const staged = needsStage(folders.root, identity);
+  const place = needsStage(folders.root, identity) ? STAGE : folders.root;
   const surroundings = (hidden: string | undefined): Surroundings => ({
-    surround:
-      staged || hidden !== undefined || identity.rootless
-        ? [...(identity.rootless ? AS_OWNER : ['unshare']), ...OWN_MOUNTS]
-        : [],
+    surround: [...(identity.rootless ? AS_OWNER : ['unshare']), ...OWN_MOUNTS],
     prepare: PRELUDE,
-    args: [staged ? folders.root : '', hidden ?? ''],
+    args: [folders.root, place, hidden ?? ''],
     path: SYSTEM_PATH,
   });
   const at = (path: string): string =>
-    staged && path.startsWith(folders.root) ? `${STAGE}${path.slice(folders.root.length)}` : path;
+    path.startsWith(folders.root) ? `${place}${path.slice(folders.root.length)}` : path;
   let current: { readonly hidden: string | undefined; readonly server: ForkServer } | undefined;
   const serverFor = (hidden: string | undefined): ForkServer => {
     if (current?.hidden === hidden && current !== undefined) return current.server;
@@ -84,11 +84,12 @@ export const createLauncher = (
 /** What the host mounts and unmounts later is seen in there, too, and nothing the other way. */
 const OWN_MOUNTS = ['--mount', '--propagation', 'slave', '--'];
 
-/** $1: the folder to show at the stage, $2: the folder to hide. A runtime makes groups in there all the same. */
+/** $1: the driver's folder, $2: where it is shown, $3: the folder to hide. A runtime makes groups in there all the same. */
 const PRELUDE = `
-[ -z "$1" ] || mount --bind -- "$1" ${STAGE}
-[ -z "$2" ] || mount -t tmpfs -o size=1m none "$2"
-hidden=$2
+mount --bind -- "$1" "$2"
+mount -o remount,bind,nosuid,nodev -- "$2"
+[ -z "$3" ] || mount -t tmpfs -o size=1m none "$3"
+hidden=$3
 after() {
   [ -n "$hidden" ] || return 0
   for container; do :; done

@@ -23,8 +23,14 @@ const EPERM = 1;
 const ENOSYS = 38;
 /** CLONE_NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWUSER | NEWPID | NEWNET, as in <linux/sched.h>. */
 const NEW_NAMESPACES = 0x7e02_0000;
-/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (libc lists interfaces by it). */
-const FAMILIES = [1, 2, 10, 16];
+const AF_UNIX = 1;
+const AF_NETLINK = 16;
+/** AF_INET, AF_INET6. */
+const INTERNET = [2, 10];
+/** What the family takes by itself, TCP, UDP: others make the kernel load modules that nobody looks at. */
+const INTERNET_PROTOCOLS = [0, 6, 17];
+/** libc lists interfaces by it; the others configure the kernel. */
+const NETLINK_ROUTE = 0;
 /** PER_LINUX, PER_LINUX32, UNAME26, both, and "which one is it". */
 const PERSONALITIES = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
@@ -40,8 +46,7 @@ getresuid getrlimit getrusage getsid getsockname getsockopt gettid gettimeofday 
 inotify_init inotify_init1 inotify_rm_watch ioctl ioprio_get ioprio_set ipc kill landlock_add_rule
 landlock_create_ruleset landlock_restrict_self lchown lgetxattr link linkat listen listxattr llistxattr lremovexattr
 lseek lsetxattr lstat madvise map_shadow_stack mbind membarrier memfd_create memfd_secret mincore mkdir mkdirat mknod
-mknodat mlock mlock2 mlockall mmap mprotect mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink
-mremap mseal msgctl msgget msgrcv msgsnd msync munlock munlockall munmap nanosleep newfstatat open openat openat2 pause
+mknodat mlock mlock2 mlockall mmap mprotect mremap mseal msgctl msgget msgrcv msgsnd msync munlock munlockall munmap nanosleep newfstatat open openat openat2 pause
 pidfd_getfd pidfd_open pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 preadv
 preadv2 prlimit64 process_mrelease process_vm_readv process_vm_writev pselect6 ptrace pwrite64 pwritev pwritev2 read
 readahead readlink readlinkat readv recvfrom recvmmsg recvmsg remap_file_pages removexattr rename renameat renameat2
@@ -51,7 +56,7 @@ sched_getparam sched_getscheduler sched_rr_get_interval sched_setaffinity sched_
 sched_setscheduler sched_yield seccomp select semctl semget semop semtimedop sendfile sendmmsg sendmsg sendto
 set_mempolicy set_robust_list set_thread_area set_tid_address setfsgid setfsuid setgid setgroups setitimer setpgid
 setpriority setregid setresgid setresuid setreuid setrlimit setsid setsockopt setuid setxattr shmat shmctl shmdt shmget
-shutdown sigaltstack signalfd signalfd4 socketpair splice stat statfs statx symlink symlinkat sync sync_file_range
+shutdown sigaltstack signalfd signalfd4 splice stat statfs statx symlink symlinkat sync sync_file_range
 syncfs sysinfo tee tgkill time timer_create timer_delete timer_getoverrun timer_gettime timer_settime timerfd_create
 timerfd_gettime timerfd_settime times tkill truncate umask uname unlink unlinkat utime utimensat utimes vfork vmsplice
 wait4 waitid waitpid write writev
@@ -75,12 +80,12 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   riscv64: 'SCMP_ARCH_RISCV64',
 };
 
-const allowWhen = (name: string, values: readonly number[]): Rule[] =>
-  values.map((value) => ({
-    names: [name],
-    action: 'SCMP_ACT_ALLOW',
-    args: [{ index: 0, value, op: 'SCMP_CMP_EQ' }],
-  }));
+/** `args`: what some of the arguments have to be, by their index. */
+const allowWhen = (name: string, args: Readonly<Record<number, number>>): Rule => ({
+  names: [name],
+  action: 'SCMP_ACT_ALLOW',
+  args: Object.entries(args).map(([index, value]) => ({ index: Number(index), value, op: 'SCMP_CMP_EQ' })),
+});
 
 export const seccompProfile: SeccompProfile = {
   defaultAction: 'SCMP_ACT_ERRNO',
@@ -93,8 +98,13 @@ export const seccompProfile: SeccompProfile = {
       action: 'SCMP_ACT_ALLOW',
       args: [{ index: 0, value: NEW_NAMESPACES, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }],
     },
-    ...allowWhen('socket', FAMILIES),
-    ...allowWhen('personality', PERSONALITIES),
+    allowWhen('socket', { 0: AF_UNIX }),
+    allowWhen('socket', { 0: AF_NETLINK, 2: NETLINK_ROUTE }),
+    ...INTERNET.flatMap((family) =>
+      INTERNET_PROTOCOLS.map((protocol) => allowWhen('socket', { 0: family, 2: protocol })),
+    ),
+    allowWhen('socketpair', { 0: AF_UNIX }),
+    ...PERSONALITIES.map((value) => allowWhen('personality', { 0: value })),
     { names: REFUSED, action: 'SCMP_ACT_ERRNO', errnoRet: EPERM },
   ],
 };

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
+import type { DriverHost } from '@berth/plugin-api';
 import { type Base, prepareBase } from './base.ts';
 import type { World } from './bundle.ts';
 import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups.ts';
@@ -12,6 +13,7 @@ import { type End, endContainer } from './container.ts';
 import { chooseEngine, type RuntimeName } from './engines.ts';
 import { type Folders, foldersOf, makeThrough } from './folders.ts';
 import { identify } from './identity.ts';
+import { shareKernelLimits } from './kernel-limits.ts';
 import { AS_OWNER, createLauncher, type Engine, type Launcher, SYSTEM_PATH } from './launch.ts';
 
 export interface Ready {
@@ -19,6 +21,8 @@ export interface Ready {
   readonly engine: Engine;
   readonly world: World;
   readonly launcher: Launcher;
+  /** What an operator should know of the machine. */
+  readonly notes: readonly string[];
   readonly chore: (chore: Chore) => Promise<ChoreResult>;
 }
 
@@ -42,6 +46,7 @@ export interface WorkshopOptions {
   readonly installation: string;
   readonly runtimes: readonly RuntimeName[];
   readonly idBase: number;
+  readonly log: DriverHost['log'];
 }
 
 export const createWorkshop = (options: WorkshopOptions): Workshop => {
@@ -70,14 +75,16 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     const launcher = createLauncher(folders, identity, beside);
     opened = launcher;
     const base = await prepareBase(folders);
-    const world: World = { identity, cgroups, compiledSeccomp: undefined };
+    const { inotify, notes } = shareKernelLimits(rootless);
+    for (const note of notes) options.log('warn', `a limit of the kernel: ${note}`);
+    const world: World = { identity, cgroups, inotify, compiledSeccomp: undefined };
     const tools = { folders, base, launcher, cgroups, world, installation: options.installation };
     const chosen = await chooseEngine(options.runtimes, { ...tools, besideV1: beside !== undefined });
     if ('absent' in chosen) throw fail('driver.absent', { driver: 'oci', detail: chosen.absent });
     const { engine, compiledSeccomp } = chosen;
     const proven: World = { ...world, compiledSeccomp };
     const chore = (job: Chore): Promise<ChoreResult> => runChore(job, { ...tools, world: proven, engine });
-    return { base, engine, world: proven, launcher, chore };
+    return { base, engine, world: proven, launcher, notes, chore };
   };
   let prepared: Promise<Ready> | undefined;
   return {
