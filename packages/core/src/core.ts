@@ -147,8 +147,7 @@ export const createCore = (deps: CoreDeps): Core => {
     },
     async stop() {
       stopping.abort(new Stopped('the server stops'));
-      await reconcilers.close();
-      await queue.close();
+      await Promise.all([reconcilers.close(), queue.close()]);
     },
   };
 };

@@ -42,10 +42,20 @@ export interface Machines {
 
 /** One bare repository per repository of a workspace, owned by the server. No agent can write its folder. */
 export interface Hub {
-  /** Clones or refreshes. Rejects with `repository.*`, `branch.missing`. Credentials in URLs are refused. */
-  importRepository(workspaceId: string, spec: z.infer<typeof RepositorySpec>): Promise<Repository>;
-  /** Fetches the target branch from its source when it can be reached and moved forward there; else changes nothing. */
-  refresh(workspaceId: string, repository: Repository): Promise<void>;
+  /**
+   * Clones or refreshes. Rejects with `repository.*`, `branch.missing`, or the reason of the signal. Credentials in URLs
+   * are refused.
+   */
+  importRepository(
+    workspaceId: string,
+    spec: z.infer<typeof RepositorySpec>,
+    signal?: AbortSignal,
+  ): Promise<Repository>;
+  /**
+   * Fetches the target branch from its source when it can be reached and moved forward there; else changes nothing. A
+   * source that is slow to answer is waited for a few seconds, one that was silent not at all: what it has comes later.
+   */
+  refresh(workspaceId: string, repository: Repository, signal?: AbortSignal): Promise<void>;
   /** Also what an interrupted removal left. Succeeds for an unknown one. */
   removeWorkspace(workspaceId: string): Promise<void>;
   /** Of which workspaces there is anything, also half-made or half-removed, and when that last changed. */

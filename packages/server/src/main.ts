@@ -17,7 +17,7 @@ import { createHttpServer, type HttpServer, type Listening } from './http/server
 import { createAgents } from './infra/agents/agents.ts';
 import { modelProviders } from './infra/agents/model-providers.ts';
 import { createCheckouts } from './infra/git/checkouts.ts';
-import { createGit } from './infra/git/git.ts';
+import { createHostGit } from './infra/git/git.ts';
 import { createHub } from './infra/git/hub.ts';
 import { createRepositoryCommands } from './infra/git/repository-commands.ts';
 import { findGuestProgram } from './infra/guest/program.ts';
@@ -29,6 +29,7 @@ import type { Registry } from './infra/plugin-config.ts';
 import { createGrants, openInstallationKey } from './infra/secrets/installation-key.ts';
 import { installationId } from './infra/store/installation.ts';
 import { openSqliteStore } from './infra/store/sqlite-store.ts';
+import { createHostProcesses } from './infra/system/host-processes.ts';
 import { systemClock as clock, sha256, systemChance } from './infra/system/system-clock.ts';
 import { createLog } from './infra/telemetry/log.ts';
 import { VERSION } from './version.ts';
@@ -66,7 +67,8 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
     const ground = await openGround(config, scope);
     const world = await openWorld({ ...ground, config, env, log, scope });
     const core = createCore({ ...ground, ports: world.ports, digest: sha256, log, crashPoint });
-    void scope.add('core', () => core.stop());
+    // Together: work that is left in the middle may wait for a program.
+    void scope.add('core', () => Promise.all([core.stop(), world.processes.close()]));
     const state = { working: false };
     const shutdown = () => setImmediate(onShutdown ?? (() => void scope.close()));
     const http = await openDoors({
@@ -118,8 +120,11 @@ type WorldParts = Ground & { config: Config; env: NodeJS.ProcessEnv; log: Log; s
 const openWorld = async ({ store, ids, grants, config, env, log, scope }: WorldParts) => {
   const newExecId = () => ids.new('exec');
   const hubFolder = join(config.home, 'hub');
-  const hub = createHub({ folder: hubFolder, git: createGit(env) });
-  const gateway = await openGateway({ config, env, hubFolder, store, clock, ids, grants, log });
+  const processes = createHostProcesses();
+  void scope.add('processes', () => processes.close());
+  const { run: git, start: startGit } = createHostGit({ env, processes });
+  const hub = createHub({ folder: hubFolder, git });
+  const gateway = await openGateway({ config, env, hubFolder, startGit, store, clock, ids, grants, log });
   void scope.add('gateway', () => gateway.close());
 
   const tell = (level: keyof Log, event: string, facts = {}) => log[level](event, facts);
@@ -148,7 +153,7 @@ const openWorld = async ({ store, ids, grants, config, env, log, scope }: WorldP
   const commands = createRepositoryCommands({ hub, newExecId });
   const { defaults, retention } = config;
   const ports = { machines, hub, checkouts, grants, agents, defaults, retention };
-  return { ports, hub, drivers, machines, agents, providers, commands };
+  return { ports, hub, git, processes, drivers, machines, agents, providers, commands };
 };
 
 type World = Awaited<ReturnType<typeof openWorld>>;

@@ -12,16 +12,16 @@ import type { World } from '../world.ts';
 
 export interface Workspaces {
   /**
-   * With an id of the caller's choice (of the right kind) it is safe to repeat: what is there under it is the answer.
+   * Given up by its caller, it ends. With an id of the caller's choice (of the right kind) it is safe to repeat: what is there under it is the answer.
    * Rejects with `repository.*`, `branch.missing`, `record.exists`, `driver.unknown`; nothing is left behind then.
    */
-  create(request: WorkspaceCreate, id?: string): Promise<Workspace>;
+  create(request: WorkspaceCreate, id?: string, signal?: AbortSignal): Promise<Workspace>;
   /** Rejects with `record.missing`, `workspace.in_use`. */
   remove(id: string): Promise<void>;
 }
 
 export const createWorkspaces = (world: World): Workspaces => ({
-  async create(request, id = world.ids.new('workspace')) {
+  async create(request, id = world.ids.new('workspace'), signal = undefined) {
     const made = await world.store.read((tx) => tx.table('workspaces').get(id));
     if (made !== undefined) return made;
     const { driver } = request;
@@ -30,7 +30,8 @@ export const createWorkspaces = (world: World): Workspaces => ({
       throw fail('driver.unknown', { driver, known: [...names] });
     try {
       const repositories: Repository[] = [];
-      for (const spec of request.repositories) repositories.push(await world.hub.importRepository(id, spec));
+      for (const spec of request.repositories)
+        repositories.push(await world.hub.importRepository(id, spec, signal));
       checkNames(request, repositories);
       return await world.store.write((tx) => insert(tx, { ...request, id, repositories }));
     } catch (error) {

@@ -21,7 +21,11 @@ export type AttemptPlan = {
   readonly earlier?: { readonly sandboxId: string; readonly session?: Json | undefined } | undefined;
 };
 
-export const planAttempt = async (world: World, input: AttemptInput): Promise<AttemptPlan> => {
+export const planAttempt = async (
+  world: World,
+  input: AttemptInput,
+  signal: AbortSignal,
+): Promise<AttemptPlan> => {
   const { task, workspace, earlier } = await factsOf(world, input);
   const used = await usedBranches(world, workspace, task.id);
   const last = earlier.at(-1);
@@ -29,7 +33,7 @@ export const planAttempt = async (world: World, input: AttemptInput): Promise<At
     const bases = await tipsOf(world, workspace, last.branch);
     if (bases !== undefined) return { bases, used, earlier: await conversationOf(world, last) };
   }
-  for (const repository of workspace.repositories) await world.hub.refresh(workspace.id, repository);
+  for (const repository of workspace.repositories) await world.hub.refresh(workspace.id, repository, signal);
   return { bases: await targetsOf(world, workspace), used };
 };
 

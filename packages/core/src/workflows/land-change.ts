@@ -36,9 +36,10 @@ export const landChange = saga<World, LandInput>('change.land', 1)
     unsave: (tx, { input, run }) => reject(tx, input.changeId, run),
   })
   .step('merge', {
-    do: async ({ ports, input }) => {
+    do: async ({ ports, input, signal }) => {
       const workspace = await workspaceOf(ports, input.workspaceId);
-      for (const repository of workspace.repositories) await ports.hub.refresh(workspace.id, repository);
+      for (const repository of workspace.repositories)
+        await ports.hub.refresh(workspace.id, repository, signal);
       const { createdAt } = await recordOf(ports, input.changeId);
       return mergeParts(ports.hub, { ...input, id: input.changeId, createdAt });
     },

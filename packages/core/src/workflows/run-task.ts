@@ -31,7 +31,7 @@ export const runTask = saga<World, AttemptInput>('task.run', 1)
     undo: nothingToUndo('it only looks'),
   })
   .step('plan', {
-    do: ({ ports, input }) => planAttempt(ports, input),
+    do: ({ ports, input, signal }) => planAttempt(ports, input, signal),
     undo: nothingToUndo('it only looks'),
   })
   .step('branch', {

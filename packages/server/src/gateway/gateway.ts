@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import type { Clock, Grants, Ids, Log, Store } from '@berth/core';
 import type { Config } from '../config.ts';
+import type { StartGit } from '../infra/git/git.ts';
 import { createGitHttp } from '../infra/git/smart-http.ts';
 import type { UplinkHandler } from '../infra/guest/uplink.ts';
 import { createConnectionLog } from './egress/connection-log.ts';
@@ -16,6 +17,7 @@ export interface GatewayParts {
   readonly config: Pick<Config, 'models'>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly hubFolder: string;
+  readonly startGit: StartGit;
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -30,7 +32,7 @@ export interface Gateway {
 }
 
 export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
-  const { config, env, hubFolder, store, clock, ids, grants, log } = parts;
+  const { config, env, hubFolder, startGit, store, clock, ids, grants, log } = parts;
   const book = createGrantBook(store, grants, clock);
   const connections = createConnectionLog({ store, ids, clock, log });
 
@@ -40,7 +42,7 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
     record: connections.record,
     log: log.error,
   });
-  const git = createGitHttp({ folder: hubFolder, env, authorise: book.forGit, log: log.error });
+  const git = createGitHttp({ folder: hubFolder, start: startGit, authorise: book.forGit, log: log.error });
   const models = createModelRelay({
     providers: config.models.providers,
     authorise: book.forModels,

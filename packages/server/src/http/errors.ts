@@ -8,7 +8,7 @@ import {
   KINDS,
   statusOf,
 } from '@berth/contract';
-import type { Log } from '@berth/core';
+import { cancelled, isStop, type Log } from '@berth/core';
 
 /** The limit of a JSON body. */
 export const BODY_LIMIT_BYTES = 1_048_576;
@@ -20,6 +20,7 @@ export const RETRY_AFTER_S = 2;
 /** What Fastify itself refuses, in the words of the catalogue. Anything unknown becomes `server.failed`. */
 export const toBerthError = (thrown: unknown, reference: string): BerthError => {
   if (isBerthError(thrown)) return thrown;
+  if (isStop(thrown)) return cancelled('the server stops');
   const code = fastifyCode(thrown);
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return fail('request.too_large', { limitBytes: BODY_LIMIT_BYTES });

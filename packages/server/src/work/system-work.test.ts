@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { hostGit } from '../../test/git/sample.ts';
 import type { DriverFacts, Drivers } from '../infra/machines/drivers.ts';
 import { createSystemWork, type SystemWorkParts } from './system-work.ts';
 
@@ -16,6 +17,7 @@ const driver = (name: string, health: DriverFacts['health'], isDefault: boolean)
 
 const work = (parts: Partial<SystemWorkParts> = {}, found: DriverFacts[] = []) =>
   createSystemWork({
+    git: hostGit().run,
     drivers: { defaultName: 'oci', describe: async () => found } as Partial<Drivers> as Drivers,
     agents: { describe: async () => [] },
     defaultAgent: 'main',
@@ -51,21 +53,19 @@ describe('cheap facts', () => {
 });
 
 describe('the doctor', () => {
-  const path = process.env.PATH;
   const folders: string[] = [];
   afterEach(async () => {
-    process.env.PATH = path;
     for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
   });
 
-  const useGit = async (says: string | undefined): Promise<void> => {
+  const gitThat = async (says: string | undefined) => {
     const folder = await mkdtemp(join(tmpdir(), 'berth-git-'));
     folders.push(folder);
     if (says !== undefined) {
       await writeFile(join(folder, 'git'), `#!/bin/sh\necho '${says}'\n`);
       await chmod(join(folder, 'git'), 0o755);
     }
-    process.env.PATH = folder;
+    return hostGit({ PATH: folder }).run;
   };
   const check = async (system: ReturnType<typeof work>, name: string) =>
     (await system.doctor()).find((one) => one.name === name);
@@ -78,8 +78,7 @@ describe('the doctor', () => {
     ['nothing to say', false, 'git cannot be started'],
     [undefined, false, 'git cannot be started'],
   ])('judges %s', async (says, ok, detail) => {
-    await useGit(says);
-    const found = await check(work(), 'git');
+    const found = await check(work({ git: await gitThat(says) }), 'git');
     expect(found).toMatchObject({ ok, detail });
     expect(found?.hint !== undefined).toBe(!ok);
   });

@@ -1,13 +1,14 @@
 /** What the installation says about itself: cheap facts for probes, and the doctor, who really tries. */
 import type { Check } from '@berth/contract';
 import type { Trouble, Troubles } from '@berth/core';
-import { execa } from 'execa';
 import type { SystemWork } from '../http/handlers/system.ts';
 import type { AgentFacts } from '../infra/agents/agents.ts';
+import type { Git } from '../infra/git/git.ts';
 import type { Drivers } from '../infra/machines/drivers.ts';
 
 export interface SystemWorkParts {
   readonly drivers: Drivers;
+  readonly git: Git;
   readonly agents: { describe(): Promise<AgentFacts[]> };
   readonly defaultAgent: string;
   readonly modelProviders: readonly string[];
@@ -35,7 +36,7 @@ export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({
     modelProviders: [...parts.modelProviders],
   }),
   doctor: async () => [
-    await gitCheck(),
+    await gitCheck(parts.git),
     ...(await driverChecks(parts)),
     ...(await agentChecks(parts)),
     modelCheck(parts.modelProviders),
@@ -43,13 +44,13 @@ export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({
   ],
 });
 
-const gitCheck = async (): Promise<Check> => {
-  const found = await execa('git', ['--version'], { reject: false, timeout: GIT_TIMEOUT_MS });
-  const version = /(\d+)\.(\d+)/.exec(found.stdout ?? '');
+const gitCheck = async (git: Git): Promise<Check> => {
+  const said = await git(['version'], { timeoutMs: GIT_TIMEOUT_MS }).then(({ stdout }) => stdout, String);
+  const version = /git version (\d+)\.(\d+)/.exec(said);
   const [major, minor] = [Number(version?.[1] ?? 0), Number(version?.[2] ?? 0)];
   // `merge-tree --write-tree` came with 2.38.
   const ok = major > 2 || (major === 2 && minor >= 38);
-  const detail = version ? `git ${version[0]}` : 'git cannot be started';
+  const detail = version ? `git ${major}.${minor}` : 'git cannot be started';
   return {
     name: 'git',
     ok,

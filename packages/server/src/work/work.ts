@@ -15,9 +15,9 @@ export interface WorkParts extends Pick<Work, 'sandboxes' | 'system'> {
 
 export const createWork = (parts: WorkParts): Work => ({
   workspaces: {
-    create: async (wanted, { role }, _signal, id) => {
+    create: async (wanted, { role }, signal, id) => {
       parts.drivers.permit(wanted.driver, role);
-      return parts.core.workspaces.create(wanted, id);
+      return parts.core.workspaces.create(wanted, id, signal);
     },
     remove: (id) => parts.core.workspaces.remove(id),
   },

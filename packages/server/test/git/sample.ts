@@ -5,10 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execaSync } from 'execa';
-import { createGit } from '../../src/infra/git/git.ts';
+import { createHostGit } from '../../src/infra/git/git.ts';
 import { createHub } from '../../src/infra/git/hub.ts';
 import type { GitHttpLimits } from '../../src/infra/git/serve-git.ts';
 import { createGitHttp } from '../../src/infra/git/smart-http.ts';
+import { createHostProcesses } from '../../src/infra/system/host-processes.ts';
 
 export const WORKSPACE = 'ws_00000000000000000001';
 
@@ -31,12 +32,15 @@ export const run = (cwd: string, args: readonly string[], env: Record<string, st
 export const shell = (cwd: string, script: string): string =>
   execaSync('sh', ['-ec', script], { cwd, env: sealed, extendEnv: false }).stdout;
 
+export const hostGit = (env: Readonly<Record<string, string>> = sealed) =>
+  createHostGit({ env, processes: createHostProcesses() });
+
 export const createSample = async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'berth-git-'));
   const source = path.join(folder, 'source');
   shell(folder, 'git init -q -b main source; cd source; echo one > a.txt; git add .; git commit -qm first');
   const hubFolder = path.join(folder, 'hub');
-  const git = createGit({ ...sealed });
+  const git = hostGit().run;
   const hub = createHub({ folder: hubFolder, git, maintenance: { maxLooseObjects: 50, maxPacks: 5 } });
   const at = (name = 'source') => path.join(hubFolder, WORKSPACE, `${name}.git`);
   return { folder, source, hubFolder, git, hub, at, end: () => rm(folder, { recursive: true, force: true }) };
@@ -51,7 +55,7 @@ export const serveHub = async (
   const logged: unknown[] = [];
   const handle = createGitHttp({
     folder: hubFolder,
-    env: sealed,
+    start: hostGit().start,
     authorise: async (token) => grants[token],
     log: (message, facts) => logged.push([message, facts]),
     limits,

@@ -6,8 +6,11 @@
  * person's own configuration, credential helpers and ssh keys work as on their command line, but nothing may ask a
  * question (no terminal, no window) and only the transports we name are spoken.
  */
-import { fail } from '@berth/contract';
-import { execa } from 'execa';
+import type { Readable } from 'node:stream';
+import { fail, isBerthError } from '@berth/contract';
+import { cancelled, isStop } from '@berth/core';
+import type { HostProcess, HostProcesses } from '../system/host-processes.ts';
+import { createLeftLocks } from './left-locks.ts';
 
 export interface GitOptions {
   /** The bare repository; absent for commands without one. */
@@ -22,6 +25,8 @@ export interface GitOptions {
   /** Exit codes that are answers, not failures; 0 always is. */
   readonly answers?: readonly number[] | undefined;
   readonly as?: 'sealed' | 'user' | undefined;
+  /** Ends it with all that it started. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface GitResult {
@@ -32,8 +37,22 @@ export interface GitResult {
   readonly truncated: boolean;
 }
 
-/** Rejects with `git.absent`, `git.timeout`, `disk.full` or `git.failed`. The first argument names the act. */
+/** Rejects with `git.absent`, `git.timeout`, `disk.full`, `git.failed`, or the reason of the signal. The first argument names the act. */
 export type Git = (args: readonly [string, ...string[]], options?: GitOptions) => Promise<GitResult>;
+
+/** One git whose pipes the caller has; sealed. Ended when the signal aborts. */
+export type StartGit = (args: readonly string[], options: StartGitOptions) => Promise<HostProcess>;
+
+export interface StartGitOptions extends Pick<GitOptions, 'env' | 'as' | 'signal'> {
+  /** The bare repository that it works in. */
+  readonly gitDir?: string | undefined;
+}
+
+/** Every git of the server on its own machine. */
+export interface HostGit {
+  readonly run: Git;
+  readonly start: StartGit;
+}
 
 /** Transports that a source may use; git refuses all others, whatever a configuration says. */
 export const SOURCE_PROTOCOLS = ['https', 'ssh', 'git', 'file'] as const;
@@ -41,40 +60,116 @@ export const SOURCE_PROTOCOLS = ['https', 'ssh', 'git', 'file'] as const;
 const DEFAULT_TIMEOUT_MS = 60_000;
 const MAX_OUTPUT_BYTES = 16 * 2 ** 20;
 const STDERR_TAIL_CHARACTERS = 2000;
+/** How long output may come after git has ended: only a process that left its group can still hold the pipe. */
+const DRAIN_MS = 1000;
 
-/** @param env the server's own environment */
-export const createGit =
-  (env: Readonly<Record<string, string | undefined>>): Git =>
-  async (args, options = {}) => {
-    const as = options.as ?? 'sealed';
-    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const where = options.gitDir === undefined ? [] : [`--git-dir=${options.gitDir}`];
-    const maxOutputBytes = options.maxOutputBytes ?? MAX_OUTPUT_BYTES;
-    const result = await execa('git', [...SAFE_CONFIG, ...where, ...args], {
-      env: { ...(as === 'sealed' ? sealedEnvironment(env) : userEnvironment(env)), ...options.env },
-      extendEnv: false,
-      cwd: '/',
-      // A session of its own has no terminal, so ssh cannot ask there and hang.
-      detached: as === 'user',
-      reject: false,
-      input: options.input ?? '',
-      stripFinalNewline: false,
-      timeout: timeoutMs,
-      maxBuffer: maxOutputBytes,
-      killSignal: 'SIGKILL',
+export interface HostGitParts {
+  /** The server's own environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly processes: HostProcesses;
+}
+
+export const createHostGit = ({ env, processes }: HostGitParts): HostGit => {
+  const locks = createLeftLocks(processes);
+
+  const start: StartGit = async (args, { gitDir, env: added, as = 'sealed', signal }) => {
+    if (gitDir !== undefined) await locks.ready(gitDir);
+    if (signal?.aborted) throw givenUp(signal.reason);
+    const git = processes.start({
+      argv: ['git', ...SAFE_CONFIG, ...args],
+      env: { ...(as === 'sealed' ? sealedEnvironment(env) : userEnvironment(env)), ...added },
+      place: gitDir,
+      isOutward: as === 'user',
     });
-    const outcome: GitResult = {
-      exitCode: result.exitCode ?? -1,
-      stdout: result.stdout,
-      stderr: result.stderr,
-      truncated: result.isMaxBuffer,
+    const abort = (): void => git.end();
+    signal?.addEventListener('abort', abort, { once: true });
+    const tidyUp = async (exitCode: number | null): Promise<number | null> => {
+      signal?.removeEventListener('abort', abort);
+      if (exitCode === null && gitDir !== undefined) await locks.clear(gitDir);
+      return exitCode;
     };
-    if (outcome.truncated && options.cut !== true)
-      throw fail('git.failed', { act: args[0], detail: `it says more than ${maxOutputBytes} bytes` });
-    if (outcome.exitCode === 0 || options.answers?.includes(outcome.exitCode) || outcome.truncated)
-      return outcome;
-    throw failure(args[0], result, timeoutMs);
+    const ended = git.ended.then(tidyUp);
+    // Told to whoever asks.
+    ended.catch(() => undefined);
+    return { ...git, ended };
   };
+
+  const once = async (args: readonly [string, ...string[]], options: GitOptions): Promise<GitResult> => {
+    const { gitDir, timeoutMs = DEFAULT_TIMEOUT_MS, maxOutputBytes = MAX_OUTPUT_BYTES, signal } = options;
+    const where = gitDir === undefined ? [] : [`--git-dir=${gitDir}`];
+    const late = AbortSignal.timeout(timeoutMs);
+    const either = signal === undefined ? late : AbortSignal.any([late, signal]);
+    const git = await start([...where, ...args], { ...options, signal: either });
+    const { exitCode, ...said } = await listen(git, options.input ?? '', maxOutputBytes);
+    const result = { ...said, exitCode: exitCode ?? -1 };
+    if (isAnswer(result, options)) return result;
+    const wasEnded = exitCode === null && either.aborted;
+    if (!wasEnded) throw failure(args[0], result, maxOutputBytes);
+    throw late.aborted ? fail('git.timeout', { act: args[0], timeoutMs }) : givenUp(either.reason);
+  };
+
+  const run: Git = async (args, options = {}) => {
+    try {
+      return await once(args, options);
+    } catch (error) {
+      // Somebody's lock: if it is nobody's, the second try finds it gone.
+      if (options.gitDir === undefined || !isLocked(error) || (await locks.clear(options.gitDir)) === 0)
+        throw error;
+      return once(args, options);
+    }
+  };
+  return { run, start };
+};
+
+const givenUp = (reason: unknown): unknown =>
+  isBerthError(reason) || isStop(reason) ? reason : cancelled('the caller went away');
+
+/** Half of an answer is none, unless it may be cut. */
+const isAnswer = ({ exitCode, truncated }: GitResult, { answers = [], cut }: GitOptions): boolean =>
+  truncated ? cut === true : exitCode === 0 || answers.includes(exitCode);
+
+const isLocked = (error: unknown): boolean =>
+  isBerthError(error) && error.code === 'git.failed' && /: File exists/.test(error.message);
+
+/** Gives a git its input and hears it to its end. */
+const listen = async (git: HostProcess, input: string, maxOutputBytes: number) => {
+  git.stdin.end(input);
+  const stdout = collect(git.stdout, maxOutputBytes, git.end);
+  const stderr = collect(git.stderr, maxOutputBytes, git.end);
+  const exitCode = await git.ended.catch((cause: unknown) => {
+    throw fail('git.absent', { detail: codeOf(cause) }, { cause });
+  });
+  await Promise.all([drained(git.stdout), drained(git.stderr)]);
+  const truncated = stdout.isFull() || stderr.isFull();
+  return { exitCode, stdout: stdout.text(), stderr: stderr.text(), truncated };
+};
+
+/** Gathers what is said, up to a cap, and has the speaker ended beyond it. */
+const collect = (stream: Readable, maxBytes: number, tooMuch: () => void) => {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  stream.on('data', (chunk: Buffer) => {
+    if (sizeBytes <= maxBytes) chunks.push(chunk);
+    sizeBytes += chunk.length;
+    if (sizeBytes > maxBytes) tooMuch();
+  });
+  // What cannot be read is missed by whoever needs it, and the end of git says why.
+  stream.on('error', () => undefined);
+  return {
+    isFull: () => sizeBytes > maxBytes,
+    text: () => Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8'),
+  };
+};
+
+const drained = async (stream: Readable): Promise<void> => {
+  if (stream.closed) return;
+  const late = setTimeout(() => stream.destroy(), DRAIN_MS);
+  await new Promise((resolve) => stream.once('close', resolve));
+  clearTimeout(late);
+};
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error);
 
 /**
  * Contents from this size on are streamed, not held in memory, and neither compared nor compressed against others: git
@@ -83,7 +178,7 @@ export const createGit =
 export const BIG_FILE_BYTES = 32 * 2 ** 20;
 
 /** Options for every git that we start on the host. */
-export const SAFE_CONFIG: readonly string[] = [
+const SAFE_CONFIG: readonly string[] = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
   'core.attributesFile=/dev/null',
@@ -98,9 +193,7 @@ export const SAFE_CONFIG: readonly string[] = [
 ].flatMap((setting) => ['-c', setting]);
 
 /** Nothing of the machine's or the user's git configuration. */
-export const sealedEnvironment = (
-  env: Readonly<Record<string, string | undefined>>,
-): Record<string, string> => ({
+const sealedEnvironment = (env: Readonly<Record<string, string | undefined>>): Record<string, string> => ({
   PATH: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
   HOME: '/nonexistent',
   LC_ALL: 'C',
@@ -114,6 +207,8 @@ export const sealedEnvironment = (
 /** Variables of git that say how to reach a source. All others (GIT_DIR, GIT_INDEX_FILE…) would say where we are. */
 const REACHING = /^GIT_(SSH|SSH_COMMAND|SSH_VARIANT|SSL_[A-Z_]+|CONFIG_GLOBAL|CONFIG_SYSTEM|HTTP_[A-Z_]+)$/;
 
+const SILENCE_SECONDS = 30;
+
 const userEnvironment = (env: Readonly<Record<string, string | undefined>>): Record<string, string> => {
   const kept = Object.entries(env).filter(
     (entry): entry is [string, string] =>
@@ -126,20 +221,15 @@ const userEnvironment = (env: Readonly<Record<string, string | undefined>>): Rec
     GIT_ASKPASS: '',
     SSH_ASKPASS_REQUIRE: 'never',
     GIT_ALLOW_PROTOCOL: SOURCE_PROTOCOLS.join(':'),
+    // A server that counts objects says a byte a second; less than that for so long is silence.
+    GIT_HTTP_LOW_SPEED_LIMIT: '1',
+    GIT_HTTP_LOW_SPEED_TIME: String(SILENCE_SECONDS),
   };
 };
 
-const failure = (
-  act: string,
-  result: { code?: string | undefined; timedOut: boolean; stderr: string; shortMessage?: string | undefined },
-  timeoutMs: number,
-) => {
-  if (result.code === 'ENOENT' || result.code === 'EACCES') {
-    return fail('git.absent', { detail: result.code }, { cause: result });
-  }
-  if (result.timedOut) return fail('git.timeout', { act, timeoutMs });
-  if (result.stderr.includes('No space left on device'))
-    return fail('disk.full', { path: 'the repositories' });
-  const detail = result.stderr.trim().slice(-STDERR_TAIL_CHARACTERS) || (result.shortMessage ?? 'no output');
-  return fail('git.failed', { act, detail });
+const failure = (act: string, { exitCode, stderr, truncated }: GitResult, maxOutputBytes: number) => {
+  if (truncated) return fail('git.failed', { act, detail: `it says more than ${maxOutputBytes} bytes` });
+  if (stderr.includes('No space left on device')) return fail('disk.full', { path: 'the repositories' });
+  const said = stderr.trim().slice(-STDERR_TAIL_CHARACTERS);
+  return fail('git.failed', { act, detail: said || `it ended with ${exitCode} and said nothing` });
 };

@@ -12,6 +12,7 @@ import { importInto, originOf, targetBranch } from './import.ts';
 import { containsCommit, diffOf, fileOf, filesOf } from './look.ts';
 import { MAINTENANCE_LIMITS, type MaintenanceLimits, maintainRepository } from './maintenance.ts';
 import { mergeIn } from './merge.ts';
+import { createRefreshes } from './refreshes.ts';
 import { assertCommit, assertRef } from './refs.ts';
 import { createRepositoryFolders, isMissing, listWorkspaces, removeWorkspace } from './repository-folder.ts';
 import { parseSource } from './source.ts';
@@ -21,14 +22,19 @@ export interface HubOptions {
   readonly folder: string;
   readonly git: Git;
   readonly maintenance?: MaintenanceLimits | undefined;
+  /** How long a source may keep somebody waiting who only wants to know what is new. */
+  readonly refreshPatienceMs?: number | undefined;
 }
 
 const REFRESH_TIMEOUT_MS = 60_000;
+const REFRESH_PATIENCE_MS = 5_000;
 const SWAP_ATTEMPTS = 5;
 const SWAP_PAUSE_MS = 40;
 const ABSENT = '0'.repeat(40);
 
-export const createHub = ({ folder, git, maintenance = MAINTENANCE_LIMITS }: HubOptions): Hub => {
+export const createHub = (options: HubOptions): Hub => {
+  const { folder, git, maintenance = MAINTENANCE_LIMITS } = options;
+  const refreshes = createRefreshes(options.refreshPatienceMs ?? REFRESH_PATIENCE_MS);
   const folders = createRepositoryFolders(folder);
   const alone = serially();
   const open = async (workspaceId: string, name: string): Promise<string> => {
@@ -38,19 +44,19 @@ export const createHub = ({ folder, git, maintenance = MAINTENANCE_LIMITS }: Hub
   };
 
   return {
-    importRepository: async (workspaceId, spec) => {
+    importRepository: async (workspaceId, spec, signal) => {
       const source = parseSource(spec.source);
       const name = spec.name ?? source.name;
       const final = folders.repository(workspaceId, name);
       const repository = await alone(final, () =>
-        importOrForward(git, { final, source, branch: spec.branch, name }),
+        importOrForward(git, { final, source, branch: spec.branch, name, signal }),
       );
       return { ...repository, hubPath: final };
     },
 
-    refresh: async (workspaceId, repository) => {
+    refresh: async (workspaceId, repository, signal) => {
       const gitDir = await open(workspaceId, repository.name);
-      await alone(gitDir, () => forward(git, gitDir, repository));
+      await refreshes(gitDir, () => alone(gitDir, () => forward(git, gitDir, repository)), signal);
     },
 
     removeWorkspace: async (workspaceId) => removeWorkspace(folder, folders.workspace(workspaceId)),
@@ -103,12 +109,15 @@ const importOrForward = async (git: Git, request: Parameters<typeof importInto>[
   return repository;
 };
 
-/** Fast-forwards our copy of the target branch. A source that is away or went another way changes nothing. */
+/**
+ * Fast-forwards our copy of the target branch. A source that is away or went another way changes nothing. Resolves with
+ * whether it answered.
+ */
 const forward = async (
   git: Git,
   gitDir: string,
   repository: { readonly source: string; readonly branch: string },
-): Promise<void> => {
+): Promise<boolean> => {
   const { address } = parseSource(repository.source);
   const ref = assertRef(`refs/heads/${repository.branch}`);
   try {
@@ -117,8 +126,10 @@ const forward = async (
       as: 'user',
       timeoutMs: REFRESH_TIMEOUT_MS,
     });
+    return true;
   } catch (thrown) {
     if (!isBerthError(thrown) || !['git.failed', 'git.timeout'].includes(thrown.code)) throw thrown;
+    return thrown.code === 'git.failed';
   }
 };
 

@@ -19,14 +19,19 @@ const RESERVED = 'task';
 const RENAME = 'Rename it (`git branch -m task …`), or choose another one.';
 const ORIGIN_KEY = 'remote.origin.url';
 
+export interface ImportRequest {
+  readonly final: string;
+  readonly source: Source;
+  readonly branch: string | undefined;
+  readonly name: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Makes `final`, a bare repository, from the source and returns its target branch: the wanted one, or the source's
  * default. What an interrupted import left is removed. Rejects with `repository.*`, `branch.missing`.
  */
-export const importInto = async (
-  git: Git,
-  request: { final: string; source: Source; branch: string | undefined; name: string },
-): Promise<string> => {
+export const importInto = async (git: Git, request: ImportRequest): Promise<string> => {
   const { final, source, name } = request;
   await assertFolder(source);
   const branch = await targetBranch(git, request);
@@ -39,7 +44,7 @@ export const importInto = async (
   const draft = path.join(parent, `${prefix}${randomBytes(6).toString('hex')}`);
   try {
     await git(['init', '--quiet', '--bare', '--template=', `--initial-branch=${branch}`, draft]);
-    await fetchAll(git, draft, source);
+    await fetchAll(git, draft, request);
     await git(['config', ORIGIN_KEY, source.address], { gitDir: draft });
     await rename(draft, final);
   } catch (thrown) {
@@ -54,15 +59,13 @@ export const originOf = async (git: Git, gitDir: string): Promise<string> =>
   (await git(['config', '--get', ORIGIN_KEY], { gitDir })).stdout.trimEnd();
 
 /** The branch to work on, asked from the source before anything is copied. */
-export const targetBranch = async (
-  git: Git,
-  request: { source: Source; branch: string | undefined; name: string },
-): Promise<string> => {
-  const { source, branch, name } = request;
+export const targetBranch = async (git: Git, request: Omit<ImportRequest, 'final'>): Promise<string> => {
+  const { source, branch, name, signal } = request;
   const listed = await reach(source, () =>
     git(['ls-remote', '--quiet', '--symref', '--', source.address, 'HEAD', 'refs/heads/*'], {
       as: 'user',
       timeoutMs: ASK_TIMEOUT_MS,
+      signal,
     }),
   );
   const refuse = (reason: string) => fail('repository.bad_source', { source: source.address, reason });
@@ -86,7 +89,7 @@ const usualOf = (branches: readonly string[]): string | undefined =>
   ['main', 'master'].find((usual) => branches.includes(usual)) ??
   (branches.length === 1 ? branches[0] : undefined);
 
-const fetchAll = (git: Git, gitDir: string, source: Source) =>
+const fetchAll = (git: Git, gitDir: string, { source, signal }: ImportRequest) =>
   reach(source, () =>
     git(
       [
@@ -100,7 +103,7 @@ const fetchAll = (git: Git, gitDir: string, source: Source) =>
         '+refs/tags/*:refs/tags/*',
         `^refs/heads/${RESERVED}`,
       ],
-      { gitDir, as: 'user', timeoutMs: FETCH_TIMEOUT_MS },
+      { gitDir, as: 'user', timeoutMs: FETCH_TIMEOUT_MS, signal },
     ),
   );
 

@@ -1,11 +1,11 @@
 /** One request of the smart HTTP protocol, served by one git process. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { addAbortSignal, type Readable, Transform, type Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { fail } from '@berth/contract';
-import { SAFE_CONFIG, sealedEnvironment } from './git.ts';
+import type { HostProcess } from '../system/host-processes.ts';
+import type { StartGit } from './git.ts';
 import { FLUSH, pktLine } from './pkt-line.ts';
 import { encodePushHead, type PushHead, parsePushHead, refusalReport, refusals } from './push-commands.ts';
 
@@ -45,7 +45,7 @@ export interface GitCall {
   readonly advertise: boolean;
   readonly grant: GitGrant;
   readonly limits: GitHttpLimits;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly start: StartGit;
 }
 
 const STDERR_TAIL_BYTES = 4096;
@@ -80,12 +80,9 @@ const exchange = async (
   body: Readable | undefined,
   head?: Buffer,
 ): Promise<void> => {
-  const git = start(call, signal);
+  const git = await start(call, signal);
   const stderr = tailOf(git);
-  // Listened to before anything is awaited: the end may come at once.
-  const ended = new Promise<number | null>((resolve) => git.once('close', resolve));
   const { stdin, stdout } = git;
-  if (stdin === null || stdout === null) throw fail('git.failed', { act: call.service, detail: 'no pipes' });
   call.response.writeHead(200, contentType(call, call.advertise ? 'advertisement' : 'result'));
   if (call.advertise) call.response.write(Buffer.concat([pktLine(`# service=git-${call.service}\n`), FLUSH]));
   if (head !== undefined) stdin.write(head);
@@ -94,15 +91,15 @@ const exchange = async (
     const fed = body === undefined ? stdin.end() : pipeline(body, stdin, { signal }).catch(onlyClosedPipe);
     await Promise.all([fed, pipeline(stdout, call.response, { signal })]);
   } catch (thrown) {
-    git.kill('SIGKILL');
+    git.end();
     throw thrown;
   }
-  const code = await ended;
+  const code = await git.ended;
   // With the answer already sent, a client sees its failure in the protocol; this is for our log.
   if (code !== 0) throw fail('git.failed', { act: call.service, detail: stderr().trim() || `exit ${code}` });
 };
 
-const start = (call: GitCall, signal: AbortSignal): ChildProcess => {
+const start = (call: GitCall, signal: AbortSignal): Promise<HostProcess> => {
   const protocol = call.request.headers['git-protocol'];
   const settings = [
     ...hiddenRefs(call.grant.writeRefs),
@@ -118,18 +115,10 @@ const start = (call: GitCall, signal: AbortSignal): ChildProcess => {
     `receive.maxInputSize=${Math.floor(call.limits.maxRequestBytes * GIT_SHARE)}`,
   ].flatMap((setting) => ['-c', setting]);
   const mode = ['--stateless-rpc', ...(call.advertise ? ['--http-backend-info-refs'] : [])];
-  return spawn('git', [...SAFE_CONFIG, ...settings, call.service, ...mode, call.gitDir], {
-    cwd: '/',
-    env: {
-      ...sealedEnvironment(call.env),
-      ...(typeof protocol === 'string' && /^[a-z0-9=:.-]{1,64}$/i.test(protocol)
-        ? { GIT_PROTOCOL: protocol }
-        : {}),
-    },
-    stdio: ['pipe', 'pipe', 'pipe'],
-    signal,
-    killSignal: 'SIGKILL',
-  });
+  const env =
+    typeof protocol === 'string' && /^[a-z0-9=:.-]{1,64}$/i.test(protocol) ? { GIT_PROTOCOL: protocol } : {};
+  const { gitDir, service } = call;
+  return call.start([...settings, service, ...mode, gitDir], { gitDir, env, signal });
 };
 
 /** Everything is hidden but branches, tags, and what the grant may write. */
@@ -198,12 +187,9 @@ const finish = (response: GitResponse, status: number, text: string): void => {
   response.end(text);
 };
 
-const tailOf = (git: ChildProcess): (() => string) => {
+const tailOf = (git: HostProcess): (() => string) => {
   let tail = '';
-  git.once('error', (error) => {
-    tail = error.message;
-  });
-  git.stderr?.setEncoding('utf8').on('data', (text: string) => {
+  git.stderr.setEncoding('utf8').on('data', (text: string) => {
     tail = (tail + text).slice(-STDERR_TAIL_BYTES);
   });
   return () => tail;

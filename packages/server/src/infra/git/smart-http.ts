@@ -9,6 +9,7 @@
 import { stat } from 'node:fs/promises';
 import { isBerthError } from '@berth/contract';
 import type { Log } from '@berth/core';
+import type { StartGit } from './git.ts';
 import { createRepositoryFolders } from './repository-folder.ts';
 import {
   type GitGrant,
@@ -22,8 +23,7 @@ import {
 export interface GitHttpOptions {
   /** The folder of the hub. */
   readonly folder: string;
-  /** The server's own environment; git gets its PATH. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly start: StartGit;
   readonly authorise: (token: string) => Promise<GitGrant | undefined>;
   /** Called with what went wrong on our side; clients hear only that something did. */
   readonly log: Log['error'];
@@ -63,7 +63,7 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     if (processes >= limits.maxProcesses) return answer(response, 503, 'Too many git requests at once.');
     processes += 1;
     try {
-      await serveGit({ request, response, gitDir, grant, limits, env: options.env, ...route });
+      await serveGit({ request, response, gitDir, grant, limits, start: options.start, ...route });
     } finally {
       processes -= 1;
     }

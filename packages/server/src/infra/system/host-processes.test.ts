@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { isStop } from '@berth/core';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { createHostProcesses, type HostProcess, type HostProcesses } from './host-processes.ts';
+
+const env = { PATH: '/usr/bin:/bin' };
+const opened: HostProcesses[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
+});
+const open = (): HostProcesses => {
+  const processes = createHostProcesses();
+  opened.push(processes);
+  return processes;
+};
+
+const sh = (processes: HostProcesses, script: string, rest: { isOutward?: boolean } = {}): HostProcess =>
+  processes.start({ argv: ['/bin/sh', '-c', script], env, ...rest });
+
+/** The next lines that are said, as process ids. */
+const pidsOf = async (stdout: Readable, count: number): Promise<number[]> => {
+  const pids: number[] = [];
+  for await (const line of createInterface(stdout)) if (pids.push(Number(line)) === count) break;
+  return pids;
+};
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+};
+const goneSoon = (pids: readonly number[]) =>
+  vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), 5000);
+
+const TREE = '(sleep 600 & echo $!; wait) & echo $!; wait';
+
+describe('a program on the host', () => {
+  test('is ended with all that it started, though the pipes are held by it', async () => {
+    const one = sh(open(), TREE);
+    const pids = await pidsOf(one.stdout, 2);
+    one.end();
+    expect(await one.ended).toBeNull();
+    await goneSoon(pids);
+  });
+
+  test('leaves nothing behind when it ends by itself', async () => {
+    const one = sh(open(), 'sleep 600 & echo $!; exit 3');
+    const pids = await pidsOf(one.stdout, 1);
+    expect(await one.ended).toBe(3);
+    await goneSoon(pids);
+  });
+
+  test('that is not there is told', async () => {
+    const one = open().start({ argv: ['/nowhere/git'], env });
+    await expect(one.ended).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('is known by the folder that it changes, for as long as it runs', async () => {
+    const processes = open();
+    const before = Date.now();
+    const one = processes.start({ argv: ['cat'], env, place: '/hub/a' });
+    expect(processes.oldestIn('/hub/a')).toBeGreaterThanOrEqual(before);
+    expect(processes.oldestIn('/hub/b')).toBeUndefined();
+    one.stdin.end();
+    await one.ended;
+    expect(processes.oldestIn('/hub/a')).toBeUndefined();
+  });
+});
+
+describe('a server that goes', () => {
+  test('by stopping lets what works here finish, and not what waits for others', async () => {
+    const processes = open();
+    const inward = sh(processes, 'read line; exit 7');
+    const outward = sh(processes, 'sleep 600', { isOutward: true });
+    const closed = processes.close();
+    expect(await outward.ended).toBeNull();
+    inward.stdin.end('go\n');
+    expect(await inward.ended).toBe(7);
+    await closed;
+    expect(() => sh(processes, 'true')).toThrow(expect.toSatisfy(isStop));
+  });
+
+  test('by SIGKILL takes with it what it had started and what that had started', async () => {
+    const module = fileURLToPath(new URL('./host-processes.ts', import.meta.url));
+    const script = `import { createHostProcesses } from ${JSON.stringify(module)};
+      const processes = createHostProcesses();
+      await processes.start({ argv: ['true'], env: ${JSON.stringify(env)} }).ended;
+      const one = processes.start({ argv: ['/bin/sh', '-c', ${JSON.stringify(TREE)}], env: ${JSON.stringify(env)} });
+      one.stdout.pipe(process.stdout);`;
+    const server = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const pids = await pidsOf(server.stdout, 2);
+    expect(pids.filter(isAlive)).toEqual(pids);
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+    await goneSoon(pids);
+  });
+});

@@ -1,0 +1,152 @@
+/**
+ * The only place that starts programs for the server on its own machine. Each leads a group of processes, and the
+ * group ends as one: when its leader ends, when it is ended from here, and when the server is killed without a last
+ * word. For the last there is a warden: a shell that reads the names of living groups from us, and that ends them when
+ * there is nobody left to read from. It needs no privilege and no control group.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import process from 'node:process';
+import type { Readable, Writable } from 'node:stream';
+import { Stopped } from '@berth/core';
+
+export interface HostProgram {
+  readonly argv: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string>>;
+  /** The folder that it changes; see `oldestIn`. */
+  readonly place?: string | undefined;
+  /** Waits for another machine, which may never answer: gets no time to finish when the server stops. */
+  readonly isOutward?: boolean | undefined;
+}
+
+export interface HostProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** The exit code once the whole group has ended; null by a signal. Rejects when the program could not be started. */
+  readonly ended: Promise<number | null>;
+  /** Ends it with all that it started. Does nothing when it has ended. */
+  end(): void;
+}
+
+export interface HostProcesses {
+  /** Throws `Stopped` once it closes. */
+  start(program: HostProgram): HostProcess;
+  /** When the oldest one that changes a folder was started; undefined while there is none. */
+  oldestIn(place: string): number | undefined;
+  /** Starts no more, lets what works here finish for a moment, and ends the rest. */
+  close(): Promise<void>;
+}
+
+interface Living extends HostProgram {
+  readonly group: number;
+  readonly startedAt: number;
+}
+
+const FINISH_MS = 5_000;
+
+export const createHostProcesses = (): HostProcesses => {
+  const living = new Map<Living, Promise<unknown>>();
+  const warden = createWarden(() => [...living.keys()].map(({ group }) => group));
+  let isClosing = false;
+
+  const watch = (one: Living, child: ChildProcess): Promise<number | null> => {
+    const ended = untilEnded(child).finally(() => {
+      living.delete(one);
+      warden.ended(one.group);
+    });
+    living.set(one, ended);
+    warden.begun(one.group);
+    return ended;
+  };
+
+  return {
+    start(program) {
+      if (isClosing) throw new Stopped('the server stops');
+      const [file, ...args] = program.argv;
+      const startedAt = Date.now();
+      const child = spawn(file, args, { cwd: '/', env: program.env, stdio: 'pipe', detached: true });
+      const { pid: group } = child;
+      const ended = group === undefined ? untilEnded(child) : watch({ ...program, group, startedAt }, child);
+      // Whoever writes to a program that has ended learns of it by its end.
+      child.stdin.on('error', () => undefined);
+      const { stdin, stdout, stderr } = child;
+      return { stdin, stdout, stderr, ended, end: () => endGroup(child) };
+    },
+    oldestIn(place) {
+      const begun = [...living.keys()].flatMap((one) => (one.place === place ? [one.startedAt] : []));
+      return begun.length === 0 ? undefined : Math.min(...begun);
+    },
+    async close() {
+      isClosing = true;
+      for (const { group, isOutward } of living.keys()) if (isOutward === true) killGroup(group);
+      const late = setTimeout(() => {
+        for (const { group } of living.keys()) killGroup(group);
+      }, FINISH_MS);
+      await Promise.allSettled(living.values());
+      clearTimeout(late);
+      warden.close();
+    },
+  };
+};
+
+/** What the leader left of its group is ended with it. */
+const untilEnded = (child: ChildProcess): Promise<number | null> => {
+  const { promise, resolve, reject } = Promise.withResolvers<number | null>();
+  child.once('error', reject);
+  child.once('exit', (code) => {
+    if (child.pid !== undefined) killGroup(child.pid);
+    resolve(code);
+  });
+  // Told to whoever asks; a program that nobody asks about must not end the server.
+  promise.catch(() => undefined);
+  return promise;
+};
+
+const endGroup = ({ pid, exitCode, signalCode }: ChildProcess): void => {
+  if (pid !== undefined && exitCode === null && signalCode === null) killGroup(pid);
+};
+
+const killGroup = (group: number): void => {
+  try {
+    process.kill(-group, constants.signals.SIGKILL);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+};
+
+/** Deaf to the signals that end a server, so that it outlives one that closes slowly. */
+const WARDEN = `trap '' TERM INT HUP
+groups=' '
+while read -r act group; do
+  case $act in
+    begun) groups="$groups$group " ;;
+    ended) groups="\${groups%% $group *} \${groups#* $group }" ;;
+  esac
+done
+for group in $groups; do kill -s KILL -- "-$group"; done`;
+
+/** Made with the first group, and anew when somebody ended it. */
+const createWarden = (groups: () => readonly number[]) => {
+  let warden: ChildProcess | undefined;
+  const tell = (line: string): void => void warden?.stdin?.write(`${line}\n`);
+  const make = (): void => {
+    const made = spawn('/bin/sh', ['-c', WARDEN], {
+      ...{ cwd: '/', env: {}, detached: true },
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    warden = made;
+    const forget = (): void => {
+      if (warden === made) warden = undefined;
+    };
+    made.once('error', forget).once('exit', forget);
+    made.stdin.on('error', forget);
+    made.unref();
+    for (const group of groups()) tell(`begun ${group}`);
+  };
+  return {
+    begun: (group: number) => (warden === undefined ? make() : tell(`begun ${group}`)),
+    ended: (group: number) => tell(`ended ${group}`),
+    close: () => void warden?.stdin?.end(),
+  };
+};
