@@ -17,6 +17,8 @@ const PLANTED: readonly [rule: string, path: string, text: string][] = [
   ['errors-have-a-code', 'packages/core/src/a.ts', "reject(new Error('no'));"],
   ['no-catch-is-empty', 'packages/core/src/a.ts', 'try { a(); } catch {}'],
   ['no-catch-is-empty', 'packages/core/src/a.ts', 'try { a(); } catch (error) {\n  // never mind\n}'],
+  ['programs-start-in-one-place', 'packages/server/src/a.ts', "import { spawn } from 'node:child_process';"],
+  ['programs-start-in-one-place', 'packages/server/src/a.ts', "import { execa } from 'execa';"],
   ['nothing-is-owed', 'packages/core/src/a.ts', '// TODO: think'],
   ['nothing-is-owed', 'packages/core/src/a.ts', '// one at a time for now'],
   ['no-test-is-skipped', 'packages/core/src/a.test.ts', "test.skip('later', () => {});"],

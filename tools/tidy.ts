@@ -38,6 +38,14 @@ export const TOUR: readonly string[] = [
 ];
 const TOUR_LINES = 700;
 
+/** Where programs are started on the host: for the server, and by drivers for what is to live on or to build one. */
+const STARTERS: readonly string[] = [
+  'packages/server/src/infra/system/host-processes.ts',
+  'packages/plugins/src/drivers/host/index.ts',
+  'packages/plugins/src/drivers/oci/fork-server.ts',
+  'packages/plugins/src/drivers/oci/workshop.ts',
+];
+
 /** Laws and conformance suites are tests that others run. */
 const isSuite = (path: string) => /\/src\/(?:kernel\/laws|conformance)\//.test(path);
 
@@ -76,6 +84,15 @@ export const TIDY_RULES: readonly TidyRule[] = [
     check: ({ text }) =>
       matches(/catch\s*(?:\([^)]*\)\s*)?\{(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*\}/g, text).map(
         () => 'empty catch; handle it, or say in code what is ignored and why',
+      ),
+  },
+  {
+    name: 'programs-start-in-one-place',
+    applies: (path) =>
+      isProduction(path) && /^packages\/(?:server|plugins)\//.test(path) && !STARTERS.includes(path),
+    check: ({ text }) =>
+      matches(/from '(?:node:child_process|execa)'/g, text).map(
+        () => 'starts a program on the host, which must end with all that it starts; use HostProcesses',
       ),
   },
   {
