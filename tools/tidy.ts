@@ -42,6 +42,7 @@ const TOUR_LINES = 700;
 const STARTERS: readonly string[] = [
   'packages/server/src/infra/system/host-processes.ts',
   'packages/plugins/src/drivers/host/index.ts',
+  'packages/plugins/src/drivers/host/user.ts',
   'packages/plugins/src/drivers/oci/fork-server.ts',
   'packages/plugins/src/drivers/oci/workshop.ts',
 ];

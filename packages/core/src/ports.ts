@@ -44,7 +44,7 @@ export interface Machines {
 export interface Hub {
   /**
    * Clones or refreshes. Rejects with `repository.*`, `branch.missing`, or the reason of the signal. Credentials in URLs
-   * are refused.
+   * are refused. Until `recorded`, what is there under the workspace counts as half-made once the server has died.
    */
   importRepository(
     workspaceId: string,
@@ -56,10 +56,12 @@ export interface Hub {
    * source that is slow to answer is waited for a few seconds, one that was silent not at all: what it has comes later.
    */
   refresh(workspaceId: string, repository: Repository, signal?: AbortSignal): Promise<void>;
+  /** The workspace has its record from now on: its copies are no longer half-made. */
+  recorded(workspaceId: string): Promise<void>;
   /** Also what an interrupted removal left. Succeeds for an unknown one. */
   removeWorkspace(workspaceId: string): Promise<void>;
   /** Of which workspaces there is anything, also half-made or half-removed, and when that last changed. */
-  listWorkspaces(): Promise<readonly { readonly id: string; readonly changedAt: number }[]>;
+  listWorkspaces(): Promise<readonly HubWorkspace[]>;
   /**
    * Packs what lies loose and drops what nothing has named for long, when there is enough of it to be worth it: more
    * when somebody works there (`isQuiet` false). Safe beside everything else. Returns whether it did.
@@ -93,6 +95,13 @@ export interface Hub {
   diff(workspaceId: string, repository: string, from: Commit, to: Commit, folder?: string): Promise<string>;
   /** Whether a commit is an ancestor of another, or the same. */
   contains(workspaceId: string, repository: string, descendant: Commit, ancestor: Commit): Promise<boolean>;
+}
+
+export interface HubWorkspace {
+  readonly id: string;
+  readonly changedAt: number;
+  /** A server that is gone began with it and did not come to `recorded`, or did not come to the end of its removal. */
+  readonly isHalfMade: boolean;
 }
 
 export interface FileRequest {

@@ -1,7 +1,6 @@
 /**
- * Keeps the hub small. Copies of repositories whose workspace has no record go: a crash in the middle of a creation or
- * a removal left them. The grace is longer than any import takes, because a creation copies before it writes its
- * record. What is known is collected when it has grown, and preferably while nobody works there.
+ * Keeps the hub small. Copies of repositories whose workspace has no record go: at once what a crash left half-made or
+ * half-removed, and after a day what nobody can explain. What is known is collected when it has grown, and preferably while nobody works there.
  */
 import { sandboxStates } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx } from '../kernel/index.ts';
@@ -18,13 +17,16 @@ export const hubReconciler = defineReconciler<World>({
   wakeOn: [],
   async pass(world, signal) {
     const { hub, store, clock } = world;
-    const old = (await hub.listWorkspaces()).filter(({ changedAt }) => changedAt <= clock.now() - GRACE_MS);
+    const old = (await hub.listWorkspaces()).filter(
+      ({ changedAt, isHalfMade }) => isHalfMade || changedAt <= clock.now() - GRACE_MS,
+    );
     const known = await store.read(async (tx) => {
       const rows = await Promise.all(old.map(({ id }) => tx.table('workspaces').get(id)));
       return new Set(rows.map((row) => row?.id));
     });
     const strays = old.filter(({ id }) => !known.has(id));
     const removed = await tally(world, strays, signal, ({ id }) => hub.removeWorkspace(id));
+    for (const { id, isHalfMade } of old) if (isHalfMade && known.has(id)) await hub.recorded(id);
     return { ...removed, collected: await collect(world, signal) };
   },
 });

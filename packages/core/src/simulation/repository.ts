@@ -92,13 +92,15 @@ export const createScriptedHub = (digest: (text: string) => string): ScriptedHub
 
 const copiesOf = (
   workspaces: Map<string, number>,
-): Pick<ScriptedHub, 'workspaces' | 'removeWorkspace' | 'listWorkspaces' | 'maintain'> => ({
+): Pick<ScriptedHub, 'workspaces' | 'recorded' | 'removeWorkspace' | 'listWorkspaces' | 'maintain'> => ({
   workspaces,
   async removeWorkspace(id) {
     workspaces.delete(id);
   },
   maintain: async () => false,
-  listWorkspaces: async () => [...workspaces].map(([id, changedAt]) => ({ id, changedAt })),
+  recorded: async () => undefined,
+  listWorkspaces: async () =>
+    [...workspaces].map(([id, changedAt]) => ({ id, changedAt, isHalfMade: false })),
 });
 
 const mergeTrees = (base: Tree, ours: Tree, theirs: Tree): { tree: Tree; conflicts: string[] } => {

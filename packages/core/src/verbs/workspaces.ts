@@ -33,7 +33,9 @@ export const createWorkspaces = (world: World): Workspaces => ({
       for (const spec of request.repositories)
         repositories.push(await world.hub.importRepository(id, spec, signal));
       checkNames(request, repositories);
-      return await world.store.write((tx) => insert(tx, { ...request, id, repositories }));
+      const workspace = await world.store.write((tx) => insert(tx, { ...request, id, repositories }));
+      await recorded(world, id);
+      return workspace;
     } catch (error) {
       await world.hub.removeWorkspace(id);
       throw error;
@@ -51,6 +53,10 @@ export const createWorkspaces = (world: World): Workspaces => ({
     await world.hub.removeWorkspace(id);
   },
 });
+
+/** Only a note for the next start, which reads the record as well: a failure must not take the copies away. */
+const recorded = ({ hub, log }: World, id: string): Promise<void> =>
+  hub.recorded(id).catch((error: unknown) => log.warn('workspace.not_noted', { workspace: id, error }));
 
 const checkNames = (request: WorkspaceCreate, repositories: readonly Repository[]): void => {
   const names = repositories.map(({ name }) => name);

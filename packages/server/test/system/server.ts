@@ -43,8 +43,8 @@ export interface SystemWorld {
   log(): string;
   /** Starts the server again, after `stop`. */
   start(): Promise<void>;
-  /** Ends the server and waits until it is gone. */
-  stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<void>;
+  /** Ends the server and waits until it is gone. Resolves with its exit code; null by a signal. */
+  stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | null>;
   /** The bodies of a table's rows, oldest first, read past the server. */
   rows<T>(table: string): readonly T[];
   end(): Promise<void>;
@@ -76,8 +76,9 @@ export const createWorld = async (options: WorldOptions = {}): Promise<SystemWor
     });
   };
   const stop = async (signal: NodeJS.Signals) => {
-    await endProgram(running?.child, signal);
+    const exitCode = await endProgram(running?.child, signal);
     running = undefined;
+    return exitCode;
   };
   const now = (): Running => {
     if (running === undefined) throw new Error('the server does not run');
@@ -149,13 +150,18 @@ const startProgram = async (
   return { child, address, token, client: createClient({ address, token }) };
 };
 
-const endProgram = async (child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> => {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+const endProgram = async (
+  child: ChildProcess | undefined,
+  signal: NodeJS.Signals,
+): Promise<number | null> => {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null)
+    return child?.exitCode ?? null;
   const gone = once(child, 'exit');
   child.kill(signal);
   const late = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   await gone;
   clearTimeout(late);
+  return child.exitCode;
 };
 
 const removeSandboxes = async (client: Client): Promise<void> => {

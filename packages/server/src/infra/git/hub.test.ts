@@ -2,6 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSample, run, shell, WORKSPACE } from '../../../test/git/sample.ts';
+import { createHub } from './hub.ts';
 import { parseSource } from './source.ts';
 
 let sample: Awaited<ReturnType<typeof createSample>>;
@@ -38,14 +39,14 @@ describe('importing', () => {
     await imported();
     shell(sample.source, 'echo two >> a.txt; git commit -qam second');
     await imported();
-    expect(await readdir(path.join(sample.hubFolder, WORKSPACE))).toEqual(['source.git']);
+    expect(await readdir(path.join(sample.hubFolder, WORKSPACE))).toEqual(['.unrecorded', 'source.git']);
     const tip = run(sample.source, ['rev-parse', 'HEAD']);
     expect(await sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main')).toBe(tip);
   });
 
   test('two at once make one repository', async () => {
     expect(await Promise.all([imported(), imported()])).toHaveLength(2);
-    expect(await readdir(path.join(sample.hubFolder, WORKSPACE))).toEqual(['source.git']);
+    expect(await readdir(path.join(sample.hubFolder, WORKSPACE))).toEqual(['.unrecorded', 'source.git']);
   });
 
   test('says what is wrong with a source and leaves nothing', async () => {
@@ -182,14 +183,19 @@ describe('refs', () => {
     shell(sample.folder, 'mv source elsewhere');
     await sample.hub.refresh(WORKSPACE, repository);
     expect(await target()).toBe(before);
-    expect(await sample.hub.listWorkspaces()).toEqual([{ id: WORKSPACE, changedAt: expect.any(Number) }]);
+    const half = (isHalfMade: boolean) => [{ id: WORKSPACE, changedAt: expect.any(Number), isHalfMade }];
+    expect(await sample.hub.listWorkspaces()).toEqual(half(false));
+    const next = () => createHub({ folder: sample.hubFolder, git: sample.git });
+    expect(await next().listWorkspaces()).toEqual(half(true));
+    await sample.hub.recorded(WORKSPACE);
+    expect(await next().listWorkspaces()).toEqual(half(false));
     await sample.hub.removeWorkspace(WORKSPACE);
     await sample.hub.removeWorkspace(WORKSPACE);
     expect(await readdir(sample.hubFolder)).toEqual([]);
     // As a removal leaves it that was killed in the middle.
     await mkdir(path.join(sample.hubFolder, `.removing-${WORKSPACE}-abc`, 'x.git'), { recursive: true });
     await mkdir(path.join(sample.hubFolder, 'something else'));
-    expect(await sample.hub.listWorkspaces()).toEqual([{ id: WORKSPACE, changedAt: expect.any(Number) }]);
+    expect(await sample.hub.listWorkspaces()).toEqual(half(true));
     await sample.hub.removeWorkspace(WORKSPACE);
     expect(await readdir(sample.hubFolder)).toEqual(['something else']);
   });

@@ -3,7 +3,6 @@
  * it and push to it over HTTP (`smart-http.ts`); merges are computed in it; a landing moves one of its refs by
  * compare-and-swap. Git on the host opens these folders and no other, except a source while it is read.
  */
-import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, isBerthError, type Repository } from '@berth/contract';
 import type { Hub } from '@berth/core';
@@ -14,7 +13,7 @@ import { MAINTENANCE_LIMITS, type MaintenanceLimits, maintainRepository } from '
 import { mergeIn } from './merge.ts';
 import { createRefreshes } from './refreshes.ts';
 import { assertCommit, assertRef } from './refs.ts';
-import { createRepositoryFolders, isMissing, listWorkspaces, removeWorkspace } from './repository-folder.ts';
+import { createCopies, createRepositoryFolders, exists } from './repository-folder.ts';
 import { parseSource } from './source.ts';
 
 export interface HubOptions {
@@ -37,6 +36,7 @@ export const createHub = (options: HubOptions): Hub => {
   const refreshes = createRefreshes(options.refreshPatienceMs ?? REFRESH_PATIENCE_MS);
   const folders = createRepositoryFolders(folder);
   const alone = serially();
+  const copies = createCopies(folder);
   const open = async (workspaceId: string, name: string): Promise<string> => {
     const gitDir = folders.repository(workspaceId, name);
     if (!(await exists(gitDir))) throw fail('record.missing', { noun: 'repository', id: name });
@@ -48,8 +48,9 @@ export const createHub = (options: HubOptions): Hub => {
       const source = parseSource(spec.source);
       const name = spec.name ?? source.name;
       const final = folders.repository(workspaceId, name);
+      const begin = () => copies.begin(workspaceId);
       const repository = await alone(final, () =>
-        importOrForward(git, { final, source, branch: spec.branch, name, signal }),
+        importOrForward(git, { final, source, branch: spec.branch, name, signal, begin }),
       );
       return { ...repository, hubPath: final };
     },
@@ -59,8 +60,7 @@ export const createHub = (options: HubOptions): Hub => {
       await refreshes(gitDir, () => alone(gitDir, () => forward(git, gitDir, repository)), signal);
     },
 
-    removeWorkspace: async (workspaceId) => removeWorkspace(folder, folders.workspace(workspaceId)),
-    listWorkspaces: () => listWorkspaces(folder),
+    ...copies.kept,
     maintain: async (workspaceId, name, isQuiet) =>
       maintainRepository(git, await open(workspaceId, name), { ...maintenance, isQuiet }),
 
@@ -163,8 +163,6 @@ const swapRef = async (
     }
   }
 };
-
-const exists = (file: string): Promise<boolean> => stat(file).then(() => true, isMissing);
 
 /** Runs acts on one key one after the other. */
 const serially = () => {

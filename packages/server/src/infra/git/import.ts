@@ -4,7 +4,7 @@
  * the hub is complete or not there. Objects are fetched, never linked: the owner of the source cannot change ours.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
 import type { Git } from './git.ts';
@@ -25,6 +25,8 @@ export interface ImportRequest {
   readonly branch: string | undefined;
   readonly name: string;
   readonly signal?: AbortSignal | undefined;
+  /** Makes the folder that it goes into. */
+  readonly begin: () => Promise<void>;
 }
 
 /**
@@ -37,7 +39,7 @@ export const importInto = async (git: Git, request: ImportRequest): Promise<stri
   const branch = await targetBranch(git, request);
   const parent = path.dirname(final);
   const prefix = `.importing-${name}-`;
-  await mkdir(parent, { recursive: true, mode: 0o700 });
+  await request.begin();
   for (const left of await readdir(parent)) {
     if (left.startsWith(prefix)) await rm(path.join(parent, left), { recursive: true, force: true });
   }
@@ -59,7 +61,10 @@ export const originOf = async (git: Git, gitDir: string): Promise<string> =>
   (await git(['config', '--get', ORIGIN_KEY], { gitDir })).stdout.trimEnd();
 
 /** The branch to work on, asked from the source before anything is copied. */
-export const targetBranch = async (git: Git, request: Omit<ImportRequest, 'final'>): Promise<string> => {
+export const targetBranch = async (
+  git: Git,
+  request: Omit<ImportRequest, 'final' | 'begin'>,
+): Promise<string> => {
   const { source, branch, name, signal } = request;
   const listed = await reach(source, () =>
     git(['ls-remote', '--quiet', '--symref', '--', source.address, 'HEAD', 'refs/heads/*'], {

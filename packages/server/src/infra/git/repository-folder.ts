@@ -1,8 +1,9 @@
 /** Where the bare repositories lie: `<folder>/<workspace>/<name>.git`. No other text becomes a path. */
 import { randomBytes } from 'node:crypto';
-import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, RepositoryName, WorkspaceId } from '@berth/contract';
+import type { Hub, HubWorkspace } from '@berth/core';
 
 export interface RepositoryFolders {
   /** Throws `record.missing` when one of the names cannot be a name. */
@@ -27,11 +28,40 @@ export const createRepositoryFolders = (folder: string): RepositoryFolders => {
   };
 };
 
+/** The folders of workspaces, from the first copy to the end of the removal. */
+export const createCopies = (folder: string) => {
+  const { workspace } = createRepositoryFolders(folder);
+  /** Workspaces that this server is making. */
+  const making = new Set<string>();
+  const kept: Pick<Hub, 'recorded' | 'removeWorkspace' | 'listWorkspaces'> = {
+    recorded: async (workspaceId) => {
+      await unmark(workspace(workspaceId));
+      making.delete(workspaceId);
+    },
+    removeWorkspace: async (workspaceId) => {
+      await removeWorkspace(folder, workspace(workspaceId));
+      making.delete(workspaceId);
+    },
+    listWorkspaces: async () =>
+      (await listWorkspaces(folder)).map((one) => ({
+        ...one,
+        isHalfMade: one.isHalfMade && !making.has(one.id),
+      })),
+  };
+  return {
+    kept,
+    begin: async (workspaceId: string): Promise<void> => {
+      making.add(workspaceId);
+      await markUnrecorded(workspace(workspaceId));
+    },
+  };
+};
+
 /** A workspace's folder while it is removed: this, its id, and something unique. */
 const REMOVING = '.removing-';
 
 /** The folder is gone at once; what is in it follows, now or when this is asked again. */
-export const removeWorkspace = async (folder: string, workspace: string): Promise<void> => {
+const removeWorkspace = async (folder: string, workspace: string): Promise<void> => {
   const prefix = `${REMOVING}${path.basename(workspace)}-`;
   const gone = path.join(folder, `${prefix}${randomBytes(6).toString('hex')}`);
   await rename(workspace, gone).then(() => true, isMissing);
@@ -39,17 +69,34 @@ export const removeWorkspace = async (folder: string, workspace: string): Promis
     if (name.startsWith(prefix)) await rm(path.join(folder, name), { recursive: true, force: true });
 };
 
-/** Ids of workspaces that have a folder, or one that is being removed; with the time of its last change. */
-export const listWorkspaces = async (folder: string): Promise<{ id: string; changedAt: number }[]> => {
-  const found = new Map<string, number>();
+/** Stands in the folder of a workspace until it has its record. */
+const UNRECORDED = '.unrecorded';
+
+const markUnrecorded = async (workspace: string): Promise<void> => {
+  await mkdir(workspace, { recursive: true, mode: 0o700 });
+  await writeFile(path.join(workspace, UNRECORDED), '');
+};
+
+const unmark = (workspace: string): Promise<void> => rm(path.join(workspace, UNRECORDED), { force: true });
+
+/** Workspaces that have a folder, or one that is being removed; with the time of its last change. */
+const listWorkspaces = async (folder: string): Promise<HubWorkspace[]> => {
+  const found = new Map<string, Omit<HubWorkspace, 'id'>>();
   for (const name of await entriesOf(folder)) {
     const id = name.startsWith(REMOVING) ? name.slice(REMOVING.length).replace(/-.*/, '') : name;
     const changed = await stat(path.join(folder, name)).catch(isMissing);
     if (changed === false || !WorkspaceId.safeParse(id).success) continue;
-    found.set(id, Math.max(found.get(id) ?? 0, changed.mtimeMs));
+    const before = found.get(id);
+    const isHalfMade = name !== id || (await exists(path.join(folder, name, UNRECORDED)));
+    found.set(id, {
+      changedAt: Math.max(before?.changedAt ?? 0, changed.mtimeMs),
+      isHalfMade: isHalfMade || before?.isHalfMade === true,
+    });
   }
-  return [...found].map(([id, changedAt]) => ({ id, changedAt }));
+  return [...found].map(([id, facts]) => ({ id, ...facts }));
 };
+
+export const exists = (file: string): Promise<boolean> => stat(file).then(() => true, isMissing);
 
 const entriesOf = async (folder: string): Promise<readonly string[]> =>
   (await readdir(folder).catch(isMissing)) || [];
