@@ -21,6 +21,7 @@ const PLANTED: readonly [rule: string, path: string, text: string][] = [
   ['programs-start-in-one-place', 'packages/server/src/a.ts', "import { execa } from 'execa';"],
   ['nothing-is-owed', 'packages/core/src/a.ts', '// TODO: think'],
   ['nothing-is-owed', 'packages/core/src/a.ts', '// one at a time for now'],
+  ['versions-are-said-once', 'packages/core/src/a.ts', "where: { name: 'sandbox.create@1' }"],
   ['no-test-is-skipped', 'packages/core/src/a.test.ts', "test.skip('later', () => {});"],
   ['no-test-is-skipped', 'packages/core/src/a.test.ts', "describe.only('this', () => {});"],
   ['no-private-places', 'docs/a.md', '# A\nSee /root/notes.txt'],

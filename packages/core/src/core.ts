@@ -108,7 +108,9 @@ export const createWorld = (deps: CoreDeps): World => {
       return sagas;
     },
   };
-  const sagas = createSagas<World>({ store, clock, ports: world, definitions: SAGAS, log, crashPoint });
+  const sagas = createSagas<World>({
+    ...{ store, clock, ports: world, owner, definitions: SAGAS, log, crashPoint },
+  });
   return world;
 };
 

@@ -4,6 +4,7 @@ import { assert } from './assert.ts';
 import { bodyOf, failureOf, revive } from './failure.ts';
 import { toJson } from './json.ts';
 import type { Output } from './saga.ts';
+import { heldOf, heldRow } from './saga-fence.ts';
 import { forward, isDecided } from './saga-forward.ts';
 import { type Run, StepFailed } from './saga-run.ts';
 import { unwind } from './saga-unwind.ts';
@@ -82,9 +83,8 @@ const stuck = (row: SagaRun): BerthError => {
 
 const fieldsOf = <P>({ id, row }: Run<P>) => ({ saga: id, name: row.name, subject: row.subject });
 
-const mark = <P>({ id, store }: Run<P>, patch: Patch<SagaRun>): Promise<SagaRun> =>
+const mark = <P>({ row, store }: Run<P>, patch: Patch<SagaRun>): Promise<SagaRun> =>
   store.write(async (tx) => {
-    const row = await tx.table('sagas').get(id);
-    assert(row !== undefined, 'the record of a run outlives the run');
-    return tx.table('sagas').update(id, row.revision, patch);
+    const { id, revision } = await heldRow(tx, heldOf(row));
+    return tx.table('sagas').update(id, revision, patch);
   });

@@ -52,7 +52,7 @@ const openWorld = (definitions: readonly AnySaga<Ports>[] = [twoSteps, final, de
   const store = createMemoryStore({ clock, ids });
   const ports: Ports = { acts: [], on: {} };
   const engine = (own: Store = store, list = definitions) =>
-    createSagas({ store: own, clock, ports, definitions: list });
+    createSagas({ store: own, clock, ports, owner: 'test', definitions: list });
   const row = (id = 'sg_1') => store.read((tx) => tx.table('sagas').get(id));
   return { clock, store, ports, engine, row };
 };

@@ -6,6 +6,7 @@
  * | cancel       | undone, then `work.cancelled`; after the point of no return nothing happens |
  * | stop         | left as it is; the reason of the signal is thrown; `resume` goes on at the next start |
  * | store fails  | left as it is, as after a crash: nobody can say what was written |
+ * | superseded   | left as it is: another engine took it up, and this one writes no more (`saga-fence.ts`) |
  * | undo fails   | `stuck`, with both causes; `retryStuck` or `forget` decides |
  */
 import { fail } from '@berth/contract';
@@ -18,8 +19,9 @@ import { type Log, silentLog } from './log.ts';
 import { allRows } from './pages.ts';
 import type { AnySaga, Output, Saga } from './saga.ts';
 import { drive, endOf, isOver } from './saga-drive.ts';
+import { heldOf, sagaRow, takeUp } from './saga-fence.ts';
 import { openJournal } from './saga-journal.ts';
-import type { Patch, ReadTx, Store } from './store.ts';
+import type { ReadTx, Store, Tx } from './store.ts';
 import type { SagaRun } from './tables.ts';
 
 export interface Sagas<P> {
@@ -52,6 +54,8 @@ export interface SagaDeps<P> {
   readonly store: Store;
   readonly clock: Clock;
   readonly ports: P;
+  /** Names this process; another at every start. */
+  readonly owner: string;
   /** All versions that may still have unfinished runs. */
   readonly definitions: readonly AnySaga<P>[];
   readonly log?: Log;
@@ -65,12 +69,14 @@ interface Active {
 }
 
 export const createSagas = <P>(deps: SagaDeps<P>): Sagas<P> => {
-  const { store } = deps;
+  const { store, owner } = deps;
   const definitions = new Map(deps.definitions.map((definition) => [definition.name, definition]));
   assert(definitions.size === deps.definitions.length, 'every definition has a name of its own');
   const active = new Map<string, Active>();
 
-  const rowOf = (id: string): Promise<SagaRun> => store.read((tx) => sagaRow(tx, id));
+  /** A run that is over is only read. */
+  const taken = async (tx: Tx, row: SagaRun): Promise<SagaRun> =>
+    isOver(row) ? row : takeUp(tx, row, owner);
 
   /** One engine runs a run once: whoever comes while it runs waits for the same end. */
   const join = (
@@ -100,13 +106,17 @@ export const createSagas = <P>(deps: SagaDeps<P>): Sagas<P> => {
             state: 'running',
             input: toJson(input, 'input'),
             subject,
+            owner,
+            fence: 1,
           } as const;
-          return (await tx.table('sagas').get(id)) ?? (await tx.table('sagas').insert(row));
+          const begun = await tx.table('sagas').get(id);
+          return begun === undefined ? tx.table('sagas').insert(row) : taken(tx, begun);
         });
       // The result was made by this saga's `returns`, or by that of its older version, and is JSON.
       return (await join(id, signal, begin)) as R;
     },
-    resume: (id, signal) => join(id, signal, () => rowOf(id)),
+    resume: (id, signal) =>
+      join(id, signal, () => store.write(async (tx) => taken(tx, await sagaRow(tx, id)))),
     unfinished: () => store.read((tx) => unfinishedIds(tx)),
     async askCancel(id, reason) {
       await store.write(async (tx) => {
@@ -117,8 +127,16 @@ export const createSagas = <P>(deps: SagaDeps<P>): Sagas<P> => {
       active.get(id)?.interrupts.askCancel(cancelled(reason));
     },
     retryStuck: (id, signal) =>
-      join(id, signal, () => leaveStuck(store, id, { state: 'undoing', stuckAt: undefined })),
-    forget: async (id) => void (await leaveStuck(store, id, { state: 'forgotten' })),
+      join(id, signal, () =>
+        store.write(async (tx) =>
+          takeUp(tx, await stuckRow(tx, id, 'undoing'), owner, { state: 'undoing', stuckAt: undefined }),
+        ),
+      ),
+    forget: (id) =>
+      store.write(async (tx) => {
+        const { revision } = await stuckRow(tx, id, 'forgotten');
+        await tx.table('sagas').update(id, revision, { state: 'forgotten' });
+      }),
   };
 };
 
@@ -136,7 +154,7 @@ const goOn = async <P>(
   assert(definition !== undefined, `the definition ${row.name} of the unfinished run ${row.id} is kept`);
   if (row.cancelAsked !== undefined)
     interrupts.askCancel(row.error === undefined ? cancelled(row.cancelAsked) : revive(row.error));
-  const journal = await openJournal(store, row.id, definition);
+  const journal = await openJournal(store, heldOf(row), definition);
   // The input is what the starter of this very saga gave, as JSON.
   const input = row.input as never;
   return drive({
@@ -154,19 +172,11 @@ const goOn = async <P>(
   });
 };
 
-const sagaRow = async (tx: ReadTx, id: string): Promise<SagaRun> => {
-  const row = await tx.table('sagas').get(id);
-  if (row === undefined) throw fail('record.missing', { noun: 'saga', id });
+const stuckRow = async (tx: ReadTx, id: string, trigger: SagaRun['state']): Promise<SagaRun> => {
+  const row = await sagaRow(tx, id);
+  if (row.state !== 'stuck') throw fail('state.illegal', { noun: 'saga', id, state: row.state, trigger });
   return row;
 };
-
-const leaveStuck = (store: Store, id: string, patch: Patch<SagaRun>): Promise<SagaRun> =>
-  store.write(async (tx) => {
-    const row = await sagaRow(tx, id);
-    const illegal = { noun: 'saga', id, state: row.state, trigger: String(patch.state) };
-    if (row.state !== 'stuck') throw fail('state.illegal', illegal);
-    return tx.table('sagas').update(id, row.revision, patch);
-  });
 
 const unfinishedIds = async (tx: ReadTx): Promise<string[]> =>
   (await allRows(tx, { table: 'sagas', where: { state: ['running', 'undoing'] } })).map(({ id }) => id);

@@ -60,6 +60,7 @@ const runStep = async <P>(
   const startedAt = run.clock.now();
   if (!run.journal.hasStarted(name)) await run.journal.write([started(name)]);
   await withRetries(run, final ? always(signal) : retryable(step.tries ?? 1, signal), async () => {
+    await run.journal.check();
     crashPoint('before-do');
     const output = await ofStep(name, async () => jsonOrNothing(await step.do?.(ctx), ctx.key));
     crashPoint('after-do');

@@ -1,10 +1,10 @@
 /**
- * The journal of one run: what was written, and what follows from it. Lines are numbered inside their transaction and
- * a number is written once: when another engine took the run over, this one's next line meets `record.exists` and it
- * can go no further.
+ * The journal of one run: what was written, and what follows from it. Lines are numbered inside their transaction, by
+ * whoever has the run (`saga-fence.ts`) and nobody else.
  */
 import { allRows } from './pages.ts';
 import type { AnySaga, Outputs } from './saga.ts';
+import { type HeldRun, heldRow } from './saga-fence.ts';
 import type { Store, Tx } from './store.ts';
 import type { JournalEntry } from './tables.ts';
 
@@ -21,15 +21,18 @@ export interface Journal {
   outputs(): Outputs;
   /** Steps that started and are not undone, last started first. */
   toUndo(): string[];
-  /** Writes lines, and what belongs to them, in one transaction. */
+  /** Rejects with `Stopped` when another engine took the run up: what touches the world asks before it does. */
+  check(): Promise<void>;
+  /** Writes lines, and what belongs to them, in one transaction. Rejects as `check` does, and writes nothing then. */
   write(added: readonly Line[], also?: (tx: Tx) => Promise<unknown>): Promise<void>;
 }
 
 export const openJournal = async <P>(
   store: Store,
-  runId: string,
+  held: HeldRun,
   definition: AnySaga<P>,
 ): Promise<Journal> => {
+  const { id: runId } = held;
   const entries = await store.read((tx) => allRows(tx, { table: 'journal', where: { sagaId: runId } }));
   const lines: Line[] = [...entries];
   let last = Number(entries.at(-1)?.id.split('/').at(-1) ?? 0);
@@ -42,6 +45,20 @@ export const openJournal = async <P>(
         .map((line) => [line.step, line.output]),
     );
 
+  let turn: Promise<unknown> = Promise.resolve();
+  const writeNow: Journal['write'] = async (added, also) => {
+    await store.write(async (tx) => {
+      await heldRow(tx, held);
+      for (const [index, line] of added.entries()) {
+        const id = `${runId}/${String(last + index + 1).padStart(5, '0')}`;
+        await tx.table('journal').insert({ id, sagaId: runId, ...line });
+      }
+      await also?.(tx);
+    });
+    last += added.length;
+    lines.push(...added);
+  };
+
   return {
     hasStarted: (step) => inPhase('started').some((line) => line.step === step),
     isDone: (step) => inPhase('done').some((line) => line.step === step),
@@ -53,16 +70,12 @@ export const openJournal = async <P>(
       const started = new Set(inPhase('started').map((line) => line.step));
       return [...started].filter((step) => !undone.has(step)).reverse();
     },
-    async write(added, also) {
-      await store.write(async (tx) => {
-        for (const line of added) {
-          last += 1;
-          const id = `${runId}/${String(last).padStart(5, '0')}`;
-          await tx.table('journal').insert({ id, sagaId: runId, ...line });
-        }
-        await also?.(tx);
-      });
-      lines.push(...added);
+    check: async () => void (await store.read((tx) => heldRow(tx, held))),
+    write(added, also) {
+      // Steps that run together write one after the other: a number is taken only when the line before is on disk.
+      const written = turn.then(() => writeNow(added, also));
+      turn = Promise.allSettled([written]);
+      return written;
     },
   };
 };

@@ -25,6 +25,7 @@ const undoStep = async <P>(run: Run<P>, step: RunStep<P>): Promise<void> => {
   const crashPoint = (point: string): void => run.crashPoint(`${run.definition.name}/${name}/${point}`);
   if (!run.journal.isUndoing(name)) await run.journal.write([{ step: name, phase: 'undo_started' }]);
   await withRetries(run, retryable(UNDO_TRIES, run.interrupts.stop), async () => {
+    await run.journal.check();
     crashPoint('before-undo');
     if (!isNothing(undo)) await ofStep(name, () => undo(ctx));
     crashPoint('after-undo');

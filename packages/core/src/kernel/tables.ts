@@ -62,6 +62,10 @@ export interface SagaRun extends Kept {
   /** The record it is about. */
   readonly subject?: string | undefined;
   readonly cancelAsked?: string | undefined;
+  /** The process that took it up last. */
+  readonly owner?: string | undefined;
+  /** Grows each time that it is taken up; absent for none. */
+  readonly fence?: number | undefined;
 }
 
 /** One line of a saga's journal; `id` is `<saga>/<five digits>`, so that it reads in order. */

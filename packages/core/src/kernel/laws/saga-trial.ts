@@ -39,6 +39,7 @@ export const runOnce = async <P, I>(
     store: mortal?.store ?? store,
     clock,
     ports,
+    owner: 'trial',
     definitions: [definition],
     ...(mortal === undefined ? {} : { crashPoint: mortal.crashPoint }),
   });

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { createManualClock } from '../manual-clock.ts';
 import type { Store } from '../store.ts';
 import { ageLaws } from './store-age.ts';
+import { fenceLaws } from './store-fences.ts';
 import { jobLaws } from './store-jobs.ts';
 import { recordLaws } from './store-records.ts';
 import { writeLaws } from './store-writes.ts';
@@ -31,6 +32,7 @@ export const storeLaws = (name: string, open: OpenStore): void => {
     describe('keeps records', () => recordLaws(fresh));
     describe('writes whole transactions', () => writeLaws(fresh));
     describe('hands out jobs', () => jobLaws(fresh));
+    describe('holds off who was superseded', () => fenceLaws(fresh));
     describe('forgets', () => ageLaws(fresh));
 
     it('refuses everything after close', async () => {

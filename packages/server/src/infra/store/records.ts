@@ -121,10 +121,16 @@ export const records = <N extends TableName>(
       const columns = toColumns(name, { ...old, ...patch, revision: revision + 1, updatedAt: now() });
       const query = shapes(
         `${table} update`,
-        () => builder.updateTable(table).set(columns).where('id', '=', id).compile(),
-        [...Object.values(columns), id],
+        () =>
+          builder
+            .updateTable(table)
+            .set(columns)
+            .where('id', '=', id)
+            .where('revision', '=', revision)
+            .compile(),
+        [...Object.values(columns), id, revision],
       );
-      await connection.run(query);
+      if ((await connection.run(query)) === 0) throw fail('record.changed', { noun, id });
       return toRecord<N>(columns);
     },
     async remove(id) {

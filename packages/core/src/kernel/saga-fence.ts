@@ -1,0 +1,35 @@
+/**
+ * Who has a run. Whoever takes it up gets the next fence, in the transaction in which it reads the run; every later
+ * transaction about the run looks whether that is still the newest. So an engine that was superseded (it was cut off,
+ * paused, or thought dead) writes nothing more about the run: no journal, no record of a step, no end.
+ */
+import { fail } from '@berth/contract';
+import { Stopped } from './interrupt.ts';
+import type { Patch, ReadTx, Tx } from './store.ts';
+import type { SagaRun } from './tables.ts';
+
+export interface HeldRun {
+  readonly id: string;
+  readonly fence: number;
+}
+
+export const heldOf = ({ id, fence = 0 }: SagaRun): HeldRun => ({ id, fence });
+
+/** The run as it is then. What comes with it changes in the same transaction. */
+export const takeUp = (tx: Tx, row: SagaRun, owner: string, also: Patch<SagaRun> = {}): Promise<SagaRun> =>
+  tx.table('sagas').update(row.id, row.revision, { ...also, owner, fence: heldOf(row).fence + 1 });
+
+/** The run, for whoever still has it. Rejects with `Stopped` for everybody else: it is left as it is. */
+export const heldRow = async (tx: ReadTx, held: HeldRun): Promise<SagaRun> => {
+  const row = await sagaRow(tx, held.id);
+  if (heldOf(row).fence !== held.fence)
+    throw new Stopped(`the run ${held.id} went to ${row.owner ?? 'another'}`);
+  return row;
+};
+
+/** Rejects with `record.missing`. */
+export const sagaRow = async (tx: ReadTx, id: string): Promise<SagaRun> => {
+  const row = await tx.table('sagas').get(id);
+  if (row === undefined) throw fail('record.missing', { noun: 'saga', id });
+  return row;
+};
