@@ -3,62 +3,79 @@
  * single one can be left out; whole answers in the pieces in which they come.
  */
 import { Transform } from 'node:stream';
+import { createGrowingBytes, parseWithin } from '@berth/plugin-api';
+import { createMemberReader } from './members.ts';
 import type { UsageCounter } from './usage.ts';
 
 const MAX_EVENT_BYTES = 8 * 2 ** 20;
-const MAX_WHOLE_BYTES = 32 * 2 ** 20;
+/** Where the wires say what a whole answer cost, and of which model. */
+const COST_MEMBERS = new Set(['model', 'usage', 'usageMetadata', 'modelVersion']);
 const NEWLINE = 10;
+const RETURN = 13;
+/** The longest end of an event, less one: an end that began before what was looked through already. */
+const OVERLAP_BYTES = 2;
 
 /** `hide`: events that the client did not ask for. */
 export const meterEvents = (counter: UsageCounter, hide: (data: unknown) => boolean): Transform => {
-  let open: Buffer = Buffer.alloc(0);
+  const open = createGrowingBytes();
+  let lookedBytes = 0;
   const pass = (event: Buffer): Buffer => {
     const data = dataOf(event);
     if (data === undefined) return event;
     counter.add(data);
     return hide(data) ? Buffer.alloc(0) : event;
   };
+  /** The events that are complete; what is left of the bytes begins the next one. */
+  const takeEvents = (): Buffer[] => {
+    const bytes = open.view();
+    const passed: Buffer[] = [];
+    let start = 0;
+    let from = Math.max(0, lookedBytes - OVERLAP_BYTES);
+    for (let end = endOfEvent(bytes, from); end > 0; end = endOfEvent(bytes, from)) {
+      passed.push(Buffer.from(pass(bytes.subarray(start, end))));
+      start = end;
+      from = end;
+    }
+    // Too large to be an event that says what it cost: pass it on unread.
+    if (bytes.length - start > MAX_EVENT_BYTES) {
+      passed.push(Buffer.from(bytes.subarray(start)));
+      start = bytes.length;
+    }
+    open.drop(start);
+    lookedBytes = open.sizeBytes;
+    return passed;
+  };
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      open = Buffer.concat([open, chunk]);
-      const passed: Buffer[] = [];
-      for (let end = endOfEvent(open); end > 0; end = endOfEvent(open)) {
-        passed.push(pass(open.subarray(0, end)));
-        open = open.subarray(end);
-      }
-      // Too large to be an event that says what it cost: pass it on unread.
-      if (open.length > MAX_EVENT_BYTES) passed.push(open.subarray(0));
-      if (open.length > MAX_EVENT_BYTES) open = Buffer.alloc(0);
-      const bytes = Buffer.concat(passed);
+      open.push(chunk);
+      const bytes = Buffer.concat(takeEvents());
       done(null, bytes.length === 0 ? undefined : bytes);
     },
     flush(done) {
-      done(null, open.length === 0 ? undefined : pass(open));
+      done(null, open.sizeBytes === 0 ? undefined : pass(open.view()));
     },
   });
 };
 
 export const meterWhole = (counter: UsageCounter): Transform => {
-  const kept: Buffer[] = [];
-  let sizeBytes = 0;
+  const members = createMemberReader(COST_MEMBERS);
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      sizeBytes += chunk.length;
-      if (sizeBytes <= MAX_WHOLE_BYTES) kept.push(chunk);
+      members.push(chunk);
       done(null, chunk);
     },
     flush(done) {
-      if (sizeBytes <= MAX_WHOLE_BYTES) counter.add(parsed(Buffer.concat(kept).toString('utf8')));
+      counter.add(members.read());
       done();
     },
   });
 };
 
-/** Where the first event ends, after its empty line; 0 when it is not complete. Lines may end with CR LF. */
-const endOfEvent = (bytes: Buffer): number => {
-  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {
+/** Where the next event ends, after its empty line; 0 when it is not complete. Lines may end with CR LF. */
+const endOfEvent = (bytes: Buffer, from: number): number => {
+  for (let at = bytes.indexOf(NEWLINE, from); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {
     if (bytes[at + 1] === NEWLINE) return at + 2;
-    if (bytes[at + 1] === 13 && bytes[at + 2] === NEWLINE) return at + 3;
+    if (bytes[at + 1] === RETURN && bytes[at + 2] === NEWLINE) return at + 3;
   }
   return 0;
 };
@@ -74,7 +91,7 @@ const dataOf = (event: Buffer): unknown => {
 
 const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(text);
+    return parseWithin(text);
   } catch {
     return undefined; // `[DONE]` and the like: nothing to count
   }

@@ -9,11 +9,13 @@ import { pipeline } from 'node:stream/promises';
 import { type BerthError, fail, isBerthError, KINDS, type Usage } from '@berth/contract';
 import type { Clock } from '@berth/core';
 import type { ModelProvider } from '../../config.ts';
+import type { FairShare } from '../../infra/fair-share.ts';
 import { askForUsage } from './ask-usage.ts';
 import { presentedToken, upstreamHeaders } from './credentials.ts';
 import { type Endpoint, findEndpoint, upstreamUrl } from './endpoints.ts';
 import { meterEvents, meterWhole } from './metered-stream.ts';
 import { createOutages } from './outages.ts';
+import { createBodyRoom, holdBody } from './request-body.ts';
 import { askUpstream, type UpstreamLimits } from './upstream.ts';
 import { createUsageCounter, type UsageCounter } from './usage.ts';
 import { wireError } from './wire-error.ts';
@@ -58,13 +60,15 @@ export interface ModelRelay {
 }
 
 const LIMITS: UpstreamLimits = { connectMs: 10_000, firstByteMs: 600_000, idleMs: 300_000 };
-const MAX_CHAT_BODY_BYTES = 32 * 2 ** 20;
 const STATUS_CUT = 502;
 const STATUS_AGENT_GONE = 499;
 /** Agents ask again for a long time after a 5xx, which mends no refused key and no provider that stays away. */
 const STATUS_FINAL = 424;
+/** Enough for what is under way to have left. */
+const RETRY_AFTER_S = 5;
 
-export const createModelRelay = (deps: ModelRelayDeps): ModelRelay => {
+export const createModelRelay = (parts: ModelRelayDeps): ModelRelay => {
+  const deps = { ...parts, room: createBodyRoom() };
   const outages = createOutages(deps.clock);
   return {
     async handle(request, response, path) {
@@ -105,6 +109,8 @@ const authorised = async (
   return grant;
 };
 
+type RelayDeps = ModelRelayDeps & { readonly room: FairShare };
+
 interface Passage {
   readonly request: RelayRequest;
   readonly response: RelayResponse;
@@ -115,7 +121,7 @@ interface Passage {
   readonly query: URLSearchParams;
 }
 
-const relay = async (deps: ModelRelayDeps, passage: Passage): Promise<void> => {
+const relay = async (deps: RelayDeps, passage: Passage): Promise<void> => {
   const { request, response, name, provider, endpoint } = passage;
   const startedAt = deps.clock.now();
   const gone = new AbortController();
@@ -123,8 +129,10 @@ const relay = async (deps: ModelRelayDeps, passage: Passage): Promise<void> => {
   const counter = createUsageCounter(provider.wire);
   let status: number = KINDS.unavailable.status;
   let brokeOff = false;
+  let release = (): void => undefined;
   try {
-    const { body, hide } = await outgoing(request, endpoint);
+    const { body, hide, ...held } = await outgoing(deps, passage, gone.signal);
+    release = held.release;
     const answer = await askUpstream(
       {
         url: upstreamUrl(provider.baseUrl, endpoint, passage.query),
@@ -132,6 +140,7 @@ const relay = async (deps: ModelRelayDeps, passage: Passage): Promise<void> => {
         headers: { ...upstreamHeaders(request.headers, provider), ...lengthOf(request, body) },
         body,
         signal: gone.signal,
+        onSent: release,
       },
       { ...LIMITS, ...deps.limits },
     );
@@ -147,25 +156,27 @@ const relay = async (deps: ModelRelayDeps, passage: Passage): Promise<void> => {
     else if (gone.signal.aborted) status = STATUS_AGENT_GONE;
     throw error;
   } finally {
+    release();
     await settle(deps, passage, { counter, status, durationMs: deps.clock.now() - startedAt });
   }
 };
 
 /** Only what must be changed is read whole; every other body passes as it comes. */
 const outgoing = async (
-  request: RelayRequest,
-  endpoint: Endpoint,
-): Promise<{ body: Readable | Buffer; hide: (data: unknown) => boolean }> => {
-  if (!endpoint.isChat) return { body: request, hide: () => false };
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of request) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > MAX_CHAT_BODY_BYTES) throw fail('request.too_large', { limitBytes: MAX_CHAT_BODY_BYTES });
-    chunks.push(chunk);
-  }
-  return askForUsage(Buffer.concat(chunks));
+  deps: RelayDeps,
+  { request, endpoint, grant }: Passage,
+  signal: AbortSignal,
+): Promise<Outgoing> => {
+  if (!endpoint.isChat) return { body: request, hide: () => false, release: () => undefined };
+  const { bytes, release } = await holdBody(request, { room: deps.room, owner: grant.attemptId, signal });
+  return { ...askForUsage(bytes), release };
 };
+
+interface Outgoing {
+  readonly body: Readable | Buffer;
+  readonly hide: (data: unknown) => boolean;
+  readonly release: () => void;
+}
 
 const lengthOf = (request: RelayRequest, body: Readable | Buffer): OutgoingHttpHeaders => {
   const length = Buffer.isBuffer(body) ? body.length : request.headers['content-length'];
@@ -234,7 +245,8 @@ const refuse = (response: RelayResponse, wire: ModelProvider['wire'], { error, s
     response.destroy();
     return;
   }
-  response.writeHead(status, { 'content-type': 'application/json' });
+  const retry = error.code === 'server.busy' ? { 'retry-after': String(RETRY_AFTER_S) } : {};
+  response.writeHead(status, { 'content-type': 'application/json', ...retry });
   response.end(wireError(wire, status, error));
 };
 

@@ -18,12 +18,14 @@ export interface UpstreamRequest {
   /** Sent as it comes. */
   readonly body: Readable | Buffer;
   readonly signal: AbortSignal;
+  /** Called when all of the body has left. */
+  readonly onSent: () => void;
 }
 
 /** Rejects when it cannot connect, when nothing is answered in time, or when it is aborted. */
 export const askUpstream = (asked: UpstreamRequest, limits: UpstreamLimits): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
-    const { url, method, headers, body, signal } = asked;
+    const { url, method, headers, body, signal, onSent } = asked;
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
       method,
       headers,
@@ -39,6 +41,7 @@ export const askUpstream = (asked: UpstreamRequest, limits: UpstreamLimits): Pro
       else connected();
     });
     request.once('close', () => clearTimeout(connecting));
+    request.once('finish', onSent);
     request.once('error', (error) => {
       clearTimeout(connecting);
       clearTimeout(waiting);

@@ -1,0 +1,66 @@
+/**
+ * Bodies of model requests that are read whole. Nothing of one is taken from the wire before there is room for all of it:
+ * a sandbox that sends many large ones at once waits for itself, and what it has not sent yet stays on its side.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { fail } from '@berth/contract';
+import { createGrowingBytes } from '@berth/plugin-api';
+import { createFairShare, type FairShare } from '../../infra/fair-share.ts';
+
+export const MAX_BODY_BYTES = 32 * 2 ** 20;
+const BODY_MS = 60_000;
+
+/** Of all sandboxes; one of them may have as much as the largest body. */
+export const createBodyRoom = (): FairShare =>
+  createFairShare({
+    what: 'bytes of model requests',
+    total: 6 * MAX_BODY_BYTES,
+    perOwner: MAX_BODY_BYTES,
+    waitingPerOwner: 128,
+    waitMs: 60_000,
+  });
+
+export interface HeldBody {
+  readonly bytes: Buffer;
+  /** To be called when the bytes are not needed any more; more than once does no harm. */
+  readonly release: () => void;
+}
+
+interface Sender {
+  readonly room: FairShare;
+  /** On whose account it is. */
+  readonly owner: string;
+  /** Aborted when the sender leaves. */
+  readonly signal: AbortSignal;
+}
+
+/** Rejects with `request.too_large`, `server.busy`, or `request.invalid` when the body does not come in time. */
+export const holdBody = async (
+  request: Readable & { readonly headers: IncomingHttpHeaders },
+  { room, owner, signal }: Sender,
+): Promise<HeldBody> => {
+  const limitBytes = sizeOf(request.headers) ?? MAX_BODY_BYTES;
+  if (limitBytes > MAX_BODY_BYTES) throw fail('request.too_large', { limitBytes: MAX_BODY_BYTES });
+  const release = await room.take(owner, limitBytes, signal);
+  const late = setTimeout(() => request.destroy(tooSlow()), BODY_MS);
+  try {
+    const body = createGrowingBytes();
+    for await (const chunk of request) {
+      if (body.sizeBytes + chunk.length > limitBytes) throw fail('request.too_large', { limitBytes });
+      body.push(chunk);
+    }
+    return { bytes: body.view(), release };
+  } catch (error) {
+    release();
+    throw error;
+  } finally {
+    clearTimeout(late);
+  }
+};
+
+const tooSlow = () =>
+  fail('request.invalid', { issues: [{ path: 'body', message: `it did not come within ${BODY_MS} ms` }] });
+
+const sizeOf = ({ 'content-length': length }: IncomingHttpHeaders): number | undefined =>
+  length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
