@@ -11,7 +11,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, copyFile, mkdir, open, readFile, rm, symlink } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, open, readFile, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
 import { GUEST_ENV, GUEST_LIMITS, guestCommand, READY_FILE } from '@berth/contract/guest';
@@ -28,6 +28,7 @@ import { makeFolder } from '../../linux/folder.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { endNaming, isAlive, markOf, type ProcessMark } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
+import { removeTree } from '../../linux/remove-tree.ts';
 import { MACHINE_ID, type MachineRecord, openRecords, writeRecord } from './record.ts';
 import { endUser, giveTo, type HostUser, ID_COUNT, probeUser } from './user.ts';
 
@@ -92,7 +93,7 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
         act: 'destroy',
         detail: 'its processes multiply too fast',
       });
-    await rm(folderOf(id), { recursive: true, force: true });
+    await removeTree(folderOf(id));
   };
   const make = async (spec: MachineSpec, signal: AbortSignal): Promise<Machine> => {
     refuse(spec);

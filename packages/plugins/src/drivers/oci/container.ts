@@ -70,7 +70,7 @@ export interface End {
  */
 export const endContainer = async (end: End): Promise<void> => {
   const { containerId, folder, state, cgroups } = end;
-  await rm(join(folder, CONFIG_FILE), { force: true });
+  await rm(join(folder, CONFIG_FILE), { force: true }).catch(ignoreNoFolder);
   const deadline = performance.now() + END_DEADLINE_MS;
   const enough = end.search ? CLEAN_LOOKS : 1;
   for (let clean = 0; clean < enough || (await cgroups?.remove(containerId)) === false; ) {
@@ -84,6 +84,11 @@ export const endContainer = async (end: End): Promise<void> => {
     if (clean >= enough) await sleep(BUSY_PAUSE_MS);
   }
   await rm(join(state, containerId), { recursive: true, force: true });
+};
+
+/** Something else stands in the place of its folder: there is nothing in it. */
+const ignoreNoFolder = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== 'ENOTDIR') throw error;
 };
 
 const look = async ({ containerId, cgroups, marks, search }: End): Promise<ProcessMark[]> => {

@@ -88,7 +88,8 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
   return {
     probe: async () => {
       try {
-        const { engine, notes } = await workshop.ready();
+        const { engine } = await workshop.ready();
+        const notes = await workshop.notes();
         const limits = cgroups?.layout ?? notHeld(workshop.cgroupsAbsent);
         const detail = [engine.name, limits, ...notes].join('; ');
         return { health: cgroups === undefined ? 'degraded' : 'ready', detail };

@@ -15,6 +15,8 @@ export interface Folders {
   readonly programs: string;
   /** What is being deleted. */
   readonly trash: string;
+  /** What could not be used or deleted, for a person to look at. */
+  readonly quarantine: string;
 }
 
 export const foldersOf = (root: string): Folders => ({
@@ -26,6 +28,7 @@ export const foldersOf = (root: string): Folders => ({
   bases: join(root, 'bases'),
   programs: join(root, 'programs'),
   trash: join(root, 'trash'),
+  quarantine: join(root, 'quarantine'),
 });
 
 /** Mapped users walk through these and list none of them. */

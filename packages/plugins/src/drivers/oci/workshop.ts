@@ -1,20 +1,17 @@
 /** What the driver needs before its first sandbox, found out once per process and again after a failure. */
-import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
 import { type Base, prepareBase } from './base.ts';
 import type { World } from './bundle.ts';
 import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups.ts';
-import { type Chore, type ChoreResult, choreContainer, runChore } from './chore.ts';
+import { type Chore, type ChoreResult, runChore } from './chore.ts';
 import { type End, endContainer } from './container.ts';
 import { chooseEngine, type RuntimeName } from './engines.ts';
 import { type Folders, foldersOf, makeThrough } from './folders.ts';
 import { identify } from './identity.ts';
 import { shareKernelLimits } from './kernel-limits.ts';
-import { AS_OWNER, createLauncher, type Engine, type Launcher, SYSTEM_PATH } from './launch.ts';
+import { createLauncher, type Engine, type Launcher } from './launch.ts';
+import { createTrash } from './trash.ts';
 
 export interface Ready {
   readonly base: Base;
@@ -37,6 +34,10 @@ export interface Workshop {
   end: (container: Pick<End, 'containerId' | 'folder' | 'marks' | 'search'>) => Promise<void>;
   /** Moves a folder away and deletes it, whoever owns what is in it. Succeeds when there is none. */
   discard(path: string): Promise<void>;
+  /** Moves what cannot be used out of the way, for a person to look at. */
+  setAside(path: string, reason: unknown): Promise<void>;
+  /** What an operator should know of the machine and of what lies aside. */
+  notes(): Promise<readonly string[]>;
   /** Ends what stays between starts. Can be used again. */
   close(): Promise<void>;
 }
@@ -55,17 +56,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
   const detected = detectCgroups(rootless);
   const cgroups = typeof detected === 'string' ? undefined : detected;
   const end: Workshop['end'] = (container) => endContainer({ ...container, state: folders.state, cgroups });
-  const discard = async (path: string): Promise<void> => {
-    const doomed = join(folders.trash, `gone-${randomUUID()}`);
-    await makeThrough(folders.trash);
-    try {
-      await rename(path, doomed);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      throw error;
-    }
-    await remove(doomed, rootless);
-  };
+  const trash = createTrash({ folders, rootless, ...options });
   let opened: Launcher | undefined;
   const close = async (): Promise<void> => opened?.close();
   const prepare = async (): Promise<Ready> => {
@@ -92,7 +83,8 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     cgroups,
     cgroupsAbsent: typeof detected === 'string' ? detected : '',
     ready: () => {
-      prepared ??= sweep(folders, options.installation, end, rootless)
+      prepared ??= trash
+        .sweep(end)
         .then(prepare)
         .catch(async (error: unknown) => {
           prepared = undefined;
@@ -102,34 +94,9 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
       return prepared;
     },
     end,
-    discard,
+    discard: trash.discard,
+    setAside: trash.setAside,
+    notes: async () => [...((await prepared?.catch(() => undefined))?.notes ?? []), ...(await trash.notes())],
     close,
   };
-};
-
-/** Finishes what an earlier server was deleting, copying or unpacking when it died. */
-const sweep = async (
-  folders: Folders,
-  installation: string,
-  end: Workshop['end'],
-  rootless: boolean,
-): Promise<void> => {
-  for (const name of await readdir(folders.trash).catch(() => [])) {
-    const folder = join(folders.trash, name);
-    const containerId = choreContainer(installation, name);
-    if (containerId !== undefined) await end({ containerId, folder, marks: [], search: true });
-    await remove(folder, rootless);
-  }
-};
-
-/** An ordinary user may not enter what the kernel made for an overlay, or what a sandbox forbade; its range's root may. */
-const remove = async (path: string, rootless: boolean): Promise<void> => {
-  if (!rootless) return await rm(path, { recursive: true, force: true });
-  const [program = '', ...args] = [...AS_OWNER, '--', 'rm', '-rf', '--one-file-system', '--', path];
-  const code = await new Promise<number | null>((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'ignore', env: { PATH: SYSTEM_PATH } });
-    child.once('error', reject);
-    child.once('exit', resolve);
-  });
-  if (code !== 0) await rm(path, { recursive: true, force: true });
 };

@@ -3,17 +3,7 @@
  * removed when none has used it for a while.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  type FileHandle,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '@berth/contract';
@@ -41,7 +31,7 @@ export interface Images {
   prune(): Promise<void>;
 }
 
-export interface ImagesWorld extends Pick<Workshop, 'folders' | 'discard' | 'ready'> {
+export interface ImagesWorld extends Pick<Workshop, 'folders' | 'discard' | 'setAside' | 'ready'> {
   readonly unusedKeptMs: number;
 }
 
@@ -60,7 +50,7 @@ export const createImages = (world: ImagesWorld): Images => {
   };
   const take = async (hash: string, file: FileHandle): Promise<Image> => {
     const place = join(folders.images, hash);
-    if (!(await exists(join(place, ROOTFS)))) await fill(place, file, world);
+    if ((await readAbout(place, world)) === undefined) await fill(place, file, world);
     const now = new Date();
     await utimes(place, now, now);
     const { path } = await aboutOf(place);
@@ -86,8 +76,10 @@ export const createImages = (world: ImagesWorld): Images => {
       }
     },
     prune: async () => {
+      const failures: unknown[] = [];
       for (const hash of await readdir(folders.images).catch(() => []))
-        await alone(hash, () => removeUnused(hash));
+        await alone(hash, () => removeUnused(hash)).catch((error: unknown) => failures.push(error));
+      if (failures.length > 0) throw new AggregateError(failures);
     },
   };
 };
@@ -96,13 +88,26 @@ const fill = async (place: string, file: FileHandle, world: ImagesWorld): Promis
   const draft = await makeThrough(join(world.folders.trash, `image-${randomUUID()}`));
   try {
     const { path } = await unpack(file, draft, await world.ready());
-    for (const name of await readdir(draft))
-      if (name !== ROOTFS) await rm(join(draft, name), { recursive: true });
+    for (const name of await readdir(draft)) if (name !== ROOTFS) await world.discard(join(draft, name));
     await writeFile(join(draft, ABOUT_FILE), JSON.stringify({ path }));
     await rename(draft, place);
   } finally {
     await world.discard(draft);
   }
+};
+
+/** None when it is not there; what is there and cannot be used is moved aside first. */
+const readAbout = async (place: string, world: ImagesWorld): Promise<z.infer<typeof About> | undefined> => {
+  if (await exists(join(place, ROOTFS)))
+    try {
+      return await aboutOf(place);
+    } catch (error) {
+      await world.setAside(place, error);
+      return undefined;
+    }
+  // What lies there is no image: a rename onto it would fail for ever.
+  if (await exists(place)) await world.setAside(place, `it has no ${ROOTFS}`);
+  return undefined;
 };
 
 /** An image that was unpacked before there was such a file says nothing. */
