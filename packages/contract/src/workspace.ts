@@ -117,19 +117,32 @@ export const GateSpec = z
   .meta({ id: 'GateSpec' });
 export type GateSpec = z.infer<typeof GateSpec>;
 
+/** Relative, of plain names: no `..`, no link is followed. */
+export const KeptPath = z
+  .string()
+  .max(200)
+  .regex(
+    /^(?!\.{1,2}(?:\/|$))[\w.@+-]+(?:\/(?!\.{1,2}(?:\/|$))[\w.@+-]+)*$/,
+    'expected a path below the home folder, such as .cache/ms-playwright',
+  );
+
 const ShellLine = z.string().min(1).max(4000);
 
 export const SetupSpec = z
   .strictObject({
     /**
-     * Shell lines run once per lock file in a sandbox; what they leave is the start of every sandbox. A plain line runs
-     * in the first repository. None at all means no set-up; without a `setup`, lock files say what to install.
+     * Shell lines run in a sandbox on the target branch; what they leave in the repositories and in the caches of packages
+     * is the start of every sandbox. A known installer (`npm ci`) runs once per lock file, anything else once per commit.
+     * A plain line runs in the first repository. None at all means no set-up; without a `setup`, lock files say what to
+     * install.
      */
     commands: z
       .array(z.union([ShellLine, z.strictObject({ run: ShellLine, repository: RepositoryName.optional() })]))
       .max(20),
     egress: EgressPolicy.optional(),
     timeoutMs: z.int().min(1000).max(3_600_000).optional(),
+    /** Paths below the home folder that are kept of what they leave there, beside the caches of packages. */
+    keep: z.array(KeptPath).max(20).optional(),
   })
   .meta({ id: 'SetupSpec' });
 

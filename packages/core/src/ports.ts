@@ -87,7 +87,7 @@ export interface Hub {
    * The commit is the same for the same arguments: author, dates and message are given.
    */
   merge(workspaceId: string, repository: string, merge: MergeRequest): Promise<MergeResult>;
-  /** Every file of a commit: its path and the id of its content, which names equal content equally. */
+  /** Every file of a commit: its path and the id of its content, which names equal content equally; `link <id>` for a link. */
   files(workspaceId: string, repository: string, commit: Commit): Promise<Readonly<Record<string, string>>>;
   /** The text of a file in a commit; undefined when it is absent, no plain file, or larger than `maxBytes`. */
   readFile(workspaceId: string, repository: string, file: FileRequest): Promise<string | undefined>;
@@ -127,8 +127,8 @@ export type MergeResult =
 /** Git inside a sandbox, by commands run there: the server's own git never looks into a sandbox's folders. */
 export interface Checkouts {
   /**
-   * Puts every repository at its commit into `<root>/<name>`, on a local branch. A checkout that is there already (from
-   * a prepared layer, or an earlier try) is moved to the commit; files that git ignores stay as they are.
+   * Puts every repository at its commit into `<root>/<name>`, on a local branch. Files of a prepared layer that are
+   * there already stay beside those of the commit, without being committed by a later turn. All that is git's is made anew.
    */
   clone(sandbox: Sandbox, checkout: CheckoutRequest): Promise<void>;
   /**

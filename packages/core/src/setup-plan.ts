@@ -9,4 +9,6 @@ export type SetupPlan = {
   readonly commands: readonly SetupCommand[];
   readonly egress: EgressPolicy;
   readonly timeoutMs: number;
+  /** What it leaves below the home folder that is kept beside the caches of packages. */
+  readonly keep?: readonly string[] | undefined;
 };

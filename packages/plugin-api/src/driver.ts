@@ -75,10 +75,20 @@ export interface Probe {
   readonly detail: string;
 }
 
+/** What of a disk becomes a layer. All paths are relative, and nothing of them is a link that is followed. */
+export interface KeptOfDisk {
+  /** Folders of the root, without anything of git's (`.git` at any depth), and without the paths of `without`. */
+  readonly root: readonly string[];
+  /** Paths below the home folder. */
+  readonly home: readonly string[];
+  /** Paths below the root, each with all that is in it. */
+  readonly without: readonly string[];
+}
+
 /** Disk snapshots: the writable part of a machine as a layer, named by its content. */
 export interface Snapshots {
-  /** MUST name equal content equally and be safe to repeat. The machine should be quiet. */
-  take(id: string): Promise<{ readonly layer: string; readonly sizeBytes: number }>;
+  /** MUST name equal content equally and be safe to repeat. The machine should be quiet. All is kept when nothing is said. */
+  take(id: string, kept?: KeptOfDisk): Promise<{ readonly layer: string; readonly sizeBytes: number }>;
   list(): AsyncIterable<{ readonly layer: string; readonly sizeBytes: number }>;
   /** MUST succeed for an unknown layer. The caller makes sure that no machine uses it. */
   drop(layer: string): Promise<void>;

@@ -140,6 +140,8 @@ export interface Prebuild extends Kept {
   readonly state: 'building' | 'ready' | 'failed' | 'superseded';
   readonly inputHash: string;
   readonly driver: string;
+  /** The one attempt that may use it: it was made from commits that have not landed. */
+  readonly attemptId?: string | undefined;
   readonly layer?: string | undefined;
   readonly sizeBytes?: number | undefined;
   readonly error?: ErrorBody | undefined;

@@ -46,6 +46,38 @@ test('the newest two layers stay; older ones go when nobody uses them and their 
   expect(await prebuilds()).toHaveLength(2);
 });
 
+test('a layer of an attempt goes when the attempt has ended, and takes no place of the others', async () => {
+  const { clock, store, machines, workspaceId, prebuilds, lock, pass } = await started();
+  for (const text of ['1', '2']) await lock(text);
+  const [of, driver] = [{ workspaceId, inputHash: 'x', state: 'ready' }, 'scripted'] as const;
+  await store.write(async (tx) => {
+    await tx
+      .table('attempts')
+      .insert({ id: 'at_1', state: 'running', taskId: 'tk', number: 1, agent: 'a', rounds: 0 });
+    for (const id of ['pb_1', 'pb_2', 'pb_3'])
+      await tx.table('prebuilds').insert({ ...of, id, driver, layer: `layer-of-${id}`, attemptId: 'at_1' });
+    await tx
+      .table('prebuilds')
+      .insert({ ...of, id: 'pb_4', driver, layer: 'layer-of-pb_4', attemptId: 'at_gone' });
+  });
+  const statesOf = async () =>
+    (await prebuilds()).map(({ attemptId = 'all', state }) => `${attemptId} ${state}`).sort();
+  await pass();
+  const ready = [
+    'all ready',
+    'all ready',
+    'at_1 ready',
+    'at_1 ready',
+    'at_1 superseded',
+    'at_gone superseded',
+  ];
+  expect(await statesOf()).toEqual(ready.sort());
+  await store.write((tx) => tx.table('attempts').update('at_1', 1, { state: 'failed' }));
+  await clock.advance(2 * HOUR_MS);
+  expect(await statesOf()).toEqual(['all ready', 'all ready']);
+  expect(machines.layers.size).toBe(2);
+});
+
 test('nothing new starts from a superseded layer; it is made again', async () => {
   const { prebuilds, lock, pass } = await started();
   for (const text of ['1', '2', '3']) await lock(text);

@@ -2,15 +2,15 @@
  * Prepared layers take space, so old ones go. First a prebuild is superseded: from then on nothing new starts from it.
  * Its layer is dropped later, when a grace is over and neither a living sandbox nor unfinished work names it. A layer
  * that no prebuild names (its making was given up, or the database was set back) is written down as superseded first,
- * so that it gets the same grace.
+ * so that it gets the same grace. A layer that was made for one attempt is superseded when the attempt has ended.
  */
-import { sandboxStates } from '@berth/contract';
+import { attemptStates, isFinal, sandboxStates } from '@berth/contract';
 import { allRows, defineReconciler, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
 import type { World } from '../world.ts';
 import { eachDriver, runOf, tally } from './look.ts';
 
-const KEPT_PER_WORKSPACE = 2;
+const KEPT_OF_EACH = 2;
 const GRACE_MS = 600_000;
 const FAILED_RETENTION_MS = 7 * 86_400_000;
 
@@ -28,16 +28,18 @@ export const layerReconciler = defineReconciler<World>({
   },
 });
 
-/** All but the newest of each workspace and driver; all of a workspace that is gone. */
+/** All but the newest of each workspace and driver, and of each attempt; all of what they were for when that is gone. */
 const supersede = async (tx: Tx): Promise<number> => {
   const ready = await allRows(tx, { table: 'prebuilds', where: { state: 'ready' }, order: 'desc' });
   const kept = new Map<string, number>();
   let superseded = 0;
-  for (const { id, revision, workspaceId, driver } of ready) {
-    const place = `${workspaceId} ${driver}`;
+  for (const { id, revision, workspaceId, driver, attemptId } of ready) {
+    const place = `${attemptId ?? workspaceId} ${driver}`;
     const before = kept.get(place) ?? 0;
     const isNeeded =
-      before < KEPT_PER_WORKSPACE && (await tx.table('workspaces').get(workspaceId)) !== undefined;
+      before < KEPT_OF_EACH &&
+      (await tx.table('workspaces').get(workspaceId)) !== undefined &&
+      (attemptId === undefined || (await isUnderWay(tx, attemptId)));
     if (isNeeded) kept.set(place, before + 1);
     else {
       await tx.table('prebuilds').update(id, revision, { state: 'superseded' });
@@ -45,6 +47,11 @@ const supersede = async (tx: Tx): Promise<number> => {
     }
   }
   return superseded;
+};
+
+const isUnderWay = async (tx: Tx, attemptId: string): Promise<boolean> => {
+  const attempt = await tx.table('attempts').get(attemptId);
+  return attempt !== undefined && !isFinal(attemptStates, attempt.state);
 };
 
 /** A layer that is just being named by a prebuild in the making may be among them: `dueIn` looks again. */

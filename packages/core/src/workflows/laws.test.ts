@@ -94,6 +94,7 @@ sagaLaws(createSandbox, {
 sagaLaws(prepareWorkspace, {
   input: {
     prebuildId: PB,
+    isPrivate: false,
     sandbox: {
       ...sandbox,
       setup: { commands: [{ run: 'make' }], egress: { preset: 'packages' }, timeoutMs: 1000 },

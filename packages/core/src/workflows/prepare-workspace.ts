@@ -3,9 +3,11 @@
  * sandbox removed. Older layers are dropped by a reconciler, and only when a newer one is ready.
  */
 import { fail } from '@berth/contract';
+import type { KeptOfDisk } from '@berth/plugin-api';
 import { nothingToUndo, type Patch, type Prebuild, saga, type Tx } from '../kernel/index.ts';
 import type { SandboxPlan } from '../sandbox/index.ts';
 import { askRemoval } from '../sandbox/index.ts';
+import { keptOfSetup } from '../workspace/index.ts';
 import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
 import { endChild } from './child.ts';
@@ -15,6 +17,8 @@ export interface PrepareInput {
   /** The record; it is there, as `building`, before the saga begins. */
   readonly prebuildId: string;
   readonly sandbox: SandboxPlan;
+  /** Made from commits that have not landed, for one attempt. */
+  readonly isPrivate: boolean;
 }
 
 export const prepareWorkspace = saga<World, PrepareInput>('workspace.prepare', 1)
@@ -37,11 +41,12 @@ export const prepareWorkspace = saga<World, PrepareInput>('workspace.prepare', 1
       askRemoval(tx, input.sandbox.id, { reason: 'the set-up was given up', causedBy: run }),
   })
   .step('layer', {
-    do: ({ ports, input, out }) => {
+    do: async ({ ports, input, out }) => {
       const { driver } = out.sandbox;
       const { snapshots } = ports.machines.facets(driver);
       if (snapshots === undefined) throw fail('driver.unsupported', { driver, facet: 'snapshots' });
-      return snapshots.take(input.sandbox.id);
+      if (!input.isPrivate) await checkLanded(ports, input.sandbox);
+      return snapshots.take(input.sandbox.id, await keptOf(ports, input.sandbox));
     },
     save: (tx, { input }, { layer, sizeBytes }) =>
       settle(tx, input.prebuildId, { state: 'ready', layer, sizeBytes }),
@@ -54,7 +59,30 @@ export const prepareWorkspace = saga<World, PrepareInput>('workspace.prepare', 1
   })
   .returns(({ out }) => ({ layer: out.layer.layer }));
 
-const settle = async (tx: Tx, id: string, patch: Patch<Prebuild>): Promise<void> => {
+const keptOf = async (
+  { hub }: World,
+  { workspaceId = '', checkout, setup }: SandboxPlan,
+): Promise<KeptOfDisk> => {
+  const files: Record<string, Readonly<Record<string, string>>> = {};
+  for (const { name, commit } of checkout) files[name] = await hub.files(workspaceId, name, commit);
+  return keptOfSetup(files, setup?.keep);
+};
+
+/** A target may go back while its set-up runs: a landing in several repositories that failed in one of them. */
+const checkLanded = async (
+  { hub, store }: World,
+  { workspaceId = '', checkout }: SandboxPlan,
+): Promise<void> => {
+  const workspace = await store.read((tx) => tx.table('workspaces').get(workspaceId));
+  for (const { name, commit } of checkout) {
+    const branch = workspace?.repositories.find((one) => one.name === name)?.branch;
+    const tip = branch && (await hub.resolve(workspaceId, name, `refs/heads/${branch}`));
+    if (!tip || !(await hub.contains(workspaceId, name, tip, commit)))
+      throw fail('work.cancelled', { reason: 'the target branch went back during the set-up' });
+  }
+};
+
+export const settle = async (tx: Tx, id: string, patch: Patch<Prebuild>): Promise<void> => {
   const prebuild = await tx.table('prebuilds').get(id);
   if (prebuild !== undefined) await tx.table('prebuilds').update(id, prebuild.revision, patch);
 };

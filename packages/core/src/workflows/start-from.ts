@@ -2,9 +2,13 @@
  * What a sandbox of a workspace starts from: the layer that its set-up left, made now when there is none yet. Many may
  * wait for the same layer; one job makes it, and goes on when those who wait lose interest. A driver without disk
  * snapshots gets no layer: each of its sandboxes runs the set-up itself.
+ *
+ * A layer that others may use is made from the tips of the target branches and from nothing else. Commits that have not
+ * landed may start from such a layer when their set-up would come from the same; a layer of their own is found by the
+ * attempt that it is for, and goes with it.
  */
 import { fail, type Isolation, type Workspace } from '@berth/contract';
-import { createInterrupts, type Prebuild, revive, toJson } from '../kernel/index.ts';
+import { createInterrupts, type Prebuild, type ReadTx, revive, type Tx, toJson } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
 import { planSandbox, type SandboxPlan } from '../sandbox/index.ts';
@@ -12,7 +16,8 @@ import type { SetupPlan } from '../setup-plan.ts';
 import { staged } from '../task/index.ts';
 import { type FilesByRepository, planSetup, setupInputHash } from '../workspace/index.ts';
 import type { World } from '../world.ts';
-import { type PrepareInput, prepareWorkspace } from './prepare-workspace.ts';
+import { targetsOf } from './attempt.ts';
+import { type PrepareInput, prepareWorkspace, settle } from './prepare-workspace.ts';
 
 export interface StartRequest {
   /** Image and driver may be other ones than the workspace's own. */
@@ -27,33 +32,78 @@ export interface StartRequest {
 export type Start = Pick<SandboxPlan, 'layers' | 'setup'>;
 
 const MAX_PREPARATIONS = 3;
+const SETTING_MAX_BYTES = 4 * 2 ** 20;
 
 /** Rejects with the error of the set-up, or with the reason of the signal; the making of the layer goes on then. */
 export const startFrom = async (world: World, request: StartRequest): Promise<Start> => {
-  const { workspace, isolation } = request;
-  const files = await filesOf(world, request);
-  const setup = planSetup(workspace, files, world.defaults);
-  if (setup === undefined) return { layers: [] };
+  const { workspace, isolation, commits } = request;
   const driver = await world.machines.choose({ driver: workspace.driver, isolation });
+  const asked = await sourceOf(world, request, driver, commits);
+  if (asked === undefined) return { layers: [] };
+  const { setup } = asked;
   if (world.machines.facets(driver.name).snapshots === undefined) return { layers: [], setup };
-  const inputHash = setupInputHash(world.digest, {
-    setup,
-    workspace,
-    driver: driver.name,
-    isolation: driver.isolation,
-    files,
-  });
-  return { layers: [await layerFor(world, { inputHash, driver: driver.name, setup, request })] };
-};
-
-const layerFor = async (world: World, wanted: Wanted): Promise<string> => {
   for (let preparation = 1; preparation <= MAX_PREPARATIONS; preparation += 1) {
-    const found = await findOrBegin(world, wanted);
-    const prebuild =
-      found.state === 'building' ? await told(world, wanted, () => settled(world, found, wanted)) : found;
-    if (prebuild?.state === 'ready' && prebuild.layer !== undefined) return prebuild.layer;
+    const wanted = { ...asked, driver: driver.name, request };
+    const prebuild = await findOrBegin(world, wanted, () => trustedSource(world, request, driver, asked));
+    if (prebuild === undefined) return { layers: [], setup };
+    const layer = await layerOf(world, prebuild, wanted);
+    if (layer !== undefined) return { layers: [layer] };
   }
   throw fail('work.cancelled', { reason: 'the set-up was given up' });
+};
+
+type Driver = { readonly name: string; readonly isolation: Isolation };
+
+interface Source {
+  readonly inputHash: string;
+  readonly commits: CommitByRepository;
+  readonly setup: SetupPlan;
+  /** Whose alone the layer is. */
+  readonly attemptId?: string | undefined;
+}
+
+const sourceOf = async (
+  world: World,
+  { workspace }: StartRequest,
+  driver: Driver,
+  commits: CommitByRepository,
+): Promise<Source | undefined> => {
+  const files: FilesByRepository = await filesOf(world, workspace.id, commits);
+  const setup = planSetup(workspace, files, world.defaults);
+  if (setup === undefined) return undefined;
+  const inputHash = await setupInputHash(world.digest, {
+    ...{ setup, workspace, commits, files },
+    driver: driver.name,
+    isolation: driver.isolation,
+    read: (repository, path) =>
+      world.hub.readFile(workspace.id, repository, {
+        ...{ commit: commits[repository] ?? '', path, maxBytes: SETTING_MAX_BYTES },
+      }),
+  });
+  return { inputHash, commits, setup };
+};
+
+/** The targets, when the same set-up would come from them; else what was asked for, as the attempt's own. */
+const trustedSource = async (
+  world: World,
+  request: StartRequest,
+  driver: Driver,
+  asked: Source,
+): Promise<Source | undefined> => {
+  const commits = await targetsOf(world, request.workspace);
+  const target = await sourceOf(world, request, driver, commits);
+  if (target?.inputHash === asked.inputHash) return target;
+  const { attemptId } = request;
+  if (attemptId === undefined) return undefined;
+  return { ...asked, attemptId, inputHash: world.digest(`${asked.inputHash} of ${attemptId}`) };
+};
+
+const layerOf = async (world: World, prebuild: Prebuild, wanted: Wanted): Promise<string | undefined> => {
+  const now =
+    prebuild.state === 'building'
+      ? await told(world, wanted, () => settled(world, prebuild, wanted))
+      : prebuild;
+  return now?.state === 'ready' ? now.layer : undefined;
 };
 
 /** Rejects with the verdict about this set-up. Another task's fate (its cancel, a layer dropped meanwhile) is none. */
@@ -66,11 +116,12 @@ const settled = async (world: World, prebuild: Prebuild, wanted: Wanted): Promis
 
 const filesOf = async (
   { hub }: Pick<World, 'hub'>,
-  { workspace, commits }: StartRequest,
+  workspaceId: string,
+  commits: CommitByRepository,
 ): Promise<FilesByRepository> => {
   const files: Record<string, Readonly<Record<string, string>>> = {};
   for (const [repository, commit] of Object.entries(commits))
-    files[repository] = await hub.files(workspace.id, repository, commit);
+    files[repository] = await hub.files(workspaceId, repository, commit);
   return files;
 };
 
@@ -81,34 +132,51 @@ const told = <T>(world: World, { request, setup }: Wanted, wait: () => Promise<T
   return attemptId === undefined ? wait() : staged(world, { attemptId, stage: 'setup', detail }, wait);
 };
 
-interface Wanted {
-  readonly inputHash: string;
+interface Wanted extends Source {
   readonly driver: string;
-  readonly setup: SetupPlan;
   readonly request: StartRequest;
 }
 
-/** The prebuild of these inputs that is ready or being made; else a new one, with the job that makes it. */
-const findOrBegin = (world: World, wanted: Wanted): Promise<Prebuild> =>
-  world.store.write(async (tx) => {
-    const { workspace } = wanted.request;
-    const { inputHash, driver } = wanted;
-    const known = await tx.table('prebuilds').list({
-      where: { inputHash, workspaceId: workspace.id, state: ['ready', 'building'] },
-      order: 'desc',
-    });
-    const found = known.find((one) => one.state === 'ready') ?? known[0];
-    if (found !== undefined) return found;
+const known = async (
+  tx: ReadTx,
+  { id: workspaceId }: Workspace,
+  inputHash: string,
+): Promise<Prebuild | undefined> => {
+  const all = await tx.table('prebuilds').list({
+    where: { inputHash, workspaceId, state: ['ready', 'building'] },
+    order: 'desc',
+  });
+  return all.find((one) => one.state === 'ready') ?? all[0];
+};
+
+/** The prebuild of these inputs that is ready or being made; else a new one from a source that may be trusted with it. */
+const findOrBegin = async (
+  world: World,
+  { inputHash, driver, request }: Wanted,
+  trusted: () => Promise<Source | undefined>,
+): Promise<Prebuild | undefined> => {
+  const { workspace } = request;
+  const found = await world.store.read((tx) => known(tx, workspace, inputHash));
+  if (found !== undefined) return found;
+  const source = await trusted();
+  if (source === undefined) return undefined;
+  return world.store.write(async (tx) => {
+    const theirs = await known(tx, workspace, source.inputHash);
+    if (theirs !== undefined) return theirs;
     const id = world.ids.new('prebuild');
+    const { inputHash, attemptId } = source;
     const begun = await tx
       .table('prebuilds')
-      .insert({ id, workspaceId: workspace.id, state: 'building', inputHash, driver });
-    await world.queue.add(tx, 'workspace.prepare', toJson(inputOf(world, id, wanted), 'data'), { key: id });
+      .insert({ id, workspaceId: workspace.id, state: 'building', inputHash, driver, attemptId });
+    const input = inputOf(world, id, { ...source, driver, request });
+    await world.queue.add(tx, 'workspace.prepare', toJson(input, 'data'), { key: id });
     return begun;
   });
+};
 
-const inputOf = (world: World, prebuildId: string, { driver, setup, request }: Wanted): PrepareInput => {
-  const { workspace, commits } = request;
+const inputOf = (world: World, prebuildId: string, wanted: Wanted): PrepareInput => {
+  const { driver, setup, commits, attemptId, request } = wanted;
+  const { workspace } = request;
   const checkout = workspace.repositories
     .filter(({ name }) => commits[name] !== undefined)
     .map(({ name, branch }) => ({ name, commit: commits[name] ?? '', branch }));
@@ -121,26 +189,34 @@ const inputOf = (world: World, prebuildId: string, { driver, setup, request }: W
     checkout,
     setup,
   });
-  return { prebuildId, sandbox };
+  return { prebuildId, sandbox, isPrivate: attemptId !== undefined };
 };
 
 /**
- * Joins the run that the job began, or begins it. How it ends is read from the record afterwards. A cancel ends the
- * waiting alone: others may wait for the same layer.
+ * Joins the run that the job began, or begins it in the job's words: whoever waits for a layer must not have a say in
+ * what it is made from. How it ends is read from the record afterwards. A cancel ends the waiting alone: others may
+ * wait for the same layer.
  */
-const untilSettled = async (world: World, prebuild: Prebuild, wanted: Wanted): Promise<void> => {
-  const { stop, either, release } = createInterrupts(wanted.request.signal);
-  const made = world.sagas.run(prepareWorkspace, {
-    id: world.ids.from('saga', prebuild.id),
-    input: inputOf(world, prebuild.id, wanted),
-    subject: prebuild.id,
-    signal: stop,
-  });
+const untilSettled = async (world: World, prebuild: Prebuild, { request }: Wanted): Promise<void> => {
+  const id = world.ids.from('saga', prebuild.id);
+  const input = await world.store.write((tx) => promisedInput(tx, prebuild.id, id));
+  if (input === undefined) return;
+  const { stop, either, release } = createInterrupts(request.signal);
+  const made = world.sagas.run(prepareWorkspace, { id, input, subject: prebuild.id, signal: stop });
   try {
     await unlessAborted(made.then(ended, ended), either);
   } finally {
     release();
   }
+};
+
+/** A prebuild that nobody will make any more (its job was lost with a restored database) is written off. */
+const promisedInput = async (tx: Tx, prebuildId: string, run: string): Promise<PrepareInput | undefined> => {
+  const where = { queue: 'workspace.prepare', key: prebuildId };
+  const [job] = await tx.table('jobs').list({ where, order: 'desc', limit: 1 });
+  const promised = job?.data ?? (await tx.table('sagas').get(run))?.input;
+  if (promised === undefined) await settle(tx, prebuildId, { state: 'failed' });
+  return promised as PrepareInput | undefined;
 };
 
 const ended = (): void => undefined;

@@ -15,7 +15,7 @@ test.each([
   [['poetry.lock'], 'POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction'],
   [
     ['requirements.txt', 'requirements-dev.txt'],
-    'python3 -m venv .venv && .venv/bin/python -m pip install -r requirements.txt -r requirements-dev.txt',
+    'python3 -I -m venv .venv && .venv/bin/python -I -m pip install -r requirements.txt -r requirements-dev.txt',
   ],
 ])('%j is set up by %s', (paths, run) => {
   expect(runs(...paths)).toEqual([run]);

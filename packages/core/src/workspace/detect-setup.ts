@@ -28,12 +28,15 @@ const cargo = (paths: Paths): string | undefined =>
 
 const go = (paths: Paths): string | undefined => (paths.has('go.sum') ? 'go mod download' : undefined);
 
-/** Into `.venv`, where the commands of a detected gate look first: the system's own Python refuses to be added to. */
+/**
+ * Into `.venv`, where the commands of a detected gate look first: the system's own Python refuses to be added to.
+ * Isolated (`-I`), because Python would otherwise take modules of its own from the repository's folder.
+ */
 const python = (paths: Paths): string | undefined => {
   if (paths.has('uv.lock')) return 'uv sync --frozen';
   if (paths.has('poetry.lock')) return 'POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction';
   const lists = ['requirements.txt', 'requirements-dev.txt'].filter((name) => paths.has(name));
   if (lists.length === 0) return undefined;
   const named = lists.map((name) => `-r ${name}`).join(' ');
-  return `python3 -m venv .venv && .venv/bin/python -m pip install ${named}`;
+  return `python3 -I -m venv .venv && .venv/bin/python -I -m pip install ${named}`;
 };

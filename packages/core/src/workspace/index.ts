@@ -1,2 +1,3 @@
+export { keptOfSetup } from './kept-of-setup.ts';
 export { type FilesByRepository, planSetup } from './plan-setup.ts';
 export { setupInputHash } from './setup-inputs.ts';

@@ -20,6 +20,6 @@ export const planSetup = (
       ? Object.entries(files).flatMap(([name, paths]) => detectSetup(name, new Set(Object.keys(paths))))
       : setup.commands.map((command) => (typeof command === 'string' ? { run: command } : command));
   if (commands.length === 0) return undefined;
-  const { egress = { preset: 'packages' }, timeoutMs = setupTimeoutMs } = setup ?? {};
-  return { commands, egress, timeoutMs };
+  const { egress = { preset: 'packages' }, timeoutMs = setupTimeoutMs, keep } = setup ?? {};
+  return { commands, egress, timeoutMs, ...(keep === undefined ? {} : { keep }) };
 };

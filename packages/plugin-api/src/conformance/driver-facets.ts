@@ -65,6 +65,31 @@ export const snapshotCases: readonly DriverCase[] = [
     },
   },
   {
+    title: 'of what is named a layer keeps that alone, and nothing of git',
+    check: async ({ create, client, driver }) => {
+      const { take } = facet(driver, 'snapshots');
+      const { id, root, home } = await create();
+      const guest = await client(id);
+      const kept = [`${root}/app/deps/a`, `${root}/app/.gitignore`, `${home}/.cache/pip/a`, `${home}/.tool`];
+      const left = [
+        ...[
+          `${root}/app/.git/config`,
+          `${root}/app/deps/sub/.git`,
+          `${root}/app/src/tracked`,
+          `${root}/other/a`,
+        ],
+        ...[`${home}/.local/bin/npm`, `${home}/.gitconfig`, `${home}/.cache/other`],
+      ];
+      for (const path of [...kept, ...left]) await guest.write(path, 'x');
+      const named = { root: ['app', 'absent'], home: ['.cache/pip', '.tool', '.npm/_cacache'] };
+      const { layer } = await take(id, { ...named, without: ['app/src/tracked', 'app/absent'] });
+      const later = await create({ layers: [layer] });
+      const other = await client(later.id);
+      expect(await Promise.all(kept.map((path) => other.read(path)))).toEqual(kept.map(() => 'x'));
+      expect(await Promise.all(left.map((path) => other.read(path)))).toEqual(left.map(() => undefined));
+    },
+  },
+  {
     title: 'a layer over a layer keeps what was added, changed and removed',
     check: async ({ create, client, driver }) => {
       const { take } = facet(driver, 'snapshots');

@@ -12,6 +12,7 @@ import {
   type Driver,
   type DriverHost,
   defineDriver,
+  type KeptOfDisk,
   type Life,
   type Machine,
   type MachineSpec,
@@ -171,13 +172,21 @@ const addTools = async (spec: MachineSpec, files: Map<string, string>): Promise<
   }
 };
 
+const isKept = (path: string, kept: KeptOfDisk | undefined): boolean => {
+  if (kept === undefined) return true;
+  const isAmong = (folder: string, paths: readonly string[]): boolean =>
+    paths.some((one) => path === `${folder}/${one}` || path.startsWith(`${folder}/${one}/`));
+  if (isAmong(HOME, kept.home)) return true;
+  return isAmong(ROOT, kept.root) && !isAmong(ROOT, kept.without) && !/\/\.git(?:\/|$)/.test(path);
+};
+
 const snapshotsOf = (world: World): Snapshots => ({
-  take: async (id) => {
+  take: async (id, kept) => {
     const files = world.machines.get(id)?.files;
     if (files === undefined) throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
     const origin = world.origins.get(id) ?? new Map<string, string>();
     const changed = [...files].filter(
-      ([path, text]) => !path.startsWith('/opt/') && origin.get(path) !== text,
+      ([path, text]) => !path.startsWith('/opt/') && origin.get(path) !== text && isKept(path, kept),
     );
     const removed = [...origin.keys()]
       .filter((path) => !files.has(path))

@@ -22,7 +22,7 @@ export interface Base {
 
 /** Mount points and nothing more. */
 export const MOUNT_POINTS =
-  `proc dev tmp usr workspace home/agent run/berth opt/berth var/tmp mnt/from/workspace mnt/from/home mnt/to/workspace mnt/to/home`.split(
+  `proc dev tmp usr workspace home/agent run/berth opt/berth var/tmp mnt/from/workspace mnt/from/home mnt/to/workspace mnt/to/home mnt/lists`.split(
     ' ',
   );
 

@@ -3,10 +3,10 @@
  * did the same work give the same layer. Deletions from lower layers (whiteouts, opaque folders) are part of it.
  */
 import { randomUUID } from 'node:crypto';
-import { chown, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, chown, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
-import type { Snapshots } from '@berth/plugin-api';
+import type { KeptOfDisk, Snapshots } from '@berth/plugin-api';
 import { makeFolder } from '../../linux/folder.ts';
 import { shown, writable } from './bundle.ts';
 import { makeThrough } from './folders.ts';
@@ -26,20 +26,43 @@ const TAKE_TIMEOUT_MS = 600_000;
 const SIZE_FILE = 'size';
 export const LAYER_NAME = /^[0-9a-f]{64}$/;
 
+const COPY_ALL = `
+cp -a --reflink=auto -- /mnt/from/workspace/. /mnt/to/workspace/
+cp -a --reflink=auto -- /mnt/from/home/. /mnt/to/home/`;
+
+/** `is_real`: all folders on the way are there and none is a link. */
+const COPY_KEPT = `
+is_real() (
+  path=$1
+  while path=$(dirname -- "$path"); [ "$path" != . ]; do
+    if [ ! -d "$path" ] || [ -L "$path" ]; then exit 1; fi
+  done
+  [ -e "$1" ] && [ ! -L "$1" ]
+)
+copy() {
+  cd "/mnt/from/$1"
+  while IFS= read -r path; do
+    if is_real "$path"; then cp -a --reflink=auto --parents -- "$path" "/mnt/to/$1/"; fi
+  done < "/mnt/lists/$1"
+}
+copy workspace
+copy home
+find /mnt/to/workspace -name .git -prune -exec rm -rf -- {} +
+cd /mnt/to/workspace
+xargs -0 -r -a /mnt/lists/without rm -rf --`;
+
 /**
  * Names, modes, bytes, links, whiteouts and opaque marks count; times and numbers of owners do not. The archive exists
  * only as a stream into the hash.
  */
-const COPY_AND_NAME = `
-cp -a --reflink=auto -- /mnt/from/workspace/. /mnt/to/workspace/
-cp -a --reflink=auto -- /mnt/from/home/. /mnt/to/home/
+const NAME = `
 du -sb /mnt/to | cut -f1
 tar --create --sort=name --format=posix --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime,delete=mtime \
 --mtime=@0 --owner=0 --group=0 --numeric-owner --xattrs --xattrs-include=user.overlay.opaque --warning=no-file-ignored \
 --directory=/mnt/to --file=- workspace home | sha256sum | cut -d' ' -f1`;
 
 export const createSnapshots = (world: SnapshotWorld): Snapshots => ({
-  take: (id) => world.quietly(id, () => take(world, id)),
+  take: (id, kept) => world.quietly(id, () => take(world, id, kept)),
   async *list() {
     for (const layer of await readdir(world.folders.layers).catch(() => [])) {
       if (!LAYER_NAME.test(layer)) continue;
@@ -54,7 +77,11 @@ export const createSnapshots = (world: SnapshotWorld): Snapshots => ({
   },
 });
 
-const take = async (world: SnapshotWorld, id: string): Promise<{ layer: string; sizeBytes: number }> => {
+const take = async (
+  world: SnapshotWorld,
+  id: string,
+  kept: KeptOfDisk | undefined,
+): Promise<{ layer: string; sizeBytes: number }> => {
   const disk = await world.diskOf(id);
   const { launcher, chore, world: runtime } = await world.ready();
   const { uid, gid } = runtime.identity.agent;
@@ -63,15 +90,20 @@ const take = async (world: SnapshotWorld, id: string): Promise<{ layer: string; 
     for (const name of DISKS) {
       await chown(await makeFolder(join(draft, name), 0o755), uid, gid);
     }
+    const lists = await writeLists(draft, kept);
     const { exitCode, output } = await chore({
-      script: COPY_AND_NAME,
+      script: `${kept === undefined ? COPY_ALL : COPY_KEPT}\n${NAME}`,
       asOwner: true,
       timeoutMs: TAKE_TIMEOUT_MS,
-      mounts: DISKS.flatMap((name) => [
-        shown(launcher.at(join(disk, name, 'upper')), `/mnt/from/${name}`),
-        writable(launcher.at(join(draft, name)), `/mnt/to/${name}`),
-      ]),
+      mounts: [
+        ...DISKS.flatMap((name) => [
+          shown(launcher.at(join(disk, name, 'upper')), `/mnt/from/${name}`),
+          writable(launcher.at(join(draft, name)), `/mnt/to/${name}`),
+        ]),
+        shown(launcher.at(lists), '/mnt/lists'),
+      ],
     });
+    await rm(lists, { recursive: true });
     const [size = '', layer = ''] = output.trim().split('\n').slice(-2);
     if (exitCode !== 0 || !LAYER_NAME.test(layer))
       throw fail('driver.failed', { driver: 'oci', act: 'snapshot', detail: output.slice(-500) });
@@ -81,6 +113,23 @@ const take = async (world: SnapshotWorld, id: string): Promise<{ layer: string; 
   } finally {
     await world.discard(draft);
   }
+};
+
+/** Names that end a line are none of ours: a repository's name and a declared path cannot, and other paths end with a zero. */
+const writeLists = async (draft: string, kept: KeptOfDisk | undefined): Promise<string> => {
+  const folder = await makeFolder(join(draft, 'lists'), 0o755);
+  const { root = [], home = [], without = [] } = kept ?? {};
+  const linesOf = (paths: readonly string[]): string => paths.map((path) => `${path}\n`).join('');
+  const texts = {
+    workspace: linesOf(root),
+    home: linesOf(home),
+    without: without.map((path) => `./${path}\0`).join(''),
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    await writeFile(join(folder, name), text);
+    await chmod(join(folder, name), 0o644);
+  }
+  return folder;
 };
 
 const keep = async (draft: string, place: string): Promise<void> => {

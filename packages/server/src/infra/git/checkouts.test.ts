@@ -64,15 +64,18 @@ describe('a checkout', () => {
     expect(sandbox.ran.flat().join(' ')).not.toContain(TOKEN);
   });
 
-  test('is kept when it is complete, and made anew when it is half', async () => {
+  test("is kept when it is complete, and made anew over what is there when git's part is missing or half", async () => {
     await clone();
     shell(inside, 'echo mine > mine.txt');
     await clone();
     expect(await readdir(inside)).toContain('mine.txt');
-    shell(sandbox.root, 'rm -rf source/.git; mkdir .berth-checkout-old');
-    await clone();
-    expect((await readdir(sandbox.root)).sort()).toEqual(['source']);
-    expect((await readdir(inside)).sort()).toEqual(['.git', '.gitignore', 'a.txt']);
+    for (const broken of ['rm -rf source/.git', 'git -C source symbolic-ref HEAD refs/heads/other']) {
+      shell(sandbox.root, `${broken}; mkdir .berth-checkout-old; echo poison > source/a.txt`);
+      await clone();
+      expect((await readdir(sandbox.root)).sort()).toEqual(['source']);
+      expect((await readdir(inside)).sort()).toEqual(['.git', '.gitignore', 'a.txt', 'mine.txt']);
+      expect(run(inside, ['status', '--porcelain', '--branch'])).toBe(`## ${BRANCH}`);
+    }
   });
 
   test('moves to another commit; what was left by set-up stays and is not committed', async () => {

@@ -8,7 +8,7 @@ import type { Sandbox } from '@berth/plugin-api';
 import { commitIdentity } from './merge.ts';
 import { resolvedMerge } from './open-merge.ts';
 import { assertCommit, assertRef } from './refs.ts';
-import { createSandboxGit, folderOf, type Remote, remoteOf, type SandboxGit } from './sandbox-git.ts';
+import { createSandboxGit, folderOf, remoteOf, type SandboxGit } from './sandbox-git.ts';
 import { withPrivateIndex } from './working-tree.ts';
 
 export interface CheckoutOptions {
@@ -18,8 +18,9 @@ export interface CheckoutOptions {
 
 /** Who signs commits made in a sandbox. */
 const AGENT = { name: 'Berth agent', email: 'agent@berth.localhost' } as const;
-/** Where a checkout notes the commit it was made from; it is there when the checkout is complete. */
+/** Where a checkout notes the commit it is made from. It is complete when its head is on the branch. */
 const BASE_REF = 'refs/berth/base';
+const UNFINISHED = 'berth/unfinished';
 const DRAFT_PREFIX = '.berth-checkout-';
 const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
 const MAX_EXCLUDED = 2000;
@@ -84,22 +85,29 @@ const cloneOne = async (
   const folder = folderOf(sandbox, part.name);
   const remote = remoteOf(sandbox, checkout, part.name);
   const base = await gitLine(git, sandbox, folder, ['rev-parse', '--verify', '--quiet', BASE_REF]);
-  if (base === undefined) {
-    const draft = `${sandbox.root}/${DRAFT_PREFIX}${newExecId()}`;
-    await git(sandbox, {
-      cwd: sandbox.root,
-      args: ['init', '--quiet', '--template=', `--initial-branch=${part.branch}`, draft],
-    });
-    await configure(git, sandbox, draft, remote.url);
-    await moveTo({ git, sandbox, cwd: draft, remote }, part);
-    await sandbox.files.remove(folder);
-    await sandbox.files.rename(draft, folder);
-    return;
-  }
   const head = await gitLine(git, sandbox, folder, ['symbolic-ref', '--quiet', 'HEAD']);
   if (base === part.commit && head === `refs/heads/${part.branch}`) return;
-  await configure(git, sandbox, folder, remote.url);
-  await moveTo({ git, sandbox, cwd: folder, remote }, part);
+  const draft = `${sandbox.root}/${DRAFT_PREFIX}${newExecId()}`;
+  await git(sandbox, {
+    cwd: sandbox.root,
+    args: ['init', '--quiet', '--template=', `--initial-branch=${UNFINISHED}`, draft],
+  });
+  await configure(git, sandbox, draft, remote.url);
+  const from = `+${assertCommit(part.commit)}:${BASE_REF}`;
+  await git(sandbox, {
+    cwd: draft,
+    remote,
+    args: ['fetch', '--quiet', '--no-recurse-submodules', remote.url, BRANCHES, from],
+  });
+  // A layer has only files that git does not know: they stay, and all that is git's comes from here.
+  await sandbox.files.makeFolder(folder);
+  await sandbox.files.remove(`${folder}/.git`);
+  await sandbox.files.rename(`${draft}/.git`, `${folder}/.git`);
+  await sandbox.files.remove(draft);
+  await git(sandbox, {
+    cwd: folder,
+    args: ['checkout', '--quiet', '--force', '--no-track', '-B', part.branch, part.commit, '--'],
+  });
   await excludeLeftovers(git, sandbox, folder);
 };
 
@@ -113,25 +121,6 @@ const configure = async (git: SandboxGit, sandbox: Sandbox, cwd: string, url: st
   for (const [key, value] of Object.entries(settings)) {
     await git(sandbox, { cwd, args: ['config', '--local', '--replace-all', key, value] });
   }
-};
-
-/** Fetches, then checks the branch out at the commit; ignored files stay. */
-const moveTo = async (
-  at: { git: SandboxGit; sandbox: Sandbox; cwd: string; remote: Remote },
-  part: Part,
-): Promise<void> => {
-  const { git, sandbox, cwd, remote } = at;
-  const commit = assertCommit(part.commit);
-  const base = `+${commit}:${BASE_REF}`;
-  await git(sandbox, {
-    cwd,
-    remote,
-    args: ['fetch', '--quiet', '--no-recurse-submodules', remote.url, BRANCHES, base],
-  });
-  await git(sandbox, {
-    cwd,
-    args: ['checkout', '--quiet', '--force', '--no-track', '-B', part.branch, commit, '--'],
-  });
 };
 
 /**

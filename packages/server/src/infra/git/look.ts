@@ -45,14 +45,18 @@ export const containsCommit = async (
   return answer.exitCode === 0;
 };
 
-/** Path → id of the content, for every file and link of a commit. */
+const LINK_MODE = '120000';
+
+/** Path → id of the content, for every file and link of a commit; `link <id>` for a link. */
 export const filesOf = async (git: Git, gitDir: string, commit: string): Promise<Record<string, string>> => {
   const listed = await git(['ls-tree', '-r', '-z', '--full-tree', assertCommit(commit)], {
     gitDir,
     maxOutputBytes: MAX_LISTING_BYTES,
   });
   return Object.fromEntries(
-    parseTree(listed.stdout).flatMap((entry) => (entry.type === 'blob' ? [[entry.path, entry.id]] : [])),
+    parseTree(listed.stdout).flatMap(({ type, mode, path, id }) =>
+      type === 'blob' ? [[path, mode === LINK_MODE ? `link ${id}` : id]] : [],
+    ),
   );
 };
 

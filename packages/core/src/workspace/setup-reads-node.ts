@@ -1,0 +1,81 @@
+/**
+ * The manifests and settings of npm, pnpm and Yarn: whether they are plain, that is, make an installer run and read
+ * nothing of the repository but manifests, lock files and patches. Settings that are not known to be harmless are not.
+ */
+import { z } from 'zod';
+
+const Texts = z.record(z.string(), z.unknown());
+const Manifest = z.looseObject({ scripts: Texts.optional() });
+
+/** Run by an installation of the package itself. */
+const INSTALL_SCRIPT = /^(?:(?:pre|post)?(?:install|prepare|prepublish|dependencies)|pnpm:.*)$/;
+/** Programs of packages that read what is an input anyway: the most common of these scripts. */
+const HARMLESS_SCRIPT = /^(?:husky(?: install)?(?: \|\| true)?|patch-package)$/;
+/** With which a package of the repository could take the place of such a program. */
+const PROGRAMS = ['bin', 'directories'];
+const DEPENDENCIES =
+  /^(?:(?:dev|optional|peer|bundled?)?dependencies|dependenciesMeta|overrides|resolutions|pnpm)$/i;
+const IN_REPOSITORY = /^(?:git\+)?(?:file|link|portal|patch|exec):|^[./]|^~\/|\.\./;
+const OUTSIDE = /^[/~]|\.\./;
+
+export const isPlainManifest = (text: string): boolean => {
+  const manifest = Manifest.safeParse(parsed(text));
+  if (!manifest.success) return false;
+  const { scripts = {} } = manifest.data;
+  const run = Object.keys(scripts).filter((name) => INSTALL_SCRIPT.test(name));
+  if (!run.every((name) => HARMLESS_SCRIPT.test(String(scripts[name])))) return false;
+  if (run.length > 0 && PROGRAMS.some((field) => field in manifest.data)) return false;
+  return Object.entries(manifest.data).every(([field, value]) => {
+    const refused = field === 'workspaces' ? OUTSIDE : DEPENDENCIES.test(field) ? IN_REPOSITORY : undefined;
+    return refused === undefined || !textsIn(value).some((one) => refused.test(one));
+  });
+};
+
+/** `injected` packages of a pnpm workspace are copied rather than linked; a patch is an input when its name says so. */
+const textsIn = (value: unknown, name = ''): string[] => {
+  if (typeof value === 'string') return /^patches\/|\.(?:patch|diff)$/.test(value) ? [] : [value];
+  if (typeof value !== 'object' || value === null)
+    return name === 'injected' && value === true ? ['link:'] : [];
+  return Object.entries(value).flatMap(([key, one]) => textsIn(one, key));
+};
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const NPM_SETTING =
+  /^(?:(?:@[\w.-]+:)?registry|\/\/[^=]+:(?:_authToken|_auth|username|_password|always-auth)|save-exact|save-prefix|engine-strict|audit|fund|loglevel|progress|update-notifier|ignore-scripts|legacy-peer-deps|strict-peer-dependencies|auto-install-peers|package-lock|prefer-offline|prefer-dedupe|shamefully-hoist|node-linker|hoist|(?:public-)?hoist-pattern|resolution-mode|link-workspace-packages|prefer-workspace-packages|shared-workspace-lockfile|always-auth|fetch-[a-z-]+|maxsockets|min-release-age|minimum-release-age|access|provenance|side-effects-cache|dedupe-peer-dependents)(?:\[\])?\s*=(?!\s*file:)/;
+
+export const isPlainNpmSettings = (text: string): boolean =>
+  linesOf(text).every(
+    (line) => NPM_SETTING.test(line) && !/\$\{/.test(line.replace(/_auth(?:Token)?\s*=.*$/, '')),
+  );
+
+const YARN_SETTING =
+  /^(?:(?:registry|"@[\w.-]+:registry"|network-timeout|save-prefix|lastUpdateCheck|--(?:install|add)\.(?:frozen-lockfile|ignore-scripts))\s|yarn-path "?\.yarn\/|yarnPath: "?\.yarn\/(?!.*\.\.)|(?:nodeLinker|nmMode|nmHoistingLimits|pnpMode|compressionLevel|enable(?:Telemetry|GlobalCache|Scripts|ImmutableInstalls|ColoredOutput|ProgressBars|TransparentWorkspaces)|npmRegistryServer|npmAuthToken|npmAlwaysAuth|npmMinimalAgeGate|checksumBehavior|defaultSemverRangePrefix|supportedArchitectures|httpTimeout|httpRetry|networkConcurrency):)/;
+
+export const isPlainYarnSettings = (text: string): boolean =>
+  topLines(text).every((line) => YARN_SETTING.test(line));
+
+const PNPM_SETTING =
+  /^(?:packages|catalogs?|(?:only|ignored|never)BuiltDependencies|autoInstallPeers|nodeLinker|minimumReleaseAge(?:Exclude)?|linkWorkspacePackages|sharedWorkspaceLockfile|strictPeerDependencies|shamefullyHoist|hoist|(?:public)?[hH]oistPattern|engineStrict|savePrefix|saveExact|resolutionMode|trustPolicy):/;
+
+export const isPlainPnpmWorkspace = (text: string): boolean =>
+  !/\.\.|(?:file|link|portal):/.test(text) && topLines(text).every((line) => PNPM_SETTING.test(line));
+
+/** What any of the installers takes for the end of a line. */
+const LINE_END = /[\r\n\u0085\u2028\u2029]/;
+
+const linesOf = (text: string): string[] =>
+  text
+    .split(LINE_END)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !/^[#;]/.test(line));
+
+/** Of a YAML text: what is not indented. Anything in another style than one setting a line is not known to be harmless. */
+const topLines = (text: string): string[] =>
+  text.split(LINE_END).filter((line) => line.trim() !== '' && !/^(?:\s|#|- )/.test(line));
