@@ -62,7 +62,7 @@ export const GuestExec = z.object({
 });
 export type GuestExec = z.infer<typeof GuestExec>;
 
-export const GuestExecList = z.object({ execs: z.array(GuestExec).max(GUEST_LIMITS.execRecords) });
+export const GuestExecList = z.object({ execs: z.array(GuestExec).max(GUEST_LIMITS.liveExecs) });
 export const GuestInput = z.object({ receivedBytes: z.number() });
 export const GuestWritten = z.object({ sizeBytes: z.number() });
 

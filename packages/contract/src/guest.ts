@@ -35,7 +35,7 @@ export const GUEST_PATHS = {
   health: '/health',
   /** GET → `SandboxMetrics` */
   metrics: '/metrics',
-  /** GET → `GuestExecList`. POST `GuestExecStart` → exec frames when it follows, else `GuestExec`. */
+  /** GET → `GuestExecList`: those that have not ended. POST `GuestExecStart` → exec frames when it follows, else `GuestExec`. */
   execs: '/execs',
   /**
    * GET `/execs/<id>` → `GuestExec`; GET `…/output?stdout=<cursor>&stderr=<cursor>` → exec frames;

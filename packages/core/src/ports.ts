@@ -135,7 +135,7 @@ export interface Checkouts {
    * After a set-up: what it changed in files of the commit is taken back, and what it left beside them stays without
    * being committed by a later turn. Only what somebody does from now on is work.
    */
-  settle(sandbox: Sandbox, repositories: readonly string[]): Promise<void>;
+  settle(sandbox: Sandbox, request: SettleRequest): Promise<void>;
   /** Brings `origin/*` up to date with the hub. Touches no file, and no branch or index unless `saved` says so. */
   fetch(sandbox: Sandbox, fetch: FetchRequest): Promise<void>;
   /**
@@ -147,8 +147,19 @@ export interface Checkouts {
   saveTurn(sandbox: Sandbox, turn: SaveTurnRequest): Promise<CommitByRepository>;
 }
 
-export interface CheckoutRequest {
+/** What all work in a checkout is told. */
+export interface CheckoutStep {
+  /** The same on every try: what an earlier one left running is ended first. */
   readonly key: string;
+  /** A stop leaves what runs inside running. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SettleRequest extends CheckoutStep {
+  readonly repositories: readonly string[];
+}
+
+export interface CheckoutRequest extends CheckoutStep {
   readonly workspaceId: string;
   readonly repositories: readonly {
     readonly name: string;
@@ -159,8 +170,7 @@ export interface CheckoutRequest {
   readonly token: string;
 }
 
-export interface FetchRequest {
-  readonly key: string;
+export interface FetchRequest extends CheckoutStep {
   readonly workspaceId: string;
   readonly repositories: readonly string[];
   /** What the last turn saved: the branch that is checked out moves there, so that a merge meets no uncommitted work. */
@@ -168,8 +178,7 @@ export interface FetchRequest {
   readonly token: string;
 }
 
-export interface SaveTurnRequest {
-  readonly key: string;
+export interface SaveTurnRequest extends CheckoutStep {
   readonly workspaceId: string;
   readonly repositories: readonly string[];
   /** What the turn before saved, by repository; the commit of the checkout before the first. */

@@ -100,6 +100,8 @@ export interface Sandbox {
   start(spec: ExecSpec): Promise<Process>;
   /** The process of an id that was started before, or undefined. */
   attach(execId: string): Promise<Process | undefined>;
+  /** Ends every command whose id begins with this, asked first and made to in the end, and waits until it is over. */
+  endCommands(idPrefix: string): Promise<void>;
   /** Runs to the end and collects the output, capped at `maxOutputBytes` per stream (1 MiB when absent). */
   run(
     spec: ExecSpec & { readonly stdin?: string | undefined; readonly maxOutputBytes?: number | undefined },

@@ -107,6 +107,7 @@ const sandboxOf = (id: string, insideOf: (id: string) => Inside): Sandbox => {
     internalUrl: 'http://berth.internal',
     start: cannot,
     attach: cannot,
+    endCommands: async () => undefined,
     async run({ id: execId }: ExecSpec) {
       const inside = insideOf(id);
       const ended = inside.ended.get(execId) ?? check(inside);

@@ -54,12 +54,12 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
     tries: 3,
   })
   .step('checkout', {
-    do: async ({ ports, input, out, key }) => {
+    do: async ({ ports, input, out, key, signal }) => {
       const { id, workspaceId, checkout } = input;
       if (workspaceId === undefined || checkout.length === 0) return;
       const sandbox = await ports.machines.open(out.driver.name, id);
       const token = ports.grants.tokenFor(id);
-      await ports.checkouts.clone(sandbox, { key, workspaceId, repositories: checkout, token });
+      await ports.checkouts.clone(sandbox, { key, workspaceId, repositories: checkout, token, signal });
     },
     undo: nothingToUndo('the files die with the machine'),
     tries: 2,
@@ -70,10 +70,8 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
       const sandbox = await ports.machines.open(out.driver.name, input.id);
       const { setup, checkout } = input;
       await runSetup(ports, { sandbox, setup, checkout, key, signal });
-      await ports.checkouts.settle(
-        sandbox,
-        checkout.map(({ name }) => name),
-      );
+      const repositories = checkout.map(({ name }) => name);
+      await ports.checkouts.settle(sandbox, { key, repositories, signal });
     },
     undo: nothingToUndo('the files die with the machine'),
   })

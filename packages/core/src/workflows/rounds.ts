@@ -147,10 +147,15 @@ const askAfter = async ({ store }: World, error: unknown): Promise<Ask | undefin
   return { cause: 'red_gate', prompt: redGatePrompt(gateRun.evidence) };
 };
 
-const fetchTargets = async (world: World, { turn }: Rounds, { round, heads }: Round): Promise<void> => {
+const fetchTargets = async (
+  world: World,
+  { turn, signal }: Rounds,
+  { round, heads }: Round,
+): Promise<void> => {
   const sandbox = await world.machines.open(turn.sandbox.driver, turn.sandbox.id);
   await world.checkouts.fetch(sandbox, {
     key: `${turn.attemptId}/fetch/${round}`,
+    signal,
     workspaceId: turn.workspaceId,
     repositories: turn.repositories,
     saved: heads,

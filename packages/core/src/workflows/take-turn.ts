@@ -6,8 +6,8 @@
  */
 import type { Turn } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
-import { createInterrupts, move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
-import type { CommitByRepository } from '../ports.ts';
+import { createInterrupts, isStop, move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
+import type { CheckoutStep, CommitByRepository } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
 import { createItemSink, putItem, staged } from '../task/index.ts';
 import type { World } from '../world.ts';
@@ -53,7 +53,7 @@ export const takeTurn = saga<World, TurnInputs>('agent.turn', 1)
     undo: ({ ports, input, key }) => saveLost(ports, input, key),
   })
   .step('keep', {
-    do: ({ ports, input, key }) => saveWork(ports, input, key),
+    do: ({ ports, input, key, signal }) => saveWork(ports, input, { key, signal }),
     save: async (tx, { ports, input, out, run }, commits) => {
       const { stop, detail } = out.work;
       const patch = { commit: commits[input.repositories[0] ?? ''], endedAt: ports.clock.now() };
@@ -115,10 +115,10 @@ const converse = async (world: World, input: TurnInputs, signal: AbortSignal) =>
   }
 };
 
-const saveWork = async (world: World, input: TurnInputs, key: string): Promise<CommitByRepository> => {
+const saveWork = async (world: World, input: TurnInputs, step: CheckoutStep): Promise<CommitByRepository> => {
   const sandbox = await world.machines.open(input.sandbox.driver, input.sandbox.id);
   return world.checkouts.saveTurn(sandbox, {
-    key,
+    ...step,
     workspaceId: input.workspaceId,
     repositories: input.repositories,
     previous: input.previous,
@@ -133,13 +133,15 @@ const saveWork = async (world: World, input: TurnInputs, key: string): Promise<C
 /** A sandbox that is gone has nothing left to save; that must not keep the rest from being undone. */
 const saveLost = async (world: World, input: TurnInputs, key: string): Promise<void> => {
   try {
-    const commits = await saveWork(world, input, key);
+    const commits = await saveWork(world, input, { key });
     await world.store.write(async (tx) => {
       const turn = await tx.table('turns').get(input.turnId);
       const commit = commits[input.repositories[0] ?? ''];
       if (turn !== undefined) await tx.table('turns').update(turn.id, turn.revision, { commit });
     });
   } catch (error) {
+    // Nothing is lost: it is saved at the next start.
+    if (isStop(error)) throw error;
     world.log.warn('turn.save_failed', { turn: input.turnId, error });
   }
 };

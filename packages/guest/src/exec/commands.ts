@@ -10,7 +10,7 @@ export interface Commands {
   start(start: GuestExecStart): Promise<Command>;
   /** Rejects with `exec.missing`. */
   get(id: string): Promise<Command>;
-  list(): readonly Command[];
+  running(): readonly Command[];
 }
 
 export interface CommandsPlace {
@@ -46,7 +46,7 @@ export const createCommands = ({ state, env, cwd }: CommandsPlace): Commands => 
       return command;
     },
     get: (id) => byId.get(id) ?? Promise.reject(new Refusal({ code: 'exec.missing', data: { id } })),
-    list: () => room.all(),
+    running: () => room.live(),
   };
 };
 
@@ -66,7 +66,7 @@ interface Room {
   /** Makes room for one more command; says why there is none, or undefined. */
   make(): string | undefined;
   add(command: Command): void;
-  all(): readonly Command[];
+  live(): readonly Command[];
 }
 
 /** Keeps live commands, records and bytes of output below their caps. Output that was promised (`all`) is never dropped. */
@@ -111,7 +111,7 @@ const createRoom = (forget: (command: Command) => void): Room => {
       });
       if (command.exit !== undefined) retire(command);
     },
-    all: () => [...ended, ...live],
+    live: () => [...live],
   };
 };
 

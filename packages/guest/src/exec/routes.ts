@@ -12,7 +12,7 @@ export const execRoutes = (commands: Commands): Route[] => [
   {
     method: 'GET',
     path: GUEST_PATHS.execs,
-    handle: () => ({ execs: commands.list().map((command) => command.describe()) }),
+    handle: () => ({ execs: commands.running().map((command) => command.describe()) }),
   },
   {
     method: 'POST',

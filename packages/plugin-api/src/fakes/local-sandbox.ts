@@ -54,6 +54,10 @@ export const createLocalSandbox = async (options: LocalSandboxOptions): Promise<
     internalUrl: options.internalUrl ?? 'http://127.0.0.1:9',
     start,
     attach: async (execId) => processes.get(execId),
+    async endCommands(idPrefix) {
+      for (const [id, started] of processes)
+        if (id.startsWith(idPrefix)) await (await started).signal('SIGKILL');
+    },
     run: async (spec, signal) => runToEnd(await start(spec), spec, signal),
     files: createLocalFiles(root),
     metrics: async () => ({ uptimeMs: Math.round(performance.now() - startedAt) }),

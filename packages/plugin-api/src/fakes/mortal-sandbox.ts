@@ -40,6 +40,7 @@ export const createMortalSandbox = (inner: Sandbox): MortalSandbox => {
         const process = await alive(() => inner.attach(execId));
         return process === undefined ? undefined : mortal(process);
       },
+      endCommands: (idPrefix) => alive(() => inner.endCommands(idPrefix)),
       run: (spec, signal) => alive(() => inner.run(spec, signal)),
       metrics: () => alive(() => inner.metrics()),
     },

@@ -25,6 +25,7 @@ export const createLocalSandbox = async (folder: string, internalUrl: string): P
     ran,
     start: unused,
     attach: unused,
+    endCommands: async () => undefined,
     metrics: unused,
     run: async (spec) => {
       ran.push(spec.argv);

@@ -22,7 +22,7 @@ const found = (mark: string): readonly number[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => commandOf(pid).startsWith(`sh\0-c\0: ${mark};`));
+    .filter((pid) => commandOf(pid).replace('/bin/', '').startsWith(`sh\0-c\0: ${mark};`));
 
 /** Empty when it has ended meanwhile. */
 const commandOf = (pid: number): string => {
@@ -72,3 +72,46 @@ test('a stop in the middle of a set-up, a turn and a gate ends none of them and 
   expect(states('gateRuns')).toEqual(['green']);
   expect(git(hubOf(workspace), 'show', 'main:b.txt')).toBe('b');
 }, 120_000);
+
+test.each(['SIGTERM', 'SIGKILL'] as const)(
+  'git that was saving a turn when the server went by %s is ended before the turn is saved again',
+  async (signal) => {
+    const mark = `a-save-${signal}`;
+    const filter = `: ${mark}; until [ -e /tmp/go ]; do sleep 0.1; done; cat`;
+    const source = makeRepository(world.folder, signal, {
+      'a.txt': 'a\n',
+      '.gitattributes': '*.slow filter=slow\n',
+    });
+    const workspace = await world.client.workspaces.create({
+      repositories: [{ source }],
+      gate: { commands: [{ name: 'check', run: 'test -s b.slow' }] },
+    });
+    const { lastSeq } = await world.client.system.stats();
+    const prompt = steps(
+      { run: `git config filter.slow.clean '${filter}'` },
+      { write: { path: 'b.slow', content: 'b\n' } },
+    );
+    const { id } = await world.client.tasks.create({ workspaceId: workspace.id, prompt });
+    await until('the turn is being saved', () => found(mark).length === 1);
+    const [pid = 0] = found(mark);
+    const before = Date.now();
+    await world.stop(signal);
+    expect(Date.now() - before).toBeLessThan(10_000);
+    expect(found(mark)).toEqual([pid]);
+    await world.start();
+    await until('it is saved again, and by one alone', () => {
+      const now = found(mark);
+      return now.length === 1 && !now.includes(pid);
+    });
+    const { rows } = await world.client.sandboxes.list({ limit: 200 });
+    const sandbox = rows.find(({ state, purpose }) => state === 'running' && purpose === 'attempt');
+    await world.client.sandboxes.writeFile({
+      id: sandbox?.id ?? '',
+      path: '/tmp/go',
+      bytes: new Uint8Array(),
+    });
+    expect(endOf((await followTask(world.client, id, lastSeq)).task)).toEqual(COMPLETED);
+    expect(git(hubOf(workspace), 'show', 'main:b.slow')).toBe('b');
+  },
+  120_000,
+);

@@ -96,10 +96,10 @@ describe('a checkout', () => {
   test('is settled after a set-up: what it changed is taken back, what it left is not committed', async () => {
     await clone();
     shell(inside, 'echo changed > a.txt; mkdir -p dep; echo 1 > dep/a; echo x > left.bin');
-    await checkouts().settle(sandbox, ['source']);
+    await checkouts().settle(sandbox, { key: 'k', repositories: ['source'] });
     expect(run(inside, ['status', '--porcelain'])).toBe('');
     shell(inside, 'echo more > more.bin');
-    await checkouts().settle(sandbox, ['source']);
+    await checkouts().settle(sandbox, { key: 'k', repositories: ['source'] });
     expect(await save()).toEqual({ source: main });
     expect(await readFile(path.join(inside, 'dep/a'), 'utf8')).toBe('1\n');
     shell(inside, 'echo work > work.txt');

@@ -3,7 +3,7 @@
  * sandbox answers is taken as a claim: a saved turn counts when the hub has it.
  */
 import { fail } from '@berth/contract';
-import type { CheckoutRequest, Checkouts, Hub, SaveTurnRequest } from '@berth/core';
+import type { CheckoutRequest, CheckoutStep, Checkouts, Hub, SaveTurnRequest } from '@berth/core';
 import type { Sandbox } from '@berth/plugin-api';
 import { commitIdentity } from './merge.ts';
 import { resolvedMerge } from './open-merge.ts';
@@ -28,24 +28,31 @@ const MAX_EXCLUDED = 2000;
 const OWN_IGNORES = '--exclude-per-directory=.gitignore';
 
 export const createCheckouts = ({ hub, newExecId }: CheckoutOptions): Checkouts => {
-  const git = createSandboxGit(newExecId);
-  const deps = { git, newExecId, hub };
+  /** Git of an earlier try may still be at work, for a server that is gone: two at once would meet each other's locks. */
+  const begin = async (sandbox: Sandbox, { key, signal }: CheckoutStep): Promise<Deps> => {
+    const idPrefix = `${key.replaceAll('/', '.')}.git.`;
+    await sandbox.endCommands(idPrefix);
+    return { git: createSandboxGit(() => `${idPrefix}${newExecId()}`, signal), newExecId, hub };
+  };
   return {
     clone: async (sandbox, checkout) => {
+      const deps = await begin(sandbox, checkout);
       await sandbox.files.makeFolder(sandbox.root);
       for (const { name } of await sandbox.files.list(sandbox.root)) {
         if (name.startsWith(DRAFT_PREFIX)) await sandbox.files.remove(`${sandbox.root}/${name}`);
       }
       for (const part of checkout.repositories) await cloneOne(deps, sandbox, checkout, part);
     },
-    settle: async (sandbox, repositories) => {
-      for (const name of repositories) {
+    settle: async (sandbox, request) => {
+      const { git } = await begin(sandbox, request);
+      for (const name of request.repositories) {
         const folder = folderOf(sandbox, name);
         await git(sandbox, { cwd: folder, args: ['reset', '--hard', '--quiet'] });
         await excludeLeftovers(git, sandbox, folder);
       }
     },
     fetch: async (sandbox, request) => {
+      const { git } = await begin(sandbox, request);
       for (const name of request.repositories) {
         const remote = remoteOf(sandbox, request, name);
         await git(sandbox, {
@@ -61,6 +68,7 @@ export const createCheckouts = ({ hub, newExecId }: CheckoutOptions): Checkouts 
       }
     },
     saveTurn: async (sandbox, turn) => {
+      const deps = await begin(sandbox, turn);
       const saved: Record<string, string> = {};
       for (const name of turn.repositories) saved[name] = await saveOne(deps, sandbox, turn, name);
       return saved;

@@ -35,10 +35,10 @@ const STDERR_TAIL_CHARACTERS = 2000;
 
 /** @param newExecId a fresh id for each command: they are safe to repeat, and a repetition must run again */
 export const createSandboxGit =
-  (newExecId: () => string): SandboxGit =>
+  (newExecId: () => string, signal?: AbortSignal): SandboxGit =>
   async (sandbox, options) => {
     const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const result = await sandbox.run({
+    const command = {
       id: newExecId(),
       argv: ['git', ...options.args],
       cwd: options.cwd,
@@ -46,7 +46,8 @@ export const createSandboxGit =
       timeoutMs,
       ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
       maxOutputBytes: options.maxOutputBytes ?? MAX_OUTPUT_BYTES,
-    });
+    } as const;
+    const result = await sandbox.run(command, signal);
     if (result.exitCode === 0) return result;
     if (result.exitCode !== null && options.answers?.includes(result.exitCode)) return result;
     const act = options.args[0];

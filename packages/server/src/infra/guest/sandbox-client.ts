@@ -5,6 +5,7 @@ import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
 import { type GuestFileChange, GuestHealth, type GuestPtyStart } from '@berth/contract/guest-messages';
 import type { Sandbox } from '@berth/plugin-api';
 import type { Containment } from './command-place.ts';
+import { endCommands } from './end-commands.ts';
 import { createFiles, watchFiles } from './files.ts';
 import { createLink } from './link.ts';
 import { attachProcess, startProcess } from './process.ts';
@@ -56,6 +57,7 @@ export const createSandboxClient = (parts: SandboxParts): SandboxClient => {
       checkExecId(execId);
       return attachProcess(place, execId);
     },
+    endCommands: (idPrefix) => endCommands(place, idPrefix),
     run: async (spec, signal) => {
       checkExecId(spec.id);
       return runProcess(place, spec, signal);
