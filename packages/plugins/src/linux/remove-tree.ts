@@ -4,6 +4,10 @@ import { spawn } from 'node:child_process';
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const SAID_CHARACTERS = 500;
 
+class NotDeleted extends Error {
+  override readonly name = 'NotDeleted';
+}
+
 /**
  * By the system's own program, which goes from folder to folder by descriptors: a path may be longer than the kernel
  * takes in one piece (PATH_MAX), and no link is followed, also not one that appears meanwhile. Succeeds when there is
@@ -20,6 +24,6 @@ export const removeTree = (path: string, surround: readonly string[] = []): Prom
     child.once('error', reject);
     child.once('close', (code) => {
       if (code === 0) resolve();
-      else reject(new Error(`${path} could not be deleted: ${said.trim()}`));
+      else reject(new NotDeleted(`${path} could not be deleted: ${said.trim()}`));
     });
   });
