@@ -115,6 +115,15 @@ export const TIDY_RULES: readonly TidyRule[] = [
       matches(SAGA_VERSION, text).map((name) => `${name} names a version; ask for the family of the saga`),
   },
   {
+    name: 'one-way-to-the-screen',
+    applies: (path) =>
+      path.startsWith('packages/cli/src/') && isProduction(path) && !/\/(?:main|screen)\.ts$/.test(path),
+    check: ({ text }) =>
+      matches(/(?<!\bworld\.)\b(std(?:out|err)\.write|console\.\w+)\(/g, text).map(
+        (call) => `${call} passes the screen by, which cleans what is printed; use output, or world.${call}`,
+      ),
+  },
+  {
     name: 'no-test-is-skipped',
     applies: isTest,
     check: ({ text }) =>

@@ -7,7 +7,7 @@ export const INTERRUPTED = 130;
 
 export const report = (error: unknown, world: World, asJson: boolean): number => {
   if (!isBerthError(error)) {
-    world.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+    world.stderr.write(`error: ${indented(error instanceof Error ? error.message : String(error))}\n`);
     return KINDS.internal.exit;
   }
   world.stderr.write(asJson ? `${JSON.stringify({ error: error.body })}\n` : told(error));
@@ -15,4 +15,7 @@ export const report = (error: unknown, world: World, asJson: boolean): number =>
 };
 
 const told = ({ message, hint }: BerthError) =>
-  `error: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`;
+  `error: ${indented(message)}\n${hint === undefined ? '' : `hint: ${indented(hint)}\n`}`;
+
+/** A message may quote what was said inside a sandbox, which must not begin a line like ours. */
+const indented = (text: string) => text.trimEnd().replace(/\r?\n/g, '\n  ');

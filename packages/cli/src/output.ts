@@ -1,4 +1,5 @@
 /** Values for people: tables and facts; for programs: one JSON value a line. */
+import { coloured } from './screen.ts';
 import type { World } from './world.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -9,21 +10,26 @@ export interface Output {
   readonly isJson: boolean;
   /** A JSON line, for `--json`. */
   readonly json: (value: unknown) => void;
+  /** One line, whatever is in the text. */
   readonly line: (text: string) => void;
+  /** Lines that somebody else wrote. */
+  readonly text: (text: string) => void;
   readonly table: (rows: readonly Row[], columns: readonly string[]) => void;
   readonly facts: (record: Row) => void;
   readonly colour: (name: keyof typeof COLOURS, text: string) => string;
 }
 
 export const createOutput = (world: World, isJson: boolean): Output => {
-  const line = (text: string) => void world.stdout.write(`${text}\n`);
+  const text = (lines: string) => void world.stdout.write(`${lines}\n`);
+  const line = (one: string) => text(one.replace(/[\r\n]+/g, ' '));
   return {
     isJson,
     line,
+    text,
     json: (value) => line(JSON.stringify(value)),
     table: (rows, columns) => tableLines(rows, columns).forEach(line),
     facts: (record) => factLines(record).forEach(line),
-    colour: (name, text) => (world.isTerminal ? `\u001b[${COLOURS[name]}m${text}\u001b[0m` : text),
+    colour: (name, words) => (world.isTerminal ? coloured(COLOURS[name], words) : words),
   };
 };
 
@@ -76,7 +82,7 @@ const spokenDuration = (ms: number): string => {
   return `${Math.round(ms / unit)} ${name}`;
 };
 
-/** One line of what may be many, without control characters: some of it was written inside a sandbox. */
+/** One line of what may be many: some of it was written inside a sandbox. */
 export const clipped = (text: string, most = LONGEST_CELL_CHARS): string => {
   const line = text.replace(/\p{Cc}+/gu, ' ').trim();
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;

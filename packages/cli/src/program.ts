@@ -13,10 +13,12 @@ import { upCommand } from './commands/up.ts';
 import { report } from './failure.ts';
 import { routeCommand } from './route-command.ts';
 import { NOUNS, ROUTE_COMMANDS } from './route-commands.ts';
+import { screened } from './screen.ts';
 import type { World } from './world.ts';
 
 /** Runs one command line to its end. Returns the exit code. */
-export const runCommandLine = async (args: readonly string[], world: World): Promise<number> => {
+export const runCommandLine = async (args: readonly string[], outside: World): Promise<number> => {
+  const world = screened(outside);
   let exitCode = 0;
   const program = createProgram({
     world,

@@ -5,6 +5,7 @@ import { createWorld } from '../test/scripted-world.ts';
 import { report } from './failure.ts';
 import { createOutput } from './output.ts';
 import { gateLines, itemLine } from './progress.ts';
+import { screened } from './screen.ts';
 
 const LINES: readonly [ItemBody, string | undefined][] = [
   [{ kind: 'message', role: 'agent', text: 'two\nlines' }, '  ▸ two lines'],
@@ -34,7 +35,10 @@ test.each(LINES)('%j', (body, line) => {
 test('colours only at a terminal', () => {
   const world = createWorld();
   expect(createOutput(world, false).colour('red', 'x')).toBe('x');
-  expect(createOutput({ ...world, isTerminal: true }, false).colour('red', 'x')).toBe('\u001b[31mx\u001b[0m');
+  const terminal = screened({ ...world, isTerminal: true });
+  const output = createOutput(terminal, false);
+  output.line(output.colour('red', 'x\u001b[32m\ny'));
+  expect(world.out()).toBe('\u001b[31mx\\u001b[32m y\u001b[0m\n');
 });
 
 test('the verdict of a gate', () => {

@@ -90,7 +90,7 @@ const print = ({ output }: Context, { columns }: RouteCommand, result: unknown):
   const record = (typeof result === 'string' ? { text: result } : result) as Row;
   const rows = columns === undefined || !Array.isArray(record.rows) ? [record] : (record.rows as Row[]);
   if (output.isJson) for (const row of rows) output.json(row);
-  else if (typeof result === 'string') output.line(result);
+  else if (typeof result === 'string') output.text(result);
   else if (columns === undefined) output.facts(record);
   else output.table(rows, columns);
   if (record.next !== undefined && !output.isJson) output.line(`more: --after ${String(record.next)}`);

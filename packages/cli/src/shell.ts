@@ -1,4 +1,7 @@
-/** The user's terminal, connected to one in a sandbox: bytes both ways, sizes as text frames. */
+/**
+ * The user's terminal, connected to one in a sandbox: bytes both ways, sizes as text frames. The bytes are not cleaned:
+ * a terminal is what is asked for, and what runs in it may draw on the user's for as long as it is open.
+ */
 import process from 'node:process';
 import { fail } from '@berth/contract';
 import { createClient } from '@berth/sdk/node';
@@ -44,7 +47,7 @@ const untilClosed = (socket: WebSocket, { world }: Context) =>
       world.stdout.write(typeof data === 'string' ? data : new Uint8Array(data));
     });
     socket.addEventListener('close', ({ code, reason }) => {
-      if (code !== 1000 && reason !== '') world.stderr.write(`\r\nerror: the terminal ended: ${reason}\n`);
+      if (code !== 1000 && reason !== '') world.stderr.write(`\nerror: the terminal ended: ${reason}\n`);
       resolve(code === 1000 || code === 1005 ? 0 : 6);
     });
   });

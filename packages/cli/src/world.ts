@@ -1,5 +1,7 @@
 /** What a command may touch of the process it runs in; tests give their own. */
 export interface Writer {
+  /** It is a terminal. */
+  readonly isTTY?: boolean | undefined;
   write(text: string | Uint8Array): unknown;
 }
 

@@ -5,6 +5,7 @@ export * from './errors.ts';
 export * from './event.ts';
 export * from './gate.ts';
 export * from './ids.ts';
+export * from './kernel/controls.ts';
 export * from './kernel/error.ts';
 export * from './kernel/event.ts';
 export * from './kernel/route.ts';

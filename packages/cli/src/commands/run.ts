@@ -170,7 +170,7 @@ const bringHome = async (
   const { stat, next } = await fetchLanded(world, { source, hubPath, branch, base, merge });
   if (output.isJson) return output.json({ landed: { branch, base, commit: merge, next } });
   output.line('');
-  output.line(stat.trimEnd());
+  output.text(stat.trimEnd());
   output.line('');
   output.line(`ready: ${next}`);
 };

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { type Context, type Frame, leaf, text } from '../command.ts';
 import { INTERRUPTED } from '../failure.ts';
 import { openShell } from '../shell.ts';
+import type { Writer } from '../world.ts';
 
 export const sandboxCommands = (frame: Frame): Command[] => [
   leaf(frame, 'exec', 'Run a command and pass on its output and exit code', (context, { args, options }) =>
@@ -58,7 +59,7 @@ const follow = async ({ client, output, world }: Context, running: Running): Pro
   try {
     for await (const part of client.sandboxes.logs(running, { signal: stop.signal })) {
       if (output.isJson) output.json(part);
-      else if (part.kind === 'output') world[part.stream].write(part.text);
+      else if (part.kind === 'output') passOn(world[part.stream], part.text);
       else if (part.kind === 'lagged') world.stderr.write('(some output was dropped)\n');
       if (part.kind === 'exit') return exitCodeOf(part);
     }
@@ -69,6 +70,9 @@ const follow = async ({ client, output, world }: Context, running: Running): Pro
   }
   return INTERRUPTED;
 };
+
+/** Into a pipe or a file as it is; at a terminal, which would obey it, as text. */
+const passOn = (to: Writer, text: string): unknown => to.write(to.isTTY === true ? text : Buffer.from(text));
 
 /** As a shell would say it: 124 after a timeout, 137 for SIGKILL. */
 const exitCodeOf = (part: Extract<ExecPart, { kind: 'exit' }>): number => {

@@ -52,9 +52,6 @@ const printGate = async ({ client, output }: Context, { id: taskId }: Task): Pro
   if (output.isJson) output.json(gate);
   else {
     gateLines(gate, output);
-    for (const { exitCode, logTail } of gate.evidence) if (exitCode !== 0) output.line(printable(logTail));
+    for (const { exitCode, logTail } of gate.evidence) if (exitCode !== 0) output.text(logTail.trimEnd());
   }
 };
-
-/** Lines stay, control characters go: a sandbox wrote this. */
-const printable = (text: string) => text.replace(/[^\P{Cc}\n\t]/gu, '').trimEnd();

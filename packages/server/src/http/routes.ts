@@ -161,6 +161,7 @@ const observe = (
     status: statusCode,
     duration_ms: Math.round(elapsedTime * 10) / 10,
     request: request.id,
-    token: caller?.tokenId,
+    caller: caller?.tokenId,
+    role: caller?.role,
   });
 };

@@ -63,6 +63,41 @@ describe('the log', () => {
     },
   );
 
+  it('says who acted, by the id that opens nothing', () => {
+    const { log, last } = collect();
+    const id = `ky_${'0'.repeat(20)}`;
+    log.info('task.create', { caller: id, token: id, key: undefined });
+    expect(last()).toEqual({
+      level: 'info',
+      time: expect.any(Number),
+      event: 'task.create',
+      caller: id,
+      token: id,
+    });
+  });
+
+  it.each([
+    ['authorization: Bearer abcdefgh.ijkl', 'authorization: Bearer •••'],
+    ['https://user:p4ss@example.com/x', 'https://user:•••@example.com/x'],
+    [`fatal: https://x:${OURS}@example.com`, 'fatal: https://x:•••@example.com'],
+    [`github_pat_${'e'.repeat(30)}`, '•••'],
+  ])('takes secrets out of %s', (text, cleaned) => {
+    const { log, last } = collect();
+    log.info('a.b', { text, 'Set-Cookie': 'a=b', access_token: 'x', headers: { 'x-api-key': ['y'] } });
+    expect(last()).toMatchObject({
+      text: cleaned,
+      'Set-Cookie': '•••',
+      access_token: '•••',
+      headers: { 'x-api-key': '•••' },
+    });
+  });
+
+  it('holds nothing that a terminal obeys', () => {
+    const { log, lines } = collect();
+    log.info('a.b', { text: 'a\u001b]52;c;eA\u0007\u009b2J\u202eb\nc' });
+    expect(lines[0]?.trimEnd()).not.toMatch(/[\p{Cc}\u202e]/u);
+  });
+
   it('writes an error with all of its causes, without secrets', () => {
     const { log, last } = collect();
     const cause = new TypeError(`bad ${OURS}`, { cause: 'no error' });

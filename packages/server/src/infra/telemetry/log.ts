@@ -1,15 +1,23 @@
 /** The log of the server: one JSON line per operation on stderr, with anything that looks like a secret taken out. */
+import { escapeControls } from '@berth/contract';
 import type { Log } from '@berth/core';
 import { type DestinationStream, type LevelWithSilent, pino } from 'pino';
 import { boundedOutput } from './bounded-output.ts';
 
 const STDERR = 2;
 
-const SECRET_FIELDS = ['token', 'key', 'secret', 'password', 'authorization', 'cookie', 'apiKey'];
+/** Names of facts whose values are secrets, in every spelling: `apiKey`, `x-api-key`, `Set-Cookie`, `access_token`. */
+const SECRET_NAME = /(?:token|key|secret|password|authorization|cookie)$/i;
 
-/** Tokens of ours and the keys of the common providers, wherever they stand in a text. */
+/** Who or what, not how to become it: `ky_01m8…` under `token` says who acted. */
+const RECORD_ID = /^[a-z]{2}_[0-9a-z]{16,32}$/;
+
+/**
+ * Wherever they stand in a text: tokens of ours, the keys of the common providers and code hosts, what follows `Bearer`
+ * and `Basic`, and the password in an address.
+ */
 const SECRET_TEXT =
-  /\b(?:berth[a-z]*_[A-Za-z0-9_-]{16,}|sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,})/g;
+  /\b(?:berth[a-z]*_[A-Za-z0-9_-]{16,}|sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})|(?<=\b(?:Bearer|Basic) +)[\w.~+/=-]{8,}|(?<=:\/\/[^\s/:@]{0,200}:)[^\s/@]+(?=@)/g;
 
 export const createLog = (level: LevelWithSilent, destination?: DestinationStream): Log => {
   const logger = pino(
@@ -36,7 +44,8 @@ export const createLog = (level: LevelWithSilent, destination?: DestinationStrea
 const MAX_DEPTH = 5;
 
 const clean = (value: unknown, depth = 0): unknown => {
-  if (typeof value === 'string') return value.replaceAll(SECRET_TEXT, '•••');
+  // Lines are read at terminals; JSON itself writes out only some of the characters that those obey.
+  if (typeof value === 'string') return escapeControls(value.replaceAll(SECRET_TEXT, '•••'), JSON_ESCAPES);
   if (value instanceof Error) return clean(describe(value));
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
   if (depth === MAX_DEPTH) return '…';
@@ -48,9 +57,16 @@ const namesCleaned = (fields: object, depth: number): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [
       name,
-      SECRET_FIELDS.includes(name) ? '•••' : clean(value, depth),
+      SECRET_NAME.test(name) && !isRecordId(value) ? hidden(value) : clean(value, depth),
     ]),
   );
+
+const isRecordId = (value: unknown): boolean => typeof value === 'string' && RECORD_ID.test(value);
+
+const hidden = (value: unknown): unknown => (value === undefined || value === null ? value : '•••');
+
+/** Written out by JSON: the controls below a space. */
+const JSON_ESCAPES = String.fromCharCode(...Array(32).keys());
 
 /** The whole chain of causes in one line. */
 const describe = (error: Error): string => {
