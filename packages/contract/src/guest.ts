@@ -135,6 +135,8 @@ export const GUEST_LIMITS = {
   scrollbackBytes: 256 * 2 ** 10,
   watches: 16,
   watchBacklog: 1000,
+  /** Of one watch. */
+  watchedFolders: 10_000,
   /** Connections of programs inside to the proxy and to `berth.internal`, each. */
   outwardConnections: 512,
   outwardIdleMs: 15 * 60_000,
@@ -156,13 +158,18 @@ export const EXEC_MARKER = 'BERTH_EXEC';
 export const GUEST_ENV = {
   /** Absolute path of the Unix socket to listen on, at most `socketPathBytes` long. An old one is replaced. */
   socket: 'BERTH_GUEST_SOCKET',
-  /** Folder of the repositories. Made when absent. */
+  /** Folder of the repositories. Made when absent, and given to the user of commands. */
   root: 'BERTH_GUEST_ROOT',
-  /** Made when absent. */
+  /** The same. */
   home: 'BERTH_GUEST_HOME',
   /** Folder for logs of commands, private to the guest. Made when absent. `READY_FILE` appears in it. */
   state: 'BERTH_GUEST_STATE',
   id: 'BERTH_GUEST_ID',
+  /**
+   * Number of the user that commands run as and file requests are done as; the guest's own when absent. Their group is
+   * the guest's. The guest needs CAP_SETUID to become that user, and CAP_CHOWN to give it root, home and terminals.
+   */
+  user: 'BERTH_GUEST_USER',
   /** Port of `http://berth.internal` on loopback; 0 = any free. 80 when absent. */
   internalPort: 'BERTH_GUEST_INTERNAL_PORT',
   /** Port of the forward proxy on loopback; 0 = any free. 3128 when absent. */

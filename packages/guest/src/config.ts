@@ -9,6 +9,8 @@ export interface GuestConfig {
   readonly state: string;
   readonly internalPort: number;
   readonly proxyPort: number;
+  /** Number of the user of commands, where that is another. */
+  readonly user: number | undefined;
   /** Folder of the native terminal module. */
   readonly pty: string | undefined;
   /** File requests stay below root and home. */
@@ -29,6 +31,9 @@ export const readConfig = (env: Environment): GuestConfig | string => {
   const internalPort = port(env[GUEST_ENV.internalPort], 80);
   const proxyPort = port(env[GUEST_ENV.proxyPort], 3128);
   if (internalPort === undefined || proxyPort === undefined) return 'a port must be a number up to 65535';
+  const user = env[GUEST_ENV.user] ? Number(env[GUEST_ENV.user]) : undefined;
+  if (user !== undefined && !(Number.isInteger(user) && user > 0))
+    return `${GUEST_ENV.user} must be a number`;
   return {
     id: env[GUEST_ENV.id] ?? '',
     socket,
@@ -37,6 +42,7 @@ export const readConfig = (env: Environment): GuestConfig | string => {
     state: env[GUEST_ENV.state] ?? '',
     internalPort,
     proxyPort,
+    user,
     pty: env[GUEST_ENV.pty] || undefined,
     confined: env[GUEST_ENV.confined] === '1',
     env: withoutOwn(env),

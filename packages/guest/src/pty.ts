@@ -13,10 +13,12 @@ import type { IPty } from '@lydell/node-pty';
 import { queryCount, type Route, readJson } from './control.ts';
 import { killTree } from './exec/tree.ts';
 import { invalid, messageOf, Refusal } from './refusal.ts';
+import type { CommandUser } from './user.ts';
 
 export interface TerminalPlace {
   /** Folder of the native module. */
   readonly module: string | undefined;
+  readonly user: CommandUser;
   readonly env: () => Readonly<Record<string, string>>;
   readonly cwd: (path: string | undefined) => string;
 }
@@ -133,7 +135,8 @@ const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
     resize: (columns, rows) => {
       if (exit === undefined) pty.resize(columns, rows);
     },
-    kill: () => killTree({ execId: start.id, pid: exit === undefined ? pty.pid : undefined }),
+    kill: () =>
+      place.user.as(() => killTree({ execId: start.id, pid: exit === undefined ? pty.pid : undefined })),
   };
 };
 
@@ -143,20 +146,39 @@ const nameOf = (signal: number): string =>
 
 type Spawn = typeof import('@lydell/node-pty').spawn;
 
-const spawnPty = ({ module, env, cwd }: TerminalPlace, start: GuestPtyStart): IPty => {
+/** The module knows the name of the device and has no type for it. */
+type Device = IPty & { readonly ptsName?: string };
+
+const spawnPty = ({ module, user, env, cwd }: TerminalPlace, start: GuestPtyStart): IPty => {
   if (module === undefined) throw notStartable('this sandbox has no terminal module');
-  const [file = '', ...rest] = start.argv;
+  const folder = cwd(start.cwd);
+  const { uid } = user;
+  const [file = '', ...rest] = uid === undefined ? start.argv : entering(folder, start.argv);
   try {
     const { spawn } = createRequire(join(module, 'package.json'))(module) as { spawn: Spawn };
-    return spawn(file, rest, {
-      name: 'xterm-256color',
-      cols: side(start.columns),
-      rows: side(start.rows),
-      cwd: cwd(start.cwd),
-      env: { ...env(), ...start.env, TERM: 'xterm-256color', [EXEC_MARKER]: start.id },
-      encoding: null,
-    });
+    const pty: Device = user.starting(() =>
+      spawn(file, rest, {
+        name: 'xterm-256color',
+        cols: side(start.columns),
+        rows: side(start.rows),
+        cwd: uid === undefined ? folder : '/',
+        env: { ...env(), ...start.env, TERM: 'xterm-256color', [EXEC_MARKER]: start.id },
+        encoding: null,
+        ...(uid === undefined ? {} : { uid, gid: process.getgid?.() }),
+      }),
+    );
+    if (pty.ptsName !== undefined) user.give(pty.ptsName);
+    return pty;
   } catch (error) {
     throw error instanceof Refusal ? error : notStartable(messageOf(error));
   }
 };
+
+/** The module enters the folder before it becomes the user; where only that user may enter, a shell has to. */
+const entering = (folder: string, argv: readonly string[]): string[] => [
+  '/bin/sh',
+  '-c',
+  'cd -- "$0" && exec "$@"',
+  folder,
+  ...argv,
+];

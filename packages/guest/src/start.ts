@@ -15,6 +15,7 @@ import { listenInternal, listenProxy } from './outward/listeners.ts';
 import { createUplink } from './outward/uplink.ts';
 import { ptyRoutes } from './pty.ts';
 import { tunnelTo } from './tunnel.ts';
+import { createUser } from './user.ts';
 
 export interface Guest {
   readonly internalPort: number;
@@ -25,7 +26,9 @@ export interface Guest {
 
 /** Resolves when the guest can be connected to. */
 export const startGuest = async (config: GuestConfig): Promise<Guest> => {
+  const user = createUser(config.user);
   for (const folder of [config.root, config.home, config.state]) mkdirSync(folder, { recursive: true });
+  for (const folder of [config.root, config.home]) user.give(folder);
   const uplink = createUplink();
   const [internal, proxy] = await Promise.all([
     listenInternal(uplink, config.internalPort),
@@ -33,13 +36,17 @@ export const startGuest = async (config: GuestConfig): Promise<Guest> => {
   ]);
   const ports = { internalPort: internal.port, proxyPort: proxy.port };
   const env = commandEnv(config, proxy.port);
-  const place = { env: () => env, cwd: (path: string | undefined) => resolve(config.root, path ?? '.') };
+  const place = {
+    user,
+    env: () => env,
+    cwd: (path: string | undefined) => resolve(config.root, path ?? '.'),
+  };
   const control = createControl(
     [
       healthRoute(config, ports),
       { method: 'GET', path: GUEST_PATHS.metrics, handle: readMetrics },
       ...execRoutes(createCommands({ state: config.state, ...place })),
-      ...fileRoutes(createPaths(config)),
+      ...fileRoutes(createPaths(config), user),
       ...ptyRoutes({ module: config.pty, ...place }),
     ],
     tunnelTo,

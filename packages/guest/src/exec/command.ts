@@ -2,13 +2,14 @@
  * One command: a process in its own session, its output in two logs, its input by offset. It belongs to the guest, not
  * to a connection: readers come and go.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { statSync } from 'node:fs';
 import { EXEC_MARKER, GUEST_LIMITS } from '@berth/contract/guest';
 import type { GuestExec, GuestExecStart, GuestExit } from '@berth/contract/guest-messages';
 import { readOutOfMemoryKills } from '../cgroup.ts';
 import { Refusal, systemCode } from '../refusal.ts';
+import type { CommandUser } from '../user.ts';
 import { createGate, heldArgv, whyNotRunnable } from './gate.ts';
 import { createInput, type Input } from './input.ts';
 import { createOutputLog, type OutputLog } from './log.ts';
@@ -17,6 +18,7 @@ import { killTree, signalTree } from './tree.ts';
 
 export interface CommandPlan {
   readonly start: GuestExecStart;
+  readonly user: CommandUser;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   /** Path that the names of log files begin with. */
@@ -46,43 +48,56 @@ export const startCommand = async (plan: CommandPlan): Promise<Command> => {
   return watchCommand(plan, child, { startedAt, killsBefore });
 };
 
-const launch = async ({ start, cwd, env }: CommandPlan): Promise<ChildProcess> => {
+const launch = async ({ start, user, cwd, env }: CommandPlan): Promise<ChildProcess> => {
   const whole: Readonly<Record<string, string>> = { ...env, ...start.env, [EXEC_MARKER]: start.id };
   const held = start.held === true;
   const [program = ''] = start.argv;
-  const lack = held ? whyNotRunnable(program, cwd, whole.PATH) : undefined;
-  if (lack !== undefined) throw notStartable(program, cwd, lack);
+  const lack = held ? whyNotRunnable({ program, cwd, path: whole.PATH }, user) : undefined;
+  if (lack !== undefined)
+    throw notStartable(
+      program,
+      user.as(() => reasonOf(cwd, lack)),
+    );
   const [file = '', ...rest] = held ? heldArgv(start.argv, whole) : start.argv;
+  const refused = (error: unknown): Refusal =>
+    notStartable(
+      program,
+      user.as(() => reasonOf(cwd, systemCode(error))),
+    );
   let child: ChildProcess;
   try {
-    child = spawn(file, rest, {
+    child = user.spawn(file, rest, {
       cwd,
       env: whole,
       detached: true,
       stdio: [start.input === '' ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(held ? ['pipe' as const] : [])],
     });
   } catch (error) {
-    throw notStartable(program, cwd, systemCode(error));
+    throw refused(error);
   }
   if (child.pid !== undefined) return child;
   const { promise, reject } = Promise.withResolvers<never>();
-  child.once('error', (error) => reject(notStartable(program, cwd, systemCode(error))));
+  child.once('error', (error) => reject(refused(error)));
   return promise;
 };
 
-const notStartable = (command: string, cwd: string, code: string): Refusal =>
-  new Refusal({
-    code: 'exec.not_startable',
-    data: { command: command.slice(0, 1000), reason: reasonOf(cwd, code) },
-  });
+const notStartable = (command: string, reason: string): Refusal =>
+  new Refusal({ code: 'exec.not_startable', data: { command: command.slice(0, 1000), reason } });
 
 /** The system says ENOENT for a missing program and for a missing folder. */
 const reasonOf = (cwd: string, code: string): string => {
-  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true)
-    return `the folder ${cwd} does not exist (${code})`;
+  if (!isFolder(cwd)) return `the folder ${cwd} does not exist (${code})`;
   if (code === 'ENOENT') return 'no such program (ENOENT)';
   if (code === 'EACCES') return 'not allowed to run it (EACCES)';
   return code === '' ? 'the system refused' : code;
+};
+
+const isFolder = (path: string): boolean => {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // Not there, or not for this user: the system's code, which is told with it, says which.
+  }
 };
 
 interface Birth {
@@ -90,7 +105,7 @@ interface Birth {
   readonly killsBefore: number | undefined;
 }
 
-const watchCommand = ({ start, logPath }: CommandPlan, child: ChildProcess, birth: Birth): Command => {
+const watchCommand = ({ start, user, logPath }: CommandPlan, child: ChildProcess, birth: Birth): Command => {
   const keep = start.keep ?? 'tail';
   const stdout = createOutputLog(`${logPath}.out`, keep);
   const stderr = createOutputLog(`${logPath}.err`, keep);
@@ -101,12 +116,14 @@ const watchCommand = ({ start, logPath }: CommandPlan, child: ChildProcess, birt
   let alive = true;
   let timedOut = false;
   let exit: GuestExit | undefined;
-  const root = () => ({ execId: start.id, pid: alive ? pid : undefined });
+  const signal = (name: NodeJS.Signals): void => {
+    const root = { execId: start.id, pid: alive ? pid : undefined };
+    user.as(() => (name === 'SIGKILL' ? killTree(root) : signalTree(root, name)));
+  };
 
   const timers = limitTime(start.timeoutMs, (name) => {
     timedOut = true;
-    if (name === 'SIGKILL') killTree(root());
-    else signalTree(root(), name);
+    signal(name);
   });
   const pump = createPump({ keep, logs: [stdout, stderr], changed: () => changes.emit('change') });
   pump.take(child.stdout, stdout);
@@ -120,7 +137,7 @@ const watchCommand = ({ start, logPath }: CommandPlan, child: ChildProcess, birt
     if (exit !== undefined) return;
     timers.stop();
     pump.stop();
-    if (timedOut) killTree(root());
+    if (timedOut) signal('SIGKILL');
     exit = exitOf(child, { ...birth, timedOut });
     changes.emit('change');
   };
@@ -147,10 +164,7 @@ const watchCommand = ({ start, logPath }: CommandPlan, child: ChildProcess, birt
       ...(exit === undefined ? { ...(gate.closed ? { held: true } : {}) } : { exit }),
     }),
     release: gate.open,
-    signal: (name) => {
-      if (name === 'SIGKILL') killTree(root());
-      else signalTree(root(), name);
-    },
+    signal,
     onChange: (listener) => {
       changes.on('change', listener);
       return () => changes.off('change', listener);

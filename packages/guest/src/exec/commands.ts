@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { GUEST_LIMITS } from '@berth/contract/guest';
 import type { GuestExecStart } from '@berth/contract/guest-messages';
 import { invalid, Refusal } from '../refusal.ts';
+import type { CommandUser } from '../user.ts';
 import { type Command, startCommand } from './command.ts';
 
 export interface Commands {
@@ -16,11 +17,12 @@ export interface Commands {
 export interface CommandsPlace {
   /** Folder for logs. */
   readonly state: string;
+  readonly user: CommandUser;
   readonly env: () => Readonly<Record<string, string>>;
   readonly cwd: (path: string | undefined) => string;
 }
 
-export const createCommands = ({ state, env, cwd }: CommandsPlace): Commands => {
+export const createCommands = ({ state, user, env, cwd }: CommandsPlace): Commands => {
   const byId = new Map<string, Promise<Command>>();
   const room = createRoom((command) => byId.delete(command.describe().id));
   let made = 0;
@@ -29,7 +31,7 @@ export const createCommands = ({ state, env, cwd }: CommandsPlace): Commands => 
     const lack = room.make();
     if (lack !== undefined) throw notStartable(start, lack);
     const logPath = join(state, `exec-${made++}`);
-    const command = await startCommand({ start, cwd: cwd(start.cwd), env: env(), logPath });
+    const command = await startCommand({ start, user, cwd: cwd(start.cwd), env: env(), logPath });
     room.add(command);
     return command;
   };

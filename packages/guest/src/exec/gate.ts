@@ -8,6 +8,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { systemCode } from '../refusal.ts';
+import type { CommandUser } from '../user.ts';
 
 /** Descriptor 3 is the gate. When the guest ends, the line never comes and the program never runs. */
 const WAIT = 'read -r _ <&3 && exec "$@" 3<&-';
@@ -21,26 +22,42 @@ export const heldArgv = (argv: readonly string[], env: Readonly<Record<string, s
   return ['/bin/sh', '-c', WAIT, 'berth-held', ...added, ...argv];
 };
 
+interface Wanted {
+  readonly program: string;
+  readonly cwd: string;
+  readonly path: string | undefined;
+}
+
 /** The shell can be started whatever it shall become, so this looks as the system would: its code for why not. */
 export const whyNotRunnable = (
-  program: string,
-  cwd: string,
-  path = '/usr/bin:/bin',
+  { program, cwd, path = '/usr/bin:/bin' }: Wanted,
+  user: CommandUser,
 ): 'ENOENT' | 'EACCES' | undefined => {
-  const places = program.includes('/') ? [program] : path.split(':').map((folder) => `${folder}/${program}`);
-  const codes = places.map((place) => codeOf(resolve(cwd, place)));
+  const names = program.includes('/') ? [program] : path.split(':').map((folder) => `${folder}/${program}`);
+  const places = names.map((name) => resolve(cwd, name));
+  // Most programs are where everybody may look; only for the others it is worth becoming another user.
+  if (places.some((place) => codeOf(place, user) === '')) return undefined;
+  const codes = user.as(() => places.map((place) => codeOf(place, user)));
   if (codes.includes('')) return undefined;
   return codes.includes('EACCES') ? 'EACCES' : 'ENOENT';
 };
 
-const codeOf = (path: string): string => {
+/** Empty when it is a program that the user may run. */
+const codeOf = (path: string, { uid }: CommandUser): string => {
   try {
+    const stat = statSync(path);
+    if (!stat.isFile()) return 'EACCES';
+    // The system's own answer is about the real user, which is always the guest's.
+    if (uid !== undefined) return stat.mode & executableBy(stat, uid) ? '' : 'EACCES';
     accessSync(path, constants.X_OK);
-    return statSync(path).isFile() ? '' : 'EACCES';
+    return '';
   } catch (error) {
     return systemCode(error);
   }
 };
+
+const executableBy = (owner: { readonly uid: number; readonly gid: number }, uid: number): number =>
+  owner.uid === uid ? 0o100 : owner.gid === process.getgid?.() ? 0o010 : 0o001;
 
 export interface Gate {
   readonly closed: boolean;

@@ -1,60 +1,89 @@
-/** File work, on paths that were resolved before. */
-import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, opendir, rename, rm } from 'node:fs/promises';
+/**
+ * File work, on paths that were resolved before, with the rights of commands: every path is followed in one synchronous
+ * act as their user, and what is read or written afterwards is what was opened then.
+ */
+import {
+  chmodSync,
+  constants,
+  createReadStream,
+  createWriteStream,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  opendirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { FileEntry } from '@berth/contract';
 import { GUEST_LIMITS } from '@berth/contract/guest';
+import { systemCode } from '../refusal.ts';
+import type { CommandUser } from '../user.ts';
 import { refused } from './paths.ts';
 
 /** Only regular files: a pipe or a device could block or never end. */
-export const readFile = async (path: string, maxBytes: number): Promise<Buffer> => {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+export const readFile = async (path: string, maxBytes: number, user: CommandUser): Promise<Buffer> => {
+  const fd = user.as(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  // Read to the end rather than to the stated size: files of /proc state none, and a file may grow.
+  const file = createReadStream('', { fd, highWaterMark: READ_BYTES });
   try {
-    const stat = await file.stat();
+    const stat = fstatSync(fd);
     if (stat.isDirectory()) throw refused(path, 'it is a folder');
     if (!stat.isFile()) throw refused(path, 'it is not a regular file');
     const chunks: Buffer[] = [];
     let size = 0;
-    // Read to the end rather than to the stated size: files of /proc state none, and a file may grow.
-    for (;;) {
-      const { bytesRead, buffer } = await file.read({ buffer: Buffer.allocUnsafe(READ_BYTES) });
-      if (bytesRead === 0) return Buffer.concat(chunks);
-      size += bytesRead;
+    for await (const chunk of file as AsyncIterable<Buffer>) {
+      size += chunk.length;
       if (size > maxBytes) throw refused(path, `larger than ${maxBytes} bytes`);
-      chunks.push(buffer.subarray(0, bytesRead));
+      chunks.push(chunk);
     }
+    return Buffer.concat(chunks);
   } finally {
-    await file.close();
+    file.destroy();
   }
 };
 
 const READ_BYTES = 256 * 1024;
 
+interface NewFile {
+  readonly chunks: AsyncIterable<Buffer>;
+  /** That of the file which is replaced, or 0644, when absent. */
+  readonly mode: number | undefined;
+}
+
 /** Writes beside the target and renames, so that nobody ever sees half of it. */
 export const writeFile = async (
   path: string,
-  chunks: AsyncIterable<Buffer>,
-  mode?: number,
+  { chunks, mode }: NewFile,
+  user: CommandUser,
 ): Promise<number> => {
-  await mkdir(dirname(path), { recursive: true });
-  const kept = mode ?? (await modeOf(path)) ?? 0o644;
   const temporary = join(dirname(path), `.berth-${process.pid}-${serial++}`);
+  const { fd, kept } = user.as(() => {
+    mkdirSync(dirname(path), { recursive: true });
+    const wanted = mode ?? modeOf(path) ?? 0o644;
+    return { fd: openSync(temporary, 'wx', wanted), kept: wanted };
+  });
   let size = 0;
-  try {
-    const file = await open(temporary, 'wx', kept);
-    try {
-      for await (const chunk of chunks) {
-        size += chunk.length;
-        if (size > GUEST_LIMITS.fileBytes) throw refused(path, `larger than ${GUEST_LIMITS.fileBytes} bytes`);
-        await file.appendFile(chunk);
-      }
-    } finally {
-      await file.close();
+  const counted = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      size += chunk.length;
+      if (size > GUEST_LIMITS.fileBytes) throw refused(path, `larger than ${GUEST_LIMITS.fileBytes} bytes`);
+      yield chunk;
     }
-    await chmod(temporary, kept);
-    await rename(temporary, path);
+  };
+  try {
+    await pipeline(counted, createWriteStream('', { fd }));
+    user.as(() => {
+      chmodSync(temporary, kept);
+      renameSync(temporary, path);
+    });
   } catch (error) {
-    await rm(temporary, { force: true });
+    user.as(() => rmSync(temporary, { force: true }));
     throw error;
   }
   return size;
@@ -63,31 +92,36 @@ export const writeFile = async (
 let serial = 0;
 
 /** The mode of the file that is about to be replaced, or undefined. */
-const modeOf = async (path: string): Promise<number | undefined> => {
-  // What cannot be looked at has no mode to keep; if it cannot be replaced either, the replacing says why.
-  const stat = await lstat(path).catch(() => undefined);
+const modeOf = (path: string): number | undefined => {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat?.isFile() === true ? stat.mode & 0o777 : undefined;
 };
 
-export const listFolder = async (path: string): Promise<FileEntry[]> => {
+export const listFolder = (path: string): FileEntry[] => {
   const entries: FileEntry[] = [];
-  for await (const { name } of await opendir(path)) {
+  using folder = opendirSync(path);
+  for (let found = folder.readSync(); found !== null; found = folder.readSync()) {
     if (entries.length >= GUEST_LIMITS.folderEntries)
       throw refused(path, `more than ${GUEST_LIMITS.folderEntries} entries`);
-    const entry = await statEntry(join(path, name)).catch(unlessMissing);
+    const entry = unlessMissing(() => statEntry(join(path, found?.name ?? '')));
     if (entry !== undefined) entries.push(entry);
   }
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 };
 
 /** What vanishes while its folder is read is left out; a folder that shows its names alone is told of as such. */
-const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
-  if (error.code !== 'ENOENT') throw error;
+const unlessMissing = <T>(act: () => T): T | undefined => {
+  try {
+    return act();
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
 };
 
 /** Of a link, the link itself. */
-export const statEntry = async (path: string): Promise<FileEntry> => {
-  const stat = await lstat(path);
+export const statEntry = (path: string): FileEntry => {
+  const stat = lstatSync(path);
   return {
     name: path.slice(path.lastIndexOf('/') + 1),
     kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'folder' : stat.isSymbolicLink() ? 'link' : 'other',
@@ -97,14 +131,61 @@ export const statEntry = async (path: string): Promise<FileEntry> => {
   };
 };
 
-export const makeFolder = async (path: string): Promise<void> => {
-  await mkdir(path, { recursive: true });
+export const makeFolder = (path: string): void => {
+  mkdirSync(path, { recursive: true });
 };
 
-export const renameEntry = async (from: string, to: string): Promise<void> => {
-  await lstat(from);
-  await mkdir(dirname(to), { recursive: true });
-  await rename(from, to);
+export const renameEntry = (from: string, to: string): void => {
+  lstatSync(from);
+  mkdirSync(dirname(to), { recursive: true });
+  renameSync(from, to);
 };
 
-export const removeEntry = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
+/** A bit at a time, so that a tree of any size holds nothing up, for as long as somebody `wants` it gone. */
+export const removeEntry = async (path: string, wants: () => boolean, user: CommandUser): Promise<void> => {
+  const left = [path];
+  while (left.length > 0 && wants()) {
+    user.as(() => {
+      const end = performance.now() + SLICE_MS;
+      while (left.length > 0 && performance.now() < end) removeLast(left);
+    });
+    await setImmediate();
+  }
+};
+
+const SLICE_MS = 10;
+/** Of a folder at a time. */
+const NAMES = 1000;
+
+/** Removes the last path, or puts some of what is in it after it. */
+const removeLast = (left: string[]): void => {
+  const path = left.at(-1) ?? '';
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat?.isDirectory() !== true) {
+    if (stat !== undefined) unlessMissing(() => unlinkSync(path));
+    left.pop();
+    return;
+  }
+  const names = firstNames(path);
+  if (names.length > 0) left.push(...names.map((name) => join(path, name)));
+  else if (isRemoved(path)) left.pop();
+};
+
+/** False when something was put into it meanwhile. */
+const isRemoved = (path: string): boolean => {
+  try {
+    unlessMissing(() => rmdirSync(path));
+    return true;
+  } catch (error) {
+    if (systemCode(error) !== 'ENOTEMPTY') throw error;
+    return false;
+  }
+};
+
+const firstNames = (path: string): string[] => {
+  const names: string[] = [];
+  using folder = opendirSync(path);
+  for (let found = folder.readSync(); found !== null && names.length < NAMES; found = folder.readSync())
+    names.push(found.name);
+  return names;
+};

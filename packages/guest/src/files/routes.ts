@@ -1,34 +1,36 @@
 /** Files over the control connection. */
 import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
 import { type GuestRequest, queryCount, queryText, type Route } from '../control.ts';
+import type { CommandUser } from '../user.ts';
 import { listFolder, makeFolder, readFile, removeEntry, renameEntry, statEntry, writeFile } from './files.ts';
 import { failure, type Paths } from './paths.ts';
 import { watchFolder } from './watch.ts';
 
-export const fileRoutes = (paths: Paths): Route[] => [
+export const fileRoutes = (paths: Paths, user: CommandUser): Route[] => [
   on('GET', GUEST_PATHS.content, async (path, { query, stream }) => {
     const maxBytes = Math.min(queryCount(query, 'maxBytes', GUEST_LIMITS.fileBytes), GUEST_LIMITS.fileBytes);
-    const bytes = await readFile(paths.target(path), maxBytes);
+    const bytes = await readFile(paths.target(path), maxBytes, user);
     stream.respond({ ':status': 200, 'content-length': bytes.length });
     stream.end(bytes);
     return undefined;
   }),
   on('PUT', GUEST_PATHS.content, async (path, { query, stream }) => {
     const mode = query.has('mode') ? queryCount(query, 'mode', 0) & 0o777 : undefined;
-    return { sizeBytes: await writeFile(paths.entry(path), stream as AsyncIterable<Buffer>, mode) };
+    const chunks = stream as AsyncIterable<Buffer>;
+    return { sizeBytes: await writeFile(paths.entry(path), { chunks, mode }, user) };
   }),
-  on('GET', GUEST_PATHS.list, async (path) => ({ entries: await listFolder(paths.target(path)) })),
-  on('GET', GUEST_PATHS.stat, (path) => statEntry(paths.entry(path))),
-  on('POST', GUEST_PATHS.folder, async (path) => {
-    await makeFolder(paths.entry(path));
+  on('GET', GUEST_PATHS.list, (path) => ({ entries: user.as(() => listFolder(paths.target(path))) })),
+  on('GET', GUEST_PATHS.stat, (path) => user.as(() => statEntry(paths.entry(path)))),
+  on('POST', GUEST_PATHS.folder, (path) => {
+    user.as(() => makeFolder(paths.entry(path)));
     return {};
   }),
-  on('POST', GUEST_PATHS.remove, async (path) => {
-    await removeEntry(paths.entry(path));
+  on('POST', GUEST_PATHS.remove, async (path, { stream }) => {
+    await removeEntry(paths.entry(path), () => !stream.destroyed, user);
     return {};
   }),
   on('GET', GUEST_PATHS.watch, (path, { stream }) => {
-    watchFolder(paths.target(path), () => {
+    watchFolder(paths.target(path), user, () => {
       stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' });
       return stream;
     });
@@ -37,10 +39,10 @@ export const fileRoutes = (paths: Paths): Route[] => [
   {
     method: 'POST',
     path: GUEST_PATHS.rename,
-    handle: async ({ query }) => {
-      const from = queryText(query, 'from');
+    handle: ({ query }) => {
+      const [from, to] = [queryText(query, 'from'), queryText(query, 'to')];
       try {
-        await renameEntry(paths.entry(from), paths.entry(queryText(query, 'to')));
+        user.as(() => renameEntry(paths.entry(from), paths.entry(to)));
       } catch (error) {
         throw failure(from, error);
       }

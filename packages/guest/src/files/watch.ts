@@ -1,40 +1,121 @@
-/** Changes below a folder as lines of JSON. A reader that is too slow is told `overflow` once and looks for itself. */
-import { type FSWatcher, statSync, watch } from 'node:fs';
+/**
+ * Changes below a folder as lines of JSON. A reader that is too slow is told `overflow` once and looks for itself; so is
+ * one of whose folders not all can be watched.
+ *
+ * The kernel watches one folder at a time. Those that appear are looked into with the rights of commands, like all that
+ * is asked for by a path, so that a link put in a folder's place leads nowhere new.
+ */
+import { type FSWatcher, lstatSync, readdirSync, statSync, watch } from 'node:fs';
+import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { GUEST_LIMITS } from '@berth/contract/guest';
 import type { GuestFileChange } from '@berth/contract/guest-messages';
+import { systemCode } from '../refusal.ts';
+import type { CommandUser } from '../user.ts';
 import { refused } from './paths.ts';
 
 let live = 0;
 
 /** `begin` is called when watching has begun and returns where changes go. */
-export const watchFolder = (path: string, begin: () => Writable): void => {
+export const watchFolder = (path: string, user: CommandUser, begin: () => Writable): void => {
   if (live >= GUEST_LIMITS.watches) throw refused(path, `${live} folders are watched already`);
-  // A recursive watch of nothing stays silent instead of failing.
-  if (!statSync(path).isDirectory()) throw refused(path, 'it is not a folder');
-  const watcher: FSWatcher = watch(path, { recursive: true });
+  if (!user.as(() => statSync(path)).isDirectory()) throw refused(path, 'it is not a folder');
+  const early: GuestFileChange[] = [];
+  let tell = (change: GuestFileChange): void => void early.push(change);
+  const tree = watchTree(path, user, (change) => tell(change));
   live += 1;
   const to = begin();
+  tell = createTeller(to);
+  for (const change of early) tell(change);
+  to.once('close', () => {
+    live -= 1;
+    tree.close();
+  });
+};
+
+const OVERFLOW: GuestFileChange = { kind: 'overflow', path: '' };
+
+const createTeller = (to: Writable): ((change: GuestFileChange) => void) => {
   let backlog = 0;
   let overflowed = false;
-  const send = (change: GuestFileChange): void => {
+  const write = (change: GuestFileChange): void => {
     backlog += 1;
     to.write(`${JSON.stringify(change)}\n`, () => {
       backlog -= 1;
       if (backlog === 0) overflowed = false;
     });
   };
-  watcher.on('change', (kind, name) => {
-    if (backlog < GUEST_LIMITS.watchBacklog)
-      send({ kind: kind === 'rename' ? 'renamed' : 'changed', path: String(name ?? '').slice(0, 4096) });
-    else if (!overflowed) {
-      overflowed = true;
-      send({ kind: 'overflow', path: '' });
-    }
-  });
-  watcher.once('error', () => to.end());
-  to.once('close', () => {
-    live -= 1;
-    watcher.close();
-  });
+  return (change) => {
+    if (backlog < GUEST_LIMITS.watchBacklog && change.kind !== 'overflow') return write(change);
+    if (overflowed) return;
+    overflowed = true;
+    write(OVERFLOW);
+  };
 };
+
+/** Paths are relative to `root`; that of the root itself is empty. */
+const watchTree = (root: string, user: CommandUser, tell: (change: GuestFileChange) => void) => {
+  const watchers = new Map<string, FSWatcher>();
+  const doubtful = new Set<string>();
+  const forget = (path: string): void => {
+    for (const [at, watcher] of watchers) {
+      if (at !== path && !at.startsWith(`${path}/`)) continue;
+      watcher.close();
+      watchers.delete(at);
+    }
+  };
+  /** Everything that was put into a new folder before it was watched is told of, too. */
+  const add = (path: string, isNew: boolean): void => {
+    if (watchers.size >= GUEST_LIMITS.watchedFolders) {
+      tell(OVERFLOW);
+      return;
+    }
+    const watcher = watch(join(root, path), (kind, name) => onChange(join(path, name ?? ''), kind));
+    watcher.on('error', () => forget(path));
+    watchers.set(path, watcher);
+    for (const entry of readdirSync(join(root, path), { withFileTypes: true })) {
+      const inner = join(path, entry.name);
+      if (isNew) tell({ kind: 'renamed', path: inner.slice(0, LONGEST_PATH) });
+      if (entry.isDirectory()) attempt(() => add(inner, isNew));
+    }
+  };
+  const look = (path: string): void => {
+    forget(path);
+    const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
+    if (stat?.isDirectory() === true) add(path, true);
+  };
+  /** A folder that goes, or is closed to commands, is none to watch. */
+  const attempt = (act: () => void): void => {
+    try {
+      act();
+    } catch (error) {
+      if (!HARMLESS.has(systemCode(error))) tell(OVERFLOW);
+    }
+  };
+  const onChange = (path: string, kind: string): void => {
+    tell({ kind: kind === 'rename' ? 'renamed' : 'changed', path: path.slice(0, LONGEST_PATH) });
+    if (kind !== 'rename') return;
+    // To become another user costs more than to look, so whatever happened at the same time is looked at together.
+    if (doubtful.size === 0)
+      setImmediate(() => {
+        user.as(() => {
+          for (const one of doubtful) attempt(() => look(one));
+        });
+        doubtful.clear();
+      });
+    doubtful.add(path);
+  };
+  const close = (): void => {
+    for (const watcher of watchers.values()) watcher.close();
+  };
+  try {
+    user.as(() => add('', false));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { close };
+};
+
+const LONGEST_PATH = 4096;
+const HARMLESS = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);

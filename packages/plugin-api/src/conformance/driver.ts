@@ -10,6 +10,7 @@ import { type KillMachine, withBench } from './driver-bench.ts';
 import { coreCases, type DriverCase } from './driver-core.ts';
 import { limitsCases, pauseCases, snapshotCases } from './driver-facets.ts';
 import { groupCases } from './driver-groups.ts';
+import { verdictCases } from './driver-verdict.ts';
 
 export interface DriverConformance<C extends z.ZodType> {
   readonly config: z.input<C>;
@@ -47,7 +48,7 @@ export const driverConformance = <C extends z.ZodType>(
     const facets = capabilitiesOf(found.open());
     await found.host[Symbol.asyncDispose]();
     const groups = [
-      { name: 'always', cases: coreCases },
+      { name: 'always', cases: [...coreCases, ...verdictCases] },
       ...facets.map((facet) => ({ name: `because it has ${facet}`, cases: FACET_CASES[facet] })),
     ];
     for (const { name, cases } of groups) {

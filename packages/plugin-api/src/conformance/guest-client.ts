@@ -13,7 +13,7 @@ import {
 import { firstLine } from '../first-line.ts';
 
 export interface GuestClient extends Disposable {
-  health(timeoutMs?: number): Promise<{ readonly id: string }>;
+  health(timeoutMs?: number): Promise<{ readonly id: string; readonly pid: number }>;
   run(
     argv: readonly string[],
     timeoutMs?: number,

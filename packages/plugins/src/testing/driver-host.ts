@@ -1,10 +1,12 @@
 /** A host for one driver under test: a folder of its own and the real guest, built once for all tests. */
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execPath } from 'node:process';
+import { execPath, getuid } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { DriverHost, GuestProgram } from '@berth/plugin-api';
+import { AS_OWNER } from '../drivers/oci/launch.ts';
 
 let built: Promise<GuestProgram> | undefined;
 
@@ -37,6 +39,8 @@ export const driverHost = async (
     guest: await realGuest(),
     log: () => undefined,
     [Symbol.asyncDispose]: async () => {
+      // What commands wrote is not this user's, unless root is.
+      if (getuid?.() !== 0) execFileSync('unshare', [...AS_OWNER.slice(1), '--', 'rm', '-rf', '--', folder]);
       await rm(place, { recursive: true, force: true });
     },
   };

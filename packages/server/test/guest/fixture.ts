@@ -31,6 +31,7 @@ export const guestInProcess = async (options: { confined?: boolean; pty?: boolea
   const guest = await startGuest({
     id: 'sb_test',
     ...place,
+    user: undefined,
     internalPort: 0,
     proxyPort: 0,
     pty: options.pty === true ? PTY_MODULE : undefined,

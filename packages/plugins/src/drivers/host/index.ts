@@ -171,6 +171,7 @@ const machineOf = (
     ...['memory', 'cpu', 'pids'].map((limit) => `${limit}: the host driver holds no limits`),
     'containment: the host driver has no groups for commands',
     ...(uid === undefined ? [SHARED_USER] : []),
+    'verdict: with the host driver commands are the same user as the guest, and could answer in its name',
   ],
 });
 

@@ -19,9 +19,17 @@ export interface Container {
   readonly env: Readonly<Record<string, string>>;
   readonly mounts: readonly Mount[];
   readonly limits: Limits;
-  /** Root inside with these capabilities over its own few folders, for work of ours; absent: `agent` with none. */
-  readonly capabilities?: readonly string[] | undefined;
+  /** Who runs in it: root inside with a few rights, for work of ours; `agent` with none when absent. */
+  readonly user?: User | undefined;
 }
+
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+  readonly capabilities: readonly string[];
+}
+
+const AGENT: User = { uid: AGENT_ID, gid: AGENT_ID, capabilities: [] };
 
 export interface World {
   readonly identity: Identity;
@@ -38,12 +46,11 @@ const MEBIBYTE = 2 ** 20;
 const OOM_SCORE = 500;
 
 export const bundleOf = (container: Container, world: World): object => {
-  const { capabilities = [] } = container;
-  const user = container.capabilities === undefined ? AGENT_ID : 0;
+  const { uid, gid, capabilities } = container.user ?? AGENT;
   return {
     ociVersion: '1.0.2',
     process: {
-      user: { uid: user, gid: user },
+      user: { uid, gid },
       cwd: '/',
       args: container.argv,
       env: Object.entries(container.env).map(([name, value]) => `${name}=${value}`),

@@ -66,7 +66,7 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
           env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
           mounts: [...tools.base.system.map((path) => shown(path, path)), ...(chore.mounts ?? [])],
           limits: CHORE_LIMITS,
-          capabilities: chore.asOwner ? OWNER_RIGHTS : undefined,
+          user: chore.asOwner ? { uid: 0, gid: 0, capabilities: OWNER_RIGHTS } : undefined,
         },
         world: tools.world,
         engine: tools.engine,

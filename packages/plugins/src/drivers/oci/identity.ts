@@ -1,11 +1,11 @@
 /**
  * Who is who on both sides of the wall.
  *
- * Inside, everything runs as `agent` (1000) and nobody is root of the host. A server that is root gives all its
- * sandboxes a range of host ids that no account has. A server of an ordinary user maps `agent` to that user, so that
- * files stay theirs, and the rest to the range of /etc/subuid. The runtimes insist that root inside may own their state
- * files, so an ordinary user's runtime runs in a user namespace of its own (made by `unshare`, in which the user is 0
- * and the range is 1…); the ids of the sandbox are mapped to ids of that one.
+ * Inside, commands run as `agent` (1000) and the guest as root of the sandbox alone, who is nobody on the host. A server
+ * that is root gives all its sandboxes a range of host ids that no account has. A server of an ordinary user runs the
+ * runtime in a user namespace of its own (made by `unshare`), in which the user is 0 and the ids of /etc/subuid follow;
+ * the sandbox has the same ids. So what the server shares with the guest is the user's own, and `agent` is an id that
+ * no account has, here as well.
  */
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -21,8 +21,8 @@ export interface IdRange {
 
 export interface Identity {
   readonly rootless: boolean;
-  /** Host ids of `agent` inside. */
-  readonly agent: { readonly uid: number; readonly gid: number };
+  /** Host ids of root inside, to whom belongs what the driver makes. */
+  readonly root: { readonly uid: number; readonly gid: number };
   readonly uidMappings: readonly IdRange[];
   readonly gidMappings: readonly IdRange[];
 }
@@ -34,22 +34,24 @@ export const identify = (idBase: number): Identity => {
   const { uid, gid, username } = userInfo();
   if (uid === 0) {
     const mapping = [{ containerID: 0, hostID: idBase, size: RANGE_SIZE }];
-    const agent = { uid: idBase + AGENT_ID, gid: idBase + AGENT_ID };
-    return { rootless: false, agent, uidMappings: mapping, gidMappings: mapping };
+    const root = { uid: idBase, gid: idBase };
+    return { rootless: false, root, uidMappings: mapping, gidMappings: mapping };
   }
   return {
     rootless: true,
-    agent: { uid, gid },
-    uidMappings: nested(subordinate('/etc/subuid', username, uid)),
-    gidMappings: nested(subordinate('/etc/subgid', username, uid)),
+    root: { uid, gid },
+    uidMappings: same(subordinate('/etc/subuid', username, uid)),
+    gidMappings: same(subordinate('/etc/subgid', username, uid)),
   };
 };
 
-/** The user takes the first place of the outer namespace, so of the range the last id is left over. */
-const nested = (count: number): IdRange[] => [
-  { containerID: 0, hostID: 1, size: AGENT_ID },
-  { containerID: AGENT_ID, hostID: 0, size: 1 },
-  { containerID: AGENT_ID + 1, hostID: AGENT_ID + 1, size: Math.min(count, RANGE_SIZE) - AGENT_ID - 1 },
+/**
+ * In two parts, as the outer namespace has them. The user takes the first place there, so of the range the last id is
+ * left over.
+ */
+const same = (count: number): IdRange[] => [
+  { containerID: 0, hostID: 0, size: 1 },
+  { containerID: 1, hostID: 1, size: Math.min(count, RANGE_SIZE) - 1 },
 ];
 
 /** Size of the first range of this user, the one that `unshare --map-auto` takes. */

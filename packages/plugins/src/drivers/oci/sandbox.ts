@@ -8,7 +8,7 @@ import { makeFolder } from '../../linux/folder.ts';
 import { type Base, CA_BUNDLE } from './base.ts';
 import { type Container, type Mount, overlay, shown, writable } from './bundle.ts';
 import { type Folders, makeThrough } from './folders.ts';
-import type { Identity } from './identity.ts';
+import { AGENT_ID, type Identity } from './identity.ts';
 import { DISKS } from './snapshots.ts';
 
 export const ROOT = '/workspace';
@@ -27,6 +27,8 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /** Our own Node, for where there is no other. */
 const OWN_PATH = '/opt/berth/bin';
 const TOOL_TARGET = /^\/opt\/berth\/(?!bin\/|guest\/)[A-Za-z0-9._@+-]+(\/[A-Za-z0-9._@+-]+)*$/;
+/** See `GUEST_ENV.user`: to become the user of commands, and to give it files. No others, above all none over files. */
+const GUEST_RIGHTS = ['CAP_SETUID', 'CAP_CHOWN'];
 const DEFAULT_PIDS = 4096;
 const MAX_LAYERS = 32;
 
@@ -43,14 +45,16 @@ export interface Plan {
 }
 
 /** Makes the folders that the container will write to. */
-export const makeDisks = async (folder: string, { agent }: Identity): Promise<void> => {
-  const own = async (path: string): Promise<void> =>
-    chown(await makeFolder(path, 0o700), agent.uid, agent.gid);
-  await own(join(folder, RUN_FOLDER));
+export const makeDisks = async (folder: string, { root }: Identity): Promise<void> => {
+  const own = async (path: string, mode: number): Promise<void> =>
+    chown(await makeFolder(path, mode), root.uid, root.gid);
+  // For the guest alone: its socket, and what it keeps of commands.
+  await own(join(folder, RUN_FOLDER), 0o700);
   for (const name of DISKS) {
     await makeThrough(join(folder, 'disk', name));
-    await own(join(folder, 'disk', name, 'upper'));
-    await own(join(folder, 'disk', name, 'work'));
+    // The guest gives it to the user of commands, who may close it.
+    await own(join(folder, 'disk', name, 'upper'), 0o711);
+    await own(join(folder, 'disk', name, 'work'), 0o700);
   }
 };
 
@@ -62,6 +66,7 @@ export const containerOf = (plan: Plan): Container => {
     // The guest ignores the last argument; it names the container in the list of processes.
     argv: initCommand(guestCommand(NODE, GUEST, containerId)),
     env: { ...environment(spec, guest.pty !== undefined, plan.image?.path), ...spec.env },
+    user: { uid: 0, gid: AGENT_ID, capabilities: GUEST_RIGHTS },
     limits: limitsOf(spec),
     mounts: [
       ...(plan.image === undefined ? plan.base.system.map((path) => shown(path, path)) : []),
@@ -129,5 +134,6 @@ const environment = (
   [GUEST_ENV.root]: ROOT,
   [GUEST_ENV.home]: HOME,
   [GUEST_ENV.id]: id,
+  [GUEST_ENV.user]: String(AGENT_ID),
   ...(hasPty ? { [GUEST_ENV.pty]: `${PTY}/node-pty` } : {}),
 });

@@ -84,7 +84,7 @@ const take = async (
 ): Promise<{ layer: string; sizeBytes: number }> => {
   const disk = await world.diskOf(id);
   const { launcher, chore, world: runtime } = await world.ready();
-  const { uid, gid } = runtime.identity.agent;
+  const { uid, gid } = runtime.identity.root;
   const draft = await makeThrough(join(world.folders.trash, `draft-${randomUUID()}`));
   try {
     for (const name of DISKS) {

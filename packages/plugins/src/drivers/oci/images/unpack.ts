@@ -38,7 +38,7 @@ const NO_LIBRARY =
 /** Fills `rootfs`, a new folder in `draft`, where what is only needed on the way lies, too. */
 export const unpack = async (image: FileHandle, draft: string, ready: Ready): Promise<Unpacked> => {
   const { launcher, chore, world } = ready;
-  const { uid, gid } = world.identity.agent;
+  const { uid, gid } = world.identity.root;
   const rootfs = await makeFolder(join(draft, 'rootfs'), 0o755);
   const source = await makeThrough(join(draft, 'source'));
   const tar = join(source, 'root.tar');

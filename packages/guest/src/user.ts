@@ -1,0 +1,91 @@
+/**
+ * The user that commands are. The guest is another one, so that the kernel keeps commands from ending, tracing, reading
+ * or imitating it. What it does on their behalf, it does with their rights: a path that a request names can then lead
+ * nowhere that a command could not go by itself, whatever links are planted on the way.
+ *
+ * The guest is root of the machine without the rights to other users' files, so whatever is forgotten here fails.
+ */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { chownSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+
+export interface CommandUser {
+  /** Absent: commands are the same user as the guest. */
+  readonly uid: number | undefined;
+  /** With the rights of commands and no others. The act must be over when it returns: the whole process changes user. */
+  as<T>(act: () => T): T;
+  /** What is started within is killed before the guest when the machine's memory ends. */
+  starting<T>(act: () => T): T;
+  /** As `spawn` does, as that user, in a folder that it may enter. */
+  spawn(
+    file: string,
+    args: readonly string[],
+    options: SpawnOptions & { readonly cwd: string },
+  ): ChildProcess;
+  /** Makes a file or folder of the guest's theirs. */
+  give(path: string): void;
+}
+
+export const createUser = (uid: number | undefined): CommandUser => {
+  const as = uid === undefined ? <T>(act: () => T): T => act() : actAs(uid);
+  const starting = uid === undefined ? <T>(act: () => T): T => act() : createSacrifice();
+  return {
+    uid,
+    as,
+    starting,
+    spawn: (file, args, { cwd, ...options }) =>
+      starting(() => {
+        if (uid === undefined) return spawn(file, args, { ...options, cwd });
+        const child = spawn(file, args, { ...options, cwd, uid });
+        if (child.pid !== undefined) return child;
+        child.once('error', () => undefined); // The second try says why not.
+        return within(as, cwd, () => spawn(file, args, { ...options, uid }));
+      }),
+    give: (path) => {
+      if (uid !== undefined && statSync(path).uid !== uid) chownSync(path, uid, -1);
+    },
+  };
+};
+
+const actAs =
+  (uid: number) =>
+  <T>(act: () => T): T => {
+    const own = process.geteuid?.() ?? uid;
+    if (own === uid) return act();
+    process.seteuid?.(uid);
+    try {
+      return act();
+    } finally {
+      process.seteuid?.(own);
+    }
+  };
+
+/** A new process enters its folder before it becomes its user; where only that user may enter, it begins inside. */
+const within = <T>(as: CommandUser['as'], folder: string, act: () => T): T => {
+  as(() => process.chdir(folder));
+  try {
+    return act();
+  } finally {
+    process.chdir('/');
+  }
+};
+
+const SCORE = '/proc/self/oom_score_adj';
+const SACRIFICED = '1000';
+
+/**
+ * What a process is worth when memory ends is inherited, so the guest takes on the value of its children while it starts
+ * one: a command that raised it later could have started another before.
+ */
+const createSacrifice = (): CommandUser['starting'] => {
+  const own = readFileSync(SCORE, 'latin1');
+  // Opened once: when the guest has acted as another, the kernel keeps even its own files of this kind from it.
+  const file = openSync(SCORE, 'r+');
+  return (act) => {
+    writeSync(file, SACRIFICED);
+    try {
+      return act();
+    } finally {
+      writeSync(file, own);
+    }
+  };
+};

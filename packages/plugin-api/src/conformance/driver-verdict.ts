@@ -1,0 +1,79 @@
+/**
+ * What the guest says of a command is worth as much as the wall between the two. These are the steps of a command that
+ * wants to speak in the guest's name, on every driver that does not say `verdict`.
+ */
+import { expect } from 'vitest';
+import type { DriverCase } from './driver-core.ts';
+import type { GuestClient } from './guest-client.ts';
+
+/** What cannot be held is reported as a line with the reason: `verdict: …`. */
+const saysVerdict = (unenforced: readonly string[]): boolean =>
+  unenforced.some((line) => /^verdict: ./.test(line));
+
+/** System calls by number, since perl names none. Those of the last years have one number everywhere. */
+const STEPS = `
+use strict; use Socket;
+my ($guest, $ptrace) = map { $_ + 0 } @ARGV;
+sub report { my ($step, $done) = @_; print "$step: ", ($done ? 'done' : $!{EPERM} ? 'EPERM' : $!{EACCES} ? 'EACCES' : "$!"), "\\n" }
+sub reads { open(my $f, '<', $_[0]) or return; return defined(read($f, my $b, 1)) }
+sub writes { open(F, '>>', $_[0]) }
+sub lists { opendir(D, $_[0]) }
+for my $p ($guest, 1) {
+  report("attach $p", syscall($ptrace, 0x4206, $p, 0, 0) == 0);
+  my $fd = syscall(434, $p, 0);
+  for my $n (0, 17, 20) { report("take descriptor $n of $p", syscall(438, $fd, $n, 0) >= 0) }
+  for my $name ('environ', 'mem', 'maps') { report("read $p/$name", reads("/proc/$p/$name")) }
+  for my $name ('fd', 'root/', 'cwd/') { report("list $p/$name", lists("/proc/$p/$name")) }
+  for my $name ('fd/1', 'mem', 'oom_score_adj') { report("write $p/$name", writes("/proc/$p/$name")) }
+}
+open(my $sockets, '<', '/proc/net/unix');
+for my $line (<$sockets>) {
+  my ($path) = $line =~ m{ (/\\S+)$} or next;
+  socket(my $s, PF_UNIX, SOCK_STREAM, 0);
+  report("connect $path", connect($s, pack_sockaddr_un($path)));
+  (my $folder = $path) =~ s{/[^/]+$}{};
+  report("list $folder", lists($folder));
+  report("write $folder", writes("$folder/planted"));
+}
+for my $p ($guest, 1) { for my $signal (0, 'TERM', 'KILL', 'STOP') { report("signal $p $signal", kill($signal, $p) > 0) } }
+`;
+
+const PTRACE = process.arch === 'x64' ? '101' : '117';
+
+const statusOf = async (guest: GuestClient, pid: number | 'self') => {
+  const { stdout } = await guest.run(['cat', `/proc/${pid}/status`]);
+  return (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(stdout)?.[1] ?? '';
+};
+
+export const verdictCases: readonly DriverCase[] = [
+  {
+    title: 'commands are another user than the guest and have no rights, or the machine says verdict',
+    check: async ({ create, client }) => {
+      const { id, unenforced } = await create();
+      if (saysVerdict(unenforced)) return;
+      const guest = await client(id);
+      const own = await statusOf(guest, 'self');
+      const guests = await statusOf(guest, (await guest.health()).pid);
+      const [ids, guestIds] = [own('Uid').split('\t'), guests('Uid').split('\t')];
+      expect(new Set(ids).size).toBe(1);
+      for (const one of guestIds) expect(ids).not.toContain(one);
+      for (const name of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) expect(own(name), name).toMatch(/^0+$/);
+      expect(own('NoNewPrivs')).toBe('1');
+    },
+  },
+  {
+    title: 'a command can neither end, trace, read nor imitate the guest, or the machine says verdict',
+    check: async ({ create, client }) => {
+      const { id, unenforced } = await create();
+      if (saysVerdict(unenforced)) return;
+      const guest = await client(id);
+      const { pid } = await guest.health();
+      const { stdout, stderr } = await guest.run(['perl', '-e', STEPS, String(pid), PTRACE]);
+      expect(stderr).toBe('');
+      const steps = stdout.trim().split('\n');
+      expect(steps.filter((step) => /^connect /.test(step)).length).toBeGreaterThan(0);
+      expect(steps.filter((step) => !/: (EPERM|EACCES)$/.test(step))).toEqual([]);
+      expect(await (await client(id)).health()).toMatchObject({ id, pid });
+    },
+  },
+];
