@@ -3,7 +3,7 @@
  * installed package `@berth/server`, run by the Node that runs us.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync } from 'node:fs';
+import { fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -51,9 +51,7 @@ export const runInForeground = (world: World, { env, home }: ServerOptions): Pro
 
 /** Starts a server that outlives us and waits until it takes work. Its output goes to `<home>/server.log`. */
 export const startDetached = async (world: World, { env, home }: ServerOptions): Promise<Place> => {
-  mkdirSync(home, { recursive: true, mode: 0o700 });
-  const log = join(home, 'server.log');
-  const output = openSync(log, 'a', 0o600);
+  const { log, output, from } = openLog(home);
   const child = spawn(process.execPath, serverArguments(), {
     detached: true,
     stdio: ['ignore', output, output],
@@ -70,11 +68,32 @@ export const startDetached = async (world: World, { env, home }: ServerOptions):
     if (await isReady(place)) return place;
     const isLate = Date.now() > deadline;
     if (died !== undefined || isLate) {
-      const detail = isLate ? `it was not ready after ${START_TIMEOUT_MS} ms` : `it ended with ${died}`;
+      const said = isLate ? `it was not ready after ${START_TIMEOUT_MS} ms` : `it ended with ${died}`;
+      const detail = [said, ...whyIn(log, from)].join(': ');
       throw fail('server.unreachable', { address: place.address, detail: `${detail}; see ${log}` });
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+};
+
+const openLog = (home: string) => {
+  const log = join(home, 'server.log');
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    const output = openSync(log, 'a', 0o600);
+    return { log, output, from: fstatSync(output).size };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw fail('home.unusable', { home, path: log, reason }, { cause: error });
+  }
+};
+
+const SAID_BYTES = 4096;
+
+/** What a server that could not start said to people, behind what was in its log before. */
+const whyIn = (log: string, from: number): string[] => {
+  const said = readFileSync(log).subarray(from).subarray(-SAID_BYTES).toString();
+  return /^error: (.*)$/m.exec(said)?.slice(1) ?? [];
 };
 
 /** False when nothing answers there. A server that answers with a refusal is one. */

@@ -56,6 +56,7 @@ test('up --detach starts one server, and finds it again', async () => {
 test('a server that cannot start is told, with where to read why', async () => {
   const { exitCode, err } = await berth({ BERTH_PORT: 'nonsense' }, 'up', '--detach');
   expect([exitCode, err]).toEqual([6, expect.stringContaining(join(home, 'server.log'))]);
+  expect(err).toContain('The configuration is not valid: port');
   expect(readFileSync(join(home, 'server.log'), 'utf8')).toContain('BERTH_PORT');
 }, 40_000);
 

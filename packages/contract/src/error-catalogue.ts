@@ -3,14 +3,8 @@
  * Codes are promises to clients: add freely, never rename.
  */
 import { z } from 'zod';
+import { Issue, SERVER_ERRORS } from './error-catalogue-server.ts';
 import type { ErrorShape } from './kernel/error.ts';
-
-export const Issue = z.object({
-  /** JSON path of the problem, such as `body.repositories[0].branch`. */
-  path: z.string(),
-  message: z.string(),
-});
-export type Issue = z.infer<typeof Issue>;
 
 const id = z.object({ id: z.string() });
 const reason = z.object({ reason: z.string() });
@@ -335,52 +329,5 @@ export const ERRORS = {
     message: (d) => `${d.saga} failed (${d.cause}) and could not undo its step ${d.step} (${d.undoCause}).`,
     hint: 'Remove what stands in the way of the undo; it is tried again every hour.',
   },
-  'store.locked': {
-    kind: 'unavailable',
-    data: z.object({ path: z.string(), pid: z.number().nullable() }),
-    message: (d) => `Another Berth server (process ${d.pid ?? 'unknown'}) uses ${d.path}.`,
-    hint: 'Stop it, or choose another home with BERTH_HOME.',
-  },
-  'store.migration_changed': {
-    kind: 'internal',
-    data: z.object({ name: z.string() }),
-    message: (d) => `The migration ${d.name} was changed after it had been applied to this database.`,
-    hint: 'Install the version of Berth that wrote this database, or a newer released one.',
-  },
-  'store.unavailable': {
-    kind: 'unavailable',
-    data: reason,
-    message: (d) => `The database cannot be used: ${d.reason}`,
-  },
-  'disk.full': {
-    kind: 'exhausted',
-    data: z.object({ path: z.string() }),
-    message: (d) => `The disk of ${d.path} is full.`,
-    hint: 'Free some space; work that was acknowledged is kept.',
-  },
-  'config.invalid': {
-    kind: 'invalid',
-    data: z.object({ issues: z.array(Issue) }),
-    message: (d) =>
-      `The configuration is not valid: ${d.issues.map((i: Issue) => `${i.path}: ${i.message}`).join('; ')}`,
-  },
-  'server.unreachable': {
-    kind: 'unavailable',
-    data: z.object({ address: z.string(), detail: z.string() }),
-    message: (d) => `The server at ${d.address} does not answer: ${d.detail}`,
-    hint: 'Start it with `berth up`.',
-  },
-  'server.busy': {
-    kind: 'exhausted',
-    /** What there is no room for: `bytes of uploads`. */
-    data: z.object({ what: z.string() }),
-    message: (d) => `The server has no room now for more ${d.what} of this caller.`,
-    hint: 'Wait for what is under way, or try again in a few seconds.',
-  },
-  'server.failed': {
-    kind: 'internal',
-    data: z.object({ reference: z.string() }),
-    message: (d) => `Something went wrong on the server (reference ${d.reference}).`,
-    hint: 'The log of the server has the details under this reference.',
-  },
+  ...SERVER_ERRORS,
 } as const satisfies Record<string, ErrorShape>;

@@ -1,6 +1,7 @@
 export * from './api.ts';
 export * from './change.ts';
 export * from './error-catalogue.ts';
+export { Issue } from './error-catalogue-server.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export * from './gate.ts';

@@ -2,7 +2,6 @@
  * The server, put together in the order in which things start; closing is the reverse. The only place that reads the
  * environment and that knows which plugins there are.
  */
-import { chmod, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +20,9 @@ import { createHostGit } from './infra/git/git.ts';
 import { createHub } from './infra/git/hub.ts';
 import { createRepositoryCommands } from './infra/git/repository-commands.ts';
 import { findGuestProgram } from './infra/guest/program.ts';
+import { checkHome, markHome } from './infra/home/belonging.ts';
+import { closeHome, makeHome, tellStartFailure } from './infra/home/home.ts';
+import { DRIVERS_FOLDER, HUB_FOLDER } from './infra/home/parts.ts';
 import { openDrivers } from './infra/machines/drivers.ts';
 import { createMachines, type ServerMachines } from './infra/machines/machines.ts';
 import { findProvisions } from './infra/machines/provisions.ts';
@@ -52,8 +54,6 @@ export interface RunningServer extends Listening {
   /** Stops taking work and leaves what is under way for the next start. */
   close(): Promise<void>;
 }
-
-const DRIVERS_FOLDER = 'drivers';
 
 type Scope = ReturnType<typeof createScope>;
 
@@ -90,36 +90,32 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
     return { ...listening, config, close: () => scope.close() };
   } catch (error) {
     await scope.close();
-    throw error;
+    throw tellStartFailure(error, config.home);
   }
 };
 
 /** The store and what is derived from it. */
 const openGround = async (config: Config, scope: Scope) => {
+  await makeHome(config.home);
+  await checkHome(config.home);
   const store = await openSqliteStore({ folder: config.home, clock });
   void scope.add('store', () => store.close());
   await closeHome(config.home);
   const ids = createIds(clock, systemChance);
+  const installation = await installationId(store, ids);
   const grants = createGrants(await openInstallationKey(config.home));
-  return { store, clock, ids, grants, owner: ids.new('job') };
-};
-
-/** Sandboxes run as users of their own, and must be able to pass through to their driver's folder, not to look around. */
-const closeHome = async (home: string): Promise<void> => {
-  for (const entry of await readdir(home, { withFileTypes: true })) {
-    const isOwn = entry.isDirectory() ? entry.name !== DRIVERS_FOLDER : entry.isFile();
-    if (isOwn) await chmod(join(home, entry.name), entry.isDirectory() ? 0o700 : 0o600);
-  }
-  await chmod(home, 0o711);
+  await markHome(config.home, store, installation);
+  return { store, clock, ids, installation, grants, owner: ids.new('job') };
 };
 
 type Ground = Awaited<ReturnType<typeof openGround>>;
 type WorldParts = Ground & { config: Config; env: NodeJS.ProcessEnv; log: Log; scope: Scope };
 
 /** Everything outside that the core asks: repositories, machines with their way out, agents with their models. */
-const openWorld = async ({ store, ids, grants, config, env, log, scope }: WorldParts) => {
+const openWorld = async (parts: WorldParts) => {
+  const { store, ids, installation, grants, config, env, log, scope } = parts;
   const newExecId = () => ids.new('exec');
-  const hubFolder = join(config.home, 'hub');
+  const hubFolder = join(config.home, HUB_FOLDER);
   const processes = createHostProcesses();
   void scope.add('processes', () => processes.close());
   const { run: git, start: startGit } = createHostGit({ env, processes });
@@ -134,7 +130,7 @@ const openWorld = async ({ store, ids, grants, config, env, log, scope }: WorldP
     config: config.drivers,
     defaultDriver: config.defaultDriver,
     folder: join(config.home, DRIVERS_FOLDER),
-    host: { installation: await installationId(store, ids), guest: findGuestProgram(), log: tell },
+    host: { installation, guest: findGuestProgram(), log: tell },
   });
   const provisions = await findProvisions({ env, execPath: process.execPath });
   const machines = createMachines({ drivers, provisions, uplink: gateway.uplink, log: log.debug });

@@ -6,6 +6,7 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import type { Grants } from '@berth/core';
+import { KEY_FILE } from '../home/parts.ts';
 import { createPrivateFile, readPrivateFile } from './private-file.ts';
 
 const KEY_BYTES = 32;
@@ -17,7 +18,7 @@ export interface InstallationKey {
 
 /** Rejects with `config.invalid` when the file was tampered with, is damaged, or can be read by others. */
 export const openInstallationKey = async (home: string): Promise<InstallationKey> => {
-  const path = join(home, 'key');
+  const path = join(home, KEY_FILE);
   // Two servers that start at the same moment agree on the file that came first.
   await createPrivateFile(path, randomBytes(KEY_BYTES).toString('hex'));
   const key = Buffer.from((await readPrivateFile(path)) ?? '', 'hex');

@@ -18,7 +18,7 @@ export interface Migration {
 
 const MIGRATIONS: readonly Migration[] = [firstTables, age];
 
-/** Brings the database to the newest shape. Rejects with `store.migration_changed`; then nothing was changed. */
+/** Brings the database to the newest shape. Rejects with `store.newer` or `store.migration_changed`; then nothing was changed. */
 export const migrate = async (
   connection: SqliteConnection,
   now: number,
@@ -30,7 +30,8 @@ export const migrate = async (
   );
   for (const row of applied) {
     const ours = migrations.find((migration) => migration.name === row.name);
-    if (ours === undefined || checksum(ours) !== row.checksum) {
+    if (ours === undefined) throw fail('store.newer', { migration: String(row.name) });
+    if (checksum(ours) !== row.checksum) {
       throw fail('store.migration_changed', { name: String(row.name) });
     }
   }

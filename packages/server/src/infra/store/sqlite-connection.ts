@@ -69,7 +69,7 @@ export const translateSqliteError = (error: unknown, file: string): unknown => {
   if (code === undefined || isBerthError(error)) return error;
   if (code === 'SQLITE_FULL') return fail('disk.full', { path: file }, { cause: error });
   const mendable = /^SQLITE_(BUSY|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|PERM|LOCKED|PROTOCOL)/.test(code);
-  return mendable ? fail('store.unavailable', { reason: code }, { cause: error }) : error;
+  return mendable ? fail('store.unavailable', { reason: `${code} at ${file}` }, { cause: error }) : error;
 };
 
 export const sqliteCode = (error: unknown): string | undefined =>

@@ -105,7 +105,8 @@ describe('the SQLite store', () => {
     await migrate(connection, 1, [table('a')]);
     const changed = { code: 'store.migration_changed', details: { name: '0001-x' } };
     await expect(migrate(connection, 1, [table('b')])).rejects.toMatchObject(changed);
-    await expect(migrate(connection, 1, [])).rejects.toMatchObject(changed);
+    const newer = { code: 'store.newer', message: expect.stringContaining('newer Berth') };
+    await expect(migrate(connection, 1, [])).rejects.toMatchObject(newer);
     connection.close();
   });
 
@@ -124,7 +125,10 @@ describe('the SQLite store', () => {
       translateSqliteError(new Database.SqliteError('x', code), '/d/berth.db');
     expect(failure('SQLITE_FULL')).toMatchObject({ code: 'disk.full', details: { path: '/d/berth.db' } });
     for (const code of ['SQLITE_BUSY', 'SQLITE_IOERR_WRITE', 'SQLITE_READONLY_DBMOVED']) {
-      expect(failure(code)).toMatchObject({ code: 'store.unavailable', details: { reason: code } });
+      expect(failure(code)).toMatchObject({
+        code: 'store.unavailable',
+        details: { reason: `${code} at /d/berth.db` },
+      });
     }
     expect(failure('SQLITE_CONSTRAINT')).toMatchObject({ code: 'SQLITE_CONSTRAINT' });
   });

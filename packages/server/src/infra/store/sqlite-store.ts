@@ -39,7 +39,7 @@ export interface SqliteStore extends Store {
   readonly file: string;
 }
 
-/** Rejects with `store.locked`, `store.migration_changed`, `store.unavailable` or `disk.full`. */
+/** Rejects with `store.locked`, `store.newer`, `store.migration_changed`, `store.unavailable` or `disk.full`. */
 export const openSqliteStore = async ({ folder, clock }: SqliteStoreOptions): Promise<SqliteStore> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lock = lockFolder(folder);

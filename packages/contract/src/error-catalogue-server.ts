@@ -1,0 +1,89 @@
+/** The part of the catalogue about the server itself: its home, its database, its settings, its doors. */
+import { z } from 'zod';
+import type { ErrorShape } from './kernel/error.ts';
+
+export const Issue = z.object({
+  /** JSON path of the problem, such as `body.repositories[0].branch`. */
+  path: z.string(),
+  message: z.string(),
+});
+export type Issue = z.infer<typeof Issue>;
+
+const reason = z.object({ reason: z.string() });
+
+export const SERVER_ERRORS = {
+  'store.locked': {
+    kind: 'unavailable',
+    data: z.object({ path: z.string(), pid: z.number().nullable() }),
+    message: (d) => `Another Berth server (process ${d.pid ?? 'unknown'}) uses ${d.path}.`,
+    hint: 'Stop it, or choose another home with BERTH_HOME.',
+  },
+  'store.newer': {
+    kind: 'conflict',
+    data: z.object({ migration: z.string() }),
+    message: (d) =>
+      `The database was written by a newer Berth than this one: it has the change ${d.migration}. Nothing was touched.`,
+    hint: 'Install that version of Berth again, or put back the backup that was made before the upgrade (docs/guide/backup.md).',
+  },
+  'home.inconsistent': {
+    kind: 'conflict',
+    data: z.object({ home: z.string(), reason: z.string() }),
+    message: (d) => `The parts of ${d.home} do not belong together: ${d.reason}. Nothing was touched.`,
+    hint: 'Put the missing part back from a backup of this home (docs/guide/backup.md), or begin anew in an empty folder: BERTH_HOME=<folder> berth up.',
+  },
+  'home.unusable': {
+    kind: 'unavailable',
+    data: z.object({ home: z.string(), path: z.string(), reason: z.string() }),
+    message: (d) => `The home ${d.home} cannot be used: ${d.reason}: ${d.path}`,
+    hint: 'The server needs a folder that it may write to; BERTH_HOME names another.',
+  },
+  'server.cannot_listen': {
+    kind: 'unavailable',
+    data: z.object({ address: z.string(), reason: z.string() }),
+    message: (d) => `The server cannot listen at ${d.address}: ${d.reason}`,
+    hint: 'End what uses it, or choose another: `berth up --port <number>` (0 is any free one), `--host <address>`, or `socketPath` in the settings.',
+  },
+  'store.migration_changed': {
+    kind: 'internal',
+    data: z.object({ name: z.string() }),
+    message: (d) => `The migration ${d.name} was changed after it had been applied to this database.`,
+    hint: 'Install the version of Berth that wrote this database, or a newer released one.',
+  },
+  'store.unavailable': {
+    kind: 'unavailable',
+    data: reason,
+    message: (d) => `The database cannot be used: ${d.reason}`,
+    hint: 'Look at the folder of the database: its disk, and whether the user of the server may write there.',
+  },
+  'disk.full': {
+    kind: 'exhausted',
+    data: z.object({ path: z.string() }),
+    message: (d) => `The disk of ${d.path} is full.`,
+    hint: 'Free some space; work that was acknowledged is kept.',
+  },
+  'config.invalid': {
+    kind: 'invalid',
+    data: z.object({ issues: z.array(Issue) }),
+    message: (d) =>
+      `The configuration is not valid: ${d.issues.map((i: Issue) => `${i.path}: ${i.message}`).join('; ')}`,
+  },
+  'server.unreachable': {
+    kind: 'unavailable',
+    data: z.object({ address: z.string(), detail: z.string() }),
+    message: (d) => `The server at ${d.address} does not answer: ${d.detail}`,
+    hint: 'Start it with `berth up`.',
+  },
+  'server.busy': {
+    kind: 'exhausted',
+    /** What there is no room for: `bytes of uploads`. */
+    data: z.object({ what: z.string() }),
+    message: (d) => `The server has no room now for more ${d.what} of this caller.`,
+    hint: 'Wait for what is under way, or try again in a few seconds.',
+  },
+  'server.failed': {
+    kind: 'internal',
+    data: z.object({ reference: z.string() }),
+    message: (d) => `Something went wrong on the server (reference ${d.reference}).`,
+    hint: 'The log of the server has the details under this reference.',
+  },
+} as const satisfies Record<string, ErrorShape>;

@@ -1,0 +1,115 @@
+/**
+ * Whether the parts of a home belong together: the database, the key from which tokens are derived, and the copies of
+ * repositories. Each names the installation that it is of. A home in which one of them was lost, emptied or exchanged is
+ * not touched: a server that began anew beside the copies would take them, landed commits included, for nobody's.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '@berth/contract';
+import type { Store } from '@berth/core';
+import { createPrivateFile, readPrivateFile } from '../secrets/private-file.ts';
+import { readSettings } from '../store/stored-settings.ts';
+import { HUB_FOLDER, KEY_FILE } from './parts.ts';
+
+const DATABASE_FILE = 'berth.db';
+/** In the folder of the copies: the id of the installation whose copies they are. */
+const MARK_FILE = '.installation';
+
+/** What the database says about the other parts. */
+const INSTALLATION = 'installation';
+const KEY_PRINT = 'key';
+const HAS_COPIES = 'hub';
+
+/** Call it before anything of the home is opened. Rejects with `home.inconsistent`, and has written nothing. */
+export const checkHome = async (home: string): Promise<void> => {
+  const [settings, mark, print, hasCopies] = await Promise.all([
+    settingsOf(home),
+    readMark(home),
+    printOf(home),
+    holdsCopies(home),
+  ]);
+  const reason = problemOf({ settings, mark, print, hasCopies });
+  if (reason !== undefined) throw fail('home.inconsistent', { home, reason });
+};
+
+/** Call it when the key and the database are open: from now on each part is known by the others. */
+export const markHome = async (home: string, store: Store, installation: string): Promise<void> => {
+  await mkdir(join(home, HUB_FOLDER), { recursive: true, mode: 0o700 });
+  await createPrivateFile(join(home, HUB_FOLDER, MARK_FILE), installation);
+  const told = { [KEY_PRINT]: await printOf(home), [HAS_COPIES]: installation };
+  await store.write(async (tx) => {
+    for (const [id, value] of Object.entries(told))
+      if (value !== undefined && (await tx.table('settings').get(id)) === undefined)
+        await tx.table('settings').insert({ id, value });
+  });
+};
+
+interface Parts {
+  /** Undefined when there is no database, or an empty one. */
+  readonly settings: Readonly<Record<string, string>> | undefined;
+  readonly mark: string | undefined;
+  readonly print: string | undefined;
+  readonly hasCopies: boolean;
+}
+
+const problemOf = (parts: Parts): string | undefined => {
+  const installation = parts.settings?.[INSTALLATION];
+  return installation === undefined
+    ? leftBehind(parts)
+    : (foreignCopies(parts, installation) ?? foreignKey(parts));
+};
+
+/** Of an earlier server, where the database says nothing. */
+const leftBehind = ({ mark, print, hasCopies }: Parts): string | undefined => {
+  const left = [
+    ...(hasCopies || mark !== undefined ? [`copies of repositories (${HUB_FOLDER})`] : []),
+    ...(print === undefined ? [] : [`the key (${KEY_FILE})`]),
+  ];
+  if (left.length === 0) return undefined;
+  return `the database (${DATABASE_FILE}) is missing or empty, but ${left.join(' and ')} of an earlier server are there`;
+};
+
+const foreignCopies = ({ settings, mark }: Parts, installation: string): string | undefined => {
+  if (mark === undefined)
+    return settings?.[HAS_COPIES] === undefined
+      ? undefined
+      : `the copies of repositories (${HUB_FOLDER}) that the database knows are missing`;
+  if (mark === installation) return undefined;
+  return `the database is of the installation ${installation}, the copies of repositories (${HUB_FOLDER}) are of ${mark}`;
+};
+
+const foreignKey = ({ settings, print }: Parts): string | undefined => {
+  const known = settings?.[KEY_PRINT];
+  if (known === undefined || known === print) return undefined;
+  return print === undefined
+    ? `the key (${KEY_FILE}) is missing`
+    : `the key (${KEY_FILE}) is another one than the database knows`;
+};
+
+const settingsOf = async (home: string): Promise<Parts['settings']> => {
+  const file = join(home, DATABASE_FILE);
+  const { size } = await stat(file).catch(unlessMissing(() => ({ size: 0 })));
+  return size === 0 ? undefined : readSettings(file);
+};
+
+const readMark = async (home: string): Promise<string | undefined> =>
+  (await readFile(join(home, HUB_FOLDER, MARK_FILE), 'utf8').catch(unlessMissing(() => undefined)))?.trim();
+
+/** Tells one key from another and nothing about it. */
+const printOf = async (home: string): Promise<string | undefined> => {
+  const key = await readPrivateFile(join(home, KEY_FILE));
+  return key === undefined ? undefined : createHash('sha256').update(`berth key ${key}`).digest('hex');
+};
+
+const holdsCopies = async (home: string): Promise<boolean> =>
+  (await readdir(join(home, HUB_FOLDER)).catch(unlessMissing((): string[] => []))).some(
+    (name) => name !== MARK_FILE,
+  );
+
+const unlessMissing =
+  <T>(absent: () => T) =>
+  (error: NodeJS.ErrnoException): T => {
+    if (error.code !== 'ENOENT') throw error;
+    return absent();
+  };

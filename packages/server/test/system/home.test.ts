@@ -1,0 +1,139 @@
+/** What stands in the way of a start is told in a sentence, and a home whose parts do not belong together stays as it is. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+
+const PROGRAM = fileURLToPath(new URL('../../src/program.js', import.meta.url));
+
+let folder = '';
+let home = '';
+/** Homes of two installations that were stopped, to be copied. */
+let [one, other] = ['', ''];
+
+const ENV = { BERTH_DRIVER: 'memory', BERTH_LOG_LEVEL: 'silent' };
+
+/** Runs the server until it says that it listens, and then stops it; or until it ends by itself. */
+const start = async (env: Record<string, string> = {}, prefix: readonly string[] = []) => {
+  const [file = '', ...args] = [...prefix, process.execPath, PROGRAM];
+  const child = spawn(file, args, {
+    env: { ...process.env, ...ENV, BERTH_HOME: home, BERTH_PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (bytes: Buffer) => {
+    said += bytes.toString();
+  });
+  child.stdout.once('data', () => child.kill('SIGTERM'));
+  const [exitCode] = await once(child, 'close');
+  return { exitCode, said };
+};
+
+const INCONSISTENT = 5;
+const UNAVAILABLE = 6;
+
+/** A sentence, what to do next, and no more. */
+const sentence = (said: string): string => {
+  expect(said).toMatch(/^error: .+\n.+\n$/);
+  return said;
+};
+
+const filesOf = (place: string): string[] =>
+  readdirSync(place, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    // Reading a database in WAL mode makes and takes away its index.
+    .filter((path) => !/-(wal|shm)$/.test(path))
+    .map((path) => `${path} ${readFileSync(path).toString('base64')}`)
+    .sort();
+
+const expectRefused = async (reason: RegExp): Promise<void> => {
+  const before = filesOf(home);
+  const { exitCode, said } = await start();
+  expect(sentence(said)).toMatch(reason);
+  expect(said).toMatch(/backup/);
+  expect(said).toMatch(/BERTH_HOME=/);
+  expect(exitCode).toBe(INCONSISTENT);
+  expect(filesOf(home)).toEqual(before);
+};
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-home-'));
+  [one, other] = [join(folder, 'one'), join(folder, 'other')];
+  for (home of [one, other]) expect(await start()).toEqual({ exitCode: 0, said: '' });
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+beforeEach(() => {
+  home = join(folder, 'home');
+  cpSync(one, home, { recursive: true });
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const removeDatabase = (): void => {
+  for (const end of ['', '-wal', '-shm']) rmSync(join(home, `berth.db${end}`), { force: true });
+};
+
+test('a home that is whole is started again', async () => {
+  expect(await start()).toEqual({ exitCode: 0, said: '' });
+});
+
+test('a lost or emptied database is not begun anew beside what is left', async () => {
+  removeDatabase();
+  await expectRefused(/database \(berth\.db\) is missing or empty, but copies of repositories/);
+  writeFileSync(join(home, 'berth.db'), '');
+  await expectRefused(/database \(berth\.db\) is missing or empty/);
+  rmSync(join(home, 'hub'), { recursive: true });
+  await expectRefused(/but the key \(key\) of an earlier server/);
+});
+
+test('a database, a key or copies of another installation are refused, and so are lost ones', async () => {
+  removeDatabase();
+  cpSync(join(other, 'berth.db'), join(home, 'berth.db'));
+  await expectRefused(/database is of the installation \w+, the copies of repositories \(hub\) are of \w+/);
+  cpSync(join(one, 'berth.db'), join(home, 'berth.db'));
+  cpSync(join(other, 'key'), join(home, 'key'));
+  await expectRefused(/the key \(key\) is another one/);
+  rmSync(join(home, 'key'));
+  await expectRefused(/the key \(key\) is missing/);
+  cpSync(join(one, 'key'), join(home, 'key'));
+  rmSync(join(home, 'hub'), { recursive: true });
+  await expectRefused(/copies of repositories \(hub\) that the database knows are missing/);
+});
+
+test('a port that is taken', async () => {
+  const holder = createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const { port } = holder.address() as { port: number };
+  const { exitCode, said } = await start({ BERTH_PORT: String(port) });
+  holder.close();
+  expect(sentence(said)).toContain(`cannot listen at 127.0.0.1:${port}: address already in use`);
+  expect(exitCode).toBe(UNAVAILABLE);
+});
+
+test('a folder where the socket should be', async () => {
+  mkdirSync(join(home, 'run/berth.sock'), { recursive: true });
+  const { exitCode, said } = await start();
+  expect(sentence(said)).toMatch(/illegal operation on a directory: .*run\/berth\.sock/);
+  expect(exitCode).toBe(UNAVAILABLE);
+});
+
+test('a home that is a file, and one that cannot be written to', async () => {
+  rmSync(home, { recursive: true });
+  writeFileSync(home, '');
+  const file = await start();
+  expect(file.said).toMatch(/^error: .+\n(.+\n)?$/);
+  expect(file.exitCode).toBeGreaterThan(1);
+  rmSync(home);
+  mkdirSync(home);
+  const asReadOnly = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
+  const prefix = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', asReadOnly, home];
+  const { exitCode, said } = await start({}, prefix);
+  expect(sentence(said)).toContain(home);
+  expect(exitCode).toBe(UNAVAILABLE);
+});
