@@ -1,5 +1,4 @@
 /** A host for one driver under test: a folder of its own and the real guest, built once for all tests. */
-import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { execPath, getuid } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { DriverHost, GuestProgram } from '@berth/plugin-api';
 import { AS_OWNER } from '../drivers/oci/launch.ts';
+import { removeTree } from '../linux/remove-tree.ts';
 
 let built: Promise<GuestProgram> | undefined;
 
@@ -40,7 +40,7 @@ export const driverHost = async (
     log: () => undefined,
     [Symbol.asyncDispose]: async () => {
       // What commands wrote is not this user's, unless root is.
-      if (getuid?.() !== 0) execFileSync('unshare', [...AS_OWNER.slice(1), '--', 'rm', '-rf', '--', folder]);
+      if (getuid?.() !== 0) await removeTree(folder, AS_OWNER);
       await rm(place, { recursive: true, force: true });
     },
   };
