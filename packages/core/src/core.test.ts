@@ -184,3 +184,29 @@ test('a sandbox whose machine is gone says so, and can still be removed', async 
   await settle();
   expect(await state()).toBe('destroyed');
 });
+
+test('a change that loses every race to others is verified anew until it lands', async () => {
+  const { core, world, store, workspaceId, task, settle } = await started();
+  const { hub } = world;
+  const target = 'refs/heads/main';
+  let others = 0;
+  const inner = hub.swap.bind(hub);
+  // Somebody outside lands between every gate and its landing, more often than anybody would have the patience for.
+  world.ports.hub.swap = async (...move) => {
+    const [id, repository, ref, from] = move;
+    const isLanding =
+      ref === target && from !== undefined && (await hub.resolve(id, repository, ref)) === from;
+    if (isLanding && others < 12) {
+      others += 1;
+      const tree = { ...hub.look(repository, from).tree, [`other${others}`]: 'x' };
+      await inner(id, repository, ref, from, hub.commit(repository, { parents: [from], tree }));
+    }
+    return inner(...move);
+  };
+  const { id } = await core.tasks.create({ workspaceId, prompt: 'Fix it' });
+  await settle(60_000);
+  expect(await task(id)).toMatchObject({ state: 'completed', attempts: 1 });
+  expect(others).toBe(12);
+  const changes = await store.read((tx) => tx.table('changes').countBy('state'));
+  expect(changes).toEqual({ rejected: 12, merged: 1 });
+});

@@ -128,11 +128,12 @@ export const landChange = saga<World, LandInput>('change.land', 1)
     undo: nothingToUndo('evidence is kept'),
   })
   .step('approve', {
-    do: async ({ out }) => {
+    do: async ({ ports, input, out, signal }) => {
       const failed = failedIn(out.gate);
       const tools = missingTools(out.gate);
       if (tools.length > 0) throw fail('gate.tool_missing', { gateRun: out.plan.gateRunId, tools });
       if (failed.length > 0) throw fail('gate.red', { gateRun: out.plan.gateRunId, failed });
+      await ports.turns.pass(input.workspaceId, input.attemptId, signal);
     },
     save: async (tx, { input, run }) => {
       await move(tx, 'changes', input.changeId, { trigger: 'approved', causedBy: run });

@@ -12,8 +12,10 @@ import type { World } from '../world.ts';
 import { landChange } from './land-change.ts';
 import { type TurnInputs, takeTurn } from './take-turn.ts';
 
-/** How often a change is landed anew because its target had moved. */
-const MAX_LANDINGS_PER_ROUND = 10;
+/** Races that a change may lose to others before it takes a turn, in which none of them lands. */
+const LOST_BEFORE_TURN = 2;
+/** Changes of others end with the turn. What moves the target this often beside it is its source, and it never rests. */
+const MAX_LANDINGS_PER_ROUND = 100;
 
 /** What a round runs as children of the attempt. */
 export const ROUND_SAGAS = [takeTurn, landChange] as const;
@@ -79,10 +81,23 @@ interface Round {
   readonly heads: CommitByRepository;
 }
 
-const land = async (world: World, rounds: Rounds, { round, heads }: Round): Promise<Landing> => {
+const land = async (world: World, rounds: Rounds, round: Round): Promise<Landing> => {
+  const { workspaceId, attemptId } = rounds.turn;
+  try {
+    return await landInTurn(world, rounds, round);
+  } finally {
+    world.turns.release(workspaceId, attemptId);
+  }
+};
+
+/** A race that is lost is no failure: the same work is verified again, on what landed before it. */
+const landInTurn = async (world: World, rounds: Rounds, { round, heads }: Round): Promise<Landing> => {
+  const { workspaceId, attemptId } = rounds.turn;
   let moved: unknown;
   for (let landing = 1; landing <= MAX_LANDINGS_PER_ROUND; landing += 1) {
-    const key = `${rounds.turn.attemptId}/${round}.${landing}`;
+    const key = `${attemptId}/${round}.${landing}`;
+    const wait = landing > LOST_BEFORE_TURN ? world.turns.take : world.turns.pass;
+    await wait(workspaceId, attemptId, rounds.signal);
     try {
       const { changeId } = await landOnce(world, rounds, { key, heads });
       return { kind: 'landed', changeId };
