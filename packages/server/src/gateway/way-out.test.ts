@@ -10,7 +10,7 @@ const ask = (authority: string, url: string): string[] => {
       onConnect: () => undefined,
       onRequest: (_request, _response, sandboxId) => void seen.push(`egress ${sandboxId}`),
     },
-    git: async (_request, _response, path) => void seen.push(`git ${path}`),
+    git: async (_request, _response, { path, sandboxId }) => void seen.push(`git ${path} of ${sandboxId}`),
     models: { handle: async (_request, _response, path) => void seen.push(`models ${path}`) },
   };
   const response = {
@@ -26,8 +26,8 @@ const ask = (authority: string, url: string): string[] => {
 };
 
 test.each([
-  ['/git/ws_1/shop/info/refs?service=x', 'git /ws_1/shop/info/refs?service=x'],
-  ['/git', 'git '],
+  ['/git/ws_1/shop/info/refs?service=x', 'git /ws_1/shop/info/refs?service=x of sb_1'],
+  ['/git', 'git  of sb_1'],
   ['/models/openai/v1/chat', 'models /openai/v1/chat'],
   ['/models', 'models '],
 ])('berth.internal%s', (url, expected) => {

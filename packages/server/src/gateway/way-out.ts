@@ -19,7 +19,7 @@ export const createWayOut = ({ egress, git, models }: WayOutParts): UplinkHandle
   onRequest: (request, response, sandboxId) => {
     if (request.authority !== INTERNAL_AUTHORITY) return egress.onRequest(request, response, sandboxId);
     const [, area, rest = ''] = /^\/([a-z]+)(\/.*)?$/.exec(request.url) ?? [];
-    if (area === 'git') return void git(request, response, rest);
+    if (area === 'git') return void git(request, response, { path: rest, sandboxId });
     if (area === 'models') return void models.handle(request, response, rest);
     response.writeHead(404, { 'content-type': 'text/plain' });
     response.end(`There is nothing at ${INTERNAL_AUTHORITY}${request.url.slice(0, 200)}.\n`);

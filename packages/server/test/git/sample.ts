@@ -61,7 +61,8 @@ export const serveHub = async (
     limits,
   });
   const server = createServer((request, response) => {
-    void handle(request, response, (request.url ?? '').replace(/^\/git/, ''));
+    const sandboxId = String(request.headers['x-sandbox'] ?? 'sb_1');
+    void handle(request, response, { path: (request.url ?? '').replace(/^\/git/, ''), sandboxId });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

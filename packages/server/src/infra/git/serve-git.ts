@@ -24,6 +24,12 @@ export interface GitHttpLimits {
   readonly requestTimeoutMs: number;
   /** Git processes at one time. */
   readonly maxProcesses: number;
+  /** Of those, for one sandbox; further requests of it wait for a while, and are refused when too many do. */
+  readonly maxProcessesPerSandbox: number;
+  readonly maxWaitingPerSandbox: number;
+  readonly waitMs: number;
+  /** A client that neither sends nor takes for this long is ended. */
+  readonly clientIdleMs: number;
 }
 
 /** What HTTP/1 requests and those of Node's HTTP/2 compatibility layer have in common. */
@@ -45,6 +51,8 @@ export interface GitCall {
   readonly advertise: boolean;
   readonly grant: GitGrant;
   readonly limits: GitHttpLimits;
+  /** Told of every piece of the request's body. */
+  readonly received: () => void;
   readonly start: StartGit;
 }
 
@@ -130,11 +138,12 @@ const hiddenRefs = (writeRefs: readonly string[]): string[] => [
 ];
 
 /** The request's body as it was before compression, ended by force beyond the cap. */
-const bodyOf = ({ request, limits }: GitCall): Readable => {
+const bodyOf = ({ request, limits, received }: GitCall): Readable => {
   let seen = 0;
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
+      received();
       if (seen > limits.maxRequestBytes) {
         done(fail('request.too_large', { limitBytes: limits.maxRequestBytes }));
       } else done(null, chunk);

@@ -237,3 +237,40 @@ describe('what a push may do', () => {
     expect(head.bodyAt).toBe(sent.length);
   });
 });
+
+describe('a sandbox that asks and says nothing more', () => {
+  test('holds its own places alone, and those only for a while', async () => {
+    const limits = {
+      maxProcesses: 5,
+      maxProcessesPerSandbox: 4,
+      maxWaitingPerSandbox: 4,
+      clientIdleMs: 1500,
+    };
+    const grants = { [TOKEN]: { workspaceId: WORKSPACE, writeRefs: [TASK] } };
+    const narrow = await serveHub(sample.hubFolder, grants, limits);
+    const answers: (number | 'ended')[] = [];
+    const silent = Array.from({ length: 12 }, () => {
+      const sent = request(`${narrow.url}/git/${WORKSPACE}/source.git/git-upload-pack`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${TOKEN}`, 'x-sandbox': 'sb_silent', 'content-length': '1000' },
+      });
+      const done = new Promise<void>((resolve) => {
+        sent.once('response', (response) => {
+          if (response.statusCode !== 200) answers.push(response.statusCode ?? 0);
+          response.on('error', () => undefined).resume();
+        });
+        sent.on('error', () => undefined);
+        sent.once('close', resolve);
+      });
+      sent.flushHeaders();
+      return done;
+    });
+    await expect.poll(() => answers).toEqual([503, 503, 503, 503]);
+    expect(
+      await client(sample.folder, ['clone', '-q', `${narrow.url}/git/${WORKSPACE}/source.git`, clone]),
+    ).toMatchObject({ code: 0 });
+    await Promise.all(silent);
+    expect(narrow.logged).toEqual([]);
+    await narrow.end();
+  }, 20_000);
+});

@@ -9,6 +9,8 @@
 import { stat } from 'node:fs/promises';
 import { isBerthError } from '@berth/contract';
 import type { Log } from '@berth/core';
+import { createFairShare } from '../fair-share.ts';
+import { watchClient } from './client-watch.ts';
 import type { StartGit } from './git.ts';
 import { createRepositoryFolders } from './repository-folder.ts';
 import {
@@ -34,15 +36,31 @@ const DEFAULT_LIMITS: GitHttpLimits = {
   maxRequestBytes: 512 * 2 ** 20,
   requestTimeoutMs: 15 * 60_000,
   maxProcesses: 32,
+  maxProcessesPerSandbox: 4,
+  maxWaitingPerSandbox: 32,
+  waitMs: 60_000,
+  clientIdleMs: 120_000,
 };
 
-/** Serves a request whose target below `/git` is `path`: `/<workspaceId>/<name>.git/…`. Never rejects. */
-export type GitHttp = (request: GitRequest, response: GitResponse, path: string) => Promise<void>;
+export interface GitAsked {
+  /** The target below `/git`: `/<workspaceId>/<name>.git/…`. */
+  readonly path: string;
+  readonly sandboxId: string;
+}
+
+/** Never rejects. */
+export type GitHttp = (request: GitRequest, response: GitResponse, asked: GitAsked) => Promise<void>;
 
 export const createGitHttp = (options: GitHttpOptions): GitHttp => {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const folders = createRepositoryFolders(options.folder);
-  let processes = 0;
+  const places = createFairShare({
+    what: 'git requests',
+    total: limits.maxProcesses,
+    perOwner: limits.maxProcessesPerSandbox,
+    waitingPerOwner: limits.maxWaitingPerSandbox,
+    waitMs: limits.waitMs,
+  });
 
   const locate = async (route: Route): Promise<string | undefined> => {
     const gitDir = folders.repository(route.workspaceId, route.repository);
@@ -50,7 +68,11 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     return found?.isDirectory() ? gitDir : undefined;
   };
 
-  const serve = async (request: GitRequest, response: GitResponse, route: Route): Promise<void> => {
+  const serve = async (
+    request: GitRequest,
+    response: GitResponse,
+    route: Route & Pick<GitAsked, 'sandboxId'>,
+  ): Promise<void> => {
     const token = tokenOf(request.headers.authorization);
     const grant = token === undefined ? undefined : await options.authorise(token);
     if (grant === undefined) return answer(response, 401, 'A valid token is needed.');
@@ -60,27 +82,50 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     if (Number(request.headers['content-length'] ?? 0) > limits.maxRequestBytes) {
       return answer(response, 413, `A request may have ${limits.maxRequestBytes} bytes.`);
     }
-    if (processes >= limits.maxProcesses) return answer(response, 503, 'Too many git requests at once.');
-    processes += 1;
+    const left = new AbortController();
+    response.once('close', () => left.abort());
+    const leave = await places.take(route.sandboxId, 1, left.signal);
+    const client = watchClient({ request, response, hasBody: !route.advertise }, limits.clientIdleMs);
+    const { start } = options;
     try {
-      await serveGit({ request, response, gitDir, grant, limits, start: options.start, ...route });
+      await serveGit({
+        request,
+        response,
+        gitDir,
+        grant,
+        limits,
+        start,
+        received: client.received,
+        ...route,
+      });
     } finally {
-      processes -= 1;
+      client.stop();
+      leave();
     }
   };
 
-  return async (request, response, path) => {
+  return async (request, response, { path, sandboxId }) => {
     const route = parseRoute(request.method, path);
     if (route === undefined) return answer(response, 404, 'There is nothing here.');
     try {
-      await serve(request, response, route);
+      await serve(request, response, { ...route, sandboxId });
     } catch (thrown) {
-      if (isBerthError(thrown) && thrown.kind === 'missing') return answer(response, 404, thrown.message);
-      options.log('git.serve', { outcome: 'failed', path, cause: thrown });
-      if (response.headersSent) response.destroy();
-      else answer(response, 500, 'Git failed on the server.');
+      if (!isRefused(response, thrown)) options.log('git.serve', { outcome: 'failed', path, cause: thrown });
+      if (response.headersSent && !response.writableEnded) response.destroy();
+      else if (!response.headersSent && !response.destroyed)
+        answer(response, 500, 'Git failed on the server.');
     }
   };
+};
+
+/** True when it was no failure of ours; then what there is to say has been said. */
+const isRefused = (response: GitResponse, thrown: unknown): boolean => {
+  if (response.destroyed) return true;
+  if (!isBerthError(thrown) || response.headersSent) return false;
+  // Git knows no 429; after a 5xx it is tried again.
+  const status = thrown.kind === 'missing' ? 404 : thrown.code === 'server.busy' ? 503 : undefined;
+  if (status !== undefined) answer(response, status, thrown.message);
+  return status !== undefined;
 };
 
 interface Route {
