@@ -49,6 +49,7 @@ export const createProgress = (client: Client, output: Output): Progress => {
 const eventLine = ({ type, data }: Event, output: Output): string | undefined => {
   if (type === 'attempt.progressed') return stageLine(data, output);
   if (type === 'change.merged') return `${output.colour('green', '✓')} landed`;
+  if (type === 'change.approval_asked') return askedLine(String(data.changeId), output);
   if (type === 'change.rejected') return `${output.colour('red', '✗')} the change was rejected`;
   if (type === 'task.sent_back') return '↺ back to the agent';
   if (type === 'sandbox.egress_denied') return deniedLine(data, output);
@@ -63,6 +64,13 @@ const stageLine = (data: Event['data'], output: Output): string => {
     ? `${output.colour('green', '✓')} ${name} ${output.colour('dim', seconds(data.durationMs))}`
     : output.colour('dim', `· ${name}`);
 };
+
+/** Nothing goes on until somebody says so, here or elsewhere. */
+const askedLine = (id: string, output: Output): string =>
+  output.colour(
+    'yellow',
+    `? the change weakens its gate and waits: \`berth change approve ${id}\` or \`berth change reject ${id}\``,
+  );
 
 /** A try of the agent or the gate to reach what its policy does not allow. */
 const deniedLine = ({ host, port, remedy }: Event['data'], output: Output): string => {
@@ -92,13 +100,18 @@ export const itemLine = (body: ItemBody, output: Output): string | undefined => 
   }
 };
 
-export const gateLines = ({ state, evidence }: GateRun, output: Output): void => {
+export const gateLines = ({ state, evidence, weakened = [] }: GateRun, output: Output): void => {
   for (const one of evidence) {
-    const { name, exitCode, durationMs, timedOut, outOfMemory } = one;
+    const { name, judgedBy, exitCode, durationMs, timedOut, outOfMemory } = one;
+    const whose = judgedBy === 'change' ? ' as the change has it' : '';
     const mark = isGreen(one) ? output.colour('green', '✓') : output.colour('red', '✗');
     const end = timedOut ? 'timed out' : outOfMemory ? 'out of memory' : `exit ${exitCode ?? 'by signal'}`;
-    output.line(`${mark} gate ${name}: ${end} ${output.colour('dim', seconds(durationMs))}`);
+    output.line(`${mark} gate ${name}${whose}: ${end} ${output.colour('dim', seconds(durationMs))}`);
   }
+  for (const { kind, subject, detail } of weakened)
+    output.line(
+      output.colour('yellow', `! ${kind.replaceAll('_', ' ')}: ${clipped(`${subject} (${detail})`, 200)}`),
+    );
   output.line(output.colour(state === 'green' ? 'green' : 'red', `gate ${state}`));
 };
 

@@ -42,6 +42,8 @@ export const ROUTE_COMMANDS: readonly RouteCommand[] = [
   { noun: 'change', verb: 'list', route: 'change.list', columns: ['id', 'state', 'taskId', 'title'] },
   { noun: 'change', verb: 'show', route: 'change.get', positionals: ['id'] },
   { noun: 'change', verb: 'diff', route: 'change.diff', positionals: ['id'] },
+  { noun: 'change', verb: 'approve', route: 'change.approve', positionals: ['id'] },
+  { noun: 'change', verb: 'reject', route: 'change.reject', positionals: ['id'] },
   { noun: 'token', verb: 'create', route: 'token.create', positionals: ['name'] },
   {
     noun: 'token',

@@ -1,16 +1,19 @@
 /** A change: a branch on its way to its target. */
 import { z } from 'zod';
 import { ErrorBody } from './errors.ts';
+import { Weakening } from './gate.ts';
 import { AttemptId, ChangeId, GateRunId, TaskId } from './ids.ts';
 import { eventsOf } from './kernel/event.ts';
 import { route } from './kernel/route.ts';
 import { stateOf, table } from './kernel/states.ts';
-import { pageOf, pageQuery, recordFields } from './page.ts';
+import { Instant, pageOf, pageQuery, recordFields } from './page.ts';
 import { BranchName, CommitId, RepositoryName } from './workspace.ts';
 
 export const changeStates = table({
   pending: { verification_started: 'verifying', rejected: 'rejected' },
-  verifying: { approved: 'approved', rejected: 'rejected' },
+  verifying: { approval_asked: 'waiting', approved: 'approved', rejected: 'rejected' },
+  /** It passes, but weakens the gate: a person decides (`change.approve`, `change.reject`). */
+  waiting: { approved: 'approved', rejected: 'rejected' },
   approved: { merge_started: 'merging', rejected: 'rejected' },
   merging: { merged: 'merged', rejected: 'rejected' },
   merged: {},
@@ -32,6 +35,17 @@ export const ChangePart = z
   .meta({ id: 'ChangePart' });
 export type ChangePart = z.infer<typeof ChangePart>;
 
+export const ChangeDecision = z
+  .object({
+    verdict: z.enum(['approved', 'rejected']),
+    /** The id of the token that decided. */
+    by: z.string(),
+    at: Instant,
+    reason: z.string().optional(),
+  })
+  .meta({ id: 'ChangeDecision' });
+export type ChangeDecision = z.infer<typeof ChangeDecision>;
+
 export const Change = z
   .object({
     id: ChangeId,
@@ -41,6 +55,9 @@ export const Change = z
     title: z.string(),
     parts: z.array(ChangePart),
     gateRunId: GateRunId.optional(),
+    /** What a person has to say yes to. */
+    weakened: z.array(Weakening).optional(),
+    decision: ChangeDecision.optional(),
     error: ErrorBody.optional(),
     ...recordFields,
   })
@@ -81,5 +98,29 @@ export const changeRoutes = [
     role: 'viewer',
     errors: ['record.missing'],
     summary: 'The unified diff that the change makes to its target',
+  }),
+  route({
+    id: 'change.approve',
+    method: 'POST',
+    path: '/v1/changes/:id/approve',
+    params,
+    body: z.strictObject({ reason: z.string().max(1000).optional() }),
+    returns: Change,
+    status: 202,
+    role: 'operator',
+    errors: ['record.missing', 'state.illegal'],
+    summary: 'Say yes to a change that weakens its gate: it lands as it was verified',
+  }),
+  route({
+    id: 'change.reject',
+    method: 'POST',
+    path: '/v1/changes/:id/reject',
+    params,
+    body: z.strictObject({ reason: z.string().max(1000).optional() }),
+    returns: Change,
+    status: 202,
+    role: 'operator',
+    errors: ['record.missing', 'state.illegal'],
+    summary: 'Say no to a change that weakens its gate: its task fails, the work is kept',
   }),
 ] as const;

@@ -290,9 +290,21 @@ export const ERRORS = {
   },
   'gate.tool_missing': {
     kind: 'unsupported',
-    data: z.object({ gateRun: z.string(), tools: z.array(z.string()) }),
+    data: z.object({ gateRun: z.string().optional(), tools: z.array(z.string()) }),
     message: (d) => `The gate needs ${d.tools.join(' and ')}, which the sandbox does not have.`,
     hint: "Install it for everybody on the server's machine, give the workspace an image that has it, or say other commands: `berth run --gate`, `gate.commands`.",
+  },
+  'gate.weakened': {
+    kind: 'conflict',
+    data: z.object({ gateRun: z.string(), subjects: z.array(z.string()) }),
+    message: (d) => `The change weakens what judges it: ${d.subjects.join(', ')}.`,
+    hint: 'Have the work keep the checks of its target, or let a person decide: `gate.weakened` of the workspace as `ask`.',
+  },
+  'change.refused': {
+    kind: 'conflict',
+    data: z.object({ id: z.string(), reason: z.string() }),
+    message: (d) => `A person said no to the change: ${d.reason}.`,
+    hint: 'The work is kept on its branch. Ask for another way: `berth task retry <task>`.',
   },
   'gate.empty': {
     kind: 'invalid',

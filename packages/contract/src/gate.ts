@@ -16,11 +16,21 @@ export const gateStates = table({
   broken: {},
 });
 
+/**
+ * `target`: the change is judged by what the target has (its commands, scripts, configuration and test files).
+ * `change`: the change is judged by what it made of these itself, in addition.
+ */
+export const JudgedBy = z.enum(['target', 'change']).meta({ id: 'JudgedBy' });
+export type JudgedBy = z.infer<typeof JudgedBy>;
+
 export const Evidence = z
   .object({
     name: z.string(),
     repository: z.string(),
     command: z.string(),
+    judgedBy: JudgedBy.default('target'),
+    /** How many tests ran, where the output of a known test runner says so. */
+    tests: z.int().optional(),
     exitCode: z.int().nullable(),
     timedOut: z.boolean(),
     outOfMemory: z.boolean(),
@@ -34,6 +44,26 @@ export type Evidence = z.infer<typeof Evidence>;
 /** The only way to pass: ended by itself, in time, within its memory, with 0. */
 export const isGreen = (one: Evidence): boolean => one.exitCode === 0 && !one.timedOut && !one.outOfMemory;
 
+/** Why a change weakens what judges it. */
+export const Weakening = z
+  .object({
+    kind: z.enum([
+      'command_removed',
+      'script_changed',
+      'configuration_changed',
+      'test_deleted',
+      'test_reduced',
+      'tests_fewer',
+      'target_red',
+    ]),
+    repository: z.string(),
+    /** A path, a script or a command. */
+    subject: z.string(),
+    detail: z.string(),
+  })
+  .meta({ id: 'Weakening' });
+export type Weakening = z.infer<typeof Weakening>;
+
 export const GateRun = z
   .object({
     id: GateRunId,
@@ -41,11 +71,13 @@ export const GateRun = z
     changeId: ChangeId,
     sandboxId: SandboxId,
     profile: GateProfile,
-    /** The merged commits that were checked, by repository. */
+    /** The merged commits that were judged, by repository. */
     commits: z.record(z.string(), CommitId),
     /** SHA-256 over commits, commands and image: equal inputs, equal hash. */
     inputHash: z.string(),
     evidence: z.array(Evidence),
+    /** What the change weakens; it lands only with a person's yes then, unless the workspace says otherwise. */
+    weakened: z.array(Weakening).optional(),
     error: ErrorBody.optional(),
     ...recordFields,
   })

@@ -14,7 +14,15 @@ export const taskStates = table({
   queued: { claimed: 'spawning', ...ends },
   spawning: { started: 'running', requeued: 'queued', ...ends },
   running: { verification_started: 'verifying', requeued: 'queued', ...ends },
-  verifying: { sent_back: 'running', landing_started: 'landing', requeued: 'queued', ...ends },
+  verifying: {
+    sent_back: 'running',
+    landing_started: 'landing',
+    approval_asked: 'waiting',
+    requeued: 'queued',
+    ...ends,
+  },
+  /** Its change weakens the gate: a person decides. */
+  waiting: { decided: 'verifying', ...ends },
   landing: { sent_back: 'running', completed: 'completed', ...ends },
   completed: { continued: 'queued' },
   failed: { retried: 'queued' },

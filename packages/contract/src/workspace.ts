@@ -104,6 +104,8 @@ export const GateCommand = z
     /** The repository it runs in; the first one when absent. */
     repository: RepositoryName.optional(),
     timeoutMs: z.int().min(100).max(3_600_000).optional(),
+    /** Names of commands before it, whose state it starts from; without any, it starts from the prepared state. */
+    needs: z.array(z.string().max(41)).max(20).optional(),
   })
   .meta({ id: 'GateCommand' });
 export type GateCommand = z.infer<typeof GateCommand>;
@@ -112,8 +114,17 @@ export type GateCommand = z.infer<typeof GateCommand>;
 export const GateProfile = z.enum(['minimal', 'standard']).meta({ id: 'GateProfile' });
 export type GateProfile = z.infer<typeof GateProfile>;
 
+/** What becomes of a change that passes but weakens the gate: a person is asked, it lands, or it goes back to the agent. */
+export const WeakenedPolicy = z.enum(['ask', 'allow', 'refuse']).meta({ id: 'WeakenedPolicy' });
+export type WeakenedPolicy = z.infer<typeof WeakenedPolicy>;
+
 export const GateSpec = z
-  .strictObject({ profile: GateProfile.optional(), commands: z.array(GateCommand).max(20).optional() })
+  .strictObject({
+    profile: GateProfile.optional(),
+    commands: z.array(GateCommand).max(20).optional(),
+    /** `ask` when absent. */
+    weakened: WeakenedPolicy.optional(),
+  })
   .meta({ id: 'GateSpec' });
 export type GateSpec = z.infer<typeof GateSpec>;
 

@@ -34,9 +34,11 @@ import { runReconciler } from './reconcilers/runs.ts';
 import { sandboxReconciler } from './reconcilers/sandboxes.ts';
 import { stuckReconciler } from './reconcilers/stuck.ts';
 import { taskReconciler } from './reconcilers/tasks.ts';
+import { type Changes, createChanges } from './verbs/changes.ts';
 import { createSandboxes, type Sandboxes } from './verbs/sandboxes.ts';
 import { createTasks, type Tasks } from './verbs/tasks.ts';
 import { createWorkspaces, type Workspaces } from './verbs/workspaces.ts';
+import { checkGate } from './workflows/check-gate.ts';
 import { createSandbox } from './workflows/create-sandbox.ts';
 import { landChange } from './workflows/land-change.ts';
 import { prepareWorkspace } from './workflows/prepare-workspace.ts';
@@ -45,7 +47,7 @@ import { takeTurn } from './workflows/take-turn.ts';
 import type { Ports, World } from './world.ts';
 
 /** Every saga, in every version that may have unfinished runs. */
-export const SAGAS = [createSandbox, prepareWorkspace, takeTurn, landChange, runTask] as const;
+export const SAGAS = [createSandbox, prepareWorkspace, checkGate, takeTurn, landChange, runTask] as const;
 export const RECONCILERS = [
   lifeReconciler,
   sandboxReconciler,
@@ -79,6 +81,7 @@ export interface Core {
   readonly workspaces: Workspaces;
   readonly sandboxes: Sandboxes;
   readonly tasks: Tasks;
+  readonly changes: Changes;
   readonly sagas: Sagas<World>;
   readonly queue: Queue;
   readonly reconcilers: Reconcilers;
@@ -134,6 +137,7 @@ export const createCore = (deps: CoreDeps): Core => {
     workspaces: createWorkspaces(world),
     sandboxes: createSandboxes(world, stopping.signal),
     tasks: createTasks(world),
+    changes: createChanges(world),
     sagas,
     queue,
     reconcilers,

@@ -1,6 +1,6 @@
 /** What the jobs of the queues do: each runs one saga, by an id that follows from the job, so that again is the same. */
 import { isBerthError } from '@berth/contract';
-import { type Handler, isStop, type Job, type Tx } from './kernel/index.ts';
+import { type Handler, isParked, isStop, type Job, type Tx } from './kernel/index.ts';
 import { type AttemptInput, attemptOf, runIdOf } from './workflows/attempt.ts';
 import { failTask } from './workflows/attempt-records.ts';
 import { type PrepareInput, prepareWorkspace } from './workflows/prepare-workspace.ts';
@@ -20,6 +20,8 @@ export const handleTask =
     try {
       await world.sagas.run(runTask, { id, input, subject: input.taskId, signal });
     } catch (error) {
+      // A person's decision comes with a job of its own.
+      if (isParked(error)) return;
       if (isStop(error) || !isBerthError(error)) throw error;
       await world.store.write(async (tx) => {
         const run = await tx.table('sagas').get(id);

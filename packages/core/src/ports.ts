@@ -6,6 +6,7 @@
 import type {
   CommitId,
   EgressPolicy,
+  GateProfile,
   Isolation,
   ItemBody,
   Repository,
@@ -87,6 +88,11 @@ export interface Hub {
    * The commit is the same for the same arguments: author, dates and message are given.
    */
   merge(workspaceId: string, repository: string, merge: MergeRequest): Promise<MergeResult>;
+  /**
+   * A commit of its own, kept under the full ref `keepAt`: the files of `commit`, but some as they are in `from` (or
+   * absent, as there), and some with texts of their own. The same for the same arguments.
+   */
+  compose(workspaceId: string, repository: string, request: ComposeRequest): Promise<Commit>;
   /** Every file of a commit: its path and the id of its content, which names equal content equally; `link <id>` for a link. */
   files(workspaceId: string, repository: string, commit: Commit): Promise<Readonly<Record<string, string>>>;
   /** The text of a file in a commit; undefined when it is absent, no plain file, or larger than `maxBytes`. */
@@ -113,6 +119,16 @@ export interface FileRequest {
 export interface MergeRequest {
   readonly base: Commit;
   readonly head: Commit;
+  readonly message: string;
+  readonly at: number;
+  readonly keepAt: string;
+}
+
+export interface ComposeRequest {
+  readonly commit: Commit;
+  readonly from: Commit;
+  readonly paths: readonly string[];
+  readonly texts: Readonly<Record<string, string>>;
   readonly message: string;
   readonly at: number;
   readonly keepAt: string;
@@ -233,6 +249,8 @@ export interface Defaults {
   readonly maxSandboxes: number;
   readonly keepAliveMs: number;
   readonly maxRounds: number;
+  /** How thorough a gate is when its workspace does not say. */
+  readonly gate: GateProfile;
   readonly gateTimeoutMs: number;
   readonly setupTimeoutMs: number;
 }

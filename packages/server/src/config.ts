@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { fail, type GateProfile, type Issue } from '@berth/contract';
+import { fail, type Issue } from '@berth/contract';
 import type { Defaults, Retention } from '@berth/core';
 import type { z } from 'zod';
 import { fromEnvironment } from './config-environment.ts';
@@ -36,7 +36,7 @@ export interface Config {
     readonly providers: Readonly<Record<string, ModelProvider>>;
     readonly default: string | undefined;
   };
-  readonly defaults: Defaults & { readonly gate: GateProfile };
+  readonly defaults: Defaults;
   readonly turnLimits: ConfigInput['turnLimits'];
   readonly retention: Retention;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';

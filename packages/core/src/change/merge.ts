@@ -17,6 +17,8 @@ export interface ChangeToMerge {
 
 /** Holds the merge while the change lives, and for a while after: what was verified stays readable. */
 export const changeRef = (changeId: string): string => `refs/berth/changes/${changeId}`;
+/** The merge as it is judged by the target, while it is judged. */
+export const judgeRef = (changeId: string): string => `refs/berth/judges/${changeId}`;
 /** The target before the change. */
 export const revertRef = (changeId: string): string => `refs/berth/revert/${changeId}`;
 export const targetRef = (part: Pick<ChangePart, 'target'>): string => `refs/heads/${part.target}`;

@@ -38,9 +38,23 @@ export const detectCommands = (files: RepositoryFiles, profile: GateProfile): Ga
   return KINDS_OF[profile].flatMap((kind) =>
     all
       .filter((one) => one.kind === kind)
-      .map(({ tool, run }) => ({ name: `${tool}-${kind}`, run, repository: files.repository })),
+      .map(({ tool, run }) => ({
+        name: `${tool}-${kind}`,
+        run,
+        repository: files.repository,
+        needs: needsOf(kind, tool, profile === 'minimal' ? [] : all),
+      })),
   );
 };
+
+/** Scripts often test what another script has built; the other tools build what they test. */
+const needsOf = (kind: GateKind, tool: string, all: readonly Detected[]): string[] =>
+  kind === 'test' &&
+  BUILT_BY_SCRIPTS.includes(tool) &&
+  all.some((one) => one.tool === tool && one.kind === 'build')
+    ? [`${tool}-build`]
+    : [];
+const BUILT_BY_SCRIPTS = ['npm', 'pnpm', 'yarn', 'make'];
 
 const detectCargo = ({ paths, texts }: RepositoryFiles): Detected[] => {
   const manifest = paths.has('Cargo.toml') ? (texts['Cargo.toml'] ?? '') : undefined;

@@ -7,6 +7,11 @@ export interface RepositoryFiles {
   readonly texts: Readonly<Record<string, string>>;
 }
 
+/** The same, with the id of every file's content. */
+export interface JudgedTree extends RepositoryFiles {
+  readonly ids: Readonly<Record<string, string>>;
+}
+
 export type GateKind = 'typecheck' | 'lint' | 'build' | 'test';
 export interface Detected {
   readonly tool: string;

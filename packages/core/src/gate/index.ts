@@ -1,2 +1,13 @@
-export { gateInputHash, planGate, readForGate } from './plan.ts';
+export { judgeChanges } from './judges.ts';
+export {
+  type GatePlan,
+  gateInputHash,
+  groupsOf,
+  type PlannedCommand,
+  planGate,
+  planOf,
+  readAt,
+  readForGate,
+} from './plan.ts';
 export { failedIn, missingTools, runGate } from './run.ts';
+export { deciding, isAgreedTo, removedCommands, weakenedBy } from './weakening.ts';

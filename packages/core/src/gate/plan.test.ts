@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import { gateInputHash, planGate, readForGate } from './plan.ts';
+import { gateInputHash, groupsOf, planGate, planOf, readForGate } from './plan.ts';
 
 const repositories = [
   { name: 'app', source: '/app', branch: 'main' },
   { name: 'lib', source: '/lib', branch: 'main' },
 ];
+const DEFAULTS = { gate: 'standard', gateTimeoutMs: 1000 } as const;
 const go = (repository: string) => ({ repository, paths: new Set(['go.mod']), texts: {} });
 
 test('declared commands win over what is found, run in the first repository unless they say', () => {
@@ -14,26 +15,26 @@ test('declared commands win over what is found, run in the first repository unle
       { name: 'lib', run: 'make lib', repository: 'lib', timeoutMs: 5000 },
     ],
   };
-  expect(planGate({ gate, repositories }, [go('app')], 1000).commands).toEqual([
-    { name: 'all', run: 'make all', repository: 'app', timeoutMs: 1000 },
-    { name: 'lib', run: 'make lib', repository: 'lib', timeoutMs: 5000 },
+  expect(planGate({ gate, repositories }, [go('app')], DEFAULTS).commands).toEqual([
+    { name: 'all', run: 'make all', repository: 'app', timeoutMs: 1000, needs: [] },
+    { name: 'lib', run: 'make lib', repository: 'lib', timeoutMs: 5000, needs: [] },
   ]);
 });
 
 test('every repository of the change is judged', () => {
-  const plan = planGate({ gate: { profile: 'minimal' }, repositories }, [go('app'), go('lib')], 1000);
+  const plan = planGate({ gate: { profile: 'minimal' }, repositories }, [go('app'), go('lib')], DEFAULTS);
   expect(plan.commands.map((one) => one.repository)).toEqual(['app', 'lib']);
 });
 
 test('a gate that finds nothing to run is refused', () => {
   const empty = { repository: 'app', paths: new Set(['README.md']), texts: {} };
-  expect(() => planGate({ repositories }, [empty], 1000)).toThrow(
+  expect(() => planGate({ repositories }, [empty], DEFAULTS)).toThrow(
     expect.objectContaining({ code: 'gate.empty', details: { profile: 'standard' } }),
   );
 });
 
 test('the input hash names what decides the verdict, and only that', () => {
-  const plan = planGate({ repositories }, [go('app')], 1000);
+  const plan = planGate({ repositories }, [go('app')], DEFAULTS);
   const inputs = {
     commits: { app: 'a', lib: 'b' },
     driver: 'oci',
@@ -42,7 +43,7 @@ test('the input hash names what decides the verdict, and only that', () => {
   } as const;
   const hash = (over: object, of = plan) => gateInputHash((text) => text, of, { ...inputs, ...over });
   expect(hash({ commits: { lib: 'b', app: 'a' } })).toBe(hash({}));
-  expect(hash({}, planGate({ repositories }, [go('app')], 9))).toBe(hash({}));
+  expect(hash({}, planGate({ repositories }, [go('app')], { ...DEFAULTS, gateTimeoutMs: 9 }))).toBe(hash({}));
   for (const other of [
     { commits: { app: 'c', lib: 'b' } },
     { image: '/i.tar' },
@@ -50,7 +51,7 @@ test('the input hash names what decides the verdict, and only that', () => {
     { driver: 'host' },
   ])
     expect(hash(other)).not.toBe(hash({}));
-  expect(hash({}, planGate({ repositories }, [go('lib')], 1000))).not.toBe(hash({}));
+  expect(hash({}, planGate({ repositories }, [go('lib')], DEFAULTS))).not.toBe(hash({}));
 });
 
 test('what is read of a commit: files that decide, and the manifests of members', async () => {
@@ -67,4 +68,30 @@ test('what is read of a commit: files that decide, and the manifests of members'
   };
   const [app] = await readForGate(hub, 'ws', { app: 'c' });
   expect(Object.keys(app?.texts ?? {})).toEqual(['package.json', 'packages/a/package.json']);
+});
+
+test('the server says how thorough a gate is when its workspace does not', () => {
+  const files = { repository: 'app', paths: new Set(['go.mod']), texts: {} };
+  const namesOf = (gate: 'minimal' | 'standard', own?: 'minimal') =>
+    planOf({ repositories, gate: { profile: own } }, [files], { ...DEFAULTS, gate }).commands.map(
+      (one) => one.name,
+    );
+  expect(namesOf('minimal')).toEqual(['go-test']);
+  expect(namesOf('standard')).toEqual(['go-lint', 'go-build', 'go-test']);
+  expect(namesOf('standard', 'minimal')).toEqual(['go-test']);
+});
+
+test('commands share a sandbox only when they say that they need each other', () => {
+  const command = (name: string, ...needs: string[]) => ({
+    name,
+    needs,
+    repository: 'app',
+    run: name,
+    timeoutMs: 1,
+  });
+  const namesOf = (...commands: ReturnType<typeof command>[]) =>
+    groupsOf(commands).map((group) => group.map(({ name }) => name).join(' '));
+  expect(namesOf(command('a'), command('b'), command('c', 'a'))).toEqual(['a c', 'b']);
+  expect(namesOf(command('a'), command('b'), command('c', 'a', 'b'))).toEqual(['a b c']);
+  expect(namesOf(command('a'), command('b', 'a'), command('c', 'b'), command('d'))).toEqual(['a b c', 'd']);
 });

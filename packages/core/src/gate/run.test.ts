@@ -27,10 +27,11 @@ const sandboxOf = (results: Record<string, Partial<RunResult>>) => {
   return { asked, sandbox };
 };
 
-const command = (run: string) => ({ name: run, run, repository: 'app', timeoutMs: 700 });
+const command = (run: string) => ({ name: run, run, repository: 'app', timeoutMs: 700, needs: [] });
 const gate = (sandbox: Sandbox, commands: string[], signal = new AbortController().signal) => ({
   sandbox,
   commands: commands.map(command),
+  judgedBy: 'target' as const,
   execId: (_: unknown, index: number) => `ex_${index}`,
   signal,
 });
@@ -67,7 +68,7 @@ test('a cancelled gate starts no further command', async () => {
 });
 
 const red = (command: string, logTail: string, exitCode = 127): Evidence => ({
-  ...{ name: 'x', repository: 'app', command, exitCode, logTail },
+  ...{ name: 'x', repository: 'app', command, judgedBy: 'target', exitCode, logTail },
   ...{ timedOut: false, outOfMemory: false, durationMs: 1 },
 });
 

@@ -3,16 +3,18 @@
  * has to fix it should see everything at once. A sandbox that cannot run them is no verdict; the caller records
  * `broken`, which counts as not passed.
  */
-import { type Evidence, isGreen } from '@berth/contract';
+import { type Evidence, isGreen, type JudgedBy } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { tailOfBoth } from '../kernel/index.ts';
 import type { PlannedCommand } from './plan.ts';
+import { testsRun } from './test-counts.ts';
 
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
 export interface GateExecution {
   readonly sandbox: Sandbox;
   readonly commands: readonly PlannedCommand[];
+  readonly judgedBy: JudgedBy;
   /** The id of a command's process; the same when the gate is taken up again, so that nothing runs twice. */
   readonly execId: (command: PlannedCommand, index: number) => string;
   readonly signal: AbortSignal;
@@ -41,10 +43,13 @@ const runCommand = async (gate: GateExecution, command: PlannedCommand, index: n
     },
     signal,
   );
+  const tests = testsRun(`${ended.stdout}\n${ended.stderr}`);
   return {
     name: command.name,
     repository: command.repository,
     command: command.run,
+    judgedBy: gate.judgedBy,
+    ...(tests === undefined ? {} : { tests }),
     exitCode: ended.exitCode,
     timedOut: ended.timedOut,
     outOfMemory: ended.outOfMemory,

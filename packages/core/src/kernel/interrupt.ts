@@ -10,6 +10,18 @@ export class Stopped extends Error {
   override readonly name = 'Stopped';
 }
 
+/**
+ * Thrown by a step that waits for a person: its run, and those of which it is a step, are left as they are and take no
+ * worker. Whoever decides has them taken up again.
+ */
+export class Parked extends Stopped {
+  constructor(what: string) {
+    super(`waits for a person: ${what}`);
+  }
+}
+
+export const isParked = (reason: unknown): reason is Parked => reason instanceof Parked;
+
 export const isStop = (reason: unknown): reason is Stopped => reason instanceof Stopped;
 
 /** The reason of a signal that is aborted because somebody wants the work ended and taken back. */

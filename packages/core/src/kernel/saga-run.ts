@@ -1,6 +1,6 @@
 /** What every part of the engine knows about the run at hand. */
 import type { Clock } from './clock.ts';
-import type { Interrupts } from './interrupt.ts';
+import { type Interrupts, isStop } from './interrupt.ts';
 import type { Log } from './log.ts';
 import type { AnySaga, Ctx, NamedStep, NothingToUndo, Outputs } from './saga.ts';
 import type { Journal } from './saga-journal.ts';
@@ -46,11 +46,12 @@ export class StepFailed extends Error {
   }
 }
 
-/** Runs code of a step; whatever it throws becomes `StepFailed`. */
+/** Runs code of a step; whatever it throws becomes `StepFailed`, but for a stop or a wait, which leave the run as it is. */
 export const ofStep = async <T>(step: string, act: () => Promise<T> | undefined): Promise<T | undefined> => {
   try {
     return await act();
   } catch (error) {
+    if (isStop(error)) throw error;
     throw new StepFailed(step, error);
   }
 };

@@ -56,6 +56,7 @@ const dropRefs = async ({ hub, store }: World, { id, workspaceId }: Task): Promi
       ...(await attemptsOf(tx, id)).map((attempt) => `refs/berth/turns/${attempt.id}/`),
       ...(await changesOf(tx, id)).flatMap((change) => [
         `refs/berth/changes/${change.id}`,
+        `refs/berth/judges/${change.id}`,
         `refs/berth/revert/${change.id}`,
       ]),
     ],

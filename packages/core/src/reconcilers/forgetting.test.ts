@@ -47,6 +47,7 @@ test('while a sandbox lives, the runs that made it and worked in it stay, and it
   expect(runs.map(({ name }) => name).sort()).toEqual([
     'agent.turn@1',
     'change.land@1',
+    'gate.check@1',
     'sandbox.create@1',
     'task.run@1',
   ]);

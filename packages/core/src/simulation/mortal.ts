@@ -94,7 +94,10 @@ export const createLife = ({ store, clock, ports, dice, faults }: Outside): Life
     ports: {
       ...ports,
       machines: faulty(ports.machines, ['choose', 'create', 'destroy', 'open'], { living, call }),
-      hub: faulty(ports.hub, ['resolve', 'swap', 'merge', 'files', 'readFile', 'contains'], { living, call }),
+      hub: faulty(ports.hub, ['resolve', 'swap', 'merge', 'compose', 'files', 'readFile', 'contains'], {
+        living,
+        call,
+      }),
       checkouts: faulty(ports.checkouts, ['clone', 'settle', 'fetch', 'saveTurn'], { living, call }),
       agents: faulty(ports.agents, ['turn'], { living, call }),
     },

@@ -1,6 +1,6 @@
 /** Git as far as landing needs it, in memory: commits named by their content, refs, ancestry, three-way merges. */
 import { fail } from '@berth/contract';
-import type { Hub } from '../ports.ts';
+import type { ComposeRequest, Hub } from '../ports.ts';
 
 export type Tree = Readonly<Record<string, string>>;
 export interface Commit {
@@ -17,11 +17,8 @@ export interface ScriptedHub extends Hub {
   readonly refs: ReadonlyMap<string, string>;
 }
 
-/** `digest` gives hex. Workspaces share their repositories by name. */
-export const createScriptedHub = (digest: (text: string) => string): ScriptedHub => {
+const createHistory = (digest: (text: string) => string) => {
   const commits = new Map<string, Commit>();
-  const refs = new Map<string, string>();
-  const workspaces = new Map<string, number>();
 
   const look = (repository: string, id: string): Commit => {
     const commit = commits.get(`${repository} ${id}`);
@@ -48,6 +45,14 @@ export const createScriptedHub = (digest: (text: string) => string): ScriptedHub
     const best = shared.find((id) => shared.every((other) => ancestors(repository, id).has(other)));
     return best === undefined ? {} : look(repository, best).tree;
   };
+  return { look, commit, ancestors, baseOf };
+};
+
+/** `digest` gives hex. Workspaces share their repositories by name. */
+export const createScriptedHub = (digest: (text: string) => string): ScriptedHub => {
+  const refs = new Map<string, string>();
+  const workspaces = new Map<string, number>();
+  const { look, commit, ancestors, baseOf } = createHistory(digest);
 
   return {
     ...copiesOf(workspaces),
@@ -83,6 +88,13 @@ export const createScriptedHub = (digest: (text: string) => string): ScriptedHub
       refs.set(`${repository} ${keepAt}`, id);
       return { kind: 'merged', commit: id };
     },
+    async compose(_, repository, request) {
+      const { commit: onto, from, keepAt } = request;
+      const tree = composed(look(repository, onto).tree, look(repository, from).tree, request);
+      const id = commit(repository, { parents: [onto], tree });
+      refs.set(`${repository} ${keepAt}`, id);
+      return id;
+    },
     files: async (_, repository, id) => look(repository, id).tree,
     readFile: async (_, repository, { commit: id, path }) => look(repository, id).tree[path],
     diff: async () => '',
@@ -102,6 +114,16 @@ const copiesOf = (
   listWorkspaces: async () =>
     [...workspaces].map(([id, changedAt]) => ({ id, changedAt, isHalfMade: false })),
 });
+
+const composed = (
+  onto: Tree,
+  from: Tree,
+  { paths, texts }: Pick<ComposeRequest, 'paths' | 'texts'>,
+): Tree => {
+  const kept = Object.entries(onto).filter(([path]) => !paths.includes(path));
+  const taken = Object.entries(from).filter(([path]) => paths.includes(path));
+  return Object.fromEntries([...kept, ...taken, ...Object.entries(texts)]);
+};
 
 const mergeTrees = (base: Tree, ours: Tree, theirs: Tree): { tree: Tree; conflicts: string[] } => {
   const tree: Record<string, string> = {};

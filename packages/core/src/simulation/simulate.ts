@@ -98,6 +98,7 @@ const DEFAULTS: Defaults = {
   maxSandboxes: 20,
   keepAliveMs: 60_000,
   maxRounds: 3,
+  gate: 'standard',
   gateTimeoutMs: 60_000,
   setupTimeoutMs: 60_000,
 };

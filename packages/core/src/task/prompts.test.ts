@@ -7,12 +7,14 @@ import {
   PROMPT_LOG_MAX_BYTES,
   redGatePrompt,
   taskPrompt,
+  weakenedPrompt,
 } from './prompts.ts';
 
 const evidence = (over: Partial<Evidence>): Evidence => ({
   name: 'npm-test',
   repository: 'app',
   command: 'npm run test',
+  judgedBy: 'target',
   exitCode: 1,
   timedOut: false,
   outOfMemory: false,
@@ -130,4 +132,11 @@ test('a fresh follow-up carries the end of the conversation', () => {
   const long = freshFollowUpPrompt('Add a test', [{ role: 'agent', text: 'x'.repeat(100_000) }]);
   expect(long.length).toBeLessThan(5000);
   expect(long).toMatch(/Add a test$/);
+});
+
+test('a weaker gate: what to put back', () => {
+  const weakened = [
+    { kind: 'test_deleted', repository: 'app', subject: 'a.test.js', detail: 'deleted' } as const,
+  ];
+  expect(weakenedPrompt(weakened)).toContain('test_deleted in app: a.test.js (deleted)');
 });

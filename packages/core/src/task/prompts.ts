@@ -3,7 +3,7 @@
  * and never grows with a log. Logs and paths come from a sandbox; they are fenced and named as output, not spoken in
  * our own voice.
  */
-import { type Evidence, isGreen } from '@berth/contract';
+import { type Evidence, isGreen, type Weakening } from '@berth/contract';
 import { tailOf } from '../kernel/index.ts';
 
 export const PROMPT_LOG_MAX_BYTES = 8 * 1024;
@@ -43,6 +43,21 @@ const howItEnded = (one: Evidence): string => {
   if (one.exitCode === null) return 'was ended by a signal';
   return `ended with exit code ${one.exitCode}`;
 };
+
+/** Paths and scripts come from the change. */
+export const weakenedPrompt = (weakened: readonly Weakening[]): string =>
+  [
+    'Your change passes, but it weakens what it is checked by, which is not allowed here.',
+    fenced(
+      tailOf(
+        weakened
+          .map(({ kind, repository, subject, detail }) => `${kind} in ${repository}: ${subject} (${detail})`)
+          .join('\n'),
+        PROMPT_LOG_MAX_BYTES,
+      ),
+    ),
+    'Put these back as they are in the target branch, and solve the task without changing them.',
+  ].join('\n\n');
 
 /** A change of what the set-up reads, mostly a manifest whose lock file was not brought along. */
 export const failedSetupPrompt = (setup: {

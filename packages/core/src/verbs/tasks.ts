@@ -4,7 +4,7 @@
  */
 import { allows, fail, type Task, type TaskCreate, taskStates } from '@berth/contract';
 import { allRows, move, type Tx } from '../kernel/index.ts';
-import { attemptOf, runIdOf } from '../workflows/attempt.ts';
+import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt.ts';
 import type { World } from '../world.ts';
 
 export interface Tasks {
@@ -46,8 +46,11 @@ export const createTasks = (world: World): Tasks => ({
       return move(tx, 'tasks', id, { trigger: 'cancelled', patch, details: { reason } });
     });
     if (task.state === 'cancelled') await dropJobs(world, id, reason);
-    else if (task.attemptId !== undefined)
+    else if (task.attemptId !== undefined) {
+      const input = { taskId: id, attemptId: task.attemptId };
       await world.sagas.askCancel(runIdOf(world.ids, task.attemptId), reason);
+      await world.store.write((tx) => wakeTask(world, tx, input, { verdict: 'cancelled' }));
+    }
     return task;
   },
   retry: (id) =>
@@ -112,6 +115,20 @@ export const enqueueAttempt = async (
 ): Promise<void> => {
   const data = { taskId: task.id, attemptId: ids.new('attempt') };
   await queue.add(tx, 'task.run', data, { key: task.id, priority: task.priority, delayMs });
+};
+
+/** Has the run of a task that waits for a person taken up again; nothing when it does not wait. */
+export const wakeTask = async (
+  { queue }: World,
+  tx: Tx,
+  data: AttemptInput,
+  details: Readonly<Record<string, string>>,
+): Promise<void> => {
+  const { taskId: id } = data;
+  const waiting = await tx.table('tasks').get(id);
+  if (waiting?.state !== 'waiting' || waiting.attemptId !== data.attemptId) return;
+  const task = await move(tx, 'tasks', id, { trigger: 'decided', details });
+  await queue.add(tx, 'task.run', { ...data }, { key: id, priority: task.priority });
 };
 
 /** A job whose run has begun (and was left by a crash) is kept: it is what takes the run back. */

@@ -1,7 +1,10 @@
 /** What the records of a landing say when it does not go through, and the task's word that it does. */
 import { allows, changeStates } from '@berth/contract';
+import { gateInputHash } from '../gate/index.ts';
 import { move, type Tx } from '../kernel/index.ts';
+import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
+import type { JudgePlan } from './judge-plan.ts';
 
 export const reject = async (tx: Tx, changeId: string, run: string): Promise<void> => {
   const change = await tx.table('changes').get(changeId);
@@ -9,6 +12,29 @@ export const reject = async (tx: Tx, changeId: string, run: string): Promise<voi
   const error = await causeOf(tx, run);
   const details = error === undefined ? {} : { code: error.code };
   await move(tx, 'changes', changeId, { trigger: 'rejected', patch: { error }, details, causedBy: run });
+};
+
+export const insertGateRun = async (
+  tx: Tx,
+  { digest }: World,
+  planned: JudgePlan & { readonly gateRunId: string; readonly changeId: string },
+): Promise<void> => {
+  const { gateRunId: id, changeId, plan, commits, parts } = planned;
+  const [first] = parts;
+  if (first === undefined) return;
+  const inputHash = gateInputHash(digest, plan, { ...first.sandbox, ...planned });
+  await tx.table('gateRuns').insert({
+    id,
+    state: 'running',
+    changeId,
+    sandboxId: first.sandbox.id,
+    profile: plan.profile,
+    commits,
+    inputHash,
+    evidence: [],
+  });
+  const change = await tx.table('changes').get(changeId);
+  if (change !== undefined) await tx.table('changes').update(changeId, change.revision, { gateRunId: id });
 };
 
 /** A gate that came to no verdict has not passed. */

@@ -1,19 +1,26 @@
 /**
- * A change lands: merged in the hub, judged on the merge in a fresh sandbox, and only then the target moves, by
+ * A change lands: merged in the hub, judged on the merge by its target, and only then the target moves, by
  * compare-and-swap, from exactly the commit that was merged with. What was verified is what lands. When the target has
  * moved meanwhile the saga ends with `change.target_moved`, and the caller lands again, without the agent.
  */
-import { type ChangePart, fail, type Workspace } from '@berth/contract';
-import { advanceTargets, changeRef, dropRef, mergeParts, withdrawTargets } from '../change/index.ts';
-import { failedIn, gateInputHash, missingTools, planGate, readForGate, runGate } from '../gate/index.ts';
+import { type ChangePart, type Evidence, fail, type Workspace } from '@berth/contract';
+import {
+  advanceTargets,
+  changeRef,
+  dropRef,
+  judgeRef,
+  mergeParts,
+  withdrawTargets,
+} from '../change/index.ts';
+import { deciding, failedIn, missingTools, weakenedBy } from '../gate/index.ts';
 import { move, nothingToUndo, saga } from '../kernel/index.ts';
-import { askRemoval, planSandbox } from '../sandbox/index.ts';
 import { staged } from '../task/index.ts';
 import type { World } from '../world.ts';
+import { allowWeakened } from './approval.ts';
+import { checkGate } from './check-gate.ts';
 import { endChild } from './child.ts';
-import { createSandbox } from './create-sandbox.ts';
-import { breakGate, landingStarted, reject } from './land-change-records.ts';
-import { startFrom } from './start-from.ts';
+import { planJudging } from './judge-plan.ts';
+import { breakGate, insertGateRun, landingStarted, reject } from './land-change-records.ts';
 
 export interface LandInput {
   readonly changeId: string;
@@ -53,90 +60,56 @@ export const landChange = saga<World, LandInput>('change.land', 1)
   .step('plan', {
     do: async ({ ports, input, out, signal }) => {
       const workspace = await workspaceOf(ports, input.workspaceId);
-      const commits = await commitsToJudge(ports, workspace, out.merge);
-      const files = await readForGate(ports.hub, workspace.id, commits);
-      const plan = planGate(workspace, files, ports.defaults.gateTimeoutMs);
-      const start = await startFrom(ports, { workspace, commits, attemptId: input.attemptId, signal });
-      const sandbox = planSandbox(ports.defaults, workspace, {
-        ...start,
-        id: ports.ids.from('sandbox', `${input.changeId}/gate`),
-        purpose: 'gate',
-        attemptId: input.attemptId,
-        egress: await egressOf(ports, input.taskId),
-        checkout: workspace.repositories.map(({ name, branch }) => ({
-          name,
-          branch,
-          commit: commits[name] ?? '',
-        })),
-      });
-      return { gateRunId: ports.ids.from('gateRun', `${input.changeId}/gate`), commits, plan, sandbox };
+      const { createdAt } = await recordOf(ports, input.changeId);
+      const judging = { ...input, workspace, createdAt, merged: out.merge, signal };
+      const gateRunId = ports.ids.from('gateRun', `${input.changeId}/gate`);
+      return { ...(await planJudging(ports, judging)), gateRunId };
     },
-    undo: nothingToUndo('it only reads; a layer that was made is of use to others'),
-  })
-  .step('sandbox', {
-    do: ({ ports, input, out, key, signal }) =>
-      staged(ports, { attemptId: input.attemptId, stage: 'gate sandbox' }, () =>
-        ports.sagas.run(createSandbox, {
-          id: ports.ids.from('saga', key),
-          input: out.plan.sandbox,
-          subject: out.plan.sandbox.id,
-          signal,
-        }),
-      ),
-    undo: ({ ports, key }) => endChild(ports, ports.ids.from('saga', key), 'the change did not land'),
-    unsave: (tx, { out, run }) =>
-      askRemoval(tx, out.plan.sandbox.id, { reason: 'the change did not land', causedBy: run }),
+    undo: ({ ports, input }) =>
+      dropRef(ports.hub, input.workspaceId, repositoriesOf(input), judgeRef(input.changeId)),
   })
   .step('gateRun', {
-    save: async (tx, { ports, input, out }) => {
-      const { gateRunId: id, plan, commits, sandbox } = out.plan;
-      const inputHash = gateInputHash(ports.digest, plan, {
-        ...sandbox,
-        driver: out.sandbox.driver,
-        commits,
-      });
-      const { changeId } = input;
-      const { profile } = plan;
-      await tx.table('gateRuns').insert({
-        id,
-        state: 'running',
-        changeId,
-        sandboxId: sandbox.id,
-        profile,
-        commits,
-        inputHash,
-        evidence: [],
-      });
-      const change = await tx.table('changes').get(changeId);
-      if (change !== undefined)
-        await tx.table('changes').update(changeId, change.revision, { gateRunId: id });
-    },
+    save: (tx, { ports, input, out }) => insertGateRun(tx, ports, { ...input, ...out.plan }),
     undo: nothingToUndo('the record stays; a gate that did not come to a verdict is broken'),
     unsave: (tx, { out, run }) => breakGate(tx, out.plan.gateRunId, run),
   })
   .step('gate', {
-    do: ({ ports, input, out, key, signal }) =>
-      staged(ports, { attemptId: input.attemptId, stage: 'gate' }, async () => {
-        const sandbox = await ports.machines.open(out.sandbox.driver, out.plan.sandbox.id);
-        const execId = (_: unknown, index: number): string => ports.ids.from('exec', `${key}/${index}`);
-        return runGate({ sandbox, commands: out.plan.plan.commands, execId, signal });
-      }),
-    save: async (tx, { out, run }, evidence) => {
-      const trigger = failedIn(evidence).length === 0 ? 'passed' : 'failed';
-      await move(tx, 'gateRuns', out.plan.gateRunId, { trigger, patch: { evidence }, causedBy: run });
+    do: async ({ ports, input, out, key, signal }) => {
+      const evidence: Evidence[] = [];
+      for (const [index, part] of out.plan.parts.entries()) {
+        const run = { id: ports.ids.from('saga', `${key}/${index}`), input: part, subject: part.sandbox.id };
+        evidence.push(...(await ports.sagas.run(checkGate, { ...run, signal })));
+      }
+      await dropRef(ports.hub, input.workspaceId, repositoriesOf(input), judgeRef(input.changeId));
+      return { evidence, weakened: [...out.plan.weakened, ...weakenedBy(evidence, [])] };
     },
-    undo: nothingToUndo('evidence is kept'),
+    save: async (tx, { out, run }, { evidence, weakened }) => {
+      const trigger = failedIn(deciding(evidence)).length === 0 ? 'passed' : 'failed';
+      const patch = { evidence, weakened };
+      await move(tx, 'gateRuns', out.plan.gateRunId, { trigger, patch, causedBy: run });
+    },
+    undo: async ({ ports, out, key }) => {
+      for (const index of out.plan.parts.keys())
+        await endChild(ports, ports.ids.from('saga', `${key}/${index}`), 'the change did not land');
+    },
   })
   .step('approve', {
-    do: async ({ ports, input, out, signal }) => {
-      const failed = failedIn(out.gate);
-      const tools = missingTools(out.gate);
-      if (tools.length > 0) throw fail('gate.tool_missing', { gateRun: out.plan.gateRunId, tools });
-      if (failed.length > 0) throw fail('gate.red', { gateRun: out.plan.gateRunId, failed });
+    do: async ({ ports, input, out, run, signal }) => {
+      const { gateRunId } = out.plan;
+      const { evidence, weakened } = out.gate;
+      const failed = failedIn(deciding(evidence));
+      const tools = missingTools(deciding(evidence));
+      if (tools.length > 0) throw fail('gate.tool_missing', { gateRun: gateRunId, tools });
+      if (failed.length > 0) throw fail('gate.red', { gateRun: gateRunId, failed });
+      const { gate } = await workspaceOf(ports, input.workspaceId);
+      const policy = gate?.weakened ?? 'ask';
+      await allowWeakened(ports, { changeId: input.changeId, gateRunId, policy, weakened, run });
       await ports.turns.pass(input.workspaceId, input.attemptId, signal);
     },
     save: async (tx, { input, run }) => {
-      await move(tx, 'changes', input.changeId, { trigger: 'approved', causedBy: run });
+      const change = await tx.table('changes').get(input.changeId);
+      if (change?.state === 'verifying')
+        await move(tx, 'changes', input.changeId, { trigger: 'approved', causedBy: run });
       await move(tx, 'changes', input.changeId, { trigger: 'merge_started', causedBy: run });
       await landingStarted(tx, input.taskId, run);
     },
@@ -157,7 +130,6 @@ export const landChange = saga<World, LandInput>('change.land', 1)
     save: async (tx, { input, out, run }) => {
       const details = { commits: Object.fromEntries(out.merge.map((part) => [part.repository, part.merge])) };
       await move(tx, 'changes', input.changeId, { trigger: 'merged', details, causedBy: run });
-      await askRemoval(tx, out.plan.sandbox.id, { reason: 'the change has landed', causedBy: run });
     },
   })
   .returns(({ input, out }) => ({
@@ -173,28 +145,8 @@ const workspaceOf = async ({ store }: World, id: string): Promise<Workspace> => 
   return workspace;
 };
 
-/** A gate runs under the policy that the work was done under. */
-const egressOf = async ({ store }: World, taskId: string) =>
-  (await store.read((tx) => tx.table('tasks').get(taskId)))?.egress;
-
 const recordOf = async ({ store }: World, id: string) => {
   const change = await store.read((tx) => tx.table('changes').get(id));
   if (change === undefined) throw fail('record.missing', { noun: 'change', id });
   return change;
-};
-
-/** The merges, and beside them the targets of repositories that the change does not touch. */
-const commitsToJudge = async (
-  { hub }: World,
-  workspace: Workspace,
-  merged: readonly { readonly repository: string; readonly merge: string }[],
-): Promise<Record<string, string>> => {
-  const commits: Record<string, string> = {};
-  for (const { name, branch } of workspace.repositories) {
-    const merge = merged.find((part) => part.repository === name)?.merge;
-    const commit = merge ?? (await hub.resolve(workspace.id, name, `refs/heads/${branch}`));
-    if (commit === undefined) throw fail('branch.missing', { repository: name, branch });
-    commits[name] = commit;
-  }
-  return commits;
 };

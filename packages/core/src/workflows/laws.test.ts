@@ -6,6 +6,7 @@ import { type SagaWorld, sagaLaws } from '../kernel/laws/index.ts';
 import { planSandbox } from '../sandbox/index.ts';
 import { createScriptedWorld, type ScriptedWorld } from '../simulation/simulate.ts';
 import type { World } from '../world.ts';
+import { checkGate } from './check-gate.ts';
 import { createSandbox } from './create-sandbox.ts';
 import { landChange } from './land-change.ts';
 import { prepareWorkspace } from './prepare-workspace.ts';
@@ -116,6 +117,19 @@ sagaLaws(prepareWorkspace, {
           (await stateOf(store, 'prebuilds', PB)) === 'ready' && (await sandboxesLeft(store)) === 0,
       },
     ),
+});
+
+sagaLaws(checkGate, {
+  input: {
+    judgedBy: 'target',
+    commands: [{ name: 'check', repository: 'app', run: 'check', timeoutMs: 1000, needs: [] }],
+    sandbox,
+  },
+  world: () =>
+    lawful(nothing, {
+      isClean: async ({ store }) => (await sandboxesLeft(store)) === 0,
+      isDone: async ({ store }) => (await stateOf(store, 'sandboxes', SB)) === 'deleting',
+    }),
 });
 
 const withTask = (state: 'queued' | 'running' | 'verifying') => async (setting: Setting) => {

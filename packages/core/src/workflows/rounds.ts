@@ -5,9 +5,10 @@
  */
 import { type ChangePart, ERRORS, fail, isBerthError, type Turn } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
+import { deciding } from '../gate/index.ts';
 import { move } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
-import { conflictPrompt, failedSetupPrompt, redGatePrompt } from '../task/index.ts';
+import { conflictPrompt, failedSetupPrompt, redGatePrompt, weakenedPrompt } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { landChange } from './land-change.ts';
 import { type TurnInputs, takeTurn } from './take-turn.ts';
@@ -54,11 +55,15 @@ export const workThrough = async (world: World, rounds: Rounds): Promise<RoundsE
     previous = turn.commits;
     const landing = await land(world, rounds, { round, heads: previous });
     if (landing.kind === 'landed') return { changeId: landing.changeId, session, continued };
-    if (round > rounds.maxRounds) throw landing.error;
+    if (round > rounds.maxRounds || !(await canGoOn(world, rounds))) throw landing.error;
     ask = landing.ask;
     if (ask.cause === 'conflict') await fetchTargets(world, rounds, { round, heads: previous });
   }
 };
+
+/** The sandbox goes when a change waits for a person; what a yes then meets (a conflict) nobody is there to repair. */
+const canGoOn = ({ store }: World, { turn }: Rounds): Promise<boolean> =>
+  store.read(async (tx) => (await tx.table('sandboxes').get(turn.sandbox.id))?.state === 'running');
 
 type ThisTurn = Pick<TurnInputs, 'number' | 'prompt' | 'cause' | 'session' | 'previous'>;
 
@@ -155,11 +160,15 @@ const askAfter = async ({ store }: World, error: unknown): Promise<Ask | undefin
   // The set-up of the task's own start has worked: what fails now is what the change made of it.
   if (error.code === 'setup.failed')
     return { cause: 'red_gate', prompt: failedSetupPrompt(ERRORS[error.code].data.parse(error.details)) };
-  if (error.code !== 'gate.red') return undefined;
+  if (error.code !== 'gate.red' && error.code !== 'gate.weakened') return undefined;
   const { gateRun: id } = ERRORS[error.code].data.parse(error.details);
   const gateRun = await store.read((tx) => tx.table('gateRuns').get(id));
   if (gateRun === undefined) throw fail('record.missing', { noun: 'gate', id });
-  return { cause: 'red_gate', prompt: redGatePrompt(gateRun.evidence) };
+  const prompt =
+    error.code === 'gate.weakened'
+      ? weakenedPrompt(gateRun.weakened ?? [])
+      : redGatePrompt(deciding(gateRun.evidence));
+  return { cause: 'red_gate', prompt };
 };
 
 const fetchTargets = async (

@@ -5,6 +5,7 @@ import { FailureNote } from '../ui/failure-note.tsx';
 import { StateBadge } from '../ui/state-badge.tsx';
 import { ChangeDiff } from './change-diff.tsx';
 import { GateEvidence } from './gate-evidence.tsx';
+import { Weakened } from './weakened.tsx';
 
 interface ChangeCardProps {
   readonly change: Change;
@@ -25,6 +26,7 @@ export const ChangeCard = ({ change, number, isNewest }: ChangeCardProps) => {
         </p>
       ))}
       <FailureNote failure={error} />
+      <Weakened change={change} />
       {gateRunId !== undefined && <GateEvidence key={gateRunId} id={gateRunId} />}
       <details open={isOpen} onToggle={(event) => setIsOpen(event.currentTarget.open)}>
         <summary>Diff</summary>

@@ -19,14 +19,17 @@ export const GateEvidence = ({ id }: { readonly id: string }) => {
       </p>
       <FailureNote failure={run.error} />
       {run.evidence.map((evidence) => (
-        <EvidenceRow key={`${evidence.repository}/${evidence.name}`} evidence={evidence} />
+        <EvidenceRow
+          key={`${evidence.judgedBy}/${evidence.repository}/${evidence.name}`}
+          evidence={evidence}
+        />
       ))}
     </div>
   );
 };
 
 const EvidenceRow = ({ evidence }: { readonly evidence: Evidence }) => {
-  const { name, repository, command, durationMs, logTail } = evidence;
+  const { name, repository, command, judgedBy, durationMs, logTail } = evidence;
   const isGood = isGreen(evidence);
   return (
     <details className="evidence" open={!isGood}>
@@ -40,7 +43,7 @@ const EvidenceRow = ({ evidence }: { readonly evidence: Evidence }) => {
         </span>
         <strong className="told">{name}</strong> <code className="told">{command}</code>
         <span className="soft">
-          {endText(evidence)} · {durationText(durationMs)} · {repository}
+          {endText(evidence)} · {durationText(durationMs)} · {repository} · by the {judgedBy}
         </span>
       </summary>
       <pre>{logTail === '' ? 'It wrote nothing.' : logTail}</pre>

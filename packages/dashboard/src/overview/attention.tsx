@@ -48,7 +48,9 @@ const isAboutConcerns = (event: Event): boolean => ofNouns('task', 'sandbox')(ev
 const readConcerns = async (client: Client, signal: AbortSignal): Promise<readonly Concern[]> => {
   const options = { signal };
   const limit = SHOWN_PER_STATE;
-  const tasks = (['failed', 'killed'] as const).map((state) => client.tasks.list({ state, limit }, options));
+  const tasks = (['waiting', 'failed', 'killed'] as const).map((state) =>
+    client.tasks.list({ state, limit }, options),
+  );
   const sandboxes = (['error', 'stuck'] as const).map((state) =>
     client.sandboxes.list({ state, limit }, options),
   );

@@ -22,7 +22,10 @@ export const createWork = (parts: WorkParts): Work => ({
     remove: (id) => parts.core.workspaces.remove(id),
   },
   tasks: tasksOf(parts),
-  changes: { diff: (change) => diffOf(parts, change) },
+  changes: {
+    diff: (change) => diffOf(parts, change),
+    decide: (id, decision, { tokenId }) => parts.core.changes.decide(id, { ...decision, by: tokenId }),
+  },
   sandboxes: parts.sandboxes,
   system: parts.system,
 });

@@ -68,7 +68,10 @@ describe.each(SAGAS.map((saga) => ({ name: saga.name, saga })))(
   },
 );
 
-/** What makes each saga turn back, and the steps whose way back it does not reach. */
+/**
+ * What makes each saga turn back, and the steps whose way back it does not reach. A part of a gate turns back only with
+ * its sandbox or by a cancel; its laws and the simulation cover that.
+ */
 const BACK: Readonly<Record<string, { readonly story: Story; readonly beyond?: string }>> = {
   'sandbox.create@1': { story: setupFails },
   'workspace.prepare@1': { story: setupFails },
@@ -77,7 +80,8 @@ const BACK: Readonly<Record<string, { readonly story: Story; readonly beyond?: s
   'change.land@1': { story: gateIsRed, beyond: 'advance' },
 };
 
-describe.each(SAGAS.map((saga) => ({ name: saga.name, saga })))('$name, on the way back', ({ saga }) => {
+const TURNING = SAGAS.filter(({ name }) => name in BACK);
+describe.each(TURNING.map((saga) => ({ name: saga.name, saga })))('$name, on the way back', ({ saga }) => {
   const { story, beyond } = BACK[saga.name] ?? { story: agentFails };
   // The way back is walked from the last step to the first.
   const steps = saga.stages.flatMap((stage) => stage.steps.map(({ name }) => name)).toReversed();
@@ -96,7 +100,7 @@ describe('change.land@1, overtaken by another landing', () => {
 describe('a task in which the server dies too often', () => {
   test.concurrent.each([
     ['change.land@1/merge/before-do', 'change.land@1/gate/before-do', 'change.land@1/gate/after-do'],
-    ['sandbox.create@1/machine/after-do', 'agent.turn@1/work/after-do', 'change.land@1/sandbox/after-do'],
+    ['sandbox.create@1/machine/after-do', 'agent.turn@1/work/after-do', 'gate.check@1/sandbox/after-do'],
   ])('at %s, %s and %s is given up and leaves nothing', { timeout: 90_000 }, async (...deaths) => {
     const trial = free.pop() ?? (await createTrial());
     await trial.dieAt(givenUp, deaths).finally(() => free.push(trial));

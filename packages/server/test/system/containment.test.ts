@@ -37,7 +37,13 @@ describe('a task', () => {
     const source = makeRepository(world.folder, `work${commands.length}`, { 'a.txt': 'a\n' });
     return world.client.workspaces.create({
       repositories: [{ source }],
-      gate: { commands: commands.map((run, index) => ({ name: `gate-${index}`, run })) },
+      gate: {
+        commands: commands.map((run, index) => ({
+          run,
+          name: `gate-${index}`,
+          needs: index === 0 ? [] : [`gate-${index - 1}`],
+        })),
+      },
     });
   };
   const count = async (id: string, seconds: number): Promise<number> =>

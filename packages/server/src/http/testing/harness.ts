@@ -172,7 +172,7 @@ const notingWork = (calls: string[]): Work => {
         push: note('sandbox.gitPush'),
       },
     },
-    changes: { diff: note('change.diff') },
+    changes: { diff: note('change.diff'), decide: note('change.decide') },
     system: {
       defaultDriver: () => 'memory',
       checks: async () => [],

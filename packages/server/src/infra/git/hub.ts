@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, isBerthError, type Repository } from '@berth/contract';
 import type { Hub } from '@berth/core';
+import { composeIn } from './compose.ts';
 import type { Git } from './git.ts';
 import { importInto, originOf, targetBranch } from './import.ts';
 import { containsCommit, diffOf, fileOf, filesOf } from './look.ts';
@@ -83,6 +84,7 @@ export const createHub = (options: HubOptions): Hub => {
       );
     },
 
+    compose: async (workspaceId, name, request) => composeIn(git, await open(workspaceId, name), request),
     merge: async (workspaceId, name, request) => mergeIn(git, await open(workspaceId, name), request),
 
     diff: async (workspaceId, name, ...[from, to, folder]) =>

@@ -40,7 +40,7 @@ export const mergeIn = async (git: Git, gitDir: string, request: MergeRequest): 
   return { kind: 'merged', commit };
 };
 
-const commitTree = async (
+export const commitTree = async (
   git: Git,
   gitDir: string,
   spec: { tree: string; parents: readonly string[]; message: string; at: number },

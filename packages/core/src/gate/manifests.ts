@@ -1,0 +1,106 @@
+/**
+ * What of a package.json judges: its scripts, as far as a gate reaches them, and the configuration of tools that it
+ * holds. What it says about the product (its dependencies, what it exports) is what is judged.
+ */
+import { z } from 'zod';
+import { wordsOf } from './judge-paths.ts';
+
+const Scripts = z.record(z.string(), z.string());
+type Manifest = Readonly<Record<string, unknown>>;
+
+/** Fields that say what the package is. All others say how it is checked, or may. */
+const ABOUT_THE_PRODUCT = [
+  ...[
+    'name',
+    'version',
+    'description',
+    'keywords',
+    'author',
+    'contributors',
+    'license',
+    'repository',
+    'bugs',
+  ],
+  ...[
+    'homepage',
+    'funding',
+    'private',
+    'main',
+    'module',
+    'browser',
+    'types',
+    'typings',
+    'exports',
+    'imports',
+  ],
+  ...['bin', 'files', 'man', 'type', 'engines', 'sideEffects', 'publishConfig', 'os', 'cpu'],
+  ...['dependencies', 'devDependencies', 'peerDependencies', 'peerDependenciesMeta', 'optionalDependencies'],
+  ...['bundleDependencies', 'bundledDependencies'],
+] as const;
+
+export const isManifest = (path: string): boolean => /(^|\/)package\.json$/.test(path);
+
+const manifestOf = (text: string | undefined): Manifest | undefined => {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Manifest) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+export const scriptsIn = (text: string | undefined): Readonly<Record<string, string>> => {
+  const scripts = Scripts.safeParse(manifestOf(text)?.scripts);
+  return scripts.success ? scripts.data : {};
+};
+
+/** The manifest of the change, judging by what that of the target says. One that cannot be read gives way to the target's. */
+export const judgingManifest = (target: string, change: string): string => {
+  const [ours, theirs] = [manifestOf(target), manifestOf(change)];
+  if (ours === undefined || theirs === undefined) return target;
+  return `${JSON.stringify({ ...productOf(theirs), ...checksOf(ours) }, null, 2)}\n`;
+};
+
+/** Fields beside the scripts that say something else than in the target. */
+export const changedFields = (target: string | undefined, change: string | undefined): string[] => {
+  const { scripts: _, ...ours } = checksOf(manifestOf(target) ?? {});
+  const { scripts: __, ...theirs } = checksOf(manifestOf(change) ?? {});
+  const names = new Set([...Object.keys(ours), ...Object.keys(theirs)]);
+  return [...names].filter((name) => JSON.stringify(ours[name]) !== JSON.stringify(theirs[name]));
+};
+
+const isProduct = (field: string): boolean => (ABOUT_THE_PRODUCT as readonly string[]).includes(field);
+const productOf = (manifest: Manifest): Manifest =>
+  Object.fromEntries(Object.entries(manifest).filter(([field]) => isProduct(field)));
+const checksOf = (manifest: Manifest): Manifest =>
+  Object.fromEntries(Object.entries(manifest).filter(([field]) => !isProduct(field)));
+
+const SHORT: Readonly<Record<string, string>> = { t: 'test', tst: 'test' };
+
+/**
+ * Names of scripts that these shell lines lead to, directly or by other scripts, with those that run before and after
+ * them. A word that is the name of a script is taken for a call of it.
+ */
+export const reachedScripts = (
+  lines: readonly string[],
+  manifests: readonly Readonly<Record<string, string>>[],
+): ReadonlySet<string> => {
+  const reached = new Set<string>();
+  const waiting = [...lines];
+  for (let line = waiting.pop(); line !== undefined; line = waiting.pop()) {
+    const words = new Set(wordsOf(line).map((word) => SHORT[word] ?? word));
+    const called = manifests.flatMap((scripts) =>
+      Object.keys(scripts).filter((name) => !reached.has(name) && isCalled(name, words)),
+    );
+    for (const name of called.flatMap((one) => [one, `pre${one}`, `post${one}`])) {
+      reached.add(name);
+      waiting.push(...manifests.flatMap((scripts) => scripts[name] ?? []));
+    }
+  }
+  return reached;
+};
+
+/** By its name, or by a pattern as `run-p 'lint:*'` has it. */
+const isCalled = (name: string, words: ReadonlySet<string>): boolean =>
+  words.has(name) || [...words].some((word) => word.endsWith(':*') && name.startsWith(word.slice(0, -1)));

@@ -1,0 +1,60 @@
+/**
+ * One part of a gate: commands that need each other, in a fresh sandbox that no other part has seen. So no command can
+ * doctor the tools of the next one, and all of them judge the same files.
+ */
+import type { JudgedBy } from '@berth/contract';
+import { type PlannedCommand, runGate } from '../gate/index.ts';
+import { nothingToUndo, saga } from '../kernel/index.ts';
+import { askRemoval, type SandboxPlan } from '../sandbox/index.ts';
+import { staged } from '../task/index.ts';
+import type { World } from '../world.ts';
+import { endChild } from './child.ts';
+import { createSandbox } from './create-sandbox.ts';
+
+export type GatePart = {
+  readonly judgedBy: JudgedBy;
+  readonly commands: readonly PlannedCommand[];
+  readonly sandbox: SandboxPlan;
+  /** Who is told; nobody when absent. */
+  readonly attemptId?: string | undefined;
+};
+
+export const checkGate = saga<World, GatePart>('gate.check', 1)
+  .step('sandbox', {
+    do: ({ ports, input, key, signal }) =>
+      told(ports, input, 'gate sandbox', () =>
+        ports.sagas.run(createSandbox, {
+          id: ports.ids.from('saga', key),
+          input: input.sandbox,
+          subject: input.sandbox.id,
+          signal,
+        }),
+      ),
+    undo: ({ ports, key }) => endChild(ports, ports.ids.from('saga', key), 'the gate was given up'),
+    unsave: (tx, { input, run }) =>
+      askRemoval(tx, input.sandbox.id, { reason: 'the gate was given up', causedBy: run }),
+  })
+  .step('run', {
+    do: ({ ports, input, out, key, signal }) =>
+      told(ports, input, 'gate', async () => {
+        const { judgedBy, commands } = input;
+        const sandbox = await ports.machines.open(out.sandbox.driver, input.sandbox.id);
+        const execId = (_: unknown, index: number): string => ports.ids.from('exec', `${key}/${index}`);
+        return runGate({ sandbox, judgedBy, commands, execId, signal });
+      }),
+    undo: nothingToUndo('what ran has run'),
+  })
+  .pointOfNoReturn()
+  .step('remove', {
+    save: (tx, { input, run }) =>
+      askRemoval(tx, input.sandbox.id, { reason: 'the gate has run', causedBy: run }),
+  })
+  .returns(({ out }) => out.run);
+
+const told = <T>(world: World, part: GatePart, stage: string, work: () => Promise<T>): Promise<T> => {
+  const { attemptId, judgedBy, commands } = part;
+  if (attemptId === undefined) return work();
+  const names = commands.map(({ name }) => name).join(', ');
+  const detail = judgedBy === 'target' ? names : `${names}, as the change has it`;
+  return staged(world, { attemptId, stage, detail }, work);
+};

@@ -1,0 +1,138 @@
+/**
+ * How a merge is judged. The target decides: its commands run on the merge with the target's own scripts, configuration
+ * and tests in place. What the change made of these runs in addition, on the merge as it is. Both are the same, and run
+ * once, when the change leaves them alone.
+ */
+import { type ChangePart, fail, type Weakening, type Workspace } from '@berth/contract';
+import { judgeRef, type MergedPart } from '../change/index.ts';
+import {
+  type GatePlan,
+  groupsOf,
+  judgeChanges,
+  type PlannedCommand,
+  planGate,
+  planOf,
+  readAt,
+  readForGate,
+  removedCommands,
+} from '../gate/index.ts';
+import type { CommitByRepository } from '../ports.ts';
+import { planSandbox } from '../sandbox/index.ts';
+import type { World } from '../world.ts';
+import type { GatePart } from './check-gate.ts';
+import { type Start, startFrom } from './start-from.ts';
+
+export interface ToJudge {
+  readonly changeId: string;
+  readonly taskId: string;
+  readonly attemptId: string;
+  readonly workspace: Workspace;
+  readonly createdAt: number;
+  readonly merged: readonly MergedPart[];
+  readonly signal: AbortSignal;
+}
+
+export type JudgePlan = {
+  readonly plan: GatePlan;
+  /** The merge, and beside it the targets of repositories that the change does not touch. */
+  readonly commits: CommitByRepository;
+  readonly targets: CommitByRepository;
+  readonly weakened: readonly Weakening[];
+  readonly driver: string;
+  readonly parts: readonly GatePart[];
+};
+
+export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgePlan> => {
+  const { workspace } = wanted;
+  const { commits, targets } = await commitsOf(world, wanted);
+  const target = await readForGate(world.hub, workspace.id, targets);
+  const change = await readForGate(world.hub, workspace.id, commits);
+  const plan = planGate(workspace, target, world.defaults);
+  const own = planOf(workspace, change, world.defaults);
+  const weakened: Weakening[] = removedCommands(plan.commands, own.commands);
+  const judging: Record<string, string> = { ...commits };
+  for (const tree of change) {
+    const { repository } = tree;
+    const base = target.find((one) => one.repository === repository);
+    const at = { target: targets[repository] ?? '', change: commits[repository] ?? '' };
+    if (base === undefined || at.target === at.change) continue;
+    const lines = plan.commands.flatMap((one) => (one.repository === repository ? [one.run] : []));
+    const found = await judgeChanges({ target: base, change: tree, lines }, (side, path) =>
+      readAt(world.hub, workspace.id, repository, { commit: at[side], path }),
+    );
+    weakened.push(...found.weakened);
+    if (found.fromTarget.length + Object.keys(found.texts).length === 0) continue;
+    judging[repository] = await world.hub.compose(workspace.id, repository, {
+      commit: at.change,
+      from: at.target,
+      paths: found.fromTarget,
+      texts: found.texts,
+      message: `Judge ${wanted.changeId} by its target`,
+      at: wanted.createdAt,
+      keepAt: judgeRef(wanted.changeId),
+    });
+  }
+  const isAltered =
+    JSON.stringify(plan.commands) !== JSON.stringify(own.commands) ||
+    Object.keys(commits).some((repository) => judging[repository] !== commits[repository]);
+  const parts = await partsOf(world, wanted, [
+    { judgedBy: 'target', commands: plan.commands, commits: judging },
+    ...(isAltered ? [{ judgedBy: 'change' as const, commands: own.commands, commits }] : []),
+  ]);
+  const { name: driver } = await world.machines.choose({ driver: workspace.driver });
+  return { plan, commits, targets, weakened, driver, parts };
+};
+
+interface Judgement {
+  readonly judgedBy: GatePart['judgedBy'];
+  readonly commands: readonly PlannedCommand[];
+  readonly commits: CommitByRepository;
+}
+
+const partsOf = async (
+  world: World,
+  { workspace, changeId, taskId, attemptId, signal }: ToJudge,
+  judgements: readonly Judgement[],
+): Promise<GatePart[]> => {
+  const started: (Judgement & { readonly start: Start })[] = [];
+  // Each from a set-up by its own scripts: that of the change could put other tools in place.
+  for (const one of judgements)
+    started.push({
+      ...one,
+      start: await startFrom(world, { workspace, commits: one.commits, attemptId, signal }),
+    });
+  const task = await world.store.read((tx) => tx.table('tasks').get(taskId));
+  return started
+    .flatMap((one) => groupsOf(one.commands).map((commands) => ({ ...one, commands })))
+    .map((one, index) => ({
+      judgedBy: one.judgedBy,
+      commands: one.commands,
+      attemptId,
+      sandbox: planSandbox(world.defaults, workspace, {
+        ...one.start,
+        id: world.ids.from('sandbox', `${changeId}/gate/${index}`),
+        purpose: 'gate',
+        attemptId,
+        // A gate runs under the policy that the work was done under.
+        egress: task?.egress,
+        checkout: workspace.repositories.map(({ name, branch }) => ({
+          name,
+          branch,
+          commit: one.commits[name] ?? '',
+        })),
+      }),
+    }));
+};
+
+const commitsOf = async ({ hub }: World, { workspace, merged }: ToJudge) => {
+  const commits: Record<string, string> = {};
+  const targets: Record<string, string> = {};
+  for (const { name, branch } of workspace.repositories) {
+    const part = merged.find(({ repository }: ChangePart) => repository === name);
+    const commit = part?.base ?? (await hub.resolve(workspace.id, name, `refs/heads/${branch}`));
+    if (commit === undefined) throw fail('branch.missing', { repository: name, branch });
+    targets[name] = commit;
+    commits[name] = part?.merge ?? commit;
+  }
+  return { commits, targets };
+};

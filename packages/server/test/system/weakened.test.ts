@@ -1,0 +1,144 @@
+/** A change cannot choose its judge: what an agent does to tests, scripts and configuration, and who decides then. */
+import type { Change, Task, Workspace } from '@berth/contract';
+import { createClient } from '@berth/sdk/node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Files, git, hubOf, makeRepository } from './repository.ts';
+import { createWorld, type SystemWorld } from './server.ts';
+import { COMPLETED, endOf, eventAfter, followTask, runTask, steps } from './tasks.ts';
+
+const SHOP: Files = {
+  'package.json': JSON.stringify({
+    name: 'shop',
+    type: 'module',
+    scripts: { lint: 'node lint.js', test: 'node --test' },
+  }),
+  'lint.js': "import './lint.config.js';\n",
+  'lint.config.js': '\n',
+  'tsconfig.json': '{}',
+  'sum.js': 'export const sum = (a, b) => a + b;\n',
+  'sum.test.js': [
+    "import assert from 'node:assert';",
+    "import { test } from 'node:test';",
+    "import { sum } from './sum.js';",
+    "test('adds', () => assert.equal(sum(2, 3), 5));",
+    "test('adds nothing', () => assert.equal(sum(2, 0), 2));",
+    '',
+  ].join('\n'),
+};
+
+let world: SystemWorld;
+let found: Workspace;
+let declared: Workspace;
+beforeAll(async () => {
+  world = await createWorld({ config: { defaults: { keepAliveMs: 0, gate: 'standard' } } });
+  const add = (name: string, commands?: { name: string; run: string }[]) =>
+    world.client.workspaces.create({
+      name,
+      repositories: [{ source: makeRepository(world.folder, name, SHOP) }],
+      gate: { commands },
+    });
+  found = await add('found');
+  declared = await add('declared', [{ name: 'test', run: 'npm test' }]);
+}, 60_000);
+afterAll(() => world?.end(), 60_000);
+
+const run = (command: string) => steps({ run: command });
+const waiting = async (workspace: Workspace, command: string): Promise<{ task: Task; change: Change }> => {
+  const { client } = world;
+  const { lastSeq } = await client.system.stats();
+  const { id } = await client.tasks.create({
+    workspaceId: workspace.id,
+    agent: 'scripted',
+    prompt: run(command),
+    maxRounds: 1,
+  });
+  const event = await eventAfter(
+    client,
+    lastSeq,
+    ({ type, subject }) =>
+      subject === id && ['task.approval_asked', 'task.completed', 'task.failed'].includes(type),
+  );
+  const task = await client.tasks.get({ id });
+  expect({ type: event.type, state: task.state, error: task.error }).toEqual({
+    type: 'task.approval_asked',
+    state: 'waiting',
+    error: undefined,
+  });
+  const [change] = (await client.changes.list({ taskId: id })).rows.filter(
+    ({ state }) => state === 'waiting',
+  );
+  if (change === undefined) throw new Error('no change waits');
+  return { task, change };
+};
+const reasonsOf = ({ weakened = [] }: Change) => weakened.map(({ kind, subject }) => `${kind} ${subject}`);
+
+const DELETE = 'rm sum.test.js';
+const TRUE = "sed -i 's/node --test/true/' package.json";
+
+test('what is judged does not choose its judge, whether the gate was found or said', async () => {
+  const attacks: readonly (readonly [Workspace, string, string])[] = [
+    [found, DELETE, 'test_deleted sum.test.js'],
+    [declared, DELETE, 'test_deleted sum.test.js'],
+    [found, TRUE, 'script_changed test'],
+    [declared, TRUE, 'script_changed test'],
+    [declared, ': > sum.test.js', 'test_reduced sum.test.js'],
+    [declared, "sed -i 's/a + b/a - b/' sum.js && sed -i 's/, 5/, -1/' sum.test.js", 'target_red test'],
+    [declared, 'echo "{ }" > tsconfig.json', 'configuration_changed tsconfig.json'],
+  ];
+  await Promise.all(
+    attacks.map(async ([workspace, command, reason]) => {
+      const { task, change } = await waiting(workspace, command);
+      expect(reasonsOf(change)).toContain(reason);
+      await world.client.changes.reject({ id: change.id, reason: 'no' });
+      const { task: ended } = await followTask(world.client, task.id, 0);
+      expect(endOf(ended)).toMatchObject({ state: 'failed', code: 'change.refused' });
+      expect(await world.client.changes.get({ id: change.id })).toMatchObject({
+        state: 'rejected',
+        decision: { verdict: 'rejected', reason: 'no' },
+      });
+    }),
+  );
+  for (const workspace of [found, declared])
+    expect(git(hubOf(workspace), 'log', '--format=%s', 'main')).toBe('Begin');
+}, 120_000);
+
+test('a yes lands exactly what waited, over a restart; a viewer cannot say it, and nobody twice', async () => {
+  const { task, change } = await waiting(
+    found,
+    `node -e "const m = require('./package.json'); delete m.scripts.lint; require('fs').writeFileSync('package.json', JSON.stringify(m))"`,
+  );
+  expect(reasonsOf(change)).toEqual(['command_removed npm-lint', 'script_changed lint']);
+  const gate = await world.client.gates.get({ id: change.gateRunId ?? '' });
+  expect(
+    gate.evidence.map(({ name, judgedBy, exitCode, tests }) => [name, judgedBy, exitCode, tests]),
+  ).toEqual([
+    ['npm-lint', 'target', 0, undefined],
+    ['npm-test', 'target', 0, 2],
+    ['npm-test', 'change', 0, 2],
+  ]);
+  const { secret } = await world.client.tokens.create({ name: 'looker', role: 'viewer' });
+  const viewer = createClient({ address: world.address, token: secret });
+  await expect(viewer.changes.approve({ id: change.id })).rejects.toMatchObject({ code: 'auth.forbidden' });
+  await world.stop('SIGKILL');
+  await world.start();
+  const { lastSeq } = await world.client.system.stats();
+  expect((await world.client.tasks.get({ id: task.id })).state).toBe('waiting');
+  await world.client.changes.approve({ id: change.id });
+  await expect(world.client.changes.approve({ id: change.id })).rejects.toMatchObject({
+    code: 'state.illegal',
+  });
+  const { task: ended } = await followTask(world.client, task.id, lastSeq);
+  expect(endOf(ended)).toEqual(COMPLETED);
+  expect(git(hubOf(found), 'rev-parse', 'main')).toBe(change.parts[0]?.merge);
+}, 60_000);
+
+test('what weakens nothing asks nobody', async () => {
+  const { task } = await runTask(world.client, {
+    workspaceId: declared.id,
+    agent: 'scripted',
+    prompt: run(
+      `echo 'export const twice = (a) => 2 * a;' > twice.js; sed -e 's/sum/twice/g' sum.test.js | sed -e 's/twice(2, 3), 5/twice(2), 4/; s/twice(2, 0)/twice(1)/' > twice.test.js; sed -i 's/adds nothing/adds 0/' sum.test.js`,
+    ),
+  });
+  expect(endOf(task)).toEqual(COMPLETED);
+}, 60_000);
