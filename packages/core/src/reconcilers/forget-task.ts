@@ -22,9 +22,13 @@ export const isForgettable = async (tx: ReadTx, { id }: Task): Promise<boolean> 
   return true;
 };
 
-export const forgetTask = async (world: World, task: Task, signal: AbortSignal): Promise<void> => {
+export const forgetTask = async (
+  world: World,
+  { task, refs }: { readonly task: Task; readonly refs: RefsByRepository },
+  signal: AbortSignal,
+): Promise<void> => {
   const { store } = world;
-  await dropRefs(world, task);
+  await dropRefs(world, task, refs);
   const sessions = await store.read((tx) => allRows(tx, { table: 'sessions', where: { taskId: task.id } }));
   for (const { id } of sessions) await removeBelongings(store, 'items', { sessionId: id }, signal);
   await removeBelongings(store, 'ledger', { taskId: task.id }, signal);
@@ -47,25 +51,47 @@ const removeRecords = async (tx: Tx, taskId: string): Promise<void> => {
   await tx.table('tasks').remove(taskId);
 };
 
-/** Whatever is left of it: saved turns, ways back, and branches with work that never landed. */
-const dropRefs = async ({ hub, store }: World, { id, workspaceId }: Task): Promise<void> => {
-  const { workspace, prefixes } = await store.read(async (tx) => ({
-    workspace: await tx.table('workspaces').get(workspaceId),
-    prefixes: [
-      `refs/heads/task/${id}`,
-      ...(await attemptsOf(tx, id)).map((attempt) => `refs/berth/turns/${attempt.id}/`),
-      ...(await changesOf(tx, id)).flatMap((change) => [
-        `refs/berth/changes/${change.id}`,
-        `refs/berth/judges/${change.id}`,
-        `refs/berth/revert/${change.id}`,
-      ]),
-    ],
-  }));
-  for (const { name } of workspace?.repositories ?? [])
-    for (const prefix of prefixes)
-      for (const [ref, commit] of Object.entries(await hub.listRefs(workspaceId, name, prefix)))
-        await hub.swap(workspaceId, name, ref, commit, undefined);
+/** The refs of a repository by the record that they are named after; listed once a pass, since each list is a process. */
+export type RefsByRepository = (workspaceId: string, repository: string) => Promise<RefsByRecord>;
+type RefsByRecord = ReadonlyMap<string, readonly (readonly [ref: string, commit: string])[]>;
+
+const NAMED_AFTER = /^refs\/(?:heads\/task|berth\/[a-z]+)\/([a-z]+_[0-9a-z]+)/;
+
+export const listOnce = ({ hub }: World): RefsByRepository => {
+  const listed = new Map<string, Promise<RefsByRecord>>();
+  const list = async (workspaceId: string, repository: string): Promise<RefsByRecord> => {
+    const places = await Promise.all(
+      ['refs/heads/task/', 'refs/berth/'].map((prefix) => hub.listRefs(workspaceId, repository, prefix)),
+    );
+    const refs = places.flatMap((one) => Object.entries(one));
+    return Map.groupBy(refs, ([ref]) => NAMED_AFTER.exec(ref)?.[1] ?? '');
+  };
+  return (workspaceId, repository) => {
+    const key = `${workspaceId}/${repository}`;
+    const refs = listed.get(key) ?? list(workspaceId, repository);
+    listed.set(key, refs);
+    return refs;
+  };
 };
+
+/** Whatever is left of it: saved turns, ways back, and branches with work that never landed. */
+const dropRefs = async (
+  { hub, store }: World,
+  { id, workspaceId }: Task,
+  refs: RefsByRepository,
+): Promise<void> => {
+  const { workspace, records } = await store.read(async (tx) => ({
+    workspace: await tx.table('workspaces').get(workspaceId),
+    records: [id, ...(await attemptsOf(tx, id)).map(idOf), ...(await changesOf(tx, id)).map(idOf)],
+  }));
+  for (const { name } of workspace?.repositories ?? []) {
+    const byRecord = await refs(workspaceId, name);
+    for (const [ref, commit] of records.flatMap((record) => byRecord.get(record) ?? []))
+      await hub.swap(workspaceId, name, ref, commit, undefined);
+  }
+};
+
+const idOf = ({ id }: { readonly id: string }): string => id;
 
 const attemptsOf = (tx: ReadTx, taskId: string) => allRows(tx, { table: 'attempts', where: { taskId } });
 

@@ -5,7 +5,7 @@
 import type { Task } from '@berth/contract';
 import { defineReconciler, oldRows, pruneRows, removeBelongings, type Summary } from '../kernel/index.ts';
 import type { World } from '../world.ts';
-import { forgetTask, isForgettable } from './forget-task.ts';
+import { forgetTask, isForgettable, listOnce } from './forget-task.ts';
 import { tally } from './look.ts';
 
 const GONE = { state: 'destroyed' };
@@ -50,7 +50,8 @@ const forgetTasks = async (world: World, signal: AbortSignal): Promise<Summary> 
   const due: Task[] = [];
   for await (const tasks of oldRows(store, { table: 'tasks', where, since }, signal))
     for (const task of tasks) if (await store.read((tx) => isForgettable(tx, task))) due.push(task);
-  return tally(world, due, signal, (task) => forgetTask(world, task, signal));
+  const refs = listOnce(world);
+  return tally(world, due, signal, (task) => forgetTask(world, { task, refs }, signal));
 };
 
 const forgetSandboxes = async ({ store, clock, retention }: World, signal: AbortSignal): Promise<number> => {

@@ -2,7 +2,7 @@
  * A sandbox comes to be: record, rights, machine, checkout, set-up. Until the last step it is `creating` and nobody
  * may use it; when a step fails, all of it is taken back and the record ends as `destroyed` with the reason.
  */
-import { fail, type Sandbox } from '@berth/contract';
+import { fail, type Sandbox, sandboxStates } from '@berth/contract';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
 import type { SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
@@ -90,11 +90,12 @@ interface Chosen {
   readonly driver: { readonly name: string; readonly isolation: Sandbox['isolation'] };
 }
 
+const LIVING = Object.keys(sandboxStates).filter((state) => state !== 'destroyed');
+
 /** Everything that is not gone takes a place, also what is still being removed: its memory is not free yet. */
 const insertRecord = async (tx: Tx, { defaults }: World, { input, driver }: Chosen): Promise<void> => {
   const sandboxes = tx.table('sandboxes');
-  const { destroyed = 0, ...living } = await sandboxes.countBy('state');
-  const taken = Object.values(living).reduce((sum, count) => sum + count, 0);
+  const taken = await sandboxes.count({ state: LIVING });
   if (taken >= defaults.maxSandboxes) throw fail('sandbox.limit_reached', { limit: defaults.maxSandboxes });
   const { id, purpose, workspaceId, attemptId, image, limits, expiresAt } = input;
   await sandboxes.insert({

@@ -1,4 +1,11 @@
-import { type AgentInfo, type Check, type DriverInfo, fail } from '@berth/contract';
+import {
+  type AgentInfo,
+  type Check,
+  type DriverInfo,
+  fail,
+  sandboxStates,
+  taskStates,
+} from '@berth/contract';
 import type { Clock, Store } from '@berth/core';
 import type { z } from 'zod';
 import type { EventFeed } from '../event-feed.ts';
@@ -46,8 +53,8 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
     'system.health': async () => {
       const found = await checks();
       const counts = await store.read(async (tx) => ({
-        sandboxes: countExcept(await tx.table('sandboxes').countBy('state'), ['destroyed']),
-        tasks: countExcept(await tx.table('tasks').countBy('state'), TASK_ENDS),
+        sandboxes: await tx.table('sandboxes').count({ state: statesBeside(sandboxStates, ['destroyed']) }),
+        tasks: await tx.table('tasks').count({ state: statesBeside(taskStates, TASK_ENDS) }),
       }));
       const status = found.every(({ ok }) => ok) ? 'ok' : 'degraded';
       return { status, ...info(), defaultDriver: system.defaultDriver(), ...counts, checks: found };
@@ -99,8 +106,8 @@ const storeCheck = async (store: Store): Promise<Check> => {
 
 const TASK_ENDS: readonly string[] = ['completed', 'failed', 'cancelled', 'killed'];
 
-const countExcept = (counts: Readonly<Record<string, number>>, left: readonly string[]): number =>
-  Object.entries(counts).reduce((sum, [state, count]) => sum + (left.includes(state) ? 0 : count), 0);
+const statesBeside = (states: object, left: readonly string[]): string[] =>
+  Object.keys(states).filter((state) => !left.includes(state));
 
 const remembered = <T>(clock: Clock, ask: () => Promise<T>): (() => Promise<T>) => {
   let askedAt = Number.NEGATIVE_INFINITY;

@@ -72,10 +72,11 @@ export const createHub = (options: HubOptions): Hub => {
 
     listRefs: async (workspaceId, name, prefix) => {
       const gitDir = await open(workspaceId, name);
-      // Git matches whole path parts; the rest of the prefix is matched here.
-      const parts = assertRef(`${prefix}x`).split('/').slice(0, -1).join('/');
+      // Git goes no further than where a pattern leads; by whole path parts it would read the refs of every other task.
+      assertRef(`${prefix}x`);
+      const patterns = prefix.endsWith('/') ? [prefix.slice(0, -1)] : [`${prefix}*`, `${prefix}*/**`];
       const format = '--format=%(refname)%00%(objectname)%00%(*objectname)';
-      const listed = await git(['for-each-ref', format, '--', parts], { gitDir });
+      const listed = await git(['for-each-ref', format, '--', ...patterns], { gitDir });
       const rows = listed.stdout.split('\n').map((line) => line.split('\0'));
       return Object.fromEntries(
         rows.flatMap(([ref = '', direct = '', peeled = '']) =>
