@@ -36,6 +36,11 @@ export const GuestExecStart = z.object({
   follow: z.boolean().optional(),
   /** Its process waits before it becomes the program, until `release`, so that it can be put into a group first. */
   held: z.boolean().optional(),
+  /**
+   * A program of ours: looked for only where nothing inside can write, and with nothing in its environment but that path
+   * and `env`.
+   */
+  system: z.boolean().optional(),
 });
 export type GuestExecStart = z.infer<typeof GuestExecStart>;
 

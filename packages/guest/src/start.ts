@@ -8,6 +8,7 @@ import { createControl, type Route } from './control.ts';
 import { openDoor } from './door.ts';
 import { createCommands } from './exec/commands.ts';
 import { execRoutes } from './exec/routes.ts';
+import { systemPath } from './exec/system-path.ts';
 import { createPaths } from './files/paths.ts';
 import { fileRoutes } from './files/routes.ts';
 import { readMetrics } from './metrics.ts';
@@ -41,11 +42,12 @@ export const startGuest = async (config: GuestConfig): Promise<Guest> => {
     env: () => env,
     cwd: (path: string | undefined) => resolve(config.root, path ?? '.'),
   };
+  const systemEnv = { PATH: systemPath(env.PATH, config) };
   const control = createControl(
     [
       healthRoute(config, ports),
       { method: 'GET', path: GUEST_PATHS.metrics, handle: readMetrics },
-      ...execRoutes(createCommands({ state: config.state, ...place })),
+      ...execRoutes(createCommands({ state: config.state, systemEnv: () => systemEnv, ...place })),
       ...fileRoutes(createPaths(config), user),
       ...ptyRoutes({ module: config.pty, ...place }),
     ],

@@ -27,6 +27,11 @@ export interface ExecSpec {
    * a process may stay until the sandbox ends.
    */
   readonly contained?: boolean | undefined;
+  /**
+   * A program of ours: looked for only in folders that nothing inside can write to, and given no environment but that
+   * path and `env`.
+   */
+  readonly system?: boolean | undefined;
 }
 
 export interface ExecExit {

@@ -40,8 +40,8 @@ test('runs every command in its repository, also after a red one, with the evide
   const { asked, sandbox } = sandboxOf({ a: { exitCode: 2, stdout: 'boom' }, b: {} });
   const evidence = await runGate(gate(sandbox, ['a', 'b']));
   expect(asked.map((spec) => [spec.id, spec.argv, spec.cwd, spec.timeoutMs])).toEqual([
-    ['ex_0', ['sh', '-c', 'a'], '/workspace/app', 700],
-    ['ex_1', ['sh', '-c', 'b'], '/workspace/app', 700],
+    ['ex_0', ['/bin/sh', '-c', 'a'], '/workspace/app', 700],
+    ['ex_1', ['/bin/sh', '-c', 'b'], '/workspace/app', 700],
   ]);
   expect(evidence[0]).toMatchObject({ name: 'a', exitCode: 2, logTail: 'boom' });
   expect(failedIn(evidence)).toEqual(['a']);

@@ -34,7 +34,7 @@ const runCommand = async (gate: GateExecution, command: PlannedCommand, index: n
   const ended = await sandbox.run(
     {
       id: gate.execId(command, index),
-      argv: ['sh', '-c', command.run],
+      argv: ['/bin/sh', '-c', command.run],
       cwd: `${sandbox.root}/${command.repository}`,
       env: { CI: '1' },
       timeoutMs: command.timeoutMs,

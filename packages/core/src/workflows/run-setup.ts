@@ -23,7 +23,7 @@ export const runSetup = async ({ ids }: Pick<World, 'ids'>, run: SetupRun): Prom
     const cwd = repository === undefined ? sandbox.root : `${sandbox.root}/${repository}`;
     const id = ids.from('exec', `${key}/${index}`);
     const { timeoutMs } = setup;
-    const argv = ['sh', '-c', command] as const;
+    const argv = ['/bin/sh', '-c', command] as const;
     const ended = await sandbox.run({ id, argv, cwd, timeoutMs, contained: true }, signal);
     if (ended.timedOut) throw fail('exec.timeout', { command, timeoutMs });
     if (ended.exitCode !== 0) {

@@ -19,10 +19,12 @@ export interface CommandsPlace {
   readonly state: string;
   readonly user: CommandUser;
   readonly env: () => Readonly<Record<string, string>>;
+  /** Of programs of ours. */
+  readonly systemEnv: () => Readonly<Record<string, string>>;
   readonly cwd: (path: string | undefined) => string;
 }
 
-export const createCommands = ({ state, user, env, cwd }: CommandsPlace): Commands => {
+export const createCommands = ({ state, user, env, systemEnv, cwd }: CommandsPlace): Commands => {
   const byId = new Map<string, Promise<Command>>();
   const room = createRoom((command) => byId.delete(command.describe().id));
   let made = 0;
@@ -31,7 +33,10 @@ export const createCommands = ({ state, user, env, cwd }: CommandsPlace): Comman
     const lack = room.make();
     if (lack !== undefined) throw notStartable(start, lack);
     const logPath = join(state, `exec-${made++}`);
-    const command = await startCommand({ start, user, cwd: cwd(start.cwd), env: env(), logPath });
+    const command = await startCommand({
+      ...{ start, user, cwd: cwd(start.cwd), logPath },
+      env: start.system === true ? systemEnv() : env(),
+    });
     room.add(command);
     return command;
   };

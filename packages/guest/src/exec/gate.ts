@@ -18,7 +18,8 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export const heldArgv = (argv: readonly string[], env: Readonly<Record<string, string>>): string[] => {
   // A shell hands on no variable that it could not name itself.
   const unnamed = Object.entries(env).filter(([name]) => !VARIABLE.test(name));
-  const added = unnamed.length === 0 ? [] : ['env', ...unnamed.map(([name, value]) => `${name}=${value}`)];
+  const added =
+    unnamed.length === 0 ? [] : ['/usr/bin/env', ...unnamed.map(([name, value]) => `${name}=${value}`)];
   return ['/bin/sh', '-c', WAIT, 'berth-held', ...added, ...argv];
 };
 

@@ -41,7 +41,7 @@ export default defineAgent({
       const continued = input.session === undefined;
       const process = await world.sandbox.start({
         id: input.execId,
-        argv: config.argv ?? ['sh', '-c', config.shell ?? input.prompt],
+        argv: config.argv ?? ['/bin/sh', '-c', config.shell ?? input.prompt],
         cwd: input.cwd,
         env: { ...config.env, BERTH_PROMPT: input.prompt },
         keep: 'all',

@@ -111,7 +111,7 @@ const tool = ({ index, world }: Place, title: string, output?: string): void =>
 const run = async (line: string, place: Place): Promise<void> => {
   const { index, input, world } = place;
   const id = `${input.execId}-${index}`;
-  const argv = ['sh', '-c', line] as const;
+  const argv = ['/bin/sh', '-c', line] as const;
   const result = await world.sandbox.run({ id, argv, cwd: input.cwd, contained: true }, world.signal);
   tool(place, line, `${result.stdout}${result.stderr}`.slice(-10_000));
   if (result.exitCode !== 0)

@@ -32,7 +32,7 @@ export const createLocalSandbox = async (folder: string, internalUrl: string): P
       const [file, ...args] = spec.argv;
       const done = await execa(file, args, {
         cwd: spec.cwd ?? root,
-        env: { PATH: '/usr/bin:/bin', HOME: home, ...spec.env },
+        env: { PATH: '/usr/bin:/bin', ...(spec.system === true ? {} : { HOME: home }), ...spec.env },
         extendEnv: false,
         reject: false,
         input: spec.stdin ?? '',

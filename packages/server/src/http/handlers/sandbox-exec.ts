@@ -58,7 +58,7 @@ const startInBackground = async (
 const argvOf = ({ argv, shell }: ExecRequest): [string, ...string[]] => {
   const [program, ...rest] = argv ?? [];
   if (program !== undefined && shell === undefined) return [program, ...rest];
-  if (program === undefined && shell !== undefined) return ['sh', '-c', shell];
+  if (program === undefined && shell !== undefined) return ['/bin/sh', '-c', shell];
   const message = 'expected either argv or shell';
   throw fail('request.invalid', { issues: [{ path: 'body.argv', message }] });
 };

@@ -1,5 +1,6 @@
 /**
- * Git as a command inside a sandbox. Whatever a repository there is configured to run can only run in there. The token
+ * Git as a command inside a sandbox. Its program, settings and home are none that the inside can write; what a repository
+ * there is configured to run (a filter) can only run in there, without the token, and ends with the command. The token
  * for the hub travels in the environment of the one process that needs it; it is bound to the hub's address, and is in
  * no file, no URL and no argument.
  */
@@ -41,6 +42,8 @@ export const createSandboxGit =
     const command = {
       id: newExecId(),
       argv: ['git', ...options.args],
+      system: true,
+      contained: !isPlain(options.args),
       cwd: options.cwd,
       env: { ...environment(sandbox, options.remote), ...options.env },
       timeoutMs,
@@ -63,12 +66,23 @@ export const createSandboxGit =
     throw fail('git.failed', { act, detail });
   };
 
+/** What starts no program that a repository could name. */
+const PLAIN = new Set(
+  'commit-tree config for-each-ref init ls-files merge-base read-tree rev-parse symbolic-ref update-index write-tree'.split(' '),
+);
+
+const isPlain = (args: readonly string[]): boolean => PLAIN.has(args.find((arg) => !arg.startsWith('-')) ?? '');
+
 const environment = (sandbox: Sandbox, remote: Remote | undefined): Record<string, string> => {
   const settings: [string, string][] = [
     // Files may belong to another user: of the layer that the sandbox started from.
     ['safe.directory', '*'],
     ['core.hooksPath', '/dev/null'],
     ['core.fsmonitor', 'false'],
+    // Programs that a repository can name for a command that knows the token.
+    ['credential.helper', ''],
+    ['core.alternateRefsCommand', ':'],
+    ['push.gpgSign', 'false'],
     ['gc.auto', '0'],
     ['maintenance.auto', 'false'],
     ['protocol.version', '2'],
@@ -80,6 +94,14 @@ const environment = (sandbox: Sandbox, remote: Remote | undefined): Record<strin
   }
   return {
     LC_ALL: 'C',
+    HOME: '/nonexistent',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_ALLOW_PROTOCOL: new URL(sandbox.internalUrl).protocol.replace(':', ''),
+    GIT_NO_LAZY_FETCH: '1',
+    GIT_PAGER: 'cat',
+    GIT_EDITOR: ':',
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: '',
     GIT_CONFIG_COUNT: String(settings.length),
