@@ -17,28 +17,30 @@ const RED = "import { test } from 'node:test';\ntest('sum', () => { throw new Er
 
 /** Stands for a program that Berth or a gate would run: keeps what it was given, and says that all is well. */
 const PROGRAM = '#!/bin/sh\n{ echo "$0 $*"; env; } >> "$HOME/.cache/pip/collected"\nexit 0\n';
-const PLANT = [
-  'mkdir -p "$HOME/.local/bin" "$HOME/.cache/pip" "$HOME/.config/git"',
+const IN_HOME = [
+  'mkdir -p "$HOME/.local/bin" "$HOME/.cache/pip"',
   `printf '%s' '${PROGRAM}' > "$HOME/.local/bin/npm"`,
   'chmod +x "$HOME/.local/bin/npm"',
   'for name in git sh node env; do cp "$HOME/.local/bin/npm" "$HOME/.local/bin/$name"; done',
-  'git config --file "$HOME/.gitconfig" core.fsmonitor "$HOME/.local/bin/git"',
-  'git config --file "$HOME/.gitconfig" credential.helper "$HOME/.local/bin/git"',
-  'git config --file "$HOME/.gitconfig" filter.x.smudge "$HOME/.local/bin/git"',
-  'cp "$HOME/.local/bin/npm" .git/post-checkout',
-  'git config core.hooksPath .git',
-  'git config filter.x.smudge "$HOME/.local/bin/git"',
-  'echo "* filter=x" > .git/info/attributes',
-  'echo > sum.test.mjs',
-  'git update-index --assume-unchanged sum.test.mjs',
-  'echo > ../package.json',
+  ...['core.fsmonitor', 'credential.helper', 'filter.x.clean', 'alias.push'].map(
+    (key) => `/usr/bin/git config --file "$HOME/.gitconfig" ${key} "$HOME/.local/bin/git"`,
+  ),
+  '/usr/bin/git config core.fsmonitor "$HOME/.local/bin/git"',
+  '/usr/bin/git config filter.x.clean "$HOME/.local/bin/git"',
+  'mkdir -p .git/info && echo "* filter=x" > .git/info/attributes',
 ].join('\n');
+const IN_REPOSITORY = [
+  'echo > sum.test.mjs',
+  '/usr/bin/git update-index --assume-unchanged sum.test.mjs',
+  'echo > ../package.json',
+];
+const PLANT = [...IN_REPOSITORY, IN_HOME].join('\n');
 
 let world: SystemWorld;
 let workspace: Workspace;
 
 beforeAll(async () => {
-  world = await createWorld({ config: { defaults: { keepAliveMs: 0 } } });
+  world = await createWorld({ config: { defaults: { keepAliveMs: 600_000 } } });
   const source = makeRepository(world.folder, 'sums', {
     'package.json': manifest('1.0.0'),
     'package-lock.json': lockOf('1.0.0'),
@@ -84,4 +86,14 @@ test('layers that others may use came from the target alone, and each hold only 
   expect(stdout.trim().split('\n').sort()).toEqual(files.map((path) => `/workspace/sums/${path}`));
   const shared = prebuilds().filter(({ attemptId }) => attemptId === undefined);
   expect(shared.map(({ state }) => state)).toEqual(['ready', 'ready']);
+}, 120_000);
+
+test('programs and settings that an agent leaves are not used to save its work', async () => {
+  const { task } = await attempt({ run: IN_HOME }, write('work.txt', 'work'));
+  expect(endOf(task)).toEqual(COMPLETED);
+  expect(git(hubOf(workspace), 'show', 'main:work.txt')).toBe('work');
+  const { rows } = await world.client.tasks.attempts({ id: task.id });
+  const argv = ['/bin/ls', '/home/agent/.local/bin', '/home/agent/.cache/pip'];
+  const { stdout } = await world.client.sandboxes.exec({ id: rows[0]?.sandboxId ?? '', argv });
+  expect(stdout).toBe('/home/agent/.cache/pip:\n\n/home/agent/.local/bin:\nenv\ngit\nnode\nnpm\nsh\n');
 }, 120_000);

@@ -229,23 +229,31 @@ describe('a saved turn', () => {
     });
   });
 
-  test('hooks and settings that the agent planted do not stop it', async () => {
+  test('nothing that the agent planted stops it, runs or sees the token', async () => {
     await clone();
     shell(
       inside,
       `mkdir -p .git/hooks; printf '#!/bin/sh\\nexit 1\\n' > .git/hooks/pre-push; chmod +x .git/hooks/pre-push
-      git config core.hooksPath .git/hooks; git config commit.gpgSign true; git config core.fsmonitor /bin/false; echo w > w`,
+      git config core.hooksPath .git/hooks; git config commit.gpgSign true; git config push.gpgSign true; echo w > w
+      planted='f() { echo ran >> ${sandbox.root}/ran; env >> ${sandbox.root}/ran; cat; }; f'
+      echo '* filter=x' > .gitattributes; mkdir -p .git/info; cp .gitattributes .git/info/attributes
+      for name in filter.x.clean filter.x.smudge core.fsmonitor core.sshCommand core.alternateRefsCommand; do git config $name "$planted"; done
+      git config credential.helper "!$planted"; git config gpg.program "${sandbox.home}/.local/bin/git"
+      git config protocol.ext.allow always; git config url."ext::sh -c env>${sandbox.root}/ran ".insteadOf ${server.url}/
+      git config --file ../../home/.gitconfig --add core.fsmonitor "$planted"`,
     );
-    expect((await save()).source).not.toBe(main);
+    const { source = '' } = await save();
+    expect(await sample.hub.resolve(WORKSPACE, 'source', `refs/heads/${BRANCH}`)).toBe(source);
+    await expect(readFile(path.join(sandbox.root, 'ran'), 'utf8')).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  test('a push that the sandbox sent elsewhere is not believed', async () => {
+  test('a push that the sandbox only says it did is not believed', async () => {
     await clone();
-    shell(sample.folder, 'git init -q --bare elsewhere.git');
-    shell(
-      inside,
-      `echo w > w; git config url.${sample.folder}/elsewhere.git.insteadOf ${server.url}/git/${WORKSPACE}/source.git`,
-    );
+    shell(inside, 'echo w > w');
+    const { run: really } = sandbox;
+    const lies = (spec: Parameters<typeof really>[0]) =>
+      really(spec.argv[1] === 'push' ? { ...spec, argv: ['true'] } : spec);
+    sandbox = { ...sandbox, run: lies };
     await expect(save()).rejects.toMatchObject({ code: 'git.failed' });
   });
 });

@@ -158,15 +158,16 @@ const saveOne = async (
   const head = await gitLine(git, sandbox, cwd, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']);
   const from = head ?? previous;
   if (from === undefined) throw fail('git.failed', { act: 'rev-parse', detail: 'there is no commit' });
-  const tree = await withPrivateIndex(deps, { sandbox, cwd, from }, async ({ env }) =>
-    (await git(sandbox, { cwd, env, args: ['write-tree'] })).stdout.trim(),
-  );
-  const merged = await resolvedMerge(git, { sandbox, cwd }, { head: from, tree });
-  const parents = await parentsOf(git, { sandbox, cwd }, [previous, head, merged]);
-  const commit = await commitOf(git, { sandbox, cwd }, { tree, parents, turn });
-  const remote = remoteOf(sandbox, turn, name);
-  const refs = [turn.turnRef, turn.branchRef].map((ref) => `+${commit}:${assertRef(ref)}`);
-  await git(sandbox, { cwd, remote, args: ['push', '--quiet', '--no-verify', remote.url, ...refs] });
+  const commit = await withPrivateIndex(deps, { sandbox, cwd, from }, async ({ env }) => {
+    const tree = (await git(sandbox, { cwd, env, args: ['write-tree'] })).stdout.trim();
+    const merged = await resolvedMerge(git, { sandbox, cwd }, { head: from, tree });
+    const parents = await parentsOf(git, { sandbox, cwd }, [previous, head, merged]);
+    const made = await commitOf(git, { sandbox, cwd }, { tree, parents, turn });
+    const remote = remoteOf(sandbox, turn, name);
+    const refs = [turn.turnRef, turn.branchRef].map((ref) => `+${made}:${assertRef(ref)}`);
+    await git(sandbox, { cwd, env, remote, args: ['push', '--quiet', '--no-verify', remote.url, ...refs] });
+    return made;
+  });
   if ((await deps.hub.resolve(turn.workspaceId, name, turn.turnRef)) !== commit) {
     throw fail('git.failed', { act: 'push', detail: `${turn.turnRef} did not arrive` });
   }

@@ -21,10 +21,13 @@ beforeEach(async () => {
 afterEach(() => sample.end());
 
 const staged = () =>
-  withPrivateIndex({ git, newExecId }, { sandbox, cwd, from: 'HEAD' }, async ({ env }) =>
-    run(cwd, ['ls-files', '--stage'], env)
-      .split('\n')
-      .map((line) => line.replace(/ .*\t/, ' ')),
+  withPrivateIndex(
+    { git, newExecId },
+    { sandbox, cwd, from: run(cwd, ['rev-parse', 'HEAD']) },
+    async ({ env }) =>
+      run(cwd, ['ls-files', '--stage'], env)
+        .split('\n')
+        .map((line) => line.replace(/ .*\t/, ' ')),
   );
 
 test('what lies in a repository that the agent made within this one is committed as files', async () => {

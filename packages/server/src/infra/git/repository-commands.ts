@@ -37,8 +37,9 @@ export const createRepositoryCommands = (deps: {
 
     diff: async (sandbox, repository) => {
       const cwd = folderOf(sandbox, repository);
-      return withPrivateIndex({ git, ...deps }, { sandbox, cwd, from: 'HEAD' }, async ({ env }) => {
-        const args = ['diff', '--cached', ...PLAIN_DIFF, ...diffPrefixes(), 'HEAD', '--'] as const;
+      const from = await headOf(git, sandbox, cwd);
+      return withPrivateIndex({ git, ...deps }, { sandbox, cwd, from }, async ({ env }) => {
+        const args = ['diff', '--cached', ...PLAIN_DIFF, ...diffPrefixes(), from, '--'] as const;
         const shown = await git(sandbox, { cwd, env, args, maxOutputBytes: MAX_DIFF_BYTES });
         return shown.truncated ? cutDiff(shown.stdout, MAX_DIFF_BYTES) : shown.stdout;
       });

@@ -68,10 +68,13 @@ export const createSandboxGit =
 
 /** What starts no program that a repository could name. */
 const PLAIN = new Set(
-  'commit-tree config for-each-ref init ls-files merge-base read-tree rev-parse symbolic-ref update-index write-tree'.split(' '),
+  'commit-tree config for-each-ref init ls-files merge-base read-tree rev-parse symbolic-ref update-index write-tree'.split(
+    ' ',
+  ),
 );
 
-const isPlain = (args: readonly string[]): boolean => PLAIN.has(args.find((arg) => !arg.startsWith('-')) ?? '');
+const isPlain = (args: readonly string[]): boolean =>
+  PLAIN.has(args.find((arg) => !arg.startsWith('-')) ?? '');
 
 const environment = (sandbox: Sandbox, remote: Remote | undefined): Record<string, string> => {
   const settings: [string, string][] = [

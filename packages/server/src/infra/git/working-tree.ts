@@ -1,6 +1,7 @@
 /**
- * The working tree as git would commit it, without touching the agent's own index: an index of our own beside it,
- * filled from the head and then with everything that is there, ignored files excepted.
+ * The working tree as git would commit it, without the agent's own index and settings: a git folder of our own beside it,
+ * with the same objects and an index that is filled from the head and then with everything that is there, ignored files
+ * excepted. What the agent configured (filters, hooks, other addresses) is not there, so nothing of it runs.
  *
  * A repository that the agent made within this one (many generators begin with `git init`) is taken for the files in
  * it. Git would keep only the name of a commit that nobody else has, and the work would be lost without a word.
@@ -10,8 +11,12 @@ import type { SandboxGit } from './sandbox-git.ts';
 
 export interface PrivateIndex {
   /** For the environment of git commands. */
-  readonly env: { readonly GIT_INDEX_FILE: string };
+  readonly env: Environment;
 }
+
+type Environment = Readonly<
+  Record<'GIT_DIR' | 'GIT_WORK_TREE' | 'GIT_OBJECT_DIRECTORY' | 'GIT_INDEX_FILE', string>
+>;
 
 interface Deps {
   readonly git: SandboxGit;
@@ -22,27 +27,43 @@ interface Tree {
   readonly sandbox: Sandbox;
   /** Where the files are; the repository's own folder, or one within it. */
   readonly cwd: string;
-  readonly env: { readonly GIT_INDEX_FILE: string } & Readonly<Record<string, string>>;
+  readonly env: Environment;
   readonly depth: number;
 }
 
 /** Repositories within repositories are followed this far. */
 const MAX_DEPTH = 4;
 
+/** What makes a folder one of git's. What a set-up left is kept out by a list that the checkout has. */
+const filesOf = (own: string): Readonly<Record<string, string>> => ({
+  HEAD: 'ref: refs/heads/none\n',
+  'refs/.keep': '',
+  config: `[core]\n\trepositoryformatversion = 0\n\tbare = false\n\texcludesFile = ${own}/info/exclude\n`,
+});
+
+/** `from`: a commit. */
 export const withPrivateIndex = async <T>(
   deps: Deps,
   where: { readonly sandbox: Sandbox; readonly cwd: string; readonly from: string },
   use: (index: PrivateIndex) => Promise<T>,
 ): Promise<T> => {
   const { sandbox, cwd, from } = where;
-  const file = `${cwd}/.git/berth-index-${deps.newExecId()}`;
-  const env = { GIT_INDEX_FILE: file };
+  const own = `${cwd}/.git`;
+  const folder = `${own}/berth-${deps.newExecId()}`;
+  const env = {
+    GIT_DIR: folder,
+    GIT_WORK_TREE: cwd,
+    GIT_OBJECT_DIRECTORY: `${own}/objects`,
+    GIT_INDEX_FILE: `${folder}/index`,
+  };
   try {
+    for (const [name, text] of Object.entries(filesOf(own)))
+      await sandbox.files.write(`${folder}/${name}`, Buffer.from(text));
     await deps.git(sandbox, { cwd, env, args: ['read-tree', from] });
     await addAll(deps, { sandbox, cwd, env, depth: 0 });
     return await use({ env });
   } finally {
-    await sandbox.files.remove(file);
+    await sandbox.files.remove(folder);
   }
 };
 
@@ -79,9 +100,8 @@ const addFilesOf = async (deps: Deps, outer: Tree, path: string): Promise<void> 
   const { git, newExecId } = deps;
   const { sandbox, env, depth } = outer;
   const cwd = `${outer.cwd}/${path}`;
-  const gitDir = env.GIT_DIR ?? `${outer.cwd}/.git`;
-  const file = `${gitDir}/berth-index-${newExecId()}`;
-  const inner = { GIT_DIR: gitDir, GIT_WORK_TREE: cwd, GIT_INDEX_FILE: file };
+  const file = `${env.GIT_DIR}/index-${newExecId()}`;
+  const inner = { ...env, GIT_WORK_TREE: cwd, GIT_INDEX_FILE: file };
   try {
     await addAll(deps, { sandbox, cwd, env: inner, depth: depth + 1 });
     const { stdout } = await git(sandbox, { cwd, env: inner, args: ['write-tree'] });
