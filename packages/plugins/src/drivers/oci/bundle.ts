@@ -1,4 +1,5 @@
 /** What an OCI runtime is told about a container: `config.json`, as data. Pure. */
+import { readFileSync } from 'node:fs';
 import type { Limits } from '@berth/contract';
 import type { Cgroups } from './cgroups.ts';
 import { AGENT_ID, type Identity } from './identity.ts';
@@ -19,6 +20,10 @@ export interface Container {
   readonly env: Readonly<Record<string, string>>;
   readonly mounts: readonly Mount[];
   readonly limits: Limits;
+  /** Processes and threads of the limit that no user may take alone, so that the other can always start one. */
+  readonly reservedPids?: number | undefined;
+  /** 1000 is taken first when memory ends. Higher than that of programs of the host when absent. */
+  readonly oomScore?: number | undefined;
   /** Who runs in it: root inside with a few rights, for work of ours; `agent` with none when absent. */
   readonly user?: User | undefined;
 }
@@ -44,6 +49,13 @@ const CPU_PERIOD_US = 100_000;
 const MEBIBYTE = 2 ** 20;
 /** More likely than anything of the host to be chosen when the whole machine runs out of memory. */
 const OOM_SCORE = 500;
+/**
+ * The guest is taken like a program of the host, and after the commands, which it starts with the highest score. It has
+ * the least that a command without rights could give itself, unless the driver has taken that right away (see
+ * command-groups.ts). A score below one's own can only be given with a right that a server need not have.
+ */
+export const guestOomScore = (): number =>
+  Math.max(0, Number(readFileSync('/proc/self/oom_score_adj', 'utf8')));
 
 export const bundleOf = (container: Container, world: World): object => {
   const { uid, gid, capabilities } = container.user ?? AGENT;
@@ -55,14 +67,14 @@ export const bundleOf = (container: Container, world: World): object => {
       args: container.argv,
       env: Object.entries(container.env).map(([name, value]) => `${name}=${value}`),
       noNewPrivileges: true,
-      oomScoreAdj: OOM_SCORE,
+      oomScoreAdj: container.oomScore ?? OOM_SCORE,
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-      rlimits: rlimitsOf(container.limits),
+      rlimits: rlimitsOf(container.limits, container.reservedPids),
     },
     hooks: { createContainer: [ucountHook(world.inotify)] },
     root: { path: container.rootfs, readonly: true },
     hostname: 'sandbox',
-    mounts: [...KERNEL_MOUNTS, ...container.mounts],
+    mounts: [...kernelMounts(container.limits), ...container.mounts],
     annotations:
       world.compiledSeccomp === undefined ? {} : { 'run.oci.seccomp_bpf_data': world.compiledSeccomp },
     linux: {
@@ -86,7 +98,11 @@ const MASKED = ['acpi', 'asound', 'kcore', 'keys', 'latency_stats', 'sched_debug
   .map((name) => `/proc/${name}`); // biome-ignore format: one thought
 const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`);
 
-const KERNEL_MOUNTS: readonly Mount[] = [
+/**
+ * What is in a folder in memory stays when those who wrote it have been killed for want of memory. So together they get
+ * three quarters of it, contents and (at about a kibibyte each) names, and the guest lives in the rest.
+ */
+const kernelMounts = ({ memoryBytes = Number.POSITIVE_INFINITY }: Limits): readonly Mount[] => [
   { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
   {
     destination: '/dev',
@@ -100,11 +116,22 @@ const KERNEL_MOUNTS: readonly Mount[] = [
     source: 'devpts',
     options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
   },
-  memoryFolder('/dev/shm', { mode: '1777', bytes: 256 * MEBIBYTE, inodes: 16_384 }, ['noexec']),
-  memoryFolder('/tmp', { mode: '1777', bytes: 1024 * MEBIBYTE, inodes: 262_144 }),
-  memoryFolder('/var/tmp', { mode: '1777', bytes: 1024 * MEBIBYTE, inodes: 262_144 }),
+  memoryFolder('/dev/shm', part({ bytes: 256 * MEBIBYTE, inodes: 16_384 }, memoryBytes / 8), ['noexec']),
+  memoryFolder('/tmp', part({ bytes: 1024 * MEBIBYTE, inodes: 262_144 }, memoryBytes / 2)),
+  memoryFolder('/var/tmp', part({ bytes: 1024 * MEBIBYTE, inodes: 262_144 }, memoryBytes / 8)),
   memoryFolder('/opt/berth', { mode: '755', bytes: MEBIBYTE, inodes: 1024 }),
 ];
+
+const INODE_BYTES = 1024;
+
+/** As much, but no more than the share of memory: seven parts of eight for contents, one for names. */
+function part({ bytes, inodes }: Omit<MemoryFolder, 'mode'>, share: number): MemoryFolder {
+  return {
+    mode: '1777',
+    bytes: Math.floor(Math.min(bytes, (share * 7) / 8)),
+    inodes: Math.floor(Math.min(inodes, share / 8 / INODE_BYTES)),
+  };
+}
 
 interface MemoryFolder {
   readonly mode: string;

@@ -65,12 +65,25 @@ const move = async ({ tree, from, to, insidePid }: Move): Promise<void> => {
   const found = await findInside(from, insidePid);
   if (found === undefined) throw refused('enter', `no process ${insidePid} is in the sandbox's own group`);
   await writeFile(join(to, 'cgroup.procs'), String(found.pid)).catch(ignoreEnded);
-  if (await isAlive(found)) return;
+  if (await isAlive(found)) return await sacrifice(found.pid);
   // Whoever has its number by now was not meant. Where it was before is unknown; the top belongs to nobody.
   if ((await membersOf(to)).includes(found.pid) && (await markOf(found.pid)) !== undefined)
     await writeFile(join(tree, 'cgroup.procs'), String(found.pid));
   throw refused('enter', `process ${insidePid} ended meanwhile`);
 };
+
+/**
+ * Taken before the guest when memory ends. The guest has said so of all that it starts; said by root of the machine, no
+ * command can take it back. For an ordinary user the file is another's.
+ */
+const sacrifice = async (pid: number): Promise<void> => {
+  await writeFile(`/proc/${pid}/oom_score_adj`, '1000').catch((error: NodeJS.ErrnoException) => {
+    if (!MAY_BE.has(error.code ?? '')) throw error;
+  });
+};
+
+/** It is another's, or it ended. */
+const MAY_BE = new Set(['EACCES', 'EPERM', 'ENOENT', 'ESRCH']);
 
 /** A member by its number in the sandbox's namespace, which is the second that the kernel tells. */
 const findInside = async (folder: string, insidePid: number): Promise<ProcessMark | undefined> => {

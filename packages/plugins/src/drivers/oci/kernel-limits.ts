@@ -104,7 +104,11 @@ for name in groups marks; do
   [ ! -e max_fanotify_$name ] || echo 0 > max_fanotify_$name
 done
 echo "$1" > max_inotify_instances
-echo "$2" > max_inotify_watches`;
+echo "$2" > max_inotify_watches
+# Memory that nobody has attached, and messages that nobody reads, would stay when those who made them are killed for want
+# of it. Kernels before 6.0 leave these to root of the machine.
+cd /proc/sys/kernel
+{ echo 1 > shm_rmid_forced; echo 64 > msgmni; } 2>/dev/null || :`;
 
 export const ucountHook = ({ instances, watches }: WatchLimits): object => ({
   path: '/bin/sh',
@@ -127,7 +131,7 @@ const exactly = (name: string, value: number): Rlimit => ({
  * Of every process. The kernel counts the number of processes per user *and user namespace* (since 5.14), so that limit
  * concerns one sandbox alone, which makes it a true substitute for the group's.
  */
-export const rlimitsOf = ({ pids }: Limits): Rlimit[] =>
+export const rlimitsOf = ({ pids }: Limits, reservedPids = 0): Rlimit[] =>
   [
     exactly('CORE', 0),
     exactly('NOFILE', 65_536),
@@ -138,7 +142,7 @@ export const rlimitsOf = ({ pids }: Limits): Rlimit[] =>
     exactly('NICE', 0),
     exactly('RTPRIO', 0),
     { type: 'RLIMIT_STACK', soft: 8 * MEBIBYTE, hard: 1024 * MEBIBYTE },
-    ...(pids === undefined ? [] : [exactly('NPROC', pids)]),
+    ...(pids === undefined ? [] : [exactly('NPROC', pids - reservedPids)]),
   ].map(withinOwn);
 
 /** Nobody may give more than they have. */

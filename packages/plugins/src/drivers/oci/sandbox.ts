@@ -6,7 +6,7 @@ import { GUEST_ENV, guestCommand, INTERNAL_AUTHORITY, initCommand } from '@berth
 import type { GuestProgram, MachineSpec } from '@berth/plugin-api';
 import { makeFolder } from '../../linux/folder.ts';
 import { type Base, CA_BUNDLE } from './base.ts';
-import { type Container, type Mount, overlay, shown, writable } from './bundle.ts';
+import { type Container, guestOomScore, type Mount, overlay, shown, writable } from './bundle.ts';
 import { type Folders, makeThrough } from './folders.ts';
 import { AGENT_ID, type Identity } from './identity.ts';
 import { DISKS } from './snapshots.ts';
@@ -29,6 +29,8 @@ const OWN_PATH = '/opt/berth/bin';
 const TOOL_TARGET = /^\/opt\/berth\/(?!bin\/|guest\/)[A-Za-z0-9._@+-]+(\/[A-Za-z0-9._@+-]+)*$/;
 /** See `GUEST_ENV.user`: to become the user of commands, and to give it files. No others, above all none over files. */
 const GUEST_RIGHTS = ['CAP_SETUID', 'CAP_CHOWN'];
+/** Its threads and those of its terminals (one each, at most `livePtys`), PID 1, and what it is just starting. */
+const GUEST_PIDS = 48;
 const DEFAULT_PIDS = 4096;
 const MAX_LAYERS = 32;
 
@@ -68,6 +70,8 @@ export const containerOf = (plan: Plan): Container => {
     env: { ...environment(spec, guest.pty !== undefined, plan.image?.path), ...spec.env },
     user: { uid: 0, gid: AGENT_ID, capabilities: GUEST_RIGHTS },
     limits: limitsOf(spec),
+    oomScore: guestOomScore(),
+    reservedPids: Math.min(GUEST_PIDS, Math.floor(limitsOf(spec).pids / 2)),
     mounts: [
       ...(plan.image === undefined ? plan.base.system.map((path) => shown(path, path)) : []),
       writable(plan.at(join(plan.folder, RUN_FOLDER)), '/run/berth'),
@@ -80,7 +84,7 @@ export const containerOf = (plan: Plan): Container => {
   };
 };
 
-export const limitsOf = ({ limits }: MachineSpec): Limits => ({
+export const limitsOf = ({ limits }: MachineSpec): Limits & { readonly pids: number } => ({
   ...limits,
   pids: limits.pids ?? DEFAULT_PIDS,
 });

@@ -1,0 +1,101 @@
+/** The guest goes on whatever commands use up: each case takes something to its end, and then a new command runs. */
+import { readFile } from 'node:fs/promises';
+import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { driverHost } from '../../testing/driver-host.ts';
+import { openOci } from './driver.ts';
+import plugin from './index.ts';
+
+const MEBIBYTE = 2 ** 20;
+const ID = 'sb_survives';
+const stack = new AsyncDisposableStack();
+let driver: ReturnType<typeof openOci>;
+let guest: GuestClient;
+let pid: number;
+
+beforeAll(async () => {
+  const host = stack.use(await driverHost());
+  driver = openOci(plugin.config.parse({}), host);
+  stack.defer(() => driver.destroy(ID));
+  const limits = { memoryBytes: 256 * MEBIBYTE, pids: 150, cpus: 2 };
+  await driver.create({ id: ID, layers: [], limits, env: {}, tools: [] }, AbortSignal.timeout(60_000));
+  guest = stack.use(await guestClient(await driver.connect(ID)));
+  pid = (await guest.health()).pid;
+}, 60_000);
+afterAll(() => stack.disposeAsync());
+
+/** A server that is root in a container may lack it; then a command can make itself the guest's equal. */
+const CAP_SYS_RESOURCE = 24n;
+const hasRight = async (right: bigint): Promise<boolean> => {
+  const status = await readFile('/proc/self/status', 'utf8');
+  return ((BigInt(`0x${/^CapEff:\s*(\w+)$/m.exec(status)?.[1] ?? '0'}`) >> right) & 1n) === 1n;
+};
+
+/** Runs it contained; returns what it wrote to `$OUT`, once it has written something. */
+const contained = async (script: string): Promise<{ readonly said: string; end(): Promise<void> }> => {
+  const file = `/workspace/${crypto.randomUUID()}`;
+  const held = await guest.hold(['sh', '-c', script.replaceAll('$OUT', file)]);
+  await driver.facets.groups?.enter(ID, held.id, held.pid);
+  await held.release();
+  await expect.poll(() => guest.read(file), { timeout: 20_000 }).toMatch(/./);
+  return {
+    said: (await guest.read(file)) ?? '',
+    end: async () => driver.facets.groups?.end(ID, held.id),
+  };
+};
+
+const expectAlive = async (): Promise<void> => {
+  expect(await guest.health(5_000)).toMatchObject({ id: ID, pid });
+  await guest.write('/workspace/still', 'written');
+  expect(await guest.run(['cat', '/workspace/still'])).toMatchObject({ exitCode: 0, stdout: 'written' });
+};
+
+describe('the guest goes on', () => {
+  it('because commands are taken first when memory ends, and cannot change that', async () => {
+    expect((await guest.run(['cat', '/proc/self/oom_score_adj'])).stdout).toBe('1000\n');
+    const own = Number(await guest.read(`/proc/${pid}/oom_score_adj`));
+    expect(own).toBeLessThan(500);
+    const script =
+      '{ echo -1 > /proc/self/oom_score_adj; echo 0 > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj; } > $OUT 2>&1';
+    const { said, end } = await contained(script);
+    await end();
+    const lowest = Number(said.trim().split('\n').at(-1));
+    if (await hasRight(CAP_SYS_RESOURCE)) expect(lowest).toBe(1000);
+    else expect(lowest).toBeGreaterThanOrEqual(own);
+  });
+
+  it('when each of many commands takes less memory than it does itself', async () => {
+    const before = (await driver.facets.limits?.usage(ID))?.outOfMemoryKills ?? 0;
+    const hogs = `my @all; for (1 .. 40) { my $p = fork; if (!$p) { my $x = 'x' x ${10 * MEBIBYTE}; sleep 60; exit } push @all, $p }`;
+    const { end } = await contained(
+      `perl -e '${hogs} wait; $| = 1; print "one died"; sleep 60' > $OUT & wait`,
+    );
+    await end();
+    expect((await driver.facets.limits?.usage(ID))?.outOfMemoryKills).toBeGreaterThan(before);
+    await expectAlive();
+  });
+
+  it('when there are as many processes as there may be', async () => {
+    const bomb = `open(my $f, ">", "$OUT"); select($f); $| = 1; while (1) { defined(fork) or print "full" }`;
+    const { end } = await contained(`exec perl -e '${bomb}'`);
+    expect(await guest.health(10_000)).toMatchObject({ id: ID, pid });
+    await end();
+    await expectAlive();
+  });
+
+  it('when every folder in memory is full, and of names as well', async () => {
+    const fill = (folder: string): string =>
+      `head -c 2G /dev/zero > ${folder}/fill 2>/dev/null; perl -e 'while (open(F, ">", "${folder}/" . $n++)) {}'`;
+    const { exitCode } = await guest.run(['sh', '-c', ['/tmp', '/var/tmp', '/dev/shm'].map(fill).join(';')]);
+    expect(exitCode).toBe(0);
+    await expectAlive();
+    await guest.run(['sh', '-c', 'rm -rf /tmp/* /var/tmp/* /dev/shm/*']);
+  });
+
+  it('when memory is taken that belongs to no process', async () => {
+    const take = `use strict; for (1 .. 4) { my $id = shmget(0, ${100 * MEBIBYTE}, 01600) // exit; shmwrite($id, "x" x ${100 * MEBIBYTE}, 0, ${100 * MEBIBYTE}) }`;
+    await guest.run(['perl', '-e', take]);
+    expect((await guest.run(['cat', '/proc/sysvipc/shm'])).stdout.trim().split('\n')).toHaveLength(1);
+    await expectAlive();
+  });
+});
