@@ -109,7 +109,7 @@ const cancel = async (client: Client, { agent, key }: Cast) => {
   const { id, lastSeq } = await begin(client, agent, 'Please take your time.');
   const signal = AbortSignal.timeout(LIMIT_MS);
   for await (const { type, data } of client.events.stream({ afterSeq: lastSeq }, { signal }))
-    if (type === 'item.changed' && JSON.stringify(data).includes('setTimeout')) break;
+    if (type.startsWith('item.') && JSON.stringify(data).includes('setTimeout')) break;
   const attempt = (await client.tasks.attempts({ id })).rows.at(-1);
   // Split, so that this very command does not hold what it looks for.
   const [head, tail] = [key.slice(0, 4), key.slice(4)];

@@ -6,6 +6,7 @@ export * from './errors.ts';
 export * from './event.ts';
 export * from './gate.ts';
 export * from './ids.ts';
+export * from './item-growth.ts';
 export * from './kernel/controls.ts';
 export * from './kernel/error.ts';
 export * from './kernel/event.ts';

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ErrorBody } from './errors.ts';
 import { AttemptId, ItemId, SessionId, TaskId, TurnId } from './ids.ts';
+import { ItemGrowth } from './item-growth.ts';
 import { event, eventsOf } from './kernel/event.ts';
 import { route } from './kernel/route.ts';
 import { stateOf, table } from './kernel/states.ts';
@@ -94,6 +95,7 @@ export type Item = z.infer<typeof Item>;
 export const sessionEvents = [
   event('session.opened', 1, z.object({ agent: z.string(), continuity: z.string() })),
   event('item.changed', 1, z.object({ item: Item })),
+  event('item.grown', 1, ItemGrowth),
   ...eventsOf('turn', turnStates),
 ];
 

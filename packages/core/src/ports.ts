@@ -262,6 +262,8 @@ export interface Retention {
   readonly eventsMs: number;
   /** More events than that are not kept, however young. */
   readonly maxEvents: number;
+  /** Nor more than these bytes of them. */
+  readonly maxEventBytes: number;
   /** Tasks with attempts, conversations, evidence and costs, and branches with work that never landed. */
   readonly tasksMs: number;
   /** Records of sandboxes that are gone, with their connections. */

@@ -4,6 +4,7 @@
  */
 import type { Event, Task } from '@berth/contract';
 import type { CallOptions, RouteMethods } from './client-type.ts';
+import { createItemBook, type ItemBook } from './item-book.ts';
 
 export interface FollowInput {
   readonly id: string;
@@ -11,7 +12,7 @@ export interface FollowInput {
   readonly afterSeq?: number | undefined;
 }
 
-/** Yields the task's events in order; returns the task as it ended. */
+/** Yields the task's events in order, with items whole; returns the task as it ended. */
 export type Follow = (input: FollowInput, options?: CallOptions) => AsyncGenerator<Event, Task, undefined>;
 
 const SETTLED: readonly string[] = ['completed', 'failed', 'cancelled', 'killed'];
@@ -23,9 +24,10 @@ export const followTask = (client: RouteMethods): Follow =>
     const before = await client.tasks.get({ id }, options);
     if (input.afterSeq === undefined && SETTLED.includes(before.state)) return before;
     const ownerOf = createOwners(client, id, options);
+    const items = createItemBook();
     for await (const event of client.events.stream({ afterSeq }, options)) {
       if ((await ownerOf(event)) !== id) continue;
-      yield event;
+      yield* wholeItem(client, items, event);
       if (SETTLED.includes(String(event.data.to)) && event.type.startsWith('task.')) break;
     }
     return client.tasks.get({ id }, options);
@@ -65,8 +67,17 @@ const createOwners = (client: RouteMethods, taskId: string, options: CallOptions
   };
 };
 
+/** The event, with its item whole, however the log says it; none for an item that was handed out as it is already. */
+async function* wholeItem(client: RouteMethods, items: ItemBook, event: Event): AsyncGenerator<Event> {
+  const taken = items.take(event);
+  if (event.type !== 'item.grown') return yield event;
+  const item = taken === 'missed' ? await items.read(client, event) : taken;
+  if (item !== undefined) yield { ...event, type: 'item.changed', data: { item } };
+}
+
 const sessionOf = (data: Event['data']): string => {
-  const { item } = data;
+  const { item, sessionId } = data;
+  if (typeof sessionId === 'string') return sessionId;
   const hasSession = typeof item === 'object' && item !== null && 'sessionId' in item;
   return hasSession ? String(item.sessionId) : '';
 };

@@ -88,6 +88,12 @@ const Retention = z.strictObject({
     .max(100_000_000)
     .default(500_000)
     .describe('More events than that are not kept, however young.'),
+  maxEventBytes: z
+    .int()
+    .min(2 ** 20)
+    .max(2 ** 40)
+    .default(2 ** 30)
+    .describe('Nor more bytes of what they say.'),
   tasksMs: Days.default(90 * DAY_MS).describe(
     'Of finished tasks with their conversations, evidence and costs, and of branches with work that never landed.',
   ),

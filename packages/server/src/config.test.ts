@@ -53,6 +53,7 @@ describe('the configuration', () => {
         runsMs: 604_800_000,
         eventsMs: 2_592_000_000,
         maxEvents: 500_000,
+        maxEventBytes: 2 ** 30,
         tasksMs: 7_776_000_000,
         sandboxesMs: 2_592_000_000,
         refsMs: 2_592_000_000,

@@ -18,9 +18,17 @@ export const eventOf = (fact: Fact, place: { seq: number; id: string; at: number
     version: shape.version,
     subject: fact.subject,
     ...(fact.causedBy === undefined ? {} : { causedBy: fact.causedBy }),
-    // An object goes in, so an object comes out.
-    data: toJson(fact.data, fact.type) as Record<string, unknown>,
+    data: bounded(toJson(fact.data, fact.type)),
   };
+};
+
+/** Every reader of the log gets every event, and what some of them say comes out of sandboxes. */
+const MAX_EVENT_CHARACTERS = 2 ** 20;
+
+/** An object goes in, so an object comes out: without what was said when that is too long. It is in the record. */
+const bounded = (data: unknown): Record<string, unknown> => {
+  const { length } = JSON.stringify(data);
+  return length > MAX_EVENT_CHARACTERS ? { omittedCharacters: length } : (data as Record<string, unknown>);
 };
 
 /** Whether a type is asked for by `task.created`, by `task.*`, or by nothing. */

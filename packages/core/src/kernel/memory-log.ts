@@ -38,13 +38,22 @@ export const draftLog = (base: Log): LogDraft => {
     log,
     nextSeq: () => lastSeq() + 1,
     append: (event) => void added.push(event),
-    forget({ before, keep, limit }) {
+    forget({ before, keep, keepBytes, limit }) {
       const last = lastSeq();
-      const due = log().slice(0, limit);
-      const kept = due.findIndex(({ at, seq }) => seq === last || (at >= before && seq > last - keep));
+      const all = log();
+      const due = all.slice(0, limit);
+      let laterBytes = all.reduce((sum, event) => sum + bytesOf(event), 0);
+      const kept = due.findIndex((event) => {
+        laterBytes -= bytesOf(event);
+        return (
+          event.seq === last || (event.at >= before && event.seq > last - keep && laterBytes < keepBytes)
+        );
+      });
       const count = kept === -1 ? due.length : kept;
       forgotten += count;
       return count;
     },
   };
 };
+
+const bytesOf = ({ data }: Event): number => new TextEncoder().encode(JSON.stringify(data)).length;

@@ -64,6 +64,8 @@ export interface ForgetQuery {
   readonly before: number;
   /** So do those that are more than this many behind the newest. */
   readonly keep: number;
+  /** So do those that have more than this many bytes of data between their end and that of the newest. */
+  readonly keepBytes: number;
   /** At most so many in one transaction. */
   readonly limit: number;
 }

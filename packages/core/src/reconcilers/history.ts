@@ -31,7 +31,8 @@ export const historyReconciler = defineReconciler<World>({
 
 const forgetEvents = async ({ store, clock, retention }: World, signal: AbortSignal): Promise<number> => {
   const before = clock.now() - retention.eventsMs;
-  const query = { before, keep: retention.maxEvents, limit: EVENTS_PER_TRANSACTION };
+  const { maxEvents: keep, maxEventBytes: keepBytes } = retention;
+  const query = { before, keep, keepBytes, limit: EVENTS_PER_TRANSACTION };
   let forgotten = 0;
   for (let batch = 0; batch < MAX_EVENT_BATCHES; batch += 1) {
     signal.throwIfAborted();

@@ -108,6 +108,7 @@ const RETENTION: Retention = {
   runsMs: 7 * DAY_MS,
   eventsMs: 30 * DAY_MS,
   maxEvents: 500_000,
+  maxEventBytes: 2 ** 30,
   tasksMs: 90 * DAY_MS,
   sandboxesMs: 30 * DAY_MS,
   refsMs: 30 * DAY_MS,

@@ -1,4 +1,4 @@
-import { fail } from '@berth/contract';
+import { type Event, fail, grown, type Item, ItemGrowth } from '@berth/contract';
 import { expect, it } from 'vitest';
 import { createIds, createManualClock, createMemoryStore } from '../kernel/index.ts';
 import { createItemSink, putItem } from './items.ts';
@@ -24,6 +24,61 @@ it('keeps what was said in every turn of a conversation, in order, and writes a 
   expect(items).toHaveLength(33);
   expect(items[3]?.body).toEqual(said(2, 0));
 });
+
+it('says a growing text by what was added: 600 updates to 100 KiB are less than 300 KiB of events', async () => {
+  const store = createMemoryStore({ clock, ids });
+  const sessionId = ids.from('session', 'grow/session');
+  const turn = { turnId: ids.new('turn'), sessionId, number: 1 };
+  const piece = 'With 170 characters each, '.repeat(7).slice(0, 170);
+  for (let count = 1; count <= 600; count += 1) {
+    const body = { kind: 'message', role: 'agent', text: piece.repeat(count) } as const;
+    await store.write((tx) => putItem(tx, turn, 1, body));
+  }
+  const [item] = await store.read((tx) => tx.table('items').list({ where: { sessionId } }));
+  const events = await store.read((tx) => tx.events({ afterSeq: 0, limit: 1000 }));
+  expect(JSON.stringify(events).length).toBeLessThan(300 * 1024);
+  expect(replayed(events)).toEqual(item);
+});
+
+it('says the end of a text that is cut at its front, and whole what did not grow', async () => {
+  const store = createMemoryStore({ clock, ids });
+  const sessionId = ids.from('session', 'cut/session');
+  const turn = { turnId: ids.new('turn'), sessionId, number: 1 };
+  const words = Array.from({ length: 400 }, (_, at) => `word ${at}`).join(' ');
+  const tool = { kind: 'tool', title: 'x', status: 'running' } as const;
+  const bodies = [
+    { kind: 'notice', text: words.slice(0, 1000) },
+    { kind: 'notice', text: words.slice(100, 1200) },
+    { kind: 'notice', text: words.slice(1100, 2200) },
+    { kind: 'notice', text: 'something else' },
+    { ...tool, output: undefined },
+    { ...tool, output: 'line \ud83d' },
+    { ...tool, output: 'line \ud83d\ude00' },
+    { ...tool, output: 'line \ud83d\ude00', status: 'completed' },
+  ] as const;
+  for (const body of bodies) await store.write((tx) => putItem(tx, turn, 1, body));
+  const [item] = await store.read((tx) => tx.table('items').list({ where: { sessionId } }));
+  const events = await store.read((tx) => tx.events({ afterSeq: 0, limit: 1000 }));
+  expect(events.map(({ type }) => type.slice('item.'.length))).toEqual([
+    'changed',
+    'grown',
+    'grown',
+    'changed',
+    'changed',
+    'grown',
+    'grown',
+    'changed',
+  ]);
+  expect(replayed(events)).toEqual(item);
+});
+
+/** What a reader of the whole log makes of it. */
+const replayed = (events: readonly Event[]): Item | undefined =>
+  events.reduce<Item | undefined>(
+    (item, { type, data, at }) =>
+      type === 'item.changed' ? (data.item as Item) : item && grown(item, ItemGrowth.parse(data), at),
+    undefined,
+  );
 
 it('writes again what a store could not take, and tells when it cannot take it at the end', async () => {
   const real = createMemoryStore({ clock, ids });

@@ -5,7 +5,7 @@
  *
  * What is said faster than the store can write is joined: only the newest form of each item is written.
  */
-import { type Item, type ItemBody, PREFIXES } from '@berth/contract';
+import { growthOf, type Item, type ItemBody, PREFIXES } from '@berth/contract';
 import { type Store, type Tx, tailOf } from '../kernel/index.ts';
 
 const MAX_ITEMS_PER_TURN = 9999;
@@ -84,7 +84,13 @@ export const putItem = async (tx: Tx, turn: TurnPlace, place: number, body: Item
     known === undefined
       ? await items.insert({ id, turnId, sessionId, position, body })
       : await items.update(id, known.revision, { body });
-  await tx.emit({ type: 'item.changed', subject: id, data: { item } });
+  const growth = known === undefined ? undefined : growthOf(known.body, body);
+  const { revision } = item;
+  await tx.emit(
+    growth === undefined
+      ? { type: 'item.changed', subject: id, data: { item } }
+      : { type: 'item.grown', subject: id, data: { sessionId, revision, ...growth } },
+  );
 };
 
 /**

@@ -1,6 +1,6 @@
 import type { Event, Item } from '@berth/contract';
 import { expect, test } from 'vitest';
-import { inOrder, itemOf, withItems } from './items.ts';
+import { inOrder, isOf, withItems } from './items.ts';
 
 const idOf = (prefix: string, digit: number) => `${prefix}_${String(digit).repeat(20)}`;
 
@@ -35,8 +35,10 @@ test('takes items of its own conversation alone', () => {
     data,
   });
   const own = { item: item(1, 1, 'hello') };
-  expect(itemOf(event(own), idOf('ss', 1))).toEqual(own.item);
-  expect(itemOf(event(own), idOf('ss', 2))).toBeUndefined();
-  expect(itemOf(event(own, 'task.created'), idOf('ss', 1))).toBeUndefined();
-  expect(itemOf(event({ item: 'nonsense' }), idOf('ss', 1))).toBeUndefined();
+  expect(isOf(event(own), idOf('ss', 1))).toBe(true);
+  expect(isOf(event(own), idOf('ss', 2))).toBe(false);
+  expect(isOf(event(own, 'task.created'), idOf('ss', 1))).toBe(false);
+  expect(isOf(event({ item: 'nonsense' }), idOf('ss', 1))).toBe(false);
+  expect(isOf(event({ sessionId: idOf('ss', 1) }, 'item.grown'), idOf('ss', 1))).toBe(true);
+  expect(isOf(event({ sessionId: idOf('ss', 2) }, 'item.grown'), idOf('ss', 1))).toBe(false);
 });

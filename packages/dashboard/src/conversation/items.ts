@@ -15,9 +15,8 @@ export const withItems = (items: Items, more: readonly Item[]): Items => {
 export const inOrder = (items: Items): readonly Item[] =>
   [...items.values()].sort((one, two) => one.position - two.position);
 
-/** The item that an event brings to this conversation, if it brings one. */
-export const itemOf = ({ type, data }: Event, sessionId: string): Item | undefined => {
-  if (type !== 'item.changed') return undefined;
-  const { success, data: item } = Item.safeParse(data.item);
-  return success && item.sessionId === sessionId ? item : undefined;
+/** Whether an event is about an item of this conversation. */
+export const isOf = ({ type, data }: Event, sessionId: string): boolean => {
+  if (type === 'item.grown') return data.sessionId === sessionId;
+  return type === 'item.changed' && Item.safeParse(data.item).data?.sessionId === sessionId;
 };

@@ -53,7 +53,7 @@ const write = (count: number, title = 'x', subject = 'one') =>
   });
 
 const forgetAllBut = (keep: number) =>
-  harness.store.write((tx) => tx.forgetEvents({ before: 0, keep, limit: 1000 }));
+  harness.store.write((tx) => tx.forgetEvents({ before: 0, keep, keepBytes: 1e9, limit: 1000 }));
 
 const lastSeq = () => harness.store.read((tx) => tx.lastSeq());
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);

@@ -61,7 +61,7 @@ describe('a task', () => {
     await eventAfter(
       world.client,
       lastSeq,
-      ({ type, data }) => type === 'item.changed' && JSON.stringify(data).includes('I wait.'),
+      ({ type, data }) => type.startsWith('item.') && JSON.stringify(data).includes('I wait.'),
     );
     const { attempt } = await conversationOf(world.client, taskId);
     const id = attempt.sandboxId ?? '';

@@ -64,7 +64,7 @@ const begin = async (prompt: string, said: string, agent?: string) => {
   await eventAfter(
     client,
     lastSeq,
-    ({ type, data }) => type === 'item.changed' && JSON.stringify(data).includes(said),
+    ({ type, data }) => type.startsWith('item.') && JSON.stringify(data).includes(said),
   );
   const { attempt } = await conversationOf(client, id);
   return { id, lastSeq, attemptId: attempt.id, sandboxId: attempt.sandboxId ?? '' };

@@ -69,6 +69,30 @@ export const ageLaws = (fresh: Fresh): void => {
     expect(await forget(store, { before: 0, keep: 4 })).toBe(0);
   });
 
+  it('forgets what has more than so many bytes behind it, however young and few', async () => {
+    const store = await fresh();
+    const name = 'ä'.repeat(500);
+    for (let at = 0; at < 6; at += 1)
+      await store.write((tx) => tx.emit({ type: 'workspace.created', subject: 'x', data: { name } }));
+    // {"name":"…"} is 1 011 bytes.
+    expect(await forget(store, { before: 0, keepBytes: 3 * 1011 })).toBe(3);
+    expect(await seqs(store)).toEqual([4, 5, 6]);
+    expect(await forget(store, { before: 0, keepBytes: 3 * 1011 })).toBe(0);
+    expect(await forget(store, { before: 0, keepBytes: 1 })).toBe(2);
+    await store.write((tx) => tx.emit({ type: 'workspace.created', subject: 'x', data: { name } }));
+    expect(await forget(store, { before: 0, keepBytes: 2 * 1011 })).toBe(0);
+  });
+
+  it('does not hold an event without end', async () => {
+    const store = await fresh();
+    const name = 'x'.repeat(2 ** 20);
+    const event = await store.write((tx) =>
+      tx.emit({ type: 'workspace.created', subject: 'x', data: { name } }),
+    );
+    expect(event.data).toEqual({ omittedCharacters: name.length + 11 });
+    expect(await store.read((tx) => tx.events({ afterSeq: 0, limit: 1 }))).toEqual([event]);
+  });
+
   it('keeps the newest event whatever is asked for, so that numbers go on', async () => {
     const store = await withEvents(await fresh(createManualClock(1000)), 3);
     expect(await forget(store, { before: 9999, keep: 0 })).toBe(2);
@@ -88,7 +112,7 @@ export const ageLaws = (fresh: Fresh): void => {
     const store = await withEvents(await fresh(createManualClock(1000)), 3);
     const change = store.write(async (tx) => {
       await tx.emit(fact('own'));
-      expect(await tx.forgetEvents({ before: 2000, keep: 1, limit: 10 })).toBe(3);
+      expect(await tx.forgetEvents({ before: 2000, keep: 1, keepBytes: 1e9, limit: 10 })).toBe(3);
       expect(await tx.firstSeq()).toBe(4);
       throw new Error('changed my mind');
     });
@@ -123,7 +147,7 @@ const withEvents = async (store: Store, count: number): Promise<Store> => {
 };
 
 const forget = (store: Store, query: Partial<ForgetQuery> & { before: number }): Promise<number> =>
-  store.write((tx) => tx.forgetEvents({ keep: 1000, limit: 1000, ...query }));
+  store.write((tx) => tx.forgetEvents({ keep: 1000, keepBytes: 1e9, limit: 1000, ...query }));
 
 const seqs = (store: Store): Promise<number[]> =>
   store.read(async (tx) => (await tx.events({ afterSeq: 0, limit: 100 })).map(({ seq }) => seq));

@@ -33,24 +33,40 @@ const readSeq = async (connection: SqlConnection, end: 'min' | 'max'): Promise<n
   return Number(row?.seq ?? 0);
 };
 
+/** Where the log ends: the newest event, and the bytes of data of all that there ever were. */
+export interface LogEnd {
+  readonly seq: number;
+  readonly totalBytes: number;
+}
+
+export const readLogEnd = async (connection: SqlConnection): Promise<LogEnd> => {
+  const newest = builder.selectFrom('events').select(['seq', 'totalBytes']).orderBy('seq', 'desc').limit(1);
+  const [row] = await connection.rows(newest.compile());
+  return { seq: Number(row?.seq ?? 0), totalBytes: Number(row?.totalBytes ?? 0) };
+};
+
 /** Looks no further than the first event that is kept: what is to go lies at the beginning. */
 export const forgetEvents = async (
   connection: SqlConnection,
-  { before, keep, limit }: ForgetQuery,
-  lastSeq: number,
+  { before, keep, keepBytes, limit }: ForgetQuery,
+  end: LogEnd,
 ): Promise<number> => {
   const oldest = await connection.rows(
-    builder.selectFrom('events').select(['seq', 'at']).orderBy('seq').limit(limit).compile(),
+    builder.selectFrom('events').select(['seq', 'at', 'totalBytes']).orderBy('seq').limit(limit).compile(),
   );
-  const isKept = ({ seq, at }: SqlRow): boolean =>
-    Number(seq) === lastSeq || (Number(at) >= before && Number(seq) > lastSeq - keep);
+  const isKept = ({ seq, at, totalBytes }: SqlRow): boolean =>
+    Number(seq) === end.seq ||
+    (Number(at) >= before && Number(seq) > end.seq - keep && end.totalBytes - Number(totalBytes) < keepBytes);
   const kept = oldest.findIndex(isKept);
   const through = oldest.at(kept === -1 ? -1 : kept - 1);
   if (kept === 0 || through === undefined) return 0;
   return connection.run(builder.deleteFrom('events').where('seq', '<=', Number(through.seq)).compile());
 };
 
-export const appendEvent = async (connection: SqlConnection, event: Event): Promise<void> => {
+/** Returns where the log ends now. */
+export const appendEvent = async (connection: SqlConnection, event: Event, end: LogEnd): Promise<LogEnd> => {
+  const data = JSON.stringify(event.data);
+  const totalBytes = end.totalBytes + Buffer.byteLength(data);
   const columns = {
     seq: event.seq,
     id: event.id,
@@ -59,7 +75,8 @@ export const appendEvent = async (connection: SqlConnection, event: Event): Prom
     at: event.at,
     subject: event.subject,
     causedBy: event.causedBy ?? null,
-    data: JSON.stringify(event.data),
+    data,
+    totalBytes,
   };
   const query = shapes(
     'append',
@@ -67,6 +84,7 @@ export const appendEvent = async (connection: SqlConnection, event: Event): Prom
     Object.values(columns),
   );
   await connection.run(query);
+  return { seq: event.seq, totalBytes };
 };
 
 /** What `appendEvent` wrote. */

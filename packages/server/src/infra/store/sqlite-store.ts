@@ -19,7 +19,15 @@ import {
   type Tx,
 } from '@berth/core';
 import { builder } from './connection.ts';
-import { appendEvent, forgetEvents, listEvents, readFirstSeq, readLastSeq } from './event-log.ts';
+import {
+  appendEvent,
+  forgetEvents,
+  type LogEnd,
+  listEvents,
+  readFirstSeq,
+  readLastSeq,
+  readLogEnd,
+} from './event-log.ts';
 import { jobClaims } from './job-claims.ts';
 import { lockFolder } from './lock-file.ts';
 import { migrate } from './migrations.ts';
@@ -57,7 +65,7 @@ export const openSqliteStore = async ({ folder, clock }: SqliteStoreOptions): Pr
     await makeWalRoom(file);
     const reader = openSqlite(file);
     open.push(reader);
-    const store = createStore({ writer, reader, clock, lastSeq: await readLastSeq(writer) });
+    const store = createStore({ writer, reader, clock, logEnd: await readLogEnd(writer) });
     return { ...store, file, close: () => store.close().then(closeAll) };
   } catch (error) {
     await closeAll();
@@ -69,23 +77,23 @@ interface Parts {
   readonly writer: SqliteConnection;
   readonly reader: SqliteConnection;
   readonly clock: Clock;
-  readonly lastSeq: number;
+  readonly logEnd: LogEnd;
 }
 
-const createStore = ({ writer, reader, clock, lastSeq }: Parts): Store => {
+const createStore = ({ writer, reader, clock, logEnd }: Parts): Store => {
   const listeners = new Set<(events: readonly Event[]) => void>();
   const ids = createIds(clock, randomBytes);
   const inWriteTurn = createSerial();
   const inReadTurn = createSerial();
-  let seq = lastSeq;
+  let end = logEnd;
   let closed = false;
 
   const write = <T>(change: (tx: Tx) => Promise<T>): Promise<T> =>
     inWriteTurn(async () => {
       assertOpen(closed);
-      const tx = writeTx({ writer, clock, ids, lastSeq: seq });
+      const tx = writeTx({ writer, clock, ids, logEnd: end });
       const result = await inTransaction(writer, 'write', tx, () => change(tx.tx));
-      seq += tx.events.length;
+      end = tx.logEnd();
       for (const listener of [...listeners]) listener(tx.events);
       return result;
     });
@@ -154,31 +162,34 @@ const writeTx = ({
   writer,
   clock,
   ids,
-  lastSeq,
+  logEnd,
 }: Omit<Parts, 'reader'> & { readonly ids: Ids }): Ending & {
   readonly tx: Tx;
   readonly events: readonly Event[];
+  /** Where the log ends with what was written. */
+  logEnd(): LogEnd;
 } => {
   const guarded = guard(writer);
   const events: Event[] = [];
+  let end = logEnd;
   const now = () => clock.now();
   const table = <N extends TableName>(name: N) => records(guarded.connection, name, now);
   const tx: Tx = {
     table,
     events: (query) => listEvents(guarded.connection, query),
-    lastSeq: async () => lastSeq + events.length,
+    lastSeq: async () => end.seq,
     firstSeq: () => readFirstSeq(guarded.connection),
     async emit(fact) {
-      const place = { seq: lastSeq + events.length + 1, id: ids.new('event'), at: now() };
+      const place = { seq: end.seq + 1, id: ids.new('event'), at: now() };
       const event = eventOf(fact, place);
-      await appendEvent(guarded.connection, event);
+      end = await appendEvent(guarded.connection, event, end);
       events.push(event);
       return event;
     },
-    forgetEvents: (query) => forgetEvents(guarded.connection, query, lastSeq + events.length),
+    forgetEvents: (query) => forgetEvents(guarded.connection, query, end),
     jobs: jobClaims(guarded.connection, table('jobs')),
   };
-  return { tx, events, end: guarded.end };
+  return { tx, events, logEnd: () => end, end: guarded.end };
 };
 
 /** Refuses queries after the end of the transaction, which would otherwise run outside of any, or inside another. */

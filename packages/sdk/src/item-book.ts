@@ -1,0 +1,62 @@
+/**
+ * Items as a reader of events has them. The log says what was added to a text; the book puts it together. What a reader
+ * has not got, because it came late, is read.
+ */
+import { type Event, grown, Item, ItemGrowth } from '@berth/contract';
+import type { RouteMethods } from './client-type.ts';
+
+export interface ItemBook {
+  /** The item as it is with this event; undefined for another kind of event and for one that is in it already. */
+  take(event: Event): Item | 'missed' | undefined;
+  /** What was read by route; the newer of two counts. */
+  put(item: Item): void;
+  /** Looks for the item of an event whose predecessors were missed. */
+  read(client: Pick<RouteMethods, 'sessions'>, event: Event): Promise<Item | undefined>;
+}
+
+/** The newest are the ones that grow. */
+const MAX_ITEMS = 500;
+const PAGE_ITEMS = 200;
+
+export const createItemBook = (): ItemBook => {
+  const items = new Map<string, Item>();
+  const put = (item: Item): void => {
+    const known = items.get(item.id);
+    if (known !== undefined && known.revision > item.revision) return;
+    items.delete(item.id);
+    items.set(item.id, item);
+    const [oldest] = items.keys();
+    if (items.size > MAX_ITEMS && oldest !== undefined) items.delete(oldest);
+  };
+  const change = (event: Event): Item | undefined => {
+    const item = Item.safeParse(event.data.item).data;
+    if (item !== undefined) put(item);
+    return item;
+  };
+  const grow = (event: Event): Item | 'missed' | undefined => {
+    const growth = ItemGrowth.safeParse(event.data).data;
+    const known = items.get(event.subject);
+    if (growth === undefined || (known !== undefined && known.revision >= growth.revision)) return undefined;
+    const item = known && grown(known, growth, event.at);
+    if (item !== undefined) put(item);
+    return item ?? 'missed';
+  };
+  return {
+    put,
+    take(event) {
+      if (event.type === 'item.changed') return change(event);
+      return event.type === 'item.grown' ? grow(event) : undefined;
+    },
+    async read(client, { subject, data }) {
+      let after: string | undefined;
+      do {
+        const page = await client.sessions.items({ id: String(data.sessionId), limit: PAGE_ITEMS, after });
+        const found = page.rows.find(({ id }) => id === subject);
+        if (found !== undefined) put(found);
+        if (found !== undefined) return found;
+        after = page.next;
+      } while (after !== undefined);
+      return undefined;
+    },
+  };
+};
