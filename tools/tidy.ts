@@ -47,8 +47,7 @@ const STARTERS: readonly string[] = [
   'packages/plugins/src/drivers/host/index.ts',
   'packages/plugins/src/drivers/host/user.ts',
   'packages/plugins/src/drivers/oci/fork-server.ts',
-  'packages/plugins/src/drivers/oci/workshop.ts',
-  'packages/plugins/src/linux/remove-tree.ts',
+  'packages/plugins/src/linux/system-program.ts',
 ];
 
 /** Laws and conformance suites are tests that others run. */

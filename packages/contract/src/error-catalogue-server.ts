@@ -57,8 +57,9 @@ export const SERVER_ERRORS = {
   },
   'disk.full': {
     kind: 'exhausted',
-    data: z.object({ path: z.string() }),
-    message: (d) => `The disk of ${d.path} is full.`,
+    /** `detail`: what is short, when it is not the last byte. */
+    data: z.object({ path: z.string(), detail: z.string().optional() }),
+    message: (d) => `The disk of ${d.path} is full${d.detail === undefined ? '' : `: ${d.detail}`}.`,
     hint: 'Free some space; work that was acknowledged is kept.',
   },
   'config.invalid': {

@@ -108,6 +108,7 @@ export const sandboxRoutes = [
       'driver.failed',
       'image.unusable',
       'sandbox.limit_reached',
+      'disk.full',
       'saga.stuck',
     ],
     summary: 'Create a sandbox and wait until it runs',

@@ -52,6 +52,13 @@ export const Limits = z
       .min(32 * 2 ** 20)
       .optional(),
     pids: z.int().min(16).max(65_536).optional(),
+    /** What it may have written to its disk at one time. A sandbox with more is ended. */
+    diskBytes: z
+      .int()
+      .min(16 * 2 ** 20)
+      .optional(),
+    /** The same in files, folders and links. */
+    inodes: z.int().min(1000).optional(),
   })
   .meta({ id: 'Limits' });
 export type Limits = z.infer<typeof Limits>;

@@ -9,6 +9,7 @@ import type {
   GateProfile,
   Isolation,
   ItemBody,
+  Limits,
   Repository,
   RepositorySpec,
 } from '@berth/contract';
@@ -243,7 +244,7 @@ export interface AgentTurn {
 
 /** What a sandbox gets when nobody says otherwise. */
 export interface Defaults {
-  readonly limits: { readonly cpus: number; readonly memoryBytes: number; readonly pids: number };
+  readonly limits: { readonly [K in keyof Limits]-?: NonNullable<Limits[K]> };
   readonly egress: EgressPolicy;
   readonly agent: string;
   readonly maxSandboxes: number;

@@ -41,6 +41,12 @@ const Limits = z.strictObject({
     .default(4 * GIB)
     .describe('Memory, the page cache of its files included.'),
   pids: z.int().min(16).max(65_536).default(512).describe('Processes and threads.'),
+  diskBytes: z
+    .int()
+    .min(16 * 2 ** 20)
+    .default(20 * GIB)
+    .describe('What a sandbox may have written to its disk at one time; one with more is ended.'),
+  inodes: z.int().min(1000).default(1_000_000).describe('The same in files, folders and links.'),
 });
 
 const WorkDefaults = z.strictObject({

@@ -38,7 +38,7 @@ describe('the configuration', () => {
       defaultAgent: 'opencode',
       models: { providers: {}, default: undefined },
       defaults: {
-        limits: { cpus: 2, memoryBytes: 4 * 2 ** 30, pids: 512 },
+        limits: { cpus: 2, memoryBytes: 4 * 2 ** 30, pids: 512, diskBytes: 20 * 2 ** 30, inodes: 1_000_000 },
         egress: { preset: 'none' },
         gate: 'standard',
         agent: 'opencode',

@@ -92,7 +92,7 @@ const MANIFEST = JSON.stringify({ scripts: { test: 'check' } });
 const LOCK = { 'package-lock.json': '{}' };
 const GRANTS: Grants = { tokenFor: (id) => `token of ${id}`, hash: (token) => `hash of ${token}` };
 const DEFAULTS: Defaults = {
-  limits: { cpus: 1, memoryBytes: 2 ** 30, pids: 100 },
+  limits: { cpus: 1, memoryBytes: 2 ** 30, pids: 100, diskBytes: 2 ** 30, inodes: 10_000 },
   egress: { preset: 'none' },
   agent: 'scripted',
   maxSandboxes: 20,

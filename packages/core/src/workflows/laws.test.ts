@@ -74,7 +74,10 @@ const sandboxesLeft = (store: Store): Promise<number> =>
   store.read((tx) => tx.table('sandboxes').count({ state: ['creating', 'running', 'undoing', 'stuck'] }));
 
 const sandbox = planSandbox(
-  { limits: { cpus: 1, memoryBytes: 2 ** 30, pids: 100 }, egress: { preset: 'none' } },
+  {
+    limits: { cpus: 1, memoryBytes: 2 ** 30, pids: 100, diskBytes: 2 ** 30, inodes: 10_000 },
+    egress: { preset: 'none' },
+  },
   undefined,
   { id: SB, purpose: 'manual' },
 );

@@ -1,8 +1,5 @@
 /** Deletes what the inside of a sandbox wrote, however it is built. */
-import { spawn } from 'node:child_process';
-
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const SAID_CHARACTERS = 500;
+import { runSystemProgram } from './system-program.ts';
 
 class NotDeleted extends Error {
   override readonly name = 'NotDeleted';
@@ -13,17 +10,8 @@ class NotDeleted extends Error {
  * takes in one piece (PATH_MAX), and no link is followed, also not one that appears meanwhile. Succeeds when there is
  * nothing; rejects with what it said when something is left. `surround` is an argument vector that runs another.
  */
-export const removeTree = (path: string, surround: readonly string[] = []): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const [program = '', ...args] = [...surround, 'rm', '-rf', '--one-file-system', '--', path];
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: SYSTEM_PATH } });
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (said.length < SAID_CHARACTERS) said = `${said}${text}`.slice(0, SAID_CHARACTERS);
-    });
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve();
-      else reject(new NotDeleted(`${path} could not be deleted: ${said.trim()}`));
-    });
-  });
+export const removeTree = async (path: string, surround: readonly string[] = []): Promise<void> => {
+  const argv = [...surround, 'rm', '-rf', '--one-file-system', '--', path];
+  const { code, stderr } = await runSystemProgram(argv);
+  if (code !== 0) throw new NotDeleted(`${path} could not be deleted: ${stderr.trim()}`);
+};

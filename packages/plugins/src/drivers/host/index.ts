@@ -168,7 +168,7 @@ const machineOf = (
   internalUrl: `http://127.0.0.1:${internalPort}`,
   toolPath: (target) => join(folder, 'tools', target),
   unenforced: [
-    ...['memory', 'cpu', 'pids'].map((limit) => `${limit}: the host driver holds no limits`),
+    ...['memory', 'cpu', 'pids', 'disk'].map((limit) => `${limit}: the host driver holds no limits`),
     'containment: the host driver has no groups for commands',
     ...(uid === undefined ? [SHARED_USER] : []),
     'verdict: with the host driver commands are the same user as the guest, and could answer in its name',

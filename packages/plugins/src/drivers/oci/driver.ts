@@ -9,7 +9,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
-import type { Driver, DriverFacets, DriverHost, Life, Machine, MachineSpec } from '@berth/plugin-api';
+import type { Driver, DriverFacets, DriverHost, Life, Machine, MachineSpec, Probe } from '@berth/plugin-api';
 import { connectGuest } from '../../linux/door.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { isAlive } from '../../linux/processes.ts';
@@ -34,6 +34,7 @@ import {
   SOCKET_NAME,
 } from './sandbox.ts';
 import { createSnapshots, LAYER_NAME } from './snapshots.ts';
+import { type WatchedDisks, watchDisks } from './watched-disks.ts';
 import { createWorkshop, type Workshop } from './workshop.ts';
 
 export interface OciConfig {
@@ -42,6 +43,8 @@ export interface OciConfig {
   readonly idBase: number;
   readonly bootTimeoutMs: number;
   readonly unusedImagesKeptMs: number;
+  readonly reservedBytes: number;
+  readonly reservedInodes: number;
 }
 
 export const openOci = (config: OciConfig, host: DriverHost): Driver => {
@@ -58,9 +61,12 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
   const folderOf = (id: string): string => join(folders.sandboxes, id);
   const containerId = (id: string): string => containerIdOf(host.installation, id);
 
+  const reserve = { bytes: config.reservedBytes, inodes: config.reservedInodes };
+  const disks = watchDisks({ workshop, host, reserve, folderOf, containerId, alone });
   const lifeOf = (id: string): Promise<Life> =>
     lookAtLife(folderOf(id), () => cgroups?.usage(containerId(id)));
   const attach = async (id: string): Promise<Machine | undefined> => {
+    disks.start();
     const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
     return record !== undefined && (await isAlive(record.process))
       ? machineOf(id, record.unenforced)
@@ -82,21 +88,13 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     const running = await attach(spec.id);
     if (running !== undefined) return running;
     if (await exists(folderOf(spec.id))) await demolish(spec.id);
+    await disks.assertRoom();
     const { bootTimeoutMs } = config;
-    return await boots({ spec, workshop, images, host, folder: folderOf(spec.id), signal, bootTimeoutMs });
+    const folder = folderOf(spec.id);
+    return await boots({ spec, workshop, images, disks, host, folder, signal, bootTimeoutMs });
   };
   return {
-    probe: async () => {
-      try {
-        const { engine } = await workshop.ready();
-        const notes = await workshop.notes();
-        const limits = cgroups?.layout ?? notHeld(workshop.cgroupsAbsent);
-        const detail = [engine.name, limits, ...notes].join('; ');
-        return { health: cgroups === undefined ? 'degraded' : 'ready', detail };
-      } catch (error) {
-        return { health: 'absent', detail: error instanceof Error ? error.message : String(error) };
-      }
-    },
+    probe: () => probe(workshop),
     create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
     connect: async (id) => {
       checkId(id);
@@ -110,12 +108,26 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
       for (const id of await claimedIds(folders.sandboxes, host.installation))
         yield { id, life: await lifeOf(id) };
     },
-    close: workshop.close,
+    close: async () => {
+      await disks.close();
+      await workshop.close();
+    },
     facets: {
       snapshots: snapshotsOf(workshop, containerId, folderOf),
       ...(cgroups === undefined ? {} : heldBy(cgroups, containerId)),
     },
   };
+};
+
+const probe = async (workshop: Workshop): Promise<Probe> => {
+  try {
+    const { engine } = await workshop.ready();
+    const { cgroups, cgroupsAbsent } = workshop;
+    const detail = [engine.name, cgroups?.layout ?? notHeld(cgroupsAbsent), ...(await workshop.notes())];
+    return { health: cgroups === undefined ? 'degraded' : 'ready', detail: detail.join('; ') };
+  } catch (error) {
+    return { health: 'absent', detail: error instanceof Error ? error.message : String(error) };
+  }
 };
 
 const notHeld = (why: string): string =>
@@ -125,6 +137,7 @@ interface Boot {
   readonly spec: MachineSpec;
   readonly workshop: Workshop;
   readonly images: Images;
+  readonly disks: WatchedDisks;
   readonly host: DriverHost;
   readonly folder: string;
   readonly signal: AbortSignal;
@@ -135,6 +148,7 @@ const boots = async ({
   spec,
   workshop,
   images,
+  disks,
   host,
   folder,
   signal,
@@ -154,6 +168,7 @@ const boots = async ({
   try {
     await writeClaim(folder, host.installation, spec.id);
     await makeDisks(folder, world.identity);
+    await disks.begin(spec.id);
     const container = containerOf({
       ...{ spec, containerId: id, folder, base, image, folders },
       guest: host.guest,
@@ -171,7 +186,8 @@ const boots = async ({
     const process = await started;
     if (process === undefined) throw new TypeError('the guest ended at once');
     const unenforced = unenforcedOf(limitsOf(spec), cgroups ?? workshop.cgroupsAbsent);
-    await writeRecord(folder, { version: 1, process, unenforced });
+    const disk = { bytes: spec.limits.diskBytes, inodes: spec.limits.inodes };
+    await writeRecord(folder, { version: 1, process, unenforced, disk });
     return machineOf(spec.id, unenforced);
   } catch (error) {
     const said = await tailOf(log);

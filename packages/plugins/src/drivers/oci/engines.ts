@@ -4,9 +4,10 @@
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SYSTEM_PATH } from '../../linux/system-program.ts';
 import type { World } from './bundle.ts';
 import { type Chore, type ChoreResult, type ChoreTools, runChore } from './chore.ts';
-import { type Engine, SYSTEM_PATH } from './launch.ts';
+import type { Engine } from './launch.ts';
 
 export interface Chosen {
   readonly engine: Engine;

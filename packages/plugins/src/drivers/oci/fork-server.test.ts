@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { gone, markOf } from '../../linux/processes.ts';
+import { SYSTEM_PATH } from '../../linux/system-program.ts';
 import { createForkServer, type ForkServer, type Surroundings } from './fork-server.ts';
-import { SYSTEM_PATH } from './launch.ts';
 
 const plain: Surroundings = {
   surround: [],

@@ -4,6 +4,8 @@ import { openOci } from './driver.ts';
 
 /** The first id above the ranges that systemd gives to containers; a server that is root uses 65,536 from here on. */
 const ID_BASE = 0x7000_0000;
+const RESERVED_BYTES = 2 * 2 ** 30;
+const RESERVED_INODES = 50_000;
 const UNUSED_IMAGES_KEPT_MS = 7 * 86_400_000;
 
 export default defineDriver({
@@ -28,6 +30,14 @@ export default defineDriver({
       .min(0)
       .default(UNUSED_IMAGES_KEPT_MS)
       .describe('How long an unpacked image is kept after the last sandbox was started from it.'),
+    reservedBytes: z
+      .int()
+      .min(0)
+      .default(RESERVED_BYTES)
+      .describe(
+        'No sandbox is started with less than this free on the disk; with less than half of it, the one that has most on it is ended.',
+      ),
+    reservedInodes: z.int().min(0).default(RESERVED_INODES).describe('The same in files.'),
   }),
   open: openOci,
 });

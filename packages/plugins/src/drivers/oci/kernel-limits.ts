@@ -131,7 +131,7 @@ const exactly = (name: string, value: number): Rlimit => ({
  * Of every process. The kernel counts the number of processes per user *and user namespace* (since 5.14), so that limit
  * concerns one sandbox alone, which makes it a true substitute for the group's.
  */
-export const rlimitsOf = ({ pids }: Limits, reservedPids = 0): Rlimit[] =>
+export const rlimitsOf = ({ pids, diskBytes }: Limits, reservedPids = 0): Rlimit[] =>
   [
     exactly('CORE', 0),
     exactly('NOFILE', 65_536),
@@ -142,6 +142,8 @@ export const rlimitsOf = ({ pids }: Limits, reservedPids = 0): Rlimit[] =>
     exactly('NICE', 0),
     exactly('RTPRIO', 0),
     { type: 'RLIMIT_STACK', soft: 8 * MEBIBYTE, hard: 1024 * MEBIBYTE },
+    // At once, where the disk as a whole is looked at from time to time.
+    ...(diskBytes === undefined ? [] : [exactly('FSIZE', diskBytes)]),
     ...(pids === undefined ? [] : [exactly('NPROC', pids - reservedPids)]),
   ].map(withinOwn);
 
@@ -157,6 +159,7 @@ const NAMES: Readonly<Record<string, string>> = {
   RLIMIT_SIGPENDING: 'pending signals',
   RLIMIT_STACK: 'stack size',
   RLIMIT_NPROC: 'processes',
+  RLIMIT_FSIZE: 'file size',
 };
 
 const ownHardLimit = (type: string): number => {

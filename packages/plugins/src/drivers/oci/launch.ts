@@ -12,6 +12,7 @@
  */
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { SYSTEM_PATH } from '../../linux/system-program.ts';
 import type { Folders } from './folders.ts';
 import { createForkServer, type ForkServer, type Surroundings } from './fork-server.ts';
 import type { Identity } from './identity.ts';
@@ -38,9 +39,6 @@ export interface Launcher {
 
 /** Runs a program with every right over the files of this user's mapped ids. */
 export const AS_OWNER: readonly string[] = ['unshare', '--map-root-user', '--map-auto'];
-
-/** Programs of the system are found here, whatever the server's own PATH says. */
-export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Exists on every Linux system by the File Hierarchy Standard and is walkable. */
 const STAGE = '/mnt';

@@ -10,7 +10,7 @@ export const lookAtLife = async (folder: string, usage: () => Promise<Usage> | u
     const record = await readRecord(folder);
     if (record === undefined) return { state: 'unfinished' };
     if (await isAlive(record.process)) return { state: 'alive' };
-    return { state: 'dead', reason: reasonOf(await killsForMemory(usage)) };
+    return { state: 'dead', reason: record.ended ?? reasonOf(await killsForMemory(usage)) };
   } catch (error) {
     return { state: 'unknown', reason: String(error) };
   }

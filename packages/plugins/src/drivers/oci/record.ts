@@ -11,6 +11,10 @@ const Record = z.object({
   version: z.literal(1),
   process: z.object({ pid: z.int(), startTicks: z.int() }),
   unenforced: z.array(z.string()),
+  /** What it may have on the disk; absent parts have no limit. */
+  disk: z.object({ bytes: z.int().optional(), inodes: z.int().optional() }).optional(),
+  /** Why the driver ended it. */
+  ended: z.string().optional(),
 });
 export type MachineRecord = z.infer<typeof Record>;
 
