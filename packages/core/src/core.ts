@@ -38,6 +38,7 @@ import { type Changes, createChanges } from './verbs/changes.ts';
 import { createSandboxes, type Sandboxes } from './verbs/sandboxes.ts';
 import { createTasks, type Tasks } from './verbs/tasks.ts';
 import { createWorkspaces, type Workspaces } from './verbs/workspaces.ts';
+import { placeOf } from './work-place.ts';
 import { checkGate } from './workflows/check-gate.ts';
 import { createSandbox } from './workflows/create-sandbox.ts';
 import { landChange } from './workflows/land-change.ts';
@@ -143,7 +144,7 @@ export const createCore = (deps: CoreDeps): Core => {
     reconcilers,
     troubles: world.troubles,
     async start() {
-      await queue.recover();
+      await queue.recover((tx, job) => placeOf(tx, deps.ids, job));
       await resumeManual(world, stopping.signal);
       queue.process('workspace.prepare', handlePrepare(world), {
         concurrency: MAX_PREPARATIONS,

@@ -19,6 +19,7 @@ export const memoryJobs = (jobs: Records<'jobs'>): JobClaims => ({
           state: 'active',
           owner,
           leaseUntil,
+          claimedAt: now,
           attempts: job.attempts + 1,
           fence: job.fence + 1,
           crashes: job.crashes + (job.state === 'active' ? 1 : 0),

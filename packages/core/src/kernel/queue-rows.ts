@@ -1,9 +1,9 @@
 /** Changes to jobs that no worker has. */
 import type { BerthError } from '@berth/contract';
+import { type Found, judgeAfterCrash } from './crash-count.ts';
 import { bodyOf } from './failure.ts';
 import { allRows } from './pages.ts';
-import { FREE } from './queue-outcome.ts';
-import type { Tx } from './store.ts';
+import type { ReadTx, Tx } from './store.ts';
 import type { Job } from './tables.ts';
 
 /** The job as it is afterwards; a job that does not wait stays as it was. */
@@ -13,15 +13,19 @@ export const cancelWaiting = async (tx: Tx, id: string, error: BerthError): Prom
   return tx.table('jobs').update(id, row.revision, { state: 'cancelled', error: bodyOf(error) });
 };
 
-/** Everything that runs under another owner waits again, with a crash more. Returns how many. */
-export const putBack = async (tx: Tx, owner: string): Promise<number> => {
-  const jobs = tx.table('jobs');
+export type PlaceOf = (tx: ReadTx, job: Job) => Promise<string>;
+
+/** Everything that runs under another owner waits again, with a crash more where it counts. Returns how many. */
+export const putBack = async (
+  tx: Tx,
+  { owner, now, leaseMs, placeOf }: { owner: string; now: number; leaseMs: number; placeOf: PlaceOf },
+): Promise<number> => {
   const active = await allRows(tx, { table: 'jobs', where: { state: 'active' } });
-  const foreign = active.filter((job) => job.owner !== owner);
-  for (const job of foreign) {
-    await jobs.update(job.id, job.revision, { ...FREE, state: 'waiting', crashes: job.crashes + 1 });
-  }
-  return foreign.length;
+  const found: Found[] = [];
+  for (const job of active) if (job.owner !== owner) found.push({ job, place: await placeOf(tx, job) });
+  for (const { job, patch } of judgeAfterCrash(found, { now, leaseMs }))
+    await tx.table('jobs').update(job.id, job.revision, patch);
+  return found.length;
 };
 
 const PRUNED_AT_ONCE = 200;

@@ -39,8 +39,11 @@ export interface Job extends Kept {
   readonly attempts: number;
   readonly maxAttempts: number;
   readonly backoffMs: number;
-  /** How often its worker vanished while it ran. */
+  /** How often its worker vanished shortly after it began, and at the same place: see `crash-count.ts`. */
   readonly crashes: number;
+  /** Where its work was when its worker vanished last. */
+  readonly crashPlace?: string | undefined;
+  readonly claimedAt?: number | undefined;
   readonly owner?: string | undefined;
   /** Grows with every claim: a worker whose fence is old has lost the job and may write nothing more about it. */
   readonly fence: number;

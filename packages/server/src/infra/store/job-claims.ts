@@ -87,4 +87,5 @@ const take = (jobs: Records<'jobs'>, job: Job, claim: Claim): Promise<Job> =>
     crashes: job.crashes + (job.state === 'active' ? 1 : 0),
     owner: claim.owner,
     leaseUntil: claim.leaseUntil,
+    claimedAt: claim.now,
   });

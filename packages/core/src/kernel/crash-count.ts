@@ -1,0 +1,56 @@
+/**
+ * Which jobs a death of the server counts against. Many are under way when it dies, and one of them may be the cause;
+ * to give all of them up would punish who was near. So a death counts only against a job that
+ *
+ * - was begun shortly before: one that had run well for a while did not do it now;
+ * - is where it was at the death before: one that got on was not what stood in the way. It begins to count anew.
+ *
+ * Jobs that are suspected are begun one after the other at the next start, the innocent ones so prove to be it.
+ */
+import { FREE } from './queue-outcome.ts';
+import type { Patch } from './store.ts';
+import type { Job } from './tables.ts';
+
+/** Longer than a job that kills its server takes to do so. */
+const TRIAL_MS = 20_000;
+/** From one suspect to the next: a trial, as coarse as leases tell of it. */
+const APART_MS = 2 * TRIAL_MS;
+/** Deaths at one place that make a suspect. */
+const SUSPECT_AFTER = 2;
+
+export interface Found {
+  readonly job: Job;
+  /** Where its work is. Equal at two deaths: nothing was done between them. */
+  readonly place: string;
+}
+
+export interface Verdict {
+  readonly job: Job;
+  readonly patch: Patch<Job>;
+}
+
+/** What becomes of the jobs that were under way when the server died. */
+export const judgeAfterCrash = (
+  found: readonly Found[],
+  { now, leaseMs }: { readonly now: number; readonly leaseMs: number },
+): Verdict[] => {
+  const verdicts = found.map(({ job, place }) => ({ job, place, crashes: crashesOf(job, place, leaseMs) }));
+  const suspects = verdicts
+    .filter(({ crashes }) => crashes >= SUSPECT_AFTER)
+    .sort((a, b) => b.crashes - a.crashes || (a.job.id < b.job.id ? -1 : 1));
+  return verdicts.map((verdict) => {
+    const { job, place, crashes } = verdict;
+    const rank = suspects.indexOf(verdict);
+    // A death is no try: what is left of the tries stays as it is.
+    const attempts = job.attempts - 1 - job.crashes + crashes;
+    const runAt = rank > 0 ? now + rank * APART_MS : job.runAt;
+    return { job, patch: { ...FREE, state: 'waiting', attempts, crashes, crashPlace: place, runAt } };
+  });
+};
+
+const crashesOf = (job: Job, place: string, leaseMs: number): number => {
+  if (job.crashPlace !== place) return 1;
+  const lastSeenAt = (job.leaseUntil ?? 0) - leaseMs;
+  const ranMs = lastSeenAt - (job.claimedAt ?? lastSeenAt);
+  return ranMs < TRIAL_MS ? job.crashes + 1 : job.crashes;
+};

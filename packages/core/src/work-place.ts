@@ -1,0 +1,27 @@
+/** Where the work of a job is: the last line of every journal of its runs that are not at their end. */
+import type { Json } from '@berth/plugin-api';
+import { allRows, type Ids, type Job, type ReadTx } from './kernel/index.ts';
+
+/** Fields by which jobs and the inputs of their runs name what they work on. */
+const NAMES = ['attemptId', 'prebuildId'] as const;
+
+/** The same at two moments: between them nothing was done that is on record. */
+export const placeOf = async (tx: ReadTx, ids: Ids, { data }: Job): Promise<string> => {
+  const subjects = namesIn(data);
+  // The sandbox of a set-up is named after it.
+  const derived = new Set([...subjects, ...[...subjects].map((id) => ids.from('sandbox', id))]);
+  const unfinished = await allRows(tx, { table: 'sagas', where: { state: ['running', 'undoing'] } });
+  const lines: string[] = [];
+  for (const { id, input, subject = '' } of unfinished) {
+    if (!derived.has(subject) && ![...namesIn(input)].some((name) => subjects.has(name))) continue;
+    const [last] = await tx.table('journal').list({ where: { sagaId: id }, order: 'desc', limit: 1 });
+    lines.push(last?.id ?? id);
+  }
+  return lines.sort().join(' ');
+};
+
+const namesIn = (value: Json): Set<string> => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return new Set();
+  const fields = value as Readonly<Record<string, unknown>>;
+  return new Set(NAMES.map((name) => fields[name]).filter((id) => typeof id === 'string'));
+};
