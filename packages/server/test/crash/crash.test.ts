@@ -98,7 +98,7 @@ describe('change.land@1, overtaken by another landing', () => {
 });
 
 describe('a task in which the server dies too often', () => {
-  test.concurrent.each(['change.land@1/gate/before-do', 'sandbox.create@1/machine/after-do'])(
+  test.concurrent.each(['change.land@1/gate/before-do', 'agent.turn@1/work/after-do'])(
     'at %s is given up and leaves nothing',
     { timeout: 90_000 },
     async (death) => {
