@@ -288,6 +288,12 @@ export const ERRORS = {
     message: (d) => `The gate is red: ${d.failed.join(', ')}.`,
     hint: 'See what its commands printed: `berth task logs <task>`.',
   },
+  'gate.forgeable': {
+    kind: 'unsupported',
+    data: z.object({ driver: z.string(), reason: z.string() }),
+    message: (d) => `A gate on the driver ${d.driver} proves nothing: ${d.reason}.`,
+    hint: 'Take another driver, or have whoever runs the server trust the commands there: `defaults.trustedGateDrivers` in config.json.',
+  },
   'gate.tool_missing': {
     kind: 'unsupported',
     data: z.object({ gateRun: z.string().optional(), tools: z.array(z.string()) }),

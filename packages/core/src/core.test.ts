@@ -7,11 +7,28 @@ import { createScriptedWorld } from './simulation/simulate.ts';
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** A started core in a scripted world; seed 3 begins with an agent that does good work. */
-const started = async (over: { maxSandboxes?: number; seed?: number; locked?: boolean } = {}) => {
+const started = async (
+  over: {
+    maxSandboxes?: number;
+    seed?: number;
+    locked?: boolean;
+    forgeable?: boolean;
+    trusted?: string[];
+  } = {},
+) => {
   const world = createScriptedWorld(digest, { seed: over.seed ?? 3, locked: over.locked });
   const { clock, store, dice } = world;
-  const defaults = { ...world.ports.defaults, maxSandboxes: over.maxSandboxes ?? 20 };
-  const ports = { ...world.ports, defaults };
+  const { machines } = world.ports;
+  const defaults = {
+    ...world.ports.defaults,
+    maxSandboxes: over.maxSandboxes ?? 20,
+    trustedGateDrivers: over.trusted ?? [],
+  };
+  const create: typeof machines.create = async (...wanted) => {
+    const machine = await machines.create(...wanted);
+    return over.forgeable === true ? { ...machine, unenforced: ['verdict: one user for all'] } : machine;
+  };
+  const ports = { ...world.ports, machines: { ...machines, create }, defaults };
   const core = createCore({ store, clock, ids: createIds(clock, dice.bytes), digest, ports, owner: 'test' });
   await core.start();
   const { id: workspaceId } = await core.workspaces.create({ repositories: [{ source: '/app' }] });
@@ -209,4 +226,19 @@ test('a change that loses every race to others is verified anew until it lands',
   expect(others).toBe(12);
   const changes = await store.read((tx) => tx.table('changes').countBy('state'));
   expect(changes).toEqual({ rejected: 12, merged: 1 });
+});
+
+test('where a command can forge the verdict no agent is asked, unless the driver is trusted by name', async () => {
+  const unsure = await started({ forgeable: true });
+  const { id } = await unsure.core.tasks.create({ workspaceId: unsure.workspaceId, prompt: 'Fix it' });
+  await unsure.settle(60_000);
+  expect(await unsure.task(id)).toMatchObject({
+    state: 'failed',
+    error: { code: 'gate.forgeable', details: { driver: 'scripted', reason: 'one user for all' } },
+  });
+  expect(await unsure.store.read((tx) => tx.table('turns').list({}))).toEqual([]);
+  const trusted = await started({ forgeable: true, trusted: ['scripted'] });
+  const sure = await trusted.core.tasks.create({ workspaceId: trusted.workspaceId, prompt: 'Fix it' });
+  await trusted.settle();
+  expect(await trusted.task(sure.id)).toMatchObject({ state: 'completed' });
 });

@@ -247,6 +247,8 @@ export interface Defaults {
   readonly limits: { readonly [K in keyof Limits]-?: NonNullable<Limits[K]> };
   readonly egress: EgressPolicy;
   readonly agent: string;
+  /** Those whose gates count although commands can forge the verdict there. */
+  readonly trustedGateDrivers: readonly string[];
   readonly maxSandboxes: number;
   readonly keepAliveMs: number;
   readonly maxRounds: number;

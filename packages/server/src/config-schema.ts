@@ -55,6 +55,13 @@ const WorkDefaults = z.strictObject({
     'What agents, gates and other sandboxes may reach when neither their task nor their workspace says; a set-up has a policy of its own.',
   ),
   gate: GateProfile.default('standard').describe('How thorough a gate is when its workspace does not say.'),
+  trustedGateDrivers: z
+    .array(Name)
+    .max(10)
+    .default([])
+    .describe(
+      'Drivers whose gates count although a command there can forge its verdict (`unenforced: verdict`), such as `host`.',
+    ),
   maxSandboxes: z.int().min(1).max(10_000).default(20).describe('The ceiling of sandboxes on this machine.'),
   keepAliveMs: z
     .int()

@@ -42,6 +42,7 @@ describe('the configuration', () => {
         egress: { preset: 'none' },
         gate: 'standard',
         agent: 'opencode',
+        trustedGateDrivers: [],
         maxSandboxes: 20,
         keepAliveMs: 300_000,
         maxRounds: 3,

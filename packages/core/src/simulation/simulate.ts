@@ -95,6 +95,7 @@ const DEFAULTS: Defaults = {
   limits: { cpus: 1, memoryBytes: 2 ** 30, pids: 100, diskBytes: 2 ** 30, inodes: 10_000 },
   egress: { preset: 'none' },
   agent: 'scripted',
+  trustedGateDrivers: [],
   maxSandboxes: 20,
   keepAliveMs: 60_000,
   maxRounds: 3,

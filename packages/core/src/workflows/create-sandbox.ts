@@ -35,6 +35,8 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
       const { id, layers, image, limits, tools } = input;
       const spec = { id, layers, image, limits, tools, env: {} };
       const { root, unenforced } = await ports.machines.create(out.driver.name, spec, signal);
+      if (input.purpose === 'gate' || input.purpose === 'attempt')
+        refuseForgeable(ports, out.driver.name, unenforced);
       return { root, unenforced: [...unenforced] };
     },
     save: async (tx, { input }, { root, unenforced }) => {
@@ -84,6 +86,18 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
     undo: nothingToUndo('it is the last step'),
   })
   .returns(({ input, out }) => ({ id: input.id, driver: out.driver.name, root: out.machine.root }));
+
+/**
+ * Where a command can answer in the guest's name, a gate proves nothing. An agent's work would be judged on the same
+ * driver, so it is refused before the agent is asked.
+ */
+const refuseForgeable = ({ defaults }: World, driver: string, unenforced: readonly string[]): void => {
+  const why = unenforced.find((line) => line.startsWith(FORGEABLE));
+  if (why === undefined || defaults.trustedGateDrivers.includes(driver)) return;
+  throw fail('gate.forgeable', { driver, reason: why.slice(FORGEABLE.length) });
+};
+
+const FORGEABLE = 'verdict: ';
 
 interface Chosen {
   readonly input: SandboxPlan;
