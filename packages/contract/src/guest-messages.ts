@@ -61,8 +61,10 @@ export const GuestExec = z.object({
   stdoutBytes: z.number(),
   stderrBytes: z.number(),
   inputBytes: z.number(),
-  /** It was started `held` and not released yet. */
+  /** It was started `held` and not released yet, or ended before it was. */
   held: z.boolean().optional(),
+  /** It was started `held` and released: whoever did so had put it into its group. */
+  released: z.boolean().optional(),
   exit: GuestExit.optional(),
 });
 export type GuestExec = z.infer<typeof GuestExec>;

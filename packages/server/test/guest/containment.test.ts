@@ -93,6 +93,17 @@ describe('contained commands', () => {
     expect(whole.asked).toEqual([expect.stringMatching(/^enter twice \d+$/), 'end twice', 'end twice']);
   });
 
+  it('are refused when what runs under their id is not contained, or was not', async () => {
+    const { asked, client } = groupsThat();
+    const refused = { code: 'exec.not_startable' };
+    const runs = await client.start({ id: 'loose', argv: ['sleep', '60'] });
+    await expect(client.run({ id: 'loose', argv: ['true'], contained: true })).rejects.toMatchObject(refused);
+    await runs.signal('SIGKILL');
+    await client.run({ id: 'over', argv: ['true'] });
+    await expect(client.run({ id: 'over', argv: ['true'], contained: true })).rejects.toMatchObject(refused);
+    expect(asked.filter((line) => line.startsWith('enter'))).toEqual([]);
+  });
+
   it('answer with their end when they ended while they were held', async () => {
     const { client } = groupsThat(async (_, pid) => {
       process.kill(pid, 'SIGKILL');

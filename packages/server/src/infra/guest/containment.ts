@@ -4,18 +4,31 @@
  * again, so whoever takes over after a crash begins with the first. Elsewhere the guest ends what it finds by its
  * marks, which a process can shed.
  */
+import { fail } from '@berth/contract';
 import { GuestExec } from '@berth/contract/guest-messages';
 import { ask, isMissing, type ProcessPlace, pathOf } from './command-place.ts';
+import { printable } from './preface.ts';
 
-/** What the guest said of a command that it holds. */
-export const contain = async (place: ProcessPlace, { id, pid }: GuestExec): Promise<void> => {
+const NOT_HELD = 'a command of this id was started already, and nothing holds together what it starts';
+
+/**
+ * `begun` is what the guest said of a command that it was asked to hold. One that it neither holds nor held is not
+ * contained, whatever it is: rejects with `exec.not_startable`.
+ */
+export const contain = async (place: ProcessPlace, begun: GuestExec): Promise<void> => {
+  const { id, pid, command, exit } = begun;
   const path = pathOf(id);
+  if (begun.released === true) return;
+  if (begun.held !== true)
+    throw fail('exec.not_startable', { command: printable(command), reason: NOT_HELD });
+  if (exit !== undefined) return;
   try {
     await place.groups?.enter(id, pid);
   } catch (error) {
     // It may have ended while it was held, by its time limit or by another program inside: then that is the answer.
     const now = await place.link.repeat((control) => control.json({ method: 'GET', path }, GuestExec));
     if (now.exit === undefined) throw error;
+    return;
   }
   await ask(place, `${path}/release`);
 };

@@ -21,7 +21,7 @@ export const startProcess = async (
   const held = contained && place.groups !== undefined;
   const call = startCall({ ...spec, argv: [...spec.argv], ...(held ? { held } : {}) });
   const begun = await place.link.repeat((control) => control.json(call, GuestExec));
-  if (begun.held === true) await contain(place, { ...begun, id: spec.id });
+  if (held) await contain(place, { ...begun, id: spec.id });
   return processOf(place, spec.id);
 };
 
