@@ -115,7 +115,7 @@ export const GUEST_LIMITS = {
   headerBytes: 16 * 2 ** 10,
   headerPairs: 64,
   framePayloadBytes: 64 * 2 ** 10,
-  /** Output kept of a command with `keep: 'all'`, both streams together; then it waits. */
+  /** Output kept of a command with `keep: 'all'`, both streams together; then what was read makes room, or it waits. */
   keepAllBytes: 64 * 2 ** 20,
   /** Output surely kept of each stream with `keep: 'tail'`; up to twice as much is there. */
   keepTailBytes: 4 * 2 ** 20,

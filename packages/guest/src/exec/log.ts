@@ -22,21 +22,30 @@ export interface OutputLog {
   append(bytes: Buffer): void;
   /** Up to `maxBytes` from an offset between `start` and `end`. */
   read(offset: number, maxBytes: number): Buffer;
+  /** Forgets the oldest part, when a reader is far beyond it. False when there is none such. */
+  forgetRead(): boolean;
+  /** Called when a reader has come further than any before. */
+  onRead: (() => void) | undefined;
   /** Forgets every byte. */
   drop(): void;
 }
+
+/** What a reader had may not have arrived; more than is on its way to it is kept. */
+const ON_THE_WAY_BYTES = 2 * SEGMENT_BYTES;
 
 export const createOutputLog = (path: string, keep: 'all' | 'tail'): OutputLog => {
   const segments: Segment[] = [];
   let end = 0;
   let made = 0;
+  let readTo = 0;
   const grow = (): Segment => {
     const segment = createSegment(`${path}.${made++}`, end);
     segments.push(segment);
     if (keep === 'tail' && segments.length > 2) segments.shift()?.drop();
     return segment;
   };
-  return {
+  const log: OutputLog = {
+    onRead: undefined,
     get start() {
       return segments[0]?.start ?? end;
     },
@@ -54,12 +63,27 @@ export const createOutputLog = (path: string, keep: 'all' | 'tail'): OutputLog =
     },
     read: (offset, maxBytes) => {
       const segment = segments.findLast((s) => s.start <= offset);
-      return segment === undefined ? Buffer.alloc(0) : segment.read(offset - segment.start, maxBytes);
+      if (segment === undefined) return Buffer.alloc(0);
+      const bytes = segment.read(offset - segment.start, maxBytes);
+      // Who begins further on has not had what is before.
+      if (offset <= readTo && offset + bytes.length > readTo) {
+        readTo = offset + bytes.length;
+        log.onRead?.();
+      }
+      return bytes;
+    },
+    forgetRead: () => {
+      const [first, next] = segments;
+      if (first === undefined || next === undefined || next.start > readTo - ON_THE_WAY_BYTES) return false;
+      segments.shift();
+      first.drop();
+      return true;
     },
     drop: () => {
       for (const segment of segments.splice(0)) segment.drop();
     },
   };
+  return log;
 };
 
 interface Segment {

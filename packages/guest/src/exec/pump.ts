@@ -1,6 +1,6 @@
 /**
- * Moves the output of a process from its pipes to its logs. When a log may not grow (the cap of `all` is reached, or
- * the disk is full), the pipe is left unread: the process waits, and nothing is lost.
+ * Moves the output of a process from its pipes to its logs. At the cap of `all`, what a reader had long ago makes room;
+ * when nobody reads, or the disk is full, the pipe is left unread: the process waits, and nothing is lost.
  */
 import type { Readable } from 'node:stream';
 import { GUEST_LIMITS } from '@berth/contract/guest';
@@ -26,6 +26,18 @@ export const createPump = ({ keep, logs, changed }: PumpParts): Pump => {
   let stopped = false;
   let retry: NodeJS.Timeout | undefined;
   const isFull = (): boolean => logs.reduce((sum, log) => sum + log.keptBytes, 0) >= capBytes;
+  /** Left unread until there is room. */
+  const held = new Set<Readable>();
+  const hasRoom = (): boolean => {
+    while (isFull()) if (!logs.some((log) => log.forgetRead())) return false;
+    return true;
+  };
+  for (const log of logs)
+    log.onRead = () => {
+      if (held.size === 0 || !hasRoom()) return;
+      for (const pipe of held) pipe.resume();
+      held.clear();
+    };
 
   /** Puts a chunk into its log now, or waits for room on the disk. */
   const store = (pipe: Readable, log: OutputLog, chunk: Buffer): void => {
@@ -37,7 +49,7 @@ export const createPump = ({ keep, logs, changed }: PumpParts): Pump => {
       retry = setTimeout(() => store(pipe, log, chunk), DISK_RETRY_MS);
       return;
     }
-    if (isFull()) pipe.pause();
+    if (!hasRoom()) held.add(pipe.pause());
     else if (pipe.isPaused()) pipe.resume();
     changed();
   };

@@ -154,25 +154,41 @@ describe('commands', () => {
     await (await sandbox.attach('daemon'))?.signal('SIGKILL');
   });
 
-  it('wait when a log of every byte is full, and lose nothing', async () => {
+  it('wait with output that nobody reads, and lose nothing of it', async () => {
     const process = await guest.client().start({
       id: 'full',
       argv: ['sh', '-c', 'head -c 70000000 /dev/zero; echo done >> full-done'],
       keep: 'all',
     });
-    let size = 0;
-    const stop = new AbortController();
-    const read = async (): Promise<void> => {
-      for await (const chunk of process.output(undefined, stop.signal)) {
-        if (chunk.kind === 'output') size += chunk.bytes.length;
-        if (size >= 64 * 2 ** 20) stop.abort();
-      }
-    };
-    await expect(read()).rejects.toMatchObject({ code: 'work.cancelled' });
-    // Time enough for the guest to take more, if it would.
+    // Time enough for the guest to take more than it keeps, if it would.
+    const late = { stdout: 64 * 2 ** 20 - 1, stderr: 0 };
+    for await (const chunk of process.output(late)) if (chunk.kind === 'output') break;
     for (let turn = 0; turn < 20; turn++) await guest.client().health();
     expect(existsSync(`${guest.root}/full-done`)).toBe(false);
-    await process.signal('SIGKILL');
+    const { stdout, lagged, exit } = await collect(process);
+    expect({ size: stdout.length, lagged, exitCode: exit.exitCode }).toEqual({
+      size: 70_000_000,
+      lagged: [],
+      exitCode: 0,
+    });
+  });
+
+  it('go on for as long as somebody reads along, and tell who comes later what is missing', async () => {
+    const process = await guest.client().start({
+      id: 'talks',
+      argv: ['head', '-c', '150000000', '/dev/zero'],
+      keep: 'all',
+    });
+    let size = 0;
+    for await (const chunk of process.output()) {
+      expect(chunk.kind).not.toBe('lagged');
+      if (chunk.kind === 'output') size += chunk.bytes.length;
+      if (chunk.kind === 'exit') expect(chunk.exit.exitCode).toBe(0);
+    }
+    expect(size).toBe(150_000_000);
+    const late = await collect(process);
+    expect(late.lagged).toHaveLength(1);
+    expect(late.stdout.length + (late.lagged[0] ?? 0)).toBe(150_000_000);
   });
 
   it('are killed when the caller gives up', async () => {

@@ -47,6 +47,7 @@ const replay = async (pieceBytes: number, writeDelayed: boolean) => {
     heard: () => undefined,
     notified: (method, params) => told.push(`${method} ${JSON.stringify(params)}`),
     unsent: (error) => told.push(`unsent: ${error}`),
+    missed: () => told.push('missed'),
   });
   const { agent } = client({ name: 'test' })
     .onRequest('session/request_permission', async () => {

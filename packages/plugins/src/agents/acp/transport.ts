@@ -31,6 +31,8 @@ export interface TransportEvents {
   notified(method: string, params: unknown): void;
   /** What we said did not arrive, and nothing more will: the agent would wait for it for ever. */
   unsent(error: unknown): void;
+  /** Something of what it said is not there any more: what would be written from here on would not follow from it. */
+  missed(): void;
 }
 
 const MAX_LINE_BYTES = 16 * 2 ** 20;
@@ -86,6 +88,7 @@ export const createTransport = (process: Process, events: TransportEvents): Tran
       for await (const chunk of process.output(undefined, signal)) {
         if (chunk.kind === 'exit') return chunk.exit;
         if (chunk.kind === 'output') await takeOutput(chunk);
+        if (chunk.kind === 'lagged' && chunk.stream === 'stdout') events.missed();
       }
       return { exitCode: null, timedOut: false, outOfMemory: false, durationMs: 0 };
     },

@@ -24,6 +24,9 @@ import { createWatchdog, type Expiry } from './watchdog.ts';
 /** Agents write their conversation to disk when their input closes; the slowest takes about four seconds. */
 const LEAVE_MS = 6_000;
 
+const MISSED =
+  'it had said more than is kept for a server that starts again, so its turn cannot be taken up where it was';
+
 export const runTurn = async (turn: AcpTurn): Promise<TurnEnd> => {
   const { world, input, timers } = turn;
   const replayed = (await world.sandbox.attach(input.execId)) !== undefined;
@@ -83,6 +86,7 @@ const createTalk = (turn: AcpTurn, process: Process): Talk => {
       watchdog.heard(items.toolsInFlight());
     },
     unsent: givenUp.reject,
+    missed: () => givenUp.reject(fail('agent.failed', { agent: turn.agent, detail: MISSED })),
   });
   const connection = connect(transport, life, items);
   const cancelled: TurnEnd = { stop: 'cancelled', continued: turn.input.session === undefined };
