@@ -1,5 +1,6 @@
 /** What comes out: records and pages, commands and files of a sandbox, terminals, documents, failures, repeated creates. */
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -11,7 +12,7 @@ import { logFailure, toBerthError } from './errors.ts';
 import type { OpenTerminal } from './handlers/sandbox-shell.ts';
 import type { TaskWork } from './handlers/task.ts';
 import { createAnswerBook } from './idempotency.ts';
-import { clock, type Harness, ids, openHarness } from './testing/harness.ts';
+import { clock, type Harness, ids, openHarness, UPGRADE } from './testing/harness.ts';
 import { QUEUED_TASK } from './testing/queued-task.ts';
 
 const SANDBOX = `sb_${'0'.repeat(20)}`;
@@ -24,7 +25,7 @@ const terminals: { sizes: unknown[]; killed: boolean; toClient: PassThrough }[] 
 const created: Task[] = [];
 let release = (): void => undefined;
 
-const openShell = async (_id: string, size: unknown): Promise<OpenTerminal> => {
+const openShell = async (_id: string, _caller: unknown, size: unknown): Promise<OpenTerminal> => {
   const stream = new PassThrough();
   const state = { sizes: [size], killed: false, toClient: stream };
   terminals.push(state);
@@ -36,6 +37,20 @@ const openShell = async (_id: string, size: unknown): Promise<OpenTerminal> => {
     },
   };
 };
+
+/** Whether the socket took what was written to it, within a time. */
+const drainedWithin = (socket: Socket, ms: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const drained = (): void => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    const timer = setTimeout(() => {
+      socket.off('drain', drained);
+      resolve(false);
+    }, ms);
+    socket.once('drain', drained);
+  });
 
 const createTask: TaskWork['create'] = async ({ prompt, workspaceId }, caller) => {
   if (prompt === 'explode') throw new Error('the password is hunter2');
@@ -115,7 +130,8 @@ describe('records', () => {
         .insert({ id: sessionId, attemptId, taskId, agent: 'scripted', continuity: 'new' });
       for (const position of [2, 0, 1]) {
         const body = { kind: 'notice', text: `${position}` } as const;
-        await tx.table('items').insert({ id: ids.new('item'), turnId, sessionId, position, body });
+        const id = `it_${String(position).padStart(20, '0')}`;
+        await tx.table('items').insert({ id, turnId, sessionId, position, body });
       }
     });
     const first = (await get(`/v1/sessions/${sessionId}/items?limit=2`)).json;
@@ -302,6 +318,37 @@ describe('a terminal', () => {
       { columns: 80, rows: 30 },
     ]);
     socket.close();
+    await expect.poll(() => terminal?.killed).toBe(true);
+  });
+
+  it('takes no more from its client than what is inside takes, and gives no more than the client takes', async () => {
+    const { port } = new URL(harness.listening.address);
+    const client = connectTcp(Number(port), '127.0.0.1');
+    const fields = Object.entries({
+      ...UPGRADE,
+      host: 'localhost',
+      authorization: `Bearer ${harness.ownerToken}`,
+    });
+    client.write(`GET ${path} HTTP/1.1\r\n${fields.map((pair) => pair.join(': ')).join('\r\n')}\r\n\r\n`);
+    await new Promise((resolve) => client.once('data', resolve));
+    const terminal = terminals.at(-1);
+    // The terminal takes nothing: its echo is not read either, as the client reads nothing from now on.
+    client.pause();
+    // A binary frame of 64 KiB: final, masked with zeros.
+    const head = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    const frame = Buffer.concat([head, Buffer.alloc(65_536, 'x')]);
+    let sentBytes = 0;
+    const before = process.memoryUsage().arrayBuffers;
+    for (let idle = 0; idle < 10 && sentBytes < 256 * 2 ** 20; ) {
+      const isTaken = client.write(frame);
+      sentBytes += frame.length;
+      if (isTaken || (await drainedWithin(client, 50))) idle = 0;
+      else idle += 1;
+    }
+    // What the kernel, the server and the terminal hold altogether.
+    expect(sentBytes).toBeLessThan(48 * 2 ** 20);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * 2 ** 20);
+    client.destroy();
     await expect.poll(() => terminal?.killed).toBe(true);
   });
 

@@ -10,9 +10,10 @@ import { type EventQuery, matchesType, type Store } from '@berth/core';
 import type { SseClient, SseProgram } from './handler-types.ts';
 import { sseText } from './sse.ts';
 
-const PAGE_EVENTS = 500;
+const PAGE_EVENTS = 100;
 /** Published events at hand for those who are about to join. */
 const RECENT_EVENTS = 4096;
+const RECENT_BYTES = 16 * 2 ** 20;
 /** Past this much untaken output a live reader counts as too slow. */
 const LAG_BYTES = 1_048_576;
 
@@ -47,7 +48,7 @@ export const createEventFeed = (store: Store): EventFeed => {
   const publish = (): void => {
     const batch = fresh.map((event): Printed => ({ event, text: sseText(event, event.seq) }));
     fresh = [];
-    recent = readers.size === 0 ? [] : [...recent, ...batch].slice(-RECENT_EVENTS);
+    recent = readers.size === 0 ? [] : newestOf([...recent, ...batch]);
     const whole = Buffer.concat(batch.map(({ text }) => text));
     for (const reader of readers) if (reader.isLive) deliver(reader, batch, whole);
   };
@@ -84,6 +85,15 @@ export const createEventFeed = (store: Store): EventFeed => {
       for (const reader of readers) reader.client.end();
     },
   };
+};
+
+const newestOf = (printed: readonly Printed[]): Printed[] => {
+  let bytes = 0;
+  const kept = printed.findLastIndex(({ text }) => {
+    bytes += text.length;
+    return bytes > RECENT_BYTES;
+  });
+  return printed.slice(Math.max(kept + 1, printed.length - RECENT_EVENTS));
 };
 
 /** Reads the log to its end, as fast as the client takes it. */

@@ -1,15 +1,21 @@
-/** A WebSocket as a handler sees it: frames in as an iterable, frames out with back pressure, both bounded. */
+/**
+ * A WebSocket as a handler sees it: frames in as an iterable, frames out with back pressure, both bounded. What the handler
+ * has not taken stays with the client, because the connection is not read meanwhile; a client that takes nothing for
+ * a while is ended.
+ */
 import { isBerthError } from '@berth/contract';
 import type { WebSocket } from '@fastify/websocket';
 import type { ClientSocket } from './handler-types.ts';
 
 export const MAX_FRAME_BYTES = 262_144;
-const MAX_WAITING_FRAMES = 1024;
-/** Past this much untaken output `send` waits. */
+/** Past this much untaken input nothing more is read; past this much untaken output `send` waits. */
 const PAUSE_BYTES = 1_048_576;
-const POLL_MS = 20;
+/** What a frame costs beside its bytes. */
+const FRAME_COST_BYTES = 256;
+/** A client that takes nothing of what waits for it is ended after this time. */
+const LAG_MS = 60_000;
 
-const CLOSE = { done: 1000, leaving: 1001, tooMuch: 1009, failed: 1011 } as const;
+const CLOSE = { done: 1000, leaving: 1001, failed: 1011, lagged: 1013 } as const;
 
 /** Runs the conversation to its end. `over` ends it from our side. */
 export const converse = async (
@@ -33,17 +39,27 @@ const clientOf = (socket: WebSocket): ClientSocket => ({
   incoming: framesOf(socket),
   async send(data) {
     if (socket.readyState !== socket.OPEN) return;
-    socket.send(data);
-    while (socket.bufferedAmount > PAUSE_BYTES && socket.readyState === socket.OPEN) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
+    const taken = new Promise<void>((resolve) => socket.send(data, () => resolve()));
+    if (socket.bufferedAmount > PAUSE_BYTES) await takenInTime(socket, taken);
   },
   close: (code, reason) => socket.close(code, reason),
 });
 
+/** Resolves with the client, or with its end. */
+const takenInTime = async (socket: WebSocket, taken: Promise<void>): Promise<void> => {
+  const timer = setTimeout(() => {
+    socket.close(CLOSE.lagged, 'lagged');
+    // The client would have to take what waits before it hears that.
+    socket.terminate();
+  }, LAG_MS);
+  await taken;
+  clearTimeout(timer);
+};
+
 /** Listening starts at once, so that no frame is lost before the handler asks for the first. */
 const framesOf = (socket: WebSocket): AsyncIterable<Uint8Array | string> => {
   const waiting: (Uint8Array | string)[] = [];
+  let waitingBytes = 0;
   let wake = (): void => undefined;
   let isOpen = true;
   socket.on('message', (data, isBinary) => {
@@ -51,7 +67,8 @@ const framesOf = (socket: WebSocket): AsyncIterable<Uint8Array | string> => {
       ? data
       : Buffer.concat([data].flat().map((part) => Buffer.from(part as Buffer)));
     waiting.push(isBinary ? bytes : bytes.toString('utf8'));
-    if (waiting.length > MAX_WAITING_FRAMES) socket.close(CLOSE.tooMuch, 'too many frames wait');
+    waitingBytes += bytes.length + FRAME_COST_BYTES;
+    if (waitingBytes > PAUSE_BYTES) socket.pause();
     wake();
   });
   socket.on('close', () => {
@@ -60,11 +77,16 @@ const framesOf = (socket: WebSocket): AsyncIterable<Uint8Array | string> => {
   });
   // The close that follows an error says what there is to say.
   socket.on('error', () => wake());
+  /** All that waits, so that taking one frame does not move the others. */
+  const takeAll = (): readonly (Uint8Array | string)[] => {
+    waitingBytes = 0;
+    if (socket.isPaused) socket.resume();
+    return waiting.splice(0);
+  };
   return {
     async *[Symbol.asyncIterator]() {
       for (;;) {
-        const frame = waiting.shift();
-        if (frame !== undefined) yield frame;
+        if (waiting.length > 0) yield* takeAll();
         else if (!isOpen) return;
         else {
           await new Promise<void>((resolve) => {

@@ -9,6 +9,8 @@ import type { SseClient, SseProgram } from './handler-types.ts';
 const HEARTBEAT_MS = 15_000;
 /** From here on a writer waits for the client. */
 const PAUSE_BYTES = 262_144;
+/** So many heartbeats in a row that a client has not taken, and it is cut off: it reads on from its cursor. */
+const MAX_MISSED = 4;
 /** A client that does not take the end of its stream is cut off. */
 const FAREWELL_MS = 30_000;
 
@@ -48,7 +50,15 @@ const writeAll = async (client: SseClient, stream: AsyncIterable<unknown>): Prom
 
 const openClient = (response: ServerResponse, over: AbortSignal): SseClient => {
   const ended = new AbortController();
-  const heartbeat = setInterval(() => response.write(':\n\n'), HEARTBEAT_MS);
+  let missed = 0;
+  const heartbeat = setInterval(() => {
+    missed = response.writableNeedDrain ? missed + 1 : 0;
+    if (missed > MAX_MISSED) response.destroy();
+    else if (missed === 0) response.write(':\n\n');
+  }, HEARTBEAT_MS);
+  response.on('drain', () => {
+    missed = 0;
+  });
   const end = (): void => {
     if (ended.signal.aborted) return;
     ended.abort();

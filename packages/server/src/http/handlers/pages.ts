@@ -7,24 +7,31 @@ const PAGE_ROWS = 50;
 type PageAsked = { readonly after?: string | undefined; readonly limit?: number | undefined };
 
 /** The newest first; `next` is there when there is more. */
-export const pageOfRecords = async <N extends TableName>(
+export const pageOfRecords = <N extends TableName>(
+  store: Store,
+  table: N,
+  page: PageAsked,
+  where?: ListQuery<N>['where'],
+): Promise<PageOf<N>> => pageOf(store, table, page, { where, order: 'desc' });
+
+/** The oldest first. */
+export const pageInOrder = <N extends TableName>(
+  store: Store,
+  table: N,
+  page: PageAsked,
+  where?: ListQuery<N>['where'],
+): Promise<PageOf<N>> => pageOf(store, table, page, { where, order: 'asc' });
+
+type PageOf<N extends TableName> = Page<RowOf<N>> & { rows: RowOf<N>[] };
+
+const pageOf = async <N extends TableName>(
   store: Store,
   table: N,
   { after, limit = PAGE_ROWS }: PageAsked,
-  where?: ListQuery<N>['where'],
-): Promise<Page<RowOf<N>> & { rows: RowOf<N>[] }> => {
-  const query: ListQuery<N> = { where, after, limit: limit + 1, order: 'desc' };
-  const rows = await store.read((tx) => tx.table(table).list(query));
+  query: Pick<ListQuery<N>, 'where' | 'order'>,
+): Promise<PageOf<N>> => {
+  const rows = await store.read((tx) => tx.table(table).list({ ...query, after, limit: limit + 1 }));
   return cut(rows, limit);
-};
-
-/** A page of what was sorted already. An `after` that is not there (any more) begins at the start. */
-export const pageOfList = <R extends { readonly id: string }>(
-  rows: readonly R[],
-  { after, limit = PAGE_ROWS }: PageAsked,
-): { rows: R[]; next?: string } => {
-  const start = rows.findIndex((row) => row.id === after) + 1;
-  return cut(rows.slice(start, start + limit + 1), limit);
 };
 
 /** Rejects with `record.missing`. */

@@ -1,9 +1,6 @@
 import { allRows, type Store } from '@berth/core';
 import type { HandlersOf } from '../handler-types.ts';
-import { findRecord, pageOfList } from './pages.ts';
-
-/** A conversation is read whole to be put in order, so it has a limit; agents end long before it. */
-const MAX_ITEMS = 20_000;
+import { findRecord, pageInOrder } from './pages.ts';
 
 export const sessionHandlers = (store: Store): HandlersOf<'session'> => ({
   'session.get': async ({ params }) => {
@@ -13,12 +10,7 @@ export const sessionHandlers = (store: Store): HandlersOf<'session'> => ({
   },
   'session.items': async ({ params, query }) => {
     await findRecord(store, 'sessions', params.id);
-    const items = await store.read((tx) =>
-      tx.table('items').list({ where: { sessionId: params.id }, limit: MAX_ITEMS }),
-    );
-    return pageOfList(
-      items.sort((a, b) => a.position - b.position),
-      query,
-    );
+    // Ids of items sort as they were said.
+    return pageInOrder(store, 'items', query, { sessionId: params.id });
   },
 });
