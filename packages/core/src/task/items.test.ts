@@ -72,6 +72,19 @@ it('says the end of a text that is cut at its front, and whole what did not grow
   expect(replayed(events)).toEqual(item);
 });
 
+it('keeps no more of a turn than its bound, and what is there stays', async () => {
+  const store = createMemoryStore({ clock, ids });
+  const sessionId = ids.from('session', 'bound/session');
+  const items = createItemSink(store, { turnId: ids.new('turn'), sessionId, number: 1 });
+  const text = 'x'.repeat(256 * 1024);
+  for (let count = 0; count < 200; count += 1) items.emit(`${count}`, { kind: 'notice', text });
+  items.emit('0', { kind: 'notice', text: 'shorter' });
+  await items.flush();
+  const written = await store.read((tx) => tx.table('items').list({ where: { sessionId }, limit: 1000 }));
+  expect(written).toHaveLength(128);
+  expect(written[0]?.body).toEqual({ kind: 'notice', text: 'shorter' });
+});
+
 /** What a reader of the whole log makes of it. */
 const replayed = (events: readonly Event[]): Item | undefined =>
   events.reduce<Item | undefined>(

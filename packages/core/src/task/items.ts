@@ -11,6 +11,8 @@ import { type Store, type Tx, tailOf } from '../kernel/index.ts';
 const MAX_ITEMS_PER_TURN = 9999;
 const TEXT_MAX_BYTES = 256 * 1024;
 const OUTPUT_MAX_BYTES = 16 * 1024;
+/** Of all items of a turn, as they are written. */
+const TURN_MAX_BYTES = 32 * 2 ** 20;
 /** Hexadecimal digits of the greatest position: more than a hundred turns. */
 const POSITION_DIGITS = 5;
 
@@ -22,7 +24,7 @@ export interface TurnPlace {
 }
 
 export interface ItemSink {
-  /** Never waits and never fails; `flush` tells of failures. Items beyond the limit are dropped. */
+  /** Never waits and never fails; `flush` tells of failures. What is beyond the limits of a turn is dropped. */
   emit(id: string, body: ItemBody): void;
   /** Resolves when everything said so far is written. Rejects when something could not be. */
   flush(): Promise<void>;
@@ -31,6 +33,7 @@ export interface ItemSink {
 export const createItemSink = (store: Store, turn: TurnPlace): ItemSink => {
   const places = new Map<string, number>();
   const waiting = new Map<number, ItemBody>();
+  const room = createRoom(TURN_MAX_BYTES);
   let writing: Promise<void> | undefined;
 
   const pump = async (): Promise<void> => {
@@ -60,7 +63,9 @@ export const createItemSink = (store: Store, turn: TurnPlace): ItemSink => {
       const place = places.get(id) ?? places.size + 1;
       if (place > MAX_ITEMS_PER_TURN) return;
       places.set(id, place);
-      waiting.set(place, bounded(body));
+      const kept = bounded(body);
+      if (!room.fits(place, sizeOf(kept))) return;
+      waiting.set(place, kept);
       // What could not be written waits for the next attempt, of which the last is `flush`, which tells.
       start().catch(() => undefined);
     },
@@ -100,6 +105,28 @@ export const putItem = async (tx: Tx, turn: TurnPlace, place: number, body: Item
 const itemId = (sessionId: string, position: number): string => {
   const begin = sessionId.slice(PREFIXES.session.length, -POSITION_DIGITS);
   return `${PREFIXES.item}${begin}${position.toString(16).padStart(POSITION_DIGITS, '0')}`;
+};
+
+/** Keeps account of what each place holds. */
+const createRoom = (maxBytes: number) => {
+  const sizes = new Map<number, number>();
+  let heldBytes = 0;
+  return {
+    /** False when there is no room for it; then the place holds what it held. */
+    fits: (place: number, sizeBytes: number): boolean => {
+      const more = sizeBytes - (sizes.get(place) ?? 0);
+      if (more > 0 && heldBytes + more > maxBytes) return false;
+      sizes.set(place, sizeBytes);
+      heldBytes += more;
+      return true;
+    },
+  };
+};
+
+/** Characters are at most three bytes, and most are one; what else there is in a body has bounds of its own. */
+const sizeOf = (body: ItemBody): number => {
+  if (body.kind === 'tool') return (body.output?.length ?? 0) + JSON.stringify(body.input ?? '').length;
+  return 'text' in body ? body.text.length : 0;
 };
 
 /** What comes out of a sandbox has no size of its own choosing. */

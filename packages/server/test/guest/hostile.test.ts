@@ -1,5 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import {
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -201,6 +206,84 @@ describe('a hostile guest', () => {
     });
     const result = await client.run({ id: 'e', argv: ['x'], maxOutputBytes: 10 });
     expect(result).toMatchObject({ stdout: 'xxxxxxxxxx', truncated: true });
+  });
+});
+
+describe('a guest that spends what is the server’s', () => {
+  it.each([
+    ['nested without end', `{"entries":[{"name":${'['.repeat(100_000)}`],
+    ['of a million empty lists', `{"entries":[${'[],'.repeat(1_000_000)}[]]}`],
+  ])('is not listened to when it answers JSON %s', async (_what, body) => {
+    const { client } = await fakeGuest((stream) => ok(stream, body));
+    await expect(client.files.list('.')).rejects.toMatchObject(UNREACHABLE);
+  });
+
+  it('has no more than a window of bytes held on a stream that nobody reads', async () => {
+    const streams = 32;
+    const held: Http2ServerRequest[] = [];
+    const handler = {
+      onConnect: (): void => undefined,
+      // As when a request waits for its turn.
+      onRequest: (request: Http2ServerRequest): void => void held.push(request),
+    };
+    const uplink = Promise.withResolvers<Socket>();
+    const dial = await listen((socket) => {
+      socket.once('data', () => {
+        socket.write(ACCEPTED);
+        uplink.resolve(socket);
+      });
+    });
+    const attached = await attachUplink(await dial(), { sandboxId: 'sb_x', handler });
+    cleanups.push(() => attached.close());
+    const socket = await uplink.promise;
+    const session = connectHttp2('http://berth.internal', { createConnection: () => socket });
+    session.on('error', () => undefined);
+    const chunk = Buffer.alloc(65_536);
+    for (let count = 0; count < streams; count += 1) {
+      const stream = session.request({ ':method': 'POST', ':path': '/models/x' }, { endStream: false });
+      stream.on('error', () => undefined);
+      for (let part = 0; part < 16; part += 1) stream.write(chunk);
+    }
+    await expect.poll(() => held.length).toBe(streams);
+    const heldBytes = () => held.reduce((sum, request) => sum + request.stream.readableLength, 0);
+    // It has taken what it will when a ping that was sent after all of it comes back.
+    await new Promise((resolve) => session.ping(resolve));
+    await new Promise((resolve) => session.ping(resolve));
+    expect(heldBytes() / streams).toBeLessThanOrEqual(128 * 1024);
+    session.destroy();
+  });
+
+  it('is hung up on when it opens and resets streams without end', async () => {
+    let asked = 0;
+    const handler = {
+      onConnect: (): void => undefined,
+      onRequest: (): void => {
+        asked += 1;
+      },
+    };
+    const uplink = Promise.withResolvers<Socket>();
+    const dial = await listen((socket) => {
+      socket.once('data', () => {
+        socket.write(ACCEPTED);
+        uplink.resolve(socket);
+      });
+    });
+    const attached = await attachUplink(await dial(), { sandboxId: 'sb_x', handler });
+    const socket = await uplink.promise;
+    const session = connectHttp2('http://berth.internal', { createConnection: () => socket });
+    session.on('error', () => undefined);
+    const attack = async (): Promise<void> => {
+      while (!session.destroyed && asked < 20_000) {
+        for (let count = 0; count < 50 && !session.destroyed; count += 1) {
+          const stream = session.request({ ':path': '/git/x' });
+          stream.on('error', () => undefined);
+          stream.close(8);
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    await Promise.all([attack(), attached.closed]);
+    expect(asked).toBeLessThan(10_000);
   });
 });
 

@@ -50,7 +50,7 @@ export const openControl = async (duplex: Duplex, { id }: { readonly id: string 
     maxSessionMemory: SESSION_MEMORY_MIB,
     settings: {
       enablePush: false,
-      initialWindowSize: WINDOW_BYTES,
+      initialWindowSize: STREAM_WINDOW_BYTES,
       maxHeaderListSize: GUEST_LIMITS.headerBytes,
     },
   });
@@ -102,6 +102,8 @@ export const openControl = async (duplex: Duplex, { id }: { readonly id: string 
   };
 };
 
+/** What the guest may send on one stream before somebody reads it: a reader that waits holds so much. */
+const STREAM_WINDOW_BYTES = 2 ** 20;
 const WINDOW_BYTES = 4 * 2 ** 20;
 const SESSION_MEMORY_MIB = 64;
 const CALL_MS = 30_000;

@@ -53,8 +53,10 @@ export const attachUplink = async (
   const server = createServer({
     maxHeaderListPairs: GUEST_LIMITS.headerPairs * 2,
     maxSessionMemory: SESSION_MEMORY_MIB,
+    streamResetBurst: RESETS_AT_ONCE,
+    streamResetRate: RESETS_A_SECOND,
     settings: {
-      initialWindowSize: WINDOW_BYTES,
+      initialWindowSize: STREAM_WINDOW_BYTES,
       maxConcurrentStreams: 2 * GUEST_LIMITS.outwardConnections,
       maxHeaderListSize: 4 * GUEST_LIMITS.headerBytes,
     },
@@ -90,8 +92,16 @@ export const attachUplink = async (
   };
 };
 
+/**
+ * What the guest may send on one stream before somebody reads it. Node takes the bytes of a connection as they come, so
+ * this, times the streams, is what a guest can make the server hold.
+ */
+const STREAM_WINDOW_BYTES = 128 * 2 ** 10;
 const WINDOW_BYTES = 4 * 2 ** 20;
 const SESSION_MEMORY_MIB = 128;
+/** Streams that the guest opens and resets: so many at once, and so many a second. */
+const RESETS_AT_ONCE = 2000;
+const RESETS_A_SECOND = 200;
 
 const limitIdle = (stream: ServerHttp2Stream): void => {
   stream.setTimeout(GUEST_LIMITS.tunnelIdleMs, () => stream.close());
