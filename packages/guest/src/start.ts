@@ -29,7 +29,7 @@ export interface Guest {
 export const startGuest = async (config: GuestConfig): Promise<Guest> => {
   const user = createUser(config.user);
   for (const folder of [config.root, config.home, config.state]) mkdirSync(folder, { recursive: true });
-  for (const folder of [config.root, config.home]) user.give(folder);
+  for (const folder of [config.root, config.home]) user.give(folder, process.getgid?.());
   const uplink = createUplink();
   const [internal, proxy] = await Promise.all([
     listenInternal(uplink, config.internalPort),

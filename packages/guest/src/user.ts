@@ -21,8 +21,8 @@ export interface CommandUser {
     args: readonly string[],
     options: SpawnOptions & { readonly cwd: string },
   ): ChildProcess;
-  /** Makes a file or folder of the guest's theirs. */
-  give(path: string): void;
+  /** Makes a file or folder of the guest's theirs; its group stays unless one is said. */
+  give(path: string, group?: number): void;
 }
 
 export const createUser = (uid: number | undefined): CommandUser => {
@@ -40,8 +40,8 @@ export const createUser = (uid: number | undefined): CommandUser => {
         child.once('error', () => undefined); // The second try says why not.
         return within(as, cwd, () => spawn(file, args, { ...options, uid }));
       }),
-    give: (path) => {
-      if (uid !== undefined && statSync(path).uid !== uid) chownSync(path, uid, -1);
+    give: (path, group = -1) => {
+      if (uid !== undefined && statSync(path).uid !== uid) chownSync(path, uid, group);
     },
   };
 };
