@@ -25,6 +25,7 @@ import {
   type Troubles,
 } from './kernel/index.ts';
 import { branchReconciler } from './reconcilers/branches.ts';
+import { clockReconciler, followClock } from './reconcilers/clock.ts';
 import { historyReconciler } from './reconcilers/history.ts';
 import { hubReconciler } from './reconcilers/hub.ts';
 import { layerReconciler } from './reconcilers/layers.ts';
@@ -50,6 +51,7 @@ import type { Ports, World } from './world.ts';
 /** Every saga, in every version that may have unfinished runs. */
 export const SAGAS = [createSandbox, prepareWorkspace, checkGate, takeTurn, landChange, runTask] as const;
 export const RECONCILERS = [
+  clockReconciler,
   lifeReconciler,
   sandboxReconciler,
   orphanReconciler,
@@ -144,6 +146,7 @@ export const createCore = (deps: CoreDeps): Core => {
     reconcilers,
     troubles: world.troubles,
     async start() {
+      await followClock(world);
       await queue.recover((tx, job) => placeOf(tx, deps.ids, job));
       await resumeManual(world, stopping.signal);
       queue.process('workspace.prepare', handlePrepare(world), {

@@ -35,6 +35,8 @@ export interface Queue {
   /** Lets running jobs end and starts no more; for as long as this process lives. */
   pause(queue: string): void;
   resume(queue: string): void;
+  /** Looks at once for what is due: the clock, or what was to be waited for, was changed. */
+  wake(): void;
   /** All jobs by state. */
   stats(): Promise<Record<Job['state'], number>>;
   /**
@@ -124,6 +126,9 @@ export const createQueue = (deps: QueueDeps): Queue => {
     },
     pause: (queue) => workers.get(queue)?.pause(),
     resume: (queue) => workers.get(queue)?.resume(),
+    wake() {
+      for (const worker of workers.values()) worker.wake();
+    },
     async stats() {
       const counts = await store.read((tx) => tx.table('jobs').countBy('state'));
       return { waiting: 0, active: 0, done: 0, failed: 0, cancelled: 0, ...counts };
