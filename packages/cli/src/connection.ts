@@ -30,6 +30,12 @@ export const placeOf = ({ env, isRoot }: World, where: Where = {}): Place => {
   return { home, address, token, isOwnHome: named === undefined };
 };
 
+/** The server of a home, whatever address and token are set for other commands. */
+export const placeInHome = (
+  { env: { BERTH_ADDRESS: _address, BERTH_TOKEN: _token, ...env }, ...world }: World,
+  home: string,
+): Place => placeOf({ ...world, env }, { home });
+
 /** Whether an address is on this machine: another one is not sent what lies in a folder here. */
 const isHere = (address: string): boolean =>
   address.startsWith('unix:') ||

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { fail, isBerthError } from '@berth/contract';
-import { clientAt, type Place, placeOf } from './connection.ts';
+import { clientAt, type Place, placeInHome } from './connection.ts';
 import type { World } from './world.ts';
 
 const START_TIMEOUT_MS = 30_000;
@@ -64,7 +64,7 @@ export const startDetached = async (world: World, { env, home }: ServerOptions):
   });
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    const place = placeOf(world, { home });
+    const place = placeInHome(world, home);
     if (await isReady(place)) return place;
     const isLate = Date.now() > deadline;
     if (died !== undefined || isLate) {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
-import { clientAt } from '../connection.ts';
+import { clientAt, placeInHome } from '../connection.ts';
 import { isReady, runInForeground, startDetached } from '../server-process.ts';
 
 const FLAGS = {
@@ -21,7 +21,9 @@ export const upCommand = (frame: Frame): Command =>
     .option('--agent <name>', 'who works when nobody says');
 
 const up = async (context: Context, options: Readonly<Record<string, unknown>>): Promise<number> => {
-  const { world, place, output } = context;
+  const { world, output } = context;
+  // It is about a home; an address that is set for other commands may be of another server.
+  const place = placeInHome(world, context.place.home);
   const given = Object.entries(FLAGS).flatMap(([flag, name]) =>
     options[flag] === undefined ? [] : [[name, String(options[flag])]],
   );

@@ -50,6 +50,12 @@ test('a layer of an attempt goes when the attempt has ended, and takes no place 
   const { clock, store, machines, workspaceId, prebuilds, lock, pass } = await started();
   for (const text of ['1', '2']) await lock(text);
   const [of, driver] = [{ workspaceId, inputHash: 'x', state: 'ready' }, 'scripted'] as const;
+  const spec = { layers: [], limits: {}, tools: [], env: {} };
+  for (const id of ['pb_1', 'pb_2', 'pb_3', 'pb_4']) {
+    await machines.create(driver, { ...spec, id }, new AbortController().signal);
+    await machines.facets(driver).snapshots?.take(id);
+    await machines.destroy(driver, id);
+  }
   await store.write(async (tx) => {
     await tx
       .table('attempts')
@@ -140,4 +146,15 @@ test('a repository is collected by one at a time, as quiet when nobody has a san
   expect(asked).toHaveLength(3);
   await clock.advance(2 * HOUR_MS);
   expect(asked.length).toBeGreaterThan(3);
+});
+
+test('a layer that its driver does not have is made again, and not waited for', async () => {
+  const { machines, workspaceId, core, clock, prebuilds, lock, pass } = await started();
+  await lock('1');
+  const [{ layer = '' } = {}] = await prebuilds();
+  await machines.facets('scripted').snapshots?.drop(layer);
+  await pass();
+  expect((await prebuilds()).map(({ state }) => state)).toEqual(['superseded']);
+  await clock.through(core.sandboxes.create({ workspaceId }));
+  expect((await prebuilds()).map(({ state }) => state)).toEqual(['superseded', 'ready']);
 });

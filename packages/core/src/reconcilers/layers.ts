@@ -22,9 +22,16 @@ export const layerReconciler = defineReconciler<World>({
     const now = world.clock.now();
     const superseded = await world.store.write((tx) => supersede(tx));
     const strays = await writeDownStrays(world, signal);
+    const missing = await supersedeMissing(world, signal);
     const pruned = await world.store.write((tx) => prune(tx, now - FAILED_RETENTION_MS));
     const due = await world.store.read((tx) => dueIn(tx, now - GRACE_MS));
-    return { superseded, strays, pruned, ...(await tally(world, due, signal, (one) => drop(world, one))) };
+    return {
+      superseded,
+      strays,
+      missing,
+      pruned,
+      ...(await tally(world, due, signal, (one) => drop(world, one))),
+    };
   },
 });
 
@@ -72,6 +79,32 @@ const writeDownStrays = async (world: World, signal: AbortSignal): Promise<numbe
     }
   });
   return strays;
+};
+
+/**
+ * A layer that its driver does not have (it lay on another machine, or was left out of a backup) is made again when it is
+ * needed. Records are read before the layers: what is ready then has had its layer for longer.
+ */
+const supersedeMissing = async (world: World, signal: AbortSignal): Promise<number> => {
+  const { machines, store } = world;
+  const query = { table: 'prebuilds', where: { state: 'ready' } } as const;
+  const ready = await store.read((tx) => allRows(tx, query));
+  let missing = 0;
+  await eachDriver(world, [...new Set(ready.map(({ driver }) => driver))], signal, async (driver) => {
+    if (!machines.names.includes(driver)) return;
+    const there = new Set<string>();
+    for await (const { layer } of machines.facets(driver).snapshots?.list() ?? []) there.add(layer);
+    for (const { id, layer = '' } of ready.filter(
+      (one) => one.driver === driver && !there.has(one.layer ?? ''),
+    ))
+      await store.write(async (tx) => {
+        const now = await tx.table('prebuilds').get(id);
+        if (now?.state !== 'ready' || now.layer !== layer) return;
+        await tx.table('prebuilds').update(id, now.revision, { state: 'superseded' });
+        missing += 1;
+      });
+  });
+  return missing;
 };
 
 const prune = async (tx: Tx, before: number): Promise<number> => {
