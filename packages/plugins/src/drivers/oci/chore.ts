@@ -42,7 +42,8 @@ export interface ChoreTools {
 }
 
 const OWNER_RIGHTS = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_DAC_READ_SEARCH', 'CAP_FOWNER', 'CAP_FSETID'];
-const CHORE_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 64 };
+const CHORE_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 64, cpus: 1 };
+const MAX_SAID_BYTES = 3000;
 const EXIT = /\n?exit (\d+)\s*$/;
 const PREFIX = 'chore-';
 
@@ -62,7 +63,12 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
           id,
           rootfs: tools.launcher.at(tools.base.rootfs),
           // The runtime goes away once it has started this, so the exit code is said in the output.
-          argv: ['/bin/sh', '-c', `(set -e; ${chore.script}) 2>&1; echo "exit $?"`, id],
+          argv: [
+            '/bin/sh',
+            '-c',
+            `{ (set -e; ${chore.script}) 2>&1; echo "exit $?"; } | tail -c ${MAX_SAID_BYTES}`,
+            id,
+          ],
           env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
           mounts: [...tools.base.system.map((path) => shown(path, path)), ...(chore.mounts ?? [])],
           limits: CHORE_LIMITS,
@@ -78,7 +84,7 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
     );
     const compiledSeccomp = await readFile(join(state, id, 'seccomp.bpf'), 'base64').catch(() => undefined);
     const ended = mark === undefined || (await gone([mark], chore.timeoutMs));
-    const said = await tailOf(log);
+    const said = ended ? await tailOf(log) : `it did not end within ${chore.timeoutMs} ms`;
     const exitCode = ended ? Number(EXIT.exec(said)?.[1] ?? 255) : 255;
     await end(mark === undefined ? [] : [mark], false);
     return { exitCode, output: said.replace(EXIT, ''), compiledSeccomp };

@@ -18,6 +18,7 @@ import { unenforcedOf } from './bundle.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { CommandGroups } from './command-groups.ts';
 import { openLog, startContainer, tailOf } from './container.ts';
+import type { DiskSize } from './disk-usage.ts';
 import type { RuntimeName } from './engines.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
 import { createImages, type Images } from './images/images.ts';
@@ -45,6 +46,8 @@ export interface OciConfig {
   readonly unusedImagesKeptMs: number;
   readonly reservedBytes: number;
   readonly reservedInodes: number;
+  readonly layerBytes: number;
+  readonly layerInodes: number;
 }
 
 export const openOci = (config: OciConfig, host: DriverHost): Driver => {
@@ -61,6 +64,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
   const folderOf = (id: string): string => join(folders.sandboxes, id);
   const containerId = (id: string): string => containerIdOf(host.installation, id);
 
+  const most = { bytes: config.layerBytes, inodes: config.layerInodes };
   const reserve = { bytes: config.reservedBytes, inodes: config.reservedInodes };
   const disks = watchDisks({ workshop, host, reserve, folderOf, containerId, alone });
   const lifeOf = (id: string): Promise<Life> =>
@@ -113,7 +117,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
       await workshop.close();
     },
     facets: {
-      snapshots: snapshotsOf(workshop, containerId, folderOf),
+      snapshots: snapshotsOf(workshop, most, containerId, folderOf),
       ...(cgroups === undefined ? {} : heldBy(cgroups, containerId)),
     },
   };
@@ -225,10 +229,12 @@ const exists = (path: string): Promise<boolean> =>
 
 const snapshotsOf = (
   workshop: Workshop,
+  most: DiskSize,
   containerId: (id: string) => string,
   folderOf: (id: string) => string,
 ): DriverFacets['snapshots'] =>
   createSnapshots({
+    most,
     folders: workshop.folders,
     ready: workshop.ready,
     discard: workshop.discard,

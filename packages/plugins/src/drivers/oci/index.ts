@@ -4,6 +4,8 @@ import { openOci } from './driver.ts';
 
 /** The first id above the ranges that systemd gives to containers; a server that is root uses 65,536 from here on. */
 const ID_BASE = 0x7000_0000;
+const LAYER_BYTES = 10 * 2 ** 30;
+const LAYER_INODES = 500_000;
 const RESERVED_BYTES = 2 * 2 ** 30;
 const RESERVED_INODES = 50_000;
 const UNUSED_IMAGES_KEPT_MS = 7 * 86_400_000;
@@ -37,6 +39,12 @@ export default defineDriver({
       .describe(
         'No sandbox is started with less than this free on the disk; with less than half of it, the one that has most on it is ended.',
       ),
+    layerBytes: z
+      .int()
+      .min(0)
+      .default(LAYER_BYTES)
+      .describe('What the result of a set-up may take of the disk.'),
+    layerInodes: z.int().min(0).default(LAYER_INODES).describe('The same in files, folders and links.'),
     reservedInodes: z.int().min(0).default(RESERVED_INODES).describe('The same in files.'),
   }),
   open: openOci,

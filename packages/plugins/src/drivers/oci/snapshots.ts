@@ -9,12 +9,15 @@ import { fail } from '@berth/contract';
 import type { KeptOfDisk, Snapshots } from '@berth/plugin-api';
 import { makeFolder } from '../../linux/folder.ts';
 import { shown, writable } from './bundle.ts';
+import type { DiskSize } from './disk-usage.ts';
 import { makeThrough } from './folders.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface SnapshotWorld extends Pick<Workshop, 'folders' | 'ready' | 'discard'> {
   /** Keeps the machine from changing while it is copied, as far as it can be. */
   readonly quietly: <T>(id: string, act: () => Promise<T>) => Promise<T>;
+  /** What a layer may hold. */
+  readonly most: DiskSize;
   /** The folder of a machine's disk; rejects when there is none. */
   readonly diskOf: (id: string) => Promise<string>;
 }
@@ -22,7 +25,8 @@ export interface SnapshotWorld extends Pick<Workshop, 'folders' | 'ready' | 'dis
 /** The two places a sandbox can write for keeps. */
 export const DISKS = ['workspace', 'home'] as const;
 
-const TAKE_TIMEOUT_MS = 600_000;
+const TAKE_TIMEOUT_MS = 300_000;
+const TOO_LARGE = 'too large: ';
 const SIZE_FILE = 'size';
 export const LAYER_NAME = /^[0-9a-f]{64}$/;
 
@@ -51,13 +55,26 @@ find /mnt/to/workspace -name .git -prune -exec rm -rf -- {} +
 cd /mnt/to/workspace
 xargs -0 -r -a /mnt/lists/without rm -rf --`;
 
+/** Blocks that are really taken: what a file says about its size is nothing. Ends the script when there is too much. */
+const weigh = (folder: string, { bytes, inodes }: DiskSize): string => `
+find ${folder} -xdev -printf '%b %P\\n' | awk -v most_bytes=${bytes} -v most_inodes=${inodes} '
+  $1 !~ /^[0-9]+$/ { next }
+  { inodes += 1; taken += $1 * 512 }
+  $1 > largest { largest = $1; name = substr($0, length($1) + 2, 200) }
+  inodes > most_inodes { exit }
+  END {
+    if (taken <= most_bytes && inodes <= most_inodes) exit 0
+    printf "${TOO_LARGE}%.0f MiB in %.0f files; the largest is %s with %.0f MiB\\n", taken / 1048576, inodes, name, largest / 2048
+    exit 1
+  }'`;
+
 /**
- * Names, modes, bytes, links, whiteouts and opaque marks count; times and numbers of owners do not. The archive exists
+ * Names, modes, bytes, links, whiteouts and opaque marks count, and where a file has holes, which are not read; times and numbers of owners do not. The archive exists
  * only as a stream into the hash.
  */
 const NAME = `
-du -sb /mnt/to | cut -f1
-tar --create --sort=name --format=posix --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime,delete=mtime \
+du --summarize --block-size=1 /mnt/to | cut -f1
+tar --create --sparse --sort=name --format=posix --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime,delete=mtime \
 --mtime=@0 --owner=0 --group=0 --numeric-owner --xattrs --xattrs-include=user.overlay.opaque --warning=no-file-ignored \
 --directory=/mnt/to --file=- workspace home | sha256sum | cut -d' ' -f1`;
 
@@ -92,7 +109,7 @@ const take = async (
     }
     const lists = await writeLists(draft, kept);
     const { exitCode, output } = await chore({
-      script: `${kept === undefined ? COPY_ALL : COPY_KEPT}\n${NAME}`,
+      script: scriptOf(kept, world.most),
       asOwner: true,
       timeoutMs: TAKE_TIMEOUT_MS,
       mounts: [
@@ -105,6 +122,9 @@ const take = async (
     });
     await rm(lists, { recursive: true });
     const [size = '', layer = ''] = output.trim().split('\n').slice(-2);
+    const tooLarge = output.split('\n').find((line) => line.startsWith(TOO_LARGE));
+    if (tooLarge !== undefined)
+      throw fail('layer.too_large', { id, detail: tooLarge.slice(TOO_LARGE.length) });
     if (exitCode !== 0 || !LAYER_NAME.test(layer))
       throw fail('driver.failed', { driver: 'oci', act: 'snapshot', detail: output.slice(-500) });
     await writeFile(join(draft, SIZE_FILE), size);
@@ -114,6 +134,12 @@ const take = async (
     await world.discard(draft);
   }
 };
+
+/** All is weighed before it is copied; of what is kept, the copy is. */
+const scriptOf = (kept: KeptOfDisk | undefined, most: DiskSize): string =>
+  kept === undefined
+    ? `${weigh('/mnt/from', most)}${COPY_ALL}${NAME}`
+    : `${COPY_KEPT}${weigh('/mnt/to', most)}${NAME}`;
 
 /** Names that end a line are none of ours: a repository's name and a declared path cannot, and other paths end with a zero. */
 const writeLists = async (draft: string, kept: KeptOfDisk | undefined): Promise<string> => {

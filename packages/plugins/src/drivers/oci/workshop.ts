@@ -1,6 +1,7 @@
 /** What the driver needs before its first sandbox, found out once per process and again after a failure. */
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
+import { createTurns } from '../../linux/turns.ts';
 import { type Base, prepareBase } from './base.ts';
 import type { World } from './bundle.ts';
 import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups.ts';
@@ -50,6 +51,9 @@ export interface WorkshopOptions {
   readonly log: DriverHost['log'];
 }
 
+/** Each as limited as a sandbox; the others wait in the order of asking. */
+const MAX_CHORES = 4;
+
 export const createWorkshop = (options: WorkshopOptions): Workshop => {
   const folders = foldersOf(options.folder);
   const rootless = process.getuid?.() !== 0;
@@ -57,6 +61,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
   const cgroups = typeof detected === 'string' ? undefined : detected;
   const end: Workshop['end'] = (container) => endContainer({ ...container, state: folders.state, cgroups });
   const trash = createTrash({ folders, rootless, ...options });
+  const inTurn = createTurns(MAX_CHORES);
   let opened: Launcher | undefined;
   const close = async (): Promise<void> => opened?.close();
   const prepare = async (): Promise<Ready> => {
@@ -74,7 +79,8 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     if ('absent' in chosen) throw fail('driver.absent', { driver: 'oci', detail: chosen.absent });
     const { engine, compiledSeccomp } = chosen;
     const proven: World = { ...world, compiledSeccomp };
-    const chore = (job: Chore): Promise<ChoreResult> => runChore(job, { ...tools, world: proven, engine });
+    const chore = (job: Chore): Promise<ChoreResult> =>
+      inTurn(() => runChore(job, { ...tools, world: proven, engine }));
     return { base, engine, world: proven, launcher, notes, chore };
   };
   let prepared: Promise<Ready> | undefined;
