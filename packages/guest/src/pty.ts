@@ -105,7 +105,7 @@ const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
   // With a null encoding the module hands out buffers, whatever its types say.
   pty.onData((data: string | Buffer) => {
     const bytes = Buffer.from(data as string);
-    scrollback.push(bytes);
+    keepPiece(scrollback, bytes);
     kept += bytes.length;
     while (kept > GUEST_LIMITS.scrollbackBytes && scrollback.length > 1)
       kept -= scrollback.shift()?.length ?? 0;
@@ -139,6 +139,16 @@ const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
       place.user.as(() => killTree({ execId: start.id, pid: exit === undefined ? pty.pid : undefined })),
   };
 };
+
+/** A program may write byte by byte; the row of pieces stays short, and so does what it costs to shorten it. */
+const keepPiece = (pieces: Buffer[], bytes: Buffer): void => {
+  const last = pieces.at(-1);
+  if (last !== undefined && last.length + bytes.length <= PIECE_BYTES)
+    pieces[pieces.length - 1] = Buffer.concat([last, bytes]);
+  else pieces.push(bytes);
+};
+
+const PIECE_BYTES = 4096;
 
 /** The module gives numbers. */
 const nameOf = (signal: number): string =>

@@ -42,6 +42,8 @@ const LIMITS = {
   headersBytes: 16_384,
   requestMs: 60_000,
   keepAliveMs: 5000,
+  /** Of each of the two doors. */
+  connections: 1024,
 } as const;
 
 export interface HttpServerOptions {
@@ -99,6 +101,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
   documentRoutes(app, version);
   dashboardRoutes(app, options.dashboardFolder);
   await app.ready();
+  app.server.maxConnections = LIMITS.connections;
   const local = localServer(app);
   const pruning = setInterval(() => {
     answers
@@ -194,6 +197,7 @@ const localServer = (app: FastifyInstance): Server => {
     app.routing(request, response);
   });
   server.requestTimeout = LIMITS.requestMs;
+  server.maxConnections = LIMITS.connections;
   server.on('clientError', answerNotHttp);
   server.on('upgrade', (request, socket, head) => void app.server.emit('upgrade', request, socket, head));
   return server;
