@@ -110,6 +110,9 @@ test('a terminal echoes, knows its size and hears of a new one', async () => {
   });
   socket.send(bytesOf('echo si$((1+0))ze; stty size\n'));
   await until('it tells its size', () => /si1ze\s+31 91/.test(seen));
+  // It is the user's, who is that of every command, and programs open it by its name.
+  socket.send(bytesOf('echo own$((1+0))er; id -u; stat -c %U "$(tty)"; echo op$((1+0))en > "$(tty)"\n'));
+  await until('it belongs to commands', () => /own1er\s+1000\s+agent\s+op1en/.test(seen));
   socket.send(JSON.stringify({ columns: 120, rows: 40 }));
   socket.send(bytesOf('stty size\n'));
   await until('it tells the new size', () => /40 120/.test(seen));
