@@ -84,8 +84,11 @@ export interface RunResult extends ExecExit {
 export interface Files {
   /** Rejects with `file.missing`, or `file.refused` when larger than `maxBytes` (16 MiB when absent). */
   read(path: string, maxBytes?: number): Promise<Uint8Array>;
-  /** Makes folders on the way; replaces atomically. */
-  write(path: string, bytes: Uint8Array, mode?: number): Promise<void>;
+  /**
+   * Makes folders on the way; replaces atomically. Bytes that come in pieces are asked for as they are taken, and are
+   * held nowhere; when they end in a failure, that is the failure, and nothing was written.
+   */
+  write(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>, mode?: number): Promise<void>;
   list(path: string): Promise<FileEntry[]>;
   stat(path: string): Promise<FileEntry>;
   makeFolder(path: string): Promise<void>;

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fail } from '@berth/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { guestInProcess, until } from './fixture.ts';
 
@@ -20,6 +21,28 @@ describe('files', () => {
     expect(statSync(join(guest.root, 'a/b/c.bin')).mode & 0o777).toBe(0o755);
     expect(readdirSync(join(guest.root, 'a/b'))).toEqual(['c.bin']);
     expect(Buffer.from(await files.read(join(guest.root, 'a/b/c.bin'))).toString()).toBe('new');
+  });
+
+  it('are written in pieces at the pace of the guest, whole or not at all', async () => {
+    const { files } = guest.client();
+    const piece = Buffer.alloc(2 ** 20, 'x');
+    let given = 0;
+    const pieces = async function* (count: number, then?: Error) {
+      for (; given < count; given += 1) yield piece;
+      if (then !== undefined) throw then;
+    };
+    await files.write('pieces', pieces(40));
+    expect(statSync(join(guest.root, 'pieces')).size).toBe(40 * 2 ** 20);
+    const tooLarge = fail('request.too_large', { limitBytes: 1 });
+    await expect(files.write('pieces', pieces(43, tooLarge))).rejects.toBe(tooLarge);
+    await until(() =>
+      expect(readdirSync(guest.root).filter((name) => name.startsWith('.berth-'))).toEqual([]),
+    );
+    expect(statSync(join(guest.root, 'pieces')).size).toBe(40 * 2 ** 20);
+    given = 0;
+    // Refused before the first byte: the rest is not asked for.
+    await expect(files.write('/etc/passwd/x', pieces(1000))).rejects.toMatchObject({ code: 'file.refused' });
+    expect(given).toBeLessThan(100);
   });
 
   it('are listed, described, renamed and removed', async () => {

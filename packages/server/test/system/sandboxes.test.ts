@@ -70,6 +70,15 @@ describe('a command', () => {
   });
 });
 
+test('three hundred commands at once have their turn, and do not meet the limit of processes', async () => {
+  const { client } = world;
+  const shell = 'sleep 0.1; echo done';
+  const ran = await Promise.all(
+    Array.from({ length: 300 }, () => client.sandboxes.exec({ id: sandbox.id, shell })),
+  );
+  expect(ran.filter(({ stdout }) => stdout !== 'done\n')).toEqual([]);
+}, 120_000);
+
 const textOf = (parts: readonly ExecPart[]): string =>
   parts.map((part) => (part.kind === 'output' && part.stream === 'stdout' ? part.text : '')).join('');
 

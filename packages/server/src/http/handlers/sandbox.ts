@@ -8,6 +8,7 @@ import {
 import type { Ids, Store } from '@berth/core';
 import type { Sandbox } from '@berth/plugin-api';
 import type { z } from 'zod';
+import { createFairShare } from '../../infra/fair-share.ts';
 import type { Caller, HandlersOf } from '../handler-types.ts';
 import { UPLOAD_LIMIT_BYTES } from '../upload.ts';
 import { findRecord, pageOfRecords } from './pages.ts';
@@ -43,35 +44,54 @@ export interface SandboxWork {
   };
 }
 
+/** Commands that are waited for: a sandbox of ordinary size has processes for so many, and the others have their turn. */
+const COMMANDS = {
+  what: 'commands at once in this sandbox',
+  total: 4096,
+  perOwner: 32,
+  waitingPerOwner: 1000,
+  waitMs: 15 * 60_000,
+} as const;
+
 const TERMINAL_SIZE = { columns: 80, rows: 24 };
 
-export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxWork): HandlersOf<'sandbox'> => ({
-  'sandbox.create': ({ body, caller, signal, recordId }) => sandboxes.create(body, caller, signal, recordId),
-  'sandbox.list': ({ query: { state, workspaceId, ...page } }) =>
-    pageOfRecords(store, 'sandboxes', page, { state, workspaceId }),
-  'sandbox.get': ({ params }) => findRecord(store, 'sandboxes', params.id),
-  'sandbox.remove': ({ params, caller }) => sandboxes.remove(params.id, caller),
-  'sandbox.exec': async ({ params, body, caller, signal }) =>
-    runExec(await sandboxes.open(params.id, caller), { id: ids.new('exec'), request: body, signal }),
-  'sandbox.logs': async ({ params, query, caller, signal }) => {
-    const process = await findProcess(await sandboxes.open(params.id, caller), params.execId);
-    const from = { stdout: query.stdoutCursor ?? 0, stderr: query.stderrCursor ?? 0 };
-    return followExec(process.output(from, signal));
-  },
-  'sandbox.signal': async ({ params, body, caller }) => {
-    const process = await findProcess(await sandboxes.open(params.id, caller), params.execId);
-    await process.signal(body.signal);
-    return {};
-  },
-  'sandbox.shell': async ({ params, query, caller }) => {
-    const { columns = TERMINAL_SIZE.columns, rows = TERMINAL_SIZE.rows } = query;
-    const terminal = await sandboxes.shell(params.id, caller, { columns, rows });
-    return (socket) => talkWithTerminal(socket, terminal);
-  },
-  'sandbox.metrics': async ({ params, caller }) => (await sandboxes.open(params.id, caller)).metrics(),
-  ...fileHandlers(sandboxes),
-  ...repositoryHandlers(sandboxes.repositories),
-});
+export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxWork): HandlersOf<'sandbox'> => {
+  const commands = createFairShare(COMMANDS);
+  return {
+    'sandbox.create': ({ body, caller, signal, recordId }) =>
+      sandboxes.create(body, caller, signal, recordId),
+    'sandbox.list': ({ query: { state, workspaceId, ...page } }) =>
+      pageOfRecords(store, 'sandboxes', page, { state, workspaceId }),
+    'sandbox.get': ({ params }) => findRecord(store, 'sandboxes', params.id),
+    'sandbox.remove': ({ params, caller }) => sandboxes.remove(params.id, caller),
+    'sandbox.exec': async ({ params, body, caller, signal }) => {
+      const sandbox = await sandboxes.open(params.id, caller);
+      const run = () => runExec(sandbox, { id: ids.new('exec'), request: body, signal });
+      // One in the background has its answer at once; how many may live is for the sandbox to say.
+      if (body.background) return run();
+      const giveBack = await commands.take(params.id, 1, signal);
+      return run().finally(giveBack);
+    },
+    'sandbox.logs': async ({ params, query, caller, signal }) => {
+      const process = await findProcess(await sandboxes.open(params.id, caller), params.execId);
+      const from = { stdout: query.stdoutCursor ?? 0, stderr: query.stderrCursor ?? 0 };
+      return followExec(process.output(from, signal));
+    },
+    'sandbox.signal': async ({ params, body, caller }) => {
+      const process = await findProcess(await sandboxes.open(params.id, caller), params.execId);
+      await process.signal(body.signal);
+      return {};
+    },
+    'sandbox.shell': async ({ params, query, caller }) => {
+      const { columns = TERMINAL_SIZE.columns, rows = TERMINAL_SIZE.rows } = query;
+      const terminal = await sandboxes.shell(params.id, caller, { columns, rows });
+      return (socket) => talkWithTerminal(socket, terminal);
+    },
+    'sandbox.metrics': async ({ params, caller }) => (await sandboxes.open(params.id, caller)).metrics(),
+    ...fileHandlers(sandboxes),
+    ...repositoryHandlers(sandboxes.repositories),
+  };
+};
 
 const findProcess = async (sandbox: Sandbox, execId: string) => {
   const process = await sandbox.attach(execId);
@@ -94,9 +114,9 @@ const fileHandlers = (
   },
   'sandbox.writeFile': async ({ params, query, body, caller }) => {
     const { files } = await sandboxes.open(params.id, caller);
-    const bytes = Buffer.concat(await Array.fromAsync(body));
-    await files.write(query.path, bytes, query.mode);
-    return { sizeBytes: bytes.length };
+    const { pieces, sizeBytes } = measured(body);
+    await files.write(query.path, pieces(), query.mode);
+    return { sizeBytes: sizeBytes() };
   },
   'sandbox.makeFolder': async ({ params, body, caller }) => {
     const { files } = await sandboxes.open(params.id, caller);
@@ -114,6 +134,20 @@ const fileHandlers = (
     return {};
   },
 });
+
+/** Passes pieces on and knows how many bytes they were. */
+const measured = (body: AsyncIterable<Uint8Array>) => {
+  let size = 0;
+  return {
+    sizeBytes: () => size,
+    pieces: async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of body) {
+        size += piece.length;
+        yield piece;
+      }
+    },
+  };
+};
 
 type RepositoryVerbs = 'gitStatus' | 'gitDiff' | 'gitCommit' | 'gitPush';
 

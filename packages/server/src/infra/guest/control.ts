@@ -4,6 +4,7 @@
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import { GUEST_LIMITS, REASON_HEADER } from '@berth/contract/guest';
 import { GuestRefusal } from '@berth/contract/guest-messages';
@@ -17,7 +18,7 @@ export interface GuestCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>> | undefined;
-  readonly body?: Uint8Array | undefined;
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   /** For the whole call. 30 s when absent. */
   readonly timeoutMs?: number | undefined;
   /** Of the answer. */
@@ -133,7 +134,8 @@ const begin = async (wire: Wire, call: GuestCall, headers: Headers) => {
   const done = limit(id, stream, call);
   // Later errors reach whoever reads the stream; this listener only keeps them from being fatal.
   stream.on('error', () => undefined);
-  if (call.body !== undefined) stream.end(call.body);
+  if (call.body instanceof Uint8Array) stream.end(call.body);
+  else if (call.body !== undefined) feed(stream, call.body, done.end);
   try {
     const answer = await response(stream);
     const status = Number(answer[':status']);
@@ -146,6 +148,24 @@ const begin = async (wire: Wire, call: GuestCall, headers: Headers) => {
     stream.close(constants.NGHTTP2_CANCEL);
     throw done.reason() ?? asUnreachable(id, error);
   }
+};
+
+/** The pieces of a body, at the pace at which the guest takes them. What ends them early ends the call. */
+const feed = (
+  stream: ClientHttp2Stream,
+  body: AsyncIterable<Uint8Array>,
+  end: (why: BerthError) => void,
+): void => {
+  const pieces = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body;
+    } catch (error) {
+      end(isBerthError(error) ? error : fail('work.cancelled', { reason: 'the caller gave up' }));
+      throw error;
+    }
+  };
+  // A guest that takes no more has its reason, which is in its answer.
+  pipeline(pieces, stream).catch(() => undefined);
 };
 
 const response = (stream: ClientHttp2Stream): Promise<Record<string, unknown>> => {
@@ -171,6 +191,7 @@ const limit = (id: string, stream: ClientHttp2Stream, { timeoutMs = CALL_MS, sig
   signal?.addEventListener('abort', aborted, { once: true });
   return {
     reason: () => reason,
+    end,
     stop: () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', aborted);
