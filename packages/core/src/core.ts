@@ -3,7 +3,7 @@
  * calls. Nothing happens before `start`; `stop` leaves everything as it is, to go on at the next start.
  */
 import type { Json } from '@berth/plugin-api';
-import { createLandingTurns } from './change/index.ts';
+import { createPrecedence } from './change/index.ts';
 import { handlePrepare, handleTask, prepareGivenUp, taskGivenUp } from './job-handlers.ts';
 import {
   type Clock,
@@ -111,7 +111,7 @@ export const createWorld = (deps: CoreDeps): World => {
     troubles: createTroubles({ clock, log }),
     queue: createQueue({ store, clock, ids, owner, log }),
     leases: createLeases({ store, clock, owner }),
-    turns: createLandingTurns(),
+    precedence: createPrecedence(),
     get sagas() {
       return sagas;
     },

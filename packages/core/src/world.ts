@@ -2,7 +2,7 @@
  * All that workflows, reconcilers and verbs are given: the kernel's parts and the ports. One object, made once in
  * `core.ts`, so that a simulation can replace every part of the world and nothing reaches past it.
  */
-import type { LandingTurns } from './change/index.ts';
+import type { Precedence } from './change/index.ts';
 import type { Clock, Ids, Leases, Log, Queue, Sagas, Store, Troubles } from './kernel/index.ts';
 import type { Agents, Checkouts, Defaults, Grants, Hub, Machines, Retention } from './ports.ts';
 
@@ -26,7 +26,7 @@ export interface World extends Ports {
   readonly troubles: Troubles;
   readonly queue: Queue;
   readonly leases: Leases;
-  readonly turns: LandingTurns;
+  readonly precedence: Precedence;
   /** To run a saga from a step of another. */
   readonly sagas: Sagas<World>;
 }

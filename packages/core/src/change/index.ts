@@ -1,3 +1,3 @@
 export { advanceTargets, withdrawTargets } from './advance.ts';
-export * from './landing-turns.ts';
 export { changeRef, dropRef, judgeRef, type MergedPart, mergeParts } from './merge.ts';
+export * from './precedence.ts';

@@ -13,9 +13,9 @@ import type { World } from '../world.ts';
 import { landChange } from './land-change.ts';
 import { type TurnInputs, takeTurn } from './take-turn.ts';
 
-/** Races that a change may lose to others before it takes a turn, in which none of them lands. */
-const LOST_BEFORE_TURN = 2;
-/** Changes of others end with the turn. What moves the target this often beside it is its source, and it never rests. */
+/** Races that a change may lose to others before it takes precedence, and none of them lands until it has. */
+const LOST_BEFORE_PRECEDENCE = 2;
+/** Changes of others wait then. What moves the target this often beside it is its source, and it never rests. */
 const MAX_LANDINGS_PER_ROUND = 100;
 
 /** What a round runs as children of the attempt. */
@@ -89,19 +89,19 @@ interface Round {
 const land = async (world: World, rounds: Rounds, round: Round): Promise<Landing> => {
   const { workspaceId, attemptId } = rounds.turn;
   try {
-    return await landInTurn(world, rounds, round);
+    return await landInOrder(world, rounds, round);
   } finally {
-    world.turns.release(workspaceId, attemptId);
+    world.precedence.release(workspaceId, attemptId);
   }
 };
 
 /** A race that is lost is no failure: the same work is verified again, on what landed before it. */
-const landInTurn = async (world: World, rounds: Rounds, { round, heads }: Round): Promise<Landing> => {
+const landInOrder = async (world: World, rounds: Rounds, { round, heads }: Round): Promise<Landing> => {
   const { workspaceId, attemptId } = rounds.turn;
   let moved: unknown;
   for (let landing = 1; landing <= MAX_LANDINGS_PER_ROUND; landing += 1) {
     const key = `${attemptId}/${round}.${landing}`;
-    const wait = landing > LOST_BEFORE_TURN ? world.turns.take : world.turns.pass;
+    const wait = landing > LOST_BEFORE_PRECEDENCE ? world.precedence.take : world.precedence.pass;
     await wait(workspaceId, attemptId, rounds.signal);
     try {
       const { changeId } = await landOnce(world, rounds, { key, heads });
