@@ -207,3 +207,14 @@ export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): string[
   const contains = typeof cgroups !== 'string' && cgroups.commands !== undefined;
   return contains ? lines : [...lines, `containment: ${reason}`];
 };
+
+/**
+ * Between becoming the user of commands and taking on its program, a new process still holds what the guest holds. The
+ * kernel lets nobody trace one that has changed its user, unless this setting says otherwise.
+ */
+export const unsureVerdict = (suidDumpable: string): string[] =>
+  suidDumpable.trim() === '1'
+    ? [
+        'verdict: fs.suid_dumpable is 1, which lets commands trace what the guest starts; as root: sysctl fs.suid_dumpable=2',
+      ]
+    : [];
