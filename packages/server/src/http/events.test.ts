@@ -197,6 +197,24 @@ describe('a page of events', () => {
     expect(reply.json).toMatchObject({ firstSeq: 1, lastSeq: await lastSeq() });
   });
 
+  it('holds as many as one answer may, and the next page goes on', async () => {
+    const name = 'x'.repeat(900_000);
+    const first = await lastSeq();
+    for (let count = 0; count < 45; count += 1)
+      await harness.store.write((tx) =>
+        tx.emit({ type: 'workspace.created', subject: 'ws_big', data: { name } }),
+      );
+    const seen: number[] = [];
+    for (let pages = 0; seen.length < 45 && pages < 5; pages += 1) {
+      const path = `/v1/events/page?subject=ws_big&limit=1000&afterSeq=${seen.at(-1) ?? first}`;
+      const { json, text } = await harness.ask({ path, token: harness.ownerToken });
+      expect(text.length).toBeLessThan(32 * 2 ** 20);
+      seen.push(...json.rows.map(({ seq }: { seq: number }) => seq));
+    }
+    expect(seen).toEqual(range(first + 1, first + 45));
+    await forgetAllBut(1);
+  });
+
   it('says which is the oldest that is kept', async () => {
     await write(10);
     await forgetAllBut(3);
