@@ -1,5 +1,6 @@
 export * from './agent.ts';
 export * from './bounded.ts';
 export * from './driver.ts';
+export * from './flaws.ts';
 export * from './json-bounds.ts';
 export * from './sandbox.ts';

@@ -125,9 +125,9 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
 
 const probe = async (workshop: Workshop): Promise<Probe> => {
   try {
-    const { engine } = await workshop.ready();
+    await workshop.ready();
     const { cgroups, cgroupsAbsent } = workshop;
-    const detail = [engine.name, cgroups?.layout ?? notHeld(cgroupsAbsent), ...(await workshop.notes())];
+    const detail = [...(await workshop.notes()), cgroups?.layout ?? notHeld(cgroupsAbsent)];
     return { health: cgroups === undefined ? 'degraded' : 'ready', detail: detail.join('; ') };
   } catch (error) {
     return { health: 'absent', detail: error instanceof Error ? error.message : String(error) };

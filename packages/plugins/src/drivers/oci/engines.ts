@@ -4,12 +4,16 @@
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ProgramVersion } from '@berth/plugin-api';
 import { SYSTEM_PATH } from '../../linux/system-program.ts';
 import type { World } from './bundle.ts';
 import { type Chore, type ChoreResult, type ChoreTools, runChore } from './chore.ts';
 import type { Engine } from './launch.ts';
+import { judge } from './versions.ts';
 
 export interface Chosen {
+  /** Its version, and what is known to be wrong with it. */
+  readonly note: string;
   readonly engine: Engine;
   readonly compiledSeccomp: string | undefined;
 }
@@ -19,6 +23,7 @@ export type RuntimeName = Engine['name'];
 export interface TrialTools extends Omit<ChoreTools, 'engine'> {
   /** Control groups of both versions are mounted. */
   readonly besideV1: boolean;
+  readonly versionOf: (path: string) => Promise<ProgramVersion>;
 }
 
 const PACKAGES = 'install one with: apt-get install crun (or: apt-get install runc)';
@@ -31,19 +36,21 @@ export const chooseEngine = async (
 ): Promise<Chosen | { readonly absent: string }> => {
   const tried: string[] = [];
   for (const name of wanted) {
-    if (!(await isInstalled(name))) {
+    const path = await findProgram(name);
+    if (path === undefined) {
       tried.push(`${name} is not installed`);
       continue;
     }
-    const result = await trial({ name, hidesV2: name === 'crun' && tools.besideV1 }, tools);
-    if (typeof result !== 'string') return result;
+    const { note, refusal } = judge(name, await tools.versionOf(path));
+    const result = refusal ?? (await trial({ name, hidesV2: name === 'crun' && tools.besideV1 }, tools));
+    if (typeof result !== 'string') return { ...result, note };
     tried.push(result);
   }
   const advice = tried.every((line) => line.endsWith('not installed')) ? `; ${PACKAGES}` : '';
   return { absent: `${tried.join('; ')}${advice}` };
 };
 
-const trial = async (engine: Engine, tools: TrialTools): Promise<Chosen | string> => {
+const trial = async (engine: Engine, tools: TrialTools): Promise<Omit<Chosen, 'note'> | string> => {
   try {
     const first = await runChore(TRIAL, { ...tools, engine });
     const weakness = weaknessOf(first);
@@ -76,13 +83,14 @@ const weaknessOf = ({ exitCode, output }: ChoreResult): string | undefined => {
   return undefined;
 };
 
-const isInstalled = async (name: string): Promise<boolean> => {
+const findProgram = async (name: string): Promise<string | undefined> => {
   for (const folder of SYSTEM_PATH.split(':')) {
-    const found = await access(join(folder, name)).then(
+    const path = join(folder, name);
+    const found = await access(path).then(
       () => true,
       () => false,
     );
-    if (found) return true;
+    if (found) return path;
   }
-  return false;
+  return undefined;
 };

@@ -13,6 +13,7 @@ import { identify } from './identity.ts';
 import { shareKernelLimits } from './kernel-limits.ts';
 import { createLauncher, type Engine, type Launcher } from './launch.ts';
 import { createTrash } from './trash.ts';
+import { versionOf } from './versions.ts';
 
 export interface Ready {
   readonly base: Base;
@@ -75,13 +76,17 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     for (const note of notes) options.log('warn', `a limit of the kernel: ${note}`);
     const world: World = { identity, cgroups, inotify, compiledSeccomp: undefined };
     const tools = { folders, base, launcher, cgroups, world, installation: options.installation };
-    const chosen = await chooseEngine(options.runtimes, { ...tools, besideV1: beside !== undefined });
+    const chosen = await chooseEngine(options.runtimes, {
+      ...tools,
+      besideV1: beside !== undefined,
+      versionOf,
+    });
     if ('absent' in chosen) throw fail('driver.absent', { driver: 'oci', detail: chosen.absent });
-    const { engine, compiledSeccomp } = chosen;
+    const { engine, compiledSeccomp, note } = chosen;
     const proven: World = { ...world, compiledSeccomp };
     const chore = (job: Chore): Promise<ChoreResult> =>
       inTurn(() => runChore(job, { ...tools, world: proven, engine }));
-    return { base, engine, world: proven, launcher, notes, chore };
+    return { base, engine, world: proven, launcher, notes: [note, ...notes], chore };
   };
   let prepared: Promise<Ready> | undefined;
   return {
