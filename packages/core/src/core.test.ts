@@ -183,6 +183,15 @@ test('the ceiling of sandboxes holds, and nothing is left of the one too many', 
   expect(await store.read((tx) => tx.table('sandboxes').count())).toBe(1);
 });
 
+test('a sandbox whose machine is gone takes no place', async () => {
+  const { core, world, settle } = await started({ maxSandboxes: 1 });
+  const { id } = await core.sandboxes.create({});
+  await world.machines.destroy('scripted', id);
+  await settle(10_000);
+  expect(await core.sandboxes.create({})).toMatchObject({ state: 'running' });
+  await expect(core.sandboxes.create({})).rejects.toMatchObject({ code: 'sandbox.limit_reached' });
+});
+
 test('a sandbox ends by itself when its time is over', async () => {
   const { core, store, settle } = await started();
   const { id } = await core.sandboxes.create({ ttlMs: 10_000 });

@@ -104,12 +104,13 @@ interface Chosen {
   readonly driver: { readonly name: string; readonly isolation: Sandbox['isolation'] };
 }
 
-const LIVING = Object.keys(sandboxStates).filter((state) => state !== 'destroyed');
+/** What has a machine, also while it is removed: its memory is not free yet. After a reboot, say, there are only dead ones. */
+const WITH_MACHINE = Object.keys(sandboxStates).filter((state) => state !== 'destroyed' && state !== 'error');
 
-/** Everything that is not gone takes a place, also what is still being removed: its memory is not free yet. */
+/** Only what has a machine takes a place. */
 const insertRecord = async (tx: Tx, { defaults }: World, { input, driver }: Chosen): Promise<void> => {
   const sandboxes = tx.table('sandboxes');
-  const taken = await sandboxes.count({ state: LIVING });
+  const taken = await sandboxes.count({ state: WITH_MACHINE });
   if (taken >= defaults.maxSandboxes) throw fail('sandbox.limit_reached', { limit: defaults.maxSandboxes });
   const { id, purpose, workspaceId, attemptId, image, limits, expiresAt } = input;
   await sandboxes.insert({
