@@ -16,7 +16,7 @@ const idsOf = async (driver: Driver): Promise<string[]> => {
   return ids.sort();
 };
 
-const lifeOf = async (driver: Driver, id: string): Promise<Life | undefined> => {
+export const lifeOf = async (driver: Driver, id: string): Promise<Life | undefined> => {
   for await (const listed of driver.list()) if (listed.id === id) return listed.life;
   return undefined;
 };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { expect } from 'vitest';
 import type { Driver, DriverFacets } from '../driver.ts';
 import { freshId } from './driver-bench.ts';
-import type { DriverCase } from './driver-core.ts';
+import { type DriverCase, lifeOf } from './driver-core.ts';
 
 const facet = <F extends keyof DriverFacets>(driver: Driver, name: F): DriverFacets[F] => {
   const found = driver.facets[name];
@@ -173,7 +173,7 @@ export const limitsCases: readonly DriverCase[] = [
   },
   {
     title: 'a program that wants more memory than there is dies, is counted, and the guest lives on',
-    check: async ({ create, client, driver }) => {
+    check: async ({ create, client, driver, kill }) => {
       const { id, unenforced } = await create({ limits: { memoryBytes: 192 * MEBIBYTE } });
       expect(unenforced).toEqual([]);
       const guest = await client(id);
@@ -181,6 +181,10 @@ export const limitsCases: readonly DriverCase[] = [
       expect(hog.stdout.trim()).not.toBe(String(600 * MEBIBYTE));
       expect((await facet(driver, 'limits').usage(id)).outOfMemoryKills).toBeGreaterThan(0);
       expect(await guest.health()).toMatchObject({ id });
+      // What the kernel took for want of memory is told of a machine that is dead.
+      await kill(id, 'all');
+      const reason = expect.stringMatching(/memory/);
+      await expect.poll(() => lifeOf(driver, id)).toMatchObject({ state: 'dead', reason });
     },
   },
   {
