@@ -6,6 +6,7 @@
 import { isBerthError } from '@berth/contract';
 import type { WebSocket } from '@fastify/websocket';
 import type { ClientSocket } from './handler-types.ts';
+import { cutWhenSilent } from './silent-clients.ts';
 
 export const MAX_FRAME_BYTES = 262_144;
 /** Past this much untaken input nothing more is read; past this much untaken output `send` waits. */
@@ -25,6 +26,7 @@ export const converse = async (
 ): Promise<void> => {
   const leave = () => socket.close(CLOSE.leaving, 'the server ends this connection');
   over.addEventListener('abort', leave, { once: true });
+  cutWhenSilent(socket);
   try {
     await talk(clientOf(socket));
     socket.close(CLOSE.done, 'done');

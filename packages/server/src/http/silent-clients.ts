@@ -1,0 +1,24 @@
+/** Notices a client of a WebSocket that is gone without a word: it is pinged, and cut off when it does not answer. */
+
+/** The part of a WebSocket that this needs. */
+export interface Pinged {
+  on(event: 'pong' | 'close', listener: () => void): unknown;
+  ping(): void;
+  terminate(): void;
+}
+
+const PING_MS = 15_000;
+
+export const cutWhenSilent = (socket: Pinged, intervalMs = PING_MS): void => {
+  let isAnswered = true;
+  const timer = setInterval(() => {
+    if (!isAnswered) return socket.terminate();
+    isAnswered = false;
+    socket.ping();
+  }, intervalMs);
+  timer.unref();
+  socket.on('pong', () => {
+    isAnswered = true;
+  });
+  socket.on('close', () => clearInterval(timer));
+};
