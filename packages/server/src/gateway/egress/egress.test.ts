@@ -111,6 +111,80 @@ describe('CONNECT', () => {
     expect(await say('\x00\x01binary')).toBe('got 8');
   });
 
+  describe('every request of plain HTTP is judged', () => {
+    const FIRST = 'POST /a HTTP/1.1\r\nHost: plain.test\r\nContent-Length: 3\r\n\r\nabc';
+    const EVIL = 'GET /evil HTTP/1.1\r\nHost: evil.test\r\n\r\n';
+    let seen: string;
+    const say = async (...parts: string[]): Promise<void> => {
+      seen = '';
+      const server = createServer((socket) => {
+        socket.on('data', (bytes) => {
+          seen += bytes;
+        });
+        socket.on('error', () => undefined).on('end', () => socket.end('read'));
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const socket = await tunnel('plain.test', await behind('plain.test', server));
+      for (const part of parts) {
+        socket.write(part);
+        await new Promise(setImmediate);
+      }
+      socket.end();
+      await closed(socket);
+      await ended();
+    };
+
+    test('those for the host pass, in whatever pieces', async () => {
+      const chunked =
+        'PUT / HTTP/1.1\r\nhost: plain.test:80\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n';
+      const all = FIRST + chunked + FIRST;
+      await say(...(all.match(/[\s\S]{1,7}/g) ?? []));
+      expect(seen).toBe(all);
+      expect(it.last()).toMatchObject({ verdict: 'allowed' });
+    });
+
+    test.each([
+      ['a second one for another host', FIRST + EVIL],
+      ['a second one without a host', `${FIRST}GET /evil HTTP/1.1\r\n\r\n`],
+      ['two hosts', `${FIRST}GET /evil HTTP/1.1\r\nHost: plain.test\r\nHost: evil.test\r\n\r\n`],
+      ['a folded host', `${FIRST}GET /evil HTTP/1.1\r\nHost: plain.test\r\n evil.test\r\n\r\n`],
+      ['another host in the target', `${FIRST}GET http://evil.test/ HTTP/1.1\r\nHost: plain.test\r\n\r\n`],
+      ['a bare line end', `${FIRST}GET /evil HTTP/1.1\r\nHost: plain.test\r\nX: y\nHost: evil.test\r\n\r\n`],
+      [
+        'two lengths',
+        `${FIRST}POST /evil HTTP/1.1\r\nHost: plain.test\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      ],
+      ['an odd length', `${FIRST}POST /evil HTTP/1.1\r\nHost: plain.test\r\nContent-Length: +0\r\n\r\n`],
+      [
+        'an odd coding',
+        `${FIRST}POST /evil HTTP/1.1\r\nHost: plain.test\r\nTransfer-Encoding: xchunked\r\n\r\n`,
+      ],
+      [
+        'a blank before the colon',
+        `${FIRST}POST /evil HTTP/1.1\r\nHost: plain.test\r\nContent-Length : 9\r\n\r\n`,
+      ],
+      ['an upgrade', `${FIRST}GET /evil HTTP/1.1\r\nHost: plain.test\r\nUpgrade: h2c\r\n\r\n`],
+      ['another tunnel', `${FIRST}CONNECT evil.test:80 HTTP/1.1\r\nHost: plain.test\r\n\r\n`],
+      ['another protocol', `${FIRST}\x16\x03\x01evil\r\n\r\n`],
+    ])('%s does not', async (_what, text) => {
+      await say(text);
+      expect(seen).toBe(FIRST);
+      expect(it.last()).toMatchObject({ verdict: 'denied' });
+    });
+
+    test.each([
+      ['an extension', '3;evil=1\r\n'],
+      ['a length that is none', '0x3\r\n'],
+      ['a trailer', '0\r\nevil: 1\r\n\r\n'],
+      ['data beyond its length', `1\r\nab${EVIL}`],
+    ])('a chunk with %s does not', async (_what, chunk) => {
+      await say(`POST / HTTP/1.1\r\nHost: plain.test\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}${EVIL}`);
+      expect(seen).not.toContain('evil');
+      expect(it.last()).toMatchObject({ verdict: 'denied' });
+    });
+  });
+
   test.each([
     '127.0.0.1',
     '10.1.2.3',
@@ -230,6 +304,11 @@ describe('absolute addresses', () => {
     await ended();
     expect(it.last()).toMatchObject({ verdict: 'allowed', host: 'web.test' });
     expect(it.last()?.receivedBytes).toBeGreaterThan(50);
+
+    for (const path of ['http://evil.test/', '*', 'evil.test/x']) {
+      const odd = await it.get(`web.test:${port}`, { ':path': path }).catch(() => undefined);
+      expect(odd?.status ?? 400, path).toBeGreaterThan(399);
+    }
 
     const fronted = await it.get(`web.test:${port}`, { host: 'evil.test' });
     expect(fronted).toMatchObject({ status: 403, text: expect.stringContaining('another host') });

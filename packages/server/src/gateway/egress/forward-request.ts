@@ -3,9 +3,11 @@ import {
   type ClientRequest,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
+  type RequestOptions,
   request as send,
 } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Allowed } from './admission.ts';
 import { parseAuthority } from './host.ts';
 
@@ -39,14 +41,23 @@ export const forwardRequest = (
     return;
   }
   socket.setTimeout(allowed.limits.idleTimeoutMs, () => socket.destroy());
-  const outward = send({
-    createConnection: () => socket,
+  const outward = sendOn(socket, {
     method: request.method,
     path: request.url,
     headers: { ...passedOn(request.headers), host: request.authority, connection: 'close' },
     setHost: false,
   });
   relay(outward, request, response, () => socket.destroy());
+};
+
+/** What Node refuses to write (an odd method or path) must not leave the connection open. */
+const sendOn = (socket: Socket, options: RequestOptions): ClientRequest => {
+  try {
+    return send({ ...options, createConnection: () => socket });
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
 };
 
 const relay = (
@@ -71,6 +82,8 @@ const relay = (
 const objectionTo = (request: Http2ServerRequest, { target }: Allowed): string | undefined => {
   if (request.scheme !== 'http') return 'only http addresses can be asked for in this way; use CONNECT';
   if (target.port === 443) return 'this port is for TLS';
+  // A server takes a host in the target before the one in the header.
+  if (!request.url.startsWith('/')) return 'the target of the request is not a path';
   const { host } = request.headers;
   if (host === undefined) return undefined;
   return parseAuthority(host, 80)?.host === target.host ? undefined : 'the Host header names another host';

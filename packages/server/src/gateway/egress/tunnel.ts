@@ -1,10 +1,11 @@
 /**
  * Two ends and the bytes between them. What the server outside says passes at once; what the client says waits until
- * its first bytes have named the host that it was let through to.
+ * its first bytes have named the host that it was let through to. Of plain HTTP every request is judged.
  */
 import type { Duplex } from 'node:stream';
 import type { Allowed } from './admission.ts';
 import { type FirstBytes, readFirstBytes } from './first-bytes.ts';
+import { judgeRequests } from './plain-requests.ts';
 
 export const openTunnel = (client: Duplex, allowed: Allowed): void => {
   const { socket } = allowed.open;
@@ -46,8 +47,13 @@ export const openTunnel = (client: Duplex, allowed: Allowed): void => {
     clearTimeout(patience);
     client.off('data', judge);
     client.pause();
-    socket.write(bytes);
-    client.pipe(socket);
+    const isJudged = first.kind === 'http' && !allowed.portNamed;
+    const way = isJudged
+      ? judgeRequests(allowed.target.host).on('error', (error) => deny(error.message))
+      : socket;
+    if (way !== socket) way.pipe(socket);
+    way.write(bytes);
+    client.pipe(way);
   };
   client.on('data', judge);
 };
@@ -58,6 +64,7 @@ const objectionTo = (first: FirstBytes, { target, portNamed }: Allowed): string 
     return portNamed ? undefined : 'it speaks neither TLS nor HTTP';
   }
   if (first.kind === 'http' && target.port === 443) return 'it speaks plain HTTP on port 443';
+  if (first.kind === 'tls' && target.port === 80) return 'it speaks TLS on port 80';
   if (first.host === undefined) {
     // A literal address has no server name; the policy listed this very address.
     return target.literal && first.kind === 'tls' ? undefined : 'the client named no host';

@@ -1,0 +1,117 @@
+/**
+ * Plain HTTP/1 on a connection that was allowed to one host: every request on it must be for that host, not the first
+ * alone. What servers are known to read in different ways (two lengths, folded lines, bare line ends, a target with
+ * another host in it) is refused instead of understood, and so is an upgrade, behind which nothing could be judged.
+ */
+import { Transform } from 'node:stream';
+import { MAX_FIRST_BYTES } from './first-bytes.ts';
+import { parseAuthority } from './host.ts';
+
+/** Passes on what was judged; ends with an error whose message is the objection. */
+export const judgeRequests = (host: string): Transform => {
+  let held: Buffer = Buffer.alloc(0);
+  let state: State = { kind: 'head' };
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+      try {
+        for (;;) {
+          const step = take(state, held, host);
+          if (step === undefined) return done();
+          state = step.next;
+          this.push(held.subarray(0, step.bytes));
+          held = held.subarray(step.bytes);
+        }
+      } catch (objection) {
+        done(objection instanceof Error ? objection : new Error(String(objection)));
+      }
+    },
+  });
+};
+
+type State =
+  | { readonly kind: 'head' }
+  | { readonly kind: 'body'; readonly left: number; readonly next: State }
+  /** The line before a chunk, or after its data. */
+  | { readonly kind: 'size' | 'end' | 'last' };
+
+interface Step {
+  readonly bytes: number;
+  readonly next: State;
+}
+
+const HEAD: State = { kind: 'head' };
+const LINE_END = '\r\n';
+const MAX_SIZE_LINE_BYTES = 18;
+
+/** How many bytes may go, and what comes then; undefined while there are too few to tell. Throws an objection. */
+const take = (state: State, bytes: Buffer, host: string): Step | undefined => {
+  if (bytes.length === 0) return undefined;
+  switch (state.kind) {
+    case 'head':
+      return takeHead(bytes, host);
+    case 'body': {
+      const count = Math.min(state.left, bytes.length);
+      const left = state.left - count;
+      return { bytes: count, next: left === 0 ? state.next : { ...state, left } };
+    }
+    case 'size': {
+      const line = lineOf(bytes, MAX_SIZE_LINE_BYTES);
+      if (line === undefined) return undefined;
+      if (!/^[0-9a-fA-F]{1,8}$/.test(line)) throw new Error('a part of a body has no plain length');
+      const left = Number.parseInt(line, 16);
+      const next: State = left === 0 ? { kind: 'last' } : { kind: 'body', left, next: { kind: 'end' } };
+      return { bytes: line.length + LINE_END.length, next };
+    }
+    case 'end':
+    case 'last': {
+      const line = lineOf(bytes, 0);
+      if (line === undefined) return undefined;
+      return { bytes: LINE_END.length, next: state.kind === 'end' ? { kind: 'size' } : HEAD };
+    }
+  }
+};
+
+const lineOf = (bytes: Buffer, maxBytes: number): string | undefined => {
+  const end = bytes.indexOf(LINE_END);
+  if (end > maxBytes || (end < 0 && bytes.length > maxBytes + 1))
+    throw new Error('a body is not framed as it says');
+  return end < 0 ? undefined : bytes.toString('latin1', 0, end);
+};
+
+const takeHead = (bytes: Buffer, host: string): Step | undefined => {
+  const end = bytes.indexOf('\r\n\r\n');
+  if (end > MAX_FIRST_BYTES || (end < 0 && bytes.length > MAX_FIRST_BYTES))
+    throw new Error('the head of a request is too long');
+  if (end < 0) return undefined;
+  const lines = bytes.toString('latin1', 0, end).split(LINE_END);
+  return { bytes: end + 4, next: bodyAfter(lines, host) };
+};
+
+/** What follows a head, which is judged first. */
+const bodyAfter = ([start = '', ...lines]: readonly string[], host: string): State => {
+  if (!/^[A-Z]{1,20} \/[\x21-\x7e]* HTTP\/1\.[01]$/.test(start))
+    throw new Error('a request is not in its plain form');
+  const headers = lines.map((line) => HEADER.exec(line));
+  if (headers.includes(null)) throw new Error('a header is not in its plain form');
+  const valuesOf = (name: string): string[] =>
+    headers.flatMap((header) => (header?.[1]?.toLowerCase() === name ? [header[2] ?? ''] : []));
+  const hosts = valuesOf('host');
+  const meant = hosts.length === 1 ? parseAuthority(hosts[0] ?? '', 80)?.host : undefined;
+  if (meant !== host)
+    throw new Error(meant === undefined ? 'a request names no host' : `a request means ${meant}`);
+  if (valuesOf('upgrade').length > 0) throw new Error('a request asks for an upgrade');
+  const [coding, ...more] = [...valuesOf('transfer-encoding'), ...valuesOf('content-length')];
+  if (more.length > 0) throw new Error('a body has more than one length');
+  if (valuesOf('transfer-encoding').length === 0) return bodyOfLength(coding ?? '0');
+  if (coding?.toLowerCase() === 'chunked' && start.endsWith('1.1')) return { kind: 'size' };
+  throw new Error('a body has an odd coding');
+};
+
+const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/;
+
+const bodyOfLength = (digits: string): State => {
+  if (!/^\d{1,15}$/.test(digits)) throw new Error('a body has an odd length');
+  const left = Number(digits);
+  return left === 0 ? HEAD : { kind: 'body', left, next: HEAD };
+};
