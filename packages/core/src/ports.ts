@@ -182,6 +182,8 @@ export interface CheckoutRequest extends CheckoutStep {
     readonly name: string;
     readonly commit: Commit;
     readonly branch: string;
+    /** The ref of the hub that leads to the commit; the one of the branch when absent. */
+    readonly from?: string | undefined;
   }[];
   /** The token of the grant; it reaches git through the environment, never through a file or a URL. */
   readonly token: string;

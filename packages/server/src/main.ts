@@ -118,9 +118,9 @@ const openWorld = async (parts: WorldParts) => {
   const hubFolder = join(config.home, HUB_FOLDER);
   const processes = createHostProcesses();
   void scope.add('processes', () => processes.close());
-  const { run: git, start: startGit } = createHostGit({ env, processes });
-  const hub = createHub({ folder: hubFolder, git });
-  const gateway = await openGateway({ config, env, hubFolder, startGit, store, clock, ids, grants, log });
+  const hostGit = createHostGit({ env, processes });
+  const hub = createHub({ folder: hubFolder, git: hostGit.run });
+  const gateway = await openGateway({ config, env, hubFolder, hostGit, store, clock, ids, grants, log });
   void scope.add('gateway', () => gateway.close());
 
   const tell = (level: keyof Log, event: string, facts = {}) => log[level](event, facts);
@@ -149,7 +149,7 @@ const openWorld = async (parts: WorldParts) => {
   const commands = createRepositoryCommands({ hub, newExecId });
   const { defaults, retention } = config;
   const ports = { machines, hub, checkouts, grants, agents, defaults, retention };
-  return { ports, hub, git, processes, drivers, machines, agents, providers, commands };
+  return { ports, hub, git: hostGit.run, processes, drivers, machines, agents, providers, commands };
 };
 
 type World = Awaited<ReturnType<typeof openWorld>>;

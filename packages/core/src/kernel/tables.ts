@@ -96,7 +96,7 @@ export interface TokenSecret extends Kept {
   readonly hash: string;
 }
 
-/** What an attempt may do through the guest channel: git refs it may write, models it may ask. */
+/** What an attempt may do through the guest channel: git refs it may read and write, models it may ask. */
 export interface AttemptGrant extends Kept {
   readonly id: string;
   readonly sandboxId: string;
@@ -104,7 +104,9 @@ export interface AttemptGrant extends Kept {
   readonly workspaceId?: string | undefined;
   /** SHA-256 of the token, hex. */
   readonly hash: string;
-  /** Refs it may write: exact names, or prefixes that end in `/`. */
+  /** Refs it may read: exact names, or prefixes that end in `/`; none in a row of an earlier version. */
+  readonly readRefs?: readonly string[] | undefined;
+  /** Refs it may read and write. */
   readonly writeRefs: readonly string[];
   readonly expiresAt?: number | undefined;
 }

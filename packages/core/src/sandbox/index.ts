@@ -1,2 +1,2 @@
 export { askRemoval } from './removal.ts';
-export { planSandbox, type SandboxPlan } from './spec.ts';
+export { branchRef, planSandbox, type SandboxPlan } from './spec.ts';

@@ -18,7 +18,9 @@ export type SandboxPlan = {
   readonly expiresAt?: number | undefined;
   readonly layers: readonly string[];
   readonly tools: readonly { readonly source: string; readonly target: string }[];
-  /** Refs of the hub that it may push. */
+  /** Refs of the hub that it may read, besides those that its checkout comes from. */
+  readonly readRefs: readonly string[];
+  /** Refs of the hub that it may read and push. */
   readonly writeRefs: readonly string[];
   /** Put into place when the machine runs; nothing when empty. */
   readonly checkout: CheckoutRequest['repositories'];
@@ -26,7 +28,7 @@ export type SandboxPlan = {
   readonly setup?: SetupPlan | undefined;
 };
 
-type Settled = 'limits' | 'egress' | 'layers' | 'tools' | 'writeRefs' | 'checkout';
+type Settled = 'limits' | 'egress' | 'layers' | 'tools' | 'readRefs' | 'writeRefs' | 'checkout';
 type Asked = Omit<SandboxPlan, Settled> & { readonly [K in Settled]?: SandboxPlan[K] | undefined };
 type Settings = Pick<Workspace, 'id' | 'driver' | 'image' | 'limits' | 'egress'>;
 
@@ -39,6 +41,7 @@ export const planSandbox = (
   ...asked,
   layers: asked.layers ?? [],
   tools: asked.tools ?? [],
+  readRefs: asked.readRefs ?? [],
   writeRefs: asked.writeRefs ?? [],
   checkout: asked.checkout ?? [],
   workspaceId: workspace?.id,
@@ -47,3 +50,5 @@ export const planSandbox = (
   limits: { ...defaults.limits, ...workspace?.limits, ...asked.limits },
   egress: asked.egress ?? workspace?.egress ?? defaults.egress,
 });
+
+export const branchRef = (branch: string): string => `refs/heads/${branch}`;

@@ -1,7 +1,7 @@
 /** Sandboxes that a person asks for. Creation is a saga that the caller waits for; removal is a wish. */
 import { fail, type Sandbox, type SandboxCreate, type Workspace } from '@berth/contract';
 import { move } from '../kernel/index.ts';
-import { planSandbox, type SandboxPlan } from '../sandbox/index.ts';
+import { branchRef, planSandbox, type SandboxPlan } from '../sandbox/index.ts';
 import { targetsOf } from '../workflows/attempt.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
 import { startFrom } from '../workflows/start-from.ts';
@@ -59,8 +59,13 @@ const planOf = async (
   return planSandbox(world.defaults, workspace, {
     ...own,
     ...start,
-    writeRefs: [`refs/heads/${branch}`],
-    checkout: workspace.repositories.map(({ name }) => ({ name, branch, commit: commits[name] ?? '' })),
+    writeRefs: [branchRef(branch)],
+    checkout: workspace.repositories.map(({ name, branch: target }) => ({
+      name,
+      branch,
+      commit: commits[name] ?? '',
+      from: branchRef(target),
+    })),
   });
 };
 

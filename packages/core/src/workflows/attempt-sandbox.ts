@@ -1,7 +1,7 @@
 /** The sandbox of an attempt: the one that the attempt before left, when it still lives, else a new one. */
 import type { EgressPolicy, Workspace } from '@berth/contract';
 import type { PreparedAgent } from '../ports.ts';
-import { planSandbox, type SandboxPlan } from '../sandbox/index.ts';
+import { branchRef, planSandbox, type SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import type { AttemptInput } from './attempt.ts';
 import { factsOf } from './attempt.ts';
@@ -36,8 +36,10 @@ export const sandboxForAttempt = async (world: World, wish: SandboxWish): Promis
   (await adopt(world, wish)) ?? (await create(world, wish));
 
 /** In one transaction, so that nobody removes it between the look and the claim. */
-const adopt = ({ store, clock }: World, wish: SandboxWish): Promise<AttemptSandbox | undefined> =>
-  store.write(async (tx) => {
+const adopt = async (world: World, wish: SandboxWish): Promise<AttemptSandbox | undefined> => {
+  const { store, clock } = world;
+  const { workspace } = await factsOf(world, wish.input);
+  return store.write(async (tx) => {
     const { attemptId } = wish.input;
     const id = wish.plan.earlier?.sandboxId;
     const sandbox = id === undefined ? undefined : await tx.table('sandboxes').get(id);
@@ -46,15 +48,22 @@ const adopt = ({ store, clock }: World, wish: SandboxWish): Promise<AttemptSandb
     await tx.table('sandboxes').update(sandbox.id, sandbox.revision, { attemptId, expiresAt: undefined });
     const grant = await tx.table('grants').get(sandbox.id);
     if (grant !== undefined)
-      await tx.table('grants').update(grant.id, grant.revision, { attemptId, writeRefs: writeRefsOf(wish) });
+      await tx.table('grants').update(grant.id, grant.revision, {
+        attemptId,
+        readRefs: targetRefsOf(workspace),
+        writeRefs: writeRefsOf(wish),
+      });
     return { id: sandbox.id, driver: sandbox.driver, root: sandbox.root, adopted: true };
   });
+};
 
 const create = async (world: World, wish: SandboxWish): Promise<AttemptSandbox> => {
   const { input, plan, signal } = wish;
   const { task, workspace } = await factsOf(world, input);
   const { attemptId } = input;
-  const start = await startFrom(world, { workspace, commits: plan.bases, attemptId, signal });
+  // The branch is there already, and begins at the bases.
+  const from = Object.fromEntries(workspace.repositories.map(({ name }) => [name, branchRef(wish.branch)]));
+  const start = await startFrom(world, { workspace, commits: plan.bases, from, attemptId, signal });
   const made = await world.sagas.run(createSandbox, {
     id: sandboxRunId(world, input.attemptId),
     input: sandboxPlan(world, wish, { workspace, start, egress: task.egress }),
@@ -84,12 +93,18 @@ const sandboxPlan = (world: World, wish: SandboxWish, { workspace, start, egress
     egress,
     limits: { ...defaults.limits, ...workspace.limits, memoryBytes },
     tools: agent.tools,
+    readRefs: targetRefsOf(workspace),
     writeRefs: writeRefsOf(wish),
     checkout: workspace.repositories.map(({ name }) => ({ name, commit: plan.bases[name] ?? '', branch })),
   });
 };
 
+/** What a branch is merged with when it conflicts. */
+const targetRefsOf = ({ repositories }: Workspace): string[] => [
+  ...new Set(repositories.map(({ branch }) => branchRef(branch))),
+];
+
 const writeRefsOf = ({ input, branch }: SandboxWish): string[] => [
-  `refs/heads/${branch}`,
+  branchRef(branch),
   turnRef(input.attemptId, ''),
 ];

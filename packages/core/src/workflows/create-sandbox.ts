@@ -4,7 +4,7 @@
  */
 import { fail, type Sandbox, sandboxStates } from '@berth/contract';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
-import type { SandboxPlan } from '../sandbox/index.ts';
+import { branchRef, type SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
 import { runSetup } from './run-setup.ts';
@@ -22,8 +22,14 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
   .step('grant', {
     save: async (tx, { ports, input }) => {
       const { id, attemptId, workspaceId, writeRefs } = input;
+      const readRefs = [
+        ...input.readRefs,
+        ...input.checkout.map(({ from, branch }) => from ?? branchRef(branch)),
+      ];
       const hash = ports.grants.hash(ports.grants.tokenFor(id));
-      await tx.table('grants').insert({ id, sandboxId: id, attemptId, workspaceId, hash, writeRefs });
+      await tx
+        .table('grants')
+        .insert({ id, sandboxId: id, attemptId, workspaceId, hash, readRefs, writeRefs });
     },
     undo: nothingToUndo('a grant is a row'),
     unsave: async (tx, { input }) => {

@@ -4,7 +4,7 @@
  * once, when the change leaves them alone.
  */
 import { type ChangePart, fail, type Weakening, type Workspace } from '@berth/contract';
-import { judgeRef, type MergedPart } from '../change/index.ts';
+import { changeRef, judgeRef, type MergedPart } from '../change/index.ts';
 import {
   type GatePlan,
   groupsOf,
@@ -91,16 +91,17 @@ interface Judgement {
 
 const partsOf = async (
   world: World,
-  { workspace, changeId, taskId, attemptId, signal }: ToJudge,
+  wanted: ToJudge,
   judgements: readonly Judgement[],
 ): Promise<GatePart[]> => {
-  const started: (Judgement & { readonly start: Start })[] = [];
+  const { workspace, changeId, taskId, attemptId, signal } = wanted;
+  const started: (Judgement & { readonly from: Record<string, string>; readonly start: Start })[] = [];
   // Each from a set-up by its own scripts: that of the change could put other tools in place.
-  for (const one of judgements)
-    started.push({
-      ...one,
-      start: await startFrom(world, { workspace, commits: one.commits, attemptId, signal }),
-    });
+  for (const one of judgements) {
+    const from = refsTo(wanted, one.commits);
+    const start = await startFrom(world, { workspace, commits: one.commits, from, attemptId, signal });
+    started.push({ ...one, from, start });
+  }
   const task = await world.store.read((tx) => tx.table('tasks').get(taskId));
   return started
     .flatMap((one) => groupsOf(one.commands).map((commands) => ({ ...one, commands })))
@@ -119,10 +120,22 @@ const partsOf = async (
           name,
           branch,
           commit: one.commits[name] ?? '',
+          from: one.from[name],
         })),
       }),
     }));
 };
+
+/** The hidden refs that lead to what is judged; its target leads to a repository that the change leaves alone. */
+const refsTo = ({ changeId, merged }: ToJudge, commits: CommitByRepository): Record<string, string> =>
+  Object.fromEntries(
+    merged
+      .filter(({ repository, base }) => commits[repository] !== base)
+      .map(({ repository, merge }) => [
+        repository,
+        commits[repository] === merge ? changeRef(changeId) : judgeRef(changeId),
+      ]),
+  );
 
 const commitsOf = async ({ hub }: World, { workspace, merged }: ToJudge) => {
   const commits: Record<string, string> = {};

@@ -24,6 +24,8 @@ export interface StartRequest {
   readonly workspace: Workspace;
   readonly isolation?: Isolation | undefined;
   readonly commits: CommitByRepository;
+  /** The refs of the hub that lead to the commits, by repository; the target's when absent. */
+  readonly from?: Readonly<Record<string, string>> | undefined;
   /** Is told that it waits for a set-up. */
   readonly attemptId?: string | undefined;
   readonly signal: AbortSignal;
@@ -177,9 +179,11 @@ const findOrBegin = async (
 const inputOf = (world: World, prebuildId: string, wanted: Wanted): PrepareInput => {
   const { driver, setup, commits, attemptId, request } = wanted;
   const { workspace } = request;
+  // The refs lead to what was asked for; a target leads to itself.
+  const from = commits === request.commits ? request.from : undefined;
   const checkout = workspace.repositories
     .filter(({ name }) => commits[name] !== undefined)
-    .map(({ name, branch }) => ({ name, commit: commits[name] ?? '', branch }));
+    .map(({ name, branch }) => ({ name, commit: commits[name] ?? '', branch, from: from?.[name] }));
   const sandbox = planSandbox(world.defaults, workspace, {
     id: world.ids.from('sandbox', prebuildId),
     purpose: 'setup',

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import type { Clock, Grants, Ids, Log, Store } from '@berth/core';
 import type { Config } from '../config.ts';
-import type { StartGit } from '../infra/git/git.ts';
+import type { HostGit } from '../infra/git/git.ts';
 import { createGitHttp } from '../infra/git/smart-http.ts';
 import type { UplinkHandler } from '../infra/guest/uplink.ts';
 import { createConnectionLog } from './egress/connection-log.ts';
@@ -11,13 +11,14 @@ import { readRegistries } from './egress/registries.ts';
 import { createGrantBook } from './grant-book.ts';
 import { createLedger } from './models/ledger.ts';
 import { createModelRelay } from './models/relay.ts';
+import { createStanding } from './standing.ts';
 import { createWayOut } from './way-out.ts';
 
 export interface GatewayParts {
   readonly config: Pick<Config, 'models'>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly hubFolder: string;
-  readonly startGit: StartGit;
+  readonly hostGit: HostGit;
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -32,7 +33,7 @@ export interface Gateway {
 }
 
 export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
-  const { config, env, hubFolder, startGit, store, clock, ids, grants, log } = parts;
+  const { config, env, hubFolder, hostGit, store, clock, ids, grants, log } = parts;
   const book = createGrantBook(store, grants, clock);
   const connections = createConnectionLog({ store, ids, clock, log });
 
@@ -42,7 +43,7 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
     record: connections.record,
     log: log.error,
   });
-  const git = createGitHttp({ folder: hubFolder, start: startGit, authorise: book.forGit, log: log.error });
+  const git = createGitHttp({ folder: hubFolder, git: hostGit, authorise: book.forGit, log: log.error });
   const models = createModelRelay({
     providers: config.models.providers,
     authorise: book.forModels,
@@ -50,5 +51,12 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
     clock,
     log: (level, event, facts) => log[level](event, facts),
   });
-  return { uplink: createWayOut({ egress, git, models }), close: () => connections.flush() };
+  const standing = createStanding({ store, book, log: log.error });
+  return {
+    uplink: createWayOut({ egress, git, models, standing }),
+    close: () => {
+      standing.close();
+      return connections.flush();
+    },
+  };
 };

@@ -1,5 +1,9 @@
-/** What a sandbox's token allows, looked up for every request: a sandbox that is going has no rights any more. */
-import type { AttemptGrant, Clock, Grants, Store } from '@berth/core';
+/**
+ * What a sandbox's token allows, looked up for every request. A token is worth something only in the sandbox that it was
+ * made for, while that sandbox may be used, and while the attempt that it was made for goes on.
+ */
+import { type Attempt, allows, attemptStates, type Sandbox } from '@berth/contract';
+import type { AttemptGrant, Clock, Grants, ReadTx, Store } from '@berth/core';
 import type { GitGrant } from '../infra/git/serve-git.ts';
 import type { EgressRule } from './egress/policy.ts';
 import type { ModelGrant } from './models/relay.ts';
@@ -7,32 +11,42 @@ import type { ModelGrant } from './models/relay.ts';
 const USABLE: readonly string[] = ['creating', 'running', 'paused'];
 
 export interface GrantBook {
-  forGit(token: string): Promise<GitGrant | undefined>;
-  forModels(token: string): Promise<ModelGrant | undefined>;
+  /** `sandboxId` says where the token was presented. */
+  forGit(token: string, sandboxId: string): Promise<GitGrant | undefined>;
+  /** Agents alone ask models: set-ups and gates have no reason to. */
+  forModels(token: string, sandboxId: string): Promise<ModelGrant | undefined>;
   ruleOf(sandboxId: string): Promise<EgressRule | undefined>;
+  /** Whether the token of a sandbox is worth anything now. */
+  isGranted(sandboxId: string): Promise<boolean>;
 }
 
 export const createGrantBook = (store: Store, grants: Grants, clock: Clock): GrantBook => {
-  const find = (token: string): Promise<AttemptGrant | undefined> =>
+  const lasting = async (tx: ReadTx, grant: AttemptGrant | undefined): Promise<Lasting | undefined> => {
+    if (grant === undefined || (grant.expiresAt ?? Number.POSITIVE_INFINITY) <= clock.now()) return undefined;
+    const sandbox = await tx.table('sandboxes').get(grant.sandboxId);
+    if (sandbox === undefined || !USABLE.includes(sandbox.state)) return undefined;
+    if (grant.attemptId === undefined) return { grant, purpose: sandbox.purpose };
+    const attempt = await tx.table('attempts').get(grant.attemptId);
+    if (attempt === undefined || !allows(attemptStates, attempt.state, 'failed')) return undefined;
+    return { grant, purpose: sandbox.purpose, attempt };
+  };
+  const find = (token: string, sandboxId: string): Promise<Lasting | undefined> =>
     store.read(async (tx) => {
-      const [grant] = await tx.table('grants').list({ where: { hash: grants.hash(token) }, limit: 1 });
-      if (grant === undefined || (grant.expiresAt ?? Number.POSITIVE_INFINITY) <= clock.now())
-        return undefined;
-      const sandbox = await tx.table('sandboxes').get(grant.sandboxId);
-      return sandbox !== undefined && USABLE.includes(sandbox.state) ? grant : undefined;
+      const where = { hash: grants.hash(token), sandboxId };
+      const [grant] = await tx.table('grants').list({ where, limit: 1 });
+      return lasting(tx, grant);
     });
   return {
-    forGit: async (token) => {
-      const grant = await find(token);
-      return grant?.workspaceId === undefined
-        ? undefined
-        : { workspaceId: grant.workspaceId, writeRefs: grant.writeRefs };
+    forGit: async (token, sandboxId) => {
+      const grant = (await find(token, sandboxId))?.grant;
+      if (grant?.workspaceId === undefined) return undefined;
+      const { workspaceId, readRefs = [], writeRefs } = grant;
+      return { workspaceId, readRefs, writeRefs };
     },
-    forModels: async (token) => {
-      const attemptId = (await find(token))?.attemptId;
-      if (attemptId === undefined) return undefined;
-      const attempt = await store.read((tx) => tx.table('attempts').get(attemptId));
-      return attempt && { attemptId, taskId: attempt.taskId };
+    forModels: async (token, sandboxId) => {
+      const found = await find(token, sandboxId);
+      if (found?.attempt === undefined || found.purpose !== 'attempt') return undefined;
+      return { attemptId: found.attempt.id, taskId: found.attempt.taskId };
     },
     ruleOf: (sandboxId) =>
       store.read(async (tx) => {
@@ -41,5 +55,16 @@ export const createGrantBook = (store: Store, grants: Grants, clock: Clock): Gra
         // Nobody but its set-up uses a sandbox that is not made yet.
         return { policy: sandbox.egress, during: sandbox.state === 'creating' ? 'setup' : 'work' };
       }),
+    isGranted: (sandboxId) =>
+      store.read(async (tx) => {
+        const [grant] = await tx.table('grants').list({ where: { sandboxId }, limit: 1 });
+        return (await lasting(tx, grant)) !== undefined;
+      }),
   };
 };
+
+interface Lasting {
+  readonly grant: AttemptGrant;
+  readonly purpose: Sandbox['purpose'];
+  readonly attempt?: Attempt | undefined;
+}

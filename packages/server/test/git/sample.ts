@@ -7,7 +7,7 @@ import path from 'node:path';
 import { execaSync } from 'execa';
 import { createHostGit } from '../../src/infra/git/git.ts';
 import { createHub } from '../../src/infra/git/hub.ts';
-import type { GitHttpLimits } from '../../src/infra/git/serve-git.ts';
+import type { GitGrant, GitHttpLimits } from '../../src/infra/git/serve-git.ts';
 import { createGitHttp } from '../../src/infra/git/smart-http.ts';
 import { createHostProcesses } from '../../src/infra/system/host-processes.ts';
 
@@ -49,14 +49,17 @@ export const createSample = async () => {
 /** The hub over HTTP on the loopback, with the tokens of a test. */
 export const serveHub = async (
   hubFolder: string,
-  grants: Readonly<Record<string, { workspaceId: string; writeRefs: readonly string[] }>>,
+  grants: Readonly<Record<string, Omit<GitGrant, 'readRefs'> & { readRefs?: readonly string[] }>>,
   limits: Partial<GitHttpLimits> = {},
 ) => {
   const logged: unknown[] = [];
   const handle = createGitHttp({
     folder: hubFolder,
-    start: hostGit().start,
-    authorise: async (token) => grants[token],
+    git: hostGit(),
+    authorise: async (token) => {
+      const grant = grants[token];
+      return grant && { readRefs: ['refs/heads/main'], ...grant };
+    },
     log: (message, facts) => logged.push([message, facts]),
     limits,
   });

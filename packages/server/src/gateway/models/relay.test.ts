@@ -9,6 +9,7 @@ import { secret } from '../../infra/secrets/secret.ts';
 import { createModelRelay, type SpentTokens } from './relay.ts';
 
 const KEY = 'the-real-key-0123456789';
+const SANDBOX = 'sb_1';
 const TOKEN = 'the-token-of-the-attempt';
 const GRANT = { attemptId: 'at_1', taskId: 'tk_1' };
 const usage = { input: 1234, cachedInput: 234, output: 56 };
@@ -100,7 +101,7 @@ describe('the model relay', () => {
   const relayOf = (limits = {}) =>
     createModelRelay({
       providers: providers(),
-      authorise: async (token) => (token === TOKEN ? GRANT : undefined),
+      authorise: async (token, sandboxId) => (token === TOKEN && sandboxId === SANDBOX ? GRANT : undefined),
       ledger: async (entry) => void ledger.push(entry),
       clock: { now: () => Date.now() },
       log: (...line) => void logged.push(line),
@@ -114,7 +115,10 @@ describe('the model relay', () => {
       if (url.startsWith('/redirect'))
         response.writeHead(302, { location: `${model.url}/v1/chat/completions` }).end();
       else
-        void relayOf({ firstByteMs: url.startsWith('/slow') ? 100 : 10_000 }).handle(request, response, url);
+        void relayOf({ firstByteMs: url.startsWith('/slow') ? 100 : 10_000 }).handle(request, response, {
+          path: url,
+          sandboxId: SANDBOX,
+        });
     });
     await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
     base = `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
@@ -266,7 +270,7 @@ describe('the model relay', () => {
       writeHead: (status: number) => seen.push(status),
       end: () => undefined,
     } as unknown as ServerResponse;
-    await relayOf().handle(request, response, path);
+    await relayOf().handle(request, response, { path, sandboxId: SANDBOX });
     expect(seen).toEqual([404]);
     expect(model.log).toHaveLength(asked);
   });
@@ -278,7 +282,8 @@ describe('the model relay', () => {
 
   it('speaks HTTP/2 too', async () => {
     const server = createHttp2Server(
-      (request, response) => void relayOf().handle(request, response, request.url),
+      (request, response) =>
+        void relayOf().handle(request, response, { path: request.url, sandboxId: SANDBOX }),
     );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);

@@ -46,7 +46,8 @@ export interface SpentTokens extends ModelGrant {
 
 export interface ModelRelayDeps {
   readonly providers: Readonly<Record<string, ModelProvider>>;
-  readonly authorise: (token: string) => Promise<ModelGrant | undefined>;
+  /** What a token allows when it comes from this sandbox. */
+  readonly authorise: (token: string, sandboxId: string) => Promise<ModelGrant | undefined>;
   readonly ledger: (spent: SpentTokens) => Promise<void>;
   readonly clock: Pick<Clock, 'now'>;
   /** One line per request; never with a credential or content. */
@@ -54,9 +55,15 @@ export interface ModelRelayDeps {
   readonly limits?: Partial<UpstreamLimits> | undefined;
 }
 
+export interface ModelAsked {
+  /** What follows `/models/`, with its query: `openai/v1/chat/completions`. */
+  readonly path: string;
+  readonly sandboxId: string;
+}
+
 export interface ModelRelay {
-  /** `path` is what follows `/models/`, with its query: `openai/v1/chat/completions`. Never rejects. */
-  handle(request: RelayRequest, response: RelayResponse, path: string): Promise<void>;
+  /** Never rejects. */
+  handle(request: RelayRequest, response: RelayResponse, asked: ModelAsked): Promise<void>;
 }
 
 const LIMITS: UpstreamLimits = { connectMs: 10_000, firstByteMs: 600_000, idleMs: 300_000 };
@@ -71,12 +78,12 @@ export const createModelRelay = (parts: ModelRelayDeps): ModelRelay => {
   const deps = { ...parts, room: createBodyRoom() };
   const outages = createOutages(deps.clock);
   return {
-    async handle(request, response, path) {
+    async handle(request, response, { path, sandboxId }) {
       const asked = readPath(path);
       const provider = Object.hasOwn(deps.providers, asked.name) ? deps.providers[asked.name] : undefined;
       let grant: ModelGrant | undefined;
       try {
-        grant = await authorised(deps, request, asked.query);
+        grant = await authorised(deps, request, { query: asked.query, sandboxId });
         if (provider === undefined) throw fail('model.unconfigured', { provider: asked.name });
         const endpoint = findEndpoint(provider.wire, request.method, asked.path);
         if (endpoint === undefined)
@@ -101,10 +108,10 @@ const readPath = (path: string) => {
 const authorised = async (
   deps: ModelRelayDeps,
   request: RelayRequest,
-  query: URLSearchParams,
+  { query, sandboxId }: { readonly query: URLSearchParams; readonly sandboxId: string },
 ): Promise<ModelGrant> => {
   const token = presentedToken(request.headers, query);
-  const grant = token === undefined ? undefined : await deps.authorise(token);
+  const grant = token === undefined ? undefined : await deps.authorise(token, sandboxId);
   if (grant === undefined) throw fail('auth.required', {});
   return grant;
 };

@@ -67,7 +67,7 @@ const relayTo = async (take: (request: IncomingMessage) => void) => {
   });
 };
 
-const PATH = 'openai/v1/chat/completions';
+const AT = { path: 'openai/v1/chat/completions', sandboxId: 'sb_1' };
 
 describe('large model requests', () => {
   it('of one sandbox wait on its side, and those of another are served meanwhile', async () => {
@@ -76,12 +76,12 @@ describe('large model requests', () => {
     const greedy = Array.from({ length: 60 }, () => largeRequest('at_greedy'));
     const answers = greedy.map(({ request }) => {
       const answer = answerOf();
-      return { answer, done: relay.handle(request, answer.response, PATH) };
+      return { answer, done: relay.handle(request, answer.response, AT) };
     });
     await vi.waitUntil(() => stuck.length === 1, 20_000);
     const modest = largeRequest('at_modest', { 'content-length': '100000' }, 100_000);
     const reply = answerOf();
-    const done = relay.handle(modest.request, reply.response, PATH);
+    const done = relay.handle(modest.request, reply.response, AT);
     await vi.waitUntil(() => stuck.length === 2, 20_000);
     stuck[1]?.resume();
     await done;
@@ -97,7 +97,7 @@ describe('large model requests', () => {
     const relay = await relayTo((request) => void request.pause());
     const waiting = Array.from({ length: 130 }, () => {
       const answer = answerOf();
-      void relay.handle(largeRequest('at_greedy').request, answer.response, PATH);
+      void relay.handle(largeRequest('at_greedy').request, answer.response, AT);
       return answer;
     });
     const busy = () => waiting.filter(({ status }) => status() === 429);
@@ -112,10 +112,10 @@ describe('large model requests', () => {
     const long = answerOf();
     const size = { 'content-length': String(MAX_BODY_BYTES + 1) };
     const refused = largeRequest('at_1', size);
-    await relay.handle(refused.request, long.response, PATH);
+    await relay.handle(refused.request, long.response, AT);
     expect([long.status(), refused.read()]).toEqual([400, 0]);
     const lying = answerOf();
-    await relay.handle(largeRequest('at_1', { 'content-length': '10' }).request, lying.response, PATH);
+    await relay.handle(largeRequest('at_1', { 'content-length': '10' }).request, lying.response, AT);
     expect(lying.status()).toBe(400);
   });
 

@@ -37,7 +37,7 @@ const clone = (commit = main, branch = BRANCH) =>
   checkouts().clone(sandbox, {
     key: 'k',
     workspaceId: WORKSPACE,
-    repositories: [{ name: 'source', commit, branch }],
+    repositories: [{ name: 'source', commit, branch, from: 'refs/heads/main' }],
     token: TOKEN,
   });
 const save = (turn = 1, previous = main) =>

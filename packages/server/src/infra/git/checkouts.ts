@@ -21,6 +21,8 @@ const AGENT = { name: 'Berth agent', email: 'agent@berth.localhost' } as const;
 /** Where a checkout notes the commit it is made from. It is complete when its head is on the branch. */
 const BASE_REF = 'refs/berth/base';
 const UNFINISHED = 'berth/unfinished';
+/** The ref of the hub that the commit was reached by, as it was then. */
+const FROM_REF = 'refs/berth/from';
 const DRAFT_PREFIX = '.berth-checkout-';
 const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
 const MAX_EXCLUDED = 2000;
@@ -101,12 +103,14 @@ const cloneOne = async (
     args: ['init', '--quiet', '--template=', `--initial-branch=${UNFINISHED}`, draft],
   });
   await configure(git, sandbox, draft, remote.url);
-  const from = `+${assertCommit(part.commit)}:${BASE_REF}`;
+  // The hub answers for refs, not for ids.
+  const from = `+${assertRef(part.from ?? `refs/heads/${part.branch}`)}:${FROM_REF}`;
   await git(sandbox, {
     cwd: draft,
     remote,
     args: ['fetch', '--quiet', '--no-recurse-submodules', remote.url, BRANCHES, from],
   });
+  await git(sandbox, { cwd: draft, args: ['update-ref', BASE_REF, assertCommit(part.commit)] });
   // A layer has only files that git does not know: they stay, and all that is git's comes from here.
   await sandbox.files.makeFolder(folder);
   await sandbox.files.remove(`${folder}/.git`);

@@ -5,16 +5,19 @@ import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { fail } from '@berth/contract';
 import type { HostProcess } from '../system/host-processes.ts';
-import type { StartGit } from './git.ts';
-import { FLUSH, pktLine } from './pkt-line.ts';
-import { encodePushHead, type PushHead, parsePushHead, refusalReport, refusals } from './push-commands.ts';
+import { encodeFetchHead, type FetchHead, parseFetchHead } from './fetch-wants.ts';
+import type { HostGit } from './git.ts';
+import { FLUSH, pktLine, readPkt } from './pkt-line.ts';
+import { encodePushHead, parsePushHead, refusalReport, refusals } from './push-commands.ts';
 
 export type PackProgram = 'upload-pack' | 'receive-pack';
 
 /** What a token may do. */
 export interface GitGrant {
   readonly workspaceId: string;
-  /** Refs it may write: exact names, or prefixes that end in `/`. */
+  /** Refs it may read besides the tags: exact names, or prefixes that end in `/`. */
+  readonly readRefs: readonly string[];
+  /** Refs it may read and write. */
   readonly writeRefs: readonly string[];
 }
 
@@ -53,7 +56,9 @@ export interface GitCall {
   readonly limits: GitHttpLimits;
   /** Told of every piece of the request's body. */
   readonly received: () => void;
-  readonly start: StartGit;
+  readonly git: HostGit;
+  /** The folder of the hook that judges pushes. */
+  readonly hooks: string;
 }
 
 const STDERR_TAIL_BYTES = 4096;
@@ -64,9 +69,9 @@ export const serveGit = async (call: GitCall): Promise<void> => {
   const signal = AbortSignal.timeout(call.limits.requestTimeoutMs);
   if (call.advertise) return exchange(call, signal, undefined);
   const body = addAbortSignal(signal, bodyOf(call));
-  if (call.service === 'upload-pack') return exchange(call, signal, body);
+  if (call.service === 'upload-pack') return serveFetch(call, signal, body);
 
-  const head = await readPushHead(body);
+  const head = await readHead(body, parsePushHead);
   if (head.kind === 'malformed') {
     await drain(body);
     return finish(call.response, 400, `The push cannot be read: ${head.reason}.\n`);
@@ -79,6 +84,26 @@ export const serveGit = async (call: GitCall): Promise<void> => {
     return;
   }
   return exchange(call, signal, body, encodePushHead(head.push));
+};
+
+/** Git decides which commits the shown refs lead to; whatever is no commit would pass it unseen. */
+const serveFetch = async (call: GitCall, signal: AbortSignal, body: Readable): Promise<void> => {
+  const head: Exclude<FetchHead, { kind: 'more' }> = await readHead(body, parseFetchHead);
+  const refused = head.kind === 'malformed' ? head.reason : await objectionTo(call, head.fetch.wants);
+  if (head.kind === 'fetch' && refused === undefined)
+    return exchange(call, signal, body, encodeFetchHead(head.fetch));
+  await drain(body);
+  return finish(call.response, 400, `The fetch is refused: ${refused}.\n`);
+};
+
+const objectionTo = async (
+  { git, gitDir }: GitCall,
+  wants: readonly string[],
+): Promise<string | undefined> => {
+  const args = ['cat-file', '--batch-check=%(objecttype) %(objectname)', '--buffer'] as const;
+  const { stdout } = await git.run(args, { gitDir, input: `${[...new Set(wants)].join('\n')}\n` });
+  const other = stdout.split('\n').find((line) => /^(?:blob|tree) /.test(line));
+  return other === undefined ? undefined : `${other} is no commit`;
 };
 
 /** Runs git between the request's body and the response. */
@@ -97,7 +122,9 @@ const exchange = async (
   try {
     // Git may end without reading everything; what counts is how it ends.
     const fed = body === undefined ? stdin.end() : pipeline(body, stdin, { signal }).catch(onlyClosedPipe);
-    await Promise.all([fed, pipeline(stdout, call.response, { signal })]);
+    const said =
+      call.advertise && call.service === 'receive-pack' ? [stdout, advertising('no-thin')] : [stdout];
+    await Promise.all([fed, pipeline([...said, call.response], { signal })]);
   } catch (thrown) {
     git.end();
     throw thrown;
@@ -108,11 +135,13 @@ const exchange = async (
 };
 
 const start = (call: GitCall, signal: AbortSignal): Promise<HostProcess> => {
-  const protocol = call.request.headers['git-protocol'];
   const settings = [
-    ...hiddenRefs(call.grant.writeRefs),
-    'uploadpack.allowTipSHA1InWant=true',
-    'uploadpack.allowReachableSHA1InWant=true',
+    ...hiddenRefs(call.grant),
+    'uploadpack.allowTipSHA1InWant=false',
+    'uploadpack.allowReachableSHA1InWant=false',
+    'uploadpack.allowAnySHA1InWant=false',
+    'uploadpack.allowFilter=false',
+    `core.hooksPath=${call.hooks}`,
     'receive.fsckObjects=true',
     'receive.denyDeletes=true',
     'receive.autogc=false',
@@ -123,18 +152,19 @@ const start = (call: GitCall, signal: AbortSignal): Promise<HostProcess> => {
     `receive.maxInputSize=${Math.floor(call.limits.maxRequestBytes * GIT_SHARE)}`,
   ].flatMap((setting) => ['-c', setting]);
   const mode = ['--stateless-rpc', ...(call.advertise ? ['--http-backend-info-refs'] : [])];
-  const env =
-    typeof protocol === 'string' && /^[a-z0-9=:.-]{1,64}$/i.test(protocol) ? { GIT_PROTOCOL: protocol } : {};
-  const { gitDir, service } = call;
-  return call.start([...settings, service, ...mode, gitDir], { gitDir, env, signal });
+  const { git, gitDir, service } = call;
+  // A thin pack could name any object of the repository as the base of a new one, and bring it out so. Git's option is
+  // for its own tests, and says nothing to clients; see `advertising`.
+  if (service === 'receive-pack') mode.unshift('--reject-thin-pack-for-testing');
+  // Without GIT_PROTOCOL: version 0, see fetch-wants.ts.
+  return git.start([...settings, service, ...mode, gitDir], { gitDir, signal });
 };
 
-/** Everything is hidden but branches, tags, and what the grant may write. */
-const hiddenRefs = (writeRefs: readonly string[]): string[] => [
+/** Everything is hidden but what the grant names, and the tags, which come from the source alone. */
+const hiddenRefs = ({ readRefs, writeRefs }: GitGrant): string[] => [
   'transfer.hideRefs=refs',
-  'transfer.hideRefs=!refs/heads',
   'transfer.hideRefs=!refs/tags',
-  ...writeRefs.map((ref) => `transfer.hideRefs=!${ref.replace(/\/$/, '')}`),
+  ...[...readRefs, ...writeRefs].map((ref) => `transfer.hideRefs=!${ref.replace(/\/$/, '')}`),
 ];
 
 /** The request's body as it was before compression, ended by force beyond the cap. */
@@ -157,8 +187,14 @@ const bodyOf = ({ request, limits, received }: GitCall): Readable => {
   return meter.on('error', () => request.destroy());
 };
 
-/** Takes the list of commands off the front of the body and leaves the rest in it. */
-const readPushHead = async (body: Readable): Promise<Exclude<PushHead, { kind: 'more' }>> => {
+type Unfinished = { readonly kind: 'more'; readonly neededBytes: number };
+type Malformed = { readonly kind: 'malformed'; readonly reason: string };
+
+/** Takes what `parse` understands off the front of the body and leaves the rest in it. */
+const readHead = async <H extends { readonly bodyAt: number }>(
+  body: Readable,
+  parse: (bytes: Buffer) => H | Unfinished | Malformed,
+): Promise<H | Malformed> => {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   let neededBytes = 0;
@@ -168,16 +204,33 @@ const readPushHead = async (body: Readable): Promise<Exclude<PushHead, { kind: '
     sizeBytes += chunk.length;
     if (sizeBytes < neededBytes) continue;
     const bytes = Buffer.concat(chunks.splice(0));
-    const head = parsePushHead(bytes);
-    if (head.kind === 'more') {
+    const head = parse(bytes);
+    if ('neededBytes' in head) {
       chunks.push(bytes);
       neededBytes = head.neededBytes;
     } else {
-      if (head.kind === 'push' && head.bodyAt < bytes.length) body.unshift(bytes.subarray(head.bodyAt));
+      if ('bodyAt' in head && head.bodyAt < bytes.length) body.unshift(bytes.subarray(head.bodyAt));
       return head;
     }
   }
   return { kind: 'malformed', reason: 'it ends too early' };
+};
+
+/** Adds a capability to those that git advertises, which stand behind a zero byte in its first line. */
+const advertising = (capability: string): Transform => {
+  let held: Buffer | undefined = Buffer.alloc(0);
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      if (held === undefined) return done(null, chunk);
+      const bytes: Buffer = Buffer.concat([held, chunk]);
+      const read = readPkt(bytes, 0);
+      held = read.kind === 'more' ? bytes : undefined;
+      if (read.kind === 'more') return done();
+      if (read.kind !== 'line') return done(null, bytes);
+      const line = `${read.payload.toString('latin1').trimEnd()} ${capability}\n`;
+      return done(null, Buffer.concat([pktLine(Buffer.from(line, 'latin1')), bytes.subarray(read.next)]));
+    },
+  });
 };
 
 /** A client writes its whole request before it reads the answer. */

@@ -98,7 +98,7 @@ describe('what a token opens', () => {
     expect(await client(clone, [...protocol, 'fetch', '-q', url(), main])).toMatchObject({ code: 0 });
   });
 
-  test('branches, tags and its own hidden refs are shown, others are not', async () => {
+  test('the refs of the grant and tags are shown, others are not', async () => {
     const listed = await client(sample.folder, ['ls-remote', url()]);
     expect(listed.said).toContain('refs/heads/main');
     expect(listed.said).toContain('refs/berth/turns/at_1/1');
@@ -130,6 +130,152 @@ describe('what a token opens', () => {
     `/git/${WORKSPACE}/--help.git/info/refs?service=git-upload-pack`,
   ])('there is nothing at %s', async (target) => {
     expect(await raw('GET', target)).toMatchObject({ status: 404 });
+  });
+});
+
+describe('what a token does not open', () => {
+  const RIVAL = 'refs/heads/task/tk_2';
+  const target = () => `/git/${WORKSPACE}/source.git/git-upload-pack`;
+  let rival: string;
+  let lost: string;
+  beforeEach(async () => {
+    // What another task pushed, and what no ref leads to any more.
+    shell(
+      sample.source,
+      `git checkout -q -b rival; echo rival > rival.txt; git add .; git commit -qm rival; git tag -d gone 2>/dev/null || true
+       git push -q ${sample.at()} rival:${RIVAL} rival:refs/berth/changes/ch_2
+       echo lost > lost.txt; git add .; git commit -qm lost
+       git push -q ${sample.at()} rival:refs/heads/lost; git push -q ${sample.at()} :refs/heads/lost; git checkout -q main`,
+    );
+    lost = run(sample.source, ['rev-parse', 'rival']);
+    rival = run(sample.source, ['rev-parse', 'rival~']);
+    await cloned();
+  });
+  /** The client says whatever it wants to, also what it would not say by itself. */
+  const bold = ['-c', 'protocol.allow=always'];
+
+  test.each(['0', '1', '2'])('the work of others, by name or id, over protocol %s', async (version) => {
+    const protocol = [...bold, '-c', `protocol.version=${version}`];
+    for (const what of [
+      RIVAL,
+      'refs/berth/changes/ch_2',
+      'refs/heads/*:refs/x/*',
+      rival,
+      lost,
+      `${rival}^{tree}`,
+    ])
+      await client(clone, [...protocol, 'fetch', '-q', url(), what]);
+    const has = await execa('git', ['cat-file', '--batch-check'], {
+      cwd: clone,
+      input: `${rival}\n${lost}\n`,
+    });
+    expect(has.stdout.match(/missing/g)).toHaveLength(2);
+    const listed = await client(clone, [...protocol, 'ls-remote', url()]);
+    expect(listed.said).not.toMatch(/tk_2|changes|secret/);
+  });
+
+  test('any object of another by its id, in requests that no client writes', async () => {
+    const tree = run(sample.source, ['rev-parse', 'rival^{tree}']);
+    const blob = run(sample.source, ['rev-parse', 'rival:rival.txt']);
+    const caps = 'side-band-64k ofs-delta thin-pack no-progress';
+    for (const id of [rival, lost, tree, blob]) {
+      const asked = Buffer.concat([pktLine(`want ${id} ${caps}\n`), FLUSH, pktLine('done\n')]);
+      expect((await raw('POST', target(), asked)).text, id).not.toContain('PACK');
+      const both = Buffer.concat([
+        pktLine(`want ${main} ${caps}\n`),
+        pktLine(`want ${id}\n`),
+        FLUSH,
+        pktLine('done\n'),
+      ]);
+      expect((await raw('POST', target(), both)).text, id).not.toContain('PACK');
+      const second = Buffer.concat([
+        pktLine('command=fetch'),
+        Buffer.from('0001'),
+        pktLine(`want ${id}\n`),
+        pktLine('done\n'),
+        FLUSH,
+      ]);
+      const v2 = await raw('POST', target(), second, { 'git-protocol': 'version=2' });
+      expect(v2.text, id).not.toContain('PACK');
+    }
+    const own = Buffer.concat([pktLine(`want ${main} ${caps}\n`), FLUSH, pktLine('done\n')]);
+    expect((await raw('POST', target(), own)).text).toContain('PACK');
+  });
+
+  test('a part of a history, an archive, and what a filter leaves out', async () => {
+    const blob = run(sample.source, ['rev-parse', 'rival:rival.txt']);
+    const partial = ['fetch', '-q', '--filter=blob:none', url(), rival];
+    expect((await client(clone, partial)).code).not.toBe(0);
+    expect((await client(clone, ['fetch', '-q', '--shallow-exclude', RIVAL, url(), 'main'])).code).not.toBe(
+      0,
+    );
+    expect((await client(clone, ['archive', `--remote=${url()}`, RIVAL])).code).not.toBe(0);
+    expect((await client(clone, ['fetch', '-q', url(), blob])).code).not.toBe(0);
+    expect((await client(clone, ['fetch', '-q', '--depth=1', url(), 'main'])).code).toBe(0);
+  });
+
+  const push = async (commands: readonly string[], pack: Buffer) =>
+    raw(
+      'POST',
+      `/git/${WORKSPACE}/source.git/git-receive-pack`,
+      Buffer.concat([
+        ...commands.map((line, index) => pktLine(index === 0 ? `${line}\0report-status` : line)),
+        FLUSH,
+        pack,
+      ]),
+    );
+  const packOf = async (cwd: string, ids: string, ...args: string[]): Promise<Buffer> => {
+    const packed = await execa('git', ['pack-objects', '--stdout', '-q', ...args], {
+      cwd,
+      env: sealed,
+      extendEnv: false,
+      input: ids,
+      encoding: 'buffer',
+    });
+    return Buffer.from(packed.stdout);
+  };
+
+  test('the work of others through its own ref: pushed by id, as a parent, as a tree', async () => {
+    const empty = await packOf(clone, '');
+    expect((await push([`${ABSENT} ${rival} ${TASK}`], empty)).text).toMatch(/ng .*pre-receive/);
+    const tree = run(sample.source, ['rev-parse', 'rival^{tree}']);
+    const stolen = [
+      run(sample.source, [
+        'commit-tree',
+        run(sample.source, ['rev-parse', 'main^{tree}']),
+        '-p',
+        rival,
+        '-m',
+        'x',
+      ]),
+      run(sample.source, ['commit-tree', tree, '-p', main, '-m', 'x']),
+    ];
+    for (const commit of stolen) {
+      const pack = await packOf(sample.source, `${commit}\n`);
+      expect((await push([`${ABSENT} ${commit} ${TASK}`], pack)).text).toMatch(/ng .*pre-receive/);
+    }
+    expect(await sample.hub.resolve(WORKSPACE, 'source', TASK)).toBeUndefined();
+  });
+
+  test('the work of others as the base of a difference', async () => {
+    const text = Array.from({ length: 400 }, (_, line) => `line ${line} of what only the rival has\n`).join(
+      '',
+    );
+    shell(
+      sample.source,
+      `git checkout -q rival; cat > long.txt <<'END'\n${text}END\ngit add .; git commit -qm long`,
+    );
+    shell(sample.source, `git push -q -f ${sample.at()} rival:${RIVAL}; git checkout -q -b thief main`);
+    shell(sample.source, `cat > long.txt <<'END'\n${text}one more\nEND\ngit add .; git commit -qm thief`);
+    const thief = run(sample.source, ['rev-parse', 'thief']);
+    const idOf = (name: string) => run(sample.source, ['rev-parse', name]);
+    const objects = `-${idOf('rival')}\n${thief}\n${idOf('thief^{tree}')}\n${idOf('thief:long.txt')} long.txt\n`;
+    const thin = await packOf(sample.source, objects);
+    expect(thin.length).toBeLessThan(1000);
+    expect((await push([`${ABSENT} ${thief} ${TASK}`], thin)).text).not.toMatch(/ok refs/);
+    expect(await sample.hub.resolve(WORKSPACE, 'source', TASK)).toBeUndefined();
+    const whole = await packOf(sample.source, `${thief}\n^${main}\n`, '--revs');
+    expect((await push([`${ABSENT} ${thief} ${TASK}`], whole)).text).toContain(`ok ${TASK}`);
   });
 });
 

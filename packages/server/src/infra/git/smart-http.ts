@@ -3,15 +3,17 @@
  *
  * Three requests exist below a repository: `GET info/refs?service=git-upload-pack|git-receive-pack`, `POST
  * git-upload-pack`, `POST git-receive-pack` (gitprotocol-http(5)). Each is served by one git process with the sealed
- * configuration, which sees the bytes of the client and nothing else of it. A token opens one workspace; branches and
- * tags of it may be read, other refs only where they may be written; a push is read before git gets it.
+ * configuration, which sees the bytes of the client and nothing else of it. A token opens one workspace to one sandbox;
+ * what its grant names may be read, and what these refs lead to, and nothing else of the repository by any name or id. What
+ * a fetch and a push ask for is read before git gets it.
  */
 import { stat } from 'node:fs/promises';
 import { isBerthError } from '@berth/contract';
 import type { Log } from '@berth/core';
 import { createFairShare } from '../fair-share.ts';
 import { watchClient } from './client-watch.ts';
-import type { StartGit } from './git.ts';
+import type { HostGit } from './git.ts';
+import { writePushHook } from './push-hook.ts';
 import { createRepositoryFolders } from './repository-folder.ts';
 import {
   type GitGrant,
@@ -25,8 +27,9 @@ import {
 export interface GitHttpOptions {
   /** The folder of the hub. */
   readonly folder: string;
-  readonly start: StartGit;
-  readonly authorise: (token: string) => Promise<GitGrant | undefined>;
+  readonly git: HostGit;
+  /** What a token allows when it comes from this sandbox. */
+  readonly authorise: (token: string, sandboxId: string) => Promise<GitGrant | undefined>;
   /** Called with what went wrong on our side; clients hear only that something did. */
   readonly log: Log['error'];
   readonly limits?: Partial<GitHttpLimits> | undefined;
@@ -61,6 +64,7 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     waitingPerOwner: limits.maxWaitingPerSandbox,
     waitMs: limits.waitMs,
   });
+  let hooks: Promise<string> | undefined;
 
   const locate = async (route: Route): Promise<string | undefined> => {
     const gitDir = folders.repository(route.workspaceId, route.repository);
@@ -74,7 +78,7 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     route: Route & Pick<GitAsked, 'sandboxId'>,
   ): Promise<void> => {
     const token = tokenOf(request.headers.authorization);
-    const grant = token === undefined ? undefined : await options.authorise(token);
+    const grant = token === undefined ? undefined : await options.authorise(token, route.sandboxId);
     if (grant === undefined) return answer(response, 401, 'A valid token is needed.');
     // The same answer for what is absent and for what belongs to another workspace.
     const gitDir = grant.workspaceId === route.workspaceId ? await locate(route) : undefined;
@@ -86,18 +90,22 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     response.once('close', () => left.abort());
     const leave = await places.take(route.sandboxId, 1, left.signal);
     const client = watchClient({ request, response, hasBody: !route.advertise }, limits.clientIdleMs);
-    const { start } = options;
     try {
-      await serveGit({
+      hooks ??= writePushHook(options.folder).catch((cause: unknown) => {
+        hooks = undefined;
+        throw cause;
+      });
+      const call = {
         request,
         response,
         gitDir,
         grant,
         limits,
-        start,
+        git: options.git,
+        hooks: await hooks,
         received: client.received,
-        ...route,
-      });
+      };
+      await serveGit({ ...call, ...route });
     } finally {
       client.stop();
       leave();

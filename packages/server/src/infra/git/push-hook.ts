@@ -1,0 +1,27 @@
+/**
+ * The one hook that we give to git. A push may say that its history goes on at any commit, and git takes it when the
+ * repository happens to hold that commit, also one that the sandbox must not read: its own ref would lead there then.
+ * So before a ref moves, all that is new to what the sandbox is shown must have come with the push itself.
+ */
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+/** Git runs it with the pushed objects apart, and the repository as their alternate; here it is asked without. */
+const PRE_RECEIVE = `#!/bin/sh
+cut -d' ' -f2 |
+  git rev-list --objects --no-object-names --stdin --not --exclude-hidden=receive --all |
+  GIT_ALTERNATE_OBJECT_DIRECTORIES= git cat-file --batch-check='%(objectname)' --buffer |
+  grep -q ' missing$' || exit 0
+echo 'the push leads to what this sandbox was never shown; fetch, and push what you made yourself' >&2
+exit 1
+`;
+
+/** Writes the hook beside the workspaces; returns its folder. */
+export const writePushHook = async (hub: string): Promise<string> => {
+  const folder = path.join(hub, '.hooks');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const draft = path.join(folder, `.pre-receive-${process.pid}`);
+  await writeFile(draft, PRE_RECEIVE, { mode: 0o700 });
+  await rename(draft, path.join(folder, 'pre-receive'));
+  return folder;
+};
