@@ -147,6 +147,8 @@ export interface Prebuild extends Kept {
   readonly driver: string;
   /** The one attempt that may use it: it was made from commits that have not landed. */
   readonly attemptId?: string | undefined;
+  /** It is no set-up, but the disk of this sandbox as its machine left it when it died. */
+  readonly sandboxId?: string | undefined;
   readonly layer?: string | undefined;
   readonly sizeBytes?: number | undefined;
   readonly error?: ErrorBody | undefined;

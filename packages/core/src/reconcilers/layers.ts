@@ -2,7 +2,8 @@
  * Prepared layers take space, so old ones go. First a prebuild is superseded: from then on nothing new starts from it.
  * Its layer is dropped later, when a grace is over and neither a living sandbox nor unfinished work names it. A layer
  * that no prebuild names (its making was given up, or the database was set back) is written down as superseded first,
- * so that it gets the same grace. A layer that was made for one attempt is superseded when the attempt has ended.
+ * so that it gets the same grace. A layer that was made for one attempt is superseded when the attempt has ended, the disk of a machine that
+ * died when its sandbox is gone.
  */
 import { attemptStates, isFinal, sandboxStates } from '@berth/contract';
 import { allRows, defineReconciler, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
@@ -40,11 +41,13 @@ const supersede = async (tx: Tx): Promise<number> => {
   const ready = await allRows(tx, { table: 'prebuilds', where: { state: 'ready' }, order: 'desc' });
   const kept = new Map<string, number>();
   let superseded = 0;
-  for (const { id, revision, workspaceId, driver, attemptId } of ready) {
+  for (const { id, revision, workspaceId, driver, attemptId, sandboxId } of ready) {
+    if (sandboxId !== undefined && (await isThere(tx, sandboxId))) continue;
     const place = `${attemptId ?? workspaceId} ${driver}`;
     const before = kept.get(place) ?? 0;
     const isNeeded =
       before < KEPT_OF_EACH &&
+      sandboxId === undefined &&
       (await tx.table('workspaces').get(workspaceId)) !== undefined &&
       (attemptId === undefined || (await isUnderWay(tx, attemptId)));
     if (isNeeded) kept.set(place, before + 1);
@@ -54,6 +57,11 @@ const supersede = async (tx: Tx): Promise<number> => {
     }
   }
   return superseded;
+};
+
+const isThere = async (tx: Tx, sandboxId: string): Promise<boolean> => {
+  const sandbox = await tx.table('sandboxes').get(sandboxId);
+  return sandbox !== undefined && sandbox.state !== 'destroyed';
 };
 
 const isUnderWay = async (tx: Tx, attemptId: string): Promise<boolean> => {

@@ -1,14 +1,15 @@
 /**
- * A sandbox whose machine has died says so, with the reason. It keeps its place and its disk until its owner, or its
- * time, removes it. Records are read before the machines: what runs then has had its machine for longer.
+ * A sandbox whose machine has died says so, with the reason. It keeps its disk until its owner, or its time, removes it,
+ * and says when a machine lives again. Records are read before the machines: what runs then has had its machine for longer.
  */
 import { fail, type Sandbox } from '@berth/contract';
 import type { Life } from '@berth/plugin-api';
-import { bodyOf, defineReconciler, move, pagesOf } from '../kernel/index.ts';
+import { bodyOf, defineReconciler, move, pagesOf, type Tx } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 import { eachDriver } from './look.ts';
 
 const LIVING: readonly Sandbox['state'][] = ['running', 'paused'];
+const LOOKED_AT: readonly Sandbox['state'][] = [...LIVING, 'error'];
 
 export const lifeReconciler = defineReconciler<World>({
   name: 'life',
@@ -16,7 +17,11 @@ export const lifeReconciler = defineReconciler<World>({
   wakeOn: [],
   async pass(world, signal) {
     const byDriver = new Map<string, string[]>();
-    for await (const page of pagesOf(world.store, { table: 'sandboxes', where: { state: LIVING } }, signal))
+    for await (const page of pagesOf(
+      world.store,
+      { table: 'sandboxes', where: { state: LOOKED_AT } },
+      signal,
+    ))
       for (const { id, driver } of page) byDriver.set(driver, [...(byDriver.get(driver) ?? []), id]);
     let lost = 0;
     const looked = await eachDriver(world, [...byDriver.keys()], signal, async (driver) => {
@@ -31,9 +36,14 @@ export const lifeReconciler = defineReconciler<World>({
 /** True when it was found dead. One that could not be looked at stays as it is. */
 const settle = async (world: World, id: string, life: Life | undefined): Promise<boolean> => {
   if (life?.state === 'unknown') world.troubles.note(id, life.reason);
-  if (life?.state === 'alive') world.troubles.clear(id);
+  if (life?.state === 'alive') {
+    world.troubles.clear(id);
+    await world.store.write((tx) => recover(tx, id));
+  }
   const reason = reasonOf(life);
   if (reason === undefined) return false;
+  const before = await world.store.read((tx) => tx.table('sandboxes').get(id));
+  if (before === undefined || !LIVING.includes(before.state)) return false;
   await world.machines.hangUp(id);
   return world.store.write(async (tx) => {
     const now = await tx.table('sandboxes').get(id);
@@ -42,6 +52,13 @@ const settle = async (world: World, id: string, life: Life | undefined): Promise
     await move(tx, 'sandboxes', id, { trigger: 'lost', patch: { error }, details: { reason } });
     return true;
   });
+};
+
+/** It was revived, and the word about the death of its machine came late. */
+const recover = async (tx: Tx, id: string): Promise<void> => {
+  const now = await tx.table('sandboxes').get(id);
+  if (now?.state === 'error')
+    await move(tx, 'sandboxes', id, { trigger: 'recovered', patch: { error: undefined } });
 };
 
 const reasonOf = (life: Life | undefined): string | undefined => {

@@ -45,6 +45,8 @@ export const prepareWorkspace = saga<World, PrepareInput>('workspace.prepare', 1
       const { driver } = out.sandbox;
       const { snapshots } = ports.machines.facets(driver);
       if (snapshots === undefined) throw fail('driver.unsupported', { driver, facet: 'snapshots' });
+      // What a machine that died had not written to its disk yet would be missing in the layer.
+      await (await ports.machines.open(driver, input.sandbox.id)).metrics();
       if (!input.isPrivate) await checkLanded(ports, input.sandbox);
       return snapshots.take(input.sandbox.id, await keptOf(ports, input.sandbox));
     },

@@ -11,12 +11,16 @@ import type { CommitByRepository } from '../ports.ts';
 import { conflictPrompt, failedSetupPrompt, redGatePrompt, weakenedPrompt } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { landChange } from './land-change.ts';
+import { isGone, reachSandbox } from './revive-sandbox.ts';
 import { type TurnInputs, takeTurn } from './take-turn.ts';
 
 /** Races that a change may lose to others before it takes precedence, and none of them lands until it has. */
 const LOST_BEFORE_PRECEDENCE = 2;
 /** Changes of others wait then. What moves the target this often beside it is its source, and it never rests. */
 const MAX_LANDINGS_PER_ROUND = 100;
+
+/** Machines of the gate that may die in a round before the task fails with it. */
+const MACHINES_LOST = 2;
 
 /** What a round runs as children of the attempt. */
 export const ROUND_SAGAS = [takeTurn, landChange] as const;
@@ -99,6 +103,7 @@ const land = async (world: World, rounds: Rounds, round: Round): Promise<Landing
 const landInOrder = async (world: World, rounds: Rounds, { round, heads }: Round): Promise<Landing> => {
   const { workspaceId, attemptId } = rounds.turn;
   let moved: unknown;
+  let died = 0;
   for (let landing = 1; landing <= MAX_LANDINGS_PER_ROUND; landing += 1) {
     const key = `${attemptId}/${round}.${landing}`;
     const wait = landing > LOST_BEFORE_PRECEDENCE ? world.precedence.take : world.precedence.pass;
@@ -109,12 +114,17 @@ const landInOrder = async (world: World, rounds: Rounds, { round, heads }: Round
     } catch (error) {
       const ask = await askAfter(world, error);
       if (ask !== undefined) return { kind: 'sent_back', ask, error };
-      if (!isBerthError(error) || error.code !== 'change.target_moved') throw error;
+      if (isGone(error)) died += 1;
+      if (!mayLandAgain(error, died)) throw error;
       moved = error;
     }
   }
   throw moved;
 };
+
+/** A machine of the gate that died says nothing about the work either. */
+const mayLandAgain = (error: unknown, died: number): boolean =>
+  isGone(error) ? died <= MACHINES_LOST : isBerthError(error) && error.code === 'change.target_moved';
 
 const landOnce = async (
   world: World,
@@ -176,7 +186,7 @@ const fetchTargets = async (
   { turn, signal }: Rounds,
   { round, heads }: Round,
 ): Promise<void> => {
-  const sandbox = await world.machines.open(turn.sandbox.driver, turn.sandbox.id);
+  const { sandbox } = await reachSandbox(world, turn.sandbox, signal);
   await world.checkouts.fetch(sandbox, {
     key: `${turn.attemptId}/fetch/${round}`,
     signal,

@@ -34,6 +34,7 @@ export interface StartRequest {
 export type Start = Pick<SandboxPlan, 'layers' | 'setup'>;
 
 const MAX_PREPARATIONS = 3;
+const NO_VERDICT = new Set(['work.cancelled', 'sandbox.unreachable', 'sandbox.died']);
 const SETTING_MAX_BYTES = 4 * 2 ** 20;
 
 /** Rejects with the error of the set-up, or with the reason of the signal; the making of the layer goes on then. */
@@ -108,11 +109,11 @@ const layerOf = async (world: World, prebuild: Prebuild, wanted: Wanted): Promis
   return now?.state === 'ready' ? now.layer : undefined;
 };
 
-/** Rejects with the verdict about this set-up. Another task's fate (its cancel, a layer dropped meanwhile) is none. */
+/** Rejects with the verdict about this set-up. Another task's fate (its cancel, a layer dropped meanwhile) is none, nor is the death of a machine. */
 const settled = async (world: World, prebuild: Prebuild, wanted: Wanted): Promise<Prebuild | undefined> => {
   await untilSettled(world, prebuild, wanted);
   const now = await world.store.read((tx) => tx.table('prebuilds').get(prebuild.id));
-  if (now?.error !== undefined && now.error.code !== 'work.cancelled') throw revive(now.error);
+  if (now?.error !== undefined && !NO_VERDICT.has(now.error.code)) throw revive(now.error);
   return now;
 };
 

@@ -5,13 +5,14 @@
  * first byte again.
  */
 import type { Turn } from '@berth/contract';
-import type { Json } from '@berth/plugin-api';
+import type { Json, Sandbox } from '@berth/plugin-api';
 import { createInterrupts, isStop, move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
 import type { CheckoutStep, CommitByRepository } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
 import { createItemSink, putItem, staged } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
+import { reachSandbox } from './revive-sandbox.ts';
 
 export interface TurnInputs {
   readonly turnId: string;
@@ -35,6 +36,8 @@ export interface TurnInputs {
   readonly at: number;
 }
 
+const NEVER = new AbortController().signal;
+
 /** The hidden ref that keeps a turn's work. */
 export const turnRef = (attemptId: string, number: number | ''): string =>
   `refs/berth/turns/${attemptId}/${number}`;
@@ -46,10 +49,16 @@ export const takeTurn = saga<World, TurnInputs>('agent.turn', 1)
     unsave: (tx, { input, run }) => closeTurn(tx, input, run),
   })
   .step('work', {
-    do: ({ ports, input, signal }) =>
-      staged(ports, { attemptId: input.attemptId, stage: 'agent', detail: `turn ${input.number}` }, () =>
-        converse(ports, input, signal),
-      ),
+    do: async ({ ports, input, key, signal }) => {
+      const { sandbox, revived } = await reachSandbox(ports, input.sandbox, signal);
+      // What a turn before the machine's death left is safe before anything goes on with it.
+      if (revived) await saveWork(ports, input, { key, signal });
+      return staged(
+        ports,
+        { attemptId: input.attemptId, stage: 'agent', detail: `turn ${input.number}` },
+        () => converse(ports, input, { sandbox, signal }),
+      );
+    },
     undo: ({ ports, input, key }) => saveLost(ports, input, key),
   })
   .step('keep', {
@@ -87,9 +96,12 @@ const closeTurn = async (tx: Tx, { turnId }: TurnInputs, run: string): Promise<v
 };
 
 /** A stop of the server leaves the agent alone: it goes on in its sandbox and is heard again after the restart. */
-const converse = async (world: World, input: TurnInputs, signal: AbortSignal) => {
+const converse = async (
+  world: World,
+  input: TurnInputs,
+  { sandbox, signal }: { readonly sandbox: Sandbox; readonly signal: AbortSignal },
+) => {
   const { agent, model, attemptId, turnId, sessionId, prompt, session } = input;
-  const sandbox = await world.machines.open(input.sandbox.driver, input.sandbox.id);
   const items = createItemSink(world.store, { turnId, sessionId, number: input.number });
   const { stop, cancel, release } = createInterrupts(signal);
   try {
@@ -115,8 +127,10 @@ const converse = async (world: World, input: TurnInputs, signal: AbortSignal) =>
   }
 };
 
+/** Also from the disk of a machine that has died. */
 const saveWork = async (world: World, input: TurnInputs, step: CheckoutStep): Promise<CommitByRepository> => {
-  const sandbox = await world.machines.open(input.sandbox.driver, input.sandbox.id);
+  const { signal = NEVER } = step;
+  const { sandbox } = await reachSandbox(world, input.sandbox, signal);
   return world.checkouts.saveTurn(sandbox, {
     ...step,
     workspaceId: input.workspaceId,

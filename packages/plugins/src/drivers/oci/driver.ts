@@ -117,7 +117,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
       await workshop.close();
     },
     facets: {
-      snapshots: snapshotsOf(workshop, most, containerId, folderOf),
+      snapshots: snapshotsOf({ workshop, most, containerId, folderOf, lifeOf }),
       ...(cgroups === undefined ? {} : heldBy(cgroups, containerId)),
     },
   };
@@ -230,12 +230,21 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-const snapshotsOf = (
-  workshop: Workshop,
-  most: DiskSize,
-  containerId: (id: string) => string,
-  folderOf: (id: string) => string,
-): DriverFacets['snapshots'] =>
+interface SnapshotPlaces {
+  readonly workshop: Workshop;
+  readonly most: DiskSize;
+  readonly containerId: (id: string) => string;
+  readonly folderOf: (id: string) => string;
+  readonly lifeOf: (id: string) => Promise<Life>;
+}
+
+const snapshotsOf = ({
+  workshop,
+  most,
+  containerId,
+  folderOf,
+  lifeOf,
+}: SnapshotPlaces): DriverFacets['snapshots'] =>
   createSnapshots({
     most,
     folders: workshop.folders,
@@ -248,7 +257,8 @@ const snapshotsOf = (
     },
     quietly: async (id, act) => {
       const { cgroups } = workshop;
-      if (cgroups?.canFreeze !== true) return await act();
+      // What is dead is quiet, and its group may be gone.
+      if (cgroups?.canFreeze !== true || (await lifeOf(id)).state !== 'alive') return await act();
       await cgroups.freeze(containerId(id), true);
       try {
         return await act();

@@ -1,0 +1,104 @@
+/**
+ * A sandbox whose machine died, with its host or alone, goes on from its disk: the disk becomes a layer, and a new
+ * machine of the same id starts from what the old one started from and from that. What ran is gone; the files are there.
+ *
+ * The layer is written down before the old machine goes, and stays for as long as the sandbox. Every step may be done
+ * again: a disk that was kept already has the same name, and a machine that lives is left alone.
+ */
+import { isBerthError } from '@berth/contract';
+import type { Life, Sandbox } from '@berth/plugin-api';
+import { familyOf, move, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
+import type { SandboxPlan } from '../sandbox/index.ts';
+import type { World } from '../world.ts';
+import { createSandbox } from './create-sandbox.ts';
+
+interface Where {
+  readonly id: string;
+  readonly driver: string;
+}
+
+export interface Reached {
+  readonly sandbox: Sandbox;
+  /** Its machine is a new one, from the disk of one that died. */
+  readonly revived: boolean;
+}
+
+/** Rejects with `sandbox.unreachable` when it neither answers nor can be made to go on. */
+export const reachSandbox = async (world: World, where: Where, signal: AbortSignal): Promise<Reached> => {
+  try {
+    return { sandbox: await answering(world, where), revived: false };
+  } catch (error) {
+    if (!isGone(error) || !(await revive(world, where, signal))) throw error;
+    return { sandbox: await answering(world, where), revived: true };
+  }
+};
+
+const answering = async ({ machines }: World, { id, driver }: Where): Promise<Sandbox> => {
+  const sandbox = await machines.open(driver, id);
+  await sandbox.metrics();
+  return sandbox;
+};
+
+export const isGone = (error: unknown): boolean =>
+  isBerthError(error) && (error.code === 'sandbox.unreachable' || error.code === 'sandbox.died');
+
+/** False when there is nothing to go on from, or nothing wrong that a new machine would mend. */
+const revive = async (world: World, where: Where, signal: AbortSignal): Promise<boolean> => {
+  const { machines, store } = world;
+  const { id, driver } = where;
+  const life = await lifeOf(world, where);
+  if (life?.state === 'alive' || life?.state === 'unknown') return false;
+  const plan = await store.read((tx) => planOf(tx, id));
+  if (plan === undefined) return false;
+  if (life?.state === 'dead') await keepDisk(world, where);
+  const disks = await store.read((tx) => disksOf(tx, id));
+  if (disks.length === 0) return false;
+  await machines.destroy(driver, id);
+  const { image, limits, tools } = plan;
+  const layers = [...plan.layers, ...disks];
+  const { unenforced } = await machines.create(driver, { id, layers, image, limits, tools, env: {} }, signal);
+  await store.write((tx) => recover(tx, id, [...unenforced]));
+  world.log.info('sandbox.revived', { sandbox: id, disks: disks.length });
+  return true;
+};
+
+/** Nothing when no machine of this id is there: after a crash in the middle. */
+const lifeOf = async ({ machines }: World, { id, driver }: Where): Promise<Life | undefined> => {
+  for await (const one of machines.list(driver)) if (one.id === id) return one.life;
+  return undefined;
+};
+
+const RUNS_OF_A_SUBJECT = 50;
+
+const planOf = async (tx: ReadTx, id: string): Promise<SandboxPlan | undefined> => {
+  const runs = await tx
+    .table('sagas')
+    .list({ where: { subject: id }, order: 'desc', limit: RUNS_OF_A_SUBJECT });
+  // Written by the saga itself, from its own input.
+  return runs.find(({ name }) => familyOf(name) === createSandbox.family)?.input as SandboxPlan | undefined;
+};
+
+/** Kept under the sandbox's own id as key. */
+const keepDisk = async ({ machines, store, ids }: World, { id, driver }: Where): Promise<void> => {
+  const { snapshots } = machines.facets(driver);
+  if (snapshots === undefined) return;
+  const { layer, sizeBytes } = await snapshots.take(id);
+  await store.write(async (tx) => {
+    if ((await rowsOf(tx, id)).some((one) => one.layer === layer)) return;
+    const sandbox = await tx.table('sandboxes').get(id);
+    const of = { workspaceId: sandbox?.workspaceId ?? '', inputHash: id, sandboxId: id, driver };
+    await tx.table('prebuilds').insert({ ...of, id: ids.new('prebuild'), state: 'ready', layer, sizeBytes });
+  });
+};
+
+const rowsOf = (tx: ReadTx, id: string): Promise<Prebuild[]> =>
+  tx.table('prebuilds').list({ where: { inputHash: id, state: 'ready' } });
+
+const disksOf = async (tx: ReadTx, id: string): Promise<string[]> =>
+  (await rowsOf(tx, id)).flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
+
+const recover = async (tx: Tx, id: string, unenforced: string[]): Promise<void> => {
+  const sandbox = await tx.table('sandboxes').get(id);
+  if (sandbox?.state === 'error')
+    await move(tx, 'sandboxes', id, { trigger: 'recovered', patch: { error: undefined, unenforced } });
+};
