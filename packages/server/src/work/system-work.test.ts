@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { hostGit } from '../../test/git/sample.ts';
 import type { DriverFacts, Drivers } from '../infra/machines/drivers.ts';
 import { createSystemWork, type SystemWorkParts } from './system-work.ts';
+import { kernelCheck, nodeCheck } from './version-checks.ts';
 
 const driver = (name: string, health: DriverFacts['health'], isDefault: boolean): DriverFacts => ({
   name,
@@ -71,16 +72,31 @@ describe('the doctor', () => {
     (await system.doctor()).find((one) => one.name === name);
 
   it.each([
-    ['git version 2.38.0', true, 'git 2.38'],
-    ['git version 3.0.1', true, 'git 3.0'],
-    ['git version 2.37.9', false, 'git 2.37'],
-    ['git version 1.99.0', false, 'git 1.99'],
-    ['nothing to say', false, 'git cannot be started'],
-    [undefined, false, 'git cannot be started'],
+    ['git version 2.38.0', true, /^git 2\.38\.0 has CVE-2024-32002 .+, has CVE-2025-48384/],
+    ['git version 2.50.1', true, /^git 2\.50\.1$/],
+    ['git version 3.0.1', true, /^git 3\.0\.1$/],
+    ['git version 2.37.9', false, /^git 2\.37\.9/],
+    ['git version 1.99.0', false, /^git 1\.99\.0/],
+    ['nothing to say', false, /^git cannot be started$/],
+    [undefined, false, /^git cannot be started$/],
   ])('judges %s', async (says, ok, detail) => {
     const found = await check(work({ git: await gitThat(says) }), 'git');
-    expect(found).toMatchObject({ ok, detail });
+    expect(found).toMatchObject({ ok, detail: expect.stringMatching(detail) });
     expect(found?.hint !== undefined).toBe(!ok);
+  });
+
+  it('judges Node and the kernel by their floors', async () => {
+    expect(await check(work(), 'node')).toMatchObject({ ok: true, detail: `node ${process.versions.node}` });
+    expect(nodeCheck('20.20.2')).toMatchObject({ ok: false, hint: expect.stringContaining('22.19') });
+    expect(kernelCheck('5.14.0-362.el9')).toEqual({
+      name: 'kernel',
+      ok: true,
+      detail: 'Linux 5.14.0-362.el9',
+    });
+    expect(kernelCheck('5.10.0-28-amd64')).toMatchObject({
+      ok: false,
+      hint: expect.stringContaining('5.14'),
+    });
   });
 
   it('complains of an absent driver only when it is the default', async () => {

@@ -1,10 +1,12 @@
 /** What the installation says about itself: cheap facts for probes, and the doctor, who really tries. */
+import { release } from 'node:os';
 import type { Check } from '@berth/contract';
 import type { Trouble, Troubles } from '@berth/core';
 import type { SystemWork } from '../http/handlers/system.ts';
 import type { AgentFacts } from '../infra/agents/agents.ts';
 import type { Git } from '../infra/git/git.ts';
 import type { Drivers } from '../infra/machines/drivers.ts';
+import { gitCheck, kernelCheck, nodeCheck } from './version-checks.ts';
 
 export interface SystemWorkParts {
   readonly drivers: Drivers;
@@ -17,8 +19,6 @@ export interface SystemWorkParts {
   readonly isWorking: () => boolean;
   readonly shutdown: () => void;
 }
-
-const GIT_TIMEOUT_MS = 10_000;
 
 export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({
   defaultDriver: () => parts.drivers.defaultName,
@@ -37,27 +37,14 @@ export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({
   }),
   doctor: async () => [
     await gitCheck(parts.git),
+    nodeCheck(process.versions.node),
+    kernelCheck(release()),
     ...(await driverChecks(parts)),
     ...(await agentChecks(parts)),
     modelCheck(parts.modelProviders),
     troublesCheck(parts.core.troubles.list()),
   ],
 });
-
-const gitCheck = async (git: Git): Promise<Check> => {
-  const said = await git(['version'], { timeoutMs: GIT_TIMEOUT_MS }).then(({ stdout }) => stdout, String);
-  const version = /git version (\d+)\.(\d+)/.exec(said);
-  const [major, minor] = [Number(version?.[1] ?? 0), Number(version?.[2] ?? 0)];
-  // `merge-tree --write-tree` came with 2.38.
-  const ok = major > 2 || (major === 2 && minor >= 38);
-  const detail = version ? `git ${major}.${minor}` : 'git cannot be started';
-  return {
-    name: 'git',
-    ok,
-    detail,
-    ...(ok ? {} : { hint: 'Install git 2.38 or newer: apt-get install git' }),
-  };
-};
 
 /** A driver that nobody chose may be absent without anything being wrong. */
 const driverChecks = async ({ drivers }: SystemWorkParts): Promise<Check[]> =>
