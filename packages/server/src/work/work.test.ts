@@ -59,7 +59,7 @@ it('leads the verbs to the core', async () => {
   ]);
   expect(core.tasks.retry).toHaveBeenCalledWith('tk_1');
   expect(core.tasks.prompt).toHaveBeenCalledWith('tk_1', 'more');
-  expect(core.workspaces.create).toHaveBeenCalledWith({}, 'ws_2');
+  expect(core.workspaces.create).toHaveBeenCalledWith({}, 'ws_2', expect.any(AbortSignal));
   expect(core.tasks.create).toHaveBeenCalledWith({}, 'tk_3');
 });
 
