@@ -46,7 +46,10 @@ const commandOf = (pid: number): string => {
 /** What lies in the hub, below its workspaces. */
 const copies = (): readonly string[] => {
   const hub = join(world.home, 'hub');
-  return readdirSync(hub).flatMap((name) => readdirSync(join(hub, name)));
+  const workspaces = readdirSync(hub).filter(
+    (name) => name.startsWith('ws_') || name.startsWith('.removing'),
+  );
+  return workspaces.flatMap((name) => readdirSync(join(hub, name)));
 };
 
 test('a source that falls silent keeps the tasks of nobody else waiting', async () => {

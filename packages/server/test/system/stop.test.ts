@@ -50,9 +50,9 @@ test('a stop in the middle of a set-up, a turn and a gate ends none of them and 
   const source = makeRepository(world.folder, 'work', { 'a.txt': 'a\n' });
   const workspace = await world.client.workspaces.create({
     repositories: [{ source }],
-    // Not again for the gate, which prepares what the change made.
+    // The set-up not again for what the change made, the gate not before the change.
     setup: { commands: [waits('a-set-up', '[ ! -e b.txt ] || exit 0')] },
-    gate: { commands: [{ name: 'check', run: waits('a-gate') }] },
+    gate: { commands: [{ name: 'check', run: waits('a-gate', '[ -e b.txt ] || exit 0') }] },
   });
   const { lastSeq } = await world.client.system.stats();
   const prompt = steps({ write: { path: 'b.txt', content: 'b\n' } }, { run: waits('a-turn') });
