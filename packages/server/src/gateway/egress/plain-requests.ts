@@ -58,7 +58,7 @@ const take = (state: State, bytes: Buffer, host: string): Step | undefined => {
     case 'size': {
       const line = lineOf(bytes, MAX_SIZE_LINE_BYTES);
       if (line === undefined) return undefined;
-      if (!/^[0-9a-fA-F]{1,8}$/.test(line)) throw new Error('a part of a body has no plain length');
+      if (!/^[0-9a-fA-F]{1,8}$/.test(line)) throw new RangeError('a part of a body has no plain length');
       const left = Number.parseInt(line, 16);
       const next: State = left === 0 ? { kind: 'last' } : { kind: 'body', left, next: { kind: 'end' } };
       return { bytes: line.length + LINE_END.length, next };
@@ -75,14 +75,14 @@ const take = (state: State, bytes: Buffer, host: string): Step | undefined => {
 const lineOf = (bytes: Buffer, maxBytes: number): string | undefined => {
   const end = bytes.indexOf(LINE_END);
   if (end > maxBytes || (end < 0 && bytes.length > maxBytes + 1))
-    throw new Error('a body is not framed as it says');
+    throw new RangeError('a body is not framed as it says');
   return end < 0 ? undefined : bytes.toString('latin1', 0, end);
 };
 
 const takeHead = (bytes: Buffer, host: string): Step | undefined => {
   const end = bytes.indexOf('\r\n\r\n');
   if (end > MAX_FIRST_BYTES || (end < 0 && bytes.length > MAX_FIRST_BYTES))
-    throw new Error('the head of a request is too long');
+    throw new RangeError('the head of a request is too long');
   if (end < 0) return undefined;
   const lines = bytes.toString('latin1', 0, end).split(LINE_END);
   return { bytes: end + 4, next: bodyAfter(lines, host) };
@@ -91,27 +91,27 @@ const takeHead = (bytes: Buffer, host: string): Step | undefined => {
 /** What follows a head, which is judged first. */
 const bodyAfter = ([start = '', ...lines]: readonly string[], host: string): State => {
   if (!/^[A-Z]{1,20} \/[\x21-\x7e]* HTTP\/1\.[01]$/.test(start))
-    throw new Error('a request is not in its plain form');
+    throw new RangeError('a request is not in its plain form');
   const headers = lines.map((line) => HEADER.exec(line));
-  if (headers.includes(null)) throw new Error('a header is not in its plain form');
+  if (headers.includes(null)) throw new RangeError('a header is not in its plain form');
   const valuesOf = (name: string): string[] =>
     headers.flatMap((header) => (header?.[1]?.toLowerCase() === name ? [header[2] ?? ''] : []));
   const hosts = valuesOf('host');
   const meant = hosts.length === 1 ? parseAuthority(hosts[0] ?? '', 80)?.host : undefined;
   if (meant !== host)
-    throw new Error(meant === undefined ? 'a request names no host' : `a request means ${meant}`);
-  if (valuesOf('upgrade').length > 0) throw new Error('a request asks for an upgrade');
+    throw new RangeError(meant === undefined ? 'a request names no host' : `a request means ${meant}`);
+  if (valuesOf('upgrade').length > 0) throw new RangeError('a request asks for an upgrade');
   const [coding, ...more] = [...valuesOf('transfer-encoding'), ...valuesOf('content-length')];
-  if (more.length > 0) throw new Error('a body has more than one length');
+  if (more.length > 0) throw new RangeError('a body has more than one length');
   if (valuesOf('transfer-encoding').length === 0) return bodyOfLength(coding ?? '0');
   if (coding?.toLowerCase() === 'chunked' && start.endsWith('1.1')) return { kind: 'size' };
-  throw new Error('a body has an odd coding');
+  throw new RangeError('a body has an odd coding');
 };
 
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/;
 
 const bodyOfLength = (digits: string): State => {
-  if (!/^\d{1,15}$/.test(digits)) throw new Error('a body has an odd length');
+  if (!/^\d{1,15}$/.test(digits)) throw new RangeError('a body has an odd length');
   const left = Number(digits);
   return left === 0 ? HEAD : { kind: 'body', left, next: HEAD };
 };
