@@ -7,6 +7,7 @@ import type { RepositoryCommands } from '../infra/git/repository-commands.ts';
 import type { SandboxClient } from '../infra/guest/sandbox-client.ts';
 import type { Drivers } from '../infra/machines/drivers.ts';
 import type { ServerMachines } from '../infra/machines/machines.ts';
+import { viewerFiles } from './viewer-files.ts';
 
 export interface SandboxWorkParts {
   readonly store: Store;
@@ -40,7 +41,11 @@ export const createSandboxWork = (parts: SandboxWorkParts): SandboxWork => {
       return core.sandboxes.create(wanted, id);
     },
     remove: (id) => core.sandboxes.remove(id),
-    open,
+    open: async (id, caller) => {
+      const sandbox = await open(id, caller);
+      if (caller.role !== 'viewer') return sandbox;
+      return { ...sandbox, files: { ...sandbox.files, ...viewerFiles(sandbox) } };
+    },
     shell: async (id, caller, size) => {
       const sandbox = await open(id, caller);
       const argv = ['/bin/sh', '-c', SHELL];

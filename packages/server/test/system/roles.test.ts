@@ -87,6 +87,41 @@ describe('the host driver', () => {
   });
 });
 
+test('a viewer reads the work in a sandbox and nothing else of it', async () => {
+  const viewer = await clientOf('viewer');
+  const { id } = await world.client.sandboxes.create({});
+  const made = [
+    'mkdir -p shop/.git shop/src; echo work > shop/src/a.txt; echo secret > shop/.git/config; echo mine > ~/mine',
+    'ln -s /proc/self/environ shop/environ; ln -s /proc shop/proc; ln -s src shop/linked; ln -s /home/agent home',
+  ];
+  await world.client.sandboxes.exec({ id, shell: made.join('; ') });
+  expect(Buffer.from(await viewer.sandboxes.readFile({ id, path: 'shop/src/a.txt' })).toString()).toBe(
+    'work\n',
+  );
+  const { entries } = await viewer.sandboxes.listFiles({ id, path: '/workspace/shop' });
+  expect(entries.map(({ name }) => name)).toEqual(['environ', 'linked', 'proc', 'src']);
+  const refused = [
+    ...['/proc/1/environ', '/proc/self/environ', '/home/agent/mine', '/etc/passwd', '../proc/1/environ'],
+    ...[
+      '/workspace/../proc/1/environ',
+      'shop/environ',
+      'shop/proc/1/environ',
+      'shop/linked/a.txt',
+      'home/mine',
+    ],
+    ...['shop/.git/config', '/workspacex', 'shop/src'],
+  ];
+  for (const path of refused)
+    await expect(viewer.sandboxes.readFile({ id, path }), path).rejects.toMatchObject({
+      code: 'file.refused',
+    });
+  for (const path of ['/', '/proc/1', 'shop/proc', 'home', 'shop/.git', '..'])
+    await expect(viewer.sandboxes.listFiles({ id, path }), path).rejects.toMatchObject({
+      code: 'file.refused',
+    });
+  expect((await operator.sandboxes.readFile({ id, path: '/etc/passwd' })).length).toBeGreaterThan(0);
+}, 60_000);
+
 test('nothing in the home but the drivers’ folder is open to other users', () => {
   const open = readdirSync(world.home).filter(
     (name) => name !== 'drivers' && (statSync(join(world.home, name)).mode & 0o077) !== 0,
