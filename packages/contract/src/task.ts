@@ -136,7 +136,7 @@ export const taskRoutes = [
     status: 201,
     role: 'operator',
     idempotent: true,
-    errors: ['record.missing', 'agent.unknown', 'model.unconfigured', 'driver.disabled'],
+    errors: ['record.missing', 'agent.unknown', 'model.unconfigured', 'gate.empty', 'driver.disabled'],
     summary: 'Queue a task',
   }),
   route({

@@ -6,7 +6,7 @@ import { createScriptedWorld } from './simulation/simulate.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** A started core in a scripted world; seed 3 begins with an agent that does good work. */
+/** A started core in a scripted world; seed 9 begins with an agent that does good work. */
 const started = async (
   over: {
     maxSandboxes?: number;
@@ -16,7 +16,7 @@ const started = async (
     trusted?: string[];
   } = {},
 ) => {
-  const world = createScriptedWorld(digest, { seed: over.seed ?? 3, locked: over.locked });
+  const world = createScriptedWorld(digest, { seed: over.seed ?? 9, locked: over.locked });
   const { clock, store, dice } = world;
   const { machines } = world.ports;
   const defaults = {
@@ -135,7 +135,7 @@ test('a workspace in use stays; afterwards it goes', async () => {
 });
 
 test('a create that is repeated under its id makes nothing new', async () => {
-  const { core, store, world, settle } = await started();
+  const { core, store, world, settle } = await started({ seed: 1 });
   const ids = createIds(world.clock, world.dice.bytes);
   const id = { ws: ids.new('workspace'), tk: ids.new('task'), sb: ids.new('sandbox') };
   const create = async () => {

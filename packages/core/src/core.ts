@@ -4,7 +4,14 @@
  */
 import type { Json } from '@berth/plugin-api';
 import { createPrecedence } from './change/index.ts';
-import { handlePrepare, handleTask, prepareGivenUp, taskGivenUp } from './job-handlers.ts';
+import {
+  baselineGivenUp,
+  handleBaseline,
+  handlePrepare,
+  handleTask,
+  prepareGivenUp,
+  taskGivenUp,
+} from './job-handlers.ts';
 import {
   type Clock,
   createLeases,
@@ -40,6 +47,7 @@ import { createSandboxes, type Sandboxes } from './verbs/sandboxes.ts';
 import { createTasks, type Tasks } from './verbs/tasks.ts';
 import { createWorkspaces, type Workspaces } from './verbs/workspaces.ts';
 import { placeOf } from './work-place.ts';
+import { checkTarget } from './workflows/baseline.ts';
 import { checkGate } from './workflows/check-gate.ts';
 import { createSandbox } from './workflows/create-sandbox.ts';
 import { landChange } from './workflows/land-change.ts';
@@ -49,7 +57,15 @@ import { takeTurn } from './workflows/take-turn.ts';
 import type { Ports, World } from './world.ts';
 
 /** Every saga, in every version that may have unfinished runs. */
-export const SAGAS = [createSandbox, prepareWorkspace, checkGate, takeTurn, landChange, runTask] as const;
+export const SAGAS = [
+  createSandbox,
+  prepareWorkspace,
+  checkGate,
+  checkTarget,
+  takeTurn,
+  landChange,
+  runTask,
+] as const;
 export const RECONCILERS = [
   clockReconciler,
   lifeReconciler,
@@ -97,6 +113,7 @@ export interface Core {
 
 const DEFAULT_MAX_TASKS = 4;
 const MAX_PREPARATIONS = 2;
+const MAX_BASELINES = 2;
 
 /** All that sagas are given. They are given the world, and the world holds them: the getter closes the circle. */
 export const createWorld = (deps: CoreDeps): World => {
@@ -139,7 +156,7 @@ export const createCore = (deps: CoreDeps): Core => {
   return {
     workspaces: createWorkspaces(world),
     sandboxes: createSandboxes(world, stopping.signal),
-    tasks: createTasks(world),
+    tasks: createTasks(world, stopping.signal),
     changes: createChanges(world),
     sagas,
     queue,
@@ -152,6 +169,10 @@ export const createCore = (deps: CoreDeps): Core => {
       queue.process('workspace.prepare', handlePrepare(world), {
         concurrency: MAX_PREPARATIONS,
         onGivenUp: prepareGivenUp(world),
+      });
+      queue.process('gate.baseline', handleBaseline(world), {
+        concurrency: MAX_BASELINES,
+        onGivenUp: baselineGivenUp(world),
       });
       const onGivenUp = taskGivenUp(world);
       queue.process('task.run', handleTask(world), { concurrency: maxTasks, onGivenUp });

@@ -1,5 +1,5 @@
 /**
- * An agent that works by the dice: well, badly, into the same file as others, not at all, or it crashes. A turn is
+ * An agent that works by the dice: well, badly, into the same file as others, on what judges it, not at all, or it crashes. A turn is
  * decided once and remembered by its process, so that a turn which is replayed after a crash does the same.
  */
 import { fail } from '@berth/contract';
@@ -9,7 +9,7 @@ import type { Dice } from './dice.ts';
 import type { Checkout, ScriptedMachines } from './machines.ts';
 import type { ScriptedHub, Tree } from './repository.ts';
 
-type Act = 'good' | 'buggy' | 'shared' | 'nothing' | 'crash';
+type Act = 'good' | 'buggy' | 'shared' | 'weak' | 'nothing' | 'crash';
 const ACTS: readonly Act[] = [
   'good',
   'good',
@@ -18,7 +18,7 @@ const ACTS: readonly Act[] = [
   'buggy',
   'buggy',
   'shared',
-  'shared',
+  'weak',
   'nothing',
   'crash',
 ];
@@ -71,6 +71,8 @@ export const createScriptedAgents = ({ dice, hub, machines }: AgentWorld): Agent
 };
 
 const editOf = ({ attemptId, execId }: AgentTurn, act: Act): Tree => {
+  // What judges it says something else now.
+  if (act === 'weak') return { 'package.json': JSON.stringify({ scripts: { test: `check ${execId}` } }) };
   if (act === 'shared') return { shared: execId };
   if (act === 'good') return { [`of-${attemptId}`]: execId };
   return act === 'buggy' ? { [`of-${attemptId}`]: `bug ${execId}` } : {};

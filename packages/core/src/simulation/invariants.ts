@@ -61,9 +61,11 @@ const REASONS = [
   'agent.crashed',
   'agent.no_change',
   'change.conflicted',
+  'change.refused',
   'driver.failed',
   'gate.red',
   'saga.stuck',
+  'setup.failed',
   'work.cancelled',
   'work.crashed',
 ];
@@ -101,7 +103,23 @@ const landings = async (tx: ReadTx, { hub, root }: Pick<AtRest, 'hub' | 'root'>)
     ...line.filter((id) => !merged.includes(id)).map((id) => `${id} is on the target but not merged`),
     ...(new Set(merged).size === merged.length ? [] : ['a change landed twice']),
     ...(await perTask(tx, changes)),
+    ...line.flatMap((id) => weakenedWithoutYes(hub, changes, id)),
   ];
+};
+
+/** What judges is another one than before, and nobody agreed to that. */
+const weakenedWithoutYes = (
+  hub: Pick<ScriptedHub, 'look'>,
+  changes: readonly Change[],
+  landed: string,
+): string[] => {
+  const { parents, tree } = hub.look('app', landed);
+  const before = hub.look('app', parents[0] ?? '').tree;
+  const change = changes.find(({ parts }) => parts[0]?.merge === landed);
+  const isWeaker = before['package.json'] !== tree['package.json'];
+  return isWeaker && change?.decision?.verdict !== 'approved'
+    ? [`${landed} weakened the gate without a yes`]
+    : [];
 };
 
 /** An attempt lands at most one change, and a completed one exactly one. */

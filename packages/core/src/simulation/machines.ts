@@ -23,11 +23,12 @@ export interface ScriptedMachines extends Machines {
 
 const DRIVER = 'scripted';
 
-/** The one command that runs inside: red when any file holds the word `bug`. */
-const check = ({ checkouts }: Inside): RunResult => {
-  const red = [...checkouts.values()].some(({ tree }) =>
-    Object.values(tree).some((text) => text.includes('bug')),
-  );
+/** The one command that runs inside: red when any file holds the word `bug`. Every program that is looked for is there. */
+const check = ({ checkouts }: Inside, { argv }: ExecSpec): RunResult => {
+  const isLook = argv.at(-1)?.includes('command -v') === true;
+  const red =
+    !isLook &&
+    [...checkouts.values()].some(({ tree }) => Object.values(tree).some((text) => text.includes('bug')));
   return {
     exitCode: red ? 1 : 0,
     timedOut: false,
@@ -108,9 +109,10 @@ const sandboxOf = (id: string, insideOf: (id: string) => Inside): Sandbox => {
     start: cannot,
     attach: cannot,
     endCommands: async () => undefined,
-    async run({ id: execId }: ExecSpec) {
+    async run(spec: ExecSpec) {
+      const { id: execId } = spec;
       const inside = insideOf(id);
-      const ended = inside.ended.get(execId) ?? check(inside);
+      const ended = inside.ended.get(execId) ?? check(inside, spec);
       inside.ended.set(execId, ended);
       return ended;
     },

@@ -130,7 +130,7 @@ export const simulate = async (digest: Digest, seed: Seed): Promise<Outcome> => 
   Object.assign(faults, { failing: seed.failing, deadly: seed.deadly });
   const promised = new Set<string>();
   for (let step = 0; step < seed.steps; step += 1) {
-    act(world.dice, lives.core(), { workspaceId, promised });
+    await act(world, lives.core(), { workspaceId, promised });
     await world.clock.advance(world.dice.below(8000));
     if (lives.current().isOver() || world.dice.percent(seed.deadly)) lives.restart();
   }
@@ -190,11 +190,11 @@ const createLives = (world: ScriptedWorld, faults: Faults, { hasty = false }: Se
 };
 
 /** What people do. Refusals (a task that cannot be cancelled any more) are answers like any other. */
-const act = (
-  dice: Dice,
-  { tasks }: Core,
+const act = async (
+  { dice, store }: ScriptedWorld,
+  { tasks, changes }: Core,
   { workspaceId, promised }: { workspaceId: string; promised: Set<string> },
-): void => {
+): Promise<void> => {
   const known = [...promised];
   const one = known[dice.below(known.length)];
   const kind = dice.below(10);
@@ -204,18 +204,32 @@ const act = (
   } else if (kind < 6) tasks.cancel(one, 'by the dice').catch(ignore);
   else if (kind < 7) tasks.retry(one).catch(ignore);
   else if (kind < 9) tasks.prompt(one, 'and more').catch(ignore);
+  else for (const id of await waitingIn(store)) changes.decide(id, decisionBy(dice)).catch(ignore);
 };
 
 const ignore = (): void => undefined;
 
+const waitingIn = (store: Store): Promise<string[]> =>
+  store.read(async (tx) => {
+    const waiting = await tx.table('changes').list({ where: { state: 'waiting' } });
+    return waiting.filter(({ decision }) => decision === undefined).map(({ id }) => id);
+  });
+
+const decisionBy = (dice: Dice) => ({
+  verdict: dice.percent(60) ? ('approved' as const) : ('rejected' as const),
+  by: 'the dice',
+});
+
 const rest = async (
-  { clock, store }: ScriptedWorld,
+  { clock, store, dice }: ScriptedWorld,
   lives: ReturnType<typeof createLives>,
 ): Promise<void> => {
   if (lives.current().isOver()) lives.restart();
   for (let rests = 0; rests < MAX_RESTS; rests += 1) {
     await clock.advance(REST_MS);
-    if (await store.read(isQuiet)) return;
+    const waiting = await waitingIn(store);
+    for (const id of waiting) lives.core().changes.decide(id, decisionBy(dice)).catch(ignore);
+    if (waiting.length === 0 && (await store.read(isQuiet))) return;
   }
 };
 

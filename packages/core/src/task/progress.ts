@@ -22,7 +22,8 @@ export const staged = async <T>(
   return result;
 };
 
-const progressed = async (
+/** One event about a stage. */
+export const progressed = async (
   store: Store,
   { attemptId, stage, detail }: Stage,
   durationMs?: number,

@@ -13,11 +13,21 @@ const SUMMARY_MAX_BYTES = 4 * 1024;
 export interface PlaceOfWork {
   /** Folders of the repositories inside the sandbox, the first one being where the agent starts. */
   readonly folders: readonly string[];
+  /** Checks of the target that fail already. */
+  readonly red?: readonly Pick<Evidence, 'command' | 'repository'>[] | undefined;
 }
 
-/** The task itself; with several repositories, where they are. */
-export const taskPrompt = (prompt: string, { folders }: PlaceOfWork): string =>
-  folders.length > 1 ? `${prompt}\n\nThe repositories of this task are in:\n${bullets(folders)}` : prompt;
+/** The task itself; with several repositories, where they are; and what is red before it. */
+export const taskPrompt = (prompt: string, { folders, red = [] }: PlaceOfWork): string =>
+  [
+    prompt,
+    ...(folders.length > 1 ? [`The repositories of this task are in:\n${bullets(folders)}`] : []),
+    ...(red.length > 0
+      ? [
+          `These checks fail already, before any work of yours:\n${bullets(red.map(({ command, repository }) => `\`${command}\` in ${repository}`))}`,
+        ]
+      : []),
+  ].join('\n\n');
 
 export const redGatePrompt = (evidence: readonly Evidence[]): string => {
   const red = evidence.filter((one) => !isGreen(one));

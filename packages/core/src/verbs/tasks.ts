@@ -2,15 +2,16 @@
  * What people do with tasks. Each verb is one transaction: the task's move, its event and the job that follows from it
  * are written together, so that a task which was answered for is never without somebody who works on it.
  */
-import { allows, fail, type Task, type TaskCreate, taskStates } from '@berth/contract';
+import { allows, fail, type Task, type TaskCreate, taskStates, type Workspace } from '@berth/contract';
 import { allRows, move, type Tx } from '../kernel/index.ts';
 import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt.ts';
+import { assertJudged } from '../workflows/target-gate.ts';
 import type { World } from '../world.ts';
 
 export interface Tasks {
   /**
    * With an id of the caller's choice (of the right kind) it is safe to repeat: what is there under it is the answer.
-   * Rejects with `record.missing`, `agent.*`, `model.unconfigured`.
+   * Rejects with `record.missing`, `agent.*`, `model.unconfigured`, `gate.empty`.
    */
   create(request: TaskCreate, id?: string): Promise<Task>;
   /** Works while it waits and while it is worked on. Rejects with `record.missing`, `state.illegal`. */
@@ -24,12 +25,13 @@ export interface Tasks {
 const DEFAULT_PRIORITY = 5;
 const TITLE_MAX_CHARACTERS = 80;
 
-export const createTasks = (world: World): Tasks => ({
+export const createTasks = (world: World, stopping: AbortSignal): Tasks => ({
   async create(request, id = world.ids.new('task')) {
     const made = await world.store.read((tx) => tx.table('tasks').get(id));
     if (made !== undefined) return made;
     const agent = request.agent ?? world.defaults.agent;
     await world.agents.prepare(agent, request.model);
+    await assertJudged(world, await workspaceOf(world, request.workspaceId), stopping);
     return world.store.write(async (tx) => {
       const task = await insert(tx, world, { ...request, agent, id });
       await enqueueAttempt(world, tx, task, request.delayMs);
@@ -70,6 +72,12 @@ export const createTasks = (world: World): Tasks => ({
       return task;
     }),
 });
+
+const workspaceOf = async ({ store }: World, id: string): Promise<Workspace> => {
+  const workspace = await store.read((tx) => tx.table('workspaces').get(id));
+  if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id });
+  return workspace;
+};
 
 const insert = async (
   tx: Tx,

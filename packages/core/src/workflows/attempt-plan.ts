@@ -2,17 +2,25 @@
  * From where an attempt sets out. A follow-up goes on where the attempt before it ended: on its commits, and in its
  * sandbox and conversation when these still live. Everything else begins at the targets as they are now.
  */
-import type { Attempt, Session, Workspace } from '@berth/contract';
+import type { Attempt, Evidence, Session, Workspace } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
+import type { GatePlan } from '../gate/index.ts';
 import type { ReadTx } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { freshFollowUpPrompt, type Said, taskPrompt } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { type AttemptFacts, type AttemptInput, factsOf, runIdOf, targetsOf } from './attempt.ts';
+import { gateOf } from './target-gate.ts';
 
 export type Continuity = Session['continuity'];
 
-export type AttemptPlan = {
+export type AttemptPlan = StartOfWork & {
+  /** What the target is judged by: known before anybody works. */
+  readonly gate: GatePlan;
+  readonly targets: CommitByRepository;
+};
+
+type StartOfWork = {
   /** Where the branch begins, by repository. */
   readonly bases: CommitByRepository;
   /** Branches of the task that were there before. */
@@ -21,11 +29,19 @@ export type AttemptPlan = {
   readonly earlier?: { readonly sandboxId: string; readonly session?: Json | undefined } | undefined;
 };
 
+/** Rejects with `gate.empty` when nothing could be checked. */
 export const planAttempt = async (
   world: World,
   input: AttemptInput,
   signal: AbortSignal,
 ): Promise<AttemptPlan> => {
+  const start = await startOf(world, input, signal);
+  const { workspace } = await factsOf(world, input);
+  const targets = await targetsOf(world, workspace);
+  return { ...start, targets, gate: await gateOf(world, workspace, targets) };
+};
+
+const startOf = async (world: World, input: AttemptInput, signal: AbortSignal): Promise<StartOfWork> => {
   const { task, workspace, earlier } = await factsOf(world, input);
   const used = await usedBranches(world, workspace, task.id);
   const last = earlier.at(-1);
@@ -74,14 +90,20 @@ const conversationOf = async ({ store, ids }: World, attempt: Attempt): Promise<
 export const firstPrompt = async (
   world: World,
   { task, workspace, earlier }: AttemptFacts,
-  place: { readonly root: string; readonly continuity: Continuity },
+  place: {
+    readonly root: string;
+    readonly continuity: Continuity;
+    /** Of the target, before any work. */
+    readonly red: readonly Evidence[];
+  },
 ): Promise<string> => {
   const folders = workspace.repositories.map(({ name }) => `${place.root}/${name}`);
   const asked = task.followUps.at(-1);
-  if (asked === undefined) return taskPrompt(task.prompt, { folders });
+  const { red } = place;
+  if (asked === undefined) return taskPrompt(task.prompt, { folders, red });
   if (place.continuity === 'resumed') return asked;
   const said = await world.store.read((tx) => saidIn(tx, earlier));
-  return freshFollowUpPrompt(taskPrompt(asked, { folders }), said);
+  return freshFollowUpPrompt(taskPrompt(asked, { folders, red }), said);
 };
 
 const MAX_SAID = 200;

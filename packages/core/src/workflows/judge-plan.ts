@@ -3,7 +3,7 @@
  * and tests in place. What the change made of these runs in addition, on the merge as it is. Both are the same, and run
  * once, when the change leaves them alone.
  */
-import { type ChangePart, fail, type Weakening, type Workspace } from '@berth/contract';
+import { type ChangePart, type EgressPolicy, fail, type Weakening, type Workspace } from '@berth/contract';
 import { changeRef, judgeRef, type MergedPart } from '../change/index.ts';
 import {
   type GatePlan,
@@ -39,6 +39,7 @@ export type JudgePlan = {
   readonly targets: CommitByRepository;
   readonly weakened: readonly Weakening[];
   readonly driver: string;
+  readonly egress: EgressPolicy;
   readonly parts: readonly GatePart[];
 };
 
@@ -75,12 +76,16 @@ export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgeP
   const isAltered =
     JSON.stringify(plan.commands) !== JSON.stringify(own.commands) ||
     Object.keys(commits).some((repository) => judging[repository] !== commits[repository]);
-  const parts = await partsOf(world, wanted, [
+  const judgements: Judgement[] = [
     { judgedBy: 'target', commands: plan.commands, commits: judging },
     ...(isAltered ? [{ judgedBy: 'change' as const, commands: own.commands, commits }] : []),
-  ]);
+  ];
   const { name: driver } = await world.machines.choose({ driver: workspace.driver });
-  return { plan, commits, targets, weakened, driver, parts };
+  const task = await world.store.read((tx) => tx.table('tasks').get(wanted.taskId));
+  // A gate runs under the policy that the work was done under.
+  const egress = task?.egress ?? workspace.egress ?? world.defaults.egress;
+  const parts = await partsOf(world, wanted, judgements, egress);
+  return { plan, commits, targets, weakened, driver, egress, parts };
 };
 
 interface Judgement {
@@ -93,8 +98,9 @@ const partsOf = async (
   world: World,
   wanted: ToJudge,
   judgements: readonly Judgement[],
+  egress: EgressPolicy,
 ): Promise<GatePart[]> => {
-  const { workspace, changeId, taskId, attemptId, signal } = wanted;
+  const { workspace, changeId, attemptId, signal } = wanted;
   const started: (Judgement & { readonly from: Record<string, string>; readonly start: Start })[] = [];
   // Each from a set-up by its own scripts: that of the change could put other tools in place.
   for (const one of judgements) {
@@ -102,7 +108,6 @@ const partsOf = async (
     const start = await startFrom(world, { workspace, commits: one.commits, from, attemptId, signal });
     started.push({ ...one, from, start });
   }
-  const task = await world.store.read((tx) => tx.table('tasks').get(taskId));
   return started
     .flatMap((one) => groupsOf(one.commands).map((commands) => ({ ...one, commands })))
     .map((one, index) => ({
@@ -114,8 +119,7 @@ const partsOf = async (
         id: world.ids.from('sandbox', `${changeId}/gate/${index}`),
         purpose: 'gate',
         attemptId,
-        // A gate runs under the policy that the work was done under.
-        egress: task?.egress,
+        egress,
         checkout: workspace.repositories.map(({ name, branch }) => ({
           name,
           branch,

@@ -17,6 +17,7 @@ import { move, nothingToUndo, saga } from '../kernel/index.ts';
 import { staged } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { allowWeakened } from './approval.ts';
+import { baselineOf } from './baseline.ts';
 import { checkGate } from './check-gate.ts';
 import { endChild } from './child.ts';
 import { planJudging } from './judge-plan.ts';
@@ -81,7 +82,11 @@ export const landChange = saga<World, LandInput>('change.land', 1)
         evidence.push(...(await ports.sagas.run(checkGate, { ...run, signal })));
       }
       await dropRef(ports.hub, input.workspaceId, repositoriesOf(input), judgeRef(input.changeId));
-      return { evidence, weakened: [...out.plan.weakened, ...weakenedBy(evidence, [])] };
+      const { plan, targets, egress } = out.plan;
+      const target = { workspaceId: input.workspaceId, commits: targets, plan, egress };
+      const isGreen = failedIn(deciding(evidence)).length === 0;
+      const baseline = isGreen ? await baselineOf(ports, target, signal) : [];
+      return { evidence, weakened: [...out.plan.weakened, ...weakenedBy(evidence, baseline)] };
     },
     save: async (tx, { out, run }, { evidence, weakened }) => {
       const trigger = failedIn(deciding(evidence)).length === 0 ? 'passed' : 'failed';

@@ -6,6 +6,7 @@ import { type SagaWorld, sagaLaws } from '../kernel/laws/index.ts';
 import { planSandbox } from '../sandbox/index.ts';
 import { createScriptedWorld, type ScriptedWorld } from '../simulation/simulate.ts';
 import type { World } from '../world.ts';
+import { checkTarget } from './baseline.ts';
 import { checkGate } from './check-gate.ts';
 import { createSandbox } from './create-sandbox.ts';
 import { landChange } from './land-change.ts';
@@ -43,7 +44,7 @@ const settingOf = async (prepare: (setting: Setting) => Promise<unknown>): Promi
   return setting;
 };
 
-const GOOD_SEED = 3;
+const GOOD_SEED = 9;
 
 const lawful = async (
   prepare: (setting: Setting) => Promise<unknown>,
@@ -132,6 +133,23 @@ sagaLaws(checkGate, {
     lawful(nothing, {
       isClean: async ({ store }) => (await sandboxesLeft(store)) === 0,
       isDone: async ({ store }) => (await stateOf(store, 'sandboxes', SB)) === 'deleting',
+    }),
+});
+
+sagaLaws(checkTarget, {
+  input: {
+    workspaceId: WS,
+    commits: { app: createScriptedWorld(digest, { seed: GOOD_SEED }).root },
+    plan: {
+      profile: 'standard',
+      commands: [{ name: 'check', repository: 'app', run: 'check', timeoutMs: 1000, needs: [] }],
+    },
+    egress: { preset: 'none' },
+  },
+  world: () =>
+    lawful(nothing, {
+      isClean: async ({ store }) => (await sandboxesLeft(store)) === 0,
+      isDone: async ({ store }) => (await sandboxesLeft(store)) === 0,
     }),
 });
 

@@ -8,12 +8,14 @@ import { type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/in
 import { askRemoval } from '../sandbox/index.ts';
 import { createBranch, dropUnworkedBranches, staged } from '../task/index.ts';
 import type { World } from '../world.ts';
-import { type AttemptInput, factsOf } from './attempt.ts';
-import { type Continuity, firstPrompt, planAttempt } from './attempt-plan.ts';
+import { type AttemptFacts, type AttemptInput, factsOf } from './attempt.ts';
+import { type AttemptPlan, type Continuity, firstPrompt, planAttempt } from './attempt-plan.ts';
 import { claimTask, completeTask, endAttempt, startAttempt } from './attempt-records.ts';
 import { ownSandboxId, sandboxForAttempt, sandboxRunId } from './attempt-sandbox.ts';
+import { beginBaseline, type Target } from './baseline.ts';
 import { endChild, endChildrenOf } from './child.ts';
 import { ROUND_SAGAS, workThrough } from './rounds.ts';
+import { assertTools, redBefore } from './target-gate.ts';
 
 export const runTask = saga<World, AttemptInput>('task.run', 1)
   .step('claim', {
@@ -41,10 +43,16 @@ export const runTask = saga<World, AttemptInput>('task.run', 1)
       dropUnworkedBranches(ports.hub, await branchWish(ports, input, out.plan)),
   })
   .step('sandbox', {
-    do: ({ ports, input, out, signal }) =>
-      staged(ports, { attemptId: input.attemptId, stage: 'sandbox' }, () =>
-        sandboxForAttempt(ports, { input, agent: out.agent, plan: out.plan, branch: out.branch, signal }),
-      ),
+    do: async ({ ports, input, out, key, signal }) => {
+      const { agent, plan, branch } = out;
+      const { attemptId } = input;
+      await beginBaseline(ports, targetOf(await factsOf(ports, input), plan, ports));
+      const sandbox = await staged(ports, { attemptId, stage: 'sandbox' }, () =>
+        sandboxForAttempt(ports, { input, agent, plan, branch, signal }),
+      );
+      await assertTools(ports, sandbox, { plan: plan.gate, key, signal });
+      return sandbox;
+    },
     save: (tx, { ports, input, out, run }, { id, adopted }) => {
       const sessionId = sessionIdOf(ports.ids, input);
       const continuity = continuityOf(out.plan, adopted);
@@ -65,7 +73,9 @@ export const runTask = saga<World, AttemptInput>('task.run', 1)
       const { task, workspace } = facts;
       const { sandbox, plan, branch } = out;
       const continuity = continuityOf(plan, sandbox.adopted);
-      const prompt = await firstPrompt(ports, facts, { root: sandbox.root, continuity });
+      const target = targetOf(facts, plan, ports);
+      const red = await redBefore(ports, { target, attemptId: input.attemptId, signal });
+      const prompt = await firstPrompt(ports, facts, { root: sandbox.root, continuity, red });
       return workThrough(ports, {
         turn: {
           ...input,
@@ -100,6 +110,17 @@ export const runTask = saga<World, AttemptInput>('task.run', 1)
     },
   })
   .returns(({ out }) => ({ changeId: out.rounds.changeId, session: out.rounds.session }));
+
+const targetOf = (
+  { task, workspace }: AttemptFacts,
+  { targets, gate }: AttemptPlan,
+  { defaults }: Pick<World, 'defaults'>,
+): Target => ({
+  workspaceId: workspace.id,
+  commits: targets,
+  plan: gate,
+  egress: task.egress ?? workspace.egress ?? defaults.egress,
+});
 
 const sessionIdOf = (ids: Ids, { attemptId }: AttemptInput): string =>
   ids.from('session', `${attemptId}/session`);

@@ -3,7 +3,7 @@ import type { Event } from '@berth/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { git, hubOf, makeRepository } from './repository.ts';
 import { createWorld, type SystemWorld } from './server.ts';
-import { COMPLETED, conversationOf, endOf, messagesOf, runTask } from './tasks.ts';
+import { COMPLETED, conversationOf, endOf, messagesOf, runTask, steps } from './tasks.ts';
 
 /** One list of steps per turn: what the agent does when it hears that its change does not pass. */
 const TURNS = [
@@ -49,23 +49,67 @@ test('a change that breaks the set-up goes back to the agent, and its repair is 
   expect(setupsIn(events)).toBe(3);
 }, 60_000);
 
-test('a gate whose tool is not in the sandbox names it, and asks no agent to repair that', async () => {
-  const source = makeRepository(world.folder, 'cobbled', { 'a.txt': 'a\n' });
+test('what cannot be checked, and a tool that is not there, are told before an agent is paid', async () => {
+  const bare = await world.client.workspaces.create({
+    repositories: [{ source: makeRepository(world.folder, 'bare', { 'README.md': 'Nothing to check\n' }) }],
+  });
+  const wanted = { agent: 'scripted', prompt: 'Depend on more' };
+  await expect(world.client.tasks.create({ ...wanted, workspaceId: bare.id })).rejects.toMatchObject({
+    code: 'gate.empty',
+  });
   const workspace = await world.client.workspaces.create({
-    repositories: [{ source }],
+    repositories: [{ source: makeRepository(world.folder, 'cobbled', { 'a.txt': 'a\n' }) }],
     setup: { commands: [] },
     gate: { commands: [{ name: 'cobble', run: 'cobble --all' }] },
   });
-  const wanted = { workspaceId: workspace.id, agent: 'scripted', prompt: 'Depend on more' };
-  const { task } = await runTask(world.client, wanted);
+  const { task } = await runTask(world.client, { ...wanted, workspaceId: workspace.id });
   expect(endOf(task)).toEqual({
     state: 'failed',
     code: 'gate.tool_missing',
     message: 'The gate needs cobble, which the sandbox does not have.',
   });
-  const { items } = await conversationOf(world.client, task.id);
-  expect(messagesOf(items, 'user')).toHaveLength(1);
-  expect(git(hubOf(workspace), 'log', '--format=%s', 'main')).toBe('Begin');
+  const { rows } = await world.client.tasks.attempts({ id: task.id });
+  expect(rows.map(({ rounds, sessionId }) => ({ rounds, sessionId }))).toEqual([
+    { rounds: 0, sessionId: undefined },
+  ]);
+}, 60_000);
+
+test('a command cannot doctor the tools of the next one, and a target that is red already is told', async () => {
+  const doctor = [
+    'mkdir -p "$HOME/.local/bin" node_modules/.bin',
+    'for at in "$HOME/.local/bin/node" node_modules/.bin/node; do printf "#!/bin/sh\\n" > $at; chmod +x $at; done',
+    ': > check.js',
+  ].join('; ');
+  const workspace = await world.client.workspaces.create({
+    repositories: [
+      {
+        source: makeRepository(world.folder, 'doctored', {
+          'build.sh': 'true\n',
+          'check.js': 'process.exit(3);\n',
+        }),
+      },
+    ],
+    setup: { commands: [] },
+    gate: {
+      weakened: 'allow',
+      commands: [
+        { name: 'build', run: 'sh build.sh' },
+        { name: 'check', run: 'PATH="$PWD/node_modules/.bin:$HOME/.local/bin:$PATH" node check.js' },
+      ],
+    },
+  });
+  const { task, events } = await runTask(world.client, {
+    workspaceId: workspace.id,
+    agent: 'scripted',
+    maxRounds: 1,
+    prompt: steps({ write: { path: 'build.sh', content: `${doctor}\n` } }),
+  });
+  expect(endOf(task)).toMatchObject({ code: 'gate.red', message: 'The gate is red: check.' });
+  const told = events.filter(({ data }) => data.stage === 'target').map(({ data }) => data.detail);
+  expect(told).toEqual(['red before any work: check']);
+  const known = { workspaceId: workspace.id, agent: 'scripted', prompt: steps({ fail: 'enough' }) };
+  const { items } = await conversationOf(world.client, (await runTask(world.client, known)).task.id);
+  expect(messagesOf(items, 'user')[0]).toContain('These checks fail already');
 }, 60_000);
 
 /** What a command would need in order to answer in the guest's name: stop it, take its sockets, listen in its place. */

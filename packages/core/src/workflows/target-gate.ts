@@ -1,0 +1,104 @@
+/** What a task is told before an agent's turn is paid: nothing can be checked, a tool is missing, the target is red. */
+import { type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
+import { type GatePlan, planGate, readForGate } from '../gate/index.ts';
+import type { CommitByRepository } from '../ports.ts';
+import { progressed } from '../task/index.ts';
+import type { World } from '../world.ts';
+import { targetsOf } from './attempt.ts';
+import type { AttemptSandbox } from './attempt-sandbox.ts';
+import { baselineOf, type Target } from './baseline.ts';
+
+/** Rejects with `gate.empty`. */
+export const gateOf = async (
+  { hub, defaults }: World,
+  workspace: Workspace,
+  commits: CommitByRepository,
+): Promise<GatePlan> => planGate(workspace, await readForGate(hub, workspace.id, commits), defaults);
+
+/** The same for the targets as they are here; only when these show nothing is the source asked for newer ones. */
+export const assertJudged = async (
+  world: World,
+  workspace: Workspace,
+  signal: AbortSignal,
+): Promise<void> => {
+  if ((workspace.gate?.commands ?? []).length > 0) return;
+  try {
+    await gateOf(world, workspace, await targetsOf(world, workspace));
+  } catch (error) {
+    if (!isBerthError(error) || error.code !== 'gate.empty') throw error;
+    for (const repository of workspace.repositories)
+      await world.hub.refresh(workspace.id, repository, signal);
+    await gateOf(world, workspace, await targetsOf(world, workspace));
+  }
+};
+
+const LOOK_TIMEOUT_MS = 10_000;
+/** The program of a shell line, behind what it puts into its environment. */
+const PROGRAM = /^((?:[A-Z_]+=(?:"[^"]*"|\S*) +)*)([\w.+-]+)(?: |$)/;
+
+/** Rejects with `gate.tool_missing` when the sandbox, which is made as that of the gate, lacks a program that it names. */
+export const assertTools = async (
+  world: World,
+  { id, driver }: Pick<AttemptSandbox, 'id' | 'driver'>,
+  wanted: { readonly plan: GatePlan; readonly key: string; readonly signal: AbortSignal },
+): Promise<void> => {
+  const { plan, key, signal } = wanted;
+  const sandbox = await world.machines.open(driver, id);
+  const missing = new Set<string>();
+  for (const [index, { run, repository, timeoutMs }] of plan.commands.entries()) {
+    const [, environment = '', tool] = PROGRAM.exec(run) ?? [];
+    if (tool === undefined) continue;
+    const exports = environment.trim() === '' ? '' : `export ${environment.trim()}; `;
+    const ended = await sandbox.run(
+      {
+        id: world.ids.from('exec', `${key}/tool/${index}`),
+        argv: ['sh', '-c', `${exports}command -v ${tool}`],
+        cwd: `${sandbox.root}/${repository}`,
+        timeoutMs: Math.min(timeoutMs, LOOK_TIMEOUT_MS),
+      },
+      signal,
+    );
+    if (ended.exitCode === NOT_FOUND || ended.exitCode === NOT_FOUND_BY_DASH) missing.add(tool);
+  }
+  if (missing.size > 0) throw fail('gate.tool_missing', { tools: [...missing] });
+};
+
+const NOT_FOUND = 1;
+const NOT_FOUND_BY_DASH = 127;
+
+/** How long the first turn waits to hear what the target is like; it is not worth more. */
+const PATIENCE_MS = 3000;
+
+interface Listener {
+  readonly target: Target;
+  readonly attemptId: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What is red before any work (nothing when work has begun), as far as it is known soon. Whoever follows the attempt is
+ * told in any case, when it is known.
+ */
+export const redBefore = async (world: World, listener: Listener): Promise<readonly Evidence[]> => {
+  const { attemptId, signal } = listener;
+  const attempt = await world.store.read((tx) => tx.table('attempts').get(attemptId));
+  if ((attempt?.rounds ?? 0) > 0) return [];
+  const patience = new AbortController();
+  const late = world.clock.sleep(PATIENCE_MS, AbortSignal.any([patience.signal, signal])).then(none, none);
+  try {
+    return await Promise.race([hearRed(world, listener).catch(none), late]);
+  } finally {
+    patience.abort();
+  }
+};
+
+const hearRed = async (world: World, { target, attemptId, signal }: Listener): Promise<Evidence[]> => {
+  const red = (await baselineOf(world, target, signal)).filter((one) => !isGreen(one));
+  if (red.length > 0) {
+    const detail = `red before any work: ${red.map(({ name }) => name).join(', ')}`;
+    await progressed(world.store, { attemptId, stage: 'target', detail });
+  }
+  return red;
+};
+
+const none = (): readonly Evidence[] => [];
