@@ -72,10 +72,10 @@ describe('the doctor', () => {
     (await system.doctor()).find((one) => one.name === name);
 
   it.each([
-    ['git version 2.38.0', true, /^git 2\.38\.0 has CVE-2024-32002 .+, has CVE-2025-48384/],
+    ['git version 2.39.0', true, /^git 2\.39\.0 has CVE-2024-32002 .+, has CVE-2025-48384/],
     ['git version 2.50.1', true, /^git 2\.50\.1$/],
     ['git version 3.0.1', true, /^git 3\.0\.1$/],
-    ['git version 2.37.9', false, /^git 2\.37\.9/],
+    ['git version 2.38.9', false, /^git 2\.38\.9/],
     ['git version 1.99.0', false, /^git 1\.99\.0/],
     ['nothing to say', false, /^git cannot be started$/],
     [undefined, false, /^git cannot be started$/],

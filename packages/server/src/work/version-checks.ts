@@ -5,8 +5,8 @@ import { compareVersions, type Flaw, flawsIn, type ProgramVersion } from '@berth
 import type { Git } from '../infra/git/git.ts';
 
 const GIT_TIMEOUT_MS = 10_000;
-/** `merge-tree --write-tree` came with it. */
-const GIT_FLOOR = '2.38';
+/** `rev-list --exclude-hidden` came with it, which a push is judged by. */
+const GIT_FLOOR = '2.39';
 const NODE_FLOOR = '22.19';
 /** Processes are counted by user namespace, and a group of commands can be ended at once. */
 const KERNEL_FLOOR = '5.14';

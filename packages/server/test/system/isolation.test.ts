@@ -226,18 +226,18 @@ describe('greed', () => {
   test('for processes is contained, and the server answers meanwhile', async () => {
     const sandbox = await create({
       egress: { preset: 'none' },
-      limits: { pids: 64, memoryBytes: 256 * MIB },
+      limits: { pids: 128, memoryBytes: 256 * MIB },
     });
     // The shell ends when a fork is refused; what it started sleeps on, so that the limit can be seen.
     const bomb = sh(sandbox, 'while :; do sleep 20 & done', 20_000).catch((error: unknown) => error);
     await until('the limit is reached', async () => {
       const { processes = 0 } = await world.client.sandboxes.metrics({ id: sandbox.id });
-      return processes > 40;
+      return processes > 60;
     });
     const askedAt = performance.now();
     expect((await sh(closed, 'echo well')).stdout).toBe('well\n');
     expect(performance.now() - askedAt).toBeLessThan(10_000);
-    expect((await world.client.sandboxes.metrics({ id: sandbox.id })).processes).toBeLessThanOrEqual(64);
+    expect((await world.client.sandboxes.metrics({ id: sandbox.id })).processes).toBeLessThanOrEqual(128);
     await world.client.sandboxes.remove({ id: sandbox.id });
     await bomb;
     await until(

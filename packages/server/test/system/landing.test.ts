@@ -236,7 +236,8 @@ test('two tasks work at once, and the second is verified anew on what the first 
   const left = await client.tasks.create({ workspaceId: workspace.id, prompt: 'write left', title: 'Left' });
   await until('the right one is verified while the left one works', async () => {
     const { rows } = await client.sandboxes.list({ state: 'running', workspaceId: workspace.id });
-    return rows.some(({ purpose }) => purpose === 'gate');
+    const [change] = await changesOf(right.id);
+    return change?.state === 'verifying' && rows.some(({ purpose }) => purpose === 'gate');
   });
   const { attempt: working } = await conversationOf(client, left.id);
   await client.sandboxes.writeFile({ id: working.sandboxId ?? '', path: '/tmp/go', bytes: new Uint8Array() });

@@ -94,7 +94,8 @@ export const bundleOf = (container: Container, world: World): object => {
 
 const NAMESPACES = ['pid', 'ipc', 'uts', 'mount', 'network', 'user', 'cgroup'].map((type) => ({ type }));
 
-const MASKED = ['acpi', 'asound', 'kcore', 'keys', 'latency_stats', 'sched_debug', 'scsi', 'timer_list', 'timer_stats']
+/** Everybody may put triggers on `pressure`, and each one makes the whole kernel wait when it ends. */
+const MASKED = ['acpi', 'asound', 'kcore', 'keys', 'latency_stats', 'pressure', 'sched_debug', 'scsi', 'timer_list', 'timer_stats']
   .map((name) => `/proc/${name}`); // biome-ignore format: one thought
 const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`);
 

@@ -60,6 +60,7 @@ describe('inside an OCI sandbox', () => {
     'mknod /tmp/null c 1 3',
     'echo 1 > /proc/sys/kernel/core_pattern',
     'echo b > /proc/sysrq-trigger',
+    'test -e /proc/pressure/memory',
     'kill -9 1',
     'su root -c true',
     'hostname other',
