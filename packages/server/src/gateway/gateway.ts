@@ -11,6 +11,7 @@ import { readRegistries } from './egress/registries.ts';
 import { createGrantBook } from './grant-book.ts';
 import { createLedger } from './models/ledger.ts';
 import { createModelRelay } from './models/relay.ts';
+import { createLinkJudge } from './models/request-links.ts';
 import { createStanding } from './standing.ts';
 import { createWayOut } from './way-out.ts';
 
@@ -37,16 +38,17 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
   const book = createGrantBook(store, grants, clock);
   const connections = createConnectionLog({ store, ids, clock, log });
 
-  const egress = createEgress({
+  const policy = {
     ruleOf: book.ruleOf,
     registries: await readRegistries({ home: env.HOME ?? homedir(), env }),
     record: connections.record,
-    log: log.error,
-  });
+  };
+  const egress = createEgress({ ...policy, log: log.error });
   const git = createGitHttp({ folder: hubFolder, git: hostGit, authorise: book.forGit, log: log.error });
   const models = createModelRelay({
     providers: config.models.providers,
     authorise: book.forModels,
+    judgeLinks: createLinkJudge(policy),
     ledger: createLedger({ store, ids }),
     clock,
     log: (level, event, facts) => log[level](event, facts),

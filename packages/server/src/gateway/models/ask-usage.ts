@@ -2,35 +2,28 @@
  * A stream of Chat Completions says what it cost only when it is asked to. We ask on behalf of every client; the one
  * extra event that a client did not ask for is kept from it.
  */
-import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
 
 export interface AskedForUsage {
-  readonly body: Buffer;
+  readonly request: Readonly<Record<string, unknown>>;
   readonly hide: (data: unknown) => boolean;
 }
 
-const Request = z.looseObject({
-  stream: z.boolean().nullish(),
+const Request = z.object({
+  stream: z.literal(true),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
 });
 
-export const askForUsage = (body: Buffer): AskedForUsage => {
-  const request = read(body);
-  if (request?.stream !== true || request.stream_options?.include_usage === true)
-    return { body, hide: () => false };
-  const asked = { ...request, stream_options: { ...request.stream_options, include_usage: true } };
-  return { body: Buffer.from(JSON.stringify(asked)), hide: isUsageEvent };
+export const askForUsage = (request: Readonly<Record<string, unknown>>): AskedForUsage => {
+  const { data: asking } = Request.safeParse(request);
+  if (asking === undefined || asking.stream_options?.include_usage === true)
+    return { request, hide: () => false };
+  return {
+    request: { ...request, stream_options: { ...asking.stream_options, include_usage: true } },
+    hide: isUsageEvent,
+  };
 };
 
 const UsageEvent = z.object({ choices: z.array(z.unknown()).length(0), usage: z.object({}) });
 
 const isUsageEvent = (data: unknown): boolean => UsageEvent.safeParse(data).success;
-
-const read = (body: Buffer): z.infer<typeof Request> | undefined => {
-  try {
-    return Request.safeParse(parseWithin(body.toString('utf8'))).data;
-  } catch {
-    return undefined; // the provider says what is wrong with it
-  }
-};

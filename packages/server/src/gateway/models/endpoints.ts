@@ -4,6 +4,8 @@
  * others do not.
  */
 import type { ModelProvider } from '../../config.ts';
+import type { RequestTable } from './request-rules.ts';
+import { REQUEST_TABLES } from './request-tables.ts';
 
 export interface Endpoint {
   /** In front of which the provider's base URL is put. */
@@ -12,6 +14,8 @@ export interface Endpoint {
   readonly generates: boolean;
   /** Chat Completions: the only one that must be asked to say what a stream cost. */
   readonly isChat: boolean;
+  /** What is passed on of a body; undefined where none is. */
+  readonly table: RequestTable | undefined;
   /** Where the address names the model (Gemini). */
   readonly model: string | undefined;
 }
@@ -21,18 +25,19 @@ interface Pattern {
   readonly path: RegExp;
   readonly generates?: true;
   readonly isChat?: true;
+  readonly table?: keyof typeof REQUEST_TABLES;
 }
 
 const ALLOWED: Readonly<Record<ModelProvider['wire'], readonly Pattern[]>> = {
   openai: [
-    { method: 'POST', path: /^\/chat\/completions$/, generates: true, isChat: true },
-    { method: 'POST', path: /^\/responses$/, generates: true },
-    { method: 'POST', path: /^\/embeddings$/, generates: true },
+    { method: 'POST', path: /^\/chat\/completions$/, generates: true, isChat: true, table: 'chat' },
+    { method: 'POST', path: /^\/responses$/, generates: true, table: 'responses' },
+    { method: 'POST', path: /^\/embeddings$/, generates: true, table: 'embeddings' },
     { method: 'GET', path: /^\/models(\/[^?]+)?$/ },
   ],
   anthropic: [
-    { method: 'POST', path: /^\/v1\/messages$/, generates: true },
-    { method: 'POST', path: /^\/v1\/messages\/count_tokens$/ },
+    { method: 'POST', path: /^\/v1\/messages$/, generates: true, table: 'messages' },
+    { method: 'POST', path: /^\/v1\/messages\/count_tokens$/, table: 'messages' },
     { method: 'GET', path: /^\/v1\/models(\/[^?]+)?$/ },
   ],
   gemini: [
@@ -40,10 +45,13 @@ const ALLOWED: Readonly<Record<ModelProvider['wire'], readonly Pattern[]>> = {
       method: 'POST',
       path: /^\/v1(?:beta)?\/models\/([^/:]+):(?:generateContent|streamGenerateContent)$/,
       generates: true,
+      table: 'generateContent',
     },
+    { method: 'POST', path: /^\/v1(?:beta)?\/models\/([^/:]+):countTokens$/, table: 'countTokens' },
     {
       method: 'POST',
-      path: /^\/v1(?:beta)?\/models\/([^/:]+):(?:countTokens|embedContent|batchEmbedContents)$/,
+      path: /^\/v1(?:beta)?\/models\/([^/:]+):(?:embedContent|batchEmbedContents)$/,
+      table: 'embedContent',
     },
     { method: 'GET', path: /^\/v1(?:beta)?\/models(\/[^?]+)?$/ },
   ],
@@ -68,6 +76,7 @@ export const findEndpoint = (
       path: own,
       generates: pattern.generates === true,
       isChat: pattern.isChat === true,
+      table: pattern.table === undefined ? undefined : REQUEST_TABLES[pattern.table],
       model: wire === 'gemini' && pattern.method === 'POST' ? match[1] : undefined,
     };
   }

@@ -102,6 +102,7 @@ describe('the model relay', () => {
     createModelRelay({
       providers: providers(),
       authorise: async (token, sandboxId) => (token === TOKEN && sandboxId === SANDBOX ? GRANT : undefined),
+      judgeLinks: async () => undefined,
       ledger: async (entry) => void ledger.push(entry),
       clock: { now: () => Date.now() },
       log: (...line) => void logged.push(line),

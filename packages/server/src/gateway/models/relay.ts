@@ -15,7 +15,9 @@ import { presentedToken, upstreamHeaders } from './credentials.ts';
 import { type Endpoint, findEndpoint, upstreamUrl } from './endpoints.ts';
 import { meterEvents, meterWhole } from './metered-stream.ts';
 import { createOutages } from './outages.ts';
-import { createBodyRoom, holdBody } from './request-body.ts';
+import { createBodyRoom, createPlaces, holdBody, readBody } from './request-body.ts';
+import type { LinkJudge } from './request-links.ts';
+import { judgeRequest } from './request-rules.ts';
 import { askUpstream, type UpstreamLimits } from './upstream.ts';
 import { createUsageCounter, type UsageCounter } from './usage.ts';
 import { wireError } from './wire-error.ts';
@@ -48,6 +50,7 @@ export interface ModelRelayDeps {
   readonly providers: Readonly<Record<string, ModelProvider>>;
   /** What a token allows when it comes from this sandbox. */
   readonly authorise: (token: string, sandboxId: string) => Promise<ModelGrant | undefined>;
+  readonly judgeLinks: LinkJudge;
   readonly ledger: (spent: SpentTokens) => Promise<void>;
   readonly clock: Pick<Clock, 'now'>;
   /** One line per request; never with a credential or content. */
@@ -75,7 +78,7 @@ const STATUS_FINAL = 424;
 const RETRY_AFTER_S = 5;
 
 export const createModelRelay = (parts: ModelRelayDeps): ModelRelay => {
-  const deps = { ...parts, room: createBodyRoom() };
+  const deps = { ...parts, room: createBodyRoom(), places: createPlaces() };
   const outages = createOutages(deps.clock);
   return {
     async handle(request, response, { path, sandboxId }) {
@@ -88,7 +91,7 @@ export const createModelRelay = (parts: ModelRelayDeps): ModelRelay => {
         const endpoint = findEndpoint(provider.wire, request.method, asked.path);
         if (endpoint === undefined)
           throw fail('request.unknown_route', { method: request.method ?? '', path: asked.path });
-        await relay(deps, { ...asked, request, response, grant, provider, endpoint });
+        await relay(deps, { ...asked, sandboxId, request, response, grant, provider, endpoint });
         outages.answered(grant.attemptId);
       } catch (error) {
         const isOutage = !isBerthError(error) && !response.destroyed;
@@ -116,9 +119,10 @@ const authorised = async (
   return grant;
 };
 
-type RelayDeps = ModelRelayDeps & { readonly room: FairShare };
+type RelayDeps = ModelRelayDeps & { readonly room: FairShare; readonly places: FairShare };
 
 interface Passage {
+  readonly sandboxId: string;
   readonly request: RelayRequest;
   readonly response: RelayResponse;
   readonly grant: ModelGrant;
@@ -137,14 +141,17 @@ const relay = async (deps: RelayDeps, passage: Passage): Promise<void> => {
   let status: number = KINDS.unavailable.status;
   let brokeOff = false;
   let release = (): void => undefined;
+  let leave = release;
+  let dropped: readonly string[] = [];
   try {
+    leave = await deps.places.take(passage.grant.attemptId, 1, gone.signal);
     const { body, hide, ...held } = await outgoing(deps, passage, gone.signal);
-    release = held.release;
+    ({ release, dropped } = held);
     const answer = await askUpstream(
       {
         url: upstreamUrl(provider.baseUrl, endpoint, passage.query),
         method: request.method ?? 'POST',
-        headers: { ...upstreamHeaders(request.headers, provider), ...lengthOf(request, body) },
+        headers: { ...upstreamHeaders(request.headers, provider), ...formOf(endpoint, body) },
         body,
         signal: gone.signal,
         onSent: release,
@@ -161,34 +168,43 @@ const relay = async (deps: RelayDeps, passage: Passage): Promise<void> => {
   } catch (error) {
     if (brokeOff) status = STATUS_CUT;
     else if (gone.signal.aborted) status = STATUS_AGENT_GONE;
+    else if (isBerthError(error) && error.kind !== 'unavailable') status = KINDS[error.kind].status;
     throw error;
   } finally {
     release();
-    await settle(deps, passage, { counter, status, durationMs: deps.clock.now() - startedAt });
+    leave();
+    await settle(deps, passage, { counter, status, dropped, durationMs: deps.clock.now() - startedAt });
   }
 };
 
-/** Only what must be changed is read whole; every other body passes as it comes. */
-const outgoing = async (
-  deps: RelayDeps,
-  { request, endpoint, grant }: Passage,
-  signal: AbortSignal,
-): Promise<Outgoing> => {
-  if (!endpoint.isChat) return { body: request, hide: () => false, release: () => undefined };
-  const { bytes, release } = await holdBody(request, { room: deps.room, owner: grant.attemptId, signal });
-  return { ...askForUsage(bytes), release };
-};
-
 interface Outgoing {
-  readonly body: Readable | Buffer;
+  readonly body: Buffer;
   readonly hide: (data: unknown) => boolean;
+  /** What was taken off. */
+  readonly dropped: readonly string[];
   readonly release: () => void;
 }
 
-const lengthOf = (request: RelayRequest, body: Readable | Buffer): OutgoingHttpHeaders => {
-  const length = Buffer.isBuffer(body) ? body.length : request.headers['content-length'];
-  return length === undefined ? {} : { 'content-length': length };
+const NOTHING = Buffer.alloc(0);
+
+const outgoing = async (deps: RelayDeps, passage: Passage, signal: AbortSignal): Promise<Outgoing> => {
+  const { request, endpoint, grant, provider, sandboxId } = passage;
+  if (endpoint.table === undefined)
+    return { body: NOTHING, hide: () => false, dropped: [], release: () => undefined };
+  const { bytes, release } = await holdBody(request, { room: deps.room, owner: grant.attemptId, signal });
+  try {
+    const { request: judged, links, dropped } = judgeRequest(endpoint.table, readBody(bytes));
+    await deps.judgeLinks({ sandboxId, links, provider });
+    const asked = endpoint.isChat ? askForUsage(judged) : { request: judged, hide: () => false };
+    return { body: Buffer.from(JSON.stringify(asked.request)), hide: asked.hide, dropped, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
 };
+
+const formOf = ({ table }: Endpoint, body: Buffer): OutgoingHttpHeaders =>
+  table === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length };
 
 /** A redirect could lead the key elsewhere; a refusal of our key is nothing an agent can mend, nor its business. */
 const refuseUnusable = (provider: string, status: number, answer: IncomingMessage): void => {
@@ -219,14 +235,33 @@ const PASSED_BACK =
 const downstreamHeaders = (headers: IncomingHttpHeaders): OutgoingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => PASSED_BACK.test(name)));
 
+interface Done {
+  readonly counter: UsageCounter;
+  readonly status: number;
+  readonly dropped: readonly string[];
+  readonly durationMs: number;
+}
+
+/** In a line of the log. */
+const MOST_NAMED = 10;
+
 const settle = async (
   deps: ModelRelayDeps,
   { grant, name, endpoint }: Passage,
-  done: { readonly counter: UsageCounter; readonly status: number; readonly durationMs: number },
+  done: Done,
 ): Promise<void> => {
   const { usage, model = endpoint.model ?? 'unknown' } = done.counter.counted();
   const { status, durationMs } = done;
-  deps.log('info', 'model.request', { provider: name, model, status, durationMs, ...usage, ...grant });
+  const less = done.dropped.length === 0 ? {} : { dropped: done.dropped.slice(0, MOST_NAMED) };
+  deps.log('info', 'model.request', {
+    provider: name,
+    model,
+    status,
+    durationMs,
+    ...usage,
+    ...less,
+    ...grant,
+  });
   if (!endpoint.generates) return;
   try {
     await deps.ledger({ ...grant, provider: name, model, usage, status, durationMs });

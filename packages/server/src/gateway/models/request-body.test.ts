@@ -6,7 +6,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createModelRelay, type RelayRequest, type RelayResponse } from './relay.ts';
 import { createBodyRoom, MAX_BODY_BYTES } from './request-body.ts';
 
-const CHUNK = Buffer.alloc(65_536, ' ');
+const CHUNK = Buffer.alloc(65_536, 'x');
+const HEAD = Buffer.from('{"model":"');
+const TAIL = Buffer.from('"}');
 const cleanups: (() => void)[] = [];
 afterEach(() => {
   for (const cleanup of cleanups.splice(0)) cleanup();
@@ -19,7 +21,8 @@ const largeRequest = (token: string, headers: Record<string, string> = {}, sizeB
     read() {
       const left = sizeBytes - read;
       if (left <= 0) return void this.push(null);
-      const chunk = CHUNK.subarray(0, Math.min(left, CHUNK.length));
+      const filling = CHUNK.subarray(0, Math.min(left - TAIL.length, CHUNK.length));
+      const chunk = read === 0 ? HEAD : left <= TAIL.length ? TAIL : filling;
       read += chunk.length;
       this.push(chunk);
     },
@@ -61,6 +64,7 @@ const relayTo = async (take: (request: IncomingMessage) => void) => {
   return createModelRelay({
     providers: { openai: { wire: 'openai', baseUrl, key: undefined } },
     authorise: async (token) => ({ attemptId: token, taskId: 'tk_1' }),
+    judgeLinks: async () => undefined,
     ledger: async () => undefined,
     clock: { now: () => Date.now() },
     log: () => undefined,
@@ -93,17 +97,28 @@ describe('large model requests', () => {
     await Promise.all(answers.map((one) => one.done));
   }, 30_000);
 
-  it('are told to come back when too many of them wait', async () => {
-    const relay = await relayTo((request) => void request.pause());
-    const waiting = Array.from({ length: 130 }, () => {
+  it('are told to come back when too many of them wait, small ones too', async () => {
+    let open = 0;
+    let most = 0;
+    const relay = await relayTo((request) => {
+      most = Math.max(most, ++open);
+      request.once('close', () => --open);
+      request.pause();
+    });
+    const waiting = Array.from({ length: 70 }, () => {
       const answer = answerOf();
-      void relay.handle(largeRequest('at_greedy').request, answer.response, AT);
+      void relay.handle(largeRequest('at_greedy', {}, 100).request, answer.response, AT);
       return answer;
     });
     const busy = () => waiting.filter(({ status }) => status() === 429);
-    await vi.waitUntil(() => busy().length > 0, 20_000);
+    await vi.waitUntil(() => busy().length > 0 && open === 16, 20_000);
     expect(busy()[0]?.headers()).toMatchObject({ 'retry-after': '5' });
-    expect(busy().length).toBeLessThanOrEqual(2);
+    expect(busy()).toHaveLength(70 - 16 - 48);
+    const reply = answerOf();
+    void relay.handle(largeRequest('at_modest', {}, 100).request, reply.response, AT);
+    await vi.waitUntil(() => open === 17, 20_000);
+    expect(most).toBe(17);
+    reply.response.destroy();
     for (const { response } of waiting) response.destroy();
   }, 30_000);
 

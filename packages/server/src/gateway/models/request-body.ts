@@ -5,11 +5,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { fail } from '@berth/contract';
-import { createGrowingBytes } from '@berth/plugin-api';
+import { createGrowingBytes, parseWithin } from '@berth/plugin-api';
 import { createFairShare, type FairShare } from '../../infra/fair-share.ts';
 
 export const MAX_BODY_BYTES = 32 * 2 ** 20;
 const BODY_MS = 60_000;
+
+/** Requests under way, of all sandboxes: each has a connection on either side for as long as its model thinks. */
+export const createPlaces = (): FairShare =>
+  createFairShare({
+    what: 'model requests at once',
+    total: 256,
+    perOwner: 16,
+    waitingPerOwner: 48,
+    waitMs: 60_000,
+  });
 
 /** Of all sandboxes; one of them may have as much as the largest body. */
 export const createBodyRoom = (): FairShare =>
@@ -17,7 +27,7 @@ export const createBodyRoom = (): FairShare =>
     what: 'bytes of model requests',
     total: 6 * MAX_BODY_BYTES,
     perOwner: MAX_BODY_BYTES,
-    waitingPerOwner: 128,
+    waitingPerOwner: 16,
     waitMs: 60_000,
   });
 
@@ -59,8 +69,18 @@ export const holdBody = async (
   }
 };
 
-const tooSlow = () =>
-  fail('request.invalid', { issues: [{ path: 'body', message: `it did not come within ${BODY_MS} ms` }] });
+/** Rejects with `request.invalid` what is no JSON, or beyond the bounds on JSON. */
+export const readBody = (bytes: Buffer): unknown => {
+  try {
+    return parseWithin(bytes.toString('utf8'));
+  } catch (error) {
+    throw invalid(error instanceof Error ? error.message : 'it is no JSON');
+  }
+};
+
+const tooSlow = () => invalid(`it did not come within ${BODY_MS} ms`);
+
+const invalid = (message: string) => fail('request.invalid', { issues: [{ path: 'body', message }] });
 
 const sizeOf = ({ 'content-length': length }: IncomingHttpHeaders): number | undefined =>
   length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;

@@ -1,7 +1,6 @@
 /** One request to a provider, with limits on every wait. Redirects are answers like others: nothing follows them. */
 import { type IncomingMessage, type OutgoingHttpHeaders, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import type { Readable } from 'node:stream';
 
 export interface UpstreamLimits {
   readonly connectMs: number;
@@ -15,8 +14,7 @@ export interface UpstreamRequest {
   readonly url: URL;
   readonly method: string;
   readonly headers: OutgoingHttpHeaders;
-  /** Sent as it comes. */
-  readonly body: Readable | Buffer;
+  readonly body: Buffer;
   readonly signal: AbortSignal;
   /** Called when all of the body has left. */
   readonly onSent: () => void;
@@ -54,11 +52,7 @@ export const askUpstream = (asked: UpstreamRequest, limits: UpstreamLimits): Pro
       });
       resolve(response);
     });
-    if (Buffer.isBuffer(body)) request.end(body);
-    else {
-      body.once('error', (error) => request.destroy(error));
-      body.pipe(request);
-    }
+    request.end(body);
   });
 
 class UpstreamTimeout extends Error {

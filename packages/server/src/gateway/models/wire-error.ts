@@ -28,6 +28,7 @@ const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   403: 'permission_error',
   404: 'not_found_error',
   413: 'request_too_large',
+  429: 'rate_limit_error',
 };
 
 const GOOGLE_STATUSES: Readonly<Record<number, string>> = {
@@ -35,4 +36,5 @@ const GOOGLE_STATUSES: Readonly<Record<number, string>> = {
   401: 'UNAUTHENTICATED',
   403: 'PERMISSION_DENIED',
   404: 'NOT_FOUND',
+  429: 'RESOURCE_EXHAUSTED',
 };

@@ -1,0 +1,53 @@
+/** Addresses in a request, which the provider would fetch in the sandbox's place: held to the sandbox's egress policy. */
+import type { ModelProvider } from '../../config.ts';
+import type { EgressOptions } from '../egress/admission.ts';
+import { parseAuthority, type Target } from '../egress/host.ts';
+import { type Decision, decide } from '../egress/policy.ts';
+import { type Link, refused } from './request-rules.ts';
+
+export interface LinksAsked {
+  readonly sandboxId: string;
+  readonly links: readonly Link[];
+  readonly provider: Pick<ModelProvider, 'baseUrl'>;
+}
+
+/** Rejects with `request.invalid`, naming the place of the first that is not allowed; it is recorded as a denial. */
+export type LinkJudge = (asked: LinksAsked) => Promise<void>;
+
+export const createLinkJudge =
+  ({ ruleOf, registries, record }: Pick<EgressOptions, 'ruleOf' | 'registries' | 'record'>): LinkJudge =>
+  async ({ sandboxId, links, provider }) => {
+    if (links.length === 0) return;
+    const rule = await ruleOf(sandboxId);
+    for (const { path, address } of links) {
+      const target = targetOf(address);
+      if (rule === undefined || target === undefined) throw refused([path], NOT_PLAIN);
+      if (target.host === new URL(provider.baseUrl).hostname) throw refused([path], KEPT_THERE);
+      const decision = decide(rule, registries, target);
+      if (decision.verdict === 'allowed') continue;
+      record({ ...factOf(sandboxId, target), ...decision });
+      throw refused([path], denialOf(target, decision));
+    }
+  };
+
+const NOT_PLAIN = 'it must be a data: address, or a plain http: or https: one';
+const KEPT_THERE = 'what the provider keeps belongs to the account of the server; send the content itself';
+
+const factOf = (sandboxId: string, { host, port }: Target) => ({
+  ...{ key: {}, sandboxId, host, port },
+  ...{ address: undefined, sentBytes: 0, receivedBytes: 0 },
+});
+
+const denialOf = ({ host, port }: Target, { reason, remedy }: Denied): string => {
+  const allow = remedy === undefined ? '' : `allow it with ${remedy}, or `;
+  return `the provider would fetch it from ${host}:${port}, and ${reason}; ${allow}send the content itself`;
+};
+
+type Denied = Extract<Decision, { verdict: 'denied' }>;
+
+/** Undefined for every form that another reader could take for another host. */
+const targetOf = (address: string): Target | undefined => {
+  const parts = /^(https?):\/\/([^/?#@\\\s\p{Cc}]+)(?:[/?#][^\\\s\p{Cc}]*)?$/iu.exec(address);
+  const [, scheme = '', authority = ''] = parts ?? [];
+  return parts === null ? undefined : parseAuthority(authority, scheme.toLowerCase() === 'https' ? 443 : 80);
+};

@@ -1,0 +1,188 @@
+/**
+ * What a request may ask of a provider, held to a table of its wire (`request-tables.ts`). The result is
+ * what is sent, written anew, so that nothing is read in another way further on, and the addresses in it.
+ */
+import { fail } from '@berth/contract';
+
+export type Rule =
+  /** The model's or the client's own; nobody fetches or runs it. */
+  | { readonly kind: 'data' }
+  /** Settings and names. An address in it, at whatever place, is one that the provider may fetch. */
+  | { readonly kind: 'plain' }
+  /** `data:`, or an address that the provider fetches. */
+  | { readonly kind: 'address' }
+  /** What the provider would fetch, run or keep. `false` and what is empty ask for none of it. */
+  | { readonly kind: 'refused' }
+  /** Taken off without a word; of a list something else must be left, or it is refused. */
+  | { readonly kind: 'dropped' }
+  /** One value, or a list of them; strings are data. */
+  | { readonly kind: 'list'; readonly of: Rule }
+  | { readonly kind: 'object'; readonly fields: Fields; readonly others: 'plain' | 'refused' }
+  /** By the member `type`; in a name `*` at the end stands for anything, `#` for a date of eight digits. */
+  | { readonly kind: 'typed'; readonly types: Fields; readonly untyped: Rule };
+
+export type Fields = Readonly<Record<string, Rule>>;
+
+export interface RequestTable {
+  readonly rule: Rule;
+  /** Set whatever the client says. */
+  readonly always: Readonly<Record<string, unknown>>;
+  /** Protocol buffers take `file_data` and `fileData` for the same. */
+  readonly eitherCase: boolean;
+}
+
+export interface Link {
+  readonly path: string;
+  readonly address: string;
+}
+
+export interface Judged {
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly links: readonly Link[];
+  /** Paths of what was taken off. */
+  readonly dropped: readonly string[];
+}
+
+const PROVIDER_SIDE =
+  'the provider itself would fetch, run or keep it, which no egress policy allows; leave it out, or let the agent use a tool that runs in the sandbox';
+const UNKNOWN = 'it is not among what is passed on to a provider; leave it out';
+
+/** Rejects with `request.invalid`, naming the place. */
+export const judgeRequest = (table: RequestTable, body: unknown): Judged => {
+  if (!isRecord(body)) throw refused([], 'it must be a JSON object');
+  const pass = { eitherCase: table.eitherCase, links: [], dropped: [] };
+  const request = judge(pass, table.rule, body, []);
+  if (!isRecord(request)) throw refused([], UNKNOWN);
+  return { request: { ...request, ...table.always }, links: pass.links, dropped: pass.dropped };
+};
+
+interface Pass {
+  readonly eitherCase: boolean;
+  readonly links: Link[];
+  readonly dropped: string[];
+}
+type Path = readonly (string | number)[];
+
+const DROPPED = Symbol('dropped');
+
+const judge = (pass: Pass, rule: Rule, value: unknown, path: Path): unknown => {
+  if (value === null) return value;
+  switch (rule.kind) {
+    case 'data':
+      return value;
+    case 'plain':
+      findAddresses(pass, value, path);
+      return value;
+    case 'address':
+      return judgeAddress(pass, value, path);
+    case 'refused':
+      if (value === false || value === '' || (Array.isArray(value) && value.length === 0)) return value;
+      throw refused(path, PROVIDER_SIDE);
+    case 'dropped':
+      pass.dropped.push(written(path));
+      return DROPPED;
+    case 'list':
+      return judgeList(pass, rule.of, value, path);
+    case 'object':
+      return judgeObject(pass, rule, value, path);
+    case 'typed':
+      return judgeTyped(pass, rule, value, path);
+  }
+};
+
+const judgeList = (pass: Pass, rule: Rule, value: unknown, path: Path): unknown => {
+  const entries = Array.isArray(value) ? value : [value];
+  const kept = entries
+    .map((entry, index) => judgeEntry(pass, rule, entry, Array.isArray(value) ? [...path, index] : path))
+    .filter((entry) => entry !== DROPPED);
+  if (kept.length === 0 && entries.length > 0) throw refused(path, PROVIDER_SIDE);
+  return Array.isArray(value) ? kept : kept[0];
+};
+
+const judgeEntry = (pass: Pass, rule: Rule, entry: unknown, path: Path): unknown => {
+  if (typeof entry === 'string') return entry;
+  if (Array.isArray(entry) && rule.kind !== 'plain') throw refused(path, 'it must not be a list');
+  return judge(pass, rule, entry, path);
+};
+
+const judgeObject = (
+  pass: Pass,
+  { fields, others }: Extract<Rule, { kind: 'object' }>,
+  value: unknown,
+  path: Path,
+): unknown => {
+  if (!isRecord(value)) return judge(pass, { kind: 'plain' }, value, path);
+  const judged = Object.entries(value).flatMap(([name, member]) => {
+    const at = [...path, name];
+    const rule = find(fields, pass.eitherCase ? camelCased(name) : name);
+    if (rule === undefined && others === 'refused' && member !== null) throw refused(at, UNKNOWN);
+    const result = judge(
+      pass,
+      rule ?? (STORED.has(name) ? { kind: 'refused' } : { kind: 'plain' }),
+      member,
+      at,
+    );
+    return result === DROPPED ? [] : [[name, result] as const];
+  });
+  return Object.fromEntries(judged);
+};
+
+const judgeTyped = (
+  pass: Pass,
+  { types, untyped }: Extract<Rule, { kind: 'typed' }>,
+  value: unknown,
+  path: Path,
+): unknown => {
+  if (!isRecord(value) || value.type === undefined || value.type === null)
+    return judge(pass, untyped, value, path);
+  const rule = typeof value.type === 'string' ? find(types, value.type) : undefined;
+  if (rule === undefined) throw refused([...path, 'type'], UNKNOWN);
+  return judge(pass, rule, value, rule.kind === 'refused' ? [...path, 'type'] : path);
+};
+
+const find = (fields: Fields, name: string): Rule | undefined => {
+  if (Object.hasOwn(fields, name)) return fields[name];
+  const family = Object.keys(fields).find(
+    (key) =>
+      (key.endsWith('*') && name.startsWith(key.slice(0, -1))) ||
+      (key.endsWith('#') && name.startsWith(key.slice(0, -1)) && /^\d{8}$/.test(name.slice(key.length - 1))),
+  );
+  return family === undefined ? undefined : fields[family];
+};
+
+const camelCased = (name: string): string =>
+  name.replace(/(?<=.)_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+const judgeAddress = (pass: Pass, value: unknown, path: Path): unknown => {
+  if (typeof value !== 'string') throw refused(path, 'it must be a string');
+  if (!/^data:/i.test(value)) pass.links.push({ path: written(path), address: value });
+  return value;
+};
+
+/** As lenient as the most lenient reader of addresses: what it could take for one is judged as one. */
+const ADDRESS = /^[\s\p{Cc}]*[a-z][\w+.-]*:[\\/]{2}/iu;
+const LONGEST_SCHEME = 64;
+
+/** What was stored at the provider under the server's key, by whomever. */
+const STORED: ReadonlySet<string> = new Set(['file_id', 'fileId', 'file_ids', 'vector_store_ids']);
+
+const findAddresses = (pass: Pass, value: unknown, path: Path): void => {
+  if (typeof value === 'string') {
+    if (ADDRESS.test(value.slice(0, LONGEST_SCHEME))) judgeAddress(pass, value, path);
+  } else if (typeof value === 'object' && value !== null)
+    for (const [name, member] of Object.entries(value)) {
+      const at = [...path, name];
+      if (STORED.has(name)) judge(pass, { kind: 'refused' }, member, at);
+      findAddresses(pass, member, at);
+    }
+};
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const MAX_PATH_CHARACTERS = 200;
+
+const written = (path: Path): string => path.join('.').slice(0, MAX_PATH_CHARACTERS) || 'body';
+
+export const refused = (path: Path, message: string) =>
+  fail('request.invalid', { issues: [{ path: written(path), message }] });
