@@ -49,6 +49,7 @@ export const Weakening = z
   .object({
     kind: z.enum([
       'command_removed',
+      'setup_changed',
       'script_changed',
       'configuration_changed',
       'test_deleted',

@@ -4,9 +4,9 @@
  * is found in its command line.
  */
 
-const TEST_FOLDER = /(^|\/)(tests?|__tests__|__snapshots__|specs?|e2e)\//;
+const TEST_FOLDER = /(^|\/)(tests?|testdata|__tests__|__snapshots__|specs?|e2e)\//;
 const TEST_NAME =
-  /(^|\/)(test_[^/]+\.py|[^/]+_test\.(py|go|rb|exs|dart)|[^/]+_spec\.rb|tests?\.(py|[cm]?[jt]sx?)|[^/]+[._-](test|spec)\.[cm]?[jt]sx?|test-[^/]+\.[cm]?js|[^/]+Tests?\.(java|kt|cs|swift|php))$/;
+  /(^|\/)(test[^/]*\.py|[^/]+_test\.(py|go|rb|exs|dart)|[^/]+_spec\.rb|tests?\.[cm]?[jt]sx?|[^/]+[._-](test|spec)\.[cm]?[jt]sx?|test-[^/]+\.[cm]?js|[^/]+Tests?\.(java|kt|cs|swift|php))$/;
 const TEST_CODE = /\.([cm]?[jt]sx?|py|go|rs|rb|java|kt|cs|swift|php|exs?|dart|sh|bats)$/;
 
 const CONFIGURATION = new RegExp(
@@ -15,7 +15,8 @@ const CONFIGURATION = new RegExp(
     String.raw`(vitest|vite|jest|ava|playwright|cypress|wdio|babel|webpack|rollup)\.(config|setup|workspace)\.[^/]+`,
     String.raw`karma\.conf\.[^/]+`,
     String.raw`\.(mocharc|babelrc|swcrc|nycrc|c8rc|taprc|jestrc)([^/]*)`,
-    String.raw`(pytest|tox|mypy)\.ini|\.mypy\.ini|setup\.cfg|pyproject\.toml|\.coveragerc|conftest\.py|noxfile\.py`,
+    String.raw`\.?pytest\.(ini|toml)|setupTests\.[^/]+`,
+    String.raw`(tox|mypy)\.ini|\.mypy\.ini|setup\.cfg|pyproject\.toml|\.coveragerc|conftest\.py|noxfile\.py`,
     String.raw`(sitecustomize|usercustomize)\.py|\.rspec|phpunit\.xml[^/]*`,
     // Linters and type checkers.
     String.raw`(eslint|prettier|stylelint|commitlint)\.config\.[^/]+`,
@@ -23,7 +24,9 @@ const CONFIGURATION = new RegExp(
     String.raw`tsconfig[^/]*\.json|jsconfig\.json|\.?ruff\.toml|\.flake8|\.?pylintrc|\.?clippy\.toml`,
     String.raw`\.?rustfmt\.toml|\.golangci\.[^/]+|rust-toolchain[^/]*`,
     // What runs the others.
-    String.raw`(GNUm|m|M)akefile|[^/]+\.mk|[Jj]ustfile|Taskfile\.ya?ml|(turbo|nx|lerna|project)\.json`,
+    String.raw`(GNUm|m|M)akefile|[^/]+\.mk|[Jj]ustfile|Rakefile|Taskfile\.ya?ml|\.?mise\.toml|(turbo|nx|lerna|project)\.json`,
+    String.raw`(build|settings)\.gradle(\.kts)?|gradle-wrapper\.(jar|properties)|pom\.xml|CMakeLists\.txt`,
+    String.raw`deno\.jsonc?|composer\.json`,
     String.raw`\.npmrc|\.yarnrc[^/]*|pnpm-workspace\.yaml|\.pnpmfile\.cjs|bunfig\.toml|go\.work|\.gitattributes`,
   ].join('|')})$|(^|/)\\.cargo/config(\\.toml)?$`,
 );
@@ -43,7 +46,9 @@ export const isConfiguration = (path: string): boolean => CONFIGURATION.test(pat
 export const isToolInPlace = (path: string): boolean => IN_PLACE_OF_A_TOOL.test(path);
 
 const INTERPRETER =
-  /^(?:.*\/)?(?:env|sh|bash|dash|zsh|source|\.|exec|node|nodejs|deno|bun|tsx|ts-node|python[\d.]*|ruby|perl|php)$/;
+  /^(?:.*\/)?(?:env|sh|bash|dash|zsh|source|\.|exec|node|nodejs|deno|bun|tsx|ts-node|python[\d.]*|ruby|perl|php|timeout|nice|time|nohup|xargs|uv|poetry|npx|-?include|sinclude)$/;
+/** Their paths are of tests, whatever these are called. */
+const TEST_RUNNER = /^(?:.*\/)?(?:--test|vitest|jest|mocha|ava|tap|pytest|unittest|bats|phpunit|rspec)$/;
 const READS_FILE =
   /^(?:-c|-f|-p|-r|--(?:config|configuration|config-file|project|file|makefile|require|import|loader|rcfile|rootdir|setup|init-file))$/;
 /** Programs whose options of this kind say something else. */
@@ -53,18 +58,48 @@ const SEPARATOR = /^(?:&&|\|\||;|\||&|\(|\)|\{|\}|then|do|else|!|if|while)$/;
 
 /**
  * Paths that a shell line runs as programs, or hands to one as its configuration. Not those that it only works on:
- * these are what is judged.
+ * these are what is judged. After `cd`, a path may be meant from either folder.
  */
 export const pathsRunBy = (line: string): string[] => {
   const words = wordsOf(line);
   const paths = words.flatMap((word, index) => {
     const given = /^(--?[\w-]+)=(.+)$/.exec(word);
     if (given !== null) return READS_FILE.test(given[1] ?? '') ? [given[2] ?? ''] : [];
-    const isPlain = !SEPARATOR.test(word) && !word.startsWith('-') && !ASSIGNMENT.test(word);
-    return isPlain && isRun(words, index) ? [word] : [];
+    if (words[index - 1] === '-m') return MODULE_ENDINGS.map((ending) => word.replaceAll('.', '/') + ending);
+    return isPlain(word) && isRun(words, index) ? [word] : [];
   });
-  return paths.map((path) => path.replace(/^(?:\.\/)+/, '').replace(/^\$PWD\//, ''));
+  const folders = words.flatMap((word, index) => (words[index - 1] === 'cd' ? [`${plainPath(word)}/`] : []));
+  return paths.map(plainPath).flatMap((path) => [path, ...folders.map((folder) => `${folder}${path}`)]);
 };
+
+const MODULE_ENDINGS = ['.py', '/__main__.py'];
+
+/** Folders and patterns that a runner of tests is given, as a pattern of paths; undefined when there are none. */
+export const testsRunBy = (line: string): RegExp | undefined => {
+  const words = wordsOf(line);
+  const runner = words.findIndex((word) => TEST_RUNNER.test(word));
+  if (runner < 0) return undefined;
+  const places = words.slice(runner + 1).filter((word) => isPlain(word) && /[/*.]/.test(word));
+  if (places.length === 0) return undefined;
+  const pattern = places.map((place) =>
+    plainPath(place)
+      .replace(/\/$/, '')
+      .replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`)
+      .replace(/\*+/g, (stars) => (stars.length > 1 ? '.*' : '[^/]*')),
+  );
+  return new RegExp(`^(?:${pattern.join('|')})(?:/|$)`);
+};
+
+/** Folders that a line goes into, or tells a program to work in. */
+export const foldersIn = (line: string): string[] =>
+  wordsOf(line)
+    .map((word) => plainPath(word.replace(/^--?[\w-]+=/, '')).replace(/\/$/, ''))
+    .filter((word) => word !== '' && word !== '.');
+
+const isPlain = (word: string): boolean =>
+  !SEPARATOR.test(word) && !word.startsWith('-') && !ASSIGNMENT.test(word);
+/** Also of what follows `$(dirname "$0")`. */
+const plainPath = (path: string): string => path.replace(/^(?:\.?\/)+/, '').replace(/^\$PWD\//, '');
 
 const ASSIGNMENT = /^[A-Za-z_]\w*=/;
 
@@ -80,12 +115,12 @@ const programOf = (words: readonly string[], index: number): string => {
   return words.slice(start).find((word) => !ASSIGNMENT.test(word)) ?? '';
 };
 
-/** The first word after an interpreter that is no option. */
+/** The first word after an interpreter that looks like a path: options and their words do not. */
 const isRunByInterpreter = (words: readonly string[], index: number): boolean => {
   for (let at = index - 1; at >= 0; at -= 1) {
     const word = words[at] ?? '';
     if (INTERPRETER.test(word)) return true;
-    if (!word.startsWith('-') || SEPARATOR.test(word)) return false;
+    if (SEPARATOR.test(word) || (!word.startsWith('-') && /[./]/.test(word))) return false;
   }
   return false;
 };

@@ -163,3 +163,41 @@ test('a file that a command only works on does not judge', async () => {
     'script_changed tools/all.py',
   ]);
 });
+
+test('a test that goes where no test is found counts as deleted', async () => {
+  const is = { ...without('sum.test.js'), 'attic/sum.txt': BASE['sum.test.js'] ?? '' };
+  expect((await judged(BASE, is)).weakened).toEqual(['test_deleted sum.test.js']);
+});
+
+test.each<[string, string, Files]>([
+  ['bash -euo pipefail ci/check', 'ci/check', {}],
+  ['cd ci && ./check.sh', 'ci/check.sh', {}],
+  ['timeout 60 ./check.sh', 'check.sh', {}],
+  ['nice -n 5 ./check.sh', 'check.sh', {}],
+  ['uv run look.py', 'look.py', {}],
+  ['python3 -m ci.check', 'ci/check.py', {}],
+  ["node --test 'checks/*.mjs'", 'checks/a.mjs', {}],
+  ['node --test checks/', 'checks/deep/a.mjs', {}],
+  ['sh ci/check.sh', 'ci/lib.sh', { 'ci/check.sh': '. "$(dirname "$0")/lib.sh"\n' }],
+  ['cd sub && npm test', 'sub/package.json', {}],
+  ['npm --prefix sub test', 'sub/package.json', {}],
+])('what `%s` runs judges: %s', async (line, path, more) => {
+  const was: Files = { 'product.js': '1', ...more, [path]: 'was' };
+  const { fromTarget, weakened } = await judged(was, { ...was, [path]: 'is' }, [line]);
+  expect(fromTarget).toEqual([path]);
+  expect(weakened).toEqual([`script_changed ${path}`]);
+  expect((await judged(was, { ...was, 'product.js': '2' }, [line])).weakened).toEqual([]);
+});
+
+test.each(['.pytest.ini', 'pytest.toml', 'Rakefile', 'pom.xml', 'build.gradle.kts', 'src/setupTests.ts'])(
+  '%s is configuration',
+  async (path) => {
+    const { weakened } = await judged({ [path]: 'was' }, { [path]: 'is' });
+    expect(weakened).toEqual([`configuration_changed ${path}`]);
+  },
+);
+
+test('every file that unittest finds is a test', async () => {
+  const { weakened } = await judged({ 'testsum.py': 'self.assertEqual(1, 1)' }, { 'testsum.py': '' });
+  expect(weakened).toEqual(['test_reduced testsum.py']);
+});

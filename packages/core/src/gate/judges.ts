@@ -5,11 +5,13 @@
 import type { Weakening } from '@berth/contract';
 import type { JudgedTree } from './files.ts';
 import {
+  foldersIn,
   isConfiguration,
   isTestCode,
   isTestFile,
   isToolInPlace,
   pathsRunBy,
+  testsRunBy,
   wordsOf,
 } from './judge-paths.ts';
 import { changedFields, isManifest, judgingManifest, reachedScripts, scriptsIn } from './manifests.ts';
@@ -50,13 +52,15 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
     .filter((path) => target.ids[path] !== change.ids[path])
     .sort();
   const moved = new Set(
-    [...change.paths].filter((path) => !target.paths.has(path)).map((path) => change.ids[path]),
+    [...change.paths]
+      .filter((path) => !target.paths.has(path) && isTestCode(path))
+      .map((path) => change.ids[path]),
   );
   const folders = new Set([...target.paths].flatMap(foldersOf));
   const fromTarget: string[] = [];
   const found: Found[] = [];
   for (const path of altered) {
-    if (isManifest(path) && !isTestFile(path) && !isToolInPlace(path)) continue;
+    if (isManifest(path) && !isTestFile(path) && !isToolInPlace(path) && !named.has(path)) continue;
     const how = target.paths.has(path) ? (change.paths.has(path) ? 'changed' : 'deleted') : 'added';
     const kind = kindOf(path, how, { folders, named });
     const wasMoved = how === 'deleted' && kind === 'test' && moved.has(target.ids[path]);
@@ -140,7 +144,7 @@ const namedFiles = async (
   const scripts = manifests.map((path) => scriptsIn(target.texts[path]));
   const reached = reachedScripts(lines, scripts);
   const named = new Set<string>();
-  let waiting: { readonly folder: string; readonly line: string }[] = [
+  let waiting: Line[] = [
     ...lines.map((line) => ({ folder: '', line })),
     ...manifests.flatMap((path, index) =>
       Object.entries(scripts[index] ?? {}).flatMap(([name, line]) =>
@@ -149,20 +153,43 @@ const namedFiles = async (
     ),
     ...makeLines(target, lines).map((line) => ({ folder: '', line })),
   ];
+  for (const path of manifestsBeside(target, lines)) if (!manifests.includes(path)) named.add(path);
   for (let depth = 0; depth < MAX_SCRIPT_DEPTH && waiting.length > 0; depth += 1) {
-    const paths = waiting.flatMap(({ folder, line }) =>
-      pathsRunBy(line).flatMap((path) => [`${folder}${path}`, path]),
-    );
-    waiting = [];
-    for (const path of paths.flatMap((one) => existing(target, one))) {
-      if (named.has(path) || named.size >= MAX_SCRIPTS) continue;
-      named.add(path);
-      if (!isShell(path)) continue;
-      const text = (await read('target', path)) ?? '';
-      waiting.push(...text.split('\n').map((line) => ({ folder: folderOf(path), line })));
-    }
+    const found = waiting
+      .flatMap((one) => [...testsBelow(target, one), ...programsOf(target, one)])
+      .filter((path) => !named.has(path))
+      .slice(0, MAX_SCRIPTS);
+    for (const path of found) named.add(path);
+    waiting = (await Promise.all(found.filter(isShell).map((path) => linesOf(path, read)))).flat();
   }
   return named;
+};
+
+/** Manifests of folders that a line names: `cd sub && npm test`, `npm --prefix sub test`. */
+const manifestsBeside = ({ paths }: JudgedTree, lines: readonly string[]): string[] =>
+  lines.flatMap(foldersIn).flatMap((folder) => {
+    const path = `${folder}/${ROOT}`;
+    return paths.has(path) ? [path] : [];
+  });
+
+interface Line {
+  /** Where it is run, or where the script that holds it lies. */
+  readonly folder: string;
+  readonly line: string;
+}
+
+const linesOf = async (path: string, read: ReadText): Promise<Line[]> =>
+  ((await read('target', path)) ?? '').split('\n').map((line) => ({ folder: folderOf(path), line }));
+
+const programsOf = (target: JudgedTree, { folder, line }: Line): string[] =>
+  pathsRunBy(line)
+    .flatMap((path) => [`${folder}${path}`, path])
+    .flatMap((path) => existing(target, path));
+
+const testsBelow = ({ paths }: JudgedTree, { folder, line }: Line): string[] => {
+  const pattern = testsRunBy(line);
+  if (pattern === undefined) return [];
+  return [...paths].filter((path) => path.startsWith(folder) && pattern.test(path.slice(folder.length)));
 };
 
 const ENDINGS = ['', '.js', '.mjs', '.cjs', '.ts', '.mts', '/index.js', '/index.ts'];

@@ -18,9 +18,10 @@ import {
 } from '../gate/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { planSandbox } from '../sandbox/index.ts';
+import { planSetup, setupChanges, setupLines } from '../workspace/index.ts';
 import type { World } from '../world.ts';
 import type { GatePart } from './check-gate.ts';
-import { type Start, startFrom } from './start-from.ts';
+import { filesOf, type Start, settingOf, startFrom } from './start-from.ts';
 
 export interface ToJudge {
   readonly changeId: string;
@@ -50,14 +51,25 @@ export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgeP
   const change = await readForGate(world.hub, workspace.id, commits);
   const plan = planGate(workspace, target, world.defaults);
   const own = planOf(workspace, change, world.defaults);
-  const weakened: Weakening[] = removedCommands(plan.commands, own.commands);
+  const setUp = {
+    target: await setupOf(world, workspace, targets),
+    change: await setupOf(world, workspace, commits),
+  };
+  const weakened: Weakening[] = [
+    ...removedCommands(plan.commands, own.commands),
+    ...(await setupChanges(setUp.target, setUp.change)),
+  ];
   const judging: Record<string, string> = { ...commits };
   for (const tree of change) {
     const { repository } = tree;
     const base = target.find((one) => one.repository === repository);
     const at = { target: targets[repository] ?? '', change: commits[repository] ?? '' };
     if (base === undefined || at.target === at.change) continue;
-    const lines = plan.commands.flatMap((one) => (one.repository === repository ? [one.run] : []));
+    const isFirst = workspace.repositories[0]?.name === repository;
+    const lines = [
+      ...plan.commands.flatMap((one) => (one.repository === repository ? [one.run] : [])),
+      ...setupLines(setUp.target.setup, repository, isFirst),
+    ];
     const found = await judgeChanges({ target: base, change: tree, lines }, (side, path) =>
       readAt(world.hub, workspace.id, repository, { commit: at[side], path }),
     );
@@ -86,6 +98,15 @@ export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgeP
   const egress = task?.egress ?? workspace.egress ?? world.defaults.egress;
   const parts = await partsOf(world, wanted, judgements, egress);
   return { plan, commits, targets, weakened, driver, egress, parts };
+};
+
+const setupOf = async (world: World, workspace: Workspace, commits: CommitByRepository) => {
+  const files = await filesOf(world, workspace.id, commits);
+  return {
+    setup: planSetup(workspace, files, world.defaults),
+    files,
+    read: settingOf(world, workspace.id, commits),
+  };
 };
 
 interface Judgement {

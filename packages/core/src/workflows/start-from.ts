@@ -78,10 +78,7 @@ const sourceOf = async (
     ...{ setup, workspace, commits, files },
     driver: driver.name,
     isolation: driver.isolation,
-    read: (repository, path) =>
-      world.hub.readFile(workspace.id, repository, {
-        ...{ commit: commits[repository] ?? '', path, maxBytes: SETTING_MAX_BYTES },
-      }),
+    read: settingOf(world, workspace.id, commits),
   });
   return { inputHash, commits, setup };
 };
@@ -117,7 +114,15 @@ const settled = async (world: World, prebuild: Prebuild, wanted: Wanted): Promis
   return now;
 };
 
-const filesOf = async (
+/** Reads what an installer would read, in these commits. */
+export const settingOf =
+  ({ hub }: Pick<World, 'hub'>, workspaceId: string, commits: CommitByRepository) =>
+  (repository: string, path: string): Promise<string | undefined> =>
+    hub.readFile(workspaceId, repository, {
+      ...{ commit: commits[repository] ?? '', path, maxBytes: SETTING_MAX_BYTES },
+    });
+
+export const filesOf = async (
   { hub }: Pick<World, 'hub'>,
   workspaceId: string,
   commits: CommitByRepository,

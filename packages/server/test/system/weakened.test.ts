@@ -29,6 +29,7 @@ const SHOP: Files = {
 let world: SystemWorld;
 let found: Workspace;
 let declared: Workspace;
+let bare: Workspace;
 beforeAll(async () => {
   world = await createWorld({ config: { defaults: { keepAliveMs: 0, gate: 'standard' } } });
   const add = (name: string, commands?: { name: string; run: string }[]) =>
@@ -39,6 +40,12 @@ beforeAll(async () => {
     });
   found = await add('found');
   declared = await add('declared', [{ name: 'test', run: 'npm test' }]);
+  // A judge that something beside the commit's files can take the place of, as a GNUmakefile does of a Makefile.
+  bare = await world.client.workspaces.create({
+    name: 'bare',
+    repositories: [{ source: makeRepository(world.folder, 'bare', { product: 'good\n' }) }],
+    gate: { commands: [{ name: 'test', run: 'test -e override || grep -q good product' }] },
+  });
 }, 60_000);
 afterAll(() => world?.end(), 60_000);
 
@@ -73,6 +80,12 @@ const waiting = async (workspace: Workspace, command: string): Promise<{ task: T
 const reasonsOf = ({ weakened = [] }: Change) => weakened.map(({ kind, subject }) => `${kind} ${subject}`);
 
 const DELETE = 'rm sum.test.js';
+/** A set-up that the target does not have puts something beside what is judged. */
+const PLANT = [
+  'echo bad > product',
+  `echo '{"name":"bare","version":"1.0.0","scripts":{"postinstall":"touch override"}}' > package.json`,
+  `echo '{"name":"bare","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"bare","version":"1.0.0","hasInstallScript":true}}}' > package-lock.json`,
+].join(' && ');
 const TRUE = "sed -i 's/node --test/true/' package.json";
 
 test('what is judged does not choose its judge, whether the gate was found or said', async () => {
@@ -84,6 +97,8 @@ test('what is judged does not choose its judge, whether the gate was found or sa
     [declared, ': > sum.test.js', 'test_reduced sum.test.js'],
     [declared, "sed -i 's/a + b/a - b/' sum.js && sed -i 's/, 5/, -1/' sum.test.js", 'target_red test'],
     [declared, 'echo "{ }" > tsconfig.json', 'configuration_changed tsconfig.json'],
+    [declared, `mkdir attic && git mv sum.test.js attic/sum.txt`, 'test_deleted sum.test.js'],
+    [bare, PLANT, 'setup_changed npm ci'],
   ];
   await Promise.all(
     attacks.map(async ([workspace, command, reason]) => {
@@ -98,7 +113,7 @@ test('what is judged does not choose its judge, whether the gate was found or sa
       });
     }),
   );
-  for (const workspace of [found, declared])
+  for (const workspace of [found, declared, bare])
     expect(git(hubOf(workspace), 'log', '--format=%s', 'main')).toBe('Begin');
 }, 120_000);
 
