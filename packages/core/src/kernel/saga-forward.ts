@@ -59,7 +59,8 @@ const runStep = async <P>(
   const crashPoint = (point: string): void => run.crashPoint(`${run.definition.name}/${name}/${point}`);
   const startedAt = run.clock.now();
   if (!run.journal.hasStarted(name)) await run.journal.write([started(name)]);
-  await withRetries(run, final ? always(signal) : retryable(step.tries ?? 1, signal), async () => {
+  const tries = typeof step.tries === 'function' ? step.tries(run.input) : (step.tries ?? 1);
+  await withRetries(run, final ? always(signal) : retryable(tries, signal), async () => {
     await run.journal.check();
     crashPoint('before-do');
     const output = await ofStep(name, async () => jsonOrNothing(await step.do?.(ctx), ctx.key));

@@ -52,7 +52,7 @@ export interface Step<P, I, O, R> {
   /** Takes back what `save` said, in the transaction that journals `undone`. Runs also when `save` never did. */
   readonly unsave?: (tx: Tx, ctx: Ctx<P, I, O>) => Promise<unknown>;
   /** Tries while the step fails with a retryable kind. One when absent. */
-  readonly tries?: number;
+  readonly tries?: number | ((input: I) => number);
   /**
    * What it does cannot be taken back once others have built on it. So from its start on a cancel comes too late: also
    * after a crash it is first found out whether it has acted. It may still fail, and is undone then.

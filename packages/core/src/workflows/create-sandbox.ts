@@ -4,10 +4,14 @@
  */
 import { fail, type Sandbox, sandboxStates } from '@berth/contract';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
+import { unlessAborted } from '../race.ts';
 import { branchRef, type SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
 import { runSetup } from './run-setup.ts';
+
+/** About six minutes, for others to end. */
+const PLACE_TRIES = 12;
 
 export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
   .step('driver', {
@@ -18,6 +22,8 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
     save: (tx, { ports, input, out }) => insertRecord(tx, ports, { input, ...out }),
     undo: nothingToUndo('the record stays, as a fact; unsave ends it'),
     unsave: (tx, { input, run }) => endRecord(tx, input.id, run),
+    // Work waits for a place under the ceiling; a person is told at once.
+    tries: ({ purpose }) => (purpose === 'manual' ? 1 : PLACE_TRIES),
   })
   .step('grant', {
     save: async (tx, { ports, input }) => {
@@ -54,9 +60,9 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
     tries: 2,
   })
   .step('open', {
-    do: async ({ ports, input, out }) => {
+    do: async ({ ports, input, out, signal }) => {
       const sandbox = await ports.machines.open(out.driver.name, input.id);
-      await sandbox.metrics();
+      await unlessAborted(sandbox.metrics(), signal);
     },
     undo: nothingToUndo('connections end with the machine'),
     tries: 3,

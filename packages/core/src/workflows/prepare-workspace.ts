@@ -5,6 +5,7 @@
 import { fail } from '@berth/contract';
 import type { KeptOfDisk } from '@berth/plugin-api';
 import { nothingToUndo, type Patch, type Prebuild, saga, type Tx } from '../kernel/index.ts';
+import { unlessAborted } from '../race.ts';
 import type { SandboxPlan } from '../sandbox/index.ts';
 import { askRemoval } from '../sandbox/index.ts';
 import { keptOfSetup } from '../workspace/index.ts';
@@ -41,12 +42,13 @@ export const prepareWorkspace = saga<World, PrepareInput>('workspace.prepare', 1
       askRemoval(tx, input.sandbox.id, { reason: 'the set-up was given up', causedBy: run }),
   })
   .step('layer', {
-    do: async ({ ports, input, out }) => {
+    do: async ({ ports, input, out, signal }) => {
       const { driver } = out.sandbox;
       const { snapshots } = ports.machines.facets(driver);
       if (snapshots === undefined) throw fail('driver.unsupported', { driver, facet: 'snapshots' });
       // What a machine that died had not written to its disk yet would be missing in the layer.
-      await (await ports.machines.open(driver, input.sandbox.id)).metrics();
+      const sandbox = await ports.machines.open(driver, input.sandbox.id);
+      await unlessAborted(sandbox.metrics(), signal);
       if (!input.isPrivate) await checkLanded(ports, input.sandbox);
       return snapshots.take(input.sandbox.id, await keptOf(ports, input.sandbox));
     },

@@ -8,6 +8,7 @@
 import { isBerthError } from '@berth/contract';
 import type { Life, Sandbox } from '@berth/plugin-api';
 import { familyOf, move, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
+import { unlessAborted } from '../race.ts';
 import type { SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { createSandbox } from './create-sandbox.ts';
@@ -26,16 +27,21 @@ export interface Reached {
 /** Rejects with `sandbox.unreachable` when it neither answers nor can be made to go on. */
 export const reachSandbox = async (world: World, where: Where, signal: AbortSignal): Promise<Reached> => {
   try {
-    return { sandbox: await answering(world, where), revived: false };
+    return { sandbox: await answering(world, where, signal), revived: false };
   } catch (error) {
     if (!isGone(error) || !(await revive(world, where, signal))) throw error;
-    return { sandbox: await answering(world, where), revived: true };
+    return { sandbox: await answering(world, where, signal), revived: true };
   }
 };
 
-const answering = async ({ machines }: World, { id, driver }: Where): Promise<Sandbox> => {
+/** A guest that says nothing holds neither a stop nor a cancel up. */
+const answering = async (
+  { machines }: World,
+  { id, driver }: Where,
+  signal: AbortSignal,
+): Promise<Sandbox> => {
   const sandbox = await machines.open(driver, id);
-  await sandbox.metrics();
+  await unlessAborted(sandbox.metrics(), signal);
   return sandbox;
 };
 
