@@ -1,6 +1,6 @@
 /** The disk of the home is full: every refusal says so, the server answers on, and with room everything goes on. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isBerthError } from '@berth/contract';
@@ -19,7 +19,12 @@ let world: SystemWorld;
 beforeAll(async () => {
   execFileSync('mkdir', [disk]);
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=711`, 'tmpfs', disk]);
-  world = await createWorld({ env: { BERTH_HOME: join(disk, 'home') } });
+  // All of this small disk may be used: the reserve that is kept otherwise is larger than it.
+  const config = { drivers: { oci: { reservedBytes: 0, reservedInodes: 0 } } };
+  const home = join(disk, 'home');
+  mkdirSync(home, { mode: 0o700 });
+  writeFileSync(join(home, 'config.json'), JSON.stringify(config));
+  world = await createWorld({ env: { BERTH_HOME: home } });
 }, 60_000);
 afterAll(async () => {
   rmSync(filler, { force: true });
