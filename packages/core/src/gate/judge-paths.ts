@@ -46,9 +46,14 @@ export const isConfiguration = (path: string): boolean => CONFIGURATION.test(pat
 export const isToolInPlace = (path: string): boolean => IN_PLACE_OF_A_TOOL.test(path);
 
 const INTERPRETER =
-  /^(?:.*\/)?(?:env|sh|bash|dash|zsh|source|\.|exec|node|nodejs|deno|bun|tsx|ts-node|python[\d.]*|ruby|perl|php|timeout|nice|time|nohup|xargs|uv|poetry|npx|-?include|sinclude)$/;
-/** Their paths are of tests, whatever these are called. */
-const TEST_RUNNER = /^(?:.*\/)?(?:--test|vitest|jest|mocha|ava|tap|pytest|unittest|bats|phpunit|rspec)$/;
+  /^(?:.*\/)?(?:env|sh|bash|dash|zsh|source|\.|exec|node|nodejs|deno|bun|tsx|ts-node|python[\d.]*|ruby|perl|php|-?include|sinclude)$/;
+/** What they run is the next word that is neither an option nor a number. */
+const WRAPPER = /^(?:.*\/)?(?:timeout|nice|time|nohup|uv|poetry|pipenv|npx)$/;
+const PASSED_OVER = /^(?:-.*|[\d.]+[smhd]?|run|exec)$/;
+/** The next word names an option of the shell. */
+const NAMES_OPTION = /^[-+][a-z]*o$/;
+/** Their patterns are of tests, whatever these are called. */
+const TEST_RUNNER = /^(?:.*\/)?(?:--test|mocha|ava|tap|bats)$/;
 const READS_FILE =
   /^(?:-c|-f|-p|-r|--(?:config|configuration|config-file|project|file|makefile|require|import|loader|rcfile|rootdir|setup|init-file))$/;
 /** Programs whose options of this kind say something else. */
@@ -74,12 +79,15 @@ export const pathsRunBy = (line: string): string[] => {
 
 const MODULE_ENDINGS = ['.py', '/__main__.py'];
 
-/** Folders and patterns that a runner of tests is given, as a pattern of paths; undefined when there are none. */
+/** Patterns that a runner of tests is given, as one of paths; undefined when there are none. Node takes folders, too. */
 export const testsRunBy = (line: string): RegExp | undefined => {
   const words = wordsOf(line);
   const runner = words.findIndex((word) => TEST_RUNNER.test(word));
   if (runner < 0) return undefined;
-  const places = words.slice(runner + 1).filter((word) => isPlain(word) && /[/*.]/.test(word));
+  const takesFolders = words[runner] === '--test';
+  const places = words
+    .slice(runner + 1)
+    .filter((word) => isPlain(word) && (word.includes('*') || (takesFolders && word.includes('/'))));
   if (places.length === 0) return undefined;
   const pattern = places.map((place) =>
     plainPath(place)
@@ -115,15 +123,19 @@ const programOf = (words: readonly string[], index: number): string => {
   return words.slice(start).find((word) => !ASSIGNMENT.test(word)) ?? '';
 };
 
-/** The first word after an interpreter that looks like a path: options and their words do not. */
+/** The first word after an interpreter, or after what runs other programs, that is none of their options. */
 const isRunByInterpreter = (words: readonly string[], index: number): boolean => {
   for (let at = index - 1; at >= 0; at -= 1) {
     const word = words[at] ?? '';
-    if (INTERPRETER.test(word)) return true;
-    if (SEPARATOR.test(word) || (!word.startsWith('-') && /[./]/.test(word))) return false;
+    if (INTERPRETER.test(word) || isWrapped(words.slice(0, index), at)) return true;
+    const isOption = word.startsWith('-') || NAMES_OPTION.test(words[at - 1] ?? '');
+    if (!isOption && !PASSED_OVER.test(word)) return false;
   }
   return false;
 };
+
+const isWrapped = (before: readonly string[], at: number): boolean =>
+  WRAPPER.test(before[at] ?? '') && before.slice(at + 1).every((word) => PASSED_OVER.test(word));
 
 /** Words as a shell separates them, as far as that can be said without being one. */
 export const wordsOf = (line: string): string[] =>

@@ -176,8 +176,6 @@ test.each<[string, string, Files]>([
   ['nice -n 5 ./check.sh', 'check.sh', {}],
   ['uv run look.py', 'look.py', {}],
   ['python3 -m ci.check', 'ci/check.py', {}],
-  ["node --test 'checks/*.mjs'", 'checks/a.mjs', {}],
-  ['node --test checks/', 'checks/deep/a.mjs', {}],
   ['sh ci/check.sh', 'ci/lib.sh', { 'ci/check.sh': '. "$(dirname "$0")/lib.sh"\n' }],
   ['cd sub && npm test', 'sub/package.json', {}],
   ['npm --prefix sub test', 'sub/package.json', {}],
@@ -200,4 +198,32 @@ test.each(['.pytest.ini', 'pytest.toml', 'Rakefile', 'pom.xml', 'build.gradle.kt
 test('every file that unittest finds is a test', async () => {
   const { weakened } = await judged({ 'testsum.py': 'self.assertEqual(1, 1)' }, { 'testsum.py': '' });
   expect(weakened).toEqual(['test_reduced testsum.py']);
+});
+
+test.each(["node --test 'checks/*.mjs'", 'node --test checks/', "mocha 'checks/**.mjs'"])(
+  'what `%s` finds is a test: more of it is fine, less is not',
+  async (line) => {
+    const was: Files = { 'product.js': '1', 'checks/a.mjs': "test('x', () => assert(1));" };
+    const judge = async (is: Files) => (await judged(was, { ...was, ...is }, [line])).weakened;
+    expect(
+      await judge({ 'checks/a.mjs': "test('x', () => assert(1));\ntest('y', () => assert(2));" }),
+    ).toEqual([]);
+    expect(await judge({ 'checks/a.mjs': '' })).toEqual(['test_reduced checks/a.mjs']);
+  },
+);
+
+test.each([
+  'npx eslint src/app.js',
+  'npx prettier --check src/app.js',
+  'python3 -m mypy src/app.js',
+  'timeout 60 eslint src/app.js',
+  'vitest run src/',
+  'grep -q good src/app.js',
+])('what `%s` only looks at is no judge', async (line) => {
+  const was: Files = { 'src/app.js': '1' };
+  expect(await judged(was, { 'src/app.js': '2' }, [line])).toEqual({
+    fromTarget: [],
+    texts: {},
+    weakened: [],
+  });
 });

@@ -47,7 +47,7 @@ const MAX_SCRIPTS = 200;
 export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<JudgeChanges> => {
   const { target, change } = pair;
   const manifests = manifestsOf(target);
-  const named = await namedFiles(pair, manifests, read);
+  const reached = await filesReached(pair, manifests, read);
   const altered = [...new Set([...target.paths, ...change.paths])]
     .filter((path) => target.ids[path] !== change.ids[path])
     .sort();
@@ -60,13 +60,14 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
   const fromTarget: string[] = [];
   const found: Found[] = [];
   for (const path of altered) {
-    if (isManifest(path) && !isTestFile(path) && !isToolInPlace(path) && !named.has(path)) continue;
+    if (isReadByFields(path, reached)) continue;
     const how = target.paths.has(path) ? (change.paths.has(path) ? 'changed' : 'deleted') : 'added';
-    const kind = kindOf(path, how, { folders, named });
+    const kind = kindOf(path, how, { folders, reached });
     const wasMoved = how === 'deleted' && kind === 'test' && moved.has(target.ids[path]);
     if (kind === undefined || wasMoved) continue;
     fromTarget.push(path);
-    const weakening = await weakeningOf(path, { kind, how, read, measured: fromTarget.length });
+    const isCode = isTestCode(path) || reached.tests.has(path);
+    const weakening = await weakeningOf(path, { kind, how, read, measured: fromTarget.length, isCode });
     if (weakening !== undefined) found.push(weakening);
   }
   const ofManifests = await manifestChanges(pair, manifests, read);
@@ -80,20 +81,25 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
   };
 };
 
+/** A manifest is not judged as a whole: see `manifestChanges`. */
+const isReadByFields = (path: string, { scripts }: Reached): boolean =>
+  isManifest(path) && !isTestFile(path) && !isToolInPlace(path) && !scripts.has(path);
+
 type Kind = 'test' | 'script' | 'configuration';
 type How = 'changed' | 'deleted' | 'added';
 
 const kindOf = (
   path: string,
   how: How,
-  { folders, named }: { readonly folders: ReadonlySet<string>; readonly named: ReadonlySet<string> },
+  { folders, reached }: { readonly folders: ReadonlySet<string>; readonly reached: Reached },
 ): Kind | undefined => {
   if (how === 'added') {
     // What a new folder brings with it concerns that folder.
     const isNearOld = isToolInPlace(path) || folders.has(folderOf(path));
     return isConfiguration(path) && isNearOld ? 'configuration' : undefined;
   }
-  if (named.has(path)) return 'script';
+  if (reached.tests.has(path)) return 'test';
+  if (reached.scripts.has(path)) return 'script';
   if (isConfiguration(path)) return 'configuration';
   return isTestFile(path) ? 'test' : undefined;
 };
@@ -111,15 +117,17 @@ interface Altered {
   readonly how: How;
   readonly read: ReadText;
   readonly measured: number;
+  /** Of a test: not only what tests read. */
+  readonly isCode: boolean;
 }
 
 const weakeningOf = async (
   path: string,
-  { kind, how, read, measured }: Altered,
+  { kind, how, read, measured, isCode }: Altered,
 ): Promise<Found | undefined> => {
   if (kind === 'script') return { kind: 'script_changed', subject: path, detail: how };
   if (kind === 'configuration') return { kind: 'configuration_changed', subject: path, detail: how };
-  if (!isTestCode(path)) return undefined;
+  if (!isCode) return undefined;
   if (how === 'deleted') return { kind: 'test_deleted', subject: path, detail: how };
   const reduced = (detail: string): Found => ({ kind: 'test_reduced', subject: path, detail });
   if (measured > MAX_MEASURED) return reduced('one of too many changed test files to be looked at');
@@ -135,15 +143,23 @@ const ROOT = 'package.json';
 const manifestsOf = (tree: JudgedTree): string[] =>
   [ROOT, ...memberPaths(tree)].filter((path) => tree.texts[path] !== undefined);
 
+/** What the gate's lines lead to in the target. */
+interface Reached {
+  readonly scripts: ReadonlySet<string>;
+  /** Files that a runner of tests is pointed to. */
+  readonly tests: ReadonlySet<string>;
+}
+
 /** Files that the gate's lines run, and what these run in turn, as far as their texts say. */
-const namedFiles = async (
+const filesReached = async (
   { target, lines }: JudgedPair,
   manifests: readonly string[],
   read: ReadText,
-): Promise<ReadonlySet<string>> => {
+): Promise<Reached> => {
   const scripts = manifests.map((path) => scriptsIn(target.texts[path]));
   const reached = reachedScripts(lines, scripts);
   const named = new Set<string>();
+  const tests = new Set<string>();
   let waiting: Line[] = [
     ...lines.map((line) => ({ folder: '', line })),
     ...manifests.flatMap((path, index) =>
@@ -155,14 +171,15 @@ const namedFiles = async (
   ];
   for (const path of manifestsBeside(target, lines)) if (!manifests.includes(path)) named.add(path);
   for (let depth = 0; depth < MAX_SCRIPT_DEPTH && waiting.length > 0; depth += 1) {
+    for (const path of waiting.flatMap((one) => testsBelow(target, one))) tests.add(path);
     const found = waiting
-      .flatMap((one) => [...testsBelow(target, one), ...programsOf(target, one)])
+      .flatMap((one) => programsOf(target, one))
       .filter((path) => !named.has(path))
       .slice(0, MAX_SCRIPTS);
     for (const path of found) named.add(path);
     waiting = (await Promise.all(found.filter(isShell).map((path) => linesOf(path, read)))).flat();
   }
-  return named;
+  return { scripts: named, tests };
 };
 
 /** Manifests of folders that a line names: `cd sub && npm test`, `npm --prefix sub test`. */
