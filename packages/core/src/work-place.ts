@@ -1,23 +1,38 @@
 /** Where the work of a job is: the last line of every journal of its runs that are not at their end. */
 import type { Json } from '@berth/plugin-api';
 import { allRows, type Ids, type Job, type ReadTx } from './kernel/index.ts';
+import { sandboxOfPart } from './workflows/baseline.ts';
 
 /** Fields by which jobs and the inputs of their runs name what they work on. */
 const NAMES = ['attemptId', 'prebuildId'] as const;
+/** No gate has more parts. */
+const MAX_PARTS = 50;
 
 /** The same at two moments: between them nothing was done that is on record. */
-export const placeOf = async (tx: ReadTx, ids: Ids, { data }: Job): Promise<string> => {
-  const subjects = namesIn(data);
-  // The sandbox of a set-up is named after it.
-  const derived = new Set([...subjects, ...[...subjects].map((id) => ids.from('sandbox', id))]);
+export const placeOf = async (tx: ReadTx, ids: Ids, job: Job): Promise<string> => {
+  const named = namesIn(job.data);
+  const own = ownSubjects(ids, job, named);
   const unfinished = await allRows(tx, { table: 'sagas', where: { state: ['running', 'undoing'] } });
   const lines: string[] = [];
   for (const { id, input, subject = '' } of unfinished) {
-    if (!derived.has(subject) && ![...namesIn(input)].some((name) => subjects.has(name))) continue;
+    const isItsOwn =
+      id === job.key || own.has(subject) || [...namesIn(input)].some((name) => named.has(name));
+    if (!isItsOwn) continue;
     const [last] = await tx.table('journal').list({ where: { sagaId: id }, order: 'desc', limit: 1 });
     lines.push(last?.id ?? id);
   }
   return lines.sort().join(' ');
+};
+
+/** Sandboxes that are named after what the job works on: that of a set-up, and those that judge a target. */
+const ownSubjects = (ids: Ids, { queue, key }: Job, named: ReadonlySet<string>): ReadonlySet<string> => {
+  const parts =
+    queue === 'gate.baseline' && key !== undefined ? Array.from({ length: MAX_PARTS }).keys() : [];
+  return new Set([
+    ...named,
+    ...[...named].map((id) => ids.from('sandbox', id)),
+    ...[...parts].map((index) => sandboxOfPart(ids, key ?? '', index)),
+  ]);
 };
 
 const namesIn = (value: Json): Set<string> => {

@@ -5,7 +5,8 @@
  * - was begun shortly before: one that had run well for a while did not do it now;
  * - is where it was at the death before: one that got on was not what stood in the way. It begins to count anew.
  *
- * Jobs that are suspected are begun one after the other at the next start, the innocent ones so prove to be it.
+ * Jobs that are suspected are begun one after the other at the next start, the innocent ones so prove to be it: the next
+ * one when the one before has ended, or has run for longer than it takes to kill a server.
  */
 import { FREE } from './queue-outcome.ts';
 import type { Patch } from './store.ts';
@@ -29,6 +30,8 @@ export interface Verdict {
   readonly patch: Patch<Job>;
 }
 
+export const isSuspect = ({ crashes }: Pick<Job, 'crashes'>): boolean => crashes >= SUSPECT_AFTER;
+
 /** What becomes of the jobs that were under way when the server died. */
 export const judgeAfterCrash = (
   found: readonly Found[],
@@ -36,7 +39,7 @@ export const judgeAfterCrash = (
 ): Verdict[] => {
   const verdicts = found.map(({ job, place }) => ({ job, place, crashes: crashesOf(job, place, leaseMs) }));
   const suspects = verdicts
-    .filter(({ crashes }) => crashes >= SUSPECT_AFTER)
+    .filter(isSuspect)
     .sort((a, b) => b.crashes - a.crashes || (a.job.id < b.job.id ? -1 : 1));
   return verdicts.map((verdict) => {
     const { job, place, crashes } = verdict;

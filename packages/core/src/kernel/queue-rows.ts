@@ -1,6 +1,6 @@
 /** Changes to jobs that no worker has. */
 import type { BerthError } from '@berth/contract';
-import { type Found, judgeAfterCrash } from './crash-count.ts';
+import { type Found, isSuspect, judgeAfterCrash } from './crash-count.ts';
 import { bodyOf } from './failure.ts';
 import { allRows } from './pages.ts';
 import type { ReadTx, Tx } from './store.ts';
@@ -26,6 +26,19 @@ export const putBack = async (
   for (const { job, patch } of judgeAfterCrash(found, { now, leaseMs }))
     await tx.table('jobs').update(job.id, job.revision, patch);
   return found.length;
+};
+
+/** The next suspect need not wait for its time once the one before it has ended. Returns its queue. */
+export const beginNextSuspect = async (tx: Tx, ended: Job, now: number): Promise<string | undefined> => {
+  if (!isSuspect(ended)) return undefined;
+  const waiting = await allRows(tx, { table: 'jobs', where: { state: 'waiting' } });
+  const [next] = waiting
+    // One that has an error waits for its next try.
+    .filter((job) => isSuspect(job) && job.error === undefined && job.runAt > now)
+    .sort((a, b) => a.runAt - b.runAt);
+  if (next === undefined) return undefined;
+  await tx.table('jobs').update(next.id, next.revision, { runAt: now });
+  return next.queue;
 };
 
 const PRUNED_AT_ONCE = 200;

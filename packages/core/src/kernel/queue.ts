@@ -114,6 +114,7 @@ export const createQueue = (deps: QueueDeps): Queue => {
       const worker = startWorker({
         ...{ store, clock, log, owner, leaseMs },
         ...{ queue, handler, concurrency, onGivenUp },
+        due: (other) => added.add(other),
       });
       workers.set(queue, worker);
       worker.wake();

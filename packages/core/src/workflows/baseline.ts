@@ -5,7 +5,7 @@
  */
 import { type EgressPolicy, type Evidence, fail, type Workspace } from '@berth/contract';
 import { deciding, type GatePlan, gateInputHash, groupsOf } from '../gate/index.ts';
-import { createInterrupts, nothingToUndo, type ReadTx, saga, toJson } from '../kernel/index.ts';
+import { createInterrupts, type Ids, nothingToUndo, type ReadTx, saga, toJson } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
 import { planSandbox } from '../sandbox/index.ts';
@@ -32,7 +32,7 @@ export const checkTarget = saga<World, Target>('gate.baseline', 1)
         commands,
         sandbox: planSandbox(ports.defaults, workspace, {
           ...start,
-          id: ports.ids.from('sandbox', `${run}/${index}`),
+          id: sandboxOfPart(ports.ids, run, index),
           purpose: 'gate',
           egress,
           checkout: workspace.repositories.map(({ name, branch }) => ({
@@ -60,6 +60,9 @@ export const checkTarget = saga<World, Target>('gate.baseline', 1)
     },
   })
   .returns(({ out }) => out.run);
+
+export const sandboxOfPart = (ids: Ids, run: string, index: number): string =>
+  ids.from('sandbox', `${run}/${index}`);
 
 export type BaselineJob = { readonly id: string; readonly target: Target };
 
