@@ -29,6 +29,7 @@ export const listenInternal = async (uplink: Uplink, port: number): Promise<List
   const hosts = new Set(names.flatMap((name) => [name, `${name}:${listening.port}`]));
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!hosts.has(request.headers.host ?? '')) return decline(response, 421, 'this is not that host');
+    if (request.url?.startsWith('/') !== true) return decline(response, 400, 'expected a path');
     void forward(uplink, request, response, { authority: INTERNAL_AUTHORITY, path: request.url ?? '/' });
   });
   return listening;

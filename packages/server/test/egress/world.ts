@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import * as http2 from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import type { EgressPolicy } from '@berth/contract';
 import type { ConnectionFact, EgressLimits } from '../../src/gateway/egress/admission.ts';
@@ -13,6 +14,8 @@ export interface World {
   during: 'setup' | 'work';
   registries: Registry[];
   names: Record<string, readonly string[]>;
+  /** Addresses of the server's machine. */
+  own: string[];
 }
 
 export const portOf = (server: Pick<Server, 'address'>): number => (server.address() as AddressInfo).port;
@@ -41,6 +44,43 @@ export const speakTls = (socket: Socket, servername?: string): tls.TLSSocket =>
     checkServerIdentity: () => undefined,
   });
 
+/** The ClientHello that Node itself sends, in one record, with what is added to its extensions. */
+export const helloOf = async (
+  servername: string,
+  extensions: readonly (readonly [type: number, content: Buffer])[] = [],
+): Promise<Buffer> => {
+  const sent = Promise.withResolvers<Buffer>();
+  const wire = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      sent.resolve(chunk);
+      done();
+    },
+  });
+  const client = tls.connect({ socket: wire, servername, rejectUnauthorized: false });
+  client.on('error', () => client.destroy());
+  const hello = await sent.promise;
+  const gone = once(client, 'close');
+  client.destroy();
+  await gone;
+  return extended(
+    hello,
+    Buffer.concat(extensions.flatMap(([type, content]) => [u16(type), u16(content.length), content])),
+  );
+};
+
+const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 255]);
+
+/** The record's, the message's and the extensions' lengths grow with what is added. */
+const extended = (hello: Buffer, more: Buffer): Buffer => {
+  const longer = Buffer.concat([hello, more]);
+  const grow = (at: number): void => void longer.writeUInt16BE(longer.readUInt16BE(at) + more.length, at);
+  const afterId = 44 + longer.readUInt8(43);
+  const afterSuites = afterId + 2 + longer.readUInt16BE(afterId);
+  for (const at of [3, 7, afterSuites + 1 + longer.readUInt8(afterSuites)]) grow(at);
+  return longer;
+};
+
 export const textOf = async (stream: AsyncIterable<Buffer>): Promise<string> => {
   const parts: Buffer[] = [];
   for await (const part of stream) parts.push(part);
@@ -48,7 +88,7 @@ export const textOf = async (stream: AsyncIterable<Buffer>): Promise<string> => 
 };
 
 export const createWorld = async (limits: Partial<EgressLimits> = {}) => {
-  const world: World = { policy: { preset: 'packages' }, during: 'work', registries: [], names: {} };
+  const world: World = { policy: { preset: 'packages' }, during: 'work', registries: [], names: {}, own: [] };
   const facts: ConnectionFact[] = [];
   const lookups: string[] = [];
   const egress = createEgress({
@@ -63,6 +103,7 @@ export const createWorld = async (limits: Partial<EgressLimits> = {}) => {
       if (answers === undefined) throw new Error('no such name');
       return answers;
     },
+    ownAddresses: () => world.own,
     log: (message, { cause }) => facts.push({ key: {}, reason: `${message} ${cause}` } as ConnectionFact),
     limits,
   });
@@ -97,14 +138,19 @@ export const createWorld = async (limits: Partial<EgressLimits> = {}) => {
   };
 
   /** A request with an absolute http address. */
-  const get = async (authority: string, headers: Record<string, string> = {}) => {
+  const get = async (authority: string, headers: Record<string, string> = {}, body = '') => {
     const session = http2.connect(`http://127.0.0.1:${portOf(requests)}`);
-    const stream = session.request({
-      ':path': '/x?y=1',
-      ':authority': authority,
-      ':scheme': 'http',
-      ...headers,
-    });
+    session.on('error', () => session.destroy());
+    const stream = session.request(
+      {
+        ':path': '/x?y=1',
+        ':authority': authority,
+        ':scheme': 'http',
+        ...headers,
+      },
+      { endStream: false },
+    );
+    stream.end(body);
     const [answer] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
     const text = await textOf(stream);
     session.close();

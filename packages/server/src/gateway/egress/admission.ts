@@ -4,7 +4,7 @@
  * carry it (`tunnel.ts`, `forward-request.ts`).
  */
 import type { Log } from '@berth/core';
-import { type Dialled, dial, type Lookup, lookupBySystem } from './dial.ts';
+import { type Dialled, dial, type Lookup, lookupBySystem, ownAddresses } from './dial.ts';
 import { parseAuthority, type Target } from './host.ts';
 import { type Decision, decide, type EgressRule, type Registry } from './policy.ts';
 
@@ -15,6 +15,8 @@ export interface EgressOptions {
   /** Must return at once. Called when a connection is decided, and again with the same `key` when it has ended. */
   readonly record: (connection: ConnectionFact) => void;
   readonly lookup?: Lookup | undefined;
+  /** Of this machine; what its interfaces have when absent. */
+  readonly ownAddresses?: (() => readonly string[]) | undefined;
   readonly log: Log['error'];
   readonly limits?: Partial<EgressLimits> | undefined;
 }
@@ -94,7 +96,11 @@ export const createAdmission = (
 
     const { mayBePrivate, portNamed, reason } = decision;
     const lookup = options.lookup ?? lookupBySystem;
-    const dialled = await dial(lookup, target, { mayBePrivate, timeoutMs: limits.dialTimeoutMs });
+    const dialled = await dial(lookup, target, {
+      mayBePrivate,
+      ownAddresses: options.ownAddresses ?? ownAddresses,
+      timeoutMs: limits.dialTimeoutMs,
+    });
     if (dialled.kind !== 'open') {
       release();
       return deny(dialled.kind === 'refused' ? 403 : 502, dialled.reason, dialled.address);

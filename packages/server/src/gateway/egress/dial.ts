@@ -5,6 +5,7 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { isPublicAddress } from './addresses.ts';
 import type { Target } from './host.ts';
 
@@ -13,6 +14,16 @@ export type Lookup = (host: string) => Promise<readonly string[]>;
 
 export const lookupBySystem: Lookup = async (host) =>
   (await systemLookup(host, { all: true, verbatim: false })).map(({ address }) => address);
+
+/** Also where they are public: from this machine they lead past what keeps others from its services. */
+export const ownAddresses = (): readonly string[] =>
+  Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []);
+
+export interface DialOptions {
+  readonly mayBePrivate: boolean;
+  readonly ownAddresses: () => readonly string[];
+  readonly timeoutMs: number;
+}
 
 export type Dialled =
   | { readonly kind: 'open'; readonly socket: Socket; readonly address: string }
@@ -23,19 +34,18 @@ export type Dialled =
 
 const MAX_ADDRESSES = 3;
 
-export const dial = async (
-  lookup: Lookup,
-  target: Target,
-  options: { readonly mayBePrivate: boolean; readonly timeoutMs: number },
-): Promise<Dialled> => {
+export const dial = async (lookup: Lookup, target: Target, options: DialOptions): Promise<Dialled> => {
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const answers = await addressesOf(lookup, target, deadline);
   if (answers === undefined) {
     return { kind: 'failed', reason: `the name ${target.host} cannot be resolved`, address: undefined };
   }
-  const usable = answers.filter((address) => options.mayBePrivate || isPublicAddress(address));
+  const own = options.mayBePrivate ? [] : options.ownAddresses();
+  const usable = answers.filter(
+    (address) => options.mayBePrivate || (isPublicAddress(address) && !own.includes(address)),
+  );
   if (usable.length === 0) {
-    const reason = `${target.host} is at a private or reserved address`;
+    const reason = `${target.host} is at a private or reserved address${own.includes(answers[0] ?? '') ? ': the server’s own' : ''}`;
     return { kind: 'refused', reason, address: answers[0] };
   }
   for (const address of usable.slice(0, MAX_ADDRESSES)) {

@@ -3,7 +3,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createWorld, listenTls, portOf, speakTls, textOf } from '../../../test/egress/world.ts';
+import { createWorld, helloOf, listenTls, portOf, speakTls, textOf } from '../../../test/egress/world.ts';
 
 let it: Awaited<ReturnType<typeof createWorld>>;
 const closing: (() => void)[] = [];
@@ -88,6 +88,71 @@ describe('CONNECT', () => {
     await ended();
     expect(it.last()).toMatchObject({ verdict: 'denied', reason, sentBytes: 0 });
     expect(seen).toBe(0);
+  });
+
+  test.each([
+    ['another name in the second', 'evil.test', 'the client means evil.test'],
+    [
+      'another one encrypted in the second',
+      undefined,
+      'the client hides which host it means (encrypted hello)',
+    ],
+  ])('%s hello: it does not reach the server', async (_what, second, reason) => {
+    let seen = Buffer.alloc(0);
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => undefined)
+        .on('data', (bytes) => {
+          seen = Buffer.concat([seen, bytes]);
+          // Asks for a hello again, as far as anybody on the way can see.
+          socket.write('again');
+        });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const socket = await tunnel('good.test', await behind('good.test', server));
+    const first = await helloOf('good.test');
+    socket.write(first);
+    await once(socket, 'data');
+    expect(seen).toEqual(first);
+    const changeCipher = Buffer.from([20, 3, 3, 0, 1, 1]);
+    const next =
+      second === undefined ? await helloOf('good.test', [[0xfe0d, Buffer.alloc(9)]]) : await helloOf(second);
+    socket.write(Buffer.concat([changeCipher, next]));
+    await closed(socket);
+    await ended();
+    expect(it.last()).toMatchObject({ verdict: 'denied', reason });
+    expect(seen.length).toBeLessThanOrEqual(first.length + changeCipher.length);
+  });
+
+  test.each(['evil.test.', 'evil%2etest', 'EVIL test'])(
+    'an address that is allowed is no way to the name %j behind it',
+    async (name) => {
+      const server = createServer((socket) => socket.on('error', () => undefined).end('reached'));
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const port = portOf(server);
+      closing.push(() => server.close());
+      it.world.registries.push({ host: '127.0.0.1', port, named: true });
+      const hello = await helloOf('a'.repeat(name.length));
+      hello.write(name, hello.indexOf('a'.repeat(name.length)), 'latin1');
+      const socket = await tunnel('127.0.0.1', port);
+      socket.write(hello);
+      await closed(socket);
+      await ended();
+      expect(it.last()).toMatchObject({ verdict: 'denied', sentBytes: 0 });
+    },
+  );
+
+  test('a name that answers with a public address of the server itself is refused', async () => {
+    it.world.own = ['8.8.4.4', '2600::1'];
+    it.world.policy = { preset: 'custom', allow: ['sneaky.test', '8.8.4.4'] };
+    for (const address of it.world.own) {
+      it.world.names['sneaky.test'] = [address];
+      expect(await it.ask('sneaky.test', 443), address).toMatchObject({ status: 403 });
+    }
+    expect(await it.ask('8.8.4.4', 443)).toMatchObject({ status: 403 });
+    expect(it.last()?.reason).toContain('the server’s own');
   });
 
   test('plain HTTP must name the host; other protocols need a port that the policy names', async () => {
@@ -313,6 +378,31 @@ describe('absolute addresses', () => {
     const fronted = await it.get(`web.test:${port}`, { host: 'evil.test' });
     expect(fronted).toMatchObject({ status: 403, text: expect.stringContaining('another host') });
     await vi.waitFor(() => expect(it.last()).toMatchObject({ verdict: 'denied' }));
+  });
+
+  test('a body is framed whatever the method, so that none is taken for the next request', async () => {
+    const seen: string[] = [];
+    const server = createHttpServer({ keepAlive: true }, async (request, response) => {
+      seen.push(`${request.method} ${request.headers.host} ${(await textOf(request)).length}`);
+      response.end();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const authority = `web.test:${await behind('web.test', server)}`;
+    const evil = 'GET /evil HTTP/1.1\r\nHost: evil.test\r\n\r\n';
+    for (const method of ['GET', 'HEAD', 'DELETE', 'OPTIONS', 'POST', 'PROPFIND'])
+      await it.get(authority, { ':method': method }, evil);
+    await it.get(authority);
+    expect(seen).toEqual([
+      ...['GET', 'HEAD', 'DELETE', 'OPTIONS', 'POST', 'PROPFIND'].map(
+        (method) => `${method} ${authority} ${evil.length}`,
+      ),
+      `GET ${authority} 0`,
+    ]);
+    await it
+      .get(authority, { ':method': 'POST', 'content-length': '3' }, `abc${evil}`)
+      .catch(() => undefined);
+    expect(seen.join()).not.toContain('evil');
   });
 
   test('a denial is one line that names the host, the policy, and what would allow it', async () => {

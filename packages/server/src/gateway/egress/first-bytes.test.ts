@@ -1,28 +1,7 @@
-import { once } from 'node:events';
-import { Duplex } from 'node:stream';
-import * as tls from 'node:tls';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { helloOf } from '../../../test/egress/world.ts';
 import { MAX_FIRST_BYTES, readFirstBytes } from './first-bytes.ts';
-
-/** The ClientHello that Node itself sends. */
-const helloOf = async (servername: string): Promise<Buffer> => {
-  const sent = Promise.withResolvers<Buffer>();
-  const wire = new Duplex({
-    read: () => undefined,
-    write: (chunk: Buffer, _encoding, done) => {
-      sent.resolve(chunk);
-      done();
-    },
-  });
-  const client = tls.connect({ socket: wire, servername, rejectUnauthorized: false });
-  client.on('error', () => client.destroy());
-  const hello = await sent.promise;
-  const gone = once(client, 'close');
-  client.destroy();
-  await gone;
-  return hello;
-};
 
 test('a hello is read when it is whole, however it arrives, also over several records', async () => {
   const hello = await helloOf('www.Example.com');
@@ -37,14 +16,31 @@ test('a hello is read when it is whole, however it arrives, also over several re
   expect(readFirstBytes(split)).toEqual(whole);
 });
 
-test('a name with a zero byte or another spelling is no name', async () => {
+test('a name with a zero byte or another spelling is not taken for none', async () => {
   const hello = await helloOf('aaaa.example.com');
   const at = hello.indexOf('aaaa.example.com');
   for (const odd of ['evil\0example.com!', 'aaaa.example.co.', 'a/aa.example.com']) {
     const changed = Buffer.from(hello);
     changed.write(odd.slice(0, 16), at, 'latin1');
-    expect(readFirstBytes(changed)).toEqual({ kind: 'tls', host: undefined });
+    expect(readFirstBytes(changed)).toMatchObject({
+      kind: 'unclear',
+      reason: expect.stringMatching(/odd way/),
+    });
   }
+});
+
+test('a second hello, encrypted in the first one, is not taken for what the first one says', async () => {
+  const hello = await helloOf('open.example.com', [[0xfe0d, Buffer.alloc(40)]]);
+  expect(readFirstBytes(hello)).toMatchObject({
+    kind: 'unclear',
+    reason: expect.stringMatching(/hides which host/),
+  });
+});
+
+test('early data after a hello is not part of it', async () => {
+  const hello = await helloOf('www.example.com');
+  const early = Buffer.concat([hello, Buffer.from([20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 2, 9, 9])]);
+  expect(readFirstBytes(early)).toEqual({ kind: 'tls', host: 'www.example.com' });
 });
 
 test('nothing that a client can send makes it throw or wait for ever', async () => {
@@ -54,7 +50,7 @@ test('nothing that a client can send makes it throw or wait for ever', async () 
     fc.property(anywhere, fc.nat(255), (at, value) => {
       const changed = Buffer.from(hello);
       changed[at] = value;
-      expect(['more', 'tls', 'http', 'other']).toContain(readFirstBytes(changed).kind);
+      expect(['more', 'tls', 'http', 'unclear', 'other']).toContain(readFirstBytes(changed).kind);
     }),
     { numRuns: 2000 },
   );

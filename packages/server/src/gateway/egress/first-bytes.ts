@@ -10,12 +10,17 @@ export type FirstBytes =
   /** `host` is undefined when the client named none. */
   | { readonly kind: 'tls'; readonly host: string | undefined }
   | { readonly kind: 'http'; readonly host: string | undefined }
+  /** It names somebody in a way that others could read as somebody else. */
+  | { readonly kind: 'unclear'; readonly reason: string }
   | { readonly kind: 'other' };
 
 export const MAX_FIRST_BYTES = 16 * 2 ** 10;
 const HANDSHAKE_RECORD = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
+const HOST_NAME = 0;
+/** RFC 9849: another hello, encrypted, whose server name counts instead. */
+const ENCRYPTED_HELLO = 0xfe0d;
 const RECORD_HEADER_BYTES = 5;
 const MESSAGE_HEADER_BYTES = 4;
 
@@ -30,7 +35,7 @@ const readTls = (bytes: Buffer): FirstBytes => {
   if (message === 'more') return { kind: 'more' };
   if (message === undefined) return { kind: 'other' };
   try {
-    return { kind: 'tls', host: serverNameOf(message) };
+    return meantBy(message);
   } catch (thrown) {
     // Lengths that point beyond the message.
     if (thrown instanceof RangeError) return { kind: 'other' };
@@ -46,39 +51,62 @@ const handshakeOf = (bytes: Buffer): Buffer | 'more' | undefined => {
     if (bytes[at] !== HANDSHAKE_RECORD || bytes[at + 1] !== 3 || length === 0) return undefined;
     parts.push(bytes.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + length));
     at += RECORD_HEADER_BYTES + length;
+    const message = Buffer.concat(parts);
+    if (message.length > 0 && message[0] !== CLIENT_HELLO) return undefined;
+    if (message.length < MESSAGE_HEADER_BYTES) continue;
+    const end = MESSAGE_HEADER_BYTES + message.readUIntBE(1, 3);
+    // What comes after it (early data) is not looked at here.
+    if (message.length >= end) return message.subarray(MESSAGE_HEADER_BYTES, end);
   }
-  const message = Buffer.concat(parts);
-  if (message.length < MESSAGE_HEADER_BYTES) return 'more';
-  if (message[0] !== CLIENT_HELLO) return undefined;
-  const end = MESSAGE_HEADER_BYTES + message.readUIntBE(1, 3);
-  return message.length < end ? 'more' : message.subarray(MESSAGE_HEADER_BYTES, end);
+  return 'more';
 };
 
-/** The one server name of a ClientHello; two names are none, because readers differ on which counts. */
-const serverNameOf = (hello: Buffer): string | undefined => {
+/** Two names, and one in another spelling, are not none: readers differ on what they mean. */
+const meantBy = (hello: Buffer): FirstBytes => {
+  const names: string[] = [];
+  for (const { type, from, to } of extensionsOf(hello)) {
+    if (type === ENCRYPTED_HELLO)
+      return { kind: 'unclear', reason: 'the client hides which host it means (encrypted hello)' };
+    if (type === SERVER_NAME) names.push(...namesOf(hello, from, to));
+  }
+  if (names.length === 0) return { kind: 'tls', host: undefined };
+  const host = names.length === 1 ? canonicalHost(names[0] ?? '') : undefined;
+  return host === undefined
+    ? { kind: 'unclear', reason: 'the client names its host in an odd way' }
+    : { kind: 'tls', host };
+};
+
+interface Extension {
+  readonly type: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+const extensionsOf = (hello: Buffer): readonly Extension[] => {
   const versionAndRandom = 34;
   let at = versionAndRandom;
   at += 1 + hello.readUInt8(at);
   at += 2 + hello.readUInt16BE(at);
   at += 1 + hello.readUInt8(at);
-  const names: string[] = [];
-  let extensions = 2 + hello.readUInt16BE(at);
-  extensions += at;
-  for (at += 2; at < extensions; ) {
-    const type = hello.readUInt16BE(at);
-    const length = hello.readUInt16BE(at + 2);
-    if (type === SERVER_NAME) names.push(...namesOf(hello, at + 4, at + 4 + length));
-    at += 4 + length;
+  if (at === hello.length) return [];
+  const end = at + 2 + hello.readUInt16BE(at);
+  const found: Extension[] = [];
+  for (at += 2; at < end; ) {
+    const from = at + 4;
+    const to = from + hello.readUInt16BE(at + 2);
+    found.push({ type: hello.readUInt16BE(at), from, to });
+    at = to;
   }
-  return names.length === 1 ? canonicalHost(names[0] ?? '') : undefined;
+  return found;
 };
 
+/** One of a kind that is not a host's counts as an odd one. */
 const namesOf = (hello: Buffer, from: number, to: number): string[] => {
   const names: string[] = [];
   for (let at = from + 2; at < to; ) {
     const length = hello.readUInt16BE(at + 1);
     if (at + 3 + length > to) throw new RangeError('a name beyond its extension');
-    names.push(hello.toString('latin1', at + 3, at + 3 + length));
+    names.push(hello.readUInt8(at) === HOST_NAME ? hello.toString('latin1', at + 3, at + 3 + length) : '');
     at += 3 + length;
   }
   return names;

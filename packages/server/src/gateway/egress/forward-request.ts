@@ -50,10 +50,16 @@ export const forwardRequest = (
   relay(outward, request, response, () => socket.destroy());
 };
 
-/** What Node refuses to write (an odd method or path) must not leave the connection open. */
+/**
+ * A body is framed whatever the method: bytes that follow a head without a length are the next request for whoever reads
+ * them. A length that was said is held by HTTP/2. What Node refuses to write (an odd method or path)
+ * must not leave the connection open.
+ */
 const sendOn = (socket: Socket, options: RequestOptions): ClientRequest => {
   try {
-    return send({ ...options, createConnection: () => socket });
+    const outward = send({ ...options, createConnection: () => socket });
+    outward.useChunkedEncodingByDefault = true;
+    return outward;
   } catch (error) {
     socket.destroy();
     throw error;

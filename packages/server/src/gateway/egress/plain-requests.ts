@@ -3,31 +3,14 @@
  * alone. What servers are known to read in different ways (two lengths, folded lines, bare line ends, a target with
  * another host in it) is refused instead of understood, and so is an upgrade, behind which nothing could be judged.
  */
-import { Transform } from 'node:stream';
+import type { Transform } from 'node:stream';
 import { MAX_FIRST_BYTES } from './first-bytes.ts';
 import { parseAuthority } from './host.ts';
+import { judgeSteps, type Step } from './steps.ts';
 
 /** Passes on what was judged; ends with an error whose message is the objection. */
-export const judgeRequests = (host: string): Transform => {
-  let held: Buffer = Buffer.alloc(0);
-  let state: State = { kind: 'head' };
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-      try {
-        for (;;) {
-          const step = take(state, held, host);
-          if (step === undefined) return done();
-          state = step.next;
-          this.push(held.subarray(0, step.bytes));
-          held = held.subarray(step.bytes);
-        }
-      } catch (objection) {
-        done(objection instanceof Error ? objection : new Error(String(objection)));
-      }
-    },
-  });
-};
+export const judgeRequests = (host: string): Transform =>
+  judgeSteps<State>(HEAD, (state, bytes) => take(state, bytes, host));
 
 type State =
   | { readonly kind: 'head' }
@@ -35,17 +18,12 @@ type State =
   /** The line before a chunk, or after its data. */
   | { readonly kind: 'size' | 'end' | 'last' };
 
-interface Step {
-  readonly bytes: number;
-  readonly next: State;
-}
-
 const HEAD: State = { kind: 'head' };
 const LINE_END = '\r\n';
 const MAX_SIZE_LINE_BYTES = 18;
 
 /** How many bytes may go, and what comes then; undefined while there are too few to tell. Throws an objection. */
-const take = (state: State, bytes: Buffer, host: string): Step | undefined => {
+const take = (state: State, bytes: Buffer, host: string): Step<State> | undefined => {
   if (bytes.length === 0) return undefined;
   switch (state.kind) {
     case 'head':
@@ -79,7 +57,7 @@ const lineOf = (bytes: Buffer, maxBytes: number): string | undefined => {
   return end < 0 ? undefined : bytes.toString('latin1', 0, end);
 };
 
-const takeHead = (bytes: Buffer, host: string): Step | undefined => {
+const takeHead = (bytes: Buffer, host: string): Step<State> | undefined => {
   const end = bytes.indexOf('\r\n\r\n');
   if (end > MAX_FIRST_BYTES || (end < 0 && bytes.length > MAX_FIRST_BYTES))
     throw new RangeError('the head of a request is too long');

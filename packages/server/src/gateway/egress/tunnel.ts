@@ -1,10 +1,12 @@
 /**
  * Two ends and the bytes between them. What the server outside says passes at once; what the client says waits until
- * its first bytes have named the host that it was let through to. Of plain HTTP every request is judged.
+ * its first bytes have named the host that it was let through to. Of plain HTTP every request is judged, of TLS every
+ * hello.
  */
-import type { Duplex } from 'node:stream';
+import type { Duplex, Transform } from 'node:stream';
 import type { Allowed } from './admission.ts';
 import { type FirstBytes, readFirstBytes } from './first-bytes.ts';
+import { judgeHellos } from './later-hellos.ts';
 import { judgeRequests } from './plain-requests.ts';
 
 export const openTunnel = (client: Duplex, allowed: Allowed): void => {
@@ -47,19 +49,23 @@ export const openTunnel = (client: Duplex, allowed: Allowed): void => {
     clearTimeout(patience);
     client.off('data', judge);
     client.pause();
-    const isJudged = first.kind === 'http' && !allowed.portNamed;
-    const way = isJudged
-      ? judgeRequests(allowed.target.host).on('error', (error) => deny(error.message))
-      : socket;
-    if (way !== socket) way.pipe(socket);
+    const judged = judgeOf(first, allowed)?.on('error', (error) => deny(error.message));
+    judged?.pipe(socket);
+    const way = judged ?? socket;
     way.write(bytes);
     client.pipe(way);
   };
   client.on('data', judge);
 };
 
+const judgeOf = (first: FirstBytes, allowed: Allowed): Transform | undefined => {
+  if (first.kind === 'tls') return judgeHellos((hello) => objectionTo(hello, allowed));
+  return first.kind === 'http' && !allowed.portNamed ? judgeRequests(allowed.target.host) : undefined;
+};
+
 /** Why these first bytes are not those of a client that talks to the host it asked for. */
 const objectionTo = (first: FirstBytes, { target, portNamed }: Allowed): string | undefined => {
+  if (first.kind === 'unclear') return first.reason;
   if (first.kind === 'other' || first.kind === 'more') {
     return portNamed ? undefined : 'it speaks neither TLS nor HTTP';
   }
