@@ -97,8 +97,7 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
 /** The store and what is derived from it. */
 const openGround = async (config: Config, scope: Scope) => {
   await makeHome(config.home);
-  await checkHome(config.home);
-  const store = await openSqliteStore({ folder: config.home, clock });
+  const store = await openSqliteStore({ folder: config.home, clock, check: checkHome });
   void scope.add('store', () => store.close());
   await closeHome(config.home);
   const ids = createIds(clock, systemChance);

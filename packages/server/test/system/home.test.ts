@@ -1,13 +1,25 @@
 /** What stands in the way of a start is told in a sentence, and a home whose parts do not belong together stays as it is. */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { createClient } from '@berth/sdk/node';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openSqliteStore } from '../../src/infra/store/sqlite-store.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/program.js', import.meta.url));
 
@@ -34,6 +46,20 @@ const start = async (env: Record<string, string> = {}, prefix: readonly string[]
   return { exitCode, said };
 };
 
+/** Runs the server until it has acknowledged a few writes, and kills it. */
+const kill = async (): Promise<void> => {
+  const child = spawn(process.execPath, [PROGRAM], {
+    env: { ...process.env, ...ENV, BERTH_HOME: home, BERTH_PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  const token = readFileSync(join(home, 'owner-token'), 'utf8').trim();
+  const client = createClient({ address: `unix:${join(home, 'run/berth.sock')}`, token });
+  for (const name of ['a', 'b', 'c']) await client.tokens.create({ name, role: 'viewer' });
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+};
+
 const INCONSISTENT = 5;
 const UNAVAILABLE = 6;
 
@@ -47,9 +73,9 @@ const filesOf = (place: string): string[] =>
   readdirSync(place, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name))
-    // Reading a database in WAL mode makes and takes away its index.
-    .filter((path) => !/-(wal|shm)$/.test(path))
-    .map((path) => `${path} ${readFileSync(path).toString('base64')}`)
+    // Reading a database in WAL mode makes and takes away its index; who looks holds the lock.
+    .filter((path) => !/(-wal|-shm|\/lock)$/.test(path))
+    .map((path) => `${path} ${createHash('sha256').update(readFileSync(path)).digest('hex')}`)
     .sort();
 
 const expectRefused = async (reason: RegExp): Promise<void> => {
@@ -61,6 +87,13 @@ const expectRefused = async (reason: RegExp): Promise<void> => {
   expect(exitCode).toBe(INCONSISTENT);
   expect(filesOf(home)).toEqual(before);
 };
+
+const clock = { now: Date.now, sleep: async () => undefined };
+const expectUnopened = (reason: RegExp) =>
+  expect(openSqliteStore({ folder: home, clock })).rejects.toMatchObject({
+    code: 'home.inconsistent',
+    message: expect.stringMatching(reason),
+  });
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'berth-home-'));
@@ -104,6 +137,49 @@ test('a database, a key or copies of another installation are refused, and so ar
   cpSync(join(one, 'key'), join(home, 'key'));
   rmSync(join(home, 'hub'), { recursive: true });
   await expectRefused(/copies of repositories \(hub\) that the database knows are missing/);
+});
+
+test('a journal that a killed server left is used; one that is lost, cut or of another database is refused', async () => {
+  await kill();
+  const killed = join(folder, 'killed');
+  cpSync(home, killed, { recursive: true });
+  await (await openSqliteStore({ folder: home, clock })).close();
+
+  const journal = join(home, 'berth.db-wal');
+  const anew = () => {
+    rmSync(home, { recursive: true });
+    cpSync(killed, home, { recursive: true });
+    rmSync(join(home, 'berth.db-shm'));
+  };
+  anew();
+  rmSync(journal);
+  await expectRefused(
+    /database ends at event \d+, but \d+ were written: its journal \(berth\.db-wal\) was lost/,
+  );
+  anew();
+  cpSync(join(one, 'berth.db'), join(home, 'berth.db'));
+  await expectRefused(/the journal \(berth\.db-wal\) was not written for this database/);
+
+  anew();
+  truncateSync(journal, 32 + 4120);
+  await expectUnopened(/database ends at event \d+, but \d+ were written/);
+  anew();
+  cpSync(one, home, { recursive: true });
+  await expectUnopened(/the journal \(berth\.db-wal\) is of another time than the database/);
+  rmSync(home, { recursive: true });
+  cpSync(one, home, { recursive: true });
+  await kill();
+  cpSync(join(killed, 'berth.db-wal'), journal);
+  rmSync(join(home, 'berth.db-shm'));
+  await expectUnopened(/the journal \(berth\.db-wal\) is another one than the database/);
+});
+
+test('a database that is older than what its home has seen is refused', async () => {
+  await kill();
+  const store = await openSqliteStore({ folder: home, clock });
+  await store.close();
+  cpSync(join(one, 'berth.db'), join(home, 'berth.db'));
+  await expectUnopened(/or the database \(berth\.db\) is an older copy/);
 });
 
 test('a port that is taken', async () => {

@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import type { Store } from '@berth/core';
 import { createPrivateFile, readPrivateFile } from '../secrets/private-file.ts';
+import { DATABASE_FILE } from '../store/journal-mark.ts';
 import { readSettings } from '../store/stored-settings.ts';
 import { HUB_FOLDER, KEY_FILE } from './parts.ts';
 
-const DATABASE_FILE = 'berth.db';
 /** In the folder of the copies: the id of the installation whose copies they are. */
 const MARK_FILE = '.installation';
 

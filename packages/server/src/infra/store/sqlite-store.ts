@@ -29,6 +29,7 @@ import {
   readLogEnd,
 } from './event-log.ts';
 import { jobClaims } from './job-claims.ts';
+import { checkJournal, DATABASE_FILE, type JournalMark, openJournalMark } from './journal-mark.ts';
 import { lockFolder } from './lock-file.ts';
 import { migrate } from './migrations.ts';
 import { readRecords, records } from './records.ts';
@@ -40,6 +41,8 @@ export interface SqliteStoreOptions {
   /** The home folder; made with mode 0700 when absent. */
   readonly folder: string;
   readonly clock: Clock;
+  /** Looks at the folder while nobody else may open it, before the database is opened. */
+  readonly check?: ((folder: string) => Promise<void>) | undefined;
 }
 
 export interface SqliteStore extends Store {
@@ -47,25 +50,36 @@ export interface SqliteStore extends Store {
   readonly file: string;
 }
 
-/** Rejects with `store.locked`, `store.newer`, `store.migration_changed`, `store.unavailable` or `disk.full`. */
-export const openSqliteStore = async ({ folder, clock }: SqliteStoreOptions): Promise<SqliteStore> => {
+/**
+ * Rejects with `store.locked`, `home.inconsistent`, `store.newer`, `store.migration_changed`, `store.unavailable` or
+ * `disk.full`.
+ */
+export const openSqliteStore = async ({ folder, clock, check }: SqliteStoreOptions): Promise<SqliteStore> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lock = lockFolder(folder);
-  const file = join(folder, 'berth.db');
+  const file = join(folder, DATABASE_FILE);
   const open: SqliteConnection[] = [];
+  let mark: JournalMark | undefined;
   const closeAll = async () => {
     for (const connection of open.splice(0)) connection.close();
+    const marking = mark;
+    mark = undefined;
+    await marking?.close();
     lock.release();
   };
   try {
+    await checkJournal(folder);
+    await check?.(folder);
     const writer = openSqlite(file);
     open.push(writer);
     await chmod(file, 0o600);
     await migrate(writer, clock.now());
     await makeWalRoom(file);
+    const logEnd = await readLogEnd(writer);
+    mark = await openJournalMark(folder, writer, logEnd.seq);
     const reader = openSqlite(file);
     open.push(reader);
-    const store = createStore({ writer, reader, clock, logEnd: await readLogEnd(writer) });
+    const store = createStore({ writer, reader, clock, logEnd, mark });
     return { ...store, file, close: () => store.close().then(closeAll) };
   } catch (error) {
     await closeAll();
@@ -78,9 +92,10 @@ interface Parts {
   readonly reader: SqliteConnection;
   readonly clock: Clock;
   readonly logEnd: LogEnd;
+  readonly mark: JournalMark;
 }
 
-const createStore = ({ writer, reader, clock, logEnd }: Parts): Store => {
+const createStore = ({ writer, reader, clock, logEnd, mark }: Parts): Store => {
   const listeners = new Set<(events: readonly Event[]) => void>();
   const ids = createIds(clock, randomBytes);
   const inWriteTurn = createSerial();
@@ -94,6 +109,7 @@ const createStore = ({ writer, reader, clock, logEnd }: Parts): Store => {
       const tx = writeTx({ writer, clock, ids, logEnd: end });
       const result = await inTransaction(writer, 'write', tx, () => change(tx.tx));
       end = tx.logEnd();
+      mark.note(end.seq);
       for (const listener of [...listeners]) listener(tx.events);
       return result;
     });
@@ -163,7 +179,7 @@ const writeTx = ({
   clock,
   ids,
   logEnd,
-}: Omit<Parts, 'reader'> & { readonly ids: Ids }): Ending & {
+}: Omit<Parts, 'reader' | 'mark'> & { readonly ids: Ids }): Ending & {
   readonly tx: Tx;
   readonly events: readonly Event[];
   /** Where the log ends with what was written. */

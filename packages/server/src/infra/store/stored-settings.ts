@@ -1,4 +1,5 @@
-/** The settings of a database that is not opened yet, read without changing a byte of it. */
+/** What a database that is not opened yet says, read without changing a byte of it. */
+import { existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
 import { translateSqliteError } from './sqlite-connection.ts';
@@ -6,13 +7,9 @@ import { translateSqliteError } from './sqlite-connection.ts';
 const Row = z.object({ id: z.string(), body: z.string() });
 const Body = z.object({ value: z.string() });
 
-/** Those that are text, by name; empty when there is no such table yet. Throws `store.unavailable`. */
-export const readSettings = (file: string): Readonly<Record<string, string>> => {
-  let database: Database.Database | undefined;
-  try {
-    database = new Database(file, { readonly: true, fileMustExist: true });
-    const tables = database.prepare("select 1 from sqlite_master where type = 'table' and name = 'settings'");
-    if (tables.get() === undefined) return {};
+/** Settings that are text, by name; empty when there is no such table yet. Throws `store.unavailable`. */
+export const readSettings = (file: string): Readonly<Record<string, string>> =>
+  look(file, 'settings', {}, (database) => {
     const rows = z.array(Row).parse(database.prepare('select id, body from settings').all());
     return Object.fromEntries(
       rows.flatMap(({ id, body }) => {
@@ -20,6 +17,21 @@ export const readSettings = (file: string): Readonly<Record<string, string>> => 
         return parsed.success ? [[id, parsed.data.value] as const] : [];
       }),
     );
+  });
+
+/** The number of the newest event; 0 when there is none. Throws `store.unavailable`. */
+export const readStoredSeq = (file: string): number =>
+  look(file, 'events', 0, (database) =>
+    z.number().parse(database.prepare('select coalesce(max(seq), 0) from events').pluck().get()),
+  );
+
+const look = <T>(file: string, table: string, absent: T, read: (database: Database.Database) => T): T => {
+  if (!existsSync(file) || statSync(file).size === 0) return absent;
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(file, { readonly: true, fileMustExist: true });
+    const known = database.prepare("select 1 from sqlite_master where type = 'table' and name = ?");
+    return known.get(table) === undefined ? absent : read(database);
   } catch (error) {
     throw translateSqliteError(error, file);
   } finally {

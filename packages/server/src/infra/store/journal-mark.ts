@@ -1,0 +1,176 @@
+/**
+ * What is known beside the database about it and its journal (`berth.db-wal`), in a file of its own. SQLite writes any
+ * journal that lies beside a database into it, and takes a missing one for an empty one, so neither a journal of another
+ * database nor a lost one is noticed by SQLite itself.
+ *
+ * - Each time the database is opened it gets a number by chance, the life, in its first page (`user_version`). The mark
+ *   holds the same one: a journal is used with a file of that life only.
+ * - The head of a journal holds a salt and a count of checkpoints, and both grow by one together: their difference is
+ *   the same for as long as the journal is there, and tells it from others.
+ * - The number of the newest event is written after each commit. A database that ends before it has lost commits.
+ *
+ * The mark never runs ahead of the database: each commit is durable before it is noted, and the notes are not synced.
+ */
+import { randomInt } from 'node:crypto';
+import { closeSync, constants, fsyncSync, openSync, writeSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '@berth/contract';
+import { z } from 'zod';
+import type { SqliteConnection } from './sqlite-connection.ts';
+import { readStoredSeq } from './stored-settings.ts';
+
+export const DATABASE_FILE = 'berth.db';
+const MARK_FILE = 'berth.mark';
+
+/** Less than a sector, and always as long: it is overwritten in place, in one go. */
+const MARK_BYTES = 256;
+
+const Mark = z.object({
+  /** Those that the database may have: two while it gets the next one. */
+  lives: z.array(z.number()).min(1),
+  /** Undefined while it is being opened. */
+  journal: z.number().optional(),
+  isOpen: z.boolean(),
+  seq: z.number(),
+});
+type Mark = z.infer<typeof Mark>;
+
+export interface JournalMark {
+  /** After each commit. */
+  note(seq: number): void;
+  /** After the last connection was closed. */
+  close(): Promise<void>;
+}
+
+/** Call it before SQLite has opened the database. Rejects with `home.inconsistent`, and has written nothing. */
+export const checkJournal = async (folder: string): Promise<void> => {
+  const mark = await readMark(folder);
+  const file = join(folder, DATABASE_FILE);
+  // Whether a database may be begun is asked elsewhere.
+  if (mark === undefined || (await lifeOf(file)) === undefined) return;
+  const journal = await journalOf(file);
+  const reason =
+    (journal === undefined ? undefined : foreignJournal(mark, await lifeOf(file), journal)) ??
+    lostCommits(mark, await readStoredSeq(file));
+  if (reason !== undefined) throw fail('home.inconsistent', { home: folder, reason });
+};
+
+const foreignJournal = (mark: Mark, life: number | undefined, journal: number): string | undefined => {
+  const journalFile = `the journal (${DATABASE_FILE}-wal)`;
+  if (!mark.isOpen)
+    return `${journalFile} is of another time than the database, which was closed without one`;
+  if (life === undefined || !mark.lives.includes(life))
+    return `${journalFile} was not written for this database (${DATABASE_FILE})`;
+  return mark.journal === undefined || mark.journal === journal
+    ? undefined
+    : `${journalFile} is another one than the database (${DATABASE_FILE}) was used with`;
+};
+
+const lostCommits = (mark: Mark, seq: number): string | undefined =>
+  seq >= mark.seq
+    ? undefined
+    : `the database ends at event ${seq}, but ${mark.seq} were written: its journal (${DATABASE_FILE}-wal) was lost or cut, or the database (${DATABASE_FILE}) is an older copy`;
+
+/** Gives the open database its next life. Nobody else may read or write it meanwhile. */
+export const openJournalMark = async (
+  folder: string,
+  writer: SqliteConnection,
+  seq: number,
+): Promise<JournalMark> => {
+  const file = join(folder, DATABASE_FILE);
+  const life = randomInt(1, 2 ** 31 - 1);
+  const mark = openMarkFile(join(folder, MARK_FILE));
+  try {
+    const before = (await lifeOf(file)) ?? 0;
+    mark.write({ lives: [before, life], isOpen: true, seq });
+    mark.sync();
+    syncFolder(folder);
+    await writer.run({ sql: `pragma user_version = ${life}`, parameters: [] });
+    await writer.rows({ sql: 'pragma wal_checkpoint(full)', parameters: [] });
+    if ((await lifeOf(file)) !== life)
+      throw fail('store.unavailable', { reason: `its journal could not be written into ${file}` });
+    const known = { lives: [life], journal: await journalOf(file) };
+    mark.write({ ...known, isOpen: true, seq });
+    let noted = seq;
+    return {
+      note: (now) => {
+        if (now === noted) return;
+        noted = now;
+        try {
+          mark.write({ ...known, isOpen: true, seq: now });
+        } catch {
+          // The commit stands. A mark that lags finds fewer losses, and none that are not there.
+        }
+      },
+      close: async () => {
+        // A journal that could not be written into the database is still needed.
+        if ((await journalOf(file)) === undefined) {
+          syncFolder(folder);
+          mark.write({ lives: [life], isOpen: false, seq: noted });
+          mark.sync();
+        }
+        mark.close();
+      },
+    };
+  } catch (error) {
+    mark.close();
+    throw error;
+  }
+};
+
+const openMarkFile = (path: string) => {
+  const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  return {
+    write: (mark: Mark): void => {
+      writeSync(file, `${JSON.stringify(mark).padEnd(MARK_BYTES - 1)}\n`, 0);
+    },
+    sync: () => fsyncSync(file),
+    close: () => closeSync(file),
+  };
+};
+
+const syncFolder = (folder: string): void => {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+};
+
+/** Undefined when there is none, or one whose first writing was cut. */
+const readMark = async (folder: string): Promise<Mark | undefined> => {
+  const text = await readFile(join(folder, MARK_FILE), 'utf8').catch(unlessMissing);
+  return text === undefined || text.trim() === '' ? undefined : Mark.parse(JSON.parse(text));
+};
+
+/** `user_version` in the first page of the file itself, whatever a journal says. */
+const lifeOf = async (file: string): Promise<number | undefined> =>
+  (await headOf(file, 100))?.readInt32BE(60);
+
+const JOURNAL_MAGIC = [0x377f0682, 0x377f0683];
+
+/** What tells a journal from others; undefined when there is none that SQLite would use. */
+const journalOf = async (database: string): Promise<number | undefined> => {
+  const head = await headOf(`${database}-wal`, 32);
+  if (head === undefined || !JOURNAL_MAGIC.includes(head.readUInt32BE(0))) return undefined;
+  const [checkpoints, salt] = [head.readUInt32BE(12), head.readUInt32BE(16)];
+  return (salt - checkpoints) >>> 0;
+};
+
+/** The first bytes of a file; undefined when it has fewer. */
+const headOf = async (path: string, sizeBytes: number): Promise<Buffer | undefined> => {
+  const file = await open(path).catch(unlessMissing);
+  if (file === undefined) return undefined;
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(sizeBytes), 0, sizeBytes, 0);
+    return bytesRead === sizeBytes ? buffer : undefined;
+  } finally {
+    await file.close();
+  }
+};
+
+const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== 'ENOENT') throw error;
+};
