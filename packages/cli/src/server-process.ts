@@ -3,12 +3,13 @@
  * installed package `@berth/server`, run by the Node that runs us.
  */
 import { spawn } from 'node:child_process';
-import { fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { fail, isBerthError } from '@berth/contract';
 import { clientAt, type Place, placeInHome } from './connection.ts';
+import { holderOf } from './home-lock.ts';
 import type { World } from './world.ts';
 
 const START_TIMEOUT_MS = 30_000;
@@ -49,31 +50,47 @@ export const runInForeground = (world: World, { env, home }: ServerOptions): Pro
   });
 };
 
-/** Starts a server that outlives us and waits until it takes work. Its output goes to `<home>/server.log`. */
-export const startDetached = async (world: World, { env, home }: ServerOptions): Promise<Place> => {
+/**
+ * Starts a server that outlives us and waits until it takes work. Of several that are started in one home at the same
+ * time one gets it, and all wait for that one. Its output goes to `<home>/server.log`.
+ */
+export const startDetached = async (world: World, options: ServerOptions): Promise<Place> => {
+  const { home } = options;
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  let own = launch(world, options);
+  let lostHome = false;
+  for (;;) {
+    const place = placeInHome(world, home);
+    if (await isReady(place)) return place;
+    const ended = own.ended();
+    const isLate = Date.now() > deadline;
+    const isHeld = ended !== undefined && holderOf(home) !== undefined;
+    if (isLate || (ended !== undefined && !isHeld && !lostHome)) {
+      const said = isLate ? `it was not ready after ${START_TIMEOUT_MS} ms` : `it ended with ${ended}`;
+      const detail = [said, ...own.why()].join(': ');
+      throw fail('server.unreachable', { address: place.address, detail: `${detail}; see ${own.log}` });
+    }
+    // Who held the home has left it again.
+    if (ended !== undefined && !isHeld) own = launch(world, options);
+    lostHome = isHeld;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+};
+
+const launch = (world: World, { env, home }: ServerOptions) => {
   const { log, output, from } = openLog(home);
   const child = spawn(process.execPath, serverArguments(), {
     detached: true,
     stdio: ['ignore', output, output],
     env: { ...world.env, ...env, BERTH_HOME: home },
   });
+  closeSync(output);
   child.unref();
-  let died: number | string | undefined;
+  let ended: number | string | undefined;
   child.once('exit', (code, signal) => {
-    died = code ?? signal ?? 'unknown';
+    ended = code ?? signal ?? 'unknown';
   });
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  for (;;) {
-    const place = placeInHome(world, home);
-    if (await isReady(place)) return place;
-    const isLate = Date.now() > deadline;
-    if (died !== undefined || isLate) {
-      const said = isLate ? `it was not ready after ${START_TIMEOUT_MS} ms` : `it ended with ${died}`;
-      const detail = [said, ...whyIn(log, from)].join(': ');
-      throw fail('server.unreachable', { address: place.address, detail: `${detail}; see ${log}` });
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
+  return { log, ended: () => ended, why: () => whyIn(log, from) };
 };
 
 const openLog = (home: string) => {
@@ -96,13 +113,14 @@ const whyIn = (log: string, from: number): string[] => {
   return /^error: (.*)$/m.exec(said)?.slice(1) ?? [];
 };
 
-/** False when nothing answers there. A server that answers with a refusal is one. */
+/** False when nothing answers there. A server that answers with a refusal is one. Rejects with `server.silent`. */
 export const isReady = async (place: Place): Promise<boolean> => {
   try {
     await clientAt(place).system.ready();
     return true;
   } catch (error) {
-    if (isBerthError(error)) return error.code !== 'server.unreachable' && error.kind !== 'unavailable';
+    if (isBerthError(error) && error.code !== 'server.silent')
+      return error.code !== 'server.unreachable' && error.kind !== 'unavailable';
     throw error;
   }
 };

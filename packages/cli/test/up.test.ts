@@ -53,6 +53,14 @@ test('up --detach starts one server, and finds it again', async () => {
   expect(JSON.parse(status.out)).toMatchObject({ health: { defaultDriver: 'memory' } });
 }, 40_000);
 
+test('several at once all end with the one server that was started', async () => {
+  const ran = await Promise.all([1, 2, 3, 4].map(() => berth({}, 'up', '--detach', '--json')));
+  expect(ran.map(({ exitCode, err }) => [exitCode, err])).toEqual(Array.from({ length: 4 }, () => [0, '']));
+  expect(new Set(ran.map(({ out }) => out)).size).toBe(1);
+  const log = readFileSync(join(home, 'server.log'), 'utf8');
+  expect(log.match(/^\{"address"/gm)).toHaveLength(1);
+}, 40_000);
+
 test('a server that cannot start is told, with where to read why', async () => {
   const { exitCode, err } = await berth({ BERTH_PORT: 'nonsense' }, 'up', '--detach');
   expect([exitCode, err]).toEqual([6, expect.stringContaining(join(home, 'server.log'))]);

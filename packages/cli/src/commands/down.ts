@@ -1,10 +1,8 @@
 /** `berth down`: stops the server of this home. What is under way goes on at the next start. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import process from 'node:process';
 import { fail, isBerthError } from '@berth/contract';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
+import { holderOf, isRunning } from '../home-lock.ts';
 import { isReady } from '../server-process.ts';
 
 const STOP_TIMEOUT_MS = 30_000;
@@ -21,7 +19,8 @@ const down = async ({ client, place, output }: Context, removesSandboxes: boolea
   try {
     if (removesSandboxes) await removeAll(client);
     const stopping = await client.system.shutdown();
-    if (isHolder(place.home, stopping.pid)) pid = stopping.pid;
+    // On this machine, its end can be seen.
+    if (holderOf(place.home) === stopping.pid) pid = stopping.pid;
   } catch (error) {
     if (!isBerthError(error) || error.code !== 'server.unreachable') throw error;
     return told(output, 'no server runs');
@@ -37,25 +36,6 @@ const down = async ({ client, place, output }: Context, removesSandboxes: boolea
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return told(output, 'stopped');
-};
-
-/** Whether the process that stops is on this machine: then the lock of the home names it, and its end can be seen. */
-const isHolder = (home: string, pid: number): boolean => {
-  const lock = join(home, 'lock');
-  return existsSync(lock) && JSON.parse(readFileSync(lock, 'utf8')).pid === pid;
-};
-
-/** A process that nobody has asked how it ended stays listed, and is over. */
-const isRunning = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    const stat = `/proc/${pid}/stat`;
-    return !existsSync(stat) || !/\) [ZX] /.test(readFileSync(stat, 'latin1'));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ESRCH' || error.code === 'ENOENT'))
-      return false;
-    throw error;
-  }
 };
 
 const removeAll = async (client: Context['client']): Promise<void> => {

@@ -1,0 +1,33 @@
+/** The lock of a home on this machine: it names the process of the server that holds it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { z } from 'zod';
+
+const Lock = z.object({ pid: z.number() });
+
+/** Undefined when no living process holds the home. */
+export const holderOf = (home: string): number | undefined => {
+  try {
+    const { pid } = Lock.parse(JSON.parse(readFileSync(join(home, 'lock'), 'utf8')));
+    return isRunning(pid) ? pid : undefined;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+};
+
+/** A process that nobody has asked how it ended stays listed, and is over. */
+export const isRunning = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    const stat = `/proc/${pid}/stat`;
+    return !existsSync(stat) || !/\) [ZX] /.test(readFileSync(stat, 'latin1'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) {
+      if (error.code === 'EPERM') return true;
+      if (error.code === 'ESRCH' || error.code === 'ENOENT') return false;
+    }
+    throw error;
+  }
+};
