@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { type Client, createClient } from '@berth/sdk/node';
+import { CALL_LIMITS, type CallLimits, type Client, createClient } from '@berth/sdk/node';
 import type { World } from './world.ts';
 
 export interface Place {
@@ -14,6 +14,7 @@ export interface Place {
   readonly token: string | undefined;
   /** Nobody named an address, so a server may be started in the home folder. */
   readonly isOwnHome: boolean;
+  readonly limits: CallLimits;
 }
 
 export interface Where {
@@ -21,13 +22,13 @@ export interface Where {
   readonly home?: string | undefined;
 }
 
-export const placeOf = ({ env, isRoot }: World, where: Where = {}): Place => {
+export const placeOf = ({ env, isRoot, limits = CALL_LIMITS }: World, where: Where = {}): Place => {
   const home = resolve(where.home ?? env.BERTH_HOME ?? defaultHome(env, isRoot));
   const named = where.address ?? (env.BERTH_ADDRESS || undefined);
   const address = named ?? `unix:${resolve(home, env.BERTH_SOCKET ?? join('run', 'berth.sock'))}`;
   const isOurs = named === undefined || where.home !== undefined || isHere(named);
   const token = env.BERTH_TOKEN || (isOurs ? tokenIn(home) : undefined);
-  return { home, address, token, isOwnHome: named === undefined };
+  return { home, address, token, isOwnHome: named === undefined, limits };
 };
 
 /** The server of a home, whatever address and token are set for other commands. */
@@ -41,7 +42,8 @@ const isHere = (address: string): boolean =>
   address.startsWith('unix:') ||
   (URL.canParse(address) && ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(address).hostname));
 
-export const clientAt = ({ address, token }: Place): Client => createClient({ address, token });
+export const clientAt = ({ address, token, limits }: Place): Client =>
+  createClient({ address, token, limits });
 
 const tokenIn = (home: string): string | undefined => {
   const path = join(home, 'owner-token');

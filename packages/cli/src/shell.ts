@@ -6,13 +6,14 @@ import process from 'node:process';
 import { fail } from '@berth/contract';
 import { createClient } from '@berth/sdk/node';
 import type { Context } from './command.ts';
+import type { Place } from './connection.ts';
 
 export const openShell = async (context: Context, id: string): Promise<number> => {
   const address = await httpAddress(context);
   const { stdin, stdout } = process;
   const size = () => ({ columns: stdout.columns ?? 80, rows: stdout.rows ?? 24 });
   const socket = createClient({ address, token: context.place.token }).sandboxes.shell({ id, ...size() });
-  await opened(socket, address);
+  await opened(socket, { ...context.place, address });
   const resize = () => socket.send(JSON.stringify(size()));
   const type = (bytes: Buffer) => socket.send(new Uint8Array(bytes));
   const end = () => socket.close();
@@ -32,14 +33,24 @@ export const openShell = async (context: Context, id: string): Promise<number> =
 const httpAddress = async ({ place, client }: Context) =>
   place.address.startsWith('unix:') ? (await client.system.health()).address : place.address;
 
-const opened = (socket: WebSocket, address: string) =>
-  new Promise<void>((resolve, reject) => {
-    socket.addEventListener('open', () => resolve(), { once: true });
-    const detail = 'the terminal could not be opened';
-    socket.addEventListener('error', () => reject(fail('server.unreachable', { address, detail })), {
-      once: true,
-    });
+const opened = async (socket: WebSocket, { address, limits }: Place): Promise<void> => {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const silentMs = 2 * limits.silenceMs;
+  const timer = setTimeout(() => reject(fail('server.silent', { address, silentMs })), silentMs);
+  socket.addEventListener('open', () => resolve(), { once: true });
+  const detail = 'the terminal could not be opened';
+  socket.addEventListener('error', () => reject(fail('server.unreachable', { address, detail })), {
+    once: true,
   });
+  try {
+    await promise;
+  } catch (error) {
+    socket.close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+};
 
 const untilClosed = (socket: WebSocket, { world }: Context) =>
   new Promise<number>((resolve) => {

@@ -1,4 +1,6 @@
 /** What a command may touch of the process it runs in; tests give their own. */
+import type { CallLimits } from '@berth/sdk/node';
+
 export interface Writer {
   /** It is a terminal. */
   readonly isTTY?: boolean | undefined;
@@ -6,6 +8,8 @@ export interface Writer {
 }
 
 export interface World {
+  /** How long a silent server is waited for; those of the client when absent. */
+  readonly limits?: CallLimits | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly isRoot: boolean;

@@ -8,7 +8,11 @@ export interface ScriptedWorld extends World {
   readonly interrupt: () => void;
 }
 
-export const createWorld = (env: Record<string, string> = {}, cwd = '/'): ScriptedWorld => {
+export const createWorld = (
+  env: Record<string, string> = {},
+  cwd = '/',
+  limits?: World['limits'],
+): ScriptedWorld => {
   const [out, err]: [string[], string[]] = [[], []];
   const acts = new Set<() => void>();
   const writer = (parts: string[]) => ({
@@ -18,6 +22,7 @@ export const createWorld = (env: Record<string, string> = {}, cwd = '/'): Script
   return {
     env: { HOME: '/nowhere', PATH: process.env.PATH, ...env },
     cwd,
+    limits,
     isRoot: false,
     input: async () => '',
     stdout: writer(out),

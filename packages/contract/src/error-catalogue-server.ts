@@ -74,6 +74,13 @@ export const SERVER_ERRORS = {
     message: (d) => `The server at ${d.address} does not answer: ${d.detail}`,
     hint: 'Start it with `berth up`.',
   },
+  'server.silent': {
+    kind: 'timeout',
+    data: z.object({ address: z.string(), silentMs: z.number() }),
+    message: (d) =>
+      `The server at ${d.address} takes connections and says nothing: no word in ${Math.round(d.silentMs / 1000)} s. Whether it did what was asked is not known.`,
+    hint: 'It hangs or has far too much to do. Look at `server.log` in its home; end its process (`lock` there has its id) and start it again with `berth up --detach`: work under way goes on.',
+  },
   'server.busy': {
     kind: 'exhausted',
     /** What there is no room for: `bytes of uploads`. */

@@ -5,6 +5,7 @@
 import type { NounOf, PLURALS, Route, RouteId, RouteOf, VerbOf } from '@berth/contract';
 import type { z } from 'zod';
 import type { Follow } from './follow.ts';
+import type { CallLimits } from './silence.ts';
 
 export interface ClientOptions {
   /** `http://127.0.0.1:8080`; with `@berth/sdk/node` also `unix:/path/of/berth.sock`. */
@@ -12,6 +13,8 @@ export interface ClientOptions {
   readonly token?: string | undefined;
   /** The transport; the platform's own `fetch` when absent. */
   readonly fetch?: typeof fetch | undefined;
+  /** What is waited for a server that says nothing; `CALL_LIMITS` when absent. */
+  readonly limits?: CallLimits | undefined;
 }
 
 export interface CallOptions {

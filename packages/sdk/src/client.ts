@@ -1,7 +1,8 @@
 import { PLURALS, ROUTES, type RouteShape } from '@berth/contract';
 import type { CallOptions, Client, ClientOptions, RouteMethods } from './client-type.ts';
 import { followTask } from './follow.ts';
-import { type Connection, type Input, prepare, send } from './request.ts';
+import { bytesOf, type Connection, type Input, prepare, send, textOf } from './request.ts';
+import { CALL_LIMITS } from './silence.ts';
 import { openSocket } from './socket.ts';
 import { followStream } from './stream.ts';
 
@@ -11,6 +12,7 @@ export const createClient = (options: ClientOptions): Client => {
     fetch: options.fetch ?? fetch,
     address: options.address,
     token: options.token,
+    limits: options.limits ?? CALL_LIMITS,
   };
   const nouns: Record<string, Record<string, unknown>> = {};
   for (const route of ROUTES) {
@@ -29,12 +31,17 @@ const methodOf =
     if (route.answers === 'events') return followStream({ connection, route, input, signal: options.signal });
     const request = prepare(connection, route, input);
     if (route.answers === 'socket') return openSocket(connection, request.url);
-    return answerOf(route, send(connection, request, options));
+    return answerOf(route, connection, send(connection, request, options));
   };
 
-const answerOf = async (route: RouteShape, sent: Promise<Response>): Promise<unknown> => {
+const answerOf = async (
+  route: RouteShape,
+  connection: Connection,
+  sent: Promise<Response>,
+): Promise<unknown> => {
   const response = await sent;
-  if (route.answers === 'bytes') return new Uint8Array(await response.arrayBuffer());
-  if (route.answers === 'text') return response.text();
-  return response.status === 204 ? {} : response.json();
+  if (route.answers === 'bytes') return bytesOf(connection, response);
+  const text = await textOf(connection, response);
+  if (route.answers === 'text') return text;
+  return response.status === 204 ? {} : JSON.parse(text);
 };

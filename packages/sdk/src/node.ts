@@ -13,3 +13,4 @@ export const createClient = (options: ClientOptions): Client =>
     : createHttpClient(options);
 
 export type { Client, ClientOptions } from './client-type.ts';
+export { CALL_LIMITS, type CallLimits } from './silence.ts';

@@ -1,11 +1,22 @@
 /** One call: the flat input is spread over path, query and body as the route says, and failures get their code back. */
-import { BerthError, ERRORS, ErrorAnswer, fail, KINDS, type Kind, type RouteShape } from '@berth/contract';
+import {
+  BerthError,
+  ERRORS,
+  ErrorAnswer,
+  fail,
+  isBerthError,
+  KINDS,
+  type Kind,
+  type RouteShape,
+} from '@berth/contract';
 import type { CallOptions } from './client-type.ts';
+import { bodyOf, type CallLimits, whileAlive } from './silence.ts';
 
 export interface Connection {
   readonly fetch: typeof fetch;
   readonly address: string;
   readonly token: string | undefined;
+  readonly limits: CallLimits;
 }
 
 export type Input = Readonly<Record<string, unknown>>;
@@ -59,20 +70,30 @@ export const send = async (
 ): Promise<Response> => {
   const { signal, idempotencyKey } = options;
   const key = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
-  const response = await connection
-    .fetch(request.url, {
+  const response = await whileAlive(connection, signal, (either) =>
+    connection.fetch(request.url, {
       method: request.method,
       headers: { ...request.headers, ...options.headers, ...key },
       ...(request.body === undefined ? {} : { body: request.body }),
-      ...(signal === undefined ? {} : { signal }),
-    })
-    .catch((cause: unknown) => {
-      signal?.throwIfAborted();
-      throw fail('server.unreachable', { address: connection.address, detail: detailOf(cause) }, { cause });
-    });
+      signal: either,
+    }),
+  ).catch((cause: unknown) => {
+    signal?.throwIfAborted();
+    throw asUnreachable(connection, cause);
+  });
   if (response.ok) return response;
-  throw errorOf(response.status, await response.text());
+  throw errorOf(response.status, await textOf(connection, response));
 };
+
+/** The whole body of an answer. */
+export const bytesOf = (connection: Connection, response: Response): Promise<Uint8Array<ArrayBuffer>> =>
+  bodyOf(connection, response).catch((cause: unknown) => Promise.reject(asUnreachable(connection, cause)));
+
+export const textOf = async (connection: Connection, response: Response): Promise<string> =>
+  new TextDecoder().decode(await bytesOf(connection, response));
+
+const asUnreachable = ({ address }: Connection, cause: unknown): unknown =>
+  isBerthError(cause) ? cause : fail('server.unreachable', { address, detail: detailOf(cause) }, { cause });
 
 const detailOf = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause);

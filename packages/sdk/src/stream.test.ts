@@ -2,6 +2,7 @@ import { type Event, fail, ROUTES, type RouteShape } from '@berth/contract';
 import { describe, expect, test } from 'vitest';
 import { createClient } from './client.ts';
 import { startScriptedServer } from './scripted-server.ts';
+import { CALL_LIMITS } from './silence.ts';
 import { followStream } from './stream.ts';
 
 const event = (seq: number, fields: Partial<Event> = {}): [string, Event] => [
@@ -67,9 +68,24 @@ describe('a stream of events', () => {
       },
     });
     const route = ROUTES.find(({ id }) => id === 'event.stream') as RouteShape;
-    const connection = { fetch, address: server.address, token: undefined };
+    const connection = { fetch, address: server.address, token: undefined, limits: CALL_LIMITS };
     const events = await take(followStream({ connection, route, input: {}, silenceMs: 100 }), 2);
     expect(events).toMatchObject([{ seq: 1 }, { seq: 2 }]);
+  });
+
+  test('ends when the server takes every new connection and says nothing in any', async () => {
+    let opened = 0;
+    await using server = await startScriptedServer({
+      'event.stream': async function* () {
+        opened += 1;
+        if (opened === 1) yield event(1);
+        await new Promise(() => undefined);
+      },
+    });
+    const route = ROUTES.find(({ id }) => id === 'event.stream') as RouteShape;
+    const connection = { fetch, address: server.address, token: undefined, limits: CALL_LIMITS };
+    const order = { connection, route, input: {}, silenceMs: 50, giveUpMs: 100 };
+    await expect(take(followStream(order), 2)).rejects.toMatchObject({ code: 'server.silent' });
   });
 
   test('ends with the reason of the caller', async () => {

@@ -30,7 +30,7 @@ export async function* followStream(order: StreamOrder): AsyncGenerator<unknown,
   const patience = createPatience(order.giveUpMs ?? GIVE_UP_MS);
   for (;;) {
     try {
-      for await (const message of connect(order, place, patience.connected)) {
+      for await (const message of connect(order, place, patience)) {
         // A failure after the stream was opened comes as a message of its own.
         if (message.event === 'error') throw errorOf(KINDS.internal.status, message.data);
         const step = place.pass(message);
@@ -46,6 +46,10 @@ export async function* followStream(order: StreamOrder): AsyncGenerator<unknown,
   }
 }
 
+const LOST = ['server.unreachable', 'server.silent'];
+
+type Patience = ReturnType<typeof createPatience>;
+
 /** How long to go on trying: for a while after the last connection broke, not at all before the first one. */
 const createPatience = (giveUpMs: number) => {
   let wait = FIRST_WAIT_MS;
@@ -53,11 +57,15 @@ const createPatience = (giveUpMs: number) => {
   let failingSince: number | undefined;
   return {
     connected: () => {
-      [wait, hasConnected, failingSince] = [FIRST_WAIT_MS, true, undefined];
+      hasConnected = true;
+    },
+    /** Heartbeats count: a server that only takes connections is not there. */
+    heard: () => {
+      [wait, failingSince] = [FIRST_WAIT_MS, undefined];
     },
     check: (error: unknown) => {
       failingSince ??= Date.now();
-      const isLost = isBerthError(error) && error.code === 'server.unreachable';
+      const isLost = isBerthError(error) && LOST.includes(error.code);
       if (!isLost || !hasConnected || Date.now() - failingSince > giveUpMs) throw error;
     },
     nextWaitMs: () => {
@@ -72,7 +80,7 @@ const createPatience = (giveUpMs: number) => {
 async function* connect(
   order: StreamOrder,
   place: Place,
-  onOpen: () => void,
+  patience: Patience,
 ): AsyncGenerator<EventSourceMessage, void, undefined> {
   const { connection, route, input, signal } = order;
   const silence = new AbortController();
@@ -80,25 +88,36 @@ async function* connect(
   const request = prepare(connection, route, { ...input, ...place.query() });
   const headers = { accept: 'text/event-stream', ...place.headers() };
   const { body } = await send(connection, request, { signal: either, headers });
-  onOpen();
+  patience.connected();
   if (body === null) return;
   try {
-    yield* messagesOf(body, () => silence.abort(), order.silenceMs ?? SILENCE_MS);
+    const silenceMs = order.silenceMs ?? SILENCE_MS;
+    yield* messagesOf(body, { heard: patience.heard, silent: () => silence.abort(), silenceMs });
   } catch (cause) {
     signal?.throwIfAborted();
-    const detail = silence.signal.aborted ? 'it fell silent' : String(cause);
+    const silentMs = order.silenceMs ?? SILENCE_MS;
+    if (silence.signal.aborted)
+      throw fail('server.silent', { address: connection.address, silentMs }, { cause });
+    const detail = String(cause);
     throw fail('server.unreachable', { address: connection.address, detail }, { cause });
   } finally {
     silence.abort();
   }
 }
 
-async function* messagesOf(body: ReadableStream<Uint8Array>, onSilence: () => void, silenceMs: number) {
-  let timer = setTimeout(onSilence, silenceMs);
+interface Ear {
+  readonly heard: () => void;
+  readonly silent: () => void;
+  readonly silenceMs: number;
+}
+
+async function* messagesOf(body: ReadableStream<Uint8Array>, { heard, silent, silenceMs }: Ear) {
+  let timer = setTimeout(silent, silenceMs);
   const alive = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform: (chunk, controller) => {
       clearTimeout(timer);
-      timer = setTimeout(onSilence, silenceMs);
+      timer = setTimeout(silent, silenceMs);
+      heard();
       controller.enqueue(chunk);
     },
   });
