@@ -3,11 +3,12 @@
  * may use it; when a step fails, all of it is taken back and the record ends as `destroyed` with the reason.
  */
 import { fail, type Sandbox, sandboxStates } from '@berth/contract';
+import type { Sandbox as MachineInside } from '@berth/plugin-api';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
-import { unlessAborted } from '../race.ts';
 import { branchRef, type SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
+import { inNewMachine, machineOf } from './machine-life.ts';
 import { runSetup } from './run-setup.ts';
 
 /** About six minutes, for others to end. */
@@ -44,9 +45,7 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
   })
   .step('machine', {
     do: async ({ ports, input, out, signal }) => {
-      const { id, layers, image, limits, tools } = input;
-      const spec = { id, layers, image, limits, tools, env: {} };
-      const { root, unenforced } = await ports.machines.create(out.driver.name, spec, signal);
+      const { root, unenforced } = await ports.machines.create(out.driver.name, machineOf(input), signal);
       if (input.purpose === 'gate' || input.purpose === 'attempt')
         refuseForgeable(ports, out.driver.name, unenforced);
       return { root, unenforced: [...unenforced] };
@@ -60,32 +59,32 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
     tries: 2,
   })
   .step('open', {
-    do: async ({ ports, input, out, signal }) => {
-      const sandbox = await ports.machines.open(out.driver.name, input.id);
-      await unlessAborted(sandbox.metrics(), signal);
-    },
+    do: ({ ports, input, out, signal }) =>
+      inNewMachine(ports, { plan: input, driver: out.driver.name, signal }, async () => undefined),
     undo: nothingToUndo('connections end with the machine'),
     tries: 3,
   })
   .step('checkout', {
-    do: async ({ ports, input, out, key, signal }) => {
-      const { id, workspaceId, checkout } = input;
-      if (workspaceId === undefined || checkout.length === 0) return;
-      const sandbox = await ports.machines.open(out.driver.name, id);
-      const token = ports.grants.tokenFor(id);
-      await ports.checkouts.clone(sandbox, { key, workspaceId, repositories: checkout, token, signal });
+    do: async ({ ports, input, out, run, signal }) => {
+      if (input.workspaceId === undefined || input.checkout.length === 0) return;
+      await inNewMachine(ports, { plan: input, driver: out.driver.name, signal }, (sandbox) =>
+        checkOut(ports, sandbox, { plan: input, run, signal }),
+      );
     },
     undo: nothingToUndo('the files die with the machine'),
-    tries: 2,
+    tries: 3,
   })
   .step('setup', {
-    do: async ({ ports, input, out, key, signal }) => {
-      if (input.setup === undefined) return;
-      const sandbox = await ports.machines.open(out.driver.name, input.id);
+    do: async ({ ports, input, out, key, run, signal }) => {
       const { setup, checkout } = input;
-      await runSetup(ports, { sandbox, setup, checkout, key, signal });
-      const repositories = checkout.map(({ name }) => name);
-      await ports.checkouts.settle(sandbox, { key, repositories, signal });
+      if (setup === undefined) return;
+      await inNewMachine(ports, { plan: input, driver: out.driver.name, signal }, async (sandbox) => {
+        // Nothing, where it was done in this very machine.
+        await checkOut(ports, sandbox, { plan: input, run, signal });
+        await runSetup(ports, { sandbox, setup, checkout, key, signal });
+        const repositories = checkout.map(({ name }) => name);
+        await ports.checkouts.settle(sandbox, { key, repositories, signal });
+      });
     },
     undo: nothingToUndo('the files die with the machine'),
   })
@@ -98,6 +97,22 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
     undo: nothingToUndo('it is the last step'),
   })
   .returns(({ input, out }) => ({ id: input.id, driver: out.driver.name, root: out.machine.root }));
+
+interface CheckingOut {
+  readonly plan: SandboxPlan;
+  readonly run: string;
+  readonly signal: AbortSignal;
+}
+
+const checkOut = async (
+  { checkouts, grants }: World,
+  sandbox: MachineInside,
+  { plan: { id, workspaceId, checkout }, run, signal }: CheckingOut,
+): Promise<void> => {
+  if (workspaceId === undefined || checkout.length === 0) return;
+  const [key, token] = [`${run}/checkout`, grants.tokenFor(id)];
+  await checkouts.clone(sandbox, { key, workspaceId, repositories: checkout, token, signal });
+};
 
 /**
  * Where a command can answer in the guest's name, a gate proves nothing. An agent's work would be judged on the same

@@ -5,18 +5,12 @@
  * The layer is written down before the old machine goes, and stays for as long as the sandbox. Every step may be done
  * again: a disk that was kept already has the same name, and a machine that lives is left alone.
  */
-import { isBerthError } from '@berth/contract';
-import type { Life, Sandbox } from '@berth/plugin-api';
+import type { Sandbox } from '@berth/plugin-api';
 import { familyOf, move, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
-import { unlessAborted } from '../race.ts';
 import type { SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { createSandbox } from './create-sandbox.ts';
-
-interface Where {
-  readonly id: string;
-  readonly driver: string;
-}
+import { answering, isGone, lifeOf, machineOf, type Where } from './machine-life.ts';
 
 export interface Reached {
   readonly sandbox: Sandbox;
@@ -34,20 +28,6 @@ export const reachSandbox = async (world: World, where: Where, signal: AbortSign
   }
 };
 
-/** A guest that says nothing holds neither a stop nor a cancel up. */
-const answering = async (
-  { machines }: World,
-  { id, driver }: Where,
-  signal: AbortSignal,
-): Promise<Sandbox> => {
-  const sandbox = await machines.open(driver, id);
-  await unlessAborted(sandbox.metrics(), signal);
-  return sandbox;
-};
-
-export const isGone = (error: unknown): boolean =>
-  isBerthError(error) && (error.code === 'sandbox.unreachable' || error.code === 'sandbox.died');
-
 /** False when there is nothing to go on from, or nothing wrong that a new machine would mend. */
 const revive = async (world: World, where: Where, signal: AbortSignal): Promise<boolean> => {
   const { machines, store } = world;
@@ -60,18 +40,11 @@ const revive = async (world: World, where: Where, signal: AbortSignal): Promise<
   const disks = await store.read((tx) => disksOf(tx, id));
   if (disks.length === 0) return false;
   await machines.destroy(driver, id);
-  const { image, limits, tools } = plan;
-  const layers = [...plan.layers, ...disks];
-  const { unenforced } = await machines.create(driver, { id, layers, image, limits, tools, env: {} }, signal);
+  const spec = machineOf({ ...plan, layers: [...plan.layers, ...disks] });
+  const { unenforced } = await machines.create(driver, spec, signal);
   await store.write((tx) => recover(tx, id, [...unenforced]));
   world.log.info('sandbox.revived', { sandbox: id, disks: disks.length });
   return true;
-};
-
-/** Nothing when no machine of this id is there: after a crash in the middle. */
-const lifeOf = async ({ machines }: World, { id, driver }: Where): Promise<Life | undefined> => {
-  for await (const one of machines.list(driver)) if (one.id === id) return one.life;
-  return undefined;
 };
 
 const RUNS_OF_A_SUBJECT = 50;

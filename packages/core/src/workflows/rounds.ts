@@ -11,7 +11,8 @@ import type { CommitByRepository } from '../ports.ts';
 import { conflictPrompt, failedSetupPrompt, redGatePrompt, weakenedPrompt } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { landChange } from './land-change.ts';
-import { isGone, reachSandbox } from './revive-sandbox.ts';
+import { isGone } from './machine-life.ts';
+import { reachSandbox } from './revive-sandbox.ts';
 import { type TurnInputs, takeTurn } from './take-turn.ts';
 
 /** Races that a change may lose to others before it takes precedence, and none of them lands until it has. */

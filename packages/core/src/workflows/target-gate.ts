@@ -1,5 +1,6 @@
 /** What a task is told before an agent's turn is paid: nothing can be checked, a tool is missing, the target is red. */
 import { type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
+import type { Sandbox } from '@berth/plugin-api';
 import { type GatePlan, planGate, readForGate } from '../gate/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { progressed } from '../task/index.ts';
@@ -7,6 +8,8 @@ import type { World } from '../world.ts';
 import { targetsOf } from './attempt.ts';
 import type { AttemptSandbox } from './attempt-sandbox.ts';
 import { baselineOf, type Target } from './baseline.ts';
+import { isGone } from './machine-life.ts';
+import { reachSandbox } from './revive-sandbox.ts';
 
 /** Rejects with `gate.empty`. */
 export const gateOf = async (
@@ -36,14 +39,34 @@ const LOOK_TIMEOUT_MS = 10_000;
 /** The program of a shell line, behind what it puts into its environment. */
 const PROGRAM = /^((?:[A-Z_]+=(?:"[^"]*"|\S*) +)*)([\w.+-]+)(?: |$)/;
 
+/** Machines that may die while the tools are looked for. */
+const MACHINES_LOST = 2;
+
+interface Wanted {
+  readonly plan: GatePlan;
+  readonly key: string;
+  readonly signal: AbortSignal;
+}
+
 /** Rejects with `gate.tool_missing` when the sandbox, which is made as that of the gate, lacks a program that it names. */
 export const assertTools = async (
   world: World,
   { id, driver }: Pick<AttemptSandbox, 'id' | 'driver'>,
-  wanted: { readonly plan: GatePlan; readonly key: string; readonly signal: AbortSignal },
+  wanted: Wanted,
 ): Promise<void> => {
-  const { plan, key, signal } = wanted;
-  const sandbox = await world.machines.open(driver, id);
+  for (let died = 0; ; died += 1) {
+    // One that has died since it was made goes on from its disk.
+    const { sandbox } = await reachSandbox(world, { id, driver }, wanted.signal);
+    try {
+      return await lookForTools(world, sandbox, wanted);
+    } catch (error) {
+      wanted.signal.throwIfAborted();
+      if (!isGone(error) || died >= MACHINES_LOST) throw error;
+    }
+  }
+};
+
+const lookForTools = async (world: World, sandbox: Sandbox, { plan, key, signal }: Wanted): Promise<void> => {
   const missing = new Set<string>();
   for (const [index, { run, repository, timeoutMs }] of plan.commands.entries()) {
     const [, environment = '', tool] = PROGRAM.exec(run) ?? [];
