@@ -135,6 +135,7 @@ export const createWorld = (deps: CoreDeps): World => {
   };
   const sagas = createSagas<World>({
     ...{ store, clock, ports: world, owner, definitions: SAGAS, log, crashPoint },
+    fenced: (ports, own) => ({ ...ports, ...own }),
   });
   return world;
 };

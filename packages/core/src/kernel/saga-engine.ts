@@ -19,7 +19,7 @@ import { type Log, silentLog } from './log.ts';
 import { allRows } from './pages.ts';
 import type { AnySaga, Output, Saga } from './saga.ts';
 import { drive, endOf, isOver } from './saga-drive.ts';
-import { heldOf, sagaRow, takeUp } from './saga-fence.ts';
+import { fencedStore, type HeldRun, heldOf, sagaRow, takeUp } from './saga-fence.ts';
 import { openJournal } from './saga-journal.ts';
 import type { ReadTx, Store, Tx } from './store.ts';
 import type { SagaRun } from './tables.ts';
@@ -54,6 +54,8 @@ export interface SagaDeps<P> {
   readonly store: Store;
   readonly clock: Clock;
   readonly ports: P;
+  /** Puts what is fenced for one run into the ports that its steps get; the ports as they are when absent. */
+  readonly fenced?: ((ports: P, own: Fenced<P>) => P) | undefined;
   /** Names this process; another at every start. */
   readonly owner: string;
   /** All versions that may still have unfinished runs. */
@@ -63,98 +65,116 @@ export interface SagaDeps<P> {
   readonly crashPoint?: (name: string) => void;
 }
 
+/** For the steps of one run: whatever they write and begin by these stops with `Stopped` once the run was taken up elsewhere. */
+export interface Fenced<P> {
+  readonly store: Store;
+  readonly sagas: Sagas<P>;
+}
+
 interface Active {
   readonly end: Promise<Output>;
   readonly interrupts: Interrupts;
 }
 
 export const createSagas = <P>(deps: SagaDeps<P>): Sagas<P> => {
-  const { store, owner } = deps;
   const definitions = new Map(deps.definitions.map((definition) => [definition.name, definition]));
   assert(definitions.size === deps.definitions.length, 'every definition has a name of its own');
   const active = new Map<string, Active>();
 
-  /** A run that is over is only read. */
-  const taken = async (tx: Tx, row: SagaRun): Promise<SagaRun> =>
-    isOver(row) ? row : takeUp(tx, row, owner);
-
   /** One engine runs a run once: whoever comes while it runs waits for the same end. */
-  const join = (
-    id: string,
-    signal: AbortSignal | undefined,
-    row: () => Promise<SagaRun>,
-  ): Promise<Output> => {
+  const join: Engine<P>['join'] = (id, signal, row) => {
     const running = active.get(id);
     if (running !== undefined) return running.end;
     const interrupts = createInterrupts(signal);
-    const end = goOn({ ...deps, definitions, interrupts }, row).finally(() => {
+    const end = goOn({ ...deps, definitions, interrupts, portsOf }, row).finally(() => {
       active.delete(id);
       interrupts.release();
     });
     active.set(id, { end, interrupts });
     return end;
   };
-
-  return {
-    async run<I, R extends Output>(saga: Saga<P, I, R>, { id, input, subject, signal }: RunRequest<I>) {
-      assert(definitions.has(saga.name), `${saga.name} is among the definitions`);
-      const begin = (): Promise<SagaRun> =>
-        store.write(async (tx) => {
-          const row = {
-            id,
-            name: saga.name,
-            state: 'running',
-            input: toJson(input, 'input'),
-            subject,
-            owner,
-            fence: 1,
-          } as const;
-          const begun = await tx.table('sagas').get(id);
-          return begun === undefined ? tx.table('sagas').insert(row) : taken(tx, begun);
-        });
-      // The result was made by this saga's `returns`, or by that of its older version, and is JSON.
-      return (await join(id, signal, begin)) as R;
-    },
-    resume: (id, signal) =>
-      join(id, signal, () => store.write(async (tx) => taken(tx, await sagaRow(tx, id)))),
-    unfinished: () => store.read((tx) => unfinishedIds(tx)),
-    async askCancel(id, reason) {
-      await store.write(async (tx) => {
-        const row = await sagaRow(tx, id);
-        if (row.state !== 'running' || row.cancelAsked !== undefined) return;
-        await tx.table('sagas').update(id, row.revision, { cancelAsked: reason });
-      });
-      active.get(id)?.interrupts.askCancel(cancelled(reason));
-    },
-    retryStuck: (id, signal) =>
-      join(id, signal, () =>
-        store.write(async (tx) =>
-          takeUp(tx, await stuckRow(tx, id, 'undoing'), owner, { state: 'undoing', stuckAt: undefined }),
-        ),
-      ),
-    forget: (id) =>
-      store.write(async (tx) => {
-        const { revision } = await stuckRow(tx, id, 'forgotten');
-        await tx.table('sagas').update(id, revision, { state: 'forgotten' });
-      }),
+  const portsOf = (held: HeldRun): P => {
+    if (deps.fenced === undefined) return deps.ports;
+    const store = fencedStore(deps.store, held);
+    return deps.fenced(deps.ports, { store, sagas: sagasBy(engine, store) });
   };
+  const engine: Engine<P> = { owner: deps.owner, definitions, active, join };
+  return sagasBy(engine, deps.store);
 };
+
+interface Engine<P> {
+  readonly owner: string;
+  readonly definitions: ReadonlyMap<string, AnySaga<P>>;
+  readonly active: ReadonlyMap<string, Active>;
+  join(id: string, signal: AbortSignal | undefined, row: () => Promise<SagaRun>): Promise<Output>;
+}
+
+/** What is asked about runs from outside of them goes through this store; how they go on has a fence of its own. */
+const sagasBy = <P>({ owner, definitions, active, join }: Engine<P>, store: Store): Sagas<P> => ({
+  async run<I, R extends Output>(saga: Saga<P, I, R>, { id, input, subject, signal }: RunRequest<I>) {
+    assert(definitions.has(saga.name), `${saga.name} is among the definitions`);
+    const begin = (): Promise<SagaRun> =>
+      store.write(async (tx) => {
+        const row = {
+          id,
+          name: saga.name,
+          state: 'running',
+          input: toJson(input, 'input'),
+          subject,
+          owner,
+          fence: 1,
+        } as const;
+        const begun = await tx.table('sagas').get(id);
+        return begun === undefined ? tx.table('sagas').insert(row) : taken(tx, begun, owner);
+      });
+    // The result was made by this saga's `returns`, or by that of its older version, and is JSON.
+    return (await join(id, signal, begin)) as R;
+  },
+  resume: (id, signal) =>
+    join(id, signal, () => store.write(async (tx) => taken(tx, await sagaRow(tx, id), owner))),
+  unfinished: () => store.read((tx) => unfinishedIds(tx)),
+  async askCancel(id, reason) {
+    await store.write(async (tx) => {
+      const row = await sagaRow(tx, id);
+      if (row.state !== 'running' || row.cancelAsked !== undefined) return;
+      await tx.table('sagas').update(id, row.revision, { cancelAsked: reason });
+    });
+    active.get(id)?.interrupts.askCancel(cancelled(reason));
+  },
+  retryStuck: (id, signal) =>
+    join(id, signal, () =>
+      store.write(async (tx) =>
+        takeUp(tx, await stuckRow(tx, id, 'undoing'), owner, { state: 'undoing', stuckAt: undefined }),
+      ),
+    ),
+  forget: (id) =>
+    store.write(async (tx) => {
+      const { revision } = await stuckRow(tx, id, 'forgotten');
+      await tx.table('sagas').update(id, revision, { state: 'forgotten' });
+    }),
+});
+
+/** A run that is over is only read. */
+const taken = async (tx: Tx, row: SagaRun, owner: string): Promise<SagaRun> =>
+  isOver(row) ? row : takeUp(tx, row, owner);
 
 const goOn = async <P>(
   deps: Omit<SagaDeps<P>, 'definitions'> & {
     readonly definitions: ReadonlyMap<string, AnySaga<P>>;
     readonly interrupts: Interrupts;
+    readonly portsOf: (held: HeldRun) => P;
   },
   read: () => Promise<SagaRun>,
 ): Promise<Output> => {
-  const { store, clock, ports, interrupts, log = silentLog, crashPoint = () => undefined } = deps;
+  const { store, clock, portsOf, interrupts, log = silentLog, crashPoint = () => undefined } = deps;
   const row = await read();
   if (isOver(row)) return endOf(row);
   const definition = deps.definitions.get(row.name);
   assert(definition !== undefined, `the definition ${row.name} of the unfinished run ${row.id} is kept`);
   if (row.cancelAsked !== undefined)
     interrupts.askCancel(row.error === undefined ? cancelled(row.cancelAsked) : revive(row.error));
-  const journal = await openJournal(store, heldOf(row), definition);
+  const held = heldOf(row);
+  const journal = await openJournal(store, held, definition);
   // The input is what the starter of this very saga gave, as JSON.
   const input = row.input as never;
   return drive({
@@ -162,7 +182,7 @@ const goOn = async <P>(
     row,
     definition,
     input,
-    ports,
+    ports: portsOf(held),
     journal,
     interrupts,
     store,

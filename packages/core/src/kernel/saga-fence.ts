@@ -1,11 +1,12 @@
 /**
  * Who has a run. Whoever takes it up gets the next fence, in the transaction in which it reads the run; every later
  * transaction about the run looks whether that is still the newest. So an engine that was superseded (it was cut off,
- * paused, or thought dead) writes nothing more about the run: no journal, no record of a step, no end.
+ * paused, or thought dead) writes nothing more about the run: no journal, no record of a step, no end, nothing that a
+ * step writes while it acts.
  */
 import { fail } from '@berth/contract';
 import { Stopped } from './interrupt.ts';
-import type { Patch, ReadTx, Tx } from './store.ts';
+import type { Patch, ReadTx, Store, Tx } from './store.ts';
 import type { SagaRun } from './tables.ts';
 
 export interface HeldRun {
@@ -26,6 +27,16 @@ export const heldRow = async (tx: ReadTx, held: HeldRun): Promise<SagaRun> => {
     throw new Stopped(`the run ${held.id} went to ${row.owner ?? 'another'}`);
   return row;
 };
+
+/** The store for what a step does in the name of the run: each write looks at the fence first, as `heldRow` does. */
+export const fencedStore = (store: Store, held: HeldRun): Store => ({
+  ...store,
+  write: (change) =>
+    store.write(async (tx) => {
+      await heldRow(tx, held);
+      return change(tx);
+    }),
+});
 
 /** Rejects with `record.missing`. */
 export const sagaRow = async (tx: ReadTx, id: string): Promise<SagaRun> => {

@@ -6,13 +6,13 @@ import { createLeases } from '../leases.ts';
 import { createManualClock } from '../manual-clock.ts';
 import { nothingToUndo } from '../saga.ts';
 import { saga } from '../saga-builder.ts';
-import { createSagas } from '../saga-engine.ts';
+import { createSagas, type Fenced, type Sagas } from '../saga-engine.ts';
 import type { Store, Tx } from '../store.ts';
 import { lease } from './fixtures.ts';
 import type { Fresh } from './store.ts';
 
 /** What the steps of one engine do besides being noted. */
-interface Ports {
+interface Ports extends Fenced<Ports> {
   readonly acts: string[];
   readonly on: Record<string, () => Promise<unknown>>;
 }
@@ -39,17 +39,40 @@ const story = saga<Ports, null>('law.fenced', 1)
   })
   .returns(() => 'the end');
 
+/** Its step writes while it acts, and starts another run. */
+const writer = saga<Ports, null>('law.writer', 1)
+  .step('write', {
+    do: async ({ ports, run }) => {
+      await act(ports, 'write');
+      await ports.store.write((tx) => record(tx, ports.acts.join('+'), run));
+      await act(ports, 'begin');
+      await ports.sagas.run(story, { id: 'sg_child', input: null });
+    },
+    undo: ({ ports }) => ports.sagas.askCancel('sg_child', 'it is over'),
+  })
+  .returns(() => 'the end');
+
 /** An engine of its own, whose named act lasts until it is let go. */
 const engine = (store: Store, owner: string, held?: string) => {
   const gate = Promise.withResolvers<void>();
   const reached = Promise.withResolvers<void>();
-  const ports: Ports = { acts: [], on: {} };
+  const on: Record<string, () => Promise<unknown>> = {};
+  const acts: string[] = [];
   if (held !== undefined)
-    ports.on[held] = () => {
+    on[held] = () => {
       reached.resolve();
       return gate.promise;
     };
-  const sagas = createSagas({ store, clock: createManualClock(), ports, owner, definitions: [story] });
+  const ports: Ports = {
+    ...{ acts, on, store },
+    get sagas() {
+      return sagas;
+    },
+  };
+  const sagas: Sagas<Ports> = createSagas<Ports>({
+    ...{ store, clock: createManualClock(), ports, owner, definitions: [story, writer] },
+    fenced: (all, own) => ({ ...all, ...own }),
+  });
   return { sagas, ports, reached: reached.promise, letGo: gate.resolve, fail: gate.reject };
 };
 
@@ -115,6 +138,23 @@ export const fenceLaws = (fresh: Fresh): void => {
     next.letGo();
     await nextSeen;
     expect(await everything(store)).toMatchObject({ runs: [{ state: 'undone' }], records: [] });
+  });
+
+  it.each(['write', 'begin'])('keeps a superseded engine from writing what a step does: %s', async (held) => {
+    const store = await fresh();
+    const late = engine(store, 'late', held);
+    const seen = expect(late.sagas.run(writer, { id: 'sg_1', input: null })).rejects.toEqual(stopped);
+    await late.reached;
+    const next = engine(store, 'next', 'second');
+    next.ports.acts.push('next');
+    const nextEnd = next.sagas.resume('sg_1');
+    await next.reached;
+    const between = await everything(store);
+    late.letGo();
+    await seen;
+    expect(await everything(store)).toEqual(between);
+    next.letGo();
+    expect(await nextEnd).toBe('the end');
   });
 
   it('goes on where a line of the journal could not be written', async () => {
