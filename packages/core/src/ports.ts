@@ -96,7 +96,7 @@ export interface Hub {
   compose(workspaceId: string, repository: string, request: ComposeRequest): Promise<Commit>;
   /** Every file of a commit: its path and the id of its content, which names equal content equally; `link <id>` for a link. */
   files(workspaceId: string, repository: string, commit: Commit): Promise<Readonly<Record<string, string>>>;
-  /** The text of a file in a commit; undefined when it is absent, no plain file, or larger than `maxBytes`. */
+  /** The text of a file in a commit; undefined when it is absent, no plain file, or larger than `maxBytes`. A link is none, unless it is asked where it leads. */
   readFile(workspaceId: string, repository: string, file: FileRequest): Promise<string | undefined>;
   /** Unified diff between two commits; with a folder, paths are shown below it. */
   diff(workspaceId: string, repository: string, from: Commit, to: Commit, folder?: string): Promise<string>;
@@ -115,6 +115,8 @@ export interface FileRequest {
   readonly commit: Commit;
   readonly path: string;
   readonly maxBytes: number;
+  /** Where a link leads is its text. */
+  readonly links?: boolean | undefined;
 }
 
 export interface MergeRequest {

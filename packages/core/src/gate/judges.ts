@@ -5,20 +5,27 @@
 import type { Weakening } from '@berth/contract';
 import type { JudgedTree } from './files.ts';
 import {
-  foldersIn,
   isConfiguration,
+  isOutOfSight,
   isTestCode,
   isTestFile,
   isToolInPlace,
-  pathsRunBy,
-  testsRunBy,
-  wordsOf,
+  placeOf,
 } from './judge-paths.ts';
-import { changedFields, isManifest, judgingManifest, reachedScripts, scriptsIn } from './manifests.ts';
+import { followLinks, type SeenTree } from './links.ts';
+import { isLockFile, lockChanges } from './lock-files.ts';
+import { toolChanges } from './manifest-tools.ts';
+import { changedFields, isManifest, judgingManifest, scriptsIn } from './manifests.ts';
 import { memberPaths } from './node-members.ts';
-import { measureTest, reductionOf } from './test-counts.ts';
+import { folderOf } from './place.ts';
+import { isProjectFile, judgingText } from './project-files.ts';
+import { type Reached, reach } from './reach.ts';
+import { isOnlyMore, measureTest, reductionOf } from './test-counts.ts';
 
-/** The text of a file, of the target or the change; undefined when it is absent, no plain file, or too large to judge. */
+/**
+ * The text of a file, of the target or the change, or where a link leads; undefined when it is absent, or too large to
+ * judge.
+ */
 export type ReadText = (side: 'target' | 'change', path: string) => Promise<string | undefined>;
 
 export interface JudgeChanges {
@@ -41,45 +48,80 @@ type Found = Omit<Weakening, 'repository'>;
 /** More of one kind than anybody reads are one line. */
 const MAX_LISTED = 50;
 const MAX_MEASURED = 200;
-const MAX_SCRIPT_DEPTH = 3;
-const MAX_SCRIPTS = 200;
 
 export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<JudgeChanges> => {
-  const { target, change } = pair;
-  const manifests = manifestsOf(target);
-  const reached = await filesReached(pair, manifests, read);
+  const manifests = manifestsOf(pair.target);
+  const target = await followLinks(pair.target, (path) => read('target', path));
+  const change = await followLinks(pair.change, (path) => read('change', path));
+  const reached = await reach({
+    paths: target.paths,
+    lines: pair.lines,
+    manifests,
+    textOf: (path) => read('target', target.realOf(path)),
+  });
+  const trees: Trees = {
+    ...{ target, change, reached },
+    folders: new Set([...target.paths].flatMap(foldersOf)),
+    read: (side, path) => read(side, (side === 'target' ? target : change).realOf(path)),
+  };
   const altered = [...new Set([...target.paths, ...change.paths])]
     .filter((path) => target.ids[path] !== change.ids[path])
     .sort();
-  const moved = new Set(
-    [...change.paths]
-      .filter((path) => !target.paths.has(path) && isTestCode(path))
-      .map((path) => change.ids[path]),
-  );
-  const folders = new Set([...target.paths].flatMap(foldersOf));
-  const fromTarget: string[] = [];
-  const found: Found[] = [];
-  for (const path of altered) {
-    if (isReadByFields(path, reached)) continue;
-    const how = target.paths.has(path) ? (change.paths.has(path) ? 'changed' : 'deleted') : 'added';
-    const kind = kindOf(path, how, { folders, reached });
-    const wasMoved = how === 'deleted' && kind === 'test' && moved.has(target.ids[path]);
-    if (kind === undefined || wasMoved) continue;
-    fromTarget.push(path);
-    const isCode = isTestCode(path) || reached.tests.has(path);
-    const weakening = await weakeningOf(path, { kind, how, read, measured: fromTarget.length, isCode });
-    if (weakening !== undefined) found.push(weakening);
-  }
-  const ofManifests = await manifestChanges(pair, manifests, read);
+  const files = await fileChanges(altered, trees);
+  const ofManifests = await manifestChanges(manifests, trees);
+  const entries = files.judging.flatMap((path) => [...target.entriesOf(path), ...change.entriesOf(path)]);
+  const fromTarget = new Set([
+    ...entries.filter((entry) => pair.target.ids[entry] !== pair.change.ids[entry]),
+    ...ofManifests.fromTarget,
+  ]);
+  const found = [
+    ...ofManifests.found,
+    ...linksCut(trees),
+    ...files.found,
+    ...(await changedLocks(altered, trees)),
+  ];
   return {
-    fromTarget: [...fromTarget, ...ofManifests.fromTarget],
+    fromTarget: [...fromTarget].sort(),
     texts: ofManifests.texts,
-    weakened: listed([...ofManifests.found, ...found]).map((one) => ({
-      ...one,
-      repository: target.repository,
-    })),
+    weakened: listed(found).map((one) => ({ ...one, repository: pair.target.repository })),
   };
 };
+
+/** All that judges and is altered, but for manifests, and what of it is weaker. */
+const fileChanges = async (altered: readonly string[], trees: Trees) => {
+  const { target, change, reached } = trees;
+  const moved = new Set(
+    [...change.paths]
+      .filter((path) => !target.paths.has(path) && isTestCode(path) && !isOutOfSight(path))
+      .map((path) => change.ids[path]),
+  );
+  const judging: string[] = [];
+  const found: Found[] = [];
+  for (const path of altered.filter((one) => !isReadByFields(one, reached))) {
+    const how = target.paths.has(path) ? (change.paths.has(path) ? 'changed' : 'deleted') : 'added';
+    const kind = await kindOf(path, how, trees);
+    const wasMoved = how === 'deleted' && kind === 'test' && moved.has(target.ids[path]);
+    if (kind === undefined || wasMoved) continue;
+    judging.push(path);
+    const weakening = await weakeningOf({ path, how, kind, measured: judging.length }, trees);
+    if (weakening !== undefined) found.push(weakening);
+  }
+  return { judging, found };
+};
+
+interface Trees {
+  readonly target: SeenTree;
+  readonly change: SeenTree;
+  readonly reached: Reached;
+  /** All folders of the target. */
+  readonly folders: ReadonlySet<string>;
+  readonly read: ReadText;
+}
+
+const linksCut = ({ target, change }: Trees): Found[] =>
+  change.isCut && !target.isCut
+    ? [{ kind: 'configuration_changed', subject: 'symbolic links', detail: 'more than are followed' }]
+    : [];
 
 /** A manifest is not judged as a whole: see `manifestChanges`. */
 const isReadByFields = (path: string, { scripts }: Reached): boolean =>
@@ -88,23 +130,27 @@ const isReadByFields = (path: string, { scripts }: Reached): boolean =>
 type Kind = 'test' | 'script' | 'configuration';
 type How = 'changed' | 'deleted' | 'added';
 
-const kindOf = (
-  path: string,
-  how: How,
-  { folders, reached }: { readonly folders: ReadonlySet<string>; readonly reached: Reached },
-): Kind | undefined => {
+const kindOf = async (path: string, how: How, trees: Trees): Promise<Kind | undefined> => {
+  const { reached, folders, read } = trees;
   if (how === 'added') {
+    if (reached.scripts.has(path)) return 'script';
     // What a new folder brings with it concerns that folder.
-    const isNearOld = isToolInPlace(path) || folders.has(folderOf(path));
+    const isNearOld = isToolInPlace(path) || folders.has(placeOf(path));
     return isConfiguration(path) && isNearOld ? 'configuration' : undefined;
   }
   if (reached.tests.has(path)) return 'test';
   if (reached.scripts.has(path)) return 'script';
+  if (isProjectFile(path)) return (await isJudgingAlike(path, read)) ? undefined : 'configuration';
   if (isConfiguration(path)) return 'configuration';
   return isTestFile(path) ? 'test' : undefined;
 };
 
-const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/') + 1);
+const isJudgingAlike = async (path: string, read: ReadText): Promise<boolean> => {
+  const [was, is] = [await read('target', path), await read('change', path)];
+  if (was === undefined || is === undefined) return false;
+  return judgingText(path, was) === judgingText(path, is);
+};
+
 const foldersOf = (path: string): string[] => {
   const folders: string[] = [];
   for (let folder = folderOf(path); folder !== ''; folder = folderOf(folder.slice(0, -1)))
@@ -113,23 +159,25 @@ const foldersOf = (path: string): string[] => {
 };
 
 interface Altered {
+  readonly path: string;
   readonly kind: Kind;
   readonly how: How;
-  readonly read: ReadText;
   readonly measured: number;
-  /** Of a test: not only what tests read. */
-  readonly isCode: boolean;
 }
 
-const weakeningOf = async (
-  path: string,
-  { kind, how, read, measured, isCode }: Altered,
-): Promise<Found | undefined> => {
-  if (kind === 'script') return { kind: 'script_changed', subject: path, detail: how };
-  if (kind === 'configuration') return { kind: 'configuration_changed', subject: path, detail: how };
-  if (!isCode) return undefined;
-  if (how === 'deleted') return { kind: 'test_deleted', subject: path, detail: how };
-  const reduced = (detail: string): Found => ({ kind: 'test_reduced', subject: path, detail });
+const weakeningOf = async (altered: Altered, trees: Trees): Promise<Found | undefined> => {
+  const { path, kind, how, measured } = altered;
+  const { target, change, reached, read } = trees;
+  const [, link, real] = (how === 'added' ? change : target).entriesOf(path);
+  const subject = real === undefined || real === path ? path : `${path} (a link: ${link} leads to ${real})`;
+  if (kind === 'script') {
+    const isMore = how === 'changed' && isTestCode(path) && (await hasOnlyMore(path, read));
+    return isMore ? undefined : { kind: 'script_changed', subject, detail: how };
+  }
+  if (kind === 'configuration') return { kind: 'configuration_changed', subject, detail: how };
+  if (!isTestCode(path) && !reached.tests.has(path)) return undefined;
+  if (how === 'deleted') return { kind: 'test_deleted', subject, detail: how };
+  const reduced = (detail: string): Found => ({ kind: 'test_reduced', subject, detail });
   if (measured > MAX_MEASURED) return reduced('one of too many changed test files to be looked at');
   const was = await read('target', path);
   const is = await read('change', path);
@@ -139,102 +187,42 @@ const weakeningOf = async (
   return reduction === undefined ? undefined : reduced(reduction);
 };
 
+/** Of tests that are run as a program of their own: nobody counts them. */
+const hasOnlyMore = async (path: string, read: ReadText): Promise<boolean> => {
+  const [was, is] = [await read('target', path), await read('change', path)];
+  return was !== undefined && is !== undefined && isOnlyMore(was, is);
+};
+
+const changedLocks = async (
+  altered: readonly string[],
+  { target, change, read }: Trees,
+): Promise<Found[]> => {
+  const found: Found[] = [];
+  for (const path of altered.filter((one) => target.paths.has(one) && isLockFile(one))) {
+    const changed = (subject: string, detail: string): Found => ({
+      kind: 'configuration_changed',
+      subject,
+      detail,
+    });
+    const [was, is] = [await read('target', path), await read('change', path)];
+    const changes = was === undefined || is === undefined ? undefined : lockChanges(path, was, is);
+    if (!change.paths.has(path)) found.push(changed(path, 'deleted'));
+    else if (changes === undefined) found.push(changed(path, 'it cannot be compared'));
+    else found.push(...changes.map(({ name, detail }) => changed(`${path}: ${name}`, detail)));
+  }
+  return found;
+};
+
 const ROOT = 'package.json';
 const manifestsOf = (tree: JudgedTree): string[] =>
   [ROOT, ...memberPaths(tree)].filter((path) => tree.texts[path] !== undefined);
 
-/** What the gate's lines lead to in the target. */
-interface Reached {
-  readonly scripts: ReadonlySet<string>;
-  /** Files that a runner of tests is pointed to. */
-  readonly tests: ReadonlySet<string>;
-}
-
-/** Files that the gate's lines run, and what these run in turn, as far as their texts say. */
-const filesReached = async (
-  { target, lines }: JudgedPair,
-  manifests: readonly string[],
-  read: ReadText,
-): Promise<Reached> => {
-  const scripts = manifests.map((path) => scriptsIn(target.texts[path]));
-  const reached = reachedScripts(lines, scripts);
-  const named = new Set<string>();
-  const tests = new Set<string>();
-  let waiting: Line[] = [
-    ...lines.map((line) => ({ folder: '', line })),
-    ...manifests.flatMap((path, index) =>
-      Object.entries(scripts[index] ?? {}).flatMap(([name, line]) =>
-        reached.has(name) ? [{ folder: path.slice(0, -ROOT.length), line }] : [],
-      ),
-    ),
-    ...makeLines(target, lines).map((line) => ({ folder: '', line })),
-  ];
-  for (const path of manifestsBeside(target, lines)) if (!manifests.includes(path)) named.add(path);
-  for (let depth = 0; depth < MAX_SCRIPT_DEPTH && waiting.length > 0; depth += 1) {
-    for (const path of waiting.flatMap((one) => testsBelow(target, one))) tests.add(path);
-    const found = waiting
-      .flatMap((one) => programsOf(target, one))
-      .filter((path) => !named.has(path))
-      .slice(0, MAX_SCRIPTS);
-    for (const path of found) named.add(path);
-    waiting = (await Promise.all(found.filter(isShell).map((path) => linesOf(path, read)))).flat();
-  }
-  return { scripts: named, tests };
-};
-
-/** Manifests of folders that a line names: `cd sub && npm test`, `npm --prefix sub test`. */
-const manifestsBeside = ({ paths }: JudgedTree, lines: readonly string[]): string[] =>
-  lines.flatMap(foldersIn).flatMap((folder) => {
-    const path = `${folder}/${ROOT}`;
-    return paths.has(path) ? [path] : [];
-  });
-
-interface Line {
-  /** Where it is run, or where the script that holds it lies. */
-  readonly folder: string;
-  readonly line: string;
-}
-
-const linesOf = async (path: string, read: ReadText): Promise<Line[]> =>
-  ((await read('target', path)) ?? '').split('\n').map((line) => ({ folder: folderOf(path), line }));
-
-const programsOf = (target: JudgedTree, { folder, line }: Line): string[] =>
-  pathsRunBy(line)
-    .flatMap((path) => [`${folder}${path}`, path])
-    .flatMap((path) => existing(target, path));
-
-const testsBelow = ({ paths }: JudgedTree, { folder, line }: Line): string[] => {
-  const pattern = testsRunBy(line);
-  if (pattern === undefined) return [];
-  return [...paths].filter((path) => path.startsWith(folder) && pattern.test(path.slice(folder.length)));
-};
-
-const ENDINGS = ['', '.js', '.mjs', '.cjs', '.ts', '.mts', '/index.js', '/index.ts'];
-const existing = ({ paths }: JudgedTree, path: string): string[] =>
-  ENDINGS.map((ending) => `${path}${ending}`).filter((one) => paths.has(one));
-const isShell = (path: string): boolean => /\.(ba|da|z)?sh$/.test(path) || !/\.[^/]*$/.test(path);
-
-const makeLines = ({ texts }: JudgedTree, lines: readonly string[]): string[] =>
-  lines.some((line) => wordsOf(line).includes('make'))
-    ? Object.entries(texts).flatMap(([path, text]) =>
-        /makefile$/i.test(path) ? text.split('\n').map((line) => line.replace(/^\t[-@+]*/, '')) : [],
-      )
-    : [];
-
-const manifestChanges = async (
-  { target, change, lines }: JudgedPair,
-  manifests: readonly string[],
-  read: ReadText,
-) => {
-  const reached = reachedScripts(
-    [...lines, ...makeLines(target, lines)],
-    manifests.map((path) => scriptsIn(target.texts[path])),
-  );
+const manifestChanges = async (manifests: readonly string[], { target, change, reached, read }: Trees) => {
   const texts: Record<string, string> = {};
   const fromTarget: string[] = [];
   const found: Found[] = [];
   for (const path of manifests.filter((one) => target.ids[one] !== change.ids[one])) {
-    const was = target.texts[path] ?? '';
+    const was = (await read('target', path)) ?? '';
     const is = await read('change', path);
     found.push(...manifestWeakening(path, { was, is, reached }));
     if (is === undefined) fromTarget.push(path);
@@ -248,7 +236,7 @@ const manifestWeakening = (
   texts: {
     readonly was: string;
     readonly is: string | undefined;
-    readonly reached: ReadonlySet<string>;
+    readonly reached: Reached;
   },
 ): Found[] => {
   const { was, is, reached } = texts;
@@ -256,7 +244,7 @@ const manifestWeakening = (
     return [{ kind: 'configuration_changed', subject: path, detail: 'it is no readable file any more' }];
   const place = path === ROOT ? '' : ` of ${path}`;
   const [ours, theirs] = [scriptsIn(was), scriptsIn(is)];
-  const scripts = [...reached].sort().filter((name) => ours[name] !== theirs[name]);
+  const scripts = [...reached.packageScripts].sort().filter((name) => ours[name] !== theirs[name]);
   return [
     ...scripts.map((name) => ({
       kind: 'script_changed' as const,
@@ -268,6 +256,11 @@ const manifestWeakening = (
       subject: `${path}: ${field}`,
       detail: 'changed',
     })),
+    ...toolChanges(was, is, reached.words).map(({ field, detail }) => ({
+      kind: 'configuration_changed' as const,
+      subject: `${path}: ${field}`,
+      detail: clipped(detail),
+    })),
   ];
 };
 
@@ -275,8 +268,9 @@ const judgesOtherwise = (was: string, is: string): boolean =>
   changedFields(was, is).length > 0 || JSON.stringify(scriptsIn(was)) !== JSON.stringify(scriptsIn(is));
 
 const SHOWN_CHARACTERS = 200;
+const clipped = (text: string): string => text.slice(0, SHOWN_CHARACTERS);
 const scriptDetail = (was: string | undefined, is: string | undefined): string => {
-  const shown = (text: string): string => `\`${text.slice(0, SHOWN_CHARACTERS)}\``;
+  const shown = (text: string): string => `\`${clipped(text)}\``;
   if (is === undefined) return `removed, was ${shown(was ?? '')}`;
   return was === undefined ? `added, ${shown(is)}` : `${shown(was)} → ${shown(is)}`;
 };

@@ -3,10 +3,10 @@
  * holds. What it says about the product (its dependencies, what it exports) is what is judged.
  */
 import { z } from 'zod';
-import { wordsOf } from './judge-paths.ts';
+import { wordsOf } from './shell-lines.ts';
 
 const Scripts = z.record(z.string(), z.string());
-type Manifest = Readonly<Record<string, unknown>>;
+export type Manifest = Readonly<Record<string, unknown>>;
 
 /** Fields that say what the package is. All others say how it is checked, or may. */
 const ABOUT_THE_PRODUCT = [
@@ -40,7 +40,7 @@ const ABOUT_THE_PRODUCT = [
 
 export const isManifest = (path: string): boolean => /(^|\/)package\.json$/.test(path);
 
-const manifestOf = (text: string | undefined): Manifest | undefined => {
+export const manifestOf = (text: string | undefined): Manifest | undefined => {
   try {
     const value: unknown = JSON.parse(text ?? '');
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -70,6 +70,12 @@ export const changedFields = (target: string | undefined, change: string | undef
   return [...names].filter((name) => JSON.stringify(ours[name]) !== JSON.stringify(theirs[name]));
 };
 
+/** What of a manifest judges, but for its scripts, as a text. */
+export const checksIn = (text: string | undefined): string => {
+  const { scripts: _, ...checks } = checksOf(manifestOf(text) ?? {});
+  return JSON.stringify(checks);
+};
+
 const isProduct = (field: string): boolean => (ABOUT_THE_PRODUCT as readonly string[]).includes(field);
 const productOf = (manifest: Manifest): Manifest =>
   Object.fromEntries(Object.entries(manifest).filter(([field]) => isProduct(field)));
@@ -80,13 +86,14 @@ const SHORT: Readonly<Record<string, string>> = { t: 'test', tst: 'test' };
 
 /**
  * Names of scripts that these shell lines lead to, directly or by other scripts, with those that run before and after
- * them. A word that is the name of a script is taken for a call of it.
+ * them. A word that is the name of a script is taken for a call of it. All of them when it is not known which are called.
  */
 export const reachedScripts = (
   lines: readonly string[],
   manifests: readonly Readonly<Record<string, string>>[],
+  isUnknown = false,
 ): ReadonlySet<string> => {
-  const reached = new Set<string>();
+  const reached = new Set<string>(isUnknown ? manifests.flatMap((scripts) => Object.keys(scripts)) : []);
   const waiting = [...lines];
   for (let line = waiting.pop(); line !== undefined; line = waiting.pop()) {
     const words = new Set(wordsOf(line).map((word) => SHORT[word] ?? word));

@@ -3,6 +3,7 @@ import { type EgressPolicy, fail, type GateCommand, type GateProfile, type Works
 import type { CommitByRepository, Hub } from '../ports.ts';
 import { detectCommands, GATE_MARKERS } from './detect.ts';
 import type { JudgedTree, RepositoryFiles } from './files.ts';
+import { isLockFile } from './lock-files.ts';
 import { memberPaths } from './node-members.ts';
 
 export type PlannedCommand = {
@@ -30,6 +31,8 @@ export interface GateInputs {
 }
 
 const MARKER_MAX_BYTES = 256 * 1024;
+/** Lock files of large projects have several MiB. */
+const LOCK_MAX_BYTES = 16 * 1024 * 1024;
 
 /** Of the target, which decides. Rejects with `gate.empty` when there is nothing to run: a gate without commands would pass anything. */
 export const planGate = (
@@ -115,9 +118,12 @@ export const readAt = (
   hub: Pick<Hub, 'readFile'>,
   workspaceId: string,
   repository: string,
-  at: { readonly commit: string; readonly path: string },
+  at: { readonly commit: string; readonly path: string; readonly links?: boolean },
 ): Promise<string | undefined> =>
-  hub.readFile(workspaceId, repository, { ...at, maxBytes: MARKER_MAX_BYTES });
+  hub.readFile(workspaceId, repository, {
+    ...at,
+    maxBytes: isLockFile(at.path) ? LOCK_MAX_BYTES : MARKER_MAX_BYTES,
+  });
 
 /** SHA-256 over everything that decides a verdict. `digest` gives hex. */
 export const gateInputHash = (digest: (text: string) => string, plan: GatePlan, inputs: GateInputs): string =>

@@ -4,20 +4,42 @@ export interface TestMeasure {
   readonly cases: number;
   readonly assertions: number;
   readonly skipped: number;
+  /** Calls that end the program. */
+  readonly ends: number;
 }
 
 const CASES =
   /\b(?:it|test|describe|specify|scenario)(?:\.\w+)*\s*\(|\bdef\s+test\w*|\bfunc\s+(?:Test|Fuzz)\w*|#\[(?:\w+::)?test|@Test\b/g;
 const ASSERTIONS =
   /\b(?:assert|expect|should|require|t)\b(?:\.\w+)*\s*[(!]|\bassert\w*[ !(]|\.should\b|\bt\.(?:Error|Fatal|is|deepEqual|throws|ok|equal|true|false)\w*\s*\(/g;
-const SKIPPED =
-  /\b(?:it|test|describe|suite)\.(?:skip|only|todo|fails|failing|skipIf|runIf)\b|\bx(?:it|test|describe)\b|\bf(?:it|describe)\s*\(|\b(?:skip|todo|only)\s*:|\bskipTest\b|@(?:unittest|pytest\.mark)\.(?:skip|xfail|expectedFailure)\w*|\bpytest\.(?:skip|xfail)\b|\bt\.Skip\w*\(|#\[ignore|@Disabled\b/g;
+const SKIPPED = new RegExp(
+  [
+    String.raw`\b(?:it|test|describe|suite|context|specify|scenario|bench|t|this)(?:\.\w+)*(?:\.|\[["'])(?:skip|only|todo|fails|failing|fixme|skipIf|runIf)\b`,
+    String.raw`\bx(?:it|test|describe|context|specify|scenario)\b|\bf(?:it|describe|context)\s*\(|\bpending\s*\(`,
+    String.raw`["']?\b(?:skip|todo|only)["']?\s*:|\bskip\s*\(`,
+    String.raw`\bskipTest\b|\bSkipTest\b|@(?:unittest|(?:pytest\.)?mark)\.(?:skip|xfail|expectedFailure)\w*|\bmark\.(?:skip|xfail)\w*`,
+    String.raw`\bpytest\.(?:skip|xfail|importorskip)\b|\bcollect_ignore\w*|\b__test__\s*=\s*False`,
+    String.raw`\.Skip(?:f|Now)?\(|#!?\[(?:cfg_attr\([^\]]*)?ignore|#!?\[cfg\((?!test\))|@(?:Disabled|Ignore)\b|\bassume(?:That|True|False)\s*\(`,
+    String.raw`\[(?:Ignore|Fact\(Skip|Theory\(Skip)|\bmarkTest(?:Skipped|Incomplete)\b|\bXCTSkip|@tag\s+:?skip`,
+  ].join('|'),
+  'g',
+);
+/** Comments that a compiler or a runner obeys. */
+const OBEYED = /^\s*(?:\/\/go:build|\/\/ \+build|\/\/\s*@ts-nocheck|\/\*\s*@(?:jest|vitest)-environment)/gm;
+/** What ends a program before its tests have said anything. */
+const ENDED =
+  /\b(?:process|sys|os|Deno|Bun|std::process|Runtime\.getRuntime\(\))(?:\.|::)_?(?:exit|Exit|abort|kill|reallyExit)\s*\(|\bprocess\.exitCode\s*=|^\s*exit\b/gm;
 
 /** A rough measure, good for one thing: to see that a file tests less than it did. Comments do not count. */
 export const measureTest = (text: string): TestMeasure => {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)(?:\/\/|#(?!\[)).*$/gm, '$1');
-  const count = (pattern: RegExp): number => code.match(pattern)?.length ?? 0;
-  return { cases: count(CASES), assertions: count(ASSERTIONS), skipped: count(SKIPPED) };
+  const count = (pattern: RegExp, of = code): number => of.match(pattern)?.length ?? 0;
+  return {
+    cases: count(CASES),
+    assertions: count(ASSERTIONS),
+    skipped: count(SKIPPED) + count(OBEYED, text),
+    ends: count(ENDED),
+  };
 };
 
 /** What is less than it was; undefined when nothing is. */
@@ -26,8 +48,24 @@ export const reductionOf = (was: TestMeasure, is: TestMeasure): string | undefin
     ...(is.cases < was.cases ? [`${was.cases} → ${is.cases} tests`] : []),
     ...(is.assertions < was.assertions ? [`${was.assertions} → ${is.assertions} assertions`] : []),
     ...(is.skipped > was.skipped ? [`${was.skipped} → ${is.skipped} skipped`] : []),
+    ...(is.ends > was.ends ? [`${was.ends} → ${is.ends} calls that end the program`] : []),
   ];
   return parts.length === 0 ? undefined : parts.join(', ');
+};
+
+/** Whether all that is there now has only been added to what was there. */
+export const isOnlyMore = (was: string, is: string): boolean => {
+  if (reductionOf(measureTest(was), measureTest(is)) !== undefined) return false;
+  const lines = is.split('\n').map((line) => line.trim());
+  let at = 0;
+  return was
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .every((line) => {
+      at = lines.indexOf(line, at) + 1;
+      return at > 0;
+    });
 };
 
 type Reader = (log: string) => number | undefined;

@@ -71,7 +71,7 @@ export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgeP
       ...setupLines(setUp.target.setup, repository, isFirst),
     ];
     const found = await judgeChanges({ target: base, change: tree, lines }, (side, path) =>
-      readAt(world.hub, workspace.id, repository, { commit: at[side], path }),
+      readAt(world.hub, workspace.id, repository, { commit: at[side], path, links: true }),
     );
     weakened.push(...found.weakened);
     if (found.fromTarget.length + Object.keys(found.texts).length === 0) continue;

@@ -1,8 +1,10 @@
 /** A change cannot choose its judge: what an agent does to tests, scripts and configuration, and who decides then. */
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Change, Task, Workspace } from '@berth/contract';
 import { createClient } from '@berth/sdk/node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Files, git, hubOf, makeRepository } from './repository.ts';
+import { commitFiles, type Files, git, hubOf, makeRepository } from './repository.ts';
 import { createWorld, type SystemWorld } from './server.ts';
 import { COMPLETED, endOf, eventAfter, followTask, runTask, steps } from './tasks.ts';
 
@@ -41,10 +43,16 @@ beforeAll(async () => {
   found = await add('found');
   declared = await add('declared', [{ name: 'test', run: 'npm test' }]);
   // A judge that something beside the commit's files can take the place of, as a GNUmakefile does of a Makefile.
+  const source = makeRepository(world.folder, 'bare', {
+    product: 'good\n',
+    'real.txt': 'grep -q good product\n',
+  });
+  symlinkSync('real.txt', join(source, 'check'));
+  commitFiles(source, {}, 'Link');
   bare = await world.client.workspaces.create({
     name: 'bare',
-    repositories: [{ source: makeRepository(world.folder, 'bare', { product: 'good\n' }) }],
-    gate: { commands: [{ name: 'test', run: 'test -e override || grep -q good product' }] },
+    repositories: [{ source }],
+    gate: { commands: [{ name: 'test', run: 'test -e override || sh check' }] },
   });
 }, 60_000);
 afterAll(() => world?.end(), 60_000);
@@ -86,6 +94,8 @@ const PLANT = [
   `echo '{"name":"bare","version":"1.0.0","scripts":{"postinstall":"touch override"}}' > package.json`,
   `echo '{"name":"bare","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"bare","version":"1.0.0","hasInstallScript":true}}}' > package-lock.json`,
 ].join(' && ');
+/** A package that is asked for by its own name gives itself, before any that is installed. */
+const REPLACED = `sed -i 's/"shop"/"chai"/' package.json`;
 const TRUE = "sed -i 's/node --test/true/' package.json";
 
 test('what is judged does not choose its judge, whether the gate was found or said', async () => {
@@ -99,6 +109,8 @@ test('what is judged does not choose its judge, whether the gate was found or sa
     [declared, 'echo "{ }" > tsconfig.json', 'configuration_changed tsconfig.json'],
     [declared, `mkdir attic && git mv sum.test.js attic/sum.txt`, 'test_deleted sum.test.js'],
     [bare, PLANT, 'setup_changed npm ci'],
+    [bare, 'echo true > real.txt', 'script_changed check (a link: check leads to real.txt)'],
+    [declared, REPLACED, 'configuration_changed package.json: name'],
   ];
   await Promise.all(
     attacks.map(async ([workspace, command, reason]) => {
@@ -114,7 +126,7 @@ test('what is judged does not choose its judge, whether the gate was found or sa
     }),
   );
   for (const workspace of [found, declared, bare])
-    expect(git(hubOf(workspace), 'log', '--format=%s', 'main')).toBe('Begin');
+    expect(git(hubOf(workspace), 'log', '-1', '--format=%s', 'main')).toMatch(/^(?:Begin|Link)$/);
 }, 120_000);
 
 test('a yes lands exactly what waited, over a restart; a viewer cannot say it, and nobody twice', async () => {

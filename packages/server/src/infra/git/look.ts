@@ -68,7 +68,8 @@ export const fileOf = async (git: Git, gitDir: string, file: FileRequest): Promi
     },
   );
   const entry = parseTree(listed.stdout).find(({ path }) => path === file.path);
-  if (entry === undefined || !entry.mode.startsWith('100')) return undefined;
+  if (entry === undefined) return undefined;
+  if (!entry.mode.startsWith('100') && !(file.links === true && entry.mode === LINK_MODE)) return undefined;
   if (entry.sizeBytes > file.maxBytes) return undefined;
   const read = await git(['cat-file', 'blob', entry.id], { gitDir, maxOutputBytes: file.maxBytes + 1 });
   return read.stdout;

@@ -1,0 +1,201 @@
+/**
+ * Files that say what a project depends on and also how it is checked. Dependencies are part of what is judged; what
+ * stays when ordinary ones are taken out judges: settings of tools, the tools themselves, packages that come from
+ * somewhere else than a registry, and where registries are.
+ */
+import { nameOf } from './place.ts';
+import { isTool } from './tools.ts';
+
+/** What of such a file judges, as a text to be compared; undefined of any other file. */
+export const judgingText = (path: string, text: string): string | undefined => readerOf(path)?.(text);
+
+export const isProjectFile = (path: string): boolean => readerOf(path) !== undefined;
+
+type Reader = (text: string) => string;
+
+const readerOf = (path: string): Reader | undefined => READERS.find(([name]) => name.test(nameOf(path)))?.[1];
+
+/** `name[extras]>=1; condition`, with hashes. */
+const REQUIREMENT =
+  /^([A-Za-z0-9][\w.-]*)(?:\[[\w., -]*\])?\s*(?:[(<>=!~][^/\\@]*)?(?:;[^/\\]*)?(?:\s--hash=\S+)*$/;
+const isOrdinaryRequirement = (text: string): boolean => {
+  const [, name] = REQUIREMENT.exec(text.trim()) ?? [];
+  return name !== undefined && !isTool(name);
+};
+
+const kept = (lines: readonly string[], isOrdinary: (line: string) => boolean): string =>
+  lines
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !isOrdinary(line))
+    .join('\n');
+
+const requirementList: Reader = (text) =>
+  kept(
+    text
+      .replace(/\\\r?\n/g, ' ')
+      .split(/\r?\n/)
+      .map((line) => line.replace(/(?:^|\s)#.*$/, '')),
+    isOrdinaryRequirement,
+  );
+
+/** A member of a TOML table, or a line of one that goes on. */
+interface Member {
+  readonly table: string;
+  readonly key: string;
+  readonly text: string;
+}
+
+const membersOf = (text: string): Member[] => {
+  const members: Member[] = [];
+  let table = '';
+  let open: { key: string; text: string } | undefined;
+  for (const line of text.split(/\r?\n/).map((one) => one.replace(/^\s*#.*$/, '').trim())) {
+    if (line === '') continue;
+    if (open !== undefined) open.text += ` ${line}`;
+    else {
+      const [, header] = /^\[+\s*([^\]]+?)\s*\]+/.exec(line) ?? [];
+      if (header !== undefined) {
+        table = header.replaceAll(/["' ]/g, '');
+        members.push({ table, key: '', text: line });
+        continue;
+      }
+      const [, key = line] = /^["']?([\w.@/-]+)["']?\s*=/.exec(line) ?? [];
+      open = { key, text: line };
+    }
+    if (isClosed(open.text)) {
+      members.push({ table, ...open });
+      open = undefined;
+    }
+  }
+  return open === undefined ? members : [...members, { table, ...open }];
+};
+
+const isClosed = (text: string): boolean => {
+  const bare = text.replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, '');
+  return (bare.match(/[[{]/g)?.length ?? 0) <= (bare.match(/[\]}]/g)?.length ?? 0);
+};
+
+const CARGO_DEPENDENCIES = /^(?:target\..*\.)?(?:workspace\.)?((?:dev-|build-)?)dependencies(?:\.(.+))?$/;
+const CARGO_ABOUT =
+  /^(?:name|version|authors|description|license.*|repository|homepage|documentation|readme|keywords|categories|rust-version|publish|edition|default-run)(?:\.workspace)?$/;
+
+const cargoManifest: Reader = (text) =>
+  membersOf(text)
+    .filter(({ table, key, text: member }) => {
+      const dependencies = CARGO_DEPENDENCIES.exec(table);
+      if (dependencies !== null) {
+        const [, kind, inTable] = dependencies;
+        const name = inTable ?? key;
+        if (isTool(name)) return true;
+        return kind !== '' && /\b(?:path|git|registry|package)\s*=/.test(member);
+      }
+      if (/^(?:workspace\.)?package$/.test(table)) return key !== '' && !CARGO_ABOUT.test(key);
+      if (table === 'workspace') return key !== '' && key !== 'members';
+      return table !== 'features' || key === 'default';
+    })
+    .map(({ table, text: member }) => `${table} ${member}`)
+    .join('\n');
+
+const PYTHON_ABOUT =
+  /^(?:name|version|description|readme|requires-python|license.*|authors|maintainers|keywords|classifiers|urls|dynamic|homepage|repository|documentation|packages|python)$/;
+const PYTHON_DEPENDENCIES =
+  /^(?:project\.optional-dependencies|dependency-groups|tool\.poetry\.(?:dev-)?dependencies|tool\.poetry\.group\..*dependencies|tool\.pdm\.dev-dependencies)$/;
+const QUOTED = /"([^"]*)"|'([^']*)'/g;
+
+const pythonProject: Reader = (text) =>
+  membersOf(text)
+    .flatMap(({ table, key, text: member }) => {
+      const isList =
+        table === 'project' ? /^(?:optional-)?dependencies$/.test(key) : key === 'dev-dependencies';
+      if (isList || PYTHON_DEPENDENCIES.test(table)) return dependenciesThatJudge(key, member);
+      const isAbout = /^(?:project|tool\.poetry)$/.test(table) && (key === '' || PYTHON_ABOUT.test(key));
+      return isAbout || table === 'project.urls' ? [] : [`${table} ${member}`];
+    })
+    .join('\n');
+
+/** Of a list of requirements, or of Poetry's `name = "version"`. */
+const dependenciesThatJudge = (key: string, member: string): string[] => {
+  if (key === '') return [];
+  const value = member.slice(member.indexOf('=') + 1).trim();
+  if (value.startsWith('['))
+    return [...value.matchAll(QUOTED)]
+      .map(([, one, other]) => one ?? other ?? '')
+      .filter((one) => !isOrdinaryRequirement(one));
+  return isTool(key) || /\b(?:path|git|url|source)\s*=/.test(value) ? [member] : [];
+};
+
+const GO_ORDINARY = /^(?:require\s+)?([\w.-]+\.[\w.-]+(?:\/\S+)*)\s+v\S+(?:\s*\/\/ indirect)?$/;
+const goModule: Reader = (text) =>
+  kept(text.split(/\r?\n/), (line) => {
+    if (/^(?:\/\/|module\s|go\s|require\s*\(|\)|exclude\s*\()/.test(line)) return true;
+    const [, name] = GO_ORDINARY.exec(line) ?? [];
+    return name !== undefined && !isTool(name);
+  });
+
+/** Lists of requirements as strings, one a line, in setup.py, and plain ones in setup.cfg. */
+const pythonSetup: Reader = (text) =>
+  kept(text.split(/\r?\n/), (line) => {
+    const [, quoted] = /^["']([^"']+)["'],?$/.exec(line) ?? [];
+    if (quoted !== undefined) return isOrdinaryRequirement(quoted);
+    return /^version\s*=/.test(line) || (/[<>=~]=?\s*\d/.test(line) && isOrdinaryRequirement(line));
+  });
+
+const GRADLE_DEPENDENCY =
+  /^(?:\w*(?:[iI]mplementation|[aA]pi|[cC]ompileOnly|[rR]untimeOnly|kapt|ksp|annotationProcessor))\b\s*\(?\s*(?:platform\()?["']([^"']+)["']\)*$/;
+const gradleBuild: Reader = (text) =>
+  kept(text.split(/\r?\n/), (line) => {
+    const [, name] = GRADLE_DEPENDENCY.exec(line) ?? [];
+    return (name !== undefined && !isTool(name)) || /^version\s*=?\s*["'][^"']*["']$/.test(line);
+  });
+
+const mavenProject: Reader = (text) =>
+  text
+    .replace(/<dependency>[\s\S]*?<\/dependency>/g, (block) => {
+      const names = [...block.matchAll(/<(?:groupId|artifactId)>\s*([^<\s]+)/g)].map(([, name = '']) => name);
+      return names.some(isTool) || block.includes('systemPath') ? block : '';
+    })
+    .replace(/\s+/g, ' ')
+    .replaceAll('> <', '><');
+
+const gemList: Reader = (text) =>
+  kept(text.split(/\r?\n/), (line) => {
+    const [, name] = /^gem\s*\(?\s*["']([^"']+)["'](?!.*\b(?:path|git|github|source)\b)/.exec(line) ?? [];
+    return line.startsWith('#') || (name !== undefined && !isTool(name));
+  });
+
+const ABOUT_COMPOSER = [
+  'name',
+  'description',
+  'version',
+  'keywords',
+  'homepage',
+  'license',
+  'authors',
+  'support',
+];
+const composerManifest: Reader = (text) => {
+  try {
+    const value = JSON.parse(text) as Record<string, unknown>;
+    for (const field of ABOUT_COMPOSER) delete value[field];
+    for (const field of ['require', 'require-dev']) {
+      const names = Object.entries((value[field] ?? {}) as object);
+      value[field] = names.filter(([name]) => isTool(name));
+    }
+    return JSON.stringify(value);
+  } catch (error) {
+    return `${String(error)} in ${text}`;
+  }
+};
+
+const READERS: readonly (readonly [RegExp, Reader])[] = [
+  [/(?:requirements|constraints)[^/]*\.(?:txt|in)$/, requirementList],
+  [/^pyproject\.toml$/, pythonProject],
+  [/^Pipfile$/, pythonSetup],
+  [/^setup\.(?:cfg|py)$/, pythonSetup],
+  [/^Cargo\.toml$/, cargoManifest],
+  [/^go\.mod$/, goModule],
+  [/^build\.gradle(?:\.kts)?$/, gradleBuild],
+  [/^pom\.xml$/, mavenProject],
+  [/^Gemfile$/, gemList],
+  [/^composer\.json$/, composerManifest],
+];

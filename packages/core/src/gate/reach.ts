@@ -1,0 +1,213 @@
+/**
+ * What a gate's lines lead to in the target: the scripts that they run, what these run and load in turn, in whatever
+ * language they are, what configuration names, and the scripts of packages. What cannot be known before it runs
+ * counts as everything that it could be.
+ */
+import {
+  isConfiguration,
+  isPartOfJudge,
+  isProductPlace,
+  isScriptPlace,
+  isTestCode,
+  isTestFile,
+} from './judge-paths.ts';
+import { codeStrings, loadedByConfiguration, modulesBeside, recipeLines, runnerOf } from './judge-texts.ts';
+import { checksIn, isManifest, reachedScripts, scriptsIn } from './manifests.ts';
+import { folderOf, joined } from './place.ts';
+import {
+  callsPackageScripts,
+  callsUnknownScript,
+  foldersIn,
+  pathsRunBy,
+  programFolders,
+  runsUnknown,
+  testsRunBy,
+  withoutExpansions,
+  wordsOf,
+} from './shell-lines.ts';
+
+export interface ReachedFrom {
+  readonly paths: ReadonlySet<string>;
+  readonly lines: readonly string[];
+  /** Of the packages whose scripts the lines may run. */
+  readonly manifests: readonly string[];
+  readonly textOf: (path: string) => Promise<string | undefined>;
+}
+
+/** Names of files, also of those that are not there and would be taken if they were. */
+export interface Reached {
+  readonly scripts: ReadonlySet<string>;
+  /** Files that a runner of tests is pointed to. */
+  readonly tests: ReadonlySet<string>;
+  readonly packageScripts: ReadonlySet<string>;
+  /** Words of the lines, among them the names of programs. */
+  readonly words: ReadonlySet<string>;
+}
+
+/** Files whose texts are looked into; more than any repository's checks have. */
+const MAX_READ = 400;
+
+interface Line {
+  /** Where it is run, or where the script that holds it lies. */
+  readonly folder: string;
+  readonly line: string;
+}
+
+export const reach = async (from: ReachedFrom): Promise<Reached> => {
+  const search = createSearch(from);
+  for (const line of from.lines) search.look({ folder: '', line });
+  for (const path of manifestsBeside(from)) search.take(path);
+  const packages = await packagesOf(from);
+  for (const { folder, checks } of packages)
+    for (const name of loadedByConfiguration(checks)) search.takeLoaded(folder, name);
+  const configuration = [...from.paths].filter((path) => isConfiguration(path) && !isManifest(path));
+  search.read(configuration.filter((path) => runnerOf(path) === undefined));
+  for (let read = 0; read < MAX_READ; read += 1) {
+    search.call(packages);
+    search.read(configuration.filter((path) => search.words.has(runnerOf(path) ?? ' ')));
+    const path = search.next();
+    if (path === undefined) break;
+    search.open(path, (await from.textOf(path)) ?? '');
+  }
+  return search;
+};
+
+interface Package {
+  readonly folder: string;
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly checks: string;
+}
+
+const packagesOf = ({ manifests, textOf }: ReachedFrom): Promise<Package[]> =>
+  Promise.all(
+    manifests.map(async (path) => {
+      const text = await textOf(path);
+      return { folder: folderOf(path), scripts: scriptsIn(text), checks: checksIn(text) };
+    }),
+  );
+
+const createSearch = ({ paths, lines: given }: ReachedFrom) => {
+  const scripts = new Set<string>();
+  const tests = new Set<string>();
+  const words = new Set<string>();
+  const packageScripts = new Set<string>();
+  const opened = new Set<string>();
+  const waiting: string[] = [];
+  const calls: string[] = [...given];
+  const read = (files: readonly string[]): void => {
+    for (const path of files) {
+      if (opened.has(path)) continue;
+      opened.add(path);
+      waiting.push(path);
+    }
+  };
+  const take = (path: string): void => {
+    scripts.add(path);
+    if (paths.has(path)) read([path]);
+  };
+  const look = (line: Line): void => {
+    for (const word of wordsOf(line.line)) words.add(word);
+    for (const path of testsBelow(paths, line)) tests.add(path);
+    for (const path of filesRunBy(paths, line)) take(path);
+  };
+  return {
+    ...{ scripts, tests, words, packageScripts, read, take, look },
+    next: (): string | undefined => waiting.pop(),
+    takeLoaded: (folder: string, name: string): void => {
+      for (const path of loaded(paths, folder, name)) take(path);
+    },
+    /** Scripts of packages, as far as the lines seen up to now run them. */
+    call: (packages: readonly Package[]): void => {
+      const all = packages.map((one) => one.scripts);
+      for (const name of reachedScripts(calls, all, calls.some(callsUnknownScript))) {
+        if (packageScripts.has(name)) continue;
+        packageScripts.add(name);
+        for (const { folder, scripts: own } of packages) look({ folder, line: own[name] ?? '' });
+      }
+    },
+    open: (path: string, text: string): void => {
+      const parts = partsOf(paths, path, text);
+      for (const line of parts.lines) look(line);
+      calls.push(...parts.lines.map(({ line }) => line).filter(callsPackageScripts));
+      for (const one of parts.files) take(one);
+    },
+  };
+};
+
+interface Parts {
+  readonly lines: readonly Line[];
+  readonly files: readonly string[];
+}
+
+const partsOf = (paths: ReadonlySet<string>, path: string, text: string): Parts => {
+  const folder = folderOf(path);
+  const inFolder = (line: string): Line => ({ folder, line });
+  if (runnerOf(path) !== undefined) return { lines: recipeLines(text).map(inFolder), files: [] };
+  if (isShell(path)) return { lines: text.split('\n').map(inFolder), files: [] };
+  const loads = isConfiguration(path) ? loadedByConfiguration(text) : [];
+  const files = [
+    ...loads.flatMap((one) => loaded(paths, folder, one)),
+    ...(folder === '' || isTestCode(path) ? [] : modulesBeside(path, text)),
+    ...(isTestCode(path) || isAsserting(text) ? [] : codeStrings(path, text)).flatMap((one) =>
+      resolved(paths, folder, one).filter((to) => isCode(to) && isPartOfJudge(path, to)),
+    ),
+  ];
+  const lines = text.split('\n').filter(callsPackageScripts).map(inFolder);
+  return { lines: isTestCode(path) ? [] : lines, files };
+};
+
+const loaded = (paths: ReadonlySet<string>, folder: string, name: string): string[] =>
+  resolved(paths, folder, name).filter((path) => !isProductPlace(path));
+
+/** What holds the tests itself loads what they test. */
+const isAsserting = (text: string): boolean => /\bassert|\bexpect\s*\(/.test(text);
+
+const filesRunBy = (paths: ReadonlySet<string>, { folder, line }: Line): string[] => [
+  ...[...pathsRunBy(line), ...pathsRunBy(withoutExpansions(line))].flatMap((path) =>
+    candidates(paths, folder, path),
+  ),
+  ...programFolders(line).flatMap((place) => [...paths].filter((path) => path.startsWith(place))),
+  ...(runsUnknown(line) ? [...paths].filter(isScript) : []),
+];
+
+/** What could be meant when it is not known which script is run. */
+const isScript = (path: string): boolean =>
+  !isTestFile(path) && (/\.(ba|da|z)?sh$/.test(path) || (isScriptPlace(path) && isCode(path)));
+
+/** Manifests of folders that a line names: `cd sub && npm test`, `npm --prefix sub test`. */
+const manifestsBeside = ({ paths, lines, manifests }: ReachedFrom): string[] =>
+  lines.flatMap(foldersIn).flatMap((folder) => {
+    const path = `${folder}/package.json`;
+    return paths.has(path) && !manifests.includes(path) ? [path] : [];
+  });
+
+const testsBelow = (paths: ReadonlySet<string>, { folder, line }: Line): string[] => {
+  const pattern = testsRunBy(line);
+  if (pattern === undefined) return [];
+  return [...paths].filter((path) => path.startsWith(folder) && pattern.test(path.slice(folder.length)));
+};
+
+const ENDINGS = [
+  ...['', '.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.json', '.py', '.rb', '.sh'],
+  ...['/index.js', '/index.ts', '/index.mjs', '/index.cjs', '/__init__.py'],
+];
+
+const resolved = (paths: ReadonlySet<string>, folder: string, name: string): string[] =>
+  [...new Set([joined(folder, name), joined('', name)])]
+    .flatMap((path) => ENDINGS.map((ending) => `${path}${ending}`))
+    .filter((path) => paths.has(path) && !isManifest(path));
+
+/** From where the line is, from the root, and behind a folder that is computed from wherever it is. */
+const candidates = (paths: ReadonlySet<string>, folder: string, word: string): string[] => {
+  const [, behind] = /^\$\w+\/(.+)$/.exec(word) ?? [];
+  const names = [...new Set([joined(folder, behind ?? word), joined('', behind ?? word)])];
+  const all = names.flatMap((name) => ENDINGS.map((ending) => `${name}${ending}`));
+  const found = all.filter((path) => paths.has(path));
+  if (found.length > 0) return all;
+  if (behind !== undefined) return [...paths].filter((path) => path.endsWith(`/${joined('', behind)}`));
+  return /[./]/.test(word) ? all : [];
+};
+
+const isCode = (path: string): boolean =>
+  /\.([cm]?[jt]sx?|py|rb|pl|php|lua|mk|(ba|da|z)?sh|json|ya?ml|toml)$/.test(path) || !/\.[^/]*$/.test(path);
+const isShell = (path: string): boolean => /\.(ba|da|z)?sh$/.test(path) || !/\.[^/]*$/.test(path);
