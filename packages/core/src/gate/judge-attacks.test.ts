@@ -137,7 +137,7 @@ const ATTACKS: readonly [string, string, Files, Files, string][] = [
   [
     'a file in a computed folder',
     'sh ci/go.sh',
-    { 'ci/go.sh': '. "${HERE}/lib.sh"', 'ops/lib.sh': 'x' },
+    { 'ci/go.sh': '. "$HERE/lib.sh"', 'ops/lib.sh': 'x' },
     { 'ops/lib.sh': '' },
     'script_changed ops/lib.sh',
   ],

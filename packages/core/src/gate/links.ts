@@ -6,7 +6,7 @@ import type { JudgedTree } from './files.ts';
 import { folderOf, joined } from './place.ts';
 
 /** The hub lists a link with this before the id of its content. */
-export const LINK = 'link ';
+const LINK = 'link ';
 const MAX_LINKS = 500;
 /** Files behind links to folders. */
 const MAX_BEHIND = 20_000;
