@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execPath, getuid } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { DriverHost, GuestProgram } from '@berth/plugin-api';
-import { AS_OWNER } from '../drivers/oci/launch.ts';
+import { identify } from '../drivers/oci/identity.ts';
 import { removeTree } from '../linux/remove-tree.ts';
 
 let built: Promise<GuestProgram> | undefined;
@@ -40,7 +40,7 @@ export const driverHost = async (
     log: () => undefined,
     [Symbol.asyncDispose]: async () => {
       // What commands wrote is not this user's, unless root is.
-      if (getuid?.() !== 0) await removeTree(folder, AS_OWNER);
+      if (getuid?.() !== 0) await removeTree(folder, identify(0).asOwner);
       await rm(place, { recursive: true, force: true });
     },
   };

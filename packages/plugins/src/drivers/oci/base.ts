@@ -11,7 +11,7 @@ import { mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:f
 import { join } from 'node:path';
 import { makeFolder } from '../../linux/folder.ts';
 import { type Folders, makeThrough } from './folders.ts';
-import { AGENT_ID } from './identity.ts';
+import type { Identity } from './identity.ts';
 
 export interface Base {
   /** The skeleton: folders to mount on, links, /etc. */
@@ -43,21 +43,22 @@ export const WRITTEN: Readonly<Record<string, string>> = {
   'resolv.conf': '# There is no network here; names are resolved by the proxy.\n',
 };
 
-const ACCOUNTS: Readonly<Record<string, string>> = {
-  passwd: `root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:${AGENT_ID}:${AGENT_ID}:agent:/home/agent:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
-  group: `root:x:0:\ntty:x:5:\nagent:x:${AGENT_ID}:\nnogroup:x:65534:\n`,
+/** `agent` comes first: a number that two accounts have is the first one's. */
+const accountsOf = ({ commands: id }: Identity): Readonly<Record<string, string>> => ({
+  passwd: `agent:x:${id}:${id}:agent:/home/agent:/bin/bash\nroot:x:0:0:root:/root:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
+  group: `agent:x:${id}:\nroot:x:0:\ntty:x:5:\nnogroup:x:65534:\n`,
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n',
-};
+});
 
 export const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
 
 /** Makes the skeleton of this host, or finds it. */
-export const prepareBase = async (folders: Folders): Promise<Base> => {
+export const prepareBase = async (folders: Folders, identity: Identity): Promise<Base> => {
   await makeThrough(folders.bases);
   const draft = join(folders.bases, `.draft-${randomUUID()}`);
   await makeFolder(draft, 0o755);
   try {
-    const system = await writeSkeleton(draft);
+    const system = await writeSkeleton(draft, identity);
     const rootfs = join(folders.bases, await contentHash(draft));
     await rename(draft, rootfs).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
@@ -71,7 +72,7 @@ export const prepareBase = async (folders: Folders): Promise<Base> => {
 };
 
 /** Returns the folders to show beside /usr: those of /etc, and /bin and so on where they are not links yet. */
-const writeSkeleton = async (root: string): Promise<string[]> => {
+const writeSkeleton = async (root: string, identity: Identity): Promise<string[]> => {
   for (const point of MOUNT_POINTS) await mkdir(join(root, point), { recursive: true });
   await mkdir(join(root, 'etc/ssl'), { recursive: true });
   const real: string[] = [];
@@ -90,7 +91,7 @@ const writeSkeleton = async (root: string): Promise<string[]> => {
   }
   const shown = (await readdir('/etc')).filter((name) => COPIED.test(name));
   for (const name of [...shown, ...COPIED_BELOW]) copyShown(name, root);
-  for (const [name, text] of Object.entries({ ...WRITTEN, ...ACCOUNTS }))
+  for (const [name, text] of Object.entries({ ...WRITTEN, ...accountsOf(identity) }))
     await writeFile(join(root, 'etc', name), text);
   return real;
 };

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Limits } from '@berth/contract';
 import type { Cgroups } from './cgroups.ts';
-import { AGENT_ID, type Identity } from './identity.ts';
+import type { Identity } from './identity.ts';
 import { rlimitsOf, ucountHook, type WatchLimits } from './kernel-limits.ts';
 import { seccompProfile } from './seccomp.ts';
 
@@ -34,8 +34,6 @@ export interface User {
   readonly capabilities: readonly string[];
 }
 
-const AGENT: User = { uid: AGENT_ID, gid: AGENT_ID, capabilities: [] };
-
 export interface World {
   readonly identity: Identity;
   /** Absent where groups cannot be had. */
@@ -58,7 +56,8 @@ export const guestOomScore = (): number =>
   Math.max(0, Number(readFileSync('/proc/self/oom_score_adj', 'utf8')));
 
 export const bundleOf = (container: Container, world: World): object => {
-  const { uid, gid, capabilities } = container.user ?? AGENT;
+  const { commands } = world.identity;
+  const { uid, gid, capabilities } = container.user ?? { uid: commands, gid: commands, capabilities: [] };
   return {
     ociVersion: '1.0.2',
     process: {
@@ -74,7 +73,7 @@ export const bundleOf = (container: Container, world: World): object => {
     hooks: { createContainer: [ucountHook(world.inotify)] },
     root: { path: container.rootfs, readonly: true },
     hostname: 'sandbox',
-    mounts: [...kernelMounts(container.limits), ...container.mounts],
+    mounts: [...kernelMounts(container.limits, world.identity), ...container.mounts],
     annotations:
       world.compiledSeccomp === undefined ? {} : { 'run.oci.seccomp_bpf_data': world.compiledSeccomp },
     linux: {
@@ -103,7 +102,10 @@ const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/p
  * What is in a folder in memory stays when those who wrote it have been killed for want of memory. So together they get
  * three quarters of it, contents and (at about a kibibyte each) names, and the guest lives in the rest.
  */
-const kernelMounts = ({ memoryBytes = Number.POSITIVE_INFINITY }: Limits): readonly Mount[] => [
+const kernelMounts = (
+  { memoryBytes = Number.POSITIVE_INFINITY }: Limits,
+  { single }: Identity,
+): readonly Mount[] => [
   { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
   {
     destination: '/dev',
@@ -115,7 +117,11 @@ const kernelMounts = ({ memoryBytes = Number.POSITIVE_INFINITY }: Limits): reado
     destination: '/dev/pts',
     type: 'devpts',
     source: 'devpts',
-    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    options: [
+      ...['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'],
+      // The group `tty`, where there is such an id.
+      ...(single === undefined ? ['gid=5'] : []),
+    ],
   },
   memoryFolder('/dev/shm', part({ bytes: 256 * MEBIBYTE, inodes: 16_384 }, memoryBytes / 8), ['noexec']),
   memoryFolder('/tmp', part({ bytes: 1024 * MEBIBYTE, inodes: 262_144 }, memoryBytes / 2)),
@@ -208,6 +214,10 @@ export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): string[
   const contains = typeof cgroups !== 'string' && cgroups.commands !== undefined;
   return contains ? lines : [...lines, `containment: ${reason}`];
 };
+
+/** Where guest and commands are one user, a command can speak in the guest's name. */
+export const forgeableVerdict = ({ single }: Identity): string[] =>
+  single === undefined ? [] : [`verdict: ${single}`];
 
 /**
  * Between becoming the user of commands and taking on its program, a new process still holds what the guest holds. The

@@ -14,7 +14,7 @@ import { connectGuest } from '../../linux/door.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { isAlive } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
-import { unenforcedOf, unsureVerdict } from './bundle.ts';
+import { forgeableVerdict, unenforcedOf, unsureVerdict } from './bundle.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { CommandGroups } from './command-groups.ts';
 import { openLog, startContainer, tailOf } from './container.ts';
@@ -128,7 +128,8 @@ const probe = async (workshop: Workshop): Promise<Probe> => {
     await workshop.ready();
     const { cgroups, cgroupsAbsent } = workshop;
     const detail = [...(await workshop.notes()), cgroups?.layout ?? notHeld(cgroupsAbsent)];
-    return { health: cgroups === undefined ? 'degraded' : 'ready', detail: detail.join('; ') };
+    const isWhole = cgroups !== undefined && workshop.identity.single === undefined;
+    return { health: isWhole ? 'ready' : 'degraded', detail: detail.join('; ') };
   } catch (error) {
     return { health: 'absent', detail: error instanceof Error ? error.message : String(error) };
   }
@@ -174,7 +175,7 @@ const boots = async ({
     await makeDisks(folder, world.identity);
     await disks.begin(spec.id);
     const container = containerOf({
-      ...{ spec, containerId: id, folder, base, image, folders },
+      ...{ spec, containerId: id, identity: world.identity, folder, base, image, folders },
       guest: host.guest,
       at: launcher.at,
     });
@@ -191,6 +192,7 @@ const boots = async ({
     if (process === undefined) throw new TypeError('the guest ended at once');
     const unenforced = [
       ...unenforcedOf(limitsOf(spec), cgroups ?? workshop.cgroupsAbsent),
+      ...forgeableVerdict(world.identity),
       ...unsureVerdict(await readFile('/proc/sys/fs/suid_dumpable', 'utf8')),
     ];
     const disk = { bytes: spec.limits.diskBytes, inodes: spec.limits.inodes };

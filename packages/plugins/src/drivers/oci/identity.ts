@@ -6,10 +6,14 @@
  * runtime in a user namespace of its own (made by `unshare`), in which the user is 0 and the ids of /etc/subuid follow;
  * the sandbox has the same ids. So what the server shares with the guest is the user's own, and `agent` is an id that
  * no account has, here as well.
+ *
+ * A user without a range has one id to give: guest and commands are both root inside, without any right, and the sandbox
+ * says `verdict`.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { fail } from '@berth/contract';
+import { join } from 'node:path';
+import { SYSTEM_PATH } from '../../linux/system-program.ts';
 
 export const AGENT_ID = 1000;
 
@@ -23,26 +27,51 @@ export interface Identity {
   readonly rootless: boolean;
   /** Host ids of root inside, to whom belongs what the driver makes. */
   readonly root: { readonly uid: number; readonly gid: number };
+  /** Commands, as user and as group, inside: `agent`, or root where there is no other. */
+  readonly commands: number;
+  /** Why there is no other. */
+  readonly single: string | undefined;
+  /** Runs a program with every right over the files of all mapped ids. Empty: the server has it by itself. */
+  readonly asOwner: readonly string[];
   readonly uidMappings: readonly IdRange[];
   readonly gidMappings: readonly IdRange[];
 }
 
 const RANGE_SIZE = 65_536;
 
-/** Rejects with `driver.absent` when this user has no range of subordinate ids. `idBase` counts for root only. */
+const ONE = [{ containerID: 0, hostID: 0, size: 1 }];
+
+/** `idBase` counts for root only. */
 export const identify = (idBase: number): Identity => {
   const { uid, gid, username } = userInfo();
   if (uid === 0) {
     const mapping = [{ containerID: 0, hostID: idBase, size: RANGE_SIZE }];
     const root = { uid: idBase, gid: idBase };
-    return { rootless: false, root, uidMappings: mapping, gidMappings: mapping };
+    const mappings = { uidMappings: mapping, gidMappings: mapping };
+    return { rootless: false, root, commands: AGENT_ID, single: undefined, asOwner: [], ...mappings };
   }
+  const ids = subordinate('/etc/subuid', username, uid);
+  const groups = subordinate('/etc/subgid', username, uid);
+  const root = { uid, gid };
+  const single = whySingle(username, Math.min(ids, groups));
+  const asOwner = ['unshare', '--map-root-user'];
+  if (single !== undefined)
+    return { rootless: true, root, commands: 0, single, asOwner, uidMappings: ONE, gidMappings: ONE };
   return {
-    rootless: true,
-    root: { uid, gid },
-    uidMappings: same(subordinate('/etc/subuid', username, uid)),
-    gidMappings: same(subordinate('/etc/subgid', username, uid)),
+    ...{ rootless: true, root, commands: AGENT_ID, single },
+    asOwner: [...asOwner, '--map-auto'],
+    uidMappings: same(ids),
+    gidMappings: same(groups),
   };
+};
+
+const whySingle = (username: string, count: number): string | undefined => {
+  if (count <= AGENT_ID + 1)
+    return `the user ${username} has no range of ids in /etc/subuid and /etc/subgid, so commands are the user that the guest is; as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`;
+  const isThere = (name: string): boolean =>
+    SYSTEM_PATH.split(':').some((path) => existsSync(join(path, name)));
+  if (['newuidmap', 'newgidmap'].every(isThere)) return undefined;
+  return 'newuidmap and newgidmap are not installed, so commands are the user that the guest is; as root: apt-get install uidmap';
 };
 
 /**
@@ -50,22 +79,17 @@ export const identify = (idBase: number): Identity => {
  * left over.
  */
 const same = (count: number): IdRange[] => [
-  { containerID: 0, hostID: 0, size: 1 },
+  ...ONE,
   { containerID: 1, hostID: 1, size: Math.min(count, RANGE_SIZE) - 1 },
 ];
 
-/** Size of the first range of this user, the one that `unshare --map-auto` takes. */
+/** Size of the first range of this user, the one that `unshare --map-auto` takes; 0 without one. */
 const subordinate = (file: string, username: string, uid: number): number => {
   const line = readText(file)
     .split('\n')
     .map((text) => text.split(':'))
     .find(([owner]) => owner === username || owner === String(uid));
-  const count = Number(line?.[2] ?? 0);
-  if (count > AGENT_ID + 1) return count;
-  throw fail('driver.absent', {
-    driver: 'oci',
-    detail: `the user ${username} has no range of ids in ${file}; as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`,
-  });
+  return Number(line?.[2] ?? 0);
 };
 
 const readText = (file: string): string => {

@@ -1,4 +1,7 @@
-/** The walls, seen from inside. Each line is something that a program there must not be able to do. */
+/**
+ * The walls, seen from inside. Each line is something that a program there must not be able to do, whoever runs the
+ * server: root, an ordinary user, or one with a single id (see rootless.test.ts).
+ */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { driverHost } from '../../testing/driver-host.ts';
 import { unsureVerdict } from './bundle.ts';
 import { openOci } from './driver.ts';
+import { identify } from './identity.ts';
 import plugin from './index.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -14,6 +18,8 @@ const stack = new AsyncDisposableStack();
 let guest: GuestClient;
 let other: GuestClient;
 let secret: string;
+let unenforced: readonly string[];
+const identity = identify(plugin.config.parse({}).idBase);
 
 const sh = (line: string) => guest.run(['sh', '-c', line]);
 
@@ -23,7 +29,8 @@ beforeAll(async () => {
   const limits = { memoryBytes: 256 * MEBIBYTE, pids: 100, cpus: 1 };
   const start = async (id: string): Promise<GuestClient> => {
     stack.defer(() => driver.destroy(id));
-    await driver.create({ id, layers: [], limits, env: {}, tools: [] }, AbortSignal.timeout(60_000));
+    const spec = { id, layers: [], limits, env: {}, tools: [] };
+    ({ unenforced } = await driver.create(spec, AbortSignal.timeout(60_000)));
     return stack.use(await guestClient(await driver.connect(id)));
   };
   guest = await start('sb_one');
@@ -44,12 +51,20 @@ it('a machine that lets commands trace what the guest is starting says so', () =
 
 describe('inside an OCI sandbox', () => {
   it('one is an ordinary user without any right to gain more', async () => {
-    expect((await sh('id -u; id -g; id -un')).stdout).toBe('1000\n1000\nagent\n');
+    const { commands } = identity;
+    expect((await sh('id -u; id -g; id -un')).stdout).toBe(`${commands}\n${commands}\nagent\n`);
     const { stdout } = await sh('cat /proc/self/status');
     for (const name of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'])
       expect(stdout).toContain(`${name}:\t0000000000000000`);
     expect(stdout).toContain('NoNewPrivs:\t1');
     expect(stdout).toContain('Seccomp:\t2');
+  });
+
+  it('one is another user than the guest, or the sandbox says that its verdict can be forged, and why', async () => {
+    const verdict = unenforced.filter((line) => line.startsWith('verdict: '));
+    expect(verdict).toEqual(identity.single === undefined ? [] : [`verdict: ${identity.single}`]);
+    const { stdout } = await sh("grep '^Uid:' /proc/self/status /proc/1/status | cut -f2 | uniq | wc -l");
+    expect(stdout.trim()).toBe(identity.single === undefined ? '2' : '1');
   });
 
   it.each([
@@ -77,8 +92,8 @@ describe('inside an OCI sandbox', () => {
       '/usr',
       '/usr/bin',
       '/etc',
-      '/opt/berth',
-      '/opt/berth/bin',
+      // Places for mounts, in memory: the guest's, whoever it is.
+      ...(identity.single === undefined ? ['/opt/berth', '/opt/berth/bin'] : []),
       '/var',
       '/proc',
       '/home',

@@ -37,9 +37,6 @@ export interface Launcher {
   close(): Promise<void>;
 }
 
-/** Runs a program with every right over the files of this user's mapped ids. */
-export const AS_OWNER: readonly string[] = ['unshare', '--map-root-user', '--map-auto'];
-
 /** Exists on every Linux system by the File Hierarchy Standard and is walkable. */
 const STAGE = '/mnt';
 
@@ -50,7 +47,7 @@ export const createLauncher = (
 ): Launcher => {
   const place = needsStage(folders.root, identity) ? STAGE : folders.root;
   const surroundings = (hidden: string | undefined): Surroundings => ({
-    surround: [...(identity.rootless ? AS_OWNER : ['unshare']), ...OWN_MOUNTS],
+    surround: [...(identity.rootless ? identity.asOwner : ['unshare']), ...OWN_MOUNTS],
     prepare: PRELUDE,
     args: [folders.root, place, hidden ?? ''],
     path: SYSTEM_PATH,

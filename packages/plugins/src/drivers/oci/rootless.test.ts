@@ -19,12 +19,17 @@ const run = async (argv: readonly string[], cwd = '/'): Promise<{ code: number; 
   return { code: Number(code), output };
 };
 
-const ordinaryUser = async (): Promise<
-  AsyncDisposable & { readonly name: string; readonly home: string }
-> => {
+/** What `useradd` gives a range of ids to, and what it does not. */
+const WITH_RANGE: readonly string[] = [];
+const WITH_ONE_ID = ['-K', 'SUB_UID_COUNT=0', '-K', 'SUB_GID_COUNT=0'];
+
+const ordinaryUser = async (
+  options: readonly string[],
+): Promise<AsyncDisposable & { readonly name: string; readonly home: string }> => {
   const name = `berth-t${randomBytes(4).toString('hex')}`;
   const home = await mkdtemp(join(tmpdir(), 'berth-rootless-'));
-  const made = await run(['useradd', '--home-dir', home, '--no-create-home', '--shell', '/bin/sh', name]);
+  const place = ['--home-dir', home, '--no-create-home', '--shell', '/bin/sh'];
+  const made = await run(['useradd', ...place, ...options, name]);
   expect(made.code, made.output).toBe(0);
   await run(['chown', name, home]);
   await chmod(home, 0o700);
@@ -46,15 +51,17 @@ mount --bind -- "$1" /mnt
 cd "$2"
 exec setpriv --reuid "$3" --regid "$3" --init-groups --reset-env \
   /mnt/node_modules/.bin/node /mnt/node_modules/vitest/vitest.mjs run --root /mnt --configLoader native --no-cache --reporter=verbose \
-  "packages/plugins/src/drivers/oci/$4" --testNamePattern "$5"`;
+  --testNamePattern "$4" $5`;
 
-const asOrdinaryUser = async (file: string, tests: string): Promise<string> => {
+/** `files`: of this folder, separated by blanks. */
+const asOrdinaryUser = async (files: string, tests: string, options = WITH_RANGE): Promise<string> => {
   expect(process.getuid?.(), 'only root can make a user to try it as').toBe(0);
   await realGuest();
-  await using user = await ordinaryUser();
+  await using user = await ordinaryUser(options);
   const checkout = new URL('../../../../../', import.meta.url).pathname;
   const launch = ['unshare', '--mount', '--propagation', 'private', '--', '/bin/sh', '-ec', AS_USER, 'suite'];
-  const { code, output } = await run([...launch, checkout, user.home, user.name, file, tests]);
+  const paths = files.replaceAll(/\S+/g, 'packages/plugins/src/drivers/oci/$&');
+  const { code, output } = await run([...launch, checkout, user.home, user.name, tests, paths]);
   expect(code, output).toBe(0);
   return output;
 };
@@ -67,4 +74,18 @@ it('an ordinary user starts sandboxes from images, too', { timeout: TIMEOUT_MS }
   const output = await asOrdinaryUser('images/images.test.ts', 'starts from|paths lead|hard links|is shared');
   expect(output).toMatch(/paths lead through links/);
   expect(output).toMatch(/is shared while a sandbox uses it/);
+});
+
+it.each([
+  ['a range of ids', WITH_RANGE],
+  ['one id', WITH_ONE_ID],
+])('the walls stand for an ordinary user with %s, too', { timeout: TIMEOUT_MS }, async (_what, options) => {
+  expect(await asOrdinaryUser('isolation.test.ts', '', options)).toMatch(/another user than the guest, or/);
+});
+
+it('with one id layers and images are made and used', { timeout: TIMEOUT_MS }, async () => {
+  const tests = 'a layer over a layer|paths lead';
+  const output = await asOrdinaryUser('oci.test.ts images/images.test.ts', tests, WITH_ONE_ID);
+  expect(output).toMatch(/paths lead through links/);
+  expect(output).toMatch(/a layer over a layer/);
 });

@@ -8,7 +8,7 @@ import { makeFolder } from '../../linux/folder.ts';
 import { type Base, CA_BUNDLE } from './base.ts';
 import { type Container, guestOomScore, type Mount, overlay, shown, writable } from './bundle.ts';
 import { type Folders, makeThrough } from './folders.ts';
-import { AGENT_ID, type Identity } from './identity.ts';
+import type { Identity } from './identity.ts';
 import { DISKS } from './snapshots.ts';
 
 export const ROOT = '/workspace';
@@ -37,6 +37,7 @@ const MAX_LAYERS = 32;
 export interface Plan {
   readonly spec: MachineSpec;
   readonly containerId: string;
+  readonly identity: Identity;
   readonly folder: string;
   readonly base: Base;
   /** The unpacked image; the host's system folders when absent. */
@@ -61,14 +62,18 @@ export const makeDisks = async (folder: string, { root }: Identity): Promise<voi
 };
 
 export const containerOf = (plan: Plan): Container => {
-  const { spec, containerId, guest } = plan;
+  const { spec, containerId, guest, identity } = plan;
   return {
     id: containerId,
     rootfs: plan.at(plan.image?.rootfs ?? plan.base.rootfs),
     // The guest ignores the last argument; it names the container in the list of processes.
     argv: initCommand(guestCommand(NODE, GUEST, containerId)),
-    env: { ...environment(spec, guest.pty !== undefined, plan.image?.path), ...spec.env },
-    user: { uid: 0, gid: AGENT_ID, capabilities: GUEST_RIGHTS },
+    env: { ...environment(plan), ...spec.env },
+    user: {
+      uid: 0,
+      gid: identity.commands,
+      capabilities: identity.single === undefined ? GUEST_RIGHTS : [],
+    },
     limits: limitsOf(spec),
     oomScore: guestOomScore(),
     reservedPids: Math.min(GUEST_PIDS, Math.floor(limitsOf(spec).pids / 2)),
@@ -116,12 +121,8 @@ const checkedTarget = (target: string): string => {
   });
 };
 
-const environment = (
-  { id, path = [] }: MachineSpec,
-  hasPty: boolean,
-  imagePath = SYSTEM_PATH,
-): Record<string, string> => ({
-  PATH: [`${HOME}/.local/bin`, ...path, imagePath, OWN_PATH].join(':'),
+const environment = ({ spec: { id, path = [] }, identity, image, guest }: Plan): Record<string, string> => ({
+  PATH: [`${HOME}/.local/bin`, ...path, image?.path ?? SYSTEM_PATH, OWN_PATH].join(':'),
   HOME,
   USER: 'agent',
   LANG: 'C.UTF-8',
@@ -138,6 +139,6 @@ const environment = (
   [GUEST_ENV.root]: ROOT,
   [GUEST_ENV.home]: HOME,
   [GUEST_ENV.id]: id,
-  [GUEST_ENV.user]: String(AGENT_ID),
-  ...(hasPty ? { [GUEST_ENV.pty]: `${PTY}/node-pty` } : {}),
+  ...(identity.single === undefined ? { [GUEST_ENV.user]: String(identity.commands) } : {}),
+  ...(guest.pty !== undefined ? { [GUEST_ENV.pty]: `${PTY}/node-pty` } : {}),
 });

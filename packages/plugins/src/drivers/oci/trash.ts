@@ -12,7 +12,6 @@ import { createTurns } from '../../linux/turns.ts';
 import { choreContainer } from './chore.ts';
 import type { End } from './container.ts';
 import { type Folders, makeThrough } from './folders.ts';
-import { AS_OWNER } from './launch.ts';
 
 export interface Trash {
   /** Moves a folder away and deletes it, whoever owns what is in it. Succeeds when there is none. */
@@ -30,7 +29,8 @@ export interface Trash {
 export interface TrashOptions {
   readonly folders: Folders;
   readonly installation: string;
-  readonly rootless: boolean;
+  /** As in `Identity`. */
+  readonly asOwner: readonly string[];
   readonly log: DriverHost['log'];
 }
 
@@ -38,10 +38,8 @@ const MAX_DELETIONS = 2;
 /** Longer than any tree takes that was not made to take long. */
 const PATIENCE_MS = 10_000;
 
-export const createTrash = ({ folders, installation, rootless, log }: TrashOptions): Trash => {
+export const createTrash = ({ folders, installation, asOwner, log }: TrashOptions): Trash => {
   const inTurn = createTurns(MAX_DELETIONS);
-  // An ordinary user may not enter what the kernel made for an overlay, or what a sandbox forbade; its range's root may.
-  const surround = rootless ? AS_OWNER : [];
   const setAside = async (path: string, reason: unknown): Promise<void> => {
     const place = join(await makeThrough(folders.quarantine), randomUUID());
     const moved = await rename(path, place).then(() => true, isMissing);
@@ -52,9 +50,12 @@ export const createTrash = ({ folders, installation, rootless, log }: TrashOptio
         reason: String(reason),
       });
   };
-  /** Resolves when it is deleted, or lies aside, or takes too long to wait for. */
+  /**
+   * Resolves when it is deleted, or lies aside, or takes too long to wait for. An ordinary user may not enter what the
+   * kernel made for an overlay, or what a sandbox forbade; root of its ids may.
+   */
   const remove = (path: string): Promise<void> => {
-    const removed = inTurn(() => removeTree(path, surround))
+    const removed = inTurn(() => removeTree(path, asOwner))
       .catch((error: unknown) => setAside(path, error))
       .catch((error: unknown) => {
         log('error', 'something can neither be deleted nor moved', { path, error: String(error) });

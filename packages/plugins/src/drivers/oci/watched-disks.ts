@@ -4,7 +4,6 @@ import type { DriverHost } from '@berth/plugin-api';
 import { isAlive } from '../../linux/processes.ts';
 import { type DiskSize, measure } from './disk-usage.ts';
 import { createDiskWatch, type DiskWatch, type Watched } from './disk-watch.ts';
-import { AS_OWNER } from './launch.ts';
 import { claimedIds, readRecord, writeRecord } from './record.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -25,8 +24,7 @@ export interface WatchedDisks extends DiskWatch {
 
 export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
   const { workshop, host, folderOf, containerId, alone } = options;
-  const { folders } = workshop;
-  const surround = process.getuid?.() === 0 ? [] : AS_OWNER;
+  const { folders, identity } = workshop;
   const machines = async (): Promise<Watched[]> => {
     const found: Watched[] = [];
     for (const id of await claimedIds(folders.sandboxes, host.installation)) {
@@ -50,7 +48,7 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     reserve: options.reserve,
     machines,
     // Its folder and not only its disks: what the guest writes and what it says counts, too.
-    measure: (id, most) => measure(folderOf(id), most, surround),
+    measure: (id, most) => measure(folderOf(id), most, identity.asOwner),
     end: (id, reason) => alone(id, () => end(id, reason)),
     log: (message, facts) => host.log('warn', message, facts),
   });

@@ -9,7 +9,7 @@ import { type Chore, type ChoreResult, runChore } from './chore.ts';
 import { type End, endContainer } from './container.ts';
 import { chooseEngine, type RuntimeName } from './engines.ts';
 import { type Folders, foldersOf, makeThrough } from './folders.ts';
-import { identify } from './identity.ts';
+import { type Identity, identify } from './identity.ts';
 import { shareKernelLimits } from './kernel-limits.ts';
 import { createLauncher, type Engine, type Launcher } from './launch.ts';
 import { createTrash } from './trash.ts';
@@ -27,6 +27,7 @@ export interface Ready {
 
 export interface Workshop {
   readonly folders: Folders;
+  readonly identity: Identity;
   readonly cgroups: Cgroups | undefined;
   /** Why there are none; empty when there are. */
   readonly cgroupsAbsent: string;
@@ -57,21 +58,21 @@ const MAX_CHORES = 4;
 
 export const createWorkshop = (options: WorkshopOptions): Workshop => {
   const folders = foldersOf(options.folder);
-  const rootless = process.getuid?.() !== 0;
+  const identity = identify(options.idBase);
+  const { rootless, asOwner, single } = identity;
   const detected = detectCgroups(rootless);
   const cgroups = typeof detected === 'string' ? undefined : detected;
   const end: Workshop['end'] = (container) => endContainer({ ...container, state: folders.state, cgroups });
-  const trash = createTrash({ folders, rootless, ...options });
+  const trash = createTrash({ folders, asOwner, ...options });
   const inTurn = createTurns(MAX_CHORES);
   let opened: Launcher | undefined;
   const close = async (): Promise<void> => opened?.close();
   const prepare = async (): Promise<Ready> => {
     for (const path of Object.values(folders)) await makeThrough(path);
-    const identity = identify(options.idBase);
     const beside = v2BesideV1();
     const launcher = createLauncher(folders, identity, beside);
     opened = launcher;
-    const base = await prepareBase(folders);
+    const base = await prepareBase(folders, identity);
     const { inotify, notes } = shareKernelLimits(rootless);
     for (const note of notes) options.log('warn', `a limit of the kernel: ${note}`);
     const world: World = { identity, cgroups, inotify, compiledSeccomp: undefined };
@@ -86,11 +87,19 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     const proven: World = { ...world, compiledSeccomp };
     const chore = (job: Chore): Promise<ChoreResult> =>
       inTurn(() => runChore(job, { ...tools, world: proven, engine }));
-    return { base, engine, world: proven, launcher, notes: [note, ...notes], chore };
+    return {
+      base,
+      engine,
+      world: proven,
+      launcher,
+      notes: [note, ...notes, ...(single === undefined ? [] : [single])],
+      chore,
+    };
   };
   let prepared: Promise<Ready> | undefined;
   return {
     folders,
+    identity,
     cgroups,
     cgroupsAbsent: typeof detected === 'string' ? detected : '',
     ready: () => {

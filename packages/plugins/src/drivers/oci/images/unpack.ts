@@ -45,7 +45,7 @@ export const unpack = async (image: FileHandle, draft: string, ready: Ready): Pr
   const { path, isXz } = await writeRoot(image, draft, tar);
   for (const own of [rootfs, tar]) await chown(own, uid, gid);
   const { exitCode, output } = await chore({
-    script: unpackScript(isXz),
+    script: unpackScript(isXz, world.identity.single === undefined ? 'same' : 'no-same'),
     asOwner: true,
     timeoutMs: UNPACK_TIMEOUT_MS,
     mounts: [shown(launcher.at(source), SOURCE), writable(launcher.at(rootfs), TARGET)],
@@ -96,9 +96,9 @@ const writeBounded = async (content: Readable, to: string): Promise<void> => {
 };
 
 /** Devices and the files that every sandbox has of its own are not unpacked; mount points and the account are made. */
-const unpackScript = (isXz: boolean): string => `
+const unpackScript = (isXz: boolean, owner: 'same' | 'no-same'): string => `
 ${isXz ? `xz --decompress --stdout <${SOURCE}/root.tar | head -c ${BOUNDS.unpackedBytes} |` : `<${SOURCE}/root.tar`} \
-tar --extract --file=- --directory=${TARGET} --numeric-owner --same-permissions \
+tar --extract --file=- --directory=${TARGET} --numeric-owner --${owner}-owner --same-permissions \
 --exclude=./dev/* --exclude=dev/* --warning=no-timestamp
 cd ${TARGET}
 [ -x bin/sh ] || [ -L bin/sh ] || {
