@@ -240,10 +240,28 @@ export const ERRORS = {
   },
   'agent.hung': {
     kind: 'timeout',
-    data: z.object({ agent: z.string(), silentMs: z.number() }),
-    message: (d) =>
-      `The agent ${d.agent} said nothing for ${Math.round(d.silentMs / 1000)} s and was stopped.`,
+    data: z.object({
+      agent: z.string(),
+      silentMs: z.number(),
+      /** Which limit it was: until its conversation was open, between signs of life, or of a tool that it waited for. */
+      limit: z.enum(['start', 'silence', 'tool']).optional(),
+    }),
+    message: ({ agent, silentMs, limit = 'silence' }) => {
+      const did = {
+        start: 'did not begin to work within',
+        silence: 'said nothing for',
+        tool: 'heard nothing of a tool for',
+      }[limit as 'start' | 'silence' | 'tool'];
+      return `The agent ${agent} ${did} ${Math.round(silentMs / 1000)} s and was stopped.`;
+    },
     hint: 'Its work so far is kept. `berth task retry` starts a new attempt.',
+  },
+  'agent.overtime': {
+    kind: 'timeout',
+    data: z.object({ agent: z.string(), turnMs: z.number() }),
+    message: (d) =>
+      `The agent ${d.agent} was still at work after ${Math.round(d.turnMs / 1000)} s, the time of a turn, and was stopped.`,
+    hint: 'Its work so far is kept. Ask for less at a time, or raise `turnLimits.turnMs` in the settings of the server.',
   },
   'agent.crashed': {
     kind: 'unavailable',

@@ -7,7 +7,8 @@
  * is ignored by offset. An adapter MUST therefore write the same bytes when it reads the same bytes.
  *
  * MUST: report every item by `world.emit` under an id that is the same when the turn is replayed.
- * MUST: end within the world's limits: `signal` aborts, `limits.silenceMs` without a sign of life is `agent.hung`.
+ * MUST: end within the world's limits: `signal` aborts, `limits.silenceMs` without a sign of life is `agent.hung`, more than `limits.turnMs`
+ * altogether is `agent.overtime`.
  * MUST: when it gives up, end the process with everything it started.
  * MUST NOT: offer the agent files or terminals of the server.
  */

@@ -14,7 +14,7 @@ import {
 import { z } from 'zod';
 import { endProcess } from './acp/end-process.ts';
 import { systemTimers } from './acp/timers.ts';
-import { createWatchdog } from './acp/watchdog.ts';
+import { createWatchdog, failureOf } from './acp/watchdog.ts';
 
 const Config = z.strictObject({
   argv: z.tuple([z.string()], z.string()).optional().describe('Program and arguments.'),
@@ -67,7 +67,7 @@ const follow = async (process: Process, world: AgentWorld): Promise<{ exit: Exec
   const watchdog = createWatchdog(
     { ...world.limits, toolMs: world.limits.silenceMs },
     systemTimers,
-    ({ silentMs }) => stopped.abort(fail('agent.hung', { agent: 'command', silentMs })),
+    (expiry) => stopped.abort(failureOf('command', expiry)),
   );
   watchdog.enter('running');
   const cancel = () => stopped.abort();

@@ -7,6 +7,7 @@ import { fail } from '@berth/contract';
 import { type AgentWorld, defineAgent, type TurnEnd, type TurnInput } from '@berth/plugin-api';
 import { z } from 'zod';
 import { systemTimers } from './acp/timers.ts';
+import { failureOf } from './acp/watchdog.ts';
 
 const Step = z.union([
   z.strictObject({ say: z.string() }),
@@ -131,7 +132,9 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   });
 
 const hang = async (world: AgentWorld): Promise<void> => {
-  const silentMs = Math.min(world.limits.silenceMs, world.limits.turnMs);
-  await pause(silentMs, world.signal);
-  if (!world.signal.aborted) throw fail('agent.hung', { agent: 'scripted', silentMs });
+  const { silenceMs, turnMs } = world.limits;
+  const limit = turnMs < silenceMs ? 'turn' : 'silence';
+  const limitMs = Math.min(silenceMs, turnMs);
+  await pause(limitMs, world.signal);
+  if (!world.signal.aborted) throw failureOf('scripted', { limit, limitMs });
 };

@@ -47,7 +47,12 @@ agentConformance(scripted, {
   bench: benchOf,
 });
 
-const turn = async (plugin: AgentPlugin, config: object, prompt: string, session?: { turn: number }) => {
+const turn = async (
+  plugin: AgentPlugin,
+  config: object,
+  prompt: string,
+  { session, limits }: { session?: { turn: number }; limits?: Partial<AgentWorld['limits']> } = {},
+) => {
   await using bench = await benchOf();
   const items = new Map<string, ItemBody>();
   const world: AgentWorld = {
@@ -55,7 +60,7 @@ const turn = async (plugin: AgentPlugin, config: object, prompt: string, session
     model: undefined,
     toolPath: (target) => target,
     emit: (id, body) => items.set(id, body),
-    limits: { startMs: 10_000, silenceMs: 10_000, turnMs: 10_000 },
+    limits: { startMs: 10_000, silenceMs: 10_000, turnMs: 10_000, ...limits },
     signal: new AbortController().signal,
   };
   const agent = plugin.open(plugin.config.parse(config), host);
@@ -96,7 +101,7 @@ describe('scripted', () => {
     const config = { turns: [[{ say: 'one' }], [{ run: 'echo two > out.txt' }]] };
     const first = await turn(scripted, config, 'go');
     expect(first.end.session).toEqual({ turn: 1 });
-    expect((await turn(scripted, config, 'go on', { turn: 1 })).text).toBe('two\n');
+    expect((await turn(scripted, config, 'go on', { session: { turn: 1 } })).text).toBe('two\n');
   });
 
   it('does the last list of steps, because those before it are quoted from an earlier turn', async () => {
@@ -111,6 +116,18 @@ describe('scripted', () => {
     [{ nonsense: true }, 'agent.failed'],
   ])('fails as told: %j', async (step, code) => {
     await expect(turn(scripted, {}, steps(step))).rejects.toMatchObject({ code });
+  });
+});
+
+describe.each([
+  ['command', command, 'while sleep 0.05; do echo at work; done'],
+  ['scripted', scripted, steps({ hang: true })],
+])('%s', (agent, plugin, prompt) => {
+  it('names the limit that ended it', async () => {
+    await expect(turn(plugin, {}, prompt, { limits: { turnMs: 600 } })).rejects.toMatchObject({
+      code: 'agent.overtime',
+      details: { agent, turnMs: 600 },
+    });
   });
 });
 

@@ -134,6 +134,14 @@ describe('the ACP client', { timeout: 30_000 }, () => {
   it('gives up on a program that never speaks', async () => {
     await expect(turn('work', { mode: 'silent', limits: { startMs: 700 } })).rejects.toMatchObject({
       code: 'agent.hung',
+      message: expect.stringContaining('did not begin to work within 1 s'),
+    });
+  });
+
+  it('says that the time of the turn is over, whatever silence would be allowed', async () => {
+    await expect(turn('wait', { limits: { turnMs: 700 } })).rejects.toMatchObject({
+      code: 'agent.overtime',
+      details: { turnMs: 700 },
     });
   });
 
@@ -143,7 +151,10 @@ describe('the ACP client', { timeout: 30_000 }, () => {
   });
 
   it('stops a tool that takes too long', async () => {
-    await expect(turn('tool', { toolMs: 1_000 })).rejects.toMatchObject({ code: 'agent.hung' });
+    await expect(turn('tool', { toolMs: 1_000 })).rejects.toMatchObject({
+      code: 'agent.hung',
+      details: { limit: 'tool', silentMs: 1_000 },
+    });
   });
 
   it.each([

@@ -19,7 +19,7 @@ import { createLife, isInTurn, type Life } from './life.ts';
 import { CANCELLED, decide } from './permission.ts';
 import { createTransport, type Transport } from './transport.ts';
 import { readUpdate, ToolUpdate } from './update.ts';
-import { createWatchdog, type Expiry } from './watchdog.ts';
+import { createWatchdog, failureOf } from './watchdog.ts';
 
 /** Agents write their conversation to disk when their input closes; the slowest takes about four seconds. */
 const LEAVE_MS = 6_000;
@@ -71,7 +71,7 @@ const createTalk = (turn: AcpTurn, process: Process): Talk => {
   const items = createItems((id, body) => world.emit(id, body), timers);
   const givenUp = Promise.withResolvers<TurnEnd>();
   const limits = { ...world.limits, toolMs: turn.toolMs };
-  const watchdog = createWatchdog(limits, timers, (expiry) => givenUp.reject(hung(turn, expiry)));
+  const watchdog = createWatchdog(limits, timers, (expiry) => givenUp.reject(failureOf(turn.agent, expiry)));
   const life = createLife(watchdog);
   const transport = createTransport(process, {
     heard: () => {
@@ -154,5 +154,3 @@ const watchCancel = (
     },
   };
 };
-
-const hung = (turn: AcpTurn, { silentMs }: Expiry) => fail('agent.hung', { agent: turn.agent, silentMs });

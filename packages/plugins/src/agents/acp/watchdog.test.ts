@@ -61,7 +61,7 @@ describe('the watchdog', () => {
     timers.pass(49);
     expect(expired).toEqual([]);
     timers.pass(1);
-    expect(expired).toEqual([{ limit: 'silence', silentMs: 50 }]);
+    expect(expired).toEqual([{ limit: 'silence', limitMs: 50 }]);
     timers.pass(10_000);
     expect(expired).toHaveLength(1);
   });

@@ -4,7 +4,7 @@
  * well say nothing for minutes); and `turn` for the whole answer. While a cancellation is under way the cancel ladder
  * has limits of its own.
  */
-import type { StateOf } from '@berth/contract';
+import { type BerthError, fail, type StateOf } from '@berth/contract';
 import type { acpStates } from './states.ts';
 import type { Timers } from './timers.ts';
 
@@ -17,8 +17,14 @@ export interface WatchdogLimits {
 
 export interface Expiry {
   readonly limit: 'start' | 'silence' | 'tool' | 'turn';
-  readonly silentMs: number;
+  readonly limitMs: number;
 }
+
+/** What the end by a limit is called. */
+export const failureOf = (agent: string, { limit, limitMs }: Expiry): BerthError =>
+  limit === 'turn'
+    ? fail('agent.overtime', { agent, turnMs: limitMs })
+    : fail('agent.hung', { agent, silentMs: limitMs, limit });
 
 export interface Watchdog {
   enter(state: StateOf<typeof acpStates>): void;
@@ -39,26 +45,26 @@ export const createWatchdog = (
   let forget: (() => void) | undefined;
   let stopped = false;
 
-  const dues = (): readonly (readonly [Expiry['limit'], number])[] => {
-    if (state === 'spawning' || state === 'handshaking' || state === 'opening')
-      return [['start', bornAt + limits.startMs]];
+  const due = (limit: Expiry['limit'], since: number) => {
+    const limitMs = limits[`${limit}Ms`];
+    return { limit, limitMs, at: since + limitMs };
+  };
+  const dues = () => {
+    if (state === 'spawning' || state === 'handshaking' || state === 'opening') return [due('start', bornAt)];
     if (state !== 'running' && state !== 'blocked') return [];
-    return [
-      toolsInFlight > 0 ? ['tool', heardAt + limits.toolMs] : ['silence', heardAt + limits.silenceMs],
-      ['turn', (promptedAt ?? heardAt) + limits.turnMs],
-    ];
+    return [due(toolsInFlight > 0 ? 'tool' : 'silence', heardAt), due('turn', promptedAt ?? heardAt)];
   };
   // Looks again when the nearest limit could be reached: hearing something costs no timer.
   const arm = () => {
     forget?.();
-    const nearest = [...dues()].sort((a, b) => a[1] - b[1])[0];
+    const [nearest] = dues().sort((a, b) => a.at - b.at);
     if (stopped || nearest === undefined) return;
-    const [limit, dueAt] = nearest;
-    const leftMs = dueAt - timers.now();
+    const { limit, limitMs, at } = nearest;
+    const leftMs = at - timers.now();
     if (leftMs > 0) forget = timers.after(leftMs, arm);
     else {
       stopped = true;
-      expired({ limit, silentMs: Math.round(timers.now() - heardAt) });
+      expired({ limit, limitMs });
     }
   };
   arm();
