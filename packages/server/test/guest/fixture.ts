@@ -22,7 +22,7 @@ export interface TestGuest {
   /** Raw connections that were made, newest last. */
   readonly connections: Socket[];
   connect(): Promise<Socket>;
-  client(uplink?: UplinkHandler, groups?: Containment): SandboxClient;
+  client(uplink?: UplinkHandler, groups?: Containment, silenceMs?: number): SandboxClient;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -86,11 +86,11 @@ const testGuest = (place: Place, stop: () => Promise<unknown>): TestGuest => {
     ...place,
     connections,
     connect: dial,
-    client: (uplink, groups) => {
+    client: (uplink, groups, silenceMs) => {
       const { root, home } = place;
       const internalUrl = 'http://berth.internal';
       const client = createSandboxClient({
-        ...{ id: 'sb_test', root, home, internalUrl, uplink, groups },
+        ...{ id: 'sb_test', root, home, internalUrl, uplink, groups, silenceMs },
         connect: dial,
       });
       clients.push(client);

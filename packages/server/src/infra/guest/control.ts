@@ -11,6 +11,7 @@ import { GuestRefusal } from '@berth/contract/guest-messages';
 import { createGrowingBytes, parseWithin } from '@berth/plugin-api';
 import type { z } from 'zod';
 import { dropBytesOfEnded } from './early-end.ts';
+import type { Hearing } from './hearing.ts';
 import { keepAlive } from './keep-alive.ts';
 import { introduce, printable, unreachable, untrustworthy } from './preface.ts';
 
@@ -41,7 +42,13 @@ export interface Control {
   close(): void;
 }
 
-export const openControl = async (duplex: Duplex, { id }: { readonly id: string }): Promise<Control> => {
+export interface ControlParts {
+  readonly id: string;
+  /** Told when the guest answers a ping. */
+  readonly hearing?: Hearing | undefined;
+}
+
+export const openControl = async (duplex: Duplex, { id, hearing }: ControlParts): Promise<Control> => {
   await introduce(duplex, 'control', id);
   dropBytesOfEnded(duplex, () => session.destroyed);
   const session = connect('http://guest', {
@@ -63,7 +70,7 @@ export const openControl = async (duplex: Duplex, { id }: { readonly id: string 
   session.once('connect', () => {
     if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES);
   });
-  keepAlive(session);
+  keepAlive(session, hearing);
   const wire = { id, session, why: () => broken };
 
   const bytes = async (call: GuestCall): Promise<Buffer> => {

@@ -1,7 +1,10 @@
 /** Notices a guest that fell silent: a ping at an interval, and the end of the session when one is not answered. */
 import type { Http2Session } from 'node:http2';
+import { type Hearing, SILENCE_MS } from './hearing.ts';
 
-export const keepAlive = (session: Http2Session, intervalMs = PING_MS): void => {
+export const keepAlive = (session: Http2Session, hearing?: Hearing): void => {
+  // A guest that is there is heard twice before it counts as silent.
+  const intervalMs = (hearing?.silenceMs ?? SILENCE_MS) / 2;
   let outstanding = false;
   const timer = setInterval(() => {
     if (session.destroyed || session.closed) return;
@@ -12,10 +15,9 @@ export const keepAlive = (session: Http2Session, intervalMs = PING_MS): void => 
     outstanding = true;
     session.ping(() => {
       outstanding = false;
+      hearing?.heard();
     });
   }, intervalMs);
   timer.unref();
   session.once('close', () => clearInterval(timer));
 };
-
-const PING_MS = 15_000;

@@ -6,13 +6,16 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Control, openControl } from './control.ts';
+import { createHearing, SILENCE_MS } from './hearing.ts';
 import { mayRecover, unreachable } from './preface.ts';
 
 export interface Link {
   /** For acts that may be done twice. */
   repeat<T>(act: (control: Control) => Promise<T>): Promise<T>;
-  /** For the others: tried once, on a connection that seems sound. */
-  once<T>(act: (control: Control) => Promise<T>): Promise<T>;
+  /** For the others: tried once, on a connection that seems sound. `since`: when the asking began, now when absent. */
+  once<T>(act: (control: Control) => Promise<T>, since?: number): Promise<T>;
+  /** Before another try of what began at `since`. Rejects when the guest has said nothing for too long. */
+  pause(ms: number, since: number): Promise<void>;
   /** Throws `sandbox.unreachable` once it is closed. */
   assertOpen(): void;
   close(): void;
@@ -21,14 +24,18 @@ export interface Link {
 export interface LinkParts {
   readonly id: string;
   readonly connect: () => Promise<Duplex>;
+  /** Of the guest, while something is asked of it; `SILENCE_MS` when absent. */
+  readonly silenceMs?: number | undefined;
 }
 
 /** Pauses before the second and later tries. */
 export const RETRY_DELAYS_MS: readonly number[] = [20, 200, 1000, 3000];
 
-export const createLink = ({ id, connect }: LinkParts): Link => {
+export const createLink = ({ id, connect, silenceMs = SILENCE_MS }: LinkParts): Link => {
   let current: Promise<Control> | undefined;
   let closed = false;
+  const hangUp = (): void => void current?.then((made) => made.close()).catch(() => undefined);
+  const hearing = createHearing({ id, silenceMs, hangUp });
 
   const assertOpen = (): void => {
     if (closed) throw unreachable(id, 'the connection was closed by the server');
@@ -45,28 +52,33 @@ export const createLink = ({ id, connect }: LinkParts): Link => {
   };
   const dial = async (): Promise<Control> => {
     const duplex = await connect().catch((error: unknown) => Promise.reject(unreachable(id, error)));
-    const made = await openControl(duplex, { id });
+    const made = await openControl(duplex, { id, hearing });
+    hearing.heard();
     if (closed) made.close();
     return made;
   };
 
+  const pause = (ms: number, since: number): Promise<void> => hearing.within(since, () => sleep(ms));
+
   return {
+    pause,
     repeat: async (act) => {
+      const since = performance.now();
       for (let attempt = 0; ; attempt++) {
         try {
-          return await act(await control());
+          return await hearing.within(since, async () => act(await control()));
         } catch (error) {
           const delayMs = RETRY_DELAYS_MS[attempt];
           if (closed || delayMs === undefined || !mayRecover(error)) throw error;
-          await sleep(delayMs);
+          await pause(delayMs, since);
         }
       }
     },
-    once: async (act) => act(await control()),
+    once: (act, since = performance.now()) => hearing.within(since, async () => act(await control())),
     assertOpen,
     close: () => {
       closed = true;
-      current?.then((made) => made.close()).catch(() => undefined);
+      hangUp();
     },
   };
 };

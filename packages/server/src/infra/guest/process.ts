@@ -2,7 +2,6 @@
  * A command inside, seen from the server. Its output is read by cursor, so a broken connection is taken up again where
  * the last byte was, and whoever reads notices nothing.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fail, isBerthError } from '@berth/contract';
 import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
 import { GuestExec, type GuestExecStart, GuestInput } from '@berth/contract/guest-messages';
@@ -79,47 +78,46 @@ export interface Reading {
 export async function* readOutput(place: ProcessPlace, reading: Reading): AsyncGenerator<ExecChunk> {
   let cursor: ExecCursor = reading.from ?? { stdout: 0, stderr: 0 };
   let started = reading.start === undefined;
+  let since = performance.now();
   for (let failures = 0; ; failures++) {
     try {
-      for await (const frame of readOnce(place, reading, started ? cursor : undefined)) {
+      for await (const frame of readOnce(place, reading, { cursor: started ? cursor : undefined, since })) {
         started = true;
         if (frame.kind === 'started') continue;
         if (frame.kind === 'exit') return yield frame;
         failures = 0;
+        since = performance.now();
         cursor = advance(cursor, frame);
         yield frame;
       }
       throw unreachable(place.id, 'the output broke off');
     } catch (error) {
-      await pauseOrThrow(error, failures, reading.signal);
+      const delayMs = delayOrThrow(error, failures, reading.signal);
+      await place.link.pause(delayMs, since);
     }
   }
 }
 
-/** Waits before the next try; throws when there shall be none. */
-const pauseOrThrow = async (
-  error: unknown,
-  failures: number,
-  signal: AbortSignal | undefined,
-): Promise<void> => {
+/** How long to wait before the next try; throws when there shall be none. */
+const delayOrThrow = (error: unknown, failures: number, signal: AbortSignal | undefined): number => {
   if (signal?.aborted === true)
     throw fail('work.cancelled', { reason: 'the caller gave up' }, { cause: error });
   const delayMs = RETRY_DELAYS_MS[failures];
   if (delayMs === undefined || !mayRecover(error)) throw error;
-  await sleep(delayMs);
+  return delayMs;
 };
 
 /** Reads over one connection, from a cursor, or (when that is undefined) by starting the command. */
 async function* readOnce(
   { id, link }: ProcessPlace,
   { execId, signal, start }: Reading,
-  cursor: ExecCursor | undefined,
+  { cursor, since }: { readonly cursor: ExecCursor | undefined; readonly since: number },
 ): AsyncGenerator<ExecFrame> {
   const call: GuestCall =
     cursor === undefined && start !== undefined
       ? startCall({ ...start, follow: true })
       : { method: 'GET', path: `${pathOf(execId)}/output`, query: { ...cursor } };
-  const source = await link.once((control) => control.stream({ ...call, signal }));
+  const source = await link.once((control) => control.stream({ ...call, signal }), since);
   const abort = (): unknown => source.destroy();
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted === true) abort();

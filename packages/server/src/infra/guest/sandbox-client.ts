@@ -23,6 +23,8 @@ export interface SandboxParts {
   readonly groups?: Containment | undefined;
   /** Given: its way out is open, and is opened again whenever it breaks, until `close`. */
   readonly uplink?: UplinkHandler | undefined;
+  /** Of the guest, while something is asked of it; 30 s when absent. */
+  readonly silenceMs?: number | undefined;
   readonly log?: ((message: string, facts: Record<string, unknown>) => void) | undefined;
 }
 
@@ -39,8 +41,8 @@ export interface SandboxClient extends Sandbox {
 }
 
 export const createSandboxClient = (parts: SandboxParts): SandboxClient => {
-  const { id, root, home, internalUrl, connect, groups, uplink, log } = parts;
-  const link = createLink({ id, connect });
+  const { id, root, home, internalUrl, connect, groups, uplink, silenceMs, log } = parts;
+  const link = createLink({ id, connect, silenceMs });
   const place = { id, link, groups };
   const kept =
     uplink === undefined ? undefined : keepUplink({ sandboxId: id, handler: uplink, connect, log });
