@@ -9,6 +9,7 @@ import {
   statusOf,
 } from '@berth/contract';
 import { cancelled, isStop, type Log } from '@berth/core';
+import { saysNoSpace } from '../infra/system/no-space.ts';
 
 /** The limit of a JSON body. */
 export const BODY_LIMIT_BYTES = 1_048_576;
@@ -33,6 +34,7 @@ export const toBerthError = (thrown: unknown, reference: string): BerthError => 
       { cause: thrown },
     );
   }
+  if (saysNoSpace(thrown)) return fail('disk.full', { path: 'the server' }, { cause: thrown });
   return fail('server.failed', { reference }, { cause: thrown });
 };
 

@@ -7,9 +7,10 @@
  * question (no terminal, no window) and only the transports we name are spoken.
  */
 import type { Readable } from 'node:stream';
-import { fail, isBerthError } from '@berth/contract';
+import { type BerthError, fail, isBerthError } from '@berth/contract';
 import { cancelled, isStop } from '@berth/core';
 import type { HostProcess, HostProcesses } from '../system/host-processes.ts';
+import { hasRoom, saysNoSpace } from '../system/no-space.ts';
 import { createLeftLocks } from './left-locks.ts';
 
 export interface GitOptions {
@@ -104,7 +105,7 @@ export const createHostGit = ({ env, processes }: HostGitParts): HostGit => {
     const result = { ...said, exitCode: exitCode ?? -1 };
     if (isAnswer(result, options)) return result;
     const wasEnded = exitCode === null && either.aborted;
-    if (!wasEnded) throw failure(args[0], result, maxOutputBytes);
+    if (!wasEnded) throw await tellFullDisk(failure(args[0], result, maxOutputBytes), gitDir);
     throw late.aborted ? fail('git.timeout', { act: args[0], timeoutMs }) : givenUp(either.reason);
   };
 
@@ -229,7 +230,17 @@ const userEnvironment = (env: Readonly<Record<string, string | undefined>>): Rec
 
 const failure = (act: string, { exitCode, stderr, truncated }: GitResult, maxOutputBytes: number) => {
   if (truncated) return fail('git.failed', { act, detail: `it says more than ${maxOutputBytes} bytes` });
-  if (stderr.includes('No space left on device')) return fail('disk.full', { path: 'the repositories' });
+  // A full disk of another machine is that one's.
+  if (saysNoSpace(stderr.replace(/^remote:.*$/gm, '')))
+    return fail('disk.full', { path: 'the repositories' });
   const said = stderr.trim().slice(-STDERR_TAIL_CHARACTERS);
   return fail('git.failed', { act, detail: said || `it ended with ${exitCode} and said nothing` });
+};
+
+const REPOSITORIES = 'the repositories';
+
+/** Of some writes git says no more than that they failed (a lock of a ref). */
+const tellFullDisk = async (failure: BerthError, gitDir: string | undefined): Promise<BerthError> => {
+  if (gitDir === undefined || !/\bwrit/.test(failure.message) || (await hasRoom(gitDir))) return failure;
+  return fail('disk.full', { path: REPOSITORIES }, { cause: failure });
 };

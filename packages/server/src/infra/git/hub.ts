@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, isBerthError, type Repository } from '@berth/contract';
 import type { Hub } from '@berth/core';
+import { tellingNoSpace } from '../system/no-space.ts';
 import { composeIn } from './compose.ts';
 import type { Git } from './git.ts';
 import { importInto, originOf, targetBranch } from './import.ts';
@@ -44,7 +45,7 @@ export const createHub = (options: HubOptions): Hub => {
     return gitDir;
   };
 
-  return {
+  const hub: Hub = {
     importRepository: async (workspaceId, spec, signal) => {
       const source = parseSource(spec.source);
       const name = spec.name ?? source.name;
@@ -95,6 +96,7 @@ export const createHub = (options: HubOptions): Hub => {
     contains: async (workspaceId, name, descendant, ancestor) =>
       containsCommit(git, await open(workspaceId, name), descendant, ancestor),
   };
+  return tellingNoSpace(hub, folder);
 };
 
 /** A repository that is here already is brought up to date; the same name from another source is refused. */

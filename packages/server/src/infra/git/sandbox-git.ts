@@ -4,8 +4,9 @@
  * for the hub travels in the environment of the one process that needs it; it is bound to the hub's address, and is in
  * no file, no URL and no argument.
  */
-import { fail, RepositoryName } from '@berth/contract';
+import { type BerthError, fail, RepositoryName } from '@berth/contract';
 import type { RunResult, Sandbox } from '@berth/plugin-api';
+import { saysNoSpace } from '../system/no-space.ts';
 import { BIG_FILE_BYTES } from './git.ts';
 
 export interface SandboxGitOptions {
@@ -27,7 +28,7 @@ export interface Remote {
   readonly token: string;
 }
 
-/** Rejects with `git.timeout`, `sandbox.unreachable` when the hub could not be reached, or `git.failed`. */
+/** Rejects with `git.timeout`, `sandbox.unreachable` when the hub could not be reached, `disk.full`, or `git.failed`. */
 export type SandboxGit = (sandbox: Sandbox, options: SandboxGitOptions) => Promise<RunResult>;
 
 const DEFAULT_TIMEOUT_MS = 10 * 60_000;
@@ -53,18 +54,25 @@ export const createSandboxGit =
     const result = await sandbox.run(command, signal);
     if (result.exitCode === 0) return result;
     if (result.exitCode !== null && options.answers?.includes(result.exitCode)) return result;
-    const act = options.args[0];
-    if (result.timedOut) throw fail('git.timeout', { act, timeoutMs });
-    const detail = result.stderr.trim().slice(-STDERR_TAIL_CHARACTERS) || `exit code ${result.exitCode}`;
-    if (
-      /Failed to connect|Could not resolve host|RPC failed|Empty reply|The requested URL returned error: 5/.test(
-        detail,
-      )
-    ) {
-      throw fail('sandbox.unreachable', { id: sandbox.id, detail });
-    }
-    throw fail('git.failed', { act, detail });
+    throw failureOf(sandbox, options.args[0], { ...result, timeoutMs });
   };
+
+const failureOf = (
+  sandbox: Sandbox,
+  act: string,
+  { timedOut, stderr, exitCode, timeoutMs }: RunResult & { readonly timeoutMs: number },
+): BerthError => {
+  if (timedOut) return fail('git.timeout', { act, timeoutMs });
+  const detail = stderr.trim().slice(-STDERR_TAIL_CHARACTERS) || `exit code ${exitCode}`;
+  if (saysNoSpace(detail)) return fail('disk.full', { path: `sandbox ${sandbox.id}` });
+  return UNREACHABLE.test(detail)
+    ? fail('sandbox.unreachable', { id: sandbox.id, detail })
+    : fail('git.failed', { act, detail });
+};
+
+/** The hub answers, or the way to it. */
+const UNREACHABLE =
+  /Failed to connect|Could not resolve host|RPC failed|Empty reply|The requested URL returned error: 5/;
 
 /** What starts no program that a repository could name. */
 const PLAIN = new Set(

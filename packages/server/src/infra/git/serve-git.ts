@@ -5,6 +5,7 @@ import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { fail } from '@berth/contract';
 import type { HostProcess } from '../system/host-processes.ts';
+import { tellNoSpace } from '../system/no-space.ts';
 import { encodeFetchHead, type FetchHead, parseFetchHead } from './fetch-wants.ts';
 import type { HostGit } from './git.ts';
 import { FLUSH, pktLine, readPkt } from './pkt-line.ts';
@@ -131,7 +132,9 @@ const exchange = async (
   }
   const code = await git.ended;
   // With the answer already sent, a client sees its failure in the protocol; this is for our log.
-  if (code !== 0) throw fail('git.failed', { act: call.service, detail: stderr().trim() || `exit ${code}` });
+  if (code === 0) return;
+  const detail = stderr().trim() || `exit ${code}`;
+  throw tellNoSpace(fail('git.failed', { act: call.service, detail }), call.gitDir);
 };
 
 const start = (call: GitCall, signal: AbortSignal): Promise<HostProcess> => {

@@ -11,6 +11,7 @@ import { stat } from 'node:fs/promises';
 import { isBerthError } from '@berth/contract';
 import type { Log } from '@berth/core';
 import { createFairShare } from '../fair-share.ts';
+import { tellNoSpace } from '../system/no-space.ts';
 import { watchClient } from './client-watch.ts';
 import type { HostGit } from './git.ts';
 import { writePushHook } from './push-hook.ts';
@@ -117,14 +118,22 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     if (route === undefined) return answer(response, 404, 'There is nothing here.');
     try {
       await serve(request, response, { ...route, sandboxId });
-    } catch (thrown) {
+    } catch (failure) {
+      const thrown = tellNoSpace(failure, 'the repositories');
       if (!isRefused(response, thrown)) options.log('git.serve', { outcome: 'failed', path, cause: thrown });
       if (response.headersSent && !response.writableEnded) response.destroy();
-      else if (!response.headersSent && !response.destroyed)
-        answer(response, 500, 'Git failed on the server.');
+      else if (!response.headersSent && !response.destroyed) answer(response, ...lastWord(thrown));
     }
   };
 };
+
+/** What a client is told of a failure of ours. */
+const lastWord = (thrown: unknown): readonly [status: number, text: string] =>
+  isBerthError(thrown) && thrown.code === 'disk.full'
+    ? [INSUFFICIENT_STORAGE, thrown.message]
+    : [500, 'Git failed on the server.'];
+
+const INSUFFICIENT_STORAGE = 507;
 
 /** True when it was no failure of ours; then what there is to say has been said. */
 const isRefused = (response: GitResponse, thrown: unknown): boolean => {

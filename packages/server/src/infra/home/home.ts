@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { fail, isBerthError } from '@berth/contract';
+import { saysNoSpace } from '../system/no-space.ts';
 import { DRIVERS_FOLDER } from './parts.ts';
 
 export const makeHome = async (home: string): Promise<void> =>
@@ -21,6 +22,7 @@ export const closeHome = async (home: string): Promise<void> => {
 export const tellStartFailure = (failure: unknown, home: string): unknown => {
   if (isBerthError(failure) || !isSystemError(failure)) return failure;
   const { path, address, port } = failure;
+  if (saysNoSpace(failure)) return fail('disk.full', { path: path ?? home }, { cause: failure });
   // Node's own checks count the numbers upwards.
   const [, reason = failure.message] = getSystemErrorMap().get(-Math.abs(failure.errno)) ?? [];
   if (failure.syscall === 'listen') {

@@ -10,7 +10,7 @@ import {
   type Probe,
 } from '@berth/plugin-api';
 import { parsePluginConfig, type Registry } from '../plugin-config.ts';
-import { tellNoSpace } from './no-space.ts';
+import { tellNoSpace } from '../system/no-space.ts';
 
 /** Weakest first. */
 const STRENGTH: readonly Isolation[] = ['none', 'process', 'container', 'gvisor', 'microvm'];

@@ -8,10 +8,10 @@ import type { CommandGroups } from '@berth/plugin-api';
 import type { Containment } from '../guest/command-place.ts';
 import { createSandboxClient, type SandboxClient } from '../guest/sandbox-client.ts';
 import type { UplinkHandler } from '../guest/uplink.ts';
+import { tellingNoSpace, tellNoSpace } from '../system/no-space.ts';
 import { createClients } from './clients.ts';
 import { counted } from './counted.ts';
 import type { Drivers } from './drivers.ts';
-import { tellNoSpace } from './no-space.ts';
 import type { Provisions } from './provisions.ts';
 
 const containmentOf = (groups: CommandGroups, id: string): Containment => ({
@@ -70,7 +70,13 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
     destroy: (name, id) => clients.without(id, () => drivers.find(name).driver.destroy(id)),
     hangUp: clients.hangUp,
     list: (name) => drivers.find(name).driver.list(),
-    facets: (name) => drivers.find(name).driver.facets,
+    facets: (name) => {
+      const { facets } = drivers.find(name).driver;
+      const { snapshots } = facets;
+      if (snapshots === undefined) return facets;
+      const { take } = tellingNoSpace({ take: snapshots.take.bind(snapshots) }, drivers.folder);
+      return { ...facets, snapshots: { ...snapshots, take } };
+    },
     open: clients.open,
     toolPath: async (name, id) => (await attach(name, id)).toolPath,
     close: async () => {

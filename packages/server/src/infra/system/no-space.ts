@@ -1,0 +1,46 @@
+/** What fails because a disk is full, or a quota is used up, fails for a reason that the operator can mend: it is told as such. */
+import { statfs } from 'node:fs/promises';
+import process from 'node:process';
+import { fail, isBerthError } from '@berth/contract';
+
+/** `disk.full` when that is behind the failure, else the failure itself. */
+export const tellNoSpace = (failure: unknown, folder: string): unknown =>
+  saysNoSpace(failure) && !(isBerthError(failure) && failure.code === 'disk.full')
+    ? fail('disk.full', { path: folder }, { cause: failure })
+    : failure;
+
+/** A failure with its causes, or what a program said. */
+export const saysNoSpace = (failure: unknown): boolean => {
+  if (typeof failure === 'string') return WORDS.test(failure);
+  if (!(failure instanceof Error)) return false;
+  const isCode = 'code' in failure && CODES.includes(String(failure.code));
+  return isCode || WORDS.test(failure.message) || saysNoSpace(failure.cause);
+};
+
+const CODES = ['ENOSPC', 'EDQUOT'];
+/** Of the system, of Node, of git, which sees no error when only a part was written, and our own on the way through git. */
+const WORDS =
+  /\bthe disk of .* is full\b|\bENOSPC\b|\bEDQUOT\b|no space left on device|disk quota exceeded|out of diskspace/i;
+
+/** Whether anything at all can be written where a folder is. */
+export const hasRoom = async (folder: string): Promise<boolean> => {
+  const { bfree, bavail, files, ffree } = await statfs(folder);
+  const blocks = process.getuid?.() === 0 ? bfree : bavail;
+  return blocks > 0 && (files === 0 || ffree > 0);
+};
+
+/** The same port, whose calls tell a full disk. */
+export const tellingNoSpace = <T extends object>(port: T, folder: string): T => {
+  const told =
+    (act: (...given: unknown[]) => unknown) =>
+    async (...given: unknown[]): Promise<unknown> => {
+      try {
+        return await act(...given);
+      } catch (error) {
+        throw tellNoSpace(error, folder);
+      }
+    };
+  const calls = Object.entries(port).map(([name, act]) => [name, told(act)]);
+  // The keys are those of the port, and so are what its calls take and give.
+  return Object.fromEntries(calls) as T;
+};
