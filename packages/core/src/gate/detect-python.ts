@@ -37,5 +37,5 @@ const configures = ({ paths, texts }: RepositoryFiles, tool: string, own: readon
 /** On a line of its own, as lists of requirements, tox and poetry have it; or as a string in a list. */
 const requires = ({ texts }: RepositoryFiles, name: string): boolean =>
   ['requirements.txt', 'requirements-dev.txt', 'setup.cfg', 'tox.ini', 'pyproject.toml'].some((path) =>
-    new RegExp(`^\\s*((deps|commands)\\s*=\\s*)?${name}\\b`, 'm').test(texts[path] ?? ''),
+    new RegExp(`^[ \\t]*((deps|commands)[ \\t]*=[ \\t]*)?${name}\\b`, 'm').test(texts[path] ?? ''),
   ) || new RegExp(`["']${name}\\b`).test(texts['pyproject.toml'] ?? '');

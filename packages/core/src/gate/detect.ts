@@ -87,9 +87,7 @@ const detectGo = ({ paths }: RepositoryFiles): Detected[] =>
  */
 const detectMake = ({ texts }: RepositoryFiles, found: readonly Detected[]): Detected[] => {
   const text = MAKEFILES.map((name) => texts[name]).find((one) => one !== undefined) ?? '';
-  const targets = new Set(
-    [...text.matchAll(/^([a-z][a-z -]*?)\s*:(?!=)/gm)].flatMap(([, names = '']) => names.split(/ +/)),
-  );
+  const targets = new Set(text.split('\n').flatMap(targetsIn));
   const named: [GateKind, string[]][] = [
     ['typecheck', ['typecheck', 'type-check']],
     ['lint', ['lint']],
@@ -102,4 +100,10 @@ const detectMake = ({ texts }: RepositoryFiles, found: readonly Detected[]): Det
     const isWanted = found.length === 0 || (kind === 'test' && !hasTests);
     return target === undefined || !isWanted ? [] : [{ tool: 'make', kind, run: `make ${target}` }];
   });
+};
+
+const targetsIn = (line: string): string[] => {
+  const end = line.indexOf(':');
+  const names = end < 0 || line[end + 1] === '=' ? '' : line.slice(0, end).trimEnd();
+  return /^[a-z][a-z -]*$/.test(names) ? names.split(/ +/) : [];
 };

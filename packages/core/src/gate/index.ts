@@ -9,5 +9,6 @@ export {
   readAt,
   readForGate,
 } from './plan.ts';
+export { programOf } from './program.ts';
 export { failedIn, missingTools, runGate } from './run.ts';
 export { deciding, isAgreedTo, removedCommands, weakenedBy } from './weakening.ts';

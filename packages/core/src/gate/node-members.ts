@@ -1,6 +1,8 @@
 /** The packages of an npm, pnpm or yarn workspace: which manifests of a repository its root names as members. */
+import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
 import type { RepositoryFiles } from './files.ts';
+import { matchesGlob } from './glob.ts';
 
 const Patterns = z.array(z.string());
 const Manifest = z.object({
@@ -20,6 +22,8 @@ export interface Package {
 const ROOT = 'package.json';
 const PNPM = 'pnpm-workspace.yaml';
 const MAX_MEMBERS = 200;
+const MAX_PATTERNS = 100;
+const MAX_MANIFESTS = 2000;
 
 /** An unreadable manifest has no scripts: the gate then finds nothing and refuses, which is the safe side. */
 export const packageAt = ({ texts }: Pick<RepositoryFiles, 'texts'>, path = ROOT): Package => {
@@ -29,15 +33,19 @@ export const packageAt = ({ texts }: Pick<RepositoryFiles, 'texts'>, path = ROOT
 
 /** Paths of the members' manifests, by name; none where the root names no members. */
 export const memberPaths = ({ paths, texts }: Pick<RepositoryFiles, 'paths' | 'texts'>): string[] => {
-  const patterns = [...(manifestOf(texts[ROOT]).workspaces ?? []), ...pnpmPatterns(texts[PNPM] ?? '')];
+  const patterns = [...(manifestOf(texts[ROOT]).workspaces ?? []), ...pnpmPatterns(texts[PNPM] ?? '')].slice(
+    0,
+    MAX_PATTERNS,
+  );
   if (patterns.length === 0) return [];
   const isMember = (folder: string): boolean =>
-    patterns.some((pattern) => !pattern.startsWith('!') && matches(pattern, folder)) &&
-    !patterns.some((pattern) => pattern.startsWith('!') && matches(pattern.slice(1), folder));
+    patterns.some((pattern) => !pattern.startsWith('!') && isIn(pattern, folder)) &&
+    !patterns.some((pattern) => pattern.startsWith('!') && isIn(pattern.slice(1), folder));
   return [...paths]
     .filter((path) => path.endsWith(`/${ROOT}`) && !path.includes('node_modules/'))
-    .filter((path) => isMember(path.slice(0, -ROOT.length - 1)))
     .sort()
+    .slice(0, MAX_MANIFESTS)
+    .filter((path) => isMember(path.slice(0, -ROOT.length - 1)))
     .slice(0, MAX_MEMBERS);
 };
 
@@ -48,7 +56,7 @@ const manifestOf = (text: string | undefined): z.infer<typeof Manifest> => {
 
 const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(text);
+    return parseWithin(text);
   } catch {
     return undefined;
   }
@@ -56,21 +64,23 @@ const parsed = (text: string): unknown => {
 
 /** The list below `packages:`, which people write one entry a line. */
 const pnpmPatterns = (text: string): string[] => {
-  const [, list = ''] = /^packages:[^\n]*\n((?:[ \t]*(?:-|#)[^\n]*\n?|\s*\n)*)/m.exec(text) ?? [];
-  return [...list.matchAll(/^[ \t]*-[ \t]*(['"]?)([^'"#\n]+)\1/gm)].map(([, , pattern = '']) =>
-    pattern.trim(),
-  );
+  const lines = text.split('\n');
+  const start = lines.findIndex((line) => line.startsWith('packages:')) + 1;
+  if (start === 0) return [];
+  const rest = lines.slice(start);
+  const end = rest.findIndex((line) => line.trim() !== '' && !/^[ \t]*[-#]/.test(line));
+  return rest.slice(0, end < 0 ? undefined : end).flatMap((line) => {
+    const [, quote = '', value = ''] = /^[ \t]*-[ \t]*(['"]?)([^'"#]+)/.exec(line) ?? [];
+    const isWhole = quote === '' || line.includes(quote, line.indexOf(quote) + 1);
+    return isWhole && value.trim() !== '' ? [value.trim()] : [];
+  });
 };
 
-/** Globs as workspaces use them: `*` within a folder's name, `**` across folders. */
-const matches = (pattern: string, folder: string): boolean => {
-  const source = pattern
-    .replace(/^\.\//, '')
-    .replace(/\/+$/, '')
-    .split(/(\*\*|\*)/)
-    .map((part) =>
-      part === '**' ? '.*' : part === '*' ? '[^/]*' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'),
-    )
-    .join('');
-  return new RegExp(`^${source}$`).test(folder);
+const isIn = (pattern: string, folder: string): boolean =>
+  matchesGlob(withoutEnd(pattern.replace(/^\.\//, '')), folder);
+
+const withoutEnd = (pattern: string): string => {
+  let end = pattern.length;
+  while (pattern[end - 1] === '/') end -= 1;
+  return pattern.slice(0, end);
 };

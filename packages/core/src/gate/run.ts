@@ -7,6 +7,7 @@ import { type Evidence, isGreen, type JudgedBy } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { tailOfBoth } from '../kernel/index.ts';
 import type { PlannedCommand } from './plan.ts';
+import { programOf } from './program.ts';
 import { testsRun } from './test-counts.ts';
 
 const MAX_OUTPUT_BYTES = 1024 * 1024;
@@ -71,7 +72,7 @@ const NOT_FOUND = 127;
 export const missingTools = (evidence: readonly Evidence[]): string[] => {
   const red = evidence.filter((one) => !isGreen(one));
   const missing = red.flatMap(({ exitCode, command, logTail }) => {
-    const tool = /^(?:[A-Z_]+=(?:"[^"]*"|\S*) +)*([\w.+-]+)(?: |$)/.exec(command)?.[1];
+    const tool = programOf(command)?.name;
     const isMissing =
       exitCode === NOT_FOUND && logTail.includes(`: ${tool}: `) && logTail.includes('not found');
     return tool !== undefined && isMissing ? [tool] : [];

@@ -1,7 +1,7 @@
 /** What a task is told before an agent's turn is paid: nothing can be checked, a tool is missing, the target is red. */
 import { type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
-import { type GatePlan, planGate, readForGate } from '../gate/index.ts';
+import { type GatePlan, planGate, programOf, readForGate } from '../gate/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { progressed } from '../task/index.ts';
 import type { World } from '../world.ts';
@@ -36,9 +36,6 @@ export const assertJudged = async (
 };
 
 const LOOK_TIMEOUT_MS = 10_000;
-/** The program of a shell line, behind what it puts into its environment. */
-const PROGRAM = /^((?:[A-Z_]+=(?:"[^"]*"|\S*) +)*)([\w.+-]+)(?: |$)/;
-
 /** Machines that may die while the tools are looked for. */
 const MACHINES_LOST = 2;
 
@@ -69,9 +66,10 @@ export const assertTools = async (
 const lookForTools = async (world: World, sandbox: Sandbox, { plan, key, signal }: Wanted): Promise<void> => {
   const missing = new Set<string>();
   for (const [index, { run, repository, timeoutMs }] of plan.commands.entries()) {
-    const [, environment = '', tool] = PROGRAM.exec(run) ?? [];
-    if (tool === undefined) continue;
-    const exports = environment.trim() === '' ? '' : `export ${environment.trim()}; `;
+    const program = programOf(run);
+    if (program === undefined) continue;
+    const { name: tool, environment } = program;
+    const exports = environment === '' ? '' : `export ${environment}; `;
     const ended = await sandbox.run(
       {
         id: world.ids.from('exec', `${key}/tool/${index}`),

@@ -2,3 +2,4 @@ export { type AgentBench, type AgentConformance, agentConformance } from './agen
 export { type DriverConformance, driverConformance } from './driver.ts';
 export type { KillMachine } from './driver-bench.ts';
 export { type GuestClient, guestClient } from './guest-client.ts';
+export { type HostileText, slowText } from './hostile-text.ts';
