@@ -28,6 +28,31 @@ test.each<[string, Files]>([
   expect(await changes(PLAIN, { ...PLAIN, ...more })).toEqual(['setup_changed npm ci']);
 });
 
+const HUSKY: Files = {
+  'package.json': '{"name":"app","workspaces":["packages/*"],"scripts":{"prepare":"husky"}}',
+  'package-lock.json': LOCK,
+};
+
+test.each<[string, string, string]>([
+  ['a member of its name', 'packages/husky/package.json', '{"name":"husky","bin":"./x.js"}'],
+  ['one of its name in a scope', 'packages/a/package.json', '{"name":"@a/husky","bin":"./x.js"}'],
+  ['one that offers the name', 'packages/a/package.json', '{"name":"a","bin":{"husky":"./x.js"}}'],
+  ['one that offers it with a folder', 'packages/a/package.json', '{"name":"a","bin":{"../husky":"./x.js"}}'],
+  ['one without a name', 'packages/husky/package.json', '{"bin":"./x.js"}'],
+  ['one with a list', 'packages/a/package.json', '{"name":"a","bin":["./husky"]}'],
+  ['one with a folder of them', 'packages/a/package.json', '{"name":"a","directories":{"bin":"x"}}'],
+  ['one that a lock file names', 'tools/a/package.json', '{"name":"husky","bin":"./x.js"}'],
+  ['one as it is published', 'packages/a/package.json', '{"name":"a","publishConfig":{"bin":{"husky":"x"}}}'],
+  ['one in another form', 'packages/a/package.yaml', 'name: husky\nbin: ./x.js\n'],
+])('a known install script runs what a new package brings: %s', async (_, path, text) => {
+  expect(await changes(HUSKY, { ...HUSKY, [path]: text })).toEqual(['setup_changed npm ci']);
+});
+
+test('programs of other names take the place of no script', async () => {
+  const member = { 'packages/a/package.json': '{"name":"a","bin":{"a":"./x.js"}}' };
+  expect(await changes(HUSKY, { ...HUSKY, ...member })).toEqual([]);
+});
+
 test('a list of requirements with a folder of the repository does, too', async () => {
   const was = { 'requirements.txt': 'six==1.16.0\n' };
   expect(

@@ -2,34 +2,77 @@
  * The manifests and settings of npm, pnpm and Yarn: whether they are plain, that is, make an installer run and read
  * nothing of the repository but manifests, lock files and patches. Settings that are not known to be harmless are not.
  */
+import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
 
 const Texts = z.record(z.string(), z.unknown());
-const Manifest = z.looseObject({ scripts: Texts.optional() });
+const Manifest = z.looseObject({
+  name: z.string().optional(),
+  scripts: Texts.optional(),
+  publishConfig: Texts.optional(),
+});
+type Manifest = z.infer<typeof Manifest>;
 
 /** Run by an installation of the package itself. */
 const INSTALL_SCRIPT = /^(?:(?:pre|post)?(?:install|prepare|prepublish|dependencies)|pnpm:.*)$/;
 /** Programs of packages that read what is an input anyway: the most common of these scripts. */
-const HARMLESS_SCRIPT = /^(?:husky(?: install)?(?: \|\| true)?|patch-package)$/;
-/** With which a package of the repository could take the place of such a program. */
-const PROGRAMS = ['bin', 'directories'];
+const HARMLESS_SCRIPTS: Readonly<Record<string, string>> = {
+  husky: 'husky',
+  'husky install': 'husky',
+  'husky || true': 'husky',
+  'husky install || true': 'husky',
+  'patch-package': 'patch-package',
+};
 const DEPENDENCIES =
   /^(?:(?:dev|optional|peer|bundled?)?dependencies|dependenciesMeta|overrides|resolutions|pnpm)$/i;
-const IN_REPOSITORY = /^(?:git\+)?(?:file|link|portal|patch|exec):|^[./]|^~\/|\.\./;
+const IN_REPOSITORY = /^(?:git\+)?(?:file|link|portal|patch|exec):|^[./]|^~\/|\.\.\//;
 const OUTSIDE = /^[/~]|\.\./;
 
-export const isPlainManifest = (text: string): boolean => {
-  const manifest = Manifest.safeParse(parsed(text));
-  if (!manifest.success) return false;
-  const { scripts = {} } = manifest.data;
-  const run = Object.keys(scripts).filter((name) => INSTALL_SCRIPT.test(name));
-  if (!run.every((name) => HARMLESS_SCRIPT.test(String(scripts[name])))) return false;
-  if (run.length > 0 && PROGRAMS.some((field) => field in manifest.data)) return false;
-  return Object.entries(manifest.data).every(([field, value]) => {
+/** All of a repository's, by path: any of its packages, a member or one that a lock file names, can bring a program that another's script calls. */
+export const arePlainManifests = (texts: Readonly<Record<string, string>>): boolean => {
+  const manifests = Object.values(texts).map((text) => Manifest.safeParse(parsed(text)).data);
+  const called = new Set<string>();
+  const brought = new Set<string>();
+  for (const manifest of manifests) {
+    if (manifest === undefined || !areDependenciesPlain(manifest)) return false;
+    const scripts = Object.entries(manifest.scripts ?? {}).filter(([name]) => INSTALL_SCRIPT.test(name));
+    for (const [, script] of scripts) {
+      const program = harmlessProgram(script);
+      if (program === undefined) return false;
+      called.add(program);
+    }
+    for (const program of programsOf(manifest)) brought.add(program);
+  }
+  return called.size === 0 || !(brought.has(ANY) || [...called].some((program) => brought.has(program)));
+};
+
+const harmlessProgram = (script: unknown): string | undefined =>
+  typeof script === 'string' && Object.hasOwn(HARMLESS_SCRIPTS, script)
+    ? HARMLESS_SCRIPTS[script]
+    : undefined;
+
+/** What it is called by is not known here. */
+const ANY = '*';
+
+/** Names under which installers offer the programs of a package. */
+const programsOf = (manifest: Manifest): string[] =>
+  [manifest, manifest.publishConfig ?? {}].flatMap((fields) => {
+    if ('directories' in fields) return [ANY];
+    const { bin } = fields;
+    if (bin === undefined) return [];
+    if (typeof bin === 'string') return [manifest.name === undefined ? ANY : plainName(manifest.name)];
+    const isNamed = typeof bin === 'object' && bin !== null && !Array.isArray(bin);
+    return isNamed ? Object.keys(bin).map(plainName) : [ANY];
+  });
+
+/** As installers take it: without a scope or folders. */
+const plainName = (name: string): string => name.split(/[/\\:]/).at(-1) || ANY;
+
+const areDependenciesPlain = (manifest: Manifest): boolean =>
+  Object.entries(manifest).every(([field, value]) => {
     const refused = field === 'workspaces' ? OUTSIDE : DEPENDENCIES.test(field) ? IN_REPOSITORY : undefined;
     return refused === undefined || !textsIn(value).some((one) => refused.test(one));
   });
-};
 
 /** `injected` packages of a pnpm workspace are copied rather than linked; a patch is an input when its name says so. */
 const textsIn = (value: unknown, name = ''): string[] => {
@@ -41,7 +84,7 @@ const textsIn = (value: unknown, name = ''): string[] => {
 
 const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(text);
+    return parseWithin(text);
   } catch {
     return undefined;
   }

@@ -1,13 +1,27 @@
 /** Python's lists of requirements: whether they name packages alone, or also what lies in the repository. */
 
-/** Another list is an input of its own when its name says that it is one. */
-const OTHER_LIST =
-  /^(?:-r|-c|--requirement|--constraint)[ =](?![/~$])[\w./-]*(?:requirements|constraints)[\w.-]*\.(?:txt|in)$/;
+/** Lists that are inputs of their own are known by their names. */
+export const isRequirementList = (path: string): boolean => {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return /\.(?:txt|in)$/.test(name) && (name.includes('requirements') || name.includes('constraints'));
+};
+
+const OTHER_LIST = /^(?:-r|-c|--requirement|--constraint)[ =](?![/~$])([\w./-]+)$/;
 const OPTION =
   /^(?:-i|--index-url|--extra-index-url|--trusted-host|--only-binary|--no-binary|--prefer-binary|--require-hashes|--pre)(?:[ =](?!file:|[./~])\S+)?$/;
 /** A name with versions, hashes and conditions, or with the address that it is fetched from. */
-const PACKAGE =
-  /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[\w., -]*\])?\s*(?:@ *(?:https|git\+https|git\+ssh):\S+|[(<>=!~][^/\\]*)?(?:;[^/\\]*)?(?:\s--hash=\S+)*$/;
+const isPackage = (line: string): boolean => {
+  const name = NAME.exec(line)?.[0];
+  if (name === undefined) return false;
+  const rest = line.slice(name.length);
+  const address = ADDRESS.exec(rest)?.[0];
+  return address === undefined ? TERMS.test(rest) : AFTER_ADDRESS.test(rest.slice(address.length));
+};
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[\w., -]*\])?[ \t]*/;
+const ADDRESS = /^@ *(?:https|git\+https|git\+ssh):\S+/;
+const TERMS = /^(?:--hash=|[(<>=!~;]|$)[^/\\]*$/;
+const AFTER_ADDRESS = /^(?:[ \t]+(?:--hash=|;)[^/\\]*)?$/;
 
 /** As Python splits lines. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they end lines there.
@@ -18,4 +32,6 @@ export const isPlainRequirementList = (text: string): boolean =>
     .replace(/\\\r?\n/g, ' ')
     .split(LINE_END)
     .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
-    .every((line) => line === '' || OTHER_LIST.test(line) || OPTION.test(line) || PACKAGE.test(line));
+    .every((line) => line === '' || namesOtherList(line) || OPTION.test(line) || isPackage(line));
+
+const namesOtherList = (line: string): boolean => isRequirementList(OTHER_LIST.exec(line)?.[1] ?? '');

@@ -6,12 +6,12 @@
 import type { SetupPlan } from '../setup-plan.ts';
 import type { FilesByRepository } from './plan-setup.ts';
 import {
-  isPlainManifest,
+  arePlainManifests,
   isPlainNpmSettings,
   isPlainPnpmWorkspace,
   isPlainYarnSettings,
 } from './setup-reads-node.ts';
-import { isPlainRequirementList } from './setup-reads-python.ts';
+import { isPlainRequirementList, isRequirementList } from './setup-reads-python.ts';
 
 /** In any folder. */
 const INPUT_NAMES = new Set([
@@ -21,31 +21,55 @@ const INPUT_NAMES = new Set([
   ...['go.mod', 'go.sum', 'go.work', 'go.work.sum'],
   ...['pyproject.toml', 'uv.lock', 'uv.toml', '.python-version', '.tool-versions'],
 ]);
-/** Lists of requirements, patches, packed packages, and what Yarn keeps of itself. */
-const INPUT_PATHS =
-  /(?:requirements|constraints)[^/]*\.(?:txt|in)$|\.(?:patch|diff|tgz|tar|tar\.gz|tar\.bz2|whl|zip)$|(?:^|\/)(?:patches|\.yarn)\//;
+/** Patches, packed packages, and what Yarn keeps of itself. */
+const INPUT_PATHS = /\.(?:patch|diff|tgz|tar|tar\.gz|tar\.bz2|whl|zip)$|(?:^|\/)(?:patches|\.yarn)\//;
 
 export const isInput = (path: string): boolean =>
-  INPUT_NAMES.has(path.slice(path.lastIndexOf('/') + 1)) || INPUT_PATHS.test(path);
+  INPUT_NAMES.has(path.slice(path.lastIndexOf('/') + 1)) || isRequirementList(path) || INPUT_PATHS.test(path);
 
-/** Files whose being there lets an installer run what the repository says. */
-const CODE = /(?:^|\/)(?:\.?pnpmfile\.[cm]?js|binding\.gyp|\.cargo\/config(?:\.toml)?)$/;
+/** Files whose being there lets an installer run what the repository says; some are manifests in forms that are not read here. */
+const CODE =
+  /(?:^|\/)(?:\.?pnpmfile\.[cm]?js|package\.(?:json5|ya?ml)|binding\.gyp|\.cargo\/config(?:\.toml)?)$/;
 /** Folders that installers write; what is committed there is read by them in ways of their own. */
 const INSTALLED = /(?:^|\/)(?:node_modules|\.venv)\//;
 /** The hub lists a link with this before the id of its content. */
 const LINK = 'link ';
 const FOLDERS = /(?:^|\/)(?:node_modules|patches|\.venv|\.yarn|\.cargo)$/;
 
-/** The commands that are known, with options that change nothing about what is read. */
-const INSTALLERS = [
-  /^npm ci(?: --(?:no-audit|no-fund|ignore-scripts|prefer-offline|legacy-peer-deps|include=dev|omit=dev))*$/,
-  /^pnpm install --frozen-lockfile(?: --(?:ignore-scripts|prefer-offline))*$/,
-  /^yarn install --(?:immutable|frozen-lockfile)(?: --ignore-scripts)?$/,
-  /^cargo fetch --locked$/,
-  /^go mod download$/,
-  /^uv sync --(?:frozen|locked)$/,
-  /^python3 -I -m venv \.venv && \.venv\/bin\/python -I -m pip install(?: -r [\w./-]*(?:requirements|constraints)[\w.-]*\.(?:txt|in))+$/,
+/** The commands that are known, each with options that change nothing about what is read. */
+const INSTALLERS: readonly (readonly [start: string, options: readonly string[]])[] = [
+  [
+    'npm ci',
+    [
+      ...['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', '--legacy-peer-deps'],
+      ...['--include=dev', '--omit=dev'],
+    ],
+  ],
+  ['pnpm install --frozen-lockfile', ['--ignore-scripts', '--prefer-offline']],
+  ['yarn install --immutable', ['--ignore-scripts']],
+  ['yarn install --frozen-lockfile', ['--ignore-scripts']],
+  ['cargo fetch --locked', []],
+  ['go mod download', []],
+  ['uv sync --frozen', []],
+  ['uv sync --locked', []],
 ];
+const PIP_INSTALL = 'python3 -I -m venv .venv && .venv/bin/python -I -m pip install -r ';
+
+const isInstaller = (run: string): boolean => {
+  if (run.startsWith(PIP_INSTALL))
+    return run
+      .slice(PIP_INSTALL.length)
+      .split(' -r ')
+      .every((list) => /^[\w./-]+$/.test(list) && isRequirementList(list));
+  return INSTALLERS.some(([start, options]) => {
+    const rest = run.slice(start.length);
+    if (!run.startsWith(start) || (rest !== '' && !rest.startsWith(' '))) return false;
+    return rest
+      .split(' ')
+      .slice(1)
+      .every((option) => options.includes(option));
+  });
+};
 
 /** Reading more of them takes longer than it saves. */
 const MAX_READ = 200;
@@ -58,46 +82,65 @@ export interface SetupReads {
 
 /** True when the set-up runs and reads nothing of the repositories but the files that `isInput` names. */
 export const readsInputsOnly = async ({ setup, files, read }: SetupReads): Promise<boolean> => {
-  if (!setup.commands.every(({ run }) => INSTALLERS.some((known) => known.test(run)))) return false;
+  if (!setup.commands.every(({ run }) => isInstaller(run))) return false;
   for (const [repository, paths] of Object.entries(files)) {
-    const entries = Object.entries(paths);
-    if (entries.some(([path]) => CODE.test(path) || INSTALLED.test(path))) return false;
-    if (entries.some(([path, id]) => id.startsWith(LINK) && (isInput(path) || FOLDERS.test(path))))
-      return false;
-    const toRead = Object.keys(paths).filter((path) => CHECKS.some(({ name }) => name.test(path)));
-    if (toRead.length > MAX_READ) return false;
-    for (const path of toRead) {
-      const text = await read(repository, path);
-      if (text === undefined || !isPlain(path, text)) return false;
-    }
+    if (Object.entries(paths).some(([path, id]) => mayBeRun(path, id))) return false;
+    if (!(await arePlain(Object.keys(paths), (path) => read(repository, path)))) return false;
   }
   return true;
 };
 
+const mayBeRun = (path: string, id: string): boolean =>
+  CODE.test(path) || INSTALLED.test(path) || (id.startsWith(LINK) && (isInput(path) || FOLDERS.test(path)));
+
+const arePlain = async (
+  paths: readonly string[],
+  read: (path: string) => Promise<string | undefined>,
+): Promise<boolean> => {
+  const toRead = paths.filter((path) => CHECKS.some(({ isOf }) => isOf(path)));
+  if (toRead.length > MAX_READ) return false;
+  const manifests: Record<string, string> = {};
+  for (const path of toRead) {
+    const text = await read(path);
+    if (text === undefined || !isPlain(path, text)) return false;
+    if (isManifest(path)) manifests[path] = text;
+  }
+  return arePlainManifests(manifests);
+};
+
+const isManifest = (path: string): boolean => /(?:^|\/)package\.json$/.test(path);
+
 interface Check {
-  readonly name: RegExp;
+  readonly isOf: (path: string) => boolean;
   readonly isPlain: (text: string) => boolean;
 }
 
+const named =
+  (name: RegExp) =>
+  (path: string): boolean =>
+    name.test(path.slice(path.lastIndexOf('/') + 1));
+
 const CHECKS: readonly Check[] = [
-  { name: /(?:^|\/)package\.json$/, isPlain: isPlainManifest },
-  { name: /(?:^|\/)\.npmrc$/, isPlain: isPlainNpmSettings },
-  { name: /(?:^|\/)\.yarnrc(?:\.yml)?$/, isPlain: isPlainYarnSettings },
-  { name: /(?:^|\/)pnpm-workspace\.yaml$/, isPlain: isPlainPnpmWorkspace },
-  { name: /(?:^|\/)\.tool-versions$/, isPlain: (text) => !/path:|ref:/.test(text) },
+  // Manifests lend each other programs, so they are judged together.
+  { isOf: isManifest, isPlain: () => true },
+  { isOf: named(/^\.npmrc$/), isPlain: isPlainNpmSettings },
+  { isOf: named(/^\.yarnrc(?:\.yml)?$/), isPlain: isPlainYarnSettings },
+  { isOf: named(/^pnpm-workspace\.yaml$/), isPlain: isPlainPnpmWorkspace },
+  { isOf: named(/^\.tool-versions$/), isPlain: (text) => !/path:|ref:/.test(text) },
   // A toolchain, an interpreter or a package that is a folder of the repository.
-  { name: /(?:^|\/)rust-toolchain(?:\.toml)?$/, isPlain: (text) => !text.includes('path') },
-  { name: /(?:^|\/)\.python-version$/, isPlain: (text) => !/[/\\]/.test(text) },
+  { isOf: named(/^rust-toolchain(?:\.toml)?$/), isPlain: (text) => !text.includes('path') },
+  { isOf: named(/^\.python-version$/), isPlain: (text) => !/[/\\]/.test(text) },
   {
-    name: /(?:^|\/)uv\.lock$/,
-    isPlain: (text) => !/\{[^}]*\b(?:editable|directory|path)\s*=/.test(text),
+    isOf: named(/^uv\.lock$/),
+    isPlain: (text) => !/\\|\b(?:editable|directory|path)["']?\s*=/.test(text),
   },
   {
-    name: /(?:^|\/)(?:uv|pyproject)\.toml$/,
+    isOf: named(/^(?:uv|pyproject)\.toml$/),
     isPlain: (text) => !/cache-dir|find-links|python-preference/.test(text),
   },
-  { name: /(?:requirements|constraints)[^/]*\.(?:txt|in)$/, isPlain: isPlainRequirementList },
+  { isOf: isRequirementList, isPlain: isPlainRequirementList },
 ];
 
-const isPlain = (path: string, text: string): boolean =>
-  CHECKS.every((check) => !check.name.test(path) || check.isPlain(text));
+/** Of one file, as far as it can be told from it alone. */
+export const isPlain = (path: string, text: string): boolean =>
+  CHECKS.every((check) => !check.isOf(path) || check.isPlain(text));
