@@ -41,3 +41,10 @@ it('a flaw is in what came before its mending, on every branch, and not in what 
   expect(has('1.1.5+ds1', '1.1.5+ds1-1')).toBe(true);
   expect(has('1.1.5+ds1', '1.1.5+ds1-1+deb12u1', 'debian 11')).toBe(true);
 });
+
+it('a flaw may be mended on branches of one number', () => {
+  const node: Flaw = { name: 'x', what: 'y', fixed: ['22.22.2', '24.14.1'], branchNumbers: 1 };
+  const found = (version: string) => flawsIn([node], { version }).length > 0;
+  expect(['22.22.2', '22.23.0', '24.14.1', '24.20.0', '25.0.0'].filter(found)).toEqual([]);
+  expect(['20.1.0', '22.22.1', '23.9.0', '24.9.0'].filter((version) => !found(version))).toEqual([]);
+});

@@ -15,6 +15,8 @@ export interface Flaw {
   readonly since?: string | undefined;
   /** The first version without it, of each branch that was mended; from the highest on all are without. */
   readonly fixed: readonly string[];
+  /** How many of the numbers name a branch; 2 when absent. */
+  readonly branchNumbers?: 1 | 2 | undefined;
   /** Packages that a distribution has mended under an old version: `debian 12` and the first package without it. */
   readonly packages?: Readonly<Record<string, string>> | undefined;
   /** A way out of a sandbox that Berth cannot close: the program is not used. */
@@ -24,7 +26,11 @@ export interface Flaw {
 export const flawsIn = (flaws: readonly Flaw[], found: ProgramVersion): Flaw[] =>
   flaws.filter((flaw) => !isMended(flaw, found));
 
-const isMended = ({ since, fixed, packages = {} }: Flaw, { version, packaged }: ProgramVersion): boolean => {
+const isMended = (
+  { since, fixed, packages = {}, branchNumbers = 2 }: Flaw,
+  { version, packaged }: ProgramVersion,
+): boolean => {
+  const branchOf = (of: string): string => numbersOf(of).slice(0, branchNumbers).join('.');
   if (since !== undefined && compareVersions(version, since) < 0) return true;
   const mended = packaged === undefined ? undefined : packages[packaged.distribution];
   if (packaged !== undefined && mended !== undefined && comparePackages(packaged.version, mended) >= 0)
@@ -34,8 +40,6 @@ const isMended = ({ since, fixed, packages = {} }: Flaw, { version, packaged }: 
     ? fixed.every((one) => compareVersions(version, one) > 0)
     : compareVersions(version, branch) >= 0;
 };
-
-const branchOf = (version: string): string => numbersOf(version).slice(0, 2).join('.');
 
 /** What follows the numbers (`+ds1`, `-rc.1`) is left out. */
 const numbersOf = (version: string): number[] =>

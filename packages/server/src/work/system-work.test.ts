@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { hostGit } from '../../test/git/sample.ts';
 import type { DriverFacts, Drivers } from '../infra/machines/drivers.ts';
 import { createSystemWork, type SystemWorkParts } from './system-work.ts';
-import { kernelCheck, nodeCheck } from './version-checks.ts';
+import { kernelCheck, nodeCheck, sqliteCheck } from './version-checks.ts';
 
 const driver = (name: string, health: DriverFacts['health'], isDefault: boolean): DriverFacts => ({
   name,
@@ -88,6 +88,18 @@ describe('the doctor', () => {
   it('judges Node and the kernel by their floors', async () => {
     expect(await check(work(), 'node')).toMatchObject({ ok: true, detail: `node ${process.versions.node}` });
     expect(nodeCheck('20.20.2')).toMatchObject({ ok: false, hint: expect.stringContaining('22.19') });
+    expect(nodeCheck('22.22.1')).toEqual({
+      name: 'node',
+      ok: true,
+      detail: expect.stringMatching(
+        /^node 22\.22\.1 has CVE-2026-21714 \([^)]+\), has CVE-2026-56846 \([^)]+\)$/,
+      ),
+    });
+    expect(nodeCheck('24.9.0').detail).toMatch(/CVE-2025-59465 .+CVE-2026-21714/);
+    expect(sqliteCheck('3.51.2')).toMatchObject({ ok: false, hint: expect.stringContaining('npm ci') });
+    for (const version of ['3.44.6', '3.50.7', '3.51.3', '3.54.1'])
+      expect(sqliteCheck(version)).toEqual({ name: 'sqlite', ok: true, detail: `SQLite ${version}` });
+    expect(await check(work(), 'sqlite')).toMatchObject({ ok: true });
     expect(kernelCheck('5.14.0-362.el9')).toEqual({
       name: 'kernel',
       ok: true,

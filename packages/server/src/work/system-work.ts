@@ -6,7 +6,8 @@ import type { SystemWork } from '../http/handlers/system.ts';
 import type { AgentFacts } from '../infra/agents/agents.ts';
 import type { Git } from '../infra/git/git.ts';
 import type { Drivers } from '../infra/machines/drivers.ts';
-import { gitCheck, kernelCheck, nodeCheck } from './version-checks.ts';
+import { sqliteVersion } from '../infra/store/sqlite-connection.ts';
+import { gitCheck, kernelCheck, nodeCheck, sqliteCheck } from './version-checks.ts';
 
 export interface SystemWorkParts {
   readonly drivers: Drivers;
@@ -39,6 +40,7 @@ export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({
     await gitCheck(parts.git),
     nodeCheck(process.versions.node),
     kernelCheck(release()),
+    sqliteCheck(sqliteVersion()),
     ...(await driverChecks(parts)),
     ...(await agentChecks(parts)),
     modelCheck(parts.modelProviders),

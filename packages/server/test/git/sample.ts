@@ -32,8 +32,8 @@ export const run = (cwd: string, args: readonly string[], env: Record<string, st
 export const shell = (cwd: string, script: string): string =>
   execaSync('sh', ['-ec', script], { cwd, env: sealed, extendEnv: false }).stdout;
 
-export const hostGit = (env: Readonly<Record<string, string>> = sealed) =>
-  createHostGit({ env, processes: createHostProcesses() });
+export const hostGit = (env: Readonly<Record<string, string>> = sealed, silenceSeconds?: number) =>
+  createHostGit({ env, silenceSeconds, processes: createHostProcesses() });
 
 export const createSample = async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'berth-git-'));

@@ -68,9 +68,12 @@ export interface HostGitParts {
   /** The server's own environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly processes: HostProcesses;
+  /** How long a source that is read over HTTP may say nothing; 30 when absent. */
+  readonly silenceSeconds?: number | undefined;
 }
 
-export const createHostGit = ({ env, processes }: HostGitParts): HostGit => {
+export const createHostGit = (parts: HostGitParts): HostGit => {
+  const { env, processes, silenceSeconds = SILENCE_SECONDS } = parts;
   const locks = createLeftLocks(processes);
 
   const start: StartGit = async (args, { gitDir, env: added, as = 'sealed', signal }) => {
@@ -78,7 +81,7 @@ export const createHostGit = ({ env, processes }: HostGitParts): HostGit => {
     if (signal?.aborted) throw givenUp(signal.reason);
     const git = processes.start({
       argv: ['git', ...SAFE_CONFIG, ...args],
-      env: { ...(as === 'sealed' ? sealedEnvironment(env) : userEnvironment(env)), ...added },
+      env: { ...(as === 'sealed' ? sealedEnvironment(env) : userEnvironment(env, silenceSeconds)), ...added },
       place: gitDir,
       isOutward: as === 'user',
     });
@@ -210,7 +213,10 @@ const REACHING = /^GIT_(SSH|SSH_COMMAND|SSH_VARIANT|SSL_[A-Z_]+|CONFIG_GLOBAL|CO
 
 const SILENCE_SECONDS = 30;
 
-const userEnvironment = (env: Readonly<Record<string, string | undefined>>): Record<string, string> => {
+const userEnvironment = (
+  env: Readonly<Record<string, string | undefined>>,
+  silenceSeconds: number,
+): Record<string, string> => {
   const kept = Object.entries(env).filter(
     (entry): entry is [string, string] =>
       entry[1] !== undefined && (!entry[0].startsWith('GIT_') || REACHING.test(entry[0])),
@@ -224,7 +230,7 @@ const userEnvironment = (env: Readonly<Record<string, string | undefined>>): Rec
     GIT_ALLOW_PROTOCOL: SOURCE_PROTOCOLS.join(':'),
     // A server that counts objects says a byte a second; less than that for so long is silence.
     GIT_HTTP_LOW_SPEED_LIMIT: '1',
-    GIT_HTTP_LOW_SPEED_TIME: String(SILENCE_SECONDS),
+    GIT_HTTP_LOW_SPEED_TIME: String(silenceSeconds),
   };
 };
 

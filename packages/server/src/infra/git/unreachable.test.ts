@@ -22,6 +22,11 @@ test.each([
     'not among the known',
   ],
   [URL, 'git@example.com: Permission denied (publickey).', 'no key that the host accepts'],
+  [
+    URL,
+    "fatal: unable to access 'https://x/': Operation too slow. Less than 1 bytes/sec transferred the last 30 seconds",
+    'fell silent in the middle',
+  ],
   [PATH, "fatal: '/a' does not appear to be a git repository", 'not the top of a git repository'],
   [URL, "fatal: 'a' does not appear to be a git repository", "'a' does not appear"],
 ])('%o: %s', (source, said, told) => {

@@ -18,6 +18,9 @@ export const whyUnreachable = (source: Pick<Source, 'kind' | 'address'>, said: s
   if (said.includes('Permission denied (')) {
     return 'ssh has no key that the host accepts. Give the user of the server one.';
   }
+  if (said.includes('Operation too slow')) {
+    return 'it fell silent in the middle of an answer. Try again when it answers.';
+  }
   if (source.kind === 'path' && said.includes('does not appear to be a git repository')) {
     return 'the folder is not the top of a git repository.';
   }

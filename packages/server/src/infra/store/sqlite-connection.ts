@@ -74,3 +74,13 @@ export const translateSqliteError = (error: unknown, file: string): unknown => {
 
 export const sqliteCode = (error: unknown): string | undefined =>
   error instanceof Database.SqliteError ? error.code : undefined;
+
+/** Of the library, as it was built. */
+export const sqliteVersion = (): string => {
+  const database = new Database(':memory:');
+  try {
+    return String(database.prepare('select sqlite_version()').pluck().get());
+  } finally {
+    database.close();
+  }
+};
