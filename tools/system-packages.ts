@@ -22,6 +22,7 @@ export const NEEDS: readonly Need[] = [
 /** What the tests need beyond that. */
 export const TEST_NEEDS: readonly Need[] = [
   { package: 'chromium', program: 'chromium', why: 'the tests look at the dashboard with it' },
+  { package: 'openssl', program: 'openssl', why: 'the tests make the certificate of a source with it' },
   { package: 'curl', program: 'curl', why: 'the examples of the guide call the server with it' },
   { package: 'jq', program: 'jq', why: 'the examples of the guide read answers with it' },
 ];
