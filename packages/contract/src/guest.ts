@@ -147,6 +147,8 @@ export const GUEST_LIMITS = {
   prefaceMs: 10_000,
   /** Between TERM and KILL of a command that timed out. */
   killAfterMs: 2_000,
+  /** What has not taken on its program by then is ended: another command stops it on its way. */
+  execBeginMs: 5_000,
   /** How long the pipes of a command that ended may stay open before its output counts as complete. */
   drainMs: 500,
 } as const;

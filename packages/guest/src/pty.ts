@@ -13,7 +13,7 @@ import type { IPty } from '@lydell/node-pty';
 import { queryCount, type Route, readJson } from './control.ts';
 import { killTree } from './exec/tree.ts';
 import { invalid, messageOf, Refusal } from './refusal.ts';
-import type { CommandUser } from './user.ts';
+import type { CommandUser, Program } from './user.ts';
 
 export interface TerminalPlace {
   /** Folder of the native module. */
@@ -163,7 +163,7 @@ const spawnPty = ({ module, user, env, cwd }: TerminalPlace, start: GuestPtyStar
   if (module === undefined) throw notStartable('this sandbox has no terminal module');
   const folder = cwd(start.cwd);
   const { uid } = user;
-  const [file = '', ...rest] = uid === undefined ? start.argv : entering(folder, start.argv);
+  const [file = '', ...rest] = uid === undefined ? start.argv : user.argv(entering(folder, start.argv));
   try {
     const { spawn } = createRequire(join(module, 'package.json'))(module) as { spawn: Spawn };
     const pty: Device = user.starting(() =>
@@ -174,7 +174,6 @@ const spawnPty = ({ module, user, env, cwd }: TerminalPlace, start: GuestPtyStar
         cwd: uid === undefined ? folder : '/',
         env: { ...env(), ...start.env, TERM: 'xterm-256color', [EXEC_MARKER]: start.id },
         encoding: null,
-        ...(uid === undefined ? {} : { uid, gid: process.getgid?.() }),
       }),
     );
     if (pty.ptsName !== undefined) user.give(pty.ptsName);
@@ -184,11 +183,8 @@ const spawnPty = ({ module, user, env, cwd }: TerminalPlace, start: GuestPtyStar
   }
 };
 
-/** The module enters the folder before it becomes the user; where only that user may enter, a shell has to. */
-const entering = (folder: string, argv: readonly string[]): string[] => [
-  '/bin/sh',
-  '-c',
-  'cd -- "$0" && exec "$@"',
-  folder,
-  ...argv,
-];
+/** The module enters the folder before it is the user; where only that user may enter, a shell has to. */
+const entering = (folder: string, argv: readonly string[]): Program => ({
+  path: '/bin/sh',
+  argv: ['sh', '-c', 'cd -- "$0" && exec "$@"', folder, ...argv],
+});

@@ -27,8 +27,8 @@ export interface Guest {
 
 /** Resolves when the guest can be connected to. */
 export const startGuest = async (config: GuestConfig): Promise<Guest> => {
-  const user = createUser(config.user);
   for (const folder of [config.root, config.home, config.state]) mkdirSync(folder, { recursive: true });
+  const user = createUser(config.user, config.state);
   for (const folder of [config.root, config.home]) user.give(folder, process.getgid?.());
   const uplink = createUplink();
   const [internal, proxy] = await Promise.all([

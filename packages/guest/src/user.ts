@@ -7,6 +7,8 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { chownSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { starterBegan, systemBegan } from './exec/begin.ts';
+import { STARTER_STATUS, writeStarter } from './exec/starter.ts';
 
 export interface CommandUser {
   /** Absent: commands are the same user as the guest. */
@@ -15,36 +17,71 @@ export interface CommandUser {
   as<T>(act: () => T): T;
   /** What is started within is killed before the guest when the machine's memory ends. */
   starting<T>(act: () => T): T;
-  /** As `spawn` does, as that user, in a folder that it may enter. */
-  spawn(
-    file: string,
-    args: readonly string[],
-    options: SpawnOptions & { readonly cwd: string },
-  ): ChildProcess;
+  /** The argument vector that becomes this one as that user, where a process is made without `spawn`. */
+  argv(program: Program): readonly string[];
+  /** As that user, in a folder that it may enter. Of `stdio` what follows the first three is one further. */
+  spawn(program: Program, options: Options): Spawned;
   /** Makes a file or folder of the guest's theirs; its group stays unless one is said. */
   give(path: string, group?: number): void;
 }
 
-export const createUser = (uid: number | undefined): CommandUser => {
+/** What is executed, and the whole argument vector that it sees. */
+export interface Program {
+  readonly path: string;
+  readonly argv: readonly string[];
+}
+
+export interface Options extends SpawnOptions {
+  readonly cwd: string;
+  readonly stdio: ('ignore' | 'pipe')[];
+}
+
+export interface Spawned {
+  /** Without a number when there is none. */
+  readonly child: ChildProcess;
+  /** Rejects with the system's error when it does not take on the program. */
+  readonly begun: Promise<void>;
+}
+
+/** `state`: a folder that is the guest's alone. */
+export const createUser = (uid: number | undefined, state: string): CommandUser => {
+  const starter = uid === undefined ? undefined : writeStarter(state, uid);
+  const argvOf = ({ path, argv }: Program): readonly string[] =>
+    starter === undefined ? [path, ...argv.slice(1)] : [starter, path, ...argv];
   const as = uid === undefined ? <T>(act: () => T): T => act() : actAs(uid);
   const starting = uid === undefined ? <T>(act: () => T): T => act() : createSacrifice();
   return {
     uid,
     as,
     starting,
-    spawn: (file, args, { cwd, ...options }) =>
-      starting(() => {
-        if (uid === undefined) return spawn(file, args, { ...options, cwd });
-        const child = spawn(file, args, { ...options, cwd, uid });
-        if (child.pid !== undefined) return child;
-        child.once('error', () => undefined); // The second try says why not.
-        return within(as, cwd, () => spawn(file, args, { ...options, uid }));
-      }),
+    argv: argvOf,
+    spawn: (program, { cwd, ...options }) => {
+      const [file = '', ...args] = argvOf(program);
+      if (starter === undefined) {
+        const stdio = spread(options.stdio, 'ignore');
+        const child = spawn(file, args, { ...options, cwd, stdio, argv0: program.argv[0] });
+        return { child, begun: systemBegan(child) };
+      }
+      const whole = { ...options, stdio: spread(options.stdio, 'pipe') };
+      const child = starting(() => {
+        const first = spawn(file, args, { ...whole, cwd });
+        if (first.pid !== undefined) return first;
+        first.once('error', () => undefined); // The second try says why not.
+        return within(as, cwd, () => spawn(file, args, whole));
+      });
+      return { child, begun: starterBegan(child, () => as(() => child.kill('SIGKILL'))) };
+    },
     give: (path, group = -1) => {
       if (uid !== undefined && statSync(path).uid !== uid) chownSync(path, uid, group);
     },
   };
 };
+
+/** With the starter's place in between; for a command alone it stays out of it. */
+const spread = (stdio: Options['stdio'], place: 'ignore' | 'pipe'): Options['stdio'] =>
+  place === 'ignore' && stdio.length === STARTER_STATUS
+    ? stdio
+    : [...stdio.slice(0, STARTER_STATUS), place, ...stdio.slice(STARTER_STATUS)];
 
 const actAs =
   (uid: number) =>

@@ -9,8 +9,8 @@ import { EXEC_MARKER, GUEST_LIMITS } from '@berth/contract/guest';
 import type { GuestExec, GuestExecStart, GuestExit } from '@berth/contract/guest-messages';
 import { readOutOfMemoryKills } from '../cgroup.ts';
 import { Refusal, systemCode } from '../refusal.ts';
-import type { CommandUser } from '../user.ts';
-import { createGate, heldArgv, whyNotRunnable } from './gate.ts';
+import type { CommandUser, Spawned } from '../user.ts';
+import { createGate, findProgram, heldArgv } from './gate.ts';
 import { createInput, type Input } from './input.ts';
 import { createOutputLog, type OutputLog } from './log.ts';
 import { createPump } from './pump.ts';
@@ -42,44 +42,44 @@ export interface Command {
 
 /** Rejects with a refusal when the program cannot be started. */
 export const startCommand = async (plan: CommandPlan): Promise<Command> => {
-  const killsBefore = readOutOfMemoryKills();
-  const startedAt = Date.now();
-  const child = await launch(plan);
-  return watchCommand(plan, child, { startedAt, killsBefore });
+  const birth = { killsBefore: readOutOfMemoryKills(), startedAt: Date.now() };
+  const { child, begun } = launch(plan);
+  // At once: what it says and its end are told to whoever listens by then.
+  const command = child.pid === undefined ? undefined : watchCommand(plan, child, birth);
+  try {
+    await begun;
+  } catch (error) {
+    command?.stdout.drop();
+    command?.stderr.drop();
+    throw refusalOf(plan, systemCode(error));
+  }
+  return command ?? Promise.reject(refusalOf(plan, ''));
 };
 
-const launch = async ({ start, user, cwd, env }: CommandPlan): Promise<ChildProcess> => {
+const launch = (plan: CommandPlan): Spawned => {
+  const { start, user, cwd, env } = plan;
   const whole: Readonly<Record<string, string>> = { ...env, ...start.env, [EXEC_MARKER]: start.id };
   const held = start.held === true;
-  const [program = ''] = start.argv;
-  const lack = held ? whyNotRunnable({ program, cwd, path: whole.PATH }, user) : undefined;
-  if (lack !== undefined)
-    throw notStartable(
-      program,
-      user.as(() => reasonOf(cwd, lack)),
-    );
-  const [file = '', ...rest] = held ? heldArgv(start.argv, whole) : start.argv;
-  const refused = (error: unknown): Refusal =>
-    notStartable(
-      program,
-      user.as(() => reasonOf(cwd, systemCode(error))),
-    );
-  let child: ChildProcess;
+  const found = findProgram({ program: start.argv[0] ?? '', cwd, path: whole.PATH }, user);
+  if (found.path === undefined) throw refusalOf(plan, found.code);
+  const shell = heldArgv(start.argv, whole);
   try {
-    child = user.spawn(file, rest, {
+    return user.spawn(held ? { path: shell[0] ?? '', argv: shell } : { path: found.path, argv: start.argv }, {
       cwd,
       env: whole,
       detached: true,
       stdio: [start.input === '' ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(held ? ['pipe' as const] : [])],
     });
   } catch (error) {
-    throw refused(error);
+    throw refusalOf(plan, systemCode(error));
   }
-  if (child.pid !== undefined) return child;
-  const { promise, reject } = Promise.withResolvers<never>();
-  child.once('error', (error) => reject(refused(error)));
-  return promise;
 };
+
+const refusalOf = ({ start, user, cwd }: CommandPlan, code: string): Refusal =>
+  notStartable(
+    start.argv[0] ?? '',
+    user.as(() => reasonOf(cwd, code)),
+  );
 
 const notStartable = (command: string, reason: string): Refusal =>
   new Refusal({ code: 'exec.not_startable', data: { command: command.slice(0, 1000), reason } });
@@ -89,6 +89,7 @@ const reasonOf = (cwd: string, code: string): string => {
   if (!isFolder(cwd)) return `the folder ${cwd} does not exist (${code})`;
   if (code === 'ENOENT') return 'no such program (ENOENT)';
   if (code === 'EACCES') return 'not allowed to run it (EACCES)';
+  if (code === 'ETIMEDOUT') return `it did not begin within ${GUEST_LIMITS.execBeginMs} ms (ETIMEDOUT)`;
   return code === '' ? 'the system refused' : code;
 };
 

@@ -10,9 +10,9 @@ import type { Duplex } from 'node:stream';
 import { systemCode } from '../refusal.ts';
 import type { CommandUser } from '../user.ts';
 
-/** Descriptor 3 is the gate. When the guest ends, the line never comes and the program never runs. */
-const WAIT = 'read -r _ <&3 && exec "$@" 3<&-';
-const GATE = 3;
+/** Descriptor 4 is the gate. When the guest ends, the line never comes and the program never runs. */
+const WAIT = 'read -r _ <&4 && exec "$@" 3<&- 4<&-';
+const GATE = 4;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 export const heldArgv = (argv: readonly string[], env: Readonly<Record<string, string>>): string[] => {
@@ -29,18 +29,24 @@ interface Wanted {
   readonly path: string | undefined;
 }
 
-/** The shell can be started whatever it shall become, so this looks as the system would: its code for why not. */
-export const whyNotRunnable = (
-  { program, cwd, path = '/usr/bin:/bin' }: Wanted,
-  user: CommandUser,
-): 'ENOENT' | 'EACCES' | undefined => {
-  const names = program.includes('/') ? [program] : path.split(':').map((folder) => `${folder}/${program}`);
-  const places = names.map((name) => resolve(cwd, name));
+export interface Found {
+  /** As a command of that folder would say it; absent when there is none. */
+  readonly path: string | undefined;
+  /** The system's, for why there is none. */
+  readonly code: 'ENOENT' | 'EACCES';
+}
+
+/** Looks as the system would: what is started first, a shell or the starter, can be started whatever it shall become. */
+export const findProgram = ({ program, cwd, path = '/usr/bin:/bin' }: Wanted, user: CommandUser): Found => {
+  const names = program.includes('/')
+    ? [program]
+    : path.split(':').map((folder) => `${folder || '.'}/${program}`);
+  const codesOf = (): string[] => names.map((name) => codeOf(resolve(cwd, name), user));
   // Most programs are where everybody may look; only for the others it is worth becoming another user.
-  if (places.some((place) => codeOf(place, user) === '')) return undefined;
-  const codes = user.as(() => places.map((place) => codeOf(place, user)));
-  if (codes.includes('')) return undefined;
-  return codes.includes('EACCES') ? 'EACCES' : 'ENOENT';
+  const seen = codesOf();
+  const codes = seen.includes('') ? seen : user.as(codesOf);
+  const code = codes.includes('EACCES') ? 'EACCES' : 'ENOENT';
+  return { path: codes.includes('') ? names[codes.indexOf('')] : undefined, code };
 };
 
 /** Empty when it is a program that the user may run. */

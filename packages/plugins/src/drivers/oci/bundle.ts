@@ -218,14 +218,3 @@ export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): string[
 /** Where guest and commands are one user, a command can speak in the guest's name. */
 export const forgeableVerdict = ({ single }: Identity): string[] =>
   single === undefined ? [] : [`verdict: ${single}`];
-
-/**
- * Between becoming the user of commands and taking on its program, a new process still holds what the guest holds. The
- * kernel lets nobody trace one that has changed its user, unless this setting says otherwise.
- */
-export const unsureVerdict = (suidDumpable: string): string[] =>
-  suidDumpable.trim() === '1'
-    ? [
-        'verdict: fs.suid_dumpable is 1, which lets commands trace what the guest starts; as root: sysctl fs.suid_dumpable=2',
-      ]
-    : [];

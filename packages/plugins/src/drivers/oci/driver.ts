@@ -6,7 +6,7 @@
  * sandbox that somebody died making: it is removed before it is made again. Removal ends the processes, lets the kernel
  * drop the namespaces with their mounts, and moves the folder away before deleting it.
  */
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
 import type { Driver, DriverFacets, DriverHost, Life, Machine, MachineSpec, Probe } from '@berth/plugin-api';
@@ -14,7 +14,7 @@ import { connectGuest } from '../../linux/door.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { isAlive } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
-import { forgeableVerdict, unenforcedOf, unsureVerdict } from './bundle.ts';
+import { forgeableVerdict, unenforcedOf } from './bundle.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { CommandGroups } from './command-groups.ts';
 import { openLog, startContainer, tailOf } from './container.ts';
@@ -193,7 +193,6 @@ const boots = async ({
     const unenforced = [
       ...unenforcedOf(limitsOf(spec), cgroups ?? workshop.cgroupsAbsent),
       ...forgeableVerdict(world.identity),
-      ...unsureVerdict(await readFile('/proc/sys/fs/suid_dumpable', 'utf8')),
     ];
     const disk = { bytes: spec.limits.diskBytes, inodes: spec.limits.inodes };
     await writeRecord(folder, { version: 1, process, unenforced, disk });

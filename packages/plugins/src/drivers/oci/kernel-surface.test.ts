@@ -39,6 +39,7 @@ const INOTIFY_INIT1: readonly [number, number] = [294, 26];
 const TIMER_CREATE: readonly [number, number] = [222, 107];
 const CLONE: readonly [number, number] = [56, 220];
 const PERSONALITY: readonly [number, number] = [135, 92];
+const IOCTL: readonly [number, number] = [16, 29];
 const SOCKETPAIR: readonly [number, number] = [53, 199];
 const here = (numbers: readonly [number, number]): number => numbers[arch === 'arm64' ? 1 : 0];
 
@@ -118,6 +119,19 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
     expect([EPERM, ENOSYS]).toContain(await errorOf(PERSONALITY, NO_RANDOM_ADDRESSES));
     const { stdout } = await guest.run(['sh', '-c', 'cat /proc/sys/user/max_*_namespaces']);
     expect(new Set(stdout.trim().split('\n'))).toEqual(new Set(['0']));
+  });
+
+  it('nobody types into a terminal, or gives it another driver, and whatever else terminals do is as it was', async () => {
+    const ask = async (request: string): Promise<string> =>
+      await perl(
+        `open(T, '+<', '/dev/ptmx') or die; my $b = pack('x64'); print(syscall(${here(IOCTL)}, fileno(T), ${request}, $b) < 0 ? $! + 0 : 'done')`,
+      );
+    for (const refused of ['0x5412', '0x541c', '0x5423', '(1 << 32) + 0x5412', '(-1 << 32) + 0x541c'])
+      expect([EPERM, ENOSYS], refused).toContain(Number(await ask(refused)));
+    // TCGETS, TIOCGWINSZ, TIOCSWINSZ, FIONREAD, TIOCGETD, TIOCGPTN, TIOCSPTLCK.
+    for (const usual of ['0x5401', '0x5413', '0x5414', '0x541b', '0x5424', '0x80045430', '0x40045431'])
+      expect(await ask(usual), usual).toBe('done');
+    expect((await guest.run(['script', '-qec', 'stty -echo; stty size', '/dev/null'])).exitCode).toBe(0);
   });
 
   it('sockets are of the local machine and of the internet, and of no other kind', async () => {

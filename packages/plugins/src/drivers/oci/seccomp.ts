@@ -34,6 +34,12 @@ const NETLINK_ROUTE = 0;
 /** PER_LINUX, PER_LINUX32, UNAME26, both, and "which one is it". */
 const PERSONALITIES = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
+/**
+ * TIOCSTI types into a terminal that somebody else reads, TIOCLINUX into the console, and TIOCSETD gives a terminal a driver
+ * that nobody looks at. The kernel takes the lower half of the number alone, so the filter has to do the same.
+ */
+const REFUSED_IOCTLS = [0x5412, 0x541c, 0x5423];
+
 const ALLOWED = `
 accept accept4 access alarm arch_prctl bind brk cachestat capget capset chdir chmod chown clock_getres
 clock_gettime clock_nanosleep close close_range connect copy_file_range creat dup dup2 dup3 epoll_create epoll_create1
@@ -43,7 +49,7 @@ fgetxattr flistxattr flock fork fremovexattr fsetxattr fstat fstatfs fsync ftrun
 futex_waitv futex_wake futimesat get_mempolicy get_robust_list get_thread_area getcpu getcwd getdents getdents64
 getegid geteuid getgid getgroups getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid
 getresuid getrlimit getrusage getsid getsockname getsockopt gettid gettimeofday getuid getxattr inotify_add_watch
-inotify_init inotify_init1 inotify_rm_watch ioctl ioprio_get ioprio_set ipc kill landlock_add_rule
+inotify_init inotify_init1 inotify_rm_watch ioprio_get ioprio_set ipc kill landlock_add_rule
 landlock_create_ruleset landlock_restrict_self lchown lgetxattr link linkat listen listxattr llistxattr lremovexattr
 lseek lsetxattr lstat madvise map_shadow_stack mbind membarrier memfd_create memfd_secret mincore mkdir mkdirat mknod
 mknodat mlock mlock2 mlockall mmap mprotect mremap mseal msgctl msgget msgrcv msgsnd msync munlock munlockall munmap nanosleep newfstatat open openat openat2 pause
@@ -87,6 +93,28 @@ const allowWhen = (name: string, args: Readonly<Record<number, number>>): Rule =
   args: Object.entries(args).map(([index, value]) => ({ index: Number(index), value, op: 'SCMP_CMP_EQ' })),
 });
 
+interface Prefix {
+  readonly mask: number;
+  readonly value: number;
+}
+
+/** All numbers of 32 bits but these, as beginnings: a filter can ask for equal bits, and for one condition an argument. */
+const allBut = (values: readonly number[], bits = 32, value = 0): Prefix[] => {
+  const mask = Number((0xffff_ffffn << BigInt(bits)) & 0xffff_ffffn);
+  if (values.length === 0) return [{ mask, value }];
+  if (bits === 0) return [];
+  const bit = 2 ** (bits - 1);
+  const isSet = (one: number): boolean => Math.floor(one / bit) % 2 === 1;
+  return [
+    ...allBut(
+      values.filter((one) => !isSet(one)),
+      bits - 1,
+      value,
+    ),
+    ...allBut(values.filter(isSet), bits - 1, value + bit),
+  ];
+};
+
 export const seccompProfile: SeccompProfile = {
   defaultAction: 'SCMP_ACT_ERRNO',
   defaultErrnoRet: ENOSYS,
@@ -98,6 +126,13 @@ export const seccompProfile: SeccompProfile = {
       action: 'SCMP_ACT_ALLOW',
       args: [{ index: 0, value: NEW_NAMESPACES, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }],
     },
+    ...allBut(REFUSED_IOCTLS).map(
+      ({ mask, value }): Rule => ({
+        names: ['ioctl'],
+        action: 'SCMP_ACT_ALLOW',
+        args: [{ index: 1, value: mask, valueTwo: value, op: 'SCMP_CMP_MASKED_EQ' }],
+      }),
+    ),
     allowWhen('socket', { 0: AF_UNIX }),
     allowWhen('socket', { 0: AF_NETLINK, 2: NETLINK_ROUTE }),
     ...INTERNET.flatMap((family) =>

@@ -83,6 +83,21 @@ describe('the guest goes on', () => {
     await expectAlive();
   });
 
+  it('when a command stops whatever is just starting', async () => {
+    const stop = `open(my $f, ">", "$OUT"); print $f "begun"; close $f; my $end = time + 60; kill("STOP", -1) while time < $end`;
+    const { end } = await contained(`exec perl -e '${stop}'`);
+    const asked = Array.from({ length: 20 }, () => guest.run(['true']).catch(String));
+    for (let round = 0; round < 20; round++) {
+      expect(await guest.health(5_000)).toMatchObject({ id: ID, pid });
+      await guest.write('/workspace/meanwhile', String(round));
+    }
+    await end();
+    // What was stopped after it had begun waits for whoever ends it.
+    await guest.run(['sh', '-c', 'kill -KILL -1']);
+    expect(await Promise.all(asked)).toHaveLength(20);
+    await expectAlive();
+  });
+
   it('when every folder in memory is full, and of names as well', async () => {
     const fill = (folder: string): string =>
       `head -c 2G /dev/zero > ${folder}/fill 2>/dev/null; perl -e 'while (open(F, ">", "${folder}/" . $n++)) {}'`;
