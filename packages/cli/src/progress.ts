@@ -6,6 +6,7 @@
 import { type Event, type GateRun, Item, type ItemBody, isGreen } from '@berth/contract';
 import type { Client } from '@berth/sdk/node';
 import { clipped, type Output } from './output.ts';
+import { decisionLines, weakenedLines } from './waiting.ts';
 
 export interface Progress {
   readonly event: (event: Event) => Promise<void>;
@@ -39,6 +40,8 @@ export const createProgress = (client: Client, output: Output): Progress => {
       if (item?.success) return take(item.data);
       settle();
       if (event.type.startsWith('gate.')) gateLines(await client.gates.get({ id: event.subject }), output);
+      if (event.type === 'change.approval_asked')
+        for (const one of decisionLines(event.subject, output)) output.line(one);
       const line = eventLine(event, output);
       if (line !== undefined) output.line(line);
     },
@@ -49,7 +52,6 @@ export const createProgress = (client: Client, output: Output): Progress => {
 const eventLine = ({ type, data }: Event, output: Output): string | undefined => {
   if (type === 'attempt.progressed') return stageLine(data, output);
   if (type === 'change.merged') return `${output.colour('green', '✓')} landed`;
-  if (type === 'change.approval_asked') return askedLine(String(data.changeId), output);
   if (type === 'change.rejected') return `${output.colour('red', '✗')} the change was rejected`;
   if (type === 'task.sent_back') return '↺ back to the agent';
   if (type === 'sandbox.egress_denied') return deniedLine(data, output);
@@ -64,13 +66,6 @@ const stageLine = (data: Event['data'], output: Output): string => {
     ? `${output.colour('green', '✓')} ${name} ${output.colour('dim', seconds(data.durationMs))}`
     : output.colour('dim', `· ${name}`);
 };
-
-/** Nothing goes on until somebody says so, here or elsewhere. */
-const askedLine = (id: string, output: Output): string =>
-  output.colour(
-    'yellow',
-    `? the change weakens its gate and waits: \`berth change approve ${id}\` or \`berth change reject ${id}\``,
-  );
 
 /** A try of the agent or the gate to reach what its policy does not allow. */
 const deniedLine = ({ host, port, remedy }: Event['data'], output: Output): string => {
@@ -108,10 +103,7 @@ export const gateLines = ({ state, evidence, weakened = [] }: GateRun, output: O
     const end = timedOut ? 'timed out' : outOfMemory ? 'out of memory' : `exit ${exitCode ?? 'by signal'}`;
     output.line(`${mark} gate ${name}${whose}: ${end} ${output.colour('dim', seconds(durationMs))}`);
   }
-  for (const { kind, subject, detail } of weakened)
-    output.line(
-      output.colour('yellow', `! ${kind.replaceAll('_', ' ')}: ${clipped(`${subject} (${detail})`, 200)}`),
-    );
+  for (const one of weakenedLines(weakened, output)) output.line(one);
   output.line(output.colour(state === 'green' ? 'green' : 'red', `gate ${state}`));
 };
 

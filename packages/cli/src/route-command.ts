@@ -24,6 +24,7 @@ export const routeCommand = (frame: Frame, spec: RouteCommand): Command => {
       fields: positionals.map(({ field }) => field),
     });
     print(context, spec, await call(context, route, input));
+    await spec.tell?.(context, given.args[0] ?? '');
     return 0;
   });
   for (const { syntax } of positionals) command.argument(syntax);

@@ -3,6 +3,8 @@
  * what a schema cannot know: which fields are positional, and which columns a person wants to see.
  */
 import type { RouteId } from '@berth/contract';
+import type { Context } from './command.ts';
+import { tellChange, tellTask } from './waiting.ts';
 
 export interface RouteCommand {
   readonly noun: string;
@@ -12,6 +14,8 @@ export interface RouteCommand {
   readonly positionals?: readonly string[];
   /** Columns of the table, for lists. */
   readonly columns?: readonly string[];
+  /** What a person is told beside the answer, about what is at the first position. */
+  readonly tell?: (context: Context, id: string) => Promise<void>;
 }
 
 export const ROUTE_COMMANDS: readonly RouteCommand[] = [
@@ -26,7 +30,7 @@ export const ROUTE_COMMANDS: readonly RouteCommand[] = [
   { noun: 'workspace', verb: 'remove', route: 'workspace.remove', positionals: ['id'] },
   { noun: 'task', verb: 'create', route: 'task.create', positionals: ['prompt'] },
   { noun: 'task', verb: 'list', route: 'task.list', columns: ['id', 'state', 'agent', 'createdAt', 'title'] },
-  { noun: 'task', verb: 'show', route: 'task.get', positionals: ['id'] },
+  { noun: 'task', verb: 'show', route: 'task.get', positionals: ['id'], tell: tellTask },
   { noun: 'task', verb: 'cancel', route: 'task.cancel', positionals: ['id'] },
   { noun: 'task', verb: 'retry', route: 'task.retry', positionals: ['id'] },
   { noun: 'task', verb: 'prompt', route: 'task.prompt', positionals: ['id', 'prompt'] },
@@ -40,8 +44,8 @@ export const ROUTE_COMMANDS: readonly RouteCommand[] = [
   { noun: 'sandbox', verb: 'show', route: 'sandbox.get', positionals: ['id'] },
   { noun: 'sandbox', verb: 'remove', route: 'sandbox.remove', positionals: ['id'] },
   { noun: 'change', verb: 'list', route: 'change.list', columns: ['id', 'state', 'taskId', 'title'] },
-  { noun: 'change', verb: 'show', route: 'change.get', positionals: ['id'] },
-  { noun: 'change', verb: 'diff', route: 'change.diff', positionals: ['id'] },
+  { noun: 'change', verb: 'show', route: 'change.get', positionals: ['id'], tell: tellChange },
+  { noun: 'change', verb: 'diff', route: 'change.diff', positionals: ['id'], tell: tellChange },
   { noun: 'change', verb: 'approve', route: 'change.approve', positionals: ['id'] },
   { noun: 'change', verb: 'reject', route: 'change.reject', positionals: ['id'] },
   { noun: 'token', verb: 'create', route: 'token.create', positionals: ['name'] },

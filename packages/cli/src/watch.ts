@@ -1,4 +1,7 @@
-/** Watching a task to its end. The first Ctrl-C asks the server to cancel it politely, the second one only leaves. */
+/**
+ * Watching a task to its end. The first Ctrl-C asks the server to cancel it politely, the second one only leaves; so does
+ * the first when the task waits for a person, whose answer may come much later.
+ */
 import { BerthError, ERRORS, KINDS, type Task } from '@berth/contract';
 import type { Context } from './command.ts';
 import { INTERRUPTED, report } from './failure.ts';
@@ -11,13 +14,18 @@ export interface Watched {
 
 export const watch = async (
   context: Context,
-  what: { readonly id: string; readonly afterSeq: number },
+  what: { readonly id: string; readonly afterSeq: number; readonly isWaiting?: boolean },
 ): Promise<Watched> => {
   const { client, output, world } = context;
   const stop = new AbortController();
   let cancelling: Promise<unknown> | undefined;
+  let isWaiting = what.isWaiting ?? false;
   const forget = world.onInterrupt(() => {
     if (cancelling !== undefined) return stop.abort();
+    if (isWaiting) {
+      world.stderr.write(`the task goes on waiting; follow it again: berth task logs ${what.id} --follow\n`);
+      return stop.abort();
+    }
     world.stderr.write('cancelling the task; once more to leave it alone\n');
     cancelling = client.tasks.cancel({ id: what.id, reason: 'asked for at the terminal' });
     // Without an answer there is nothing to wait for.
@@ -29,6 +37,7 @@ export const watch = async (
     for (;;) {
       const { done, value } = await events.next();
       if (done) return ended(context, value, cancelling !== undefined);
+      if (value.type.startsWith('task.')) isWaiting = value.type === 'task.approval_asked';
       if (output.isJson) output.json(value);
       else await progress.event(value);
     }

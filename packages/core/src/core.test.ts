@@ -171,6 +171,11 @@ test('names of workspaces are unique, drivers known', async () => {
     details: { issues: [{ path: 'body.gate.commands[0].repository' }] },
   });
   const setup = { commands: ['a', { run: 'a', repository: 'other' }] };
+  const circle = { commands: [{ name: 'a', run: 'make', needs: ['a'] }] };
+  await expect(core.workspaces.create({ name: 'x', gate: circle, repositories })).rejects.toMatchObject({
+    code: 'request.invalid',
+    details: { issues: [{ path: 'body.gate.commands[0].needs[0]' }] },
+  });
   await expect(core.workspaces.create({ name: 'x', setup, repositories })).rejects.toMatchObject({
     details: { issues: [{ path: 'body.setup.commands[1].repository' }] },
   });

@@ -3,6 +3,7 @@ import type { Item, Task } from '@berth/contract';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
 import { gateLines, itemLine } from '../progress.ts';
+import { tellTask } from '../waiting.ts';
 import { watch } from '../watch.ts';
 
 export const taskCommands = (frame: Frame): Command[] => [
@@ -30,8 +31,10 @@ const logs = async (context: Context, id: string, isFollowing: boolean): Promise
     }
   }
   await printGate(context, task);
+  const isWaiting = task.state === 'waiting';
+  if (isWaiting) await tellTask(context, id);
   if (!isFollowing || task.endedAt !== undefined) return 0;
-  return (await watch(context, { id, afterSeq: lastSeq })).exitCode;
+  return (await watch(context, { id, afterSeq: lastSeq, isWaiting })).exitCode;
 };
 
 async function* itemsOf({ client }: Context, id: string): AsyncGenerator<Item, void, undefined> {

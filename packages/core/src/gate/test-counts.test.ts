@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { measureTest, reductionOf, testsRun } from './test-counts.ts';
+import { isOnlyMore, measureTest, reductionOf, testsRun } from './test-counts.ts';
 
 test.each([
   ['node --test, spec', 'ℹ tests 4\nℹ suites 0\nℹ pass 2\nℹ fail 1\nℹ cancelled 0\nℹ skipped 1\n', 3],
@@ -53,4 +53,60 @@ test.each([
   ['a rename', JS, JS.replaceAll('sum(', 'add('), undefined],
 ])('sees that a test file tests less: %s', (_, was, is, reduction) => {
   expect(reductionOf(measureTest(was), measureTest(is))).toBe(reduction);
+});
+
+const SKIP = `.${'skip'}`;
+test.each<[string, string, string, string]>([
+  [
+    'pytest',
+    'def test_a():\n    assert f()\n',
+    '@pytest.mark.skip\ndef test_a():\n    assert f()\n',
+    '0 → 1 skipped',
+  ],
+  [
+    'pytest, all of a file',
+    'def test_a():\n    assert f()\n',
+    'pytestmark = pytest.mark.skip\ndef test_a():\n    assert f()\n',
+    '0 → 1 skipped',
+  ],
+  [
+    'unittest',
+    'self.assertTrue(f())\n',
+    'raise unittest.SkipTest("later")\nself.assertTrue(f())\n',
+    '0 → 1 skipped',
+  ],
+  [
+    'go',
+    'func TestA(t *testing.T) {\n\tt.Fatal(1)\n}\n',
+    'func TestA(t *testing.T) {\n\tt.SkipNow()\n\tt.Fatal(1)\n}\n',
+    '0 → 1 skipped',
+  ],
+  [
+    'go, of a suite',
+    'func TestA(t *testing.T) {\n\tt.Fatal(1)\n}\n',
+    'func TestA(t *testing.T) {\n\ts.T().Skip("x")\n\tt.Fatal(1)\n}\n',
+    '0 → 1 skipped',
+  ],
+  ['go, not built', 'package a\n', '//go:build never\n\npackage a\n', '0 → 1 skipped'],
+  [
+    'rust',
+    '#[test]\nfn a() { assert!(x); }\n',
+    '#[test]\n#[ignore]\nfn a() { assert!(x); }\n',
+    '0 → 1 skipped',
+  ],
+  ['mocha', JS, JS.replace("test('b'", "xit('b'"), '0 → 1 skipped'],
+  ['jest', JS, JS.replace("test('b'", `test.concurrent${SKIP}('b'`), '0 → 1 skipped'],
+  ['in quotes', JS, JS.replace("test('b'", "test['skip']('b'"), '0 → 1 skipped'],
+  ['mocha, from inside', JS, JS.replace('expect(x)', `this${SKIP}(); expect(x)`), '0 → 1 skipped'],
+  ['JUnit', '@Test\nvoid a() {}\n', '@Ignore @Test\nvoid a() {}\n', '0 → 1 skipped'],
+  ['an end', JS, `process.exit(0);\n${JS}`, '0 → 1 calls that end the program'],
+])('sees that a test is skipped: %s', (_, was, is, reduction) => {
+  expect(reductionOf(measureTest(was), measureTest(is))).toContain(reduction);
+});
+
+test('a test program has only more than it had', () => {
+  const was = 'assert.equal(sum(1, 2), 3);\n\ndone();\n';
+  expect(isOnlyMore(was, `// why\n${was}assert.equal(sum(2, 2), 4);\n`)).toBe(true);
+  expect(isOnlyMore(was, was.replace('3', '4'))).toBe(false);
+  expect(isOnlyMore(was, `process.exit(0);\n${was}`)).toBe(false);
 });

@@ -8,6 +8,7 @@ import {
   type WorkspaceCreate,
 } from '@berth/contract';
 import type { Tx } from '../kernel/index.ts';
+import { gateIssues } from '../workspace/index.ts';
 import type { World } from '../world.ts';
 
 export interface Workspaces {
@@ -28,6 +29,9 @@ export const createWorkspaces = (world: World): Workspaces => ({
     const { names } = world.machines;
     if (driver !== undefined && !names.includes(driver))
       throw fail('driver.unknown', { driver, known: [...names] });
+    // Before anything is imported; once more when the repositories have their names.
+    const issues = gateIssues(request.gate?.commands ?? [], request.repositories[0]?.name ?? '');
+    if (issues.length > 0) throw fail('request.invalid', { issues });
     try {
       const repositories: Repository[] = [];
       for (const spec of request.repositories)
@@ -72,6 +76,7 @@ const checkNames = (request: WorkspaceCreate, repositories: readonly Repository[
     ...(doubled < 0 ? [] : [{ path: `body.repositories[${doubled}].name`, message: 'this name is taken' }]),
     ...unknownIn('gate'),
     ...unknownIn('setup'),
+    ...gateIssues(request.gate?.commands ?? [], names[0] ?? ''),
   ];
   if (issues.length > 0) throw fail('request.invalid', { issues });
 };

@@ -84,7 +84,8 @@ const readConcerns = async (client: Client, signal: AbortSignal): Promise<readon
         key: id,
         state,
         title,
-        detail: error?.message,
+        detail:
+          state === 'waiting' ? 'Its change weakens what judges it: land it or reject it.' : error?.message,
         at: updatedAt,
         address: taskAddress(id),
       })),

@@ -106,6 +106,44 @@ test('a failure is told with its code, its hint and the exit code of its kind', 
   expect((await berth('no-such-command')).code).toBe(2);
 }, 120_000);
 
+test('a change that weakens its gate is told by file with what to do, and waits when its watcher leaves', async () => {
+  const prompt = steps({ run: "sed -i 's/test -s/true/' Makefile" });
+  const child = spawn(process.execPath, [BERTH, 'run', prompt], { cwd: checkout, env, stdio: 'pipe' });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (bytes: Buffer) => {
+    out += bytes.toString();
+    if (out.includes('--reason')) child.kill('SIGINT');
+  });
+  child.stderr.on('data', (bytes: Buffer) => {
+    err += bytes.toString();
+  });
+  expect(await new Promise((resolve) => child.once('close', resolve))).toBe(130);
+  const [, id = ''] = /task (tk_\w+)/.exec(out) ?? [];
+  const [, change = ''] = /berth change approve (ch_\w+)/.exec(out) ?? [];
+  const told = [
+    '! configuration changed: Makefile in shop',
+    '? the change passes, but it weakens what judges it: it waits until a person decides',
+    `  see it   berth change diff ${change}`,
+    `  land it  berth change approve ${change}`,
+    `  end it   berth change reject ${change} --reason "…"`,
+  ].join('\n');
+  expect(out).toContain(told.slice(0, told.indexOf('\n')));
+  expect(out).toContain(told.slice(told.indexOf('\n') + 1));
+  expect(err).toBe(`the task goes on waiting; follow it again: berth task logs ${id} --follow\n`);
+  const shown = await berth('task', 'show', id);
+  expect(shown.out).toContain('waiting');
+  expect(shown.err).toBe(`${told}\n`);
+  const diff = await berth('change', 'diff', change);
+  expect(diff.out).toContain('-\ttest -s a.txt');
+  expect(diff.err).toBe(`${told}\n`);
+  expect((await berth('change', 'show', change, '--json')).err).toBe('');
+  expect((await one('change', 'show', change)).weakened).toMatchObject([{ subject: 'Makefile' }]);
+  await one('change', 'reject', change, '--reason', 'keep it');
+  await berth('task', 'logs', id, '--follow');
+  expect(await one('task', 'show', id)).toMatchObject({ state: 'failed', error: { code: 'change.refused' } });
+  expect((await berth('task', 'show', id)).err).toBe('');
+}, 120_000);
+
 test('a workspace is added, shown, kept while it is used, and removed', async () => {
   const source = makeRepository(folder, 'other', { 'x.txt': 'x\n' });
   const added = await one('workspace', 'add', source, '--name', 'other');

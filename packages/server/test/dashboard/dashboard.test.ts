@@ -8,6 +8,8 @@ import { eventAfter, steps } from '../system/tasks.ts';
 import { type Browser, type Look, startBrowser } from './browser.ts';
 
 const TASK_MS = 40_000;
+/** More than a page has to stop at. */
+const MOST_TABS = 60;
 const HOSTILE = `<img src=x onerror="document.title='owned'"> ${'x'.repeat(300)}`;
 const RIGHT_SUM = 'export const sum = (a, b) => a + b;\n';
 const FIX = steps(
@@ -119,6 +121,57 @@ test('a task is cancelled while it works, and what may be done next changes with
   expect(await button(page, 'Cancel').count()).toBe(0);
   expect(await page.getByLabel('Ask for more').count()).toBe(0);
 }, 60_000);
+
+/** Takes the only test of the target away, and mends the sum as well. */
+const WEAKER = steps({ write: { path: 'sum.js', content: RIGHT_SUM } }, { run: 'rm sum.test.js lint.sh' });
+
+test('a change that weakens its gate is decided about by keyboard on a phone, and by mouse', async () => {
+  const source = makeRepository(world.folder, 'weaker', {
+    ...BROKEN_SUM,
+    'sum.js': RIGHT_SUM,
+    'lint.sh': 'true\n',
+  });
+  const { id: workspaceId } = await world.client.workspaces.create({
+    repositories: [{ source }],
+    gate: { commands: [{ name: 'lint', run: 'sh lint.sh || true' }] },
+  });
+  const decide = async (title: string, look: Look, answer: (page: Page) => Promise<void>, end: string) => {
+    await world.client.tasks.create({ workspaceId, title, prompt: WEAKER, maxRounds: 1 });
+    const page = await signedIn(look);
+    const attention = page.getByRole('region', { name: 'Needs attention' });
+    const link = attention.getByRole('link', { name: title });
+    await sees(link);
+    await link.click();
+    await sees(state(page, 'waiting'));
+    const weakened = page.getByRole('group', { name: 'What the change weakens' });
+    await sees(weakened);
+    expect(await weakened.getByRole('listitem').allTextContents()).toEqual([
+      'script changed: lint.sh deleted',
+      'test deleted: sum.test.js',
+    ]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(look.width);
+    await answer(page);
+    await sees(state(page, end));
+    expect(await button(page, 'Land it').count()).toBe(0);
+    return page;
+  };
+  const wide = { width: 1280, height: 900, scheme: 'light' } as const;
+  const ended = await decide('Weaken in vain', wide, (page) => button(page, 'Reject').click(), 'failed');
+  await sees(ended.getByText('A person said no to the change'));
+  const phone = { width: 390, height: 844, scheme: 'dark' } as const;
+  const landed = await decide('Weaken and land', phone, (page) => press(page, 'Land it'), 'completed');
+  await sees(landed.locator('.weakened', { hasText: 'approved' }));
+}, 90_000);
+
+/** As somebody without a mouse: from the top of the page to the button, and down on it. */
+const press = async (page: Page, name: string): Promise<void> => {
+  const wanted = button(page, name);
+  for (let presses = 0; presses < MOST_TABS; presses += 1) {
+    if (await wanted.evaluate((node) => node === document.activeElement)) break;
+    await page.keyboard.press('Tab');
+  }
+  await page.keyboard.press('Enter');
+};
 
 test('what failed is told as needing attention, and its events are listed', async () => {
   const page = await signedIn();

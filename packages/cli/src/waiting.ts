@@ -1,0 +1,43 @@
+/** What a person is told about a change that weakens what judges it, and how to go on while it waits. */
+import type { Change, Weakening } from '@berth/contract';
+import type { Context } from './command.ts';
+import { clipped, type Output } from './output.ts';
+
+const LONGEST_LINE = 240;
+
+/** One line each: where, what kind, and what it was. */
+export const weakenedLines = (weakened: readonly Weakening[], output: Output): string[] =>
+  weakened.map(({ kind, repository, subject, detail }) => {
+    const spoken = kind.replaceAll('_', ' ');
+    const more = spoken.endsWith(detail) ? '' : ` (${detail})`;
+    return output.colour('yellow', clipped(`! ${spoken}: ${subject}${more} in ${repository}`, LONGEST_LINE));
+  });
+
+/** The commands to go on with. */
+export const decisionLines = (id: string, output: Output): string[] => [
+  output.colour(
+    'yellow',
+    '? the change passes, but it weakens what judges it: it waits until a person decides',
+  ),
+  `  see it   berth change diff ${id}`,
+  `  land it  berth change approve ${id}`,
+  `  end it   berth change reject ${id} --reason "…"`,
+];
+
+/** Of a change that waits. On standard error, so that a diff stays one; nothing for programs, which read it in the record. */
+export const tellChange = async ({ client, output, world }: Context, id: string): Promise<void> => {
+  if (output.isJson) return;
+  const change = await client.changes.get({ id });
+  for (const line of linesOf(change, output)) world.stderr.write(`${line}\n`);
+};
+
+export const tellTask = async (context: Context, taskId: string): Promise<void> => {
+  const { rows } = await context.client.changes.list({ taskId, limit: 200 });
+  const waiting = rows.find(({ state, decision }) => state === 'waiting' && decision === undefined);
+  if (waiting !== undefined) await tellChange(context, waiting.id);
+};
+
+const linesOf = ({ id, state, decision, weakened = [] }: Change, output: Output): string[] =>
+  state === 'waiting' && decision === undefined
+    ? [...weakenedLines(weakened, output), ...decisionLines(id, output)]
+    : [];
