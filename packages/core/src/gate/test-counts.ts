@@ -25,7 +25,8 @@ const SKIPPED = new RegExp(
   'g',
 );
 /** Comments that a compiler or a runner obeys. */
-const OBEYED = /^[ \t]*(?:\/\/go:build|\/\/ \+build|\/\/\s*@ts-nocheck|\/\*\s*@(?:jest|vitest)-environment)/gm;
+const OBEYED =
+  /^[ \t]*(?:\/\/go:build|\/\/ \+build|\/\/\s*@ts-nocheck|\/\*\s*@(?:jest|vitest)-environment)/gm;
 /** What ends a program before its tests have said anything. */
 const ENDED =
   /\b(?:process|sys|os|Deno|Bun|std::process|Runtime\.getRuntime\(\))(?:\.|::)_?(?:exit|Exit|abort|kill|reallyExit)\s*\(|\bprocess\.exitCode\s*=|^[ \t]*exit\b/gm;
