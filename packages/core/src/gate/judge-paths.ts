@@ -67,7 +67,7 @@ export const isToolInPlace = (path: string): boolean =>
 
 /** Where the files lie that a piece of configuration is for. */
 export const placeOf = (path: string): string =>
-  folderOf(path).replace(/(^|\/)(?:(?:\.(?:cargo|config|yarn)|patches)\/.*)$/, '$1');
+  folderOf(path).replace(/(^|\/)(?:(?:\.(?:cargo|config|yarn)|patches)\/.*)$/s, '$1');
 
 const SCRIPTS = /(^|\/)(scripts?|tools?|ci|\.ci|bin|build|hack|dev|checks?|tasks|gate|\.github)\//;
 const PRODUCT =

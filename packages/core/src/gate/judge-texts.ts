@@ -25,7 +25,7 @@ export const recipeLines = (text: string): string[] =>
     );
 
 const QUOTED = /(["'`])((?:(?!\1)[^\\\n])*)\1/g;
-const PYTHON_IMPORT = /^\s*(?:from\s+([.\w]+)\s+import\s+([\w, ]+)|import\s+([\w., ]+))/gm;
+const PYTHON_IMPORT = /^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]+([\w, ]+)|import[ \t]+([\w., ]+))/gm;
 
 /** Names that a script in another language than shell loads or runs: what it has in quotes, and imports of Python. */
 export const codeStrings = (path: string, text: string): string[] => {
@@ -52,7 +52,7 @@ const modulesOf = ([, from, names = '', plain = '']: readonly (string | undefine
 
 /** Members that name what is loaded before or beside what is checked. */
 const LOADED =
-  /["']?\b(?:extends|setup\w*|global(?:Setup|Teardown)|reporters?|require|import|plugins?|presets?|transform|testEnvironment|environment|runner|resolver|snapshotSerializers|jsPlugins|rulesdir|rulePaths|loader|file|globalConfig|preset|projects|pytest_plugins)["']?\s*[:=]\s*(\[[^\]]*\]|\{[^}]*\}|["'`][^"'`\n]*["'`])/g;
+  /["']?\b(?:extends|setup\w*|global(?:Setup|Teardown)|reporters?|require|import|plugins?|presets?|transform|testEnvironment|environment|runner|resolver|snapshotSerializers|jsPlugins|rulesdir|rulePaths|loader|file|globalConfig|preset|projects|pytest_plugins)["']?\s*[:=]\s*(\[[^\]]{0,2000}\]|\{[^}]{0,2000}\}|["'`][^"'`\n]*["'`])/g;
 const IMPORTED = /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\()\s*["'`]([^"'`\n]+)["'`]/g;
 const PLUGIN = /(?:^|\s)-p\s+([\w.]+)/gm;
 

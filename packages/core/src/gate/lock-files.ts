@@ -31,7 +31,8 @@ export const lockChanges = (path: string, was: string, is: string): LockChange[]
   const now = grouped(theirs);
   const found = [...now].flatMap(([name, entries]): LockChange[] => {
     const before = known.get(name) ?? [];
-    const fresh = entries.filter((entry) => !before.some(({ text }) => text === entry.text));
+    const old = textsOf(before);
+    const fresh = entries.filter(({ text }) => !old.has(text));
     // A new package of the repository's own workspace is a link.
     const isNew = before.length === 0 && !isTool(name);
     if (fresh.some(({ text }) => !isFromRegistry(isNew ? text.replace('"link": true', '') : text, hosts)))
@@ -43,12 +44,15 @@ export const lockChanges = (path: string, was: string, is: string): LockChange[]
   });
   for (const [name, before] of known) {
     const entries = now.get(name) ?? [];
-    const isLost = before.some((one) => one.isFirst && !entries.some(({ text }) => text === one.text));
+    const left = textsOf(entries);
+    const isLost = before.some((one) => one.isFirst && !left.has(one.text));
     if (isLost && isTool(name) && !found.some((one) => one.name === name))
       found.push({ name, detail: versions(before, entries) });
   }
   return found;
 };
+
+const textsOf = (entries: readonly Entry[]): ReadonlySet<string> => new Set(entries.map(({ text }) => text));
 
 const grouped = (entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]> =>
   Map.groupBy(entries, ({ name }) => name);
@@ -77,7 +81,9 @@ const isFromRegistry = (entry: string, hosts: ReadonlySet<string>): boolean =>
 
 /** By the addresses of archives, which hold the name, and by what is said instead of it. */
 const isOtherPackage = (name: string, entry: string): boolean => {
-  const archives = [...entry.matchAll(/https?:\/\/[^/\s"']+\/(\S+?)\/-\//g)].map(([, path = '']) => path);
+  const archives = [...entry.matchAll(/https?:\/\/[^/\s"']+\/([^\s"']+)/g)].flatMap(([, path = '']) =>
+    path.includes('/-/') ? [path.slice(0, path.indexOf('/-/'))] : [],
+  );
   const plain = (text: string): string => text.toLowerCase().replace('%2f', '/');
   const isNamed = (path: string): boolean =>
     plain(path) === plain(name) || plain(path).endsWith(`/${plain(name)}`);
@@ -93,7 +99,7 @@ const versions = (was: readonly Entry[], is: readonly Entry[]): string => {
   return before === after ? `${before}, but not the same any more` : `${before} → ${after}`;
 };
 const MAX_VERSIONS = 5;
-const VERSION = /\bversion"?\s*[:=]?\s*"?([\w.+-]+)|@v?(\d[\w.+-]*)/;
+const VERSION = /\bversion"?\s*(?:[:=]\s*)?"?([\w.+-]+)|@v?(\d[\w.+-]*)/;
 
 type Reader = (text: string) => readonly Entry[] | undefined;
 
@@ -122,7 +128,7 @@ const yarn: Reader = (text) =>
       /^ {2}"?(?:version|resolved|resolution|integrity|checksum)\b/.test(line),
     );
     return head.split(',').flatMap((one) => {
-      const [, name, alias] = /^\s*"?((?:@[^@]+)?[^@"]*)@(?:npm:(@?[^@"]+)@)?/.exec(one) ?? [];
+      const [, name, alias] = /^\s*"?(@?[^@"]*)@(?:npm:(@?[^@"]+)@)?/.exec(one) ?? [];
       if (name === undefined) return [];
       const other = alias === undefined ? [] : [`"name": "${alias}"`];
       const from = /@(?:file|link|portal|exec|git\+\w+|patch):/.test(one) ? [one.trim()] : [];

@@ -2,6 +2,7 @@
  * What of a package.json judges: its scripts, as far as a gate reaches them, and the configuration of tools that it
  * holds. What it says about the product (its dependencies, what it exports) is what is judged.
  */
+import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
 import { wordsOf } from './shell-lines.ts';
 
@@ -42,7 +43,7 @@ export const isManifest = (path: string): boolean => /(^|\/)package\.json$/.test
 
 export const manifestOf = (text: string | undefined): Manifest | undefined => {
   try {
-    const value: unknown = JSON.parse(text ?? '');
+    const value: unknown = parseWithin(text ?? '');
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
     return isObject ? (value as Manifest) : undefined;
   } catch {

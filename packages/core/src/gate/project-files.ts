@@ -3,6 +3,7 @@
  * stays when ordinary ones are taken out judges: settings of tools, the tools themselves, packages that come from
  * somewhere else than a registry, and where registries are.
  */
+import { replaceBlocks } from './blocks.ts';
 import { nameOf } from './place.ts';
 import { isTool } from './tools.ts';
 
@@ -16,17 +17,21 @@ type Reader = (text: string) => string;
 const readerOf = (path: string): Reader | undefined => READERS.find(([name]) => name.test(nameOf(path)))?.[1];
 
 /** `name[extras]>=1; condition`, with hashes. */
-const REQUIREMENT =
-  /^([A-Za-z0-9][\w.-]*)(?:\[[\w., -]*\])?\s*(?:[(<>=!~][^/\\@]*)?(?:;[^/\\]*)?(?:\s--hash=\S+)*$/;
+const REQUIRED = /^([A-Za-z0-9][\w.-]*)(?:\[[\w., -]*\])?\s*/;
+const TERMS = /^(?:(?:--hash=|[(<>=!~])[^/\\@;]*)?(?:;[^/\\]*)?$/;
 const isOrdinaryRequirement = (text: string): boolean => {
-  const [, name] = REQUIREMENT.exec(text.trim()) ?? [];
-  return name !== undefined && !isTool(name);
+  const line = text.trim();
+  const [start, name] = REQUIRED.exec(line) ?? [];
+  return start !== undefined && name !== undefined && !isTool(name) && TERMS.test(line.slice(start.length));
 };
+
+/** A longer line is not looked into, so it judges. */
+const MAX_LINE_CHARACTERS = 2000;
 
 const kept = (lines: readonly string[], isOrdinary: (line: string) => boolean): string =>
   lines
     .map((line) => line.trim())
-    .filter((line) => line !== '' && !isOrdinary(line))
+    .filter((line) => line !== '' && (line.length > MAX_LINE_CHARACTERS || !isOrdinary(line)))
     .join('\n');
 
 const requirementList: Reader = (text) =>
@@ -49,20 +54,24 @@ const membersOf = (text: string): Member[] => {
   const members: Member[] = [];
   let table = '';
   let open: { key: string; text: string } | undefined;
+  /** Brackets that are not closed yet. */
+  let depth = 0;
   for (const line of text.split(/\r?\n/).map((one) => one.replace(/^\s*#.*$/, '').trim())) {
     if (line === '') continue;
     if (open !== undefined) open.text += ` ${line}`;
     else {
-      const [, header] = /^\[+\s*([^\]]+?)\s*\]+/.exec(line) ?? [];
+      const [, header] = /^\[{1,2}([^[\]]{1,500})\]/.exec(line) ?? [];
       if (header !== undefined) {
-        table = header.replaceAll(/["' ]/g, '');
+        table = header.replaceAll(/["'\s]/g, '');
         members.push({ table, key: '', text: line });
         continue;
       }
       const [, key = line] = /^["']?([\w.@/-]+)["']?\s*=/.exec(line) ?? [];
       open = { key, text: line };
+      depth = 0;
     }
-    if (isClosed(open.text)) {
+    depth += bracketsLeftOpen(line);
+    if (depth <= 0) {
       members.push({ table, ...open });
       open = undefined;
     }
@@ -70,9 +79,24 @@ const membersOf = (text: string): Member[] => {
   return open === undefined ? members : [...members, { table, ...open }];
 };
 
-const isClosed = (text: string): boolean => {
-  const bare = text.replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, '');
-  return (bare.match(/[[{]/g)?.length ?? 0) <= (bare.match(/[\]}]/g)?.length ?? 0);
+/** Outside of strings. */
+const bracketsLeftOpen = (line: string): number => {
+  let open = 0;
+  for (let at = 0; at < line.length; at += 1) {
+    const sign = line.charAt(at);
+    if (sign === '"' || sign === "'") at = endOfString(line, at);
+    else if ('[{'.includes(sign)) open += 1;
+    else if (']}'.includes(sign)) open -= 1;
+  }
+  return open;
+};
+
+const endOfString = (line: string, start: number): number => {
+  const quote = line.charAt(start);
+  let at = start + 1;
+  while (at < line.length && line.charAt(at) !== quote)
+    at += quote === '"' && line.charAt(at) === '\\' ? 2 : 1;
+  return at;
 };
 
 const CARGO_DEPENDENCIES = /^(?:target\..*\.)?(?:workspace\.)?((?:dev-|build-)?)dependencies(?:\.(.+))?$/;
@@ -124,7 +148,7 @@ const dependenciesThatJudge = (key: string, member: string): string[] => {
   return isTool(key) || /\b(?:path|git|url|source)\s*=/.test(value) ? [member] : [];
 };
 
-const GO_ORDINARY = /^(?:require\s+)?([\w.-]+\.[\w.-]+(?:\/\S+)*)\s+v\S+(?:\s*\/\/ indirect)?$/;
+const GO_ORDINARY = /^(?:require\s+)?([\w-]+\.[\w.-]+(?:\/\S*)?)\s+v\S+(?:\s*\/\/ indirect)?$/;
 const goModule: Reader = (text) =>
   kept(text.split(/\r?\n/), (line) => {
     if (/^(?:\/\/|module\s|go\s|require\s*\(|\)|exclude\s*\()/.test(line)) return true;
@@ -141,25 +165,24 @@ const pythonSetup: Reader = (text) =>
   });
 
 const GRADLE_DEPENDENCY =
-  /^(?:\w*(?:[iI]mplementation|[aA]pi|[cC]ompileOnly|[rR]untimeOnly|kapt|ksp|annotationProcessor))\b\s*\(?\s*(?:platform\()?["']([^"']+)["']\)*$/;
+  /^(?:\w*(?:[iI]mplementation|[aA]pi|[cC]ompileOnly|[rR]untimeOnly|kapt|ksp|annotationProcessor))\b\s*(?:\(\s*)?(?:platform\()?["']([^"']+)["']\)*$/;
 const gradleBuild: Reader = (text) =>
   kept(text.split(/\r?\n/), (line) => {
     const [, name] = GRADLE_DEPENDENCY.exec(line) ?? [];
-    return (name !== undefined && !isTool(name)) || /^version\s*=?\s*["'][^"']*["']$/.test(line);
+    return (name !== undefined && !isTool(name)) || /^version\s*(?:=\s*)?["'][^"']*["']$/.test(line);
   });
 
 const mavenProject: Reader = (text) =>
-  text
-    .replace(/<dependency>[\s\S]*?<\/dependency>/g, (block) => {
-      const names = [...block.matchAll(/<(?:groupId|artifactId)>\s*([^<\s]+)/g)].map(([, name = '']) => name);
-      return names.some(isTool) || block.includes('systemPath') ? block : '';
-    })
+  replaceBlocks(text, ['<dependency>', '</dependency>'], (block) => {
+    const names = [...block.matchAll(/<(?:groupId|artifactId)>\s*([^<\s]+)/g)].map(([, name = '']) => name);
+    return names.some(isTool) || block.includes('systemPath') ? block : '';
+  })
     .replace(/\s+/g, ' ')
     .replaceAll('> <', '><');
 
 const gemList: Reader = (text) =>
   kept(text.split(/\r?\n/), (line) => {
-    const [, name] = /^gem\s*\(?\s*["']([^"']+)["'](?!.*\b(?:path|git|github|source)\b)/.exec(line) ?? [];
+    const [, name] = /^gem\s*(?:\(\s*)?["']([^"']+)["'](?!.*\b(?:path|git|github|source)\b)/.exec(line) ?? [];
     return line.startsWith('#') || (name !== undefined && !isTool(name));
   });
 
@@ -188,7 +211,7 @@ const composerManifest: Reader = (text) => {
 };
 
 const READERS: readonly (readonly [RegExp, Reader])[] = [
-  [/(?:requirements|constraints)[^/]*\.(?:txt|in)$/, requirementList],
+  [/^(?=.*(?:requirements|constraints)).*\.(?:txt|in)$/, requirementList],
   [/^pyproject\.toml$/, pythonProject],
   [/^Pipfile$/, pythonSetup],
   [/^setup\.(?:cfg|py)$/, pythonSetup],

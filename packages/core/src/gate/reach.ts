@@ -182,9 +182,9 @@ const manifestsBeside = ({ paths, lines, manifests }: ReachedFrom): string[] =>
   });
 
 const testsBelow = (paths: ReadonlySet<string>, { folder, line }: Line): string[] => {
-  const pattern = testsRunBy(line);
-  if (pattern === undefined) return [];
-  return [...paths].filter((path) => path.startsWith(folder) && pattern.test(path.slice(folder.length)));
+  const isRun = testsRunBy(line);
+  if (isRun === undefined) return [];
+  return [...paths].filter((path) => path.startsWith(folder) && isRun(path.slice(folder.length)));
 };
 
 const ENDINGS = [

@@ -1,4 +1,5 @@
 /** What shell lines run, as far as that can be said without being a shell. */
+import { matchesGlob } from './glob.ts';
 
 const INTERPRETER =
   /^(?:.*\/)?(?:env|sh|bash|dash|zsh|source|\.|exec|node|nodejs|deno|bun|tsx|ts-node|python[\d.]*|ruby|perl|php|-?include|sinclude)$/;
@@ -36,18 +37,23 @@ export const pathsRunBy = (line: string): string[] => {
 const MODULE = /^[A-Za-z_][\w.]*$/;
 const MODULE_ENDINGS = ['.py', '/__main__.py', '/__init__.py'];
 
+/** Of a longer line nobody says what it runs: see `runsUnknown`. */
+const MAX_LINE_CHARACTERS = 2000;
+
 /** What is not known before the line is run, in one word each: `$X`, `${X:-y}`, `$(…)`, and the same in old quotes. */
 export const withoutExpansions = (line: string): string =>
   line
+    .slice(0, MAX_LINE_CHARACTERS)
     .replace(/\$\((?:[^()]|\([^()]*\))*\)/g, '$COMPUTED')
     .replace(/`[^`]*`/g, '$COMPUTED')
-    .replace(/\$\{(\w+)[^}]*\}/g, '$$$1')
+    .replace(/\$\{(\w+)(?:[^\w}][^}]*)?\}/g, '$$$1')
     .replace(/\$\$(?=\w)/g, '$');
 
 const COMPUTED = /^\$[A-Za-z_]\w*$/;
 
 /** Whether an interpreter is given a script whose name is not known before, or a line is one. Arguments of a caller do not count. */
 export const runsUnknown = (line: string): boolean => {
+  if (line.length > MAX_LINE_CHARACTERS) return true;
   const words = wordsOf(withoutExpansions(line));
   return words.some((word, index) => {
     if (!COMPUTED.test(word)) return false;
@@ -79,8 +85,8 @@ export const programFolders = (line: string): string[] =>
       .map((folder) => `${folder.replace(/\/$/, '')}/`),
   );
 
-/** Patterns that a runner of tests is given, as one of paths; undefined when there are none. Node takes folders, too. */
-export const testsRunBy = (line: string): RegExp | undefined => {
+/** Whether a path is one that a runner of tests is given by a pattern; undefined when there are none. Node takes folders, too. */
+export const testsRunBy = (line: string): ((path: string) => boolean) | undefined => {
   const words = wordsOf(line);
   const runner = words.findIndex((word) => TEST_RUNNER.test(word));
   if (runner < 0) return undefined;
@@ -89,13 +95,12 @@ export const testsRunBy = (line: string): RegExp | undefined => {
     .slice(runner + 1)
     .filter((word) => isPlain(word) && (word.includes('*') || (takesFolders && word.includes('/'))));
   if (places.length === 0) return undefined;
-  const pattern = places.map((place) =>
-    plainPath(place)
-      .replace(/\/$/, '')
-      .replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`)
-      .replace(/\*+/g, (stars) => (stars.length > 1 ? '.*' : '[^/]*')),
-  );
-  return new RegExp(`^(?:${pattern.join('|')})(?:/|$)`);
+  const patterns = places.map((place) => plainPath(place).replace(/\/$/, ''));
+  return (path) => {
+    const names = path.split('/');
+    const folders = names.map((_, index) => names.slice(0, index + 1).join('/'));
+    return folders.some((folder) => patterns.some((pattern) => matchesGlob(pattern, folder)));
+  };
 };
 
 /** Folders that a line goes into, or tells a program to work in. */
@@ -129,9 +134,12 @@ const programOf = (words: readonly string[], index: number): string => {
   return words.slice(start).find((word) => !ASSIGNMENT.test(word)) ?? '';
 };
 
+/** More of them stand before no script. */
+const MAX_OPTIONS = 20;
+
 /** The first word after an interpreter, or after what runs other programs, that is none of their options. */
 const isRunByInterpreter = (words: readonly string[], index: number): boolean => {
-  for (let at = index - 1; at >= 0; at -= 1) {
+  for (let at = index - 1; at >= Math.max(0, index - MAX_OPTIONS); at -= 1) {
     const word = words[at] ?? '';
     const isInterpreter = COMPUTED.test(word) ? isCommand(words, at) : INTERPRETER.test(word);
     if (isInterpreter || isWrapped(words.slice(0, index), at)) return true;
@@ -147,6 +155,7 @@ const isWrapped = (before: readonly string[], at: number): boolean =>
 /** Words as a shell separates them, as far as that can be said without being one. */
 export const wordsOf = (line: string): string[] =>
   line
+    .slice(0, MAX_LINE_CHARACTERS)
     .replace(/(&&|\|\||[;|&(){}\n])/g, (sign) => ` ${sign === '\n' ? ';' : sign} `)
     .split(/[\s"'`]+/)
     .filter((word) => word !== '');

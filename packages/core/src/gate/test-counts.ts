@@ -1,4 +1,5 @@
 /** How many tests there are: in the text of a test file, and in what a test runner printed. */
+import { replaceBlocks } from './blocks.ts';
 
 export interface TestMeasure {
   readonly cases: number;
@@ -33,7 +34,7 @@ const ENDED =
 
 /** A rough measure, good for one thing: to see that a file tests less than it did. Comments do not count. */
 export const measureTest = (text: string): TestMeasure => {
-  const code = withoutBlocks(text).replace(/(^|\s)(?:\/\/|#(?!\[)).*$/gm, '$1');
+  const code = replaceBlocks(text, ['/*', '*/'], () => '').replace(/(^|\s)(?:\/\/|#(?!\[)).*$/gm, '$1');
   const count = (pattern: RegExp, of = code): number => of.match(pattern)?.length ?? 0;
   return {
     cases: count(CASES),
@@ -41,19 +42,6 @@ export const measureTest = (text: string): TestMeasure => {
     skipped: count(SKIPPED) + count(OBEYED, text),
     ends: count(ENDED),
   };
-};
-
-/** A comment without an end is none, and is looked for an end but once. */
-const withoutBlocks = (text: string): string => {
-  const kept: string[] = [];
-  let from = 0;
-  for (let start = text.indexOf('/*'); start >= 0; start = text.indexOf('/*', from)) {
-    const end = text.indexOf('*/', start + 2);
-    if (end < 0) break;
-    kept.push(text.slice(from, start));
-    from = end + 2;
-  }
-  return [...kept, text.slice(from)].join('');
 };
 
 /** What is less than it was; undefined when nothing is. */

@@ -10,11 +10,7 @@ import {
 import { isPlainRequirementList } from './setup-reads-python.ts';
 
 test.each<[string, (text: string) => unknown, readonly string[]]>([
-  [
-    'a list of requirements',
-    isPlainRequirementList,
-    ['a[', 'a @ https:', '-r ', '-r requirements', 'a;', 'a==1 '],
-  ],
+  ['a list of requirements', isPlainRequirementList, ['a @ https:', '-r ', 'a==1 ']],
   ['settings of npm', isPlainNpmSettings, ['//', '//a:_auth', '@a']],
   ['settings of Yarn', isPlainYarnSettings, ['yarnPath: .yarn/', '"@a']],
   ['a workspace of pnpm', isPlainPnpmWorkspace, ['packages']],

@@ -67,6 +67,9 @@ const REPEATED: readonly string[] = [
     '@/',
   ],
   ...[
+    '<dependency>',
+    'v/v/',
+    'extends: [',
     'path',
     'requirements',
     'constraints.',
@@ -84,9 +87,9 @@ const REPEATED: readonly string[] = [
 const END = '\u0001';
 
 /** So much longer than reading takes that a busy machine does not matter; going back over the text takes far longer. */
-const MAX_READING_MS = 300;
+const MAX_READING_MS = 200;
 /** Enough to tell a reader whose work grows with the square of the text. */
-const ENOUGH_CHARACTERS = 32 * 1024;
+const ENOUGH_CHARACTERS = 24 * 1024;
 
 export interface HostileText {
   /** The longest text that the reader is given, where that is less than enough to tell. */
