@@ -154,7 +154,8 @@ const statusOf = (headers: IncomingHttpStatusHeader): number => Number(headers['
 const endToEnd = (headers: IncomingHttpHeaders): Record<string, string | string[]> => {
   const named = String(headers.connection ?? '')
     .toLowerCase()
-    .split(/\s*,\s*/);
+    .split(',')
+    .map((name) => name.trim());
   const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined && !name.startsWith(':') && !HOP_BY_HOP.has(name) && !named.includes(name))

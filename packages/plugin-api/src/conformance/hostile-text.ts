@@ -84,7 +84,7 @@ const REPEATED: readonly string[] = [
 ];
 
 /** What they end with, because a pattern that matches hides what it does when it does not. */
-const END = '\u0001';
+const END = '\u0000';
 
 /** So much longer than reading takes that a busy machine does not matter; going back over the text takes far longer. */
 const MAX_READING_MS = 200;

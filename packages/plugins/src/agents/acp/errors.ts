@@ -29,7 +29,7 @@ export const failure = (detail: string, { agent, model }: Blame, cause?: unknown
 
 /** How OpenAI, Anthropic, Gemini and the agents in front of them say that there is no model of that name. */
 const MODEL_UNKNOWN =
-  /model_not_found|not_found_error.{0,80}\bmodel|\bmodels?\b.{0,120}(?:does not|doesn't|may not) exist|\bmodels\/\S+ is not found/i;
+  /model_not_found|not_found_error.{0,80}\bmodel|\bmodels?\b.{0,120}(?:does not|doesn't|may not) exist|\bmodels\/\S{1,200} is not found/i;
 
 /** What agents say when their model cannot be reached or will not answer now; the first is our own relay. */
 const MODEL_TROUBLE =

@@ -119,7 +119,24 @@ const readHttp = (bytes: Buffer): FirstBytes => {
   if (end < 0) return { kind: 'more' };
   const [start = '', ...lines] = text.slice(0, end).split('\r\n');
   if (!/^[A-Z]+ \/\S* HTTP\/1\.[01]$/.test(start)) return { kind: 'http', host: undefined };
-  const hosts = lines.flatMap((line) => /^host:[ \t]*(\S*)[ \t]*$/i.exec(line)?.[1] ?? []);
+  const hosts = lines.flatMap((line) => hostIn(line) ?? []);
   const target = hosts.length === 1 ? parseAuthority(hosts[0] ?? '', 80) : undefined;
   return { kind: 'http', host: target?.host };
 };
+
+const hostIn = (line: string): string | undefined => {
+  const value = withoutBlanks(line.slice(HOST.length));
+  return line.slice(0, HOST.length).toLowerCase() === HOST && !/\s/.test(value) ? value : undefined;
+};
+const HOST = 'host:';
+
+/** Of a header's value: spaces and tabs around it. A pattern for both ends would go over them again and again. */
+export const withoutBlanks = (value: string): string => {
+  let start = 0;
+  let end = value.length;
+  while (isBlank(value.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end -= 1;
+  return value.slice(start, end);
+};
+
+const isBlank = (code: number): boolean => code === 32 || code === 9;

@@ -96,7 +96,10 @@ const objectionTo = (request: Http2ServerRequest, { target }: Allowed): string |
 };
 
 const passedOn = (headers: IncomingHttpHeaders): OutgoingHttpHeaders => {
-  const named = (headers.connection ?? '').toLowerCase().split(/\s*,\s*/);
+  const named = (headers.connection ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim());
   return Object.fromEntries(
     Object.entries(headers).filter(
       ([name]) => !name.startsWith(':') && !HOP_BY_HOP.includes(name) && !named.includes(name),

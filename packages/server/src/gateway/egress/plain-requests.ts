@@ -4,7 +4,7 @@
  * another host in it) is refused instead of understood, and so is an upgrade, behind which nothing could be judged.
  */
 import type { Transform } from 'node:stream';
-import { MAX_FIRST_BYTES } from './first-bytes.ts';
+import { MAX_FIRST_BYTES, withoutBlanks } from './first-bytes.ts';
 import { parseAuthority } from './host.ts';
 import { judgeSteps, type Step } from './steps.ts';
 
@@ -73,7 +73,9 @@ const bodyAfter = ([start = '', ...lines]: readonly string[], host: string): Sta
   const headers = lines.map((line) => HEADER.exec(line));
   if (headers.includes(null)) throw new RangeError('a header is not in its plain form');
   const valuesOf = (name: string): string[] =>
-    headers.flatMap((header) => (header?.[1]?.toLowerCase() === name ? [header[2] ?? ''] : []));
+    headers.flatMap((header) =>
+      header?.[1]?.toLowerCase() === name ? [withoutBlanks(header[2] ?? '')] : [],
+    );
   const hosts = valuesOf('host');
   const meant = hosts.length === 1 ? parseAuthority(hosts[0] ?? '', 80)?.host : undefined;
   if (meant !== host)
@@ -86,7 +88,7 @@ const bodyAfter = ([start = '', ...lines]: readonly string[], host: string): Sta
   throw new RangeError('a body has an odd coding');
 };
 
-const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/;
+const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)$/;
 
 const bodyOfLength = (digits: string): State => {
   if (!/^\d{1,15}$/.test(digits)) throw new RangeError('a body has an odd length');

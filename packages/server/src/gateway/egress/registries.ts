@@ -125,12 +125,12 @@ const textOf = async (file: string): Promise<string> => {
 const settingsOf = (text: string): [string, string][] => {
   const settings: [string, string][] = [];
   for (const line of text.split(/\r?\n/)) {
-    const setting = /^\s*([^=\s#;[][^=]*?)\s*=\s*(.*?)\s*$/.exec(line);
+    const end = line.indexOf('=');
+    const key = line.slice(0, Math.max(0, end)).trim();
     const last = settings.at(-1);
-    if (setting !== null) {
-      const [, key = '', value = ''] = setting;
-      settings.push([key.replaceAll('"', ''), unquoted(value)]);
-    } else if (last !== undefined && /^\s+[^#;\s]/.test(line)) last[1] += ` ${line.trim()}`;
+    if (key !== '' && !/^[#;[]/.test(key))
+      settings.push([key.replaceAll('"', ''), unquoted(line.slice(end + 1).trim())]);
+    else if (last !== undefined && /^\s+[^#;\s]/.test(line)) last[1] += ` ${line.trim()}`;
   }
   return settings;
 };

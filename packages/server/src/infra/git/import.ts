@@ -75,7 +75,7 @@ export const targetBranch = async (
   );
   const refuse = (reason: string) => fail('repository.bad_source', { source: source.address, reason });
   const lines = listed.stdout.split('\n');
-  const branches = lines.flatMap((line) => /\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []);
+  const branches = lines.flatMap((line) => /^[^\t]*\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []);
   if (branches.length === 0) throw refuse('it has no commits on a branch.');
   const head = lines.flatMap((line) => /^ref: refs\/heads\/(.+)\tHEAD$/.exec(line)?.[1] ?? [])[0];
   const chosen = branch ?? head ?? usualOf(branches);

@@ -17,7 +17,7 @@ const RECORD_ID = /^[a-z]{2}_[0-9a-z]{16,32}$/;
  * and `Basic`, and the password in an address.
  */
 const SECRET_TEXT =
-  /\b(?:berth[a-z]*_[A-Za-z0-9_-]{16,}|sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})|(?<=\b(?:Bearer|Basic) +)[\w.~+/=-]{8,}|(?<=:\/\/[^\s/:@]{0,200}:)[^\s/@]+(?=@)/g;
+  /\b(?:berth[a-z]*_[A-Za-z0-9_-]{16,}|sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})|(?<=\b(?:Bearer|Basic) {1,8})[\w.~+/=-]{8,}|(?<=:\/\/[^\s/:@]{0,200}:)[^\s/@]+(?=@)/g;
 
 export const createLog = (level: LevelWithSilent, destination?: DestinationStream): Log => {
   const logger = pino(
