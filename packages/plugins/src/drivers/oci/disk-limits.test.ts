@@ -1,15 +1,19 @@
 /** What a sandbox may have on the disk, and what becomes of the one that takes more: only that one. */
+import { join } from 'node:path';
 import type { Limits } from '@berth/contract';
 import type { Driver, DriverHost, Life } from '@berth/plugin-api';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { driverHost } from '../../testing/driver-host.ts';
+import { measure } from './disk-usage.ts';
 import { openOci } from './driver.ts';
 import plugin from './index.ts';
 
 const MEBIBYTE = 2 ** 20;
 const SEEN_MS = 40_000;
 const EVERYTHING = 2 ** 52;
+/** Written in the half second in which it is noticed and ended, at two gibibytes a second. */
+const MOST_OVER = 1024 * MEBIBYTE;
 const stack = new AsyncDisposableStack();
 let host: DriverHost;
 let driver: Driver;
@@ -57,6 +61,25 @@ it('who writes more than its disk may hold is ended, and told why; the others go
   await doing(other, "perl -e 'for (1..2500) { open F, q(>), qq(/workspace/$_) }'");
   const files = expect.stringContaining('more than 1000 files on its disk (limits.inodes)');
   await expect.poll(() => lifeOf('sb_other'), { timeout: SEEN_MS }).toEqual({ state: 'dead', reason: files });
+});
+
+it('who writes as fast as it can has little more than its disk may hold when it is ended', {
+  timeout: 90_000,
+}, async () => {
+  // Others with room for less than is written are measured as well, and delay nothing.
+  for (const id of ['sb_beside', 'sb_behind']) await start(id, { diskBytes: 64 * MEBIBYTE });
+  const most = 512 * MEBIBYTE;
+  const writer = await start('sb_fast', { diskBytes: most, memoryBytes: 1024 * MEBIBYTE });
+  const write = 'for n in $(seq 1000); do dd if=/dev/zero of=/workspace/$1-$n bs=4M count=8 || exit; done';
+  await doing(writer, `for k in 1 2 3 4; do sh -c '${write}' write $k & done`);
+  await expect.poll(() => lifeOf('sb_fast'), { timeout: SEEN_MS }).toMatchObject({ state: 'dead' });
+  const { bytes } = await measure(join(host.folder, 'sandboxes', 'sb_fast'), {
+    bytes: EVERYTHING,
+    inodes: EVERYTHING,
+  });
+  expect(bytes).toBeGreaterThan(most);
+  expect(bytes - most).toBeLessThan(MOST_OVER);
+  expect(await lifeOf('sb_beside')).toEqual({ state: 'alive' });
 });
 
 it('a disk with less free than the reserve takes no sandbox, and loses the one that has most on it', {

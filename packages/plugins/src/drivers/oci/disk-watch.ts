@@ -36,11 +36,15 @@ export interface DiskWatch {
   close(): Promise<void>;
 }
 
-const EVERY_MS = 1000;
+/** To ask the file system costs nothing. What is written meanwhile, and during the walks, can be too much. */
+const EVERY_MS = 100;
 /** What the file system may grow by before anybody is looked at. */
 const UNNOTICED: DiskSize = { bytes: 16 * 2 ** 20, inodes: 1000 };
-/** After a walk it rests for so many times as long, unless the disk is nearly full. */
+/** By so much it is looked at once: somebody writes fast. */
+const URGENT: DiskSize = { bytes: 64 * 2 ** 20, inodes: 10_000 };
+/** After the walks of a look it rests for so many times as long, unless it is urgent. */
 const REST = 3;
+const SCARCE_REST_MS = 1000;
 const MAX_REST_MS = 60_000;
 const NOTHING: DiskSize = { bytes: 0, inodes: 0 };
 const EVERYTHING: DiskSize = { bytes: Number.POSITIVE_INFINITY, inodes: Number.POSITIVE_INFINITY };
@@ -86,6 +90,7 @@ const createLooks = (world: DiskWatchWorld) => {
   const endLargest = createLastResort(world);
   const growth = createGrowth(world.folder);
   let lookedAt = NOTHING;
+  let restsUntil = 0;
 
   /** One that an earlier server started has been growing for as long as there is anything. */
   const possible = (id: string, grown: DiskSize): DiskSize => {
@@ -94,14 +99,34 @@ const createLooks = (world: DiskWatchWorld) => {
       ? EVERYTHING
       : combined((of) => before.own[of] + grown[of] - before.grown[of]);
   };
-  const measureOne = async ({ id, most }: Watched, isScarce: boolean, signal: AbortSignal): Promise<void> => {
-    const { grown } = await growth();
-    const begun = performance.now();
-    const own = await world.measure(id, most);
-    known.set(id, { own, grown });
-    const excess = excessOf(own, most);
-    if (excess !== undefined) await world.end(id, excess);
-    else if (!isScarce) await rest(REST * (performance.now() - begun), signal);
+  const measureOne = async ({ id, most }: Watched): Promise<void> => {
+    try {
+      const { grown } = await growth();
+      const own = await world.measure(id, most);
+      known.set(id, { own, grown });
+      const excess = excessOf(own, most);
+      if (excess !== undefined) await world.end(id, excess);
+    } catch (error) {
+      world.log('the disk of a sandbox could not be measured', { id, error: String(error) });
+    }
+  };
+  const isDue = (grown: DiskSize, isScarce: boolean): boolean => {
+    const rests = performance.now() < restsUntil;
+    return (isScarce && !rests) || exceeds(grown, sum(lookedAt, rests ? URGENT : UNNOTICED));
+  };
+  const restAfter = (begun: number, isScarce: boolean): void => {
+    const now = performance.now();
+    restsUntil = now + (isScarce ? SCARCE_REST_MS : Math.min(REST * (now - begun), MAX_REST_MS));
+  };
+  const forgetAllBut = (machines: readonly Watched[]): void => {
+    for (const id of known.keys()) if (!machines.some((one) => one.id === id)) known.delete(id);
+  };
+  /** Short walks first, so that nobody's long one gives another time to write. */
+  const suspectsOf = (machines: readonly Watched[], grown: DiskSize): Watched[] => {
+    const walkOf = (id: string): number => known.get(id)?.own.inodes ?? Number.MAX_SAFE_INTEGER;
+    return machines
+      .filter(({ id, most }) => exceeds(possible(id, grown), most))
+      .sort((a, b) => walkOf(a.id) - walkOf(b.id));
   };
   return {
     begin: async (id: string): Promise<void> => {
@@ -110,17 +135,17 @@ const createLooks = (world: DiskWatchWorld) => {
     look: async (signal: AbortSignal): Promise<void> => {
       const { grown, free } = await growth();
       const isScarce = lackOf(free, world.reserve) !== undefined;
-      if (!exceeds(grown, sum(lookedAt, UNNOTICED)) && !isScarce) return;
+      if (!isDue(grown, isScarce)) return;
       lookedAt = grown;
       const machines = await world.machines();
-      for (const id of known.keys()) if (!machines.some((one) => one.id === id)) known.delete(id);
-      for (const one of machines.filter(({ id, most }) => exceeds(possible(id, grown), most))) {
+      forgetAllBut(machines);
+      const begun = performance.now();
+      for (const one of suspectsOf(machines, grown)) {
         if (signal.aborted) return;
-        await measureOne(one, isScarce, signal).catch((error: unknown) =>
-          world.log('the disk of a sandbox could not be measured', { id: one.id, error: String(error) }),
-        );
+        await measureOne(one);
       }
       if (isScarce) await endLargest(machines, signal);
+      restAfter(begun, isScarce);
     },
   };
 };
@@ -173,7 +198,7 @@ const largestOf = async (
 };
 
 const rest = (durationMs: number, signal: AbortSignal): Promise<void> =>
-  sleep(Math.min(durationMs, MAX_REST_MS), undefined, { signal, ref: false }).catch(() => undefined);
+  sleep(durationMs, undefined, { signal, ref: false }).catch(() => undefined);
 
 const combined = (of: (part: keyof DiskSize) => number): DiskSize => ({
   bytes: of('bytes'),

@@ -152,6 +152,8 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
     const take = `
       my ($instances, $timers, $id) = (0, 0, "\\0" x 8);
       $instances++ while syscall(${here(INOTIFY_INIT1)}, 0) >= 0;
+      # More than the soft limit on pages of pipes, which is one of the user and not of the namespace.
+      my @pipes; for (1 .. 2000) { pipe(my $r, my $w) or last; push @pipes, $r, $w }
       $timers++ while $timers < 5000 && syscall(${here(TIMER_CREATE)}, 0, 0, $id) >= 0;
       open(F, '>', '${taken}.draft'); print F "$instances $timers"; close F;
       rename('${taken}.draft', '${taken}'); sleep 1000`;
@@ -165,6 +167,9 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
     const other = await startOther();
     const { stdout } = await other.run(['perl', '-e', `print(syscall(${here(INOTIFY_INIT1)}, 0) >= 0)`]);
     expect(stdout).toBe('1');
+    // Its pipes are small now, and carry what they did.
+    const piped = await other.run(['sh', '-c', 'head -c 8M /dev/zero | cat | cat | wc -c']);
+    expect(piped.stdout.trim()).toBe(String(8 * 2 ** 20));
   });
 
   it('no limit of a process is the one that the server happened to have', async () => {

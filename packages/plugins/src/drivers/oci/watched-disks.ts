@@ -35,6 +35,13 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     }
     return found;
   };
+  /** At once, so that nothing more is written while its end waits for its turn. What cannot be stopped is ended all the same. */
+  const stop = async (id: string, isStopped: boolean): Promise<void> => {
+    if (workshop.cgroups?.canFreeze !== true) return;
+    await workshop.cgroups.freeze(containerId(id), isStopped).catch((error: unknown) => {
+      host.log('debug', 'a sandbox could not be stopped or let go on', { id, error: String(error) });
+    });
+  };
   const end = async (id: string, reason: string): Promise<void> => {
     const record = await readRecord(folderOf(id));
     if (record === undefined || !(await isAlive(record.process))) return;
@@ -49,7 +56,14 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     machines,
     // Its folder and not only its disks: what the guest writes and what it says counts, too.
     measure: (id, most) => measure(folderOf(id), most, identity.asOwner),
-    end: (id, reason) => alone(id, () => end(id, reason)),
+    end: async (id, reason) => {
+      await stop(id, true);
+      try {
+        await alone(id, () => end(id, reason));
+      } finally {
+        await stop(id, false);
+      }
+    },
     log: (message, facts) => host.log('warn', message, facts),
   });
   return {
