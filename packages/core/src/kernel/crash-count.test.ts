@@ -49,8 +49,8 @@ it('does not count a death against a job that had run well for a while', () => {
   expect(judge(found('a', 'x', before, 10_000))[0]).toMatchObject({ crashes: 3, attempts: 3 });
 });
 
-it('begins suspects one after the other, and everybody else at once', () => {
+it('gives each suspect a turn of its own, and everybody else the last one', () => {
   const before = { crashes: 1, crashPlace: 'x', attempts: 2 };
   const patches = judge(found('b', 'x', before), found('a', 'x', before), found('c', 'z'));
-  expect(patches.map(({ runAt }) => runAt)).toEqual([NOW + 40_000, 0, 0]);
+  expect(patches.map(({ runAt }) => runAt)).toEqual([NOW + 40_000, 0, NOW + 80_000]);
 });

@@ -5,17 +5,16 @@
  * - was begun shortly before: one that had run well for a while did not do it now;
  * - is where it was at the death before: one that got on was not what stood in the way. It begins to count anew.
  *
- * Jobs that are suspected are begun one after the other at the next start, the innocent ones so prove to be it: the next
- * one when the one before has ended, or has run for longer than it takes to kill a server.
+ * Jobs that are suspected are begun one after the other at the next start, and the others after them (trials.ts).
  */
 import { FREE } from './queue-outcome.ts';
 import type { Patch } from './store.ts';
 import type { Job } from './tables.ts';
 
 /** Longer than a job that kills its server takes to do so. */
-const TRIAL_MS = 20_000;
-/** From one suspect to the next: a trial, as coarse as leases tell of it. */
-const APART_MS = 2 * TRIAL_MS;
+export const TRIAL_MS = 20_000;
+/** Until the next turn at the latest: by then one that waited for a free worker has had its trial, too. */
+const TURN_MS = 2 * TRIAL_MS;
 /** Deaths at one place that make a suspect. */
 const SUSPECT_AFTER = 2;
 
@@ -28,6 +27,8 @@ export interface Found {
 export interface Verdict {
   readonly job: Job;
   readonly patch: Patch<Job>;
+  /** When it is begun: 0 is first, and one suspect has a turn for itself. */
+  readonly turn: number;
 }
 
 export const isSuspect = ({ crashes }: Pick<Job, 'crashes'>): boolean => crashes >= SUSPECT_AFTER;
@@ -44,10 +45,11 @@ export const judgeAfterCrash = (
   return verdicts.map((verdict) => {
     const { job, place, crashes } = verdict;
     const rank = suspects.indexOf(verdict);
+    const turn = rank < 0 ? suspects.length : rank;
     // A death is no try: what is left of the tries stays as it is.
     const attempts = job.attempts - 1 - job.crashes + crashes;
-    const runAt = rank > 0 ? now + rank * APART_MS : job.runAt;
-    return { job, patch: { ...FREE, state: 'waiting', attempts, crashes, crashPlace: place, runAt } };
+    const runAt = turn > 0 ? now + turn * TURN_MS : job.runAt;
+    return { job, turn, patch: { ...FREE, state: 'waiting', attempts, crashes, crashPlace: place, runAt } };
   });
 };
 

@@ -3,7 +3,6 @@ import { fail } from '@berth/contract';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 import { type Ending, outcomeOf } from './queue-outcome.ts';
-import { beginNextSuspect } from './queue-rows.ts';
 import type { Patch, Store, Tx } from './store.ts';
 import type { Job } from './tables.ts';
 
@@ -16,8 +15,6 @@ export interface HandlingDeps {
   readonly log: Log;
   readonly handler: Handler;
   readonly onGivenUp: ((tx: Tx, job: Job) => Promise<unknown>) | undefined;
-  /** A job of that queue is due when the transaction under way has ended. */
-  readonly due: (queue: string) => void;
 }
 
 const MAX_CRASHES = 3;
@@ -63,7 +60,7 @@ const crashed = ({ id, crashes }: Job): Ending => ({
 });
 
 const settle = (
-  { store, clock, onGivenUp, due }: HandlingDeps,
+  { store, clock, onGivenUp }: HandlingDeps,
   job: Job,
   { ending, isGivenUp }: { ending: Ending; isGivenUp: boolean },
 ): Promise<string> => {
@@ -71,8 +68,6 @@ const settle = (
   return store.write(async (tx) => {
     if (!(await updateHeld(tx, job, outcome))) return 'lost';
     if (isGivenUp) await onGivenUp?.(tx, job);
-    const next = outcome.state === 'waiting' ? undefined : await beginNextSuspect(tx, job, clock.now());
-    if (next !== undefined) due(next);
     return outcome.state;
   });
 };

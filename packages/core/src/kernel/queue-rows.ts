@@ -1,6 +1,6 @@
 /** Changes to jobs that no worker has. */
 import type { BerthError } from '@berth/contract';
-import { type Found, isSuspect, judgeAfterCrash } from './crash-count.ts';
+import { type Found, judgeAfterCrash } from './crash-count.ts';
 import { bodyOf } from './failure.ts';
 import { allRows } from './pages.ts';
 import type { ReadTx, Tx } from './store.ts';
@@ -15,30 +15,20 @@ export const cancelWaiting = async (tx: Tx, id: string, error: BerthError): Prom
 
 export type PlaceOf = (tx: ReadTx, job: Job) => Promise<string>;
 
-/** Everything that runs under another owner waits again, with a crash more where it counts. Returns how many. */
+/** Everything that runs under another owner waits again, with a crash more where it counts. Returns the ids by turn. */
 export const putBack = async (
   tx: Tx,
   { owner, now, leaseMs, placeOf }: { owner: string; now: number; leaseMs: number; placeOf: PlaceOf },
-): Promise<number> => {
+): Promise<string[][]> => {
   const active = await allRows(tx, { table: 'jobs', where: { state: 'active' } });
   const found: Found[] = [];
   for (const job of active) if (job.owner !== owner) found.push({ job, place: await placeOf(tx, job) });
-  for (const { job, patch } of judgeAfterCrash(found, { now, leaseMs }))
-    await tx.table('jobs').update(job.id, job.revision, patch);
-  return found.length;
-};
-
-/** The next suspect need not wait for its time once the one before it has ended. Returns its queue. */
-export const beginNextSuspect = async (tx: Tx, ended: Job, now: number): Promise<string | undefined> => {
-  if (!isSuspect(ended)) return undefined;
-  const waiting = await allRows(tx, { table: 'jobs', where: { state: 'waiting' } });
-  const [next] = waiting
-    // One that has an error waits for its next try.
-    .filter((job) => isSuspect(job) && job.error === undefined && job.runAt > now)
-    .sort((a, b) => a.runAt - b.runAt);
-  if (next === undefined) return undefined;
-  await tx.table('jobs').update(next.id, next.revision, { runAt: now });
-  return next.queue;
+  const verdicts = judgeAfterCrash(found, { now, leaseMs });
+  for (const { job, patch } of verdicts) await tx.table('jobs').update(job.id, job.revision, patch);
+  const turns = 1 + Math.max(0, ...verdicts.map(({ turn }) => turn));
+  return Array.from({ length: turns }, (_, turn) =>
+    verdicts.filter((verdict) => verdict.turn === turn).map(({ job }) => job.id),
+  );
 };
 
 const PRUNED_AT_ONCE = 200;

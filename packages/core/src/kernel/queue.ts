@@ -18,6 +18,7 @@ import { cancelWaiting, type PlaceOf, putBack, removeEnded } from './queue-rows.
 import { startWorker, type Worker } from './queue-worker.ts';
 import type { Store, Tx } from './store.ts';
 import type { Job } from './tables.ts';
+import { startTrials, type Trials } from './trials.ts';
 
 export interface Queue {
   /**
@@ -89,6 +90,7 @@ export const createQueue = (deps: QueueDeps): Queue => {
   const workers = new Map<string, Worker>();
   /** Queues that got a job in a transaction whose end has not been heard of yet. */
   const added = new Set<string>();
+  let trials: Trials | undefined;
 
   const unsubscribe = store.subscribe(() => {
     const queues = [...added];
@@ -114,7 +116,6 @@ export const createQueue = (deps: QueueDeps): Queue => {
       const worker = startWorker({
         ...{ store, clock, log, owner, leaseMs },
         ...{ queue, handler, concurrency, onGivenUp },
-        due: (other) => added.add(other),
       });
       workers.set(queue, worker);
       worker.wake();
@@ -134,11 +135,16 @@ export const createQueue = (deps: QueueDeps): Queue => {
       const counts = await store.read((tx) => tx.table('jobs').countBy('state'));
       return { waiting: 0, active: 0, done: 0, failed: 0, cancelled: 0, ...counts };
     },
-    recover: (placeOf = async () => '') =>
-      store.write((tx) => putBack(tx, { owner, now: clock.now(), leaseMs, placeOf })),
+    async recover(placeOf = async () => '') {
+      const turns = await store.write((tx) => putBack(tx, { owner, now: clock.now(), leaseMs, placeOf }));
+      const wake = (queue: string) => workers.get(queue)?.wake();
+      trials = startTrials({ store, clock, log, placeOf, wake }, turns);
+      return turns.flat().length;
+    },
     prune: (before) => store.write((tx) => removeEnded(tx, before)),
     async close() {
       unsubscribe();
+      await trials?.stop();
       await Promise.all([...workers.values()].map((worker) => worker.close()));
     },
   };

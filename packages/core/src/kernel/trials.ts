@@ -1,0 +1,79 @@
+/**
+ * After the server died twice with the same work, that work is begun alone, one suspect after the other, and everything
+ * else that was under way comes last: what stands still because the server dies of something else gets on when that is
+ * not there, and one that kills the server is alone when it does so.
+ */
+import type { Clock } from './clock.ts';
+import { isSuspect, TRIAL_MS } from './crash-count.ts';
+import { isStop, Stopped } from './interrupt.ts';
+import type { Log } from './log.ts';
+import type { PlaceOf } from './queue-rows.ts';
+import type { Store, Tx } from './store.ts';
+import type { Job } from './tables.ts';
+
+export interface TrialDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly placeOf: PlaceOf;
+  readonly wake: (queue: string) => void;
+}
+
+export interface Trials {
+  stop(): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 250;
+
+/** `turns` are ids of jobs, those that are begun together in one array. Without this they begin by their own `runAt`. */
+export const startTrials = (deps: TrialDeps, turns: readonly (readonly string[])[]): Trials => {
+  const { store, clock, log } = deps;
+  const stopping = new AbortController();
+  const run = async (): Promise<void> => {
+    for (const [index, next] of turns.slice(1).entries()) {
+      const before = turns[index] ?? [];
+      while (!(await store.write((tx) => areTried(tx, deps, before))))
+        await clock.sleep(LOOK_EVERY_MS, stopping.signal);
+      for (const queue of await store.write((tx) => begin(tx, next, clock.now()))) deps.wake(queue);
+    }
+  };
+  const end = run().catch((error: unknown) => {
+    if (!isStop(error)) log.error('queue.trial_failed', { error });
+  });
+  return {
+    async stop() {
+      stopping.abort(new Stopped('the server stops'));
+      await end;
+    },
+  };
+};
+
+const areTried = async (tx: Tx, deps: TrialDeps, ids: readonly string[]): Promise<boolean> => {
+  for (const id of ids) {
+    const job = await tx.table('jobs').get(id);
+    if (job !== undefined && !(await isTried(tx, deps, job))) return false;
+  }
+  return true;
+};
+
+const isTried = async (tx: Tx, { clock, placeOf }: TrialDeps, job: Job): Promise<boolean> => {
+  if (!isSuspect(job)) return true;
+  if (job.state === 'waiting') return job.error !== undefined;
+  if (job.state !== 'active' || (await placeOf(tx, job)) !== job.crashPlace) return true;
+  if (clock.now() - (job.claimedAt ?? clock.now()) < TRIAL_MS) return false;
+  // Cleared: a later death is of something else and begins to count anew.
+  await tx.table('jobs').update(job.id, job.revision, { crashPlace: undefined });
+  return true;
+};
+
+/** Returns the queues that have something to do. */
+const begin = async (tx: Tx, ids: readonly string[], now: number): Promise<ReadonlySet<string>> => {
+  const queues = new Set<string>();
+  for (const id of ids) {
+    const job = await tx.table('jobs').get(id);
+    if (job?.state !== 'waiting') continue;
+    await tx.table('jobs').update(id, job.revision, { runAt: Math.min(job.runAt, now) });
+    queues.add(job.queue);
+  }
+  return queues;
+};
