@@ -1,12 +1,10 @@
 /** Where the work of a job is: the last line of every journal of its runs that are not at their end. */
 import type { Json } from '@berth/plugin-api';
 import { allRows, type Ids, type Job, type ReadTx } from './kernel/index.ts';
-import { sandboxOfPart } from './workflows/baseline.ts';
+import { type BaselineJob, sandboxesOf } from './workflows/baseline.ts';
 
 /** Fields by which jobs and the inputs of their runs name what they work on. */
 const NAMES = ['attemptId', 'prebuildId'] as const;
-/** No gate has more parts. */
-const MAX_PARTS = 50;
 
 /** The same at two moments: between them nothing was done that is on record. */
 export const placeOf = async (tx: ReadTx, ids: Ids, job: Job): Promise<string> => {
@@ -25,15 +23,12 @@ export const placeOf = async (tx: ReadTx, ids: Ids, job: Job): Promise<string> =
 };
 
 /** Sandboxes that are named after what the job works on: that of a set-up, and those that judge a target. */
-const ownSubjects = (ids: Ids, { queue, key }: Job, named: ReadonlySet<string>): ReadonlySet<string> => {
-  const parts =
-    queue === 'gate.baseline' && key !== undefined ? Array.from({ length: MAX_PARTS }).keys() : [];
-  return new Set([
+const ownSubjects = (ids: Ids, { queue, data }: Job, named: ReadonlySet<string>): ReadonlySet<string> =>
+  new Set([
     ...named,
     ...[...named].map((id) => ids.from('sandbox', id)),
-    ...[...parts].map((index) => sandboxOfPart(ids, key ?? '', index)),
+    ...(queue === 'gate.baseline' ? sandboxesOf(ids, data as BaselineJob) : []),
   ]);
-};
 
 const namesIn = (value: Json): Set<string> => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return new Set();

@@ -47,6 +47,8 @@ it('does not count a death against a job that had run well for a while', () => {
   const before = { crashes: 2, crashPlace: 'x', attempts: 3 };
   expect(judge(found('a', 'x', before, 30_000))[0]).toMatchObject({ crashes: 2, attempts: 2 });
   expect(judge(found('a', 'x', before, 10_000))[0]).toMatchObject({ crashes: 3, attempts: 3 });
+  expect(judge(found('a', 'y', before, 30_000))[0]).toMatchObject({ crashes: 0, attempts: 0 });
+  expect(judge(found('a', 'y', {}, 3_600_000))[0]).toMatchObject({ crashes: 0 });
 });
 
 it('gives each suspect a turn of its own, and everybody else the last one', () => {

@@ -54,8 +54,8 @@ export const judgeAfterCrash = (
 };
 
 const crashesOf = (job: Job, place: string, leaseMs: number): number => {
-  if (job.crashPlace !== place) return 1;
+  const earlier = job.crashPlace === place ? job.crashes : 0;
   const lastSeenAt = (job.leaseUntil ?? 0) - leaseMs;
   const ranMs = lastSeenAt - (job.claimedAt ?? lastSeenAt);
-  return ranMs < TRIAL_MS ? job.crashes + 1 : job.crashes;
+  return ranMs < TRIAL_MS ? earlier + 1 : earlier;
 };

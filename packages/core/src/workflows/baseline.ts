@@ -61,10 +61,14 @@ export const checkTarget = saga<World, Target>('gate.baseline', 1)
   })
   .returns(({ out }) => out.run);
 
-export const sandboxOfPart = (ids: Ids, run: string, index: number): string =>
+const sandboxOfPart = (ids: Ids, run: string, index: number): string =>
   ids.from('sandbox', `${run}/${index}`);
 
 export type BaselineJob = { readonly id: string; readonly target: Target };
+
+/** In which the run of a job judges. */
+export const sandboxesOf = (ids: Ids, { id, target }: BaselineJob): string[] =>
+  groupsOf(target.plan.commands).map((_, index) => sandboxOfPart(ids, id, index));
 
 /** Has it found out, unless it is known or under way. */
 export const beginBaseline = async (world: World, target: Target): Promise<void> => {
