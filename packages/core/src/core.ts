@@ -165,7 +165,10 @@ export const createCore = (deps: CoreDeps): Core => {
     troubles: world.troubles,
     async start() {
       await followClock(world);
-      await queue.recover((tx, job) => placeOf(tx, deps.ids, job));
+      await queue.recover({
+        placeOf: (tx, job) => placeOf(tx, deps.ids, job),
+        order: ['workspace.prepare', 'gate.baseline', 'task.run'],
+      });
       await resumeManual(world, stopping.signal);
       queue.process('workspace.prepare', handlePrepare(world), {
         concurrency: MAX_PREPARATIONS,

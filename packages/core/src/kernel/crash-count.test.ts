@@ -26,7 +26,7 @@ const found = (id: string, place: string, before: Partial<Job> = {}, ranMs = 0) 
   return { job, place };
 };
 const judge = (...jobs: ReturnType<typeof found>[]) =>
-  judgeAfterCrash(jobs, { now: NOW, leaseMs: LEASE_MS }).map(({ patch }) => patch);
+  judgeAfterCrash(jobs, { now: NOW, leaseMs: LEASE_MS, order: ['first', 'work'] }).map(({ patch }) => patch);
 
 it('counts deaths at one place, and begins anew with a job that got on', () => {
   const [first] = judge(found('a', 'x'));
@@ -51,8 +51,22 @@ it('does not count a death against a job that had run well for a while', () => {
   expect(judge(found('a', 'y', {}, 3_600_000))[0]).toMatchObject({ crashes: 0 });
 });
 
-it('gives each suspect a turn of its own, and everybody else the last one', () => {
+it('gives each suspect a turn of its own, after those that others wait for', () => {
   const before = { crashes: 1, crashPlace: 'x', attempts: 2 };
-  const patches = judge(found('b', 'x', before), found('a', 'x', before), found('c', 'z'));
-  expect(patches.map(({ runAt }) => runAt)).toEqual([NOW + 40_000, 0, NOW + 80_000]);
+  const jobs = [found('b', 'x', before), found('a', 'x', before), found('c', 'z'), found('d', 'z')];
+  const waitedFor = found('e', 'z', { queue: 'first' });
+  const verdicts = judgeAfterCrash([...jobs, waitedFor], {
+    now: NOW,
+    leaseMs: LEASE_MS,
+    order: ['first', 'work'],
+  });
+  expect(verdicts.map(({ job, turn, patch }) => [job.id, turn, patch.runAt])).toEqual([
+    ['e', 0, 0],
+    ['c', 0, 0],
+    ['d', 0, 0],
+    ['a', 1, NOW + 40_000],
+    ['b', 2, NOW + 80_000],
+  ]);
+  const alone = judgeAfterCrash([...jobs.slice(2), waitedFor], { now: NOW, leaseMs: LEASE_MS, order: [] });
+  expect(alone.map(({ turn }) => turn)).toEqual([0, 0, 0]);
 });

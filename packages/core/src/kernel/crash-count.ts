@@ -5,7 +5,7 @@
  * - was begun shortly before: one that had run well for a while did not do it now;
  * - is where it was at the death before: one that got on was not what stood in the way. It begins to count anew.
  *
- * Jobs that are suspected are begun one after the other at the next start, and the others after them (trials.ts).
+ * While there are suspects, what was under way is begun in turns at the next start, each suspect alone (trials.ts).
  */
 import { FREE } from './queue-outcome.ts';
 import type { Patch } from './store.ts';
@@ -24,10 +24,13 @@ export interface Found {
   readonly place: string;
 }
 
+/** Queues, those first whose jobs the jobs of others wait for. One that is not named comes before all. */
+export type QueueOrder = readonly string[];
+
 export interface Verdict {
   readonly job: Job;
   readonly patch: Patch<Job>;
-  /** When it is begun: 0 is first, and one suspect has a turn for itself. */
+  /** When it is begun: 0 is first, and a suspect has a turn for itself. */
   readonly turn: number;
 }
 
@@ -36,16 +39,21 @@ export const isSuspect = ({ crashes }: Pick<Job, 'crashes'>): boolean => crashes
 /** What becomes of the jobs that were under way when the server died. */
 export const judgeAfterCrash = (
   found: readonly Found[],
-  { now, leaseMs }: { readonly now: number; readonly leaseMs: number },
+  { now, leaseMs, order }: { readonly now: number; readonly leaseMs: number; readonly order: QueueOrder },
 ): Verdict[] => {
-  const verdicts = found.map(({ job, place }) => ({ job, place, crashes: crashesOf(job, place, leaseMs) }));
-  const suspects = verdicts
-    .filter(isSuspect)
-    .sort((a, b) => b.crashes - a.crashes || (a.job.id < b.job.id ? -1 : 1));
-  return verdicts.map((verdict) => {
+  const verdicts = found
+    .map(({ job, place }) => ({ job, place, crashes: crashesOf(job, place, leaseMs) }))
+    .sort(
+      (a, b) =>
+        order.indexOf(a.job.queue) - order.indexOf(b.job.queue) ||
+        Number(isSuspect(a)) - Number(isSuspect(b)) ||
+        (a.job.id < b.job.id ? -1 : 1),
+    );
+  let turn = 0;
+  return verdicts.map((verdict, index) => {
     const { job, place, crashes } = verdict;
-    const rank = suspects.indexOf(verdict);
-    const turn = rank < 0 ? suspects.length : rank;
+    const before = verdicts[index - 1];
+    if (before !== undefined && (isSuspect(verdict) || isSuspect(before))) turn += 1;
     // A death is no try: what is left of the tries stays as it is.
     const attempts = job.attempts - 1 - job.crashes + crashes;
     const runAt = turn > 0 ? now + turn * TURN_MS : job.runAt;

@@ -1,6 +1,6 @@
 /** Changes to jobs that no worker has. */
 import type { BerthError } from '@berth/contract';
-import { type Found, judgeAfterCrash } from './crash-count.ts';
+import { type Found, judgeAfterCrash, type QueueOrder } from './crash-count.ts';
 import { bodyOf } from './failure.ts';
 import { allRows } from './pages.ts';
 import type { ReadTx, Tx } from './store.ts';
@@ -13,17 +13,21 @@ export const cancelWaiting = async (tx: Tx, id: string, error: BerthError): Prom
   return tx.table('jobs').update(id, row.revision, { state: 'cancelled', error: bodyOf(error) });
 };
 
-export type PlaceOf = (tx: ReadTx, job: Job) => Promise<string>;
+export interface Recovery {
+  /** Tells where the work of a job is. */
+  readonly placeOf: (tx: ReadTx, job: Job) => Promise<string>;
+  readonly order: QueueOrder;
+}
 
 /** Everything that runs under another owner waits again, with a crash more where it counts. Returns the ids by turn. */
 export const putBack = async (
   tx: Tx,
-  { owner, now, leaseMs, placeOf }: { owner: string; now: number; leaseMs: number; placeOf: PlaceOf },
+  { owner, now, leaseMs, placeOf, order }: Recovery & { owner: string; now: number; leaseMs: number },
 ): Promise<string[][]> => {
   const active = await allRows(tx, { table: 'jobs', where: { state: 'active' } });
   const found: Found[] = [];
   for (const job of active) if (job.owner !== owner) found.push({ job, place: await placeOf(tx, job) });
-  const verdicts = judgeAfterCrash(found, { now, leaseMs });
+  const verdicts = judgeAfterCrash(found, { now, leaseMs, order });
   for (const { job, patch } of verdicts) await tx.table('jobs').update(job.id, job.revision, patch);
   const turns = 1 + Math.max(0, ...verdicts.map(({ turn }) => turn));
   return Array.from({ length: turns }, (_, turn) =>

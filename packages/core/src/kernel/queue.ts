@@ -14,7 +14,7 @@ import { cancelled } from './interrupt.ts';
 import { toJson } from './json.ts';
 import { type Log, silentLog } from './log.ts';
 import type { Handler } from './queue-handling.ts';
-import { cancelWaiting, type PlaceOf, putBack, removeEnded } from './queue-rows.ts';
+import { cancelWaiting, putBack, type Recovery, removeEnded } from './queue-rows.ts';
 import { startWorker, type Worker } from './queue-worker.ts';
 import type { Store, Tx } from './store.ts';
 import type { Job } from './tables.ts';
@@ -42,9 +42,9 @@ export interface Queue {
   stats(): Promise<Record<Job['state'], number>>;
   /**
    * For a store that one process uses: puts back what earlier processes had, with a crash more where it counts. Before
-   * `process`. `placeOf` tells where the work of a job is.
+   * `process`.
    */
-  recover(placeOf?: PlaceOf): Promise<number>;
+  recover(how?: Recovery): Promise<number>;
   /** Removes ended jobs that were last touched before a moment, at most 200 at once. Returns how many. */
   prune(before: number): Promise<number>;
   /** Stops every handler and waits for it; unfinished jobs are free for the next start at once. */
@@ -135,10 +135,10 @@ export const createQueue = (deps: QueueDeps): Queue => {
       const counts = await store.read((tx) => tx.table('jobs').countBy('state'));
       return { waiting: 0, active: 0, done: 0, failed: 0, cancelled: 0, ...counts };
     },
-    async recover(placeOf = async () => '') {
-      const turns = await store.write((tx) => putBack(tx, { owner, now: clock.now(), leaseMs, placeOf }));
+    async recover(how = { placeOf: async () => '', order: [] }) {
+      const turns = await store.write((tx) => putBack(tx, { owner, now: clock.now(), leaseMs, ...how }));
       const wake = (queue: string) => workers.get(queue)?.wake();
-      trials = startTrials({ store, clock, log, placeOf, wake }, turns);
+      trials = startTrials({ store, clock, log, wake }, turns);
       return turns.flat().length;
     },
     prune: (before) => store.write((tx) => removeEnded(tx, before)),

@@ -1,13 +1,12 @@
 /**
- * After the server died twice with the same work, that work is begun alone, one suspect after the other, and everything
- * else that was under way comes last: what stands still because the server dies of something else gets on when that is
- * not there, and one that kills the server is alone when it does so.
+ * After the server died twice with the same work, what was under way is begun in turns: what others wait for first, and
+ * each suspect alone, until it has ended or has run for longer than it takes to kill a server. So one that kills it is
+ * alone when it does so, and one that only waited for it is not there.
  */
 import type { Clock } from './clock.ts';
 import { isSuspect, TRIAL_MS } from './crash-count.ts';
 import { isStop, Stopped } from './interrupt.ts';
 import type { Log } from './log.ts';
-import type { PlaceOf } from './queue-rows.ts';
 import type { Store, Tx } from './store.ts';
 import type { Job } from './tables.ts';
 
@@ -15,7 +14,6 @@ export interface TrialDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  readonly placeOf: PlaceOf;
   readonly wake: (queue: string) => void;
 }
 
@@ -56,13 +54,13 @@ const areTried = async (tx: Tx, deps: TrialDeps, ids: readonly string[]): Promis
   return true;
 };
 
-const isTried = async (tx: Tx, { clock, placeOf }: TrialDeps, job: Job): Promise<boolean> => {
-  if (!isSuspect(job)) return true;
+const isTried = async (tx: Tx, { clock }: TrialDeps, job: Job): Promise<boolean> => {
+  // One with an error has had its trial and waits for its next try.
   if (job.state === 'waiting') return job.error !== undefined;
-  if (job.state !== 'active' || (await placeOf(tx, job)) !== job.crashPlace) return true;
+  if (job.state !== 'active') return true;
   if (clock.now() - (job.claimedAt ?? clock.now()) < TRIAL_MS) return false;
   // Cleared: a later death is of something else and begins to count anew.
-  await tx.table('jobs').update(job.id, job.revision, { crashPlace: undefined });
+  if (isSuspect(job)) await tx.table('jobs').update(job.id, job.revision, { crashPlace: undefined });
   return true;
 };
 
