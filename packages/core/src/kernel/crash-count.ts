@@ -34,9 +34,13 @@ export interface Verdict {
   readonly turn: number;
 }
 
+/** Does it wait for its turn? One with an error waits for its next try. */
+export const awaitsTurn = ({ state, crashPlace, error, runAt }: Job, now: number): boolean =>
+  state === 'waiting' && crashPlace !== undefined && error === undefined && runAt > now;
+
 export const isSuspect = ({ crashes }: Pick<Job, 'crashes'>): boolean => crashes >= SUSPECT_AFTER;
 
-/** What becomes of the jobs that were under way when the server died. */
+/** What becomes of the jobs that were under way when the server died, or waited for their turn after the death before. */
 export const judgeAfterCrash = (
   found: readonly Found[],
   { now, leaseMs, order }: { readonly now: number; readonly leaseMs: number; readonly order: QueueOrder },
@@ -55,13 +59,14 @@ export const judgeAfterCrash = (
     const before = verdicts[index - 1];
     if (before !== undefined && (isSuspect(verdict) || isSuspect(before))) turn += 1;
     // A death is no try: what is left of the tries stays as it is.
-    const attempts = job.attempts - 1 - job.crashes + crashes;
-    const runAt = turn > 0 ? now + turn * TURN_MS : job.runAt;
+    const attempts = job.state === 'waiting' ? job.attempts : job.attempts - 1 - job.crashes + crashes;
+    const runAt = turn > 0 ? now + turn * TURN_MS : Math.min(job.runAt, now);
     return { job, turn, patch: { ...FREE, state: 'waiting', attempts, crashes, crashPlace: place, runAt } };
   });
 };
 
 const crashesOf = (job: Job, place: string, leaseMs: number): number => {
+  if (job.state === 'waiting') return job.crashes;
   const earlier = job.crashPlace === place ? job.crashes : 0;
   const lastSeenAt = (job.leaseUntil ?? 0) - leaseMs;
   const ranMs = lastSeenAt - (job.claimedAt ?? lastSeenAt);

@@ -1,6 +1,6 @@
 /** Changes to jobs that no worker has. */
 import type { BerthError } from '@berth/contract';
-import { type Found, judgeAfterCrash, type QueueOrder } from './crash-count.ts';
+import { awaitsTurn, type Found, judgeAfterCrash, type QueueOrder } from './crash-count.ts';
 import { bodyOf } from './failure.ts';
 import { allRows } from './pages.ts';
 import type { ReadTx, Tx } from './store.ts';
@@ -24,9 +24,13 @@ export const putBack = async (
   tx: Tx,
   { owner, now, leaseMs, placeOf, order }: Recovery & { owner: string; now: number; leaseMs: number },
 ): Promise<string[][]> => {
-  const active = await allRows(tx, { table: 'jobs', where: { state: 'active' } });
+  const unended = await allRows(tx, { table: 'jobs', where: { state: ['active', 'waiting'] } });
   const found: Found[] = [];
-  for (const job of active) if (job.owner !== owner) found.push({ job, place: await placeOf(tx, job) });
+  for (const job of unended) {
+    if (awaitsTurn(job, now)) found.push({ job, place: job.crashPlace ?? '' });
+    else if (job.state === 'active' && job.owner !== owner)
+      found.push({ job, place: await placeOf(tx, job) });
+  }
   const verdicts = judgeAfterCrash(found, { now, leaseMs, order });
   for (const { job, patch } of verdicts) await tx.table('jobs').update(job.id, job.revision, patch);
   const turns = 1 + Math.max(0, ...verdicts.map(({ turn }) => turn));

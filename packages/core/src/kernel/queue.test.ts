@@ -367,7 +367,7 @@ describe('stopping and crashing', () => {
         queue: 'work',
         now: Date.now(),
         owner: 'dead',
-        leaseUntil: Number.MAX_SAFE_INTEGER,
+        leaseUntil: Date.now() + 30_000,
         limit: 1,
       }),
     );

@@ -84,3 +84,22 @@ it('begins what is next even when the suspect finds no free worker', async () =>
   await clock.advance(2000);
   expect(began).toEqual(['b']);
 });
+
+it('begins what waited for its turn when the server died again', async () => {
+  for (const id of ['a', 'b']) await died(id, 'here');
+  await restart('a', 'b');
+  await queue.close();
+  expect(began).toEqual(['a']);
+  const later = createQueue({
+    store,
+    clock,
+    ids: createIds(clock, () => new Uint8Array(16)),
+    owner: 'third',
+    leaseMs: 30_000,
+  });
+  queue = later;
+  over.add('a').add('b');
+  await restart('a', 'b');
+  await clock.advance(500);
+  expect(began).toEqual(['a', 'a', 'b']);
+});
