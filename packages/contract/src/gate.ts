@@ -74,7 +74,7 @@ export const GateRun = z
     profile: GateProfile,
     /** The merged commits that were judged, by repository. */
     commits: z.record(z.string(), CommitId),
-    /** SHA-256 over commits, commands and image: equal inputs, equal hash. */
+    /** SHA-256 over workspace, commits, their commands, set-up, image, driver, egress and limits: equal inputs, equal hash. */
     inputHash: z.string(),
     evidence: z.array(Evidence),
     /** What the change weakens; it lands only with a person's yes then, unless the workspace says otherwise. */

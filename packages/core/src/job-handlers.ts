@@ -3,7 +3,7 @@ import { isBerthError } from '@berth/contract';
 import { type Handler, isParked, isStop, type Job, type Tx } from './kernel/index.ts';
 import { type AttemptInput, attemptOf, runIdOf } from './workflows/attempt.ts';
 import { failTask } from './workflows/attempt-records.ts';
-import { type BaselineJob, checkTarget } from './workflows/baseline.ts';
+import { baselineJobOf, runBaseline } from './workflows/baseline.ts';
 import { type PrepareInput, prepareWorkspace } from './workflows/prepare-workspace.ts';
 import { runTask } from './workflows/run-task.ts';
 import type { World } from './world.ts';
@@ -88,8 +88,7 @@ export const handlePrepare =
 export const handleBaseline =
   (world: World): Handler =>
   async (job, signal) => {
-    const { id, target } = baselineJobOf(job);
-    await world.sagas.run(checkTarget, { id, input: target, subject: target.workspaceId, signal });
+    await runBaseline(world, baselineJobOf(job), signal);
   };
 
 export const baselineGivenUp =
@@ -97,9 +96,6 @@ export const baselineGivenUp =
   async (tx: Tx, job: Job): Promise<void> => {
     await turnBack(world, tx, { job, run: baselineJobOf(job).id });
   };
-
-/** Written by `findOrBegin` of the baseline and read nowhere else. */
-const baselineJobOf = ({ data }: Job): BaselineJob => data as unknown as BaselineJob;
 
 /** Written by `startFrom` and read nowhere else. */
 const prepareOf = ({ data }: Job): PrepareInput => data as unknown as PrepareInput;

@@ -11,4 +11,4 @@ export {
 } from './plan.ts';
 export { programOf } from './program.ts';
 export { failedIn, missingTools, runGate } from './run.ts';
-export { deciding, isAgreedTo, removedCommands, weakenedBy } from './weakening.ts';
+export { deciding, isAgreedTo, removedCommands, setupRed, weakenedBy } from './weakening.ts';

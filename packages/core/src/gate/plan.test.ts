@@ -33,25 +33,31 @@ test('a gate that finds nothing to run is refused', () => {
   );
 });
 
-test('the input hash names what decides the verdict, and only that', () => {
-  const plan = planGate({ repositories }, [go('app')], DEFAULTS);
+test('the input hash names everything that decides the verdict', () => {
+  const { commands } = planGate({ repositories }, [go('app')], DEFAULTS);
+  const limits = { cpus: 1, memoryBytes: 2 ** 30, pids: 100, diskBytes: 2 ** 30, inodes: 10_000 };
+  const setup = { commands: [{ run: 'make' }], egress: { preset: 'packages' }, timeoutMs: 1000 } as const;
   const inputs = {
-    commits: { app: 'a', lib: 'b' },
-    driver: 'oci',
-    layers: [],
+    ...{ workspaceId: 'ws_1', commits: { app: 'a', lib: 'b' }, commands, driver: 'oci', setup, limits },
+    isolation: 'container',
     egress: { preset: 'none' },
   } as const;
-  const hash = (over: object, of = plan) => gateInputHash((text) => text, of, { ...inputs, ...over });
+  const hash = (over: object) => gateInputHash((text) => text, { ...inputs, ...over });
   expect(hash({ commits: { lib: 'b', app: 'a' } })).toBe(hash({}));
-  expect(hash({}, planGate({ repositories }, [go('app')], { ...DEFAULTS, gateTimeoutMs: 9 }))).toBe(hash({}));
   for (const other of [
+    { workspaceId: 'ws_2' },
     { commits: { app: 'c', lib: 'b' } },
     { image: '/i.tar' },
-    { layers: ['x'] },
+    { setup: undefined },
+    { setup: { ...setup, commands: [{ run: 'make all' }] } },
     { driver: 'host' },
+    { isolation: 'vm' },
+    { egress: { preset: 'packages' } },
+    { limits: { ...limits, memoryBytes: 2 ** 28 } },
+    { commands: planGate({ repositories }, [go('lib')], DEFAULTS).commands },
+    { commands: planGate({ repositories }, [go('app')], { ...DEFAULTS, gateTimeoutMs: 9 }).commands },
   ])
     expect(hash(other)).not.toBe(hash({}));
-  expect(hash({}, planGate({ repositories }, [go('lib')], DEFAULTS))).not.toBe(hash({}));
 });
 
 test('what is read of a commit: files that decide, and the manifests of members', async () => {

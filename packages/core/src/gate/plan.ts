@@ -1,6 +1,15 @@
 /** What a gate will run: the workspace's declared commands, or those that its repositories show. Never nothing. */
-import { type EgressPolicy, fail, type GateCommand, type GateProfile, type Workspace } from '@berth/contract';
+import {
+  type EgressPolicy,
+  fail,
+  type GateCommand,
+  type GateProfile,
+  type Isolation,
+  type Limits,
+  type Workspace,
+} from '@berth/contract';
 import type { CommitByRepository, Hub } from '../ports.ts';
+import type { SetupPlan } from '../setup-plan.ts';
 import { detectCommands, GATE_MARKERS } from './detect.ts';
 import type { JudgedTree, RepositoryFiles } from './files.ts';
 import { isLockFile } from './lock-files.ts';
@@ -21,13 +30,15 @@ export type GatePlan = {
 };
 
 export interface GateInputs {
+  readonly workspaceId: string;
   readonly commits: CommitByRepository;
-  /** What the commits are judged by; the commits themselves when absent. */
-  readonly targets?: CommitByRepository | undefined;
+  readonly commands: readonly PlannedCommand[];
   readonly image?: string | undefined;
   readonly driver: string;
-  readonly layers: readonly string[];
+  readonly isolation: Isolation;
+  readonly setup?: SetupPlan | undefined;
   readonly egress: EgressPolicy;
+  readonly limits: Limits;
 }
 
 const MARKER_MAX_BYTES = 256 * 1024;
@@ -126,16 +137,21 @@ export const readAt = (
   });
 
 /** SHA-256 over everything that decides a verdict. `digest` gives hex. */
-export const gateInputHash = (digest: (text: string) => string, plan: GatePlan, inputs: GateInputs): string =>
+export const gateInputHash = (digest: (text: string) => string, inputs: GateInputs): string =>
   digest(
     JSON.stringify([
-      'gate@1',
+      'gate@2',
+      inputs.workspaceId,
       Object.entries(inputs.commits).sort(),
-      Object.entries(inputs.targets ?? inputs.commits).sort(),
-      plan.commands.map(({ name, repository, run, needs }) => [name, repository, run, needs]),
+      inputs.commands.map(({ name, repository, run, timeoutMs, needs }) => [
+        ...[name, repository, run, timeoutMs],
+        needs,
+      ]),
       inputs.image ?? null,
       inputs.driver,
-      inputs.layers,
+      inputs.isolation,
+      inputs.setup ?? null,
       inputs.egress,
+      Object.entries(inputs.limits).sort(),
     ]),
   );

@@ -33,6 +33,14 @@ export const weakenedBy = (evidence: readonly Evidence[], baseline: readonly Evi
   ];
 };
 
+/** Where the target cannot be set up, nothing says what its checks would: who lands there is not held to them. */
+export const setupRed = (repository: string, command: string, how: string): Weakening => ({
+  kind: 'target_red',
+  repository,
+  subject: command,
+  detail: `the set-up of the target fails: ${how}`,
+});
+
 const fewerTests = ({ name, repository, tests }: Evidence, others: readonly Evidence[]): Weakening[] => {
   const counts = others.flatMap((one) =>
     one.name === name && one.repository === repository && one.tests !== undefined ? [one.tests] : [],

@@ -180,7 +180,7 @@ interface Shape {
   sessions: { row: Session; index: 'attemptId' | 'taskId' };
   turns: { row: Turn; index: 'state' | 'sessionId' | 'attemptId' };
   items: { row: Item; index: 'turnId' | 'sessionId' };
-  gateRuns: { row: GateRun; index: 'state' | 'changeId' };
+  gateRuns: { row: GateRun; index: 'state' | 'changeId' | 'inputHash' };
   changes: { row: Change; index: 'state' | 'taskId' };
   tokens: { row: Token; index: 'role' };
   tokenSecrets: { row: TokenSecret; index: 'hash' };
@@ -209,7 +209,7 @@ export const INDEXES = {
   sessions: ['attemptId', 'taskId'],
   turns: ['state', 'sessionId', 'attemptId'],
   items: ['turnId', 'sessionId'],
-  gateRuns: ['state', 'changeId'],
+  gateRuns: ['state', 'changeId', 'inputHash'],
   changes: ['state', 'taskId'],
   tokens: ['role'],
   tokenSecrets: ['hash'],

@@ -1,10 +1,11 @@
 /** Sandboxes that a person asks for. Creation is a saga that the caller waits for; removal is a wish. */
-import { fail, type Sandbox, type SandboxCreate, type Workspace } from '@berth/contract';
+import { fail, type Sandbox, type SandboxCreate } from '@berth/contract';
 import { move } from '../kernel/index.ts';
 import { branchRef, planSandbox, type SandboxPlan } from '../sandbox/index.ts';
 import { targetsOf } from '../workflows/attempt.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
 import { startFrom } from '../workflows/start-from.ts';
+import { workspaceOf } from '../workspace/index.ts';
 import type { World } from '../world.ts';
 
 export interface Sandboxes {
@@ -67,12 +68,6 @@ const planOf = async (
       from: branchRef(target),
     })),
   });
-};
-
-const workspaceOf = async ({ store }: World, id: string): Promise<Workspace> => {
-  const workspace = await store.read((tx) => tx.table('workspaces').get(id));
-  if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id });
-  return workspace;
 };
 
 const get = async ({ store }: World, id: string): Promise<Sandbox> => {

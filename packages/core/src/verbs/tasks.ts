@@ -2,10 +2,11 @@
  * What people do with tasks. Each verb is one transaction: the task's move, its event and the job that follows from it
  * are written together, so that a task which was answered for is never without somebody who works on it.
  */
-import { allows, fail, type Task, type TaskCreate, taskStates, type Workspace } from '@berth/contract';
+import { allows, fail, type Task, type TaskCreate, taskStates } from '@berth/contract';
 import { allRows, move, type Tx } from '../kernel/index.ts';
 import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt.ts';
 import { assertJudged } from '../workflows/target-gate.ts';
+import { workspaceOf } from '../workspace/index.ts';
 import type { World } from '../world.ts';
 
 export interface Tasks {
@@ -72,12 +73,6 @@ export const createTasks = (world: World, stopping: AbortSignal): Tasks => ({
       return task;
     }),
 });
-
-const workspaceOf = async ({ store }: World, id: string): Promise<Workspace> => {
-  const workspace = await store.read((tx) => tx.table('workspaces').get(id));
-  if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id });
-  return workspace;
-};
 
 const insert = async (
   tx: Tx,

@@ -17,10 +17,10 @@ import {
   removedCommands,
 } from '../gate/index.ts';
 import type { CommitByRepository } from '../ports.ts';
-import { planSandbox } from '../sandbox/index.ts';
 import { planSetup, setupChanges, setupLines } from '../workspace/index.ts';
 import type { World } from '../world.ts';
 import type { GatePart } from './check-gate.ts';
+import { gateSandbox, judgedBy, setupRedOf } from './gate-parts.ts';
 import { filesOf, type Start, settingOf, startFrom } from './start-from.ts';
 
 export interface ToJudge {
@@ -39,7 +39,7 @@ export type JudgePlan = {
   readonly commits: CommitByRepository;
   readonly targets: CommitByRepository;
   readonly weakened: readonly Weakening[];
-  readonly driver: string;
+  readonly inputHash: string;
   readonly egress: EgressPolicy;
   readonly parts: readonly GatePart[];
 };
@@ -92,12 +92,13 @@ export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgeP
     { judgedBy: 'target', commands: plan.commands, commits: judging },
     ...(isAltered ? [{ judgedBy: 'change' as const, commands: own.commands, commits }] : []),
   ];
-  const { name: driver } = await world.machines.choose({ driver: workspace.driver });
   const task = await world.store.read((tx) => tx.table('tasks').get(wanted.taskId));
   // A gate runs under the policy that the work was done under.
   const egress = task?.egress ?? workspace.egress ?? world.defaults.egress;
-  const parts = await partsOf(world, wanted, judgements, egress);
-  return { plan, commits, targets, weakened, driver, egress, parts };
+  const inputHash = await judgedBy(world, workspace, { commits, commands: own.commands, egress });
+  const planned = await partsOf(world, wanted, judgements, egress);
+  weakened.push(...planned.weakened);
+  return { plan, commits, targets, weakened, inputHash, egress, parts: planned.parts };
 };
 
 const setupOf = async (world: World, workspace: Workspace, commits: CommitByRepository) => {
@@ -120,35 +121,31 @@ const partsOf = async (
   wanted: ToJudge,
   judgements: readonly Judgement[],
   egress: EgressPolicy,
-): Promise<GatePart[]> => {
+): Promise<Pick<JudgePlan, 'parts' | 'weakened'>> => {
   const { workspace, changeId, attemptId, signal } = wanted;
   const started: (Judgement & { readonly from: Record<string, string>; readonly start: Start })[] = [];
+  const weakened: Weakening[] = [];
   // Each from a set-up by its own scripts: that of the change could put other tools in place.
   for (const one of judgements) {
     const from = refsTo(wanted, one.commits);
-    const start = await startFrom(world, { workspace, commits: one.commits, from, attemptId, signal });
-    started.push({ ...one, from, start });
+    try {
+      const start = await startFrom(world, { workspace, commits: one.commits, from, attemptId, signal });
+      started.push({ ...one, from, start });
+    } catch (error) {
+      const red = setupRedOf(error, workspace.repositories[0]?.name);
+      const isJudgedBeside = one.judgedBy === 'target' && (judgements[1]?.commands.length ?? 0) > 0;
+      if (red === undefined || !isJudgedBeside) throw error;
+      weakened.push(red);
+    }
   }
-  return started
+  const parts = started
     .flatMap((one) => groupsOf(one.commands).map((commands) => ({ ...one, commands })))
-    .map((one, index) => ({
-      judgedBy: one.judgedBy,
-      commands: one.commands,
-      attemptId,
-      sandbox: planSandbox(world.defaults, workspace, {
-        ...one.start,
-        id: world.ids.from('sandbox', `${changeId}/gate/${index}`),
-        purpose: 'gate',
-        attemptId,
-        egress,
-        checkout: workspace.repositories.map(({ name, branch }) => ({
-          name,
-          branch,
-          commit: one.commits[name] ?? '',
-          from: one.from[name],
-        })),
-      }),
-    }));
+    .map((one, index) => {
+      const id = world.ids.from('sandbox', `${changeId}/gate/${index}`);
+      const sandbox = gateSandbox(world, workspace, { ...one, id, attemptId, egress });
+      return { judgedBy: one.judgedBy, commands: one.commands, attemptId, sandbox };
+    });
+  return { parts, weakened };
 };
 
 /** The hidden refs that lead to what is judged; its target leads to a repository that the change leaves alone. */

@@ -1,8 +1,6 @@
 /** What the records of a landing say when it does not go through, and the task's word that it does. */
 import { allows, changeStates } from '@berth/contract';
-import { gateInputHash } from '../gate/index.ts';
 import { move, type Tx } from '../kernel/index.ts';
-import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
 import type { JudgePlan } from './judge-plan.ts';
 
@@ -16,13 +14,11 @@ export const reject = async (tx: Tx, changeId: string, run: string): Promise<voi
 
 export const insertGateRun = async (
   tx: Tx,
-  { digest }: World,
   planned: JudgePlan & { readonly gateRunId: string; readonly changeId: string },
 ): Promise<void> => {
-  const { gateRunId: id, changeId, plan, commits, parts } = planned;
+  const { gateRunId: id, changeId, plan, commits, inputHash, parts } = planned;
   const [first] = parts;
   if (first === undefined) return;
-  const inputHash = gateInputHash(digest, plan, { ...first.sandbox, ...planned });
   await tx.table('gateRuns').insert({
     id,
     state: 'running',

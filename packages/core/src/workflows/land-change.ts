@@ -3,7 +3,7 @@
  * compare-and-swap, from exactly the commit that was merged with. What was verified is what lands. When the target has
  * moved meanwhile the saga ends with `change.target_moved`, and the caller lands again, without the agent.
  */
-import { type ChangePart, type Evidence, fail, type Workspace } from '@berth/contract';
+import { type ChangePart, fail, type Weakening } from '@berth/contract';
 import {
   advanceTargets,
   changeRef,
@@ -15,11 +15,11 @@ import {
 import { deciding, failedIn, missingTools, weakenedBy } from '../gate/index.ts';
 import { move, nothingToUndo, saga } from '../kernel/index.ts';
 import { staged } from '../task/index.ts';
+import { workspaceOf } from '../workspace/index.ts';
 import type { World } from '../world.ts';
 import { allowWeakened } from './approval.ts';
-import { baselineOf } from './baseline.ts';
-import { checkGate } from './check-gate.ts';
-import { endChild } from './child.ts';
+import { baselineOf, type Target } from './baseline.ts';
+import { endParts, type PartsEnd, runParts, setupRedOf } from './gate-parts.ts';
 import { planJudging } from './judge-plan.ts';
 import { breakGate, insertGateRun, landingStarted, reject } from './land-change-records.ts';
 
@@ -70,33 +70,28 @@ export const landChange = saga<World, LandInput>('change.land', 1)
       dropRef(ports.hub, input.workspaceId, repositoriesOf(input), judgeRef(input.changeId)),
   })
   .step('gateRun', {
-    save: (tx, { ports, input, out }) => insertGateRun(tx, ports, { ...input, ...out.plan }),
+    save: (tx, { input, out }) => insertGateRun(tx, { ...input, ...out.plan }),
     undo: nothingToUndo('the record stays; a gate that did not come to a verdict is broken'),
     unsave: (tx, { out, run }) => breakGate(tx, out.plan.gateRunId, run),
   })
   .step('gate', {
     do: async ({ ports, input, out, key, signal }) => {
-      const evidence: Evidence[] = [];
-      for (const [index, part] of out.plan.parts.entries()) {
-        const run = { id: ports.ids.from('saga', `${key}/${index}`), input: part, subject: part.sandbox.id };
-        evidence.push(...(await ports.sagas.run(checkGate, { ...run, signal })));
-      }
+      const { parts, plan, targets, egress } = out.plan;
+      const { evidence, weakened } = await runParts(ports, { parts, key, signal });
       await dropRef(ports.hub, input.workspaceId, repositoriesOf(input), judgeRef(input.changeId));
-      const { plan, targets, egress } = out.plan;
       const target = { workspaceId: input.workspaceId, commits: targets, plan, egress };
       const isGreen = failedIn(deciding(evidence)).length === 0;
-      const baseline = isGreen ? await baselineOf(ports, target, signal) : [];
-      return { evidence, weakened: [...out.plan.weakened, ...weakenedBy(evidence, baseline)] };
+      const said = isGreen ? await saidBefore(ports, target, signal) : NOTHING;
+      const all = [...out.plan.weakened, ...weakened, ...said.weakened];
+      return { evidence, weakened: unique([...all, ...weakenedBy(evidence, said.evidence)]) };
     },
     save: async (tx, { out, run }, { evidence, weakened }) => {
       const trigger = failedIn(deciding(evidence)).length === 0 ? 'passed' : 'failed';
-      const patch = { evidence, weakened };
+      const patch = { evidence: [...evidence], weakened };
       await move(tx, 'gateRuns', out.plan.gateRunId, { trigger, patch, causedBy: run });
     },
-    undo: async ({ ports, out, key }) => {
-      for (const index of out.plan.parts.keys())
-        await endChild(ports, ports.ids.from('saga', `${key}/${index}`), 'the change did not land');
-    },
+    undo: ({ ports, out, key }) =>
+      endParts(ports, { parts: out.plan.parts, key, reason: 'the change did not land' }),
   })
   .step('approve', {
     do: async ({ ports, input, out, run, signal }) => {
@@ -142,13 +137,25 @@ export const landChange = saga<World, LandInput>('change.land', 1)
     commits: Object.fromEntries(out.merge.map((part) => [part.repository, part.merge])),
   }));
 
-const repositoriesOf = ({ parts }: LandInput): string[] => parts.map((part) => part.repository);
+/** A set-up of the target that fails shows where its checks should run and where it is judged itself. */
+const unique = (all: readonly Weakening[]): Weakening[] => [
+  ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
+];
 
-const workspaceOf = async ({ store }: World, id: string): Promise<Workspace> => {
-  const workspace = await store.read((tx) => tx.table('workspaces').get(id));
-  if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id });
-  return workspace;
+const NOTHING: PartsEnd = { evidence: [], weakened: [] };
+
+/** A target that cannot be set up says nothing, and no agent is to answer for it: a person does. */
+const saidBefore = async (world: World, target: Target, signal: AbortSignal): Promise<PartsEnd> => {
+  try {
+    return { evidence: await baselineOf(world, target, signal), weakened: [] };
+  } catch (error) {
+    const red = setupRedOf(error, Object.keys(target.commits)[0]);
+    if (red === undefined) throw error;
+    return { evidence: [], weakened: [red] };
+  }
 };
+
+const repositoriesOf = ({ parts }: LandInput): string[] => parts.map((part) => part.repository);
 
 const recordOf = async ({ store }: World, id: string) => {
   const change = await store.read((tx) => tx.table('changes').get(id));

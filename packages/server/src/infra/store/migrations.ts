@@ -9,6 +9,7 @@ import { builder, type SqlQuery } from './connection.ts';
 import { firstTables } from './migrations/0001-first-tables.ts';
 import { age } from './migrations/0002-age.ts';
 import { eventBytes } from './migrations/0003-event-bytes.ts';
+import { gateInputs } from './migrations/0004-gate-inputs.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 export interface Migration {
@@ -17,7 +18,7 @@ export interface Migration {
   readonly statements: readonly SqlQuery[];
 }
 
-const MIGRATIONS: readonly Migration[] = [firstTables, age, eventBytes];
+const MIGRATIONS: readonly Migration[] = [firstTables, age, eventBytes, gateInputs];
 
 /** Brings the database to the newest shape. Rejects with `store.newer` or `store.migration_changed`; then nothing was changed. */
 export const migrate = async (
