@@ -4,14 +4,20 @@ import type { Context } from './command.ts';
 import { clipped, type Output } from './output.ts';
 
 const LONGEST_LINE = 240;
+const MOST_LINES = 50;
 
 /** One line each: where, what kind, and what it was. */
 export const weakenedLines = (weakened: readonly Weakening[], output: Output): string[] =>
-  weakened.map(({ kind, repository, subject, detail }) => {
-    const spoken = kind.replaceAll('_', ' ');
-    const more = spoken.endsWith(detail) ? '' : ` (${detail})`;
-    return output.colour('yellow', clipped(`! ${spoken}: ${subject}${more} in ${repository}`, LONGEST_LINE));
-  });
+  [
+    ...weakened.slice(0, MOST_LINES).map(({ kind, repository, subject, detail }) => {
+      const spoken = kind.replaceAll('_', ' ');
+      const more = spoken.endsWith(detail) ? '' : ` (${detail})`;
+      return clipped(`! ${spoken}: ${subject}${more} in ${repository}`, LONGEST_LINE);
+    }),
+    ...(weakened.length > MOST_LINES
+      ? [`! and ${weakened.length - MOST_LINES} more; --json shows all of them`]
+      : []),
+  ].map((line) => output.colour('yellow', line));
 
 /** The commands to go on with. */
 export const decisionLines = (id: string, output: Output): string[] => [

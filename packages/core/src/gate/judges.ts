@@ -21,6 +21,7 @@ import { folderOf } from './place.ts';
 import { isProjectFile, judgingText } from './project-files.ts';
 import { type Reached, reach } from './reach.ts';
 import { isOnlyMore, measureTest, reductionOf } from './test-counts.ts';
+import { listed } from './weakening.ts';
 
 /**
  * The text of a file, of the target or the change, or where a link leads; undefined when it is absent, or too large to
@@ -45,8 +46,6 @@ export interface JudgedPair {
 
 type Found = Omit<Weakening, 'repository'>;
 
-/** More of one kind than anybody reads are one line. */
-const MAX_LISTED = 50;
 const MAX_MEASURED = 200;
 
 export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<JudgeChanges> => {
@@ -273,16 +272,4 @@ const scriptDetail = (was: string | undefined, is: string | undefined): string =
   const shown = (text: string): string => `\`${clipped(text)}\``;
   if (is === undefined) return `removed, was ${shown(was ?? '')}`;
   return was === undefined ? `added, ${shown(is)}` : `${shown(was)} → ${shown(is)}`;
-};
-
-const listed = (found: readonly Found[]): Found[] => {
-  const [first] = found;
-  if (first === undefined || found.length <= MAX_LISTED) return [...found];
-  const rest = found.slice(MAX_LISTED);
-  const more = {
-    kind: rest[0]?.kind ?? first.kind,
-    subject: `and ${rest.length} more`,
-    detail: 'see the diff',
-  };
-  return [...found.slice(0, MAX_LISTED), more];
 };

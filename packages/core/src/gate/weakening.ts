@@ -57,8 +57,29 @@ export const deciding = (evidence: readonly Evidence[]): readonly Evidence[] => 
   return byChange.length > 0 ? byChange : evidence;
 };
 
-/** Whether everything that is weakened now was agreed to before. */
+/** Of one repository and landing; whoever draws them shows fewer. */
+const MAX_LISTED = 500;
+const MAX_LISTED_CHARACTERS = 100_000;
+const CUT = 'see the diff';
+
+type Found = Omit<Weakening, 'repository'>;
+
+/** What is too much to be kept is one line, which no earlier yes covers. */
+export const listed = (found: readonly Found[]): Found[] => {
+  const kept: Found[] = [];
+  let characters = 0;
+  for (const one of found.slice(0, MAX_LISTED)) {
+    characters += one.subject.length + one.detail.length;
+    if (characters > MAX_LISTED_CHARACTERS) break;
+    kept.push(one);
+  }
+  const first = found[kept.length];
+  if (first === undefined) return kept;
+  return [...kept, { kind: first.kind, subject: `and ${found.length - kept.length} more`, detail: CUT }];
+};
+
+/** Whether everything that is weakened now was agreed to before, by name. */
 export const isAgreedTo = (now: readonly Weakening[], agreed: readonly Weakening[]): boolean => {
   const known = new Set(agreed.map((one) => JSON.stringify(one)));
-  return now.every((one) => known.has(JSON.stringify(one)));
+  return now.every((one) => one.detail !== CUT && known.has(JSON.stringify(one)));
 };

@@ -2,6 +2,9 @@ import type { Change, Weakening } from '@berth/contract';
 import { useAction } from '../live/use-action.ts';
 import { FailureNote } from '../ui/failure-note.tsx';
 
+/** More than anybody reads in a list. */
+const MOST_LINES = 50;
+
 /** What a change weakens, and while it waits the two answers that a person can give. */
 export const Weakened = ({ change }: { readonly change: Change }) => {
   const { id, state, weakened = [], decision } = change;
@@ -21,12 +24,13 @@ export const Weakened = ({ change }: { readonly change: Change }) => {
         )}
       </p>
       <ul>
-        {weakened.map((one) => (
+        {weakened.slice(0, MOST_LINES).map((one) => (
           <li key={`${one.kind}/${one.repository}/${one.subject}`} className="told">
             {one.kind.replaceAll('_', ' ')}: <code>{one.subject}</code>
             <span className="soft">{detailOf(one)}</span>
           </li>
         ))}
+        {weakened.length > MOST_LINES && <li>and {weakened.length - MOST_LINES} more: see the diff</li>}
       </ul>
       {isWaiting && (
         <>
