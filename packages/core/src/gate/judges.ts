@@ -61,7 +61,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
   const trees: Trees = {
     ...{ target, change, reached },
     folders: new Set([...target.paths].flatMap(foldersOf)),
-    read: (side, path) => read(side, (side === 'target' ? target : change).realOf(path)),
+    read: bounded((side, path) => read(side, (side === 'target' ? target : change).realOf(path))),
   };
   const altered = [...new Set([...target.paths, ...change.paths])]
     .filter((path) => target.ids[path] !== change.ids[path])
@@ -106,6 +106,16 @@ const fileChanges = async (altered: readonly string[], trees: Trees) => {
     if (weakening !== undefined) found.push(weakening);
   }
   return { judging, found };
+};
+
+/** Texts that are compared for one change. What is not read counts as changed. */
+const MAX_READS = 2000;
+const bounded = (read: ReadText): ReadText => {
+  let reads = 0;
+  return async (side, path) => {
+    reads += 1;
+    return reads > MAX_READS ? undefined : read(side, path);
+  };
 };
 
 interface Trees {
@@ -180,8 +190,8 @@ const weakeningOf = async (altered: Altered, trees: Trees): Promise<Found | unde
   if (measured > MAX_MEASURED) return reduced('one of too many changed test files to be looked at');
   const was = await read('target', path);
   const is = await read('change', path);
-  if (was === undefined) return undefined;
   if (is === undefined) return reduced('it is no readable file any more');
+  if (was === undefined) return undefined;
   const reduction = reductionOf(measureTest(was), measureTest(is));
   return reduction === undefined ? undefined : reduced(reduction);
 };

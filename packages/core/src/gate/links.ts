@@ -7,10 +7,12 @@ import { folderOf, joined } from './place.ts';
 
 /** The hub lists a link with this before the id of its content. */
 const LINK = 'link ';
-const MAX_LINKS = 500;
+const MAX_LINKS = 200;
 /** Files behind links to folders. */
 const MAX_BEHIND = 20_000;
-const MAX_STEPS = 20;
+const MAX_STEPS = 10;
+/** What a link leads to, also by way of others; a longer one is not followed. */
+const MAX_TARGET_CHARACTERS = 500;
 
 export interface SeenTree {
   /** Also by the names that links give them. */
@@ -31,7 +33,11 @@ export const followLinks = async (
 ): Promise<SeenTree> => {
   const links = [...tree.paths].filter((path) => tree.ids[path]?.startsWith(LINK));
   const targets = await targetsOf(links.slice(0, MAX_LINKS), readLink);
-  const met = [...targets.keys()].flatMap((link) => namesBehind(tree, link, resolved(link, targets)));
+  const met: Behind[] = [];
+  for (const link of targets.keys()) {
+    if (met.length > MAX_BEHIND) break;
+    met.push(...namesBehind(tree, link, resolved(link, targets)));
+  }
   const behind = met.slice(0, MAX_BEHIND);
   const entries = new Map(behind.map((one) => [one.name, one]));
   return {
@@ -64,7 +70,8 @@ const targetsOf = async (
   const targets = new Map<string, string>();
   for (const path of links) {
     const to = await readLink(path);
-    if (to !== undefined && !to.startsWith('/')) targets.set(path, joined(folderOf(path), to));
+    const isFollowed = to !== undefined && !to.startsWith('/') && to.length <= MAX_TARGET_CHARACTERS;
+    if (isFollowed) targets.set(path, joined(folderOf(path), to));
   }
   return targets;
 };
@@ -87,13 +94,13 @@ const namesBehind = (
 
 /** Not through the link itself, which would never end. */
 const filesBelow = (paths: ReadonlySet<string>, folder: string, link: string): string[] =>
-  [...paths].filter((path) => path.startsWith(folder) && path !== link);
+  [...paths].filter((path) => path.startsWith(folder) && path !== link).slice(0, MAX_BEHIND + 1);
 
 /** Undefined when it leads out of the repository, or in a circle. */
 const resolved = (link: string, targets: ReadonlyMap<string, string>): string | undefined => {
   let path = targets.get(link) ?? '';
   for (let step = 0; step < MAX_STEPS; step += 1) {
-    if (path.startsWith('../')) return undefined;
+    if (path.startsWith('../') || path.length > MAX_STEPS * MAX_TARGET_CHARACTERS) return undefined;
     const parts = path.split('/');
     const at = parts.findIndex((_, index) => targets.has(parts.slice(0, index + 1).join('/')));
     if (at < 0) return parts.join('/');

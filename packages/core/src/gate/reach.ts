@@ -46,6 +46,8 @@ export interface Reached {
 
 /** Files whose texts are looked into; more than any repository's checks have. */
 const MAX_READ = 400;
+/** As long as a line of a gate may be. A longer one is looked at in pieces. */
+const MAX_LINE_CHARACTERS = 4000;
 
 interface Line {
   /** Where it is run, or where the script that holds it lies. */
@@ -105,7 +107,11 @@ const createSearch = ({ paths, lines: given }: ReachedFrom) => {
     scripts.add(path);
     if (paths.has(path)) read([path]);
   };
-  const look = (line: Line): void => {
+  const look = ({ folder, line: whole }: Line): void => {
+    for (let at = 0; at < whole.length; at += MAX_LINE_CHARACTERS)
+      lookAt({ folder, line: whole.slice(at, at + MAX_LINE_CHARACTERS) });
+  };
+  const lookAt = (line: Line): void => {
     for (const word of wordsOf(line.line)) words.add(word);
     for (const path of testsBelow(paths, line)) tests.add(path);
     for (const path of filesRunBy(paths, line)) take(path);
