@@ -96,11 +96,13 @@ export const openJournalMark = async (
     return {
       note: (now) => {
         if (now === noted) return;
+        const before = noted;
         noted = now;
         try {
           mark.write({ ...known, isOpen: true, seq: now });
         } catch {
-          // The commit stands. A mark that lags finds fewer losses, and none that are not there.
+          // The commit stands. A mark that lags finds fewer losses, and none that are not there; the next note writes it.
+          noted = before;
         }
       },
       close: async () => {
