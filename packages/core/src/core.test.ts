@@ -188,17 +188,6 @@ test('the ceiling of sandboxes holds, and nothing is left of the one too many', 
   expect(await store.read((tx) => tx.table('sandboxes').count())).toBe(1);
 });
 
-test('a task waits for a place under the ceiling', async () => {
-  const { core, workspaceId, task, settle } = await started({ maxSandboxes: 2 });
-  const taken = [await core.sandboxes.create({}), await core.sandboxes.create({})];
-  const { id } = await core.tasks.create({ workspaceId, prompt: 'Fix it' });
-  await settle(20_000);
-  expect((await task(id))?.state).toBe('spawning');
-  for (const sandbox of taken) await core.sandboxes.remove(sandbox.id);
-  await settle(120_000);
-  expect(await task(id)).toMatchObject({ state: 'completed' });
-});
-
 test('a sandbox whose machine is gone takes no place', async () => {
   const { core, world, settle } = await started({ maxSandboxes: 1 });
   const { id } = await core.sandboxes.create({});

@@ -38,10 +38,12 @@ import { hubReconciler } from './reconcilers/hub.ts';
 import { layerReconciler } from './reconcilers/layers.ts';
 import { lifeReconciler } from './reconcilers/life.ts';
 import { orphanReconciler } from './reconcilers/orphans.ts';
+import { placeReconciler } from './reconcilers/places.ts';
 import { runReconciler } from './reconcilers/runs.ts';
 import { sandboxReconciler } from './reconcilers/sandboxes.ts';
 import { stuckReconciler } from './reconcilers/stuck.ts';
 import { taskReconciler } from './reconcilers/tasks.ts';
+import { createPlaces } from './sandbox/index.ts';
 import { type Changes, createChanges } from './verbs/changes.ts';
 import { createSandboxes, type Sandboxes } from './verbs/sandboxes.ts';
 import { createTasks, type Tasks } from './verbs/tasks.ts';
@@ -70,6 +72,7 @@ export const RECONCILERS = [
   clockReconciler,
   lifeReconciler,
   sandboxReconciler,
+  placeReconciler,
   orphanReconciler,
   taskReconciler,
   layerReconciler,
@@ -129,6 +132,7 @@ export const createWorld = (deps: CoreDeps): World => {
     queue: createQueue({ store, clock, ids, owner, log }),
     leases: createLeases({ store, clock, owner }),
     precedence: createPrecedence(),
+    places: createPlaces({ clock, limit: ports.defaults.maxSandboxes }),
     get sagas() {
       return sagas;
     },

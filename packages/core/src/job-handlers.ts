@@ -1,6 +1,15 @@
 /** What the jobs of the queues do: each runs one saga, by an id that follows from the job, so that again is the same. */
 import { isBerthError } from '@berth/contract';
-import { type Handler, isParked, isStop, type Job, type Tx } from './kernel/index.ts';
+import {
+  type Deferred,
+  type Handler,
+  isDeferred,
+  isParked,
+  isStop,
+  type Job,
+  type Tx,
+} from './kernel/index.ts';
+import { progressed } from './task/index.ts';
 import { type AttemptInput, attemptOf, runIdOf } from './workflows/attempt.ts';
 import { failTask } from './workflows/attempt-records.ts';
 import { baselineJobOf, runBaseline } from './workflows/baseline.ts';
@@ -19,19 +28,46 @@ export const handleTask =
     const id = runIdOf(world.ids, input.attemptId);
     if (!(await isWanted(world, input, id))) return;
     try {
+      await untilPlace(world, job, id);
       await world.sagas.run(runTask, { id, input, subject: input.taskId, signal });
     } catch (error) {
       // A person's decision comes with a job of its own.
       if (isParked(error)) return;
+      if (isDeferred(error) && job.error === undefined) await tellWaits(world, input, error);
       if (isStop(error) || !isBerthError(error)) throw error;
       await world.store.write(async (tx) => {
         const run = await tx.table('sagas').get(id);
         if (run?.state === 'running' || run?.state === 'undoing') throw error;
-        // A stuck run cannot speak for its task any more.
-        if (run?.state === 'stuck') await failTask(tx, world, { ...input, error: { ...error.body } });
+        // A stuck run cannot speak for its task any more, and one that never began says nothing.
+        if (run === undefined || run.state === 'stuck')
+          await failTask(tx, world, { ...input, error: { ...error.body } });
       });
     }
   };
+
+/**
+ * A task begins when there is a place for its sandbox: those that wait cost next to nothing then. A follow-up may have
+ * one already.
+ */
+const untilPlace = ({ store, places }: World, job: Job, run: string): Promise<void> =>
+  store.read(async (tx) => {
+    const task = await tx.table('tasks').get(attemptOf(job).taskId);
+    const isBegun = (await tx.table('sagas').get(run)) !== undefined;
+    if (isBegun || (task?.followUps.length ?? 0) > 0) return;
+    // What was to begin later has waited only since then.
+    const since = job.error === undefined ? Number.POSITIVE_INFINITY : job.createdAt;
+    await places.assertFree(tx, { purpose: 'attempt', since });
+  });
+
+/** Whoever follows the attempt hears once what it waits for; before it began, `berth doctor` says it. */
+const tellWaits = async (
+  { store }: World,
+  { attemptId }: AttemptInput,
+  { error }: Deferred,
+): Promise<void> => {
+  const attempt = await store.read((tx) => tx.table('attempts').get(attemptId));
+  if (attempt !== undefined) await progressed(store, { attemptId, stage: 'waiting', detail: error.message });
+};
 
 /** A task that was cancelled while it waited needs no attempt; a run that began is seen through in any case. */
 const isWanted = ({ store }: World, { taskId }: AttemptInput, run: string): Promise<boolean> =>

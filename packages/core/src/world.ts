@@ -5,6 +5,7 @@
 import type { Precedence } from './change/index.ts';
 import type { Clock, Ids, Leases, Log, Queue, Sagas, Store, Troubles } from './kernel/index.ts';
 import type { Agents, Checkouts, Defaults, Grants, Hub, Machines, Retention } from './ports.ts';
+import type { Places } from './sandbox/index.ts';
 
 export interface Ports {
   readonly machines: Machines;
@@ -27,6 +28,7 @@ export interface World extends Ports {
   readonly queue: Queue;
   readonly leases: Leases;
   readonly precedence: Precedence;
+  readonly places: Places;
   /** To run a saga from a step of another. */
   readonly sagas: Sagas<World>;
 }

@@ -20,6 +20,24 @@ export class Parked extends Stopped {
   }
 }
 
+/**
+ * Thrown by work that waits for what others hold: the runs of which it is a step are left as they are, their job comes
+ * again later, or sooner when somebody hastens it, and takes no worker until then. It is no try that failed.
+ */
+export class Deferred extends Stopped {
+  /** What is waited for, as the failure that it will be when the wait is given up. */
+  readonly error: BerthError;
+  readonly againMs: number;
+
+  constructor(error: BerthError, againMs: number) {
+    super(`waits: ${error.message}`);
+    this.error = error;
+    this.againMs = againMs;
+  }
+}
+
+export const isDeferred = (reason: unknown): reason is Deferred => reason instanceof Deferred;
+
 export const isParked = (reason: unknown): reason is Parked => reason instanceof Parked;
 
 export const isStop = (reason: unknown): reason is Stopped => reason instanceof Stopped;

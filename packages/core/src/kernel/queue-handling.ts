@@ -1,6 +1,7 @@
 /** One claimed job, from its handler to the record of how it ended. */
 import { fail } from '@berth/contract';
 import type { Clock } from './clock.ts';
+import { isDeferred } from './interrupt.ts';
 import type { Log } from './log.ts';
 import { type Ending, outcomeOf } from './queue-outcome.ts';
 import type { Patch, Store, Tx } from './store.ts';
@@ -15,6 +16,8 @@ export interface HandlingDeps {
   readonly log: Log;
   readonly handler: Handler;
   readonly onGivenUp: ((tx: Tx, job: Job) => Promise<unknown>) | undefined;
+  /** Hears of each job that was deferred. */
+  readonly deferred: (job: Job) => void;
 }
 
 const MAX_CRASHES = 3;
@@ -29,6 +32,7 @@ export const handleJob = async (deps: HandlingDeps, job: Job, signal: AbortSigna
     const ending = isGivenUp ? crashed(job) : await endingOf(deps.handler, job, signal);
     const end = await settle(deps, job, { ending, isGivenUp });
     const error = ending.kind === 'rejected' ? ending.error : undefined;
+    if (end === 'waiting' && isDeferred(error)) deps.deferred(job);
     log.info(`job.${end}`, { ...fields, durationMs: clock.now() - startedAt, error });
   } catch (error) {
     log.error('job.not_settled', { ...fields, error });

@@ -7,13 +7,14 @@
  * | rejected after the server's stop     | `waiting`, as if it had not been tried       |
  * | rejected with `work.cancelled`       | `cancelled`                                  |
  * | rejected after it was cancelled      | `cancelled`                                  |
+ * | rejected with `Deferred`             | `waiting`, as if it had not been tried, with the reason as its error |
  * | rejected with a retryable kind, and tries are left | `waiting`, after the back-off  |
  * | rejected otherwise                   | `failed`                                     |
  */
 import { isBerthError } from '@berth/contract';
 import { backoffMs } from './backoff.ts';
 import { bodyOf, failureOf, isRetryable } from './failure.ts';
-import { isStop } from './interrupt.ts';
+import { isDeferred, isStop } from './interrupt.ts';
 import type { Patch } from './store.ts';
 import type { Job } from './tables.ts';
 
@@ -27,6 +28,11 @@ export const outcomeOf = (job: Job, ending: Ending, now: number): Outcome => {
   if (ending.kind === 'resolved') return { ...FREE, state: 'done' };
   const { signal } = ending;
   if (isStop(signal.reason)) return { ...FREE, state: 'waiting', attempts: job.attempts - 1 };
+  if (isDeferred(ending.error) && !signal.aborted) {
+    const { error, againMs } = ending.error;
+    const attempts = job.attempts - 1;
+    return { ...FREE, state: 'waiting', attempts, error: bodyOf(error), runAt: now + againMs };
+  }
   const isCancelled = signal.aborted || isCancel(ending.error);
   const thrown: unknown = signal.aborted ? signal.reason : ending.error;
   const error = bodyOf(failureOf(thrown, job.id));

@@ -13,6 +13,7 @@ import type { Ids } from './ids.ts';
 import { cancelled } from './interrupt.ts';
 import { toJson } from './json.ts';
 import { type Log, silentLog } from './log.ts';
+import { createDeferredJobs, type DeferredJobs } from './queue-deferred.ts';
 import type { Handler } from './queue-handling.ts';
 import { cancelWaiting, putBack, type Recovery, removeEnded } from './queue-rows.ts';
 import { startWorker, type Worker } from './queue-worker.ts';
@@ -36,6 +37,8 @@ export interface Queue {
   /** Lets running jobs end and starts no more; for as long as this process lives. */
   pause(queue: string): void;
   resume(queue: string): void;
+  /** The jobs that were deferred in this process. */
+  readonly deferred: Pick<DeferredJobs, 'hasten' | 'count'>;
   /** Looks at once for what is due: the clock, or what was to be waited for, was changed. */
   wake(): void;
   /** All jobs by state. */
@@ -92,6 +95,9 @@ export const createQueue = (deps: QueueDeps): Queue => {
   const added = new Set<string>();
   let trials: Trials | undefined;
 
+  const due = (queue: string): void => void added.add(queue);
+  const deferred = createDeferredJobs(due);
+
   const unsubscribe = store.subscribe(() => {
     const queues = [...added];
     added.clear();
@@ -116,6 +122,7 @@ export const createQueue = (deps: QueueDeps): Queue => {
       const worker = startWorker({
         ...{ store, clock, log, owner, leaseMs },
         ...{ queue, handler, concurrency, onGivenUp },
+        deferred: deferred.note,
       });
       workers.set(queue, worker);
       worker.wake();
@@ -126,6 +133,7 @@ export const createQueue = (deps: QueueDeps): Queue => {
       if (job?.state === 'active') return workers.get(job.queue)?.abort(id, error) ?? false;
       return job?.state === 'cancelled';
     },
+    deferred,
     pause: (queue) => workers.get(queue)?.pause(),
     resume: (queue) => workers.get(queue)?.resume(),
     wake() {

@@ -52,7 +52,10 @@ export const createTasks = (world: World, stopping: AbortSignal): Tasks => ({
     else if (task.attemptId !== undefined) {
       const input = { taskId: id, attemptId: task.attemptId };
       await world.sagas.askCancel(runIdOf(world.ids, task.attemptId), reason);
-      await world.store.write((tx) => wakeTask(world, tx, input, { verdict: 'cancelled' }));
+      await world.store.write(async (tx) => {
+        await wakeTask(world, tx, input, { verdict: 'cancelled' });
+        await world.queue.deferred.hasten(tx, id);
+      });
     }
     return task;
   },

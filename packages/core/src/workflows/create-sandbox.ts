@@ -2,7 +2,7 @@
  * A sandbox comes to be: record, rights, machine, checkout, set-up. Until the last step it is `creating` and nobody
  * may use it; when a step fails, all of it is taken back and the record ends as `destroyed` with the reason.
  */
-import { fail, type Sandbox, sandboxStates } from '@berth/contract';
+import { fail, type Sandbox } from '@berth/contract';
 import type { Sandbox as MachineInside } from '@berth/plugin-api';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
 import { branchRef, type SandboxPlan } from '../sandbox/index.ts';
@@ -11,20 +11,15 @@ import { causeOf } from './cause.ts';
 import { inNewMachine, machineOf } from './machine-life.ts';
 import { runSetup } from './run-setup.ts';
 
-/** About six minutes, for others to end. */
-const PLACE_TRIES = 12;
-
 export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
   .step('driver', {
     do: ({ ports, input }) => ports.machines.choose({ driver: input.driver, isolation: input.isolation }),
     undo: nothingToUndo('a choice costs nothing'),
   })
   .step('record', {
-    save: (tx, { ports, input, out }) => insertRecord(tx, ports, { input, ...out }),
+    save: (tx, { ports, input, out, run }) => insertRecord(tx, ports, { input, ...out, run }),
     undo: nothingToUndo('the record stays, as a fact; unsave ends it'),
     unsave: (tx, { input, run }) => endRecord(tx, input.id, run),
-    // Work waits for a place under the ceiling; a person is told at once.
-    tries: ({ purpose }) => (purpose === 'manual' ? 1 : PLACE_TRIES),
   })
   .step('grant', {
     save: async (tx, { ports, input }) => {
@@ -127,18 +122,18 @@ const refuseForgeable = ({ defaults }: World, driver: string, unenforced: readon
 const FORGEABLE = 'verdict: ';
 
 interface Chosen {
+  readonly run: string;
   readonly input: SandboxPlan;
   readonly driver: { readonly name: string; readonly isolation: Sandbox['isolation'] };
 }
 
-/** What has a machine, also while it is removed: its memory is not free yet. After a reboot, say, there are only dead ones. */
-const WITH_MACHINE = Object.keys(sandboxStates).filter((state) => state !== 'destroyed' && state !== 'error');
-
 /** Only what has a machine takes a place. */
-const insertRecord = async (tx: Tx, { defaults }: World, { input, driver }: Chosen): Promise<void> => {
+const insertRecord = async (tx: Tx, { places }: World, { input, driver, run }: Chosen): Promise<void> => {
   const sandboxes = tx.table('sandboxes');
-  const taken = await sandboxes.count({ state: WITH_MACHINE });
-  if (taken >= defaults.maxSandboxes) throw fail('sandbox.limit_reached', { limit: defaults.maxSandboxes });
+  // Work waits for a place under the ceiling; a person is told at once.
+  const since = (await tx.table('sagas').get(run))?.createdAt ?? 0;
+  if (input.purpose === 'manual') await places.assertFreeNow(tx);
+  else await places.assertFree(tx, { purpose: input.purpose, since });
   const { id, purpose, workspaceId, attemptId, image, limits, expiresAt } = input;
   await sandboxes.insert({
     id,

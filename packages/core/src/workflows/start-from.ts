@@ -8,7 +8,15 @@
  * attempt that it is for, and goes with it.
  */
 import { fail, type Isolation, type Workspace } from '@berth/contract';
-import { createInterrupts, type Prebuild, type ReadTx, revive, type Tx, toJson } from '../kernel/index.ts';
+import {
+  createInterrupts,
+  isDeferred,
+  type Prebuild,
+  type ReadTx,
+  revive,
+  type Tx,
+  toJson,
+} from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
 import { planSandbox, type SandboxPlan } from '../sandbox/index.ts';
@@ -214,7 +222,7 @@ const untilSettled = async (world: World, prebuild: Prebuild, { request }: Wante
   const { stop, either, release } = createInterrupts(request.signal);
   const made = world.sagas.run(prepareWorkspace, { id, input, subject: prebuild.id, signal: stop });
   try {
-    await unlessAborted(made.then(ended, ended), either);
+    await unlessAborted(made.then(ended, endedBadly), either);
   } finally {
     release();
   }
@@ -230,3 +238,8 @@ const promisedInput = async (tx: Tx, prebuildId: string, run: string): Promise<P
 };
 
 const ended = (): void => undefined;
+
+/** What waits for a place has not ended, and whoever waits for it gives its worker back as well. */
+const endedBadly = (error: unknown): void => {
+  if (isDeferred(error)) throw error;
+};

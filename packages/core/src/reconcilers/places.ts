@@ -1,0 +1,20 @@
+/** Work that waits for a place under the ceiling of sandboxes begins again when there is one. */
+import { fail } from '@berth/contract';
+import { defineReconciler } from '../kernel/index.ts';
+import type { World } from '../world.ts';
+
+const TROUBLE = 'work waits for a sandbox';
+
+export const placeReconciler = defineReconciler<World>({
+  name: 'places',
+  everyMs: 30_000,
+  wakeOn: ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'],
+  async pass({ store, places, queue: { deferred }, troubles, defaults }) {
+    const free = await store.read((tx) => places.free(tx));
+    if (free > 0 && deferred.count() > 0) await store.write((tx) => deferred.hasten(tx));
+    const waiting = deferred.count();
+    if (waiting === 0) troubles.clear(TROUBLE);
+    else troubles.note(TROUBLE, fail('sandbox.limit_reached', { limit: defaults.maxSandboxes }));
+    return { free, waiting };
+  },
+});

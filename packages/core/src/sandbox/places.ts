@@ -1,0 +1,54 @@
+/**
+ * Places under the ceiling of sandboxes. Work that finds none waits without a worker; it gives up when the ceiling has
+ * not moved for a while, because then nobody is about to end.
+ */
+import { fail, type Sandbox, sandboxStates } from '@berth/contract';
+import { type Clock, Deferred, type ReadTx } from '../kernel/index.ts';
+
+export interface Places {
+  /** How many are free; below zero when the ceiling was lowered. */
+  free(tx: ReadTx): Promise<number>;
+  /** Rejects with `Deferred`, or with `sandbox.limit_reached` when it has waited since then and nothing moved for long. */
+  assertFree(tx: ReadTx, wish: PlaceWish): Promise<void>;
+  /** For who does not wait. Rejects with `sandbox.limit_reached`. */
+  assertFreeNow(tx: ReadTx): Promise<void>;
+}
+
+export interface PlaceWish {
+  readonly purpose: Sandbox['purpose'];
+  readonly since: number;
+}
+
+/**
+ * An attempt holds its place while its gate asks for another one. So it never takes the last: attempts that hold all
+ * would wait for each other.
+ */
+const LEFT_BY_ATTEMPTS = 1;
+/** Without a movement of the ceiling. */
+const PLACE_WAIT_MS = 360_000;
+/** In case nobody tells that a place is free. */
+const LOOK_AGAIN_MS = 60_000;
+
+/** What has a machine, also while it is removed: its memory is not free yet. After a reboot, say, there are only dead ones. */
+const WITH_MACHINE = Object.keys(sandboxStates).filter((state) => state !== 'destroyed' && state !== 'error');
+
+export const createPlaces = ({ clock, limit }: { readonly clock: Clock; readonly limit: number }): Places => {
+  let last = { taken: 0, at: clock.now() };
+  const free: Places['free'] = async (tx) => {
+    const taken = await tx.table('sandboxes').count({ state: WITH_MACHINE });
+    if (taken !== last.taken) last = { taken, at: clock.now() };
+    return limit - taken;
+  };
+  const reached = () => fail('sandbox.limit_reached', { limit });
+  return {
+    free,
+    async assertFreeNow(tx) {
+      if ((await free(tx)) <= 0) throw reached();
+    },
+    async assertFree(tx, { purpose, since }) {
+      if ((await free(tx)) > (purpose === 'attempt' ? LEFT_BY_ATTEMPTS : 0)) return;
+      const isLong = clock.now() - Math.max(since, last.at) >= PLACE_WAIT_MS;
+      throw isLong ? reached() : new Deferred(reached(), LOOK_AGAIN_MS);
+    },
+  };
+};
