@@ -131,7 +131,7 @@ export const createWorld = (deps: CoreDeps): World => {
     troubles: createTroubles({ clock, log }),
     queue: createQueue({ store, clock, ids, owner, log }),
     leases: createLeases({ store, clock, owner }),
-    precedence: createPrecedence(),
+    precedence: createPrecedence({ store }),
     places: createPlaces({ clock, limit: ports.defaults.maxSandboxes }),
     get sagas() {
       return sagas;

@@ -1,52 +1,85 @@
+import { type Change, fail } from '@berth/contract';
 import { expect, test } from 'vitest';
+import { createIds, createManualClock, createMemoryStore } from '../kernel/index.ts';
 import { createPrecedence } from './precedence.ts';
 
 const never = new AbortController().signal;
 
-/** Does what is asked and notes its name once it has come through. */
+/** Attempts whose tasks are being verified and worked on, and what became of their changes. */
 const scene = () => {
-  const precedence = createPrecedence();
-  const through: string[] = [];
-  const note = (name: string, waiting: Promise<void>) =>
-    waiting.then(
-      () => void through.push(name),
-      (error: unknown) => void through.push(`${name}: ${String(error)}`),
+  const clock = createManualClock();
+  const ids = createIds(clock, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)));
+  const store = createMemoryStore({ clock, ids });
+  const landing = (name: string, target = 'main') => ({
+    workspaceId: 'ws',
+    attemptId: `at_${name}`,
+    parts: [{ repository: 'app', target }],
+  });
+  const attempt = async (name: string) => {
+    const task = { id: `tk_${name}`, state: 'verifying', workspaceId: 'ws', attemptId: `at_${name}` };
+    const job = { id: `jb_${name}`, key: task.id, queue: 'task.run', state: 'active' };
+    await store.write(async (tx) => {
+      // Of these rows only what is looked at matters.
+      await tx.table('tasks').insert(task as never);
+      await tx.table('jobs').insert(job as never);
+    });
+  };
+  const rejected = async (name: string, code: 'change.target_moved' | 'gate.red', target = 'main') => {
+    await clock.advance(1);
+    const { attemptId, parts } = landing(name, target);
+    const error =
+      code === 'gate.red' ? fail(code, { gateRun: 'g', failed: [] }) : fail(code, { id: 'c', target });
+    const change = { id: ids.new('change'), state: 'rejected', taskId: `tk_${name}`, attemptId, parts };
+    await store.write((tx) =>
+      tx.table('changes').insert({ ...change, error: error.body } as unknown as Change),
     );
-  const rest = () => new Promise<void>((resolve) => setImmediate(resolve));
-  return { precedence, through, note, rest };
+  };
+  const loses = async (name: string, times: number, target?: string) => {
+    for (let race = 0; race < times; race += 1) await rejected(name, 'change.target_moved', target);
+  };
+  const end = async (table: 'tasks' | 'jobs', id: string) => {
+    const state = table === 'tasks' ? 'completed' : 'waiting';
+    await store.write((tx) => tx.table(table).update(id, 1, { state } as never));
+  };
+  /** As another server does, which knows nothing but the records. */
+  const pass = (name: string, target?: string, signal = never) =>
+    createPrecedence({ store }).pass(landing(name, target), signal);
+  const waits = async (name: string, target?: string): Promise<boolean> => {
+    const hurry = new AbortController();
+    const end = pass(name, target, hurry.signal).then(
+      () => false,
+      () => true,
+    );
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    hurry.abort();
+    return end;
+  };
+  return { attempt, rejected, loses, end, pass, waits };
 };
 
-test('precedence comes in the order in which it was asked for, and others wait for all of them', async () => {
-  const { precedence, through, note, rest } = scene();
-  await precedence.take('ws', 'a', never);
-  void note('b', precedence.take('ws', 'b', never));
-  void note('c', precedence.take('ws', 'c', never));
-  void note('other', precedence.pass('ws', 'd', never));
-  await note('a itself', precedence.pass('ws', 'a', never));
-  await note('another workspace', precedence.pass('ws_2', 'd', never));
-  await rest();
-  expect(through).toEqual(['a itself', 'another workspace']);
-  for (const holder of ['a', 'b']) {
-    precedence.release('ws', holder);
-    await rest();
-  }
-  expect(through.slice(2)).toEqual(['b', 'c']);
-  precedence.release('ws', 'c');
-  await rest();
-  expect(through.slice(4)).toEqual(['other']);
+test('who lost twice goes first at its target, in the order of the losses, also for a server that only has the records', async () => {
+  const { attempt, loses, end, pass, waits } = scene();
+  for (const name of ['a', 'b', 'other']) await attempt(name);
+  await loses('b', 1);
+  await loses('a', 2);
+  expect([await waits('other'), await waits('a'), await waits('b')]).toEqual([true, false, true]);
+  await loses('b', 1);
+  expect([await waits('other'), await waits('a'), await waits('b')]).toEqual([true, false, true]);
+  expect(await waits('other', 'release')).toBe(false);
+  const passed = pass('b');
+  await end('tasks', 'tk_a');
+  await passed;
+  expect([await waits('other'), await waits('b')]).toEqual([true, false]);
 });
 
-test('precedence that is taken twice is one, and who gives up leaves the line', async () => {
-  const { precedence, through, note, rest } = scene();
-  await precedence.take('ws', 'a', never);
-  await precedence.take('ws', 'a', never);
-  const cancel = new AbortController();
-  void note('b', precedence.take('ws', 'b', cancel.signal));
-  void note('c', precedence.pass('ws', 'c', cancel.signal));
-  cancel.abort('enough');
-  await rest();
-  expect(through.sort()).toEqual(['b: enough', 'c: enough']);
-  precedence.release('ws', 'a');
-  precedence.release('ws', 'a');
-  await precedence.pass('ws', 'd', never);
+test('what is not worked on, or was sent back since, keeps nobody back', async () => {
+  const { attempt, rejected, loses, end, waits } = scene();
+  for (const name of ['a', 'b', 'other']) await attempt(name);
+  await loses('a', 2);
+  await loses('b', 2);
+  await rejected('b', 'gate.red');
+  await loses('b', 1);
+  expect(await waits('other')).toBe(true);
+  await end('jobs', 'jb_a');
+  expect(await waits('other')).toBe(false);
 });

@@ -1,61 +1,94 @@
 /**
- * Who may move the targets of a workspace. Changes are verified side by side, and whoever is done first lands; the
- * others have lost a race and are verified anew, on what landed. So that a slow gate does not lose to fast ones for
- * ever, whoever lost takes precedence: until it lets go nobody else moves the targets. It is given in the order in
- * which it was asked for.
+ * Who may move a target. Changes are verified side by side, and whoever is done first lands; the others have lost a race
+ * and are verified anew, on what landed. So that a slow gate does not lose to fast ones for ever, a change that has lost
+ * twice takes precedence at its targets: until it has landed or failed, nobody else moves them. Of several, the one that
+ * lost first goes first.
  *
- * It is kept in memory. After a restart those who had lost hear of it again from their runs, and ask again.
+ * It follows from the records alone, so it is the same after a restart. What nobody works on keeps nobody back: it may
+ * itself wait for a worker.
  */
+import type { Change, ChangePart, Task } from '@berth/contract';
+import { allRows, type ReadTx, type Store } from '../kernel/index.ts';
 import { unlessAborted } from '../race.ts';
 
 export interface Precedence {
-  /** Resolves when the holder has precedence, which lasts until `release`. Rejects with the reason of the signal. */
-  take(workspaceId: string, holder: string, signal: AbortSignal): Promise<void>;
-  /** Ends the precedence of a holder, or its waiting for it. Does nothing when there is none. */
-  release(workspaceId: string, holder: string): void;
-  /** Waits while somebody else has it. Rejects with the reason of the signal. */
-  pass(workspaceId: string, holder: string, signal: AbortSignal): Promise<void>;
+  /** Waits while somebody else has precedence at one of the targets. Rejects with the reason of the signal. */
+  pass(landing: WantedLanding, signal: AbortSignal): Promise<void>;
 }
 
-interface Place {
-  readonly holder: string;
-  readonly over: Promise<void>;
-  readonly end: () => void;
+export interface WantedLanding {
+  readonly workspaceId: string;
+  readonly attemptId: string;
+  readonly parts: readonly Pick<ChangePart, 'repository' | 'target'>[];
 }
 
-export const createPrecedence = (): Precedence => {
-  /** The first of a line has precedence. */
-  const lines = new Map<string, Place[]>();
+/** Races that a change may lose to others before it takes precedence. */
+const LOST_BEFORE_PRECEDENCE = 2;
 
-  const release: Precedence['release'] = (workspaceId, holder) => {
-    const line = lines.get(workspaceId) ?? [];
-    const left = line.filter((place) => place.holder !== holder);
-    if (left.length === 0) lines.delete(workspaceId);
-    else lines.set(workspaceId, left);
-    for (const place of line) if (place.holder === holder) place.end();
-  };
-  const pass: Precedence['pass'] = async (workspaceId, holder, signal) => {
+const LANDING = { state: ['verifying', 'landing'] };
+
+export const createPrecedence = ({ store }: { readonly store: Store }): Precedence => ({
+  async pass(landing, signal) {
     for (;;) {
-      const first = lines.get(workspaceId)?.[0];
-      if (first === undefined || first.holder === holder) return;
-      await unlessAborted(first.over, signal);
-    }
-  };
-  return {
-    release,
-    pass,
-    async take(workspaceId, holder, signal) {
-      const line = lines.get(workspaceId) ?? [];
-      if (!line.some((place) => place.holder === holder)) {
-        const { promise: over, resolve: end } = Promise.withResolvers<void>();
-        lines.set(workspaceId, [...line, { holder, over, end }]);
-      }
+      const { promise: moved, resolve } = Promise.withResolvers<void>();
+      // Before the look, so that no word is missed. A job that ends says so without an event.
+      const unsubscribe = store.subscribe(() => resolve());
       try {
-        await pass(workspaceId, holder, signal);
-      } catch (error) {
-        release(workspaceId, holder);
-        throw error;
+        if (!(await store.read((tx) => isHeldBack(tx, landing)))) return;
+        await unlessAborted(moved, signal);
+      } finally {
+        unsubscribe();
       }
-    },
-  };
+    }
+  },
+});
+
+interface Loser {
+  readonly attemptId: string;
+  /** When it had lost often enough. */
+  readonly since: number;
+  readonly targets: ReadonlySet<string>;
+}
+
+const isHeldBack = async (tx: ReadTx, { workspaceId, attemptId, parts }: WantedLanding): Promise<boolean> => {
+  const tasks = await allRows(tx, { table: 'tasks', where: { ...LANDING, workspaceId } });
+  const losers: Loser[] = [];
+  for (const task of tasks) losers.push(...(await losersOf(tx, task)));
+  const wanted = parts.map(targetOf);
+  const own = losers.find((one) => one.attemptId === attemptId);
+  return losers.some(
+    (one) =>
+      one.attemptId !== attemptId &&
+      wanted.some((target) => one.targets.has(target)) &&
+      (own === undefined || isBefore(one, own)),
+  );
 };
+
+const isBefore = (a: Loser, b: Loser): boolean =>
+  a.since < b.since || (a.since === b.since && a.attemptId < b.attemptId);
+
+/** None, or the one attempt of the task that has lost and is worked on. */
+const losersOf = async (tx: ReadTx, { id, attemptId = '' }: Task): Promise<Loser[]> => {
+  const changes = await allRows(tx, { table: 'changes', where: { taskId: id } });
+  const lost = lostInARow(changes.filter((change) => change.attemptId === attemptId));
+  const decisive = lost[LOST_BEFORE_PRECEDENCE - 1];
+  if (decisive === undefined) return [];
+  const isWorkedOn = (await tx.table('jobs').count({ key: id, state: 'active' })) > 0;
+  if (!isWorkedOn) return [];
+  return [{ attemptId, since: decisive.createdAt, targets: new Set(decisive.parts.map(targetOf)) }];
+};
+
+/** A machine of the gate that died says nothing about the race. */
+const NO_RACE = new Set<string | undefined>(['sandbox.unreachable', 'sandbox.died']);
+
+/** The races of the landing that is under way, oldest first: whatever else became of a change ends the row. */
+const lostInARow = (changes: readonly Change[]): readonly Change[] => {
+  const ended = changes
+    .filter(({ state, error }) => state === 'rejected' && !NO_RACE.has(error?.code))
+    .toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+  const other = ended.findLastIndex(({ error }) => error?.code !== 'change.target_moved');
+  return ended.slice(other + 1);
+};
+
+const targetOf = ({ repository, target }: Pick<ChangePart, 'repository' | 'target'>): string =>
+  `${repository}/${target}`;

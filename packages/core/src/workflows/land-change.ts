@@ -104,7 +104,7 @@ export const landChange = saga<World, LandInput>('change.land', 1)
       const { gate } = await workspaceOf(ports, input.workspaceId);
       const policy = gate?.weakened ?? 'ask';
       await allowWeakened(ports, { changeId: input.changeId, gateRunId, policy, weakened, run });
-      await ports.precedence.pass(input.workspaceId, input.attemptId, signal);
+      await ports.precedence.pass(input, signal);
     },
     save: async (tx, { input, run }) => {
       const change = await tx.table('changes').get(input.changeId);

@@ -15,8 +15,6 @@ import { isGone } from './machine-life.ts';
 import { reachSandbox } from './revive-sandbox.ts';
 import { type TurnInputs, takeTurn } from './take-turn.ts';
 
-/** Races that a change may lose to others before it takes precedence, and none of them lands until it has. */
-const LOST_BEFORE_PRECEDENCE = 2;
 /** Changes of others wait then. What moves the target this often beside it is its source, and it never rests. */
 const MAX_LANDINGS_PER_ROUND = 100;
 
@@ -91,24 +89,14 @@ interface Round {
   readonly heads: CommitByRepository;
 }
 
-const land = async (world: World, rounds: Rounds, round: Round): Promise<Landing> => {
-  const { workspaceId, attemptId } = rounds.turn;
-  try {
-    return await landInOrder(world, rounds, round);
-  } finally {
-    world.precedence.release(workspaceId, attemptId);
-  }
-};
-
 /** A race that is lost is no failure: the same work is verified again, on what landed before it. */
-const landInOrder = async (world: World, rounds: Rounds, { round, heads }: Round): Promise<Landing> => {
+const land = async (world: World, rounds: Rounds, { round, heads }: Round): Promise<Landing> => {
   const { workspaceId, attemptId } = rounds.turn;
   let moved: unknown;
   let died = 0;
   for (let landing = 1; landing <= MAX_LANDINGS_PER_ROUND; landing += 1) {
     const key = `${attemptId}/${round}.${landing}`;
-    const wait = landing > LOST_BEFORE_PRECEDENCE ? world.precedence.take : world.precedence.pass;
-    await wait(workspaceId, attemptId, rounds.signal);
+    await world.precedence.pass({ workspaceId, attemptId, parts: rounds.parts }, rounds.signal);
     try {
       const { changeId } = await landOnce(world, rounds, { key, heads });
       return { kind: 'landed', changeId };
