@@ -65,8 +65,18 @@ export const workThrough = async (world: World, rounds: Rounds): Promise<RoundsE
 };
 
 /** The sandbox goes when a change waits for a person; what a yes then meets (a conflict) nobody is there to repair. */
-const canGoOn = ({ store }: World, { turn }: Rounds): Promise<boolean> =>
-  store.read(async (tx) => (await tx.table('sandboxes').get(turn.sandbox.id))?.state === 'running');
+const canGoOn = async (world: World, { turn, signal }: Rounds): Promise<boolean> => {
+  const sandbox = await world.store.read((tx) => tx.table('sandboxes').get(turn.sandbox.id));
+  if (sandbox?.state !== 'error') return sandbox?.state === 'running';
+  try {
+    // Its machine died while the change was verified.
+    await reachSandbox(world, turn.sandbox, signal);
+    return true;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
+};
 
 type ThisTurn = Pick<TurnInputs, 'number' | 'prompt' | 'cause' | 'session' | 'previous'>;
 

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { fail } from '@berth/contract';
+import { expect, test } from 'vitest';
+import { createCore } from '../core.ts';
+import { createIds } from '../kernel/index.ts';
+import type { Checkout } from '../simulation/machines.ts';
+import { createScriptedWorld } from '../simulation/simulate.ts';
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The first turn leaves a bug, the second mends it; the machine dies while the gate runs between them. */
+const started = async ({ keepsDisks }: { readonly keepsDisks: boolean }) => {
+  const world = createScriptedWorld(digest, { seed: 9, setup: keepsDisks });
+  const { clock, store, dice, ports } = world;
+  const { machines, agents } = ports;
+  let own: string | undefined;
+  let turns = 0;
+  let isDead = false;
+  const disk = new Map<string, Checkout>();
+  agents.turn = async ({ sandbox }) => {
+    own = sandbox.id;
+    turns += 1;
+    const checkout = world.machines.insideOf(sandbox.id).checkouts.get('app');
+    if (checkout !== undefined) checkout.tree = { ...checkout.tree, new: turns === 1 ? 'bug' : 'good' };
+    return { stop: 'end', continued: true, session: {} };
+  };
+  const { create, open, list } = machines;
+  machines.list = async function* (driver) {
+    for await (const one of list(driver))
+      yield isDead && one.id === own ? { ...one, life: { state: 'dead', reason: 'killed' } } : one;
+  };
+  machines.open = async (driver, id) => {
+    if (isDead && id === own) throw fail('sandbox.unreachable', { id, detail: 'its machine died' });
+    return open(driver, id);
+  };
+  machines.create = async (driver, spec, signal) => {
+    const machine = await create(driver, spec, signal);
+    const { checkouts } = world.machines.insideOf(spec.id);
+    if (spec.id === own) {
+      isDead = false;
+      for (const [name, checkout] of disk) checkouts.set(name, checkout);
+    } else if (own !== undefined && disk.size === 0) {
+      for (const [name, checkout] of world.machines.insideOf(own).checkouts) disk.set(name, { ...checkout });
+      isDead = true;
+      await clock.sleep(30_000);
+    }
+    return machine;
+  };
+  const ids = createIds(clock, dice.bytes);
+  const core = createCore({ store, clock, ids, digest, ports, owner: 'test' });
+  await core.start();
+  const { id: workspaceId } = await core.workspaces.create({ repositories: [{ source: '/app' }] });
+  const { id } = await core.tasks.create({ workspaceId, prompt: 'Fix it' });
+  await clock.advance(300_000);
+  return store.read((tx) => tx.table('tasks').get(id));
+};
+
+test('a machine that died while its change was verified goes on from its disk when the gate is red', async () => {
+  expect(await started({ keepsDisks: true })).toMatchObject({ state: 'completed', attempts: 1 });
+});
+
+test('where nothing is left to go on from, the task fails with what the gate said', async () => {
+  expect(await started({ keepsDisks: false })).toMatchObject({
+    state: 'failed',
+    error: { code: 'gate.red' },
+  });
+});
