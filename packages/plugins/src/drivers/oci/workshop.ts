@@ -7,6 +7,7 @@ import type { World } from './bundle.ts';
 import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups.ts';
 import { type Chore, type ChoreResult, runChore } from './chore.ts';
 import { type End, endContainer } from './container.ts';
+import { measure } from './disk-usage.ts';
 import { chooseEngine, type RuntimeName } from './engines.ts';
 import { type Folders, foldersOf, makeThrough } from './folders.ts';
 import { type Identity, identify } from './identity.ts';
@@ -56,6 +57,15 @@ export interface WorkshopOptions {
 /** Each as limited as a sandbox; the others wait in the order of asking. */
 const MAX_CHORES = 4;
 
+/** A machine whose disks cannot be measured holds no sandbox to its share of them. */
+const assertMeasures = async (folder: string, surround: readonly string[]): Promise<void> => {
+  const few = { bytes: Number.POSITIVE_INFINITY, inodes: 10 };
+  await measure(folder, few, surround).catch((error: unknown) => {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw fail('driver.absent', { driver: 'oci', detail }, { cause: error });
+  });
+};
+
 export const createWorkshop = (options: WorkshopOptions): Workshop => {
   const folders = foldersOf(options.folder);
   const identity = identify(options.idBase);
@@ -73,6 +83,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     const launcher = createLauncher(folders, identity, beside);
     opened = launcher;
     const base = await prepareBase(folders, identity);
+    await assertMeasures(base.rootfs, asOwner);
     const { inotify, notes } = shareKernelLimits(rootless);
     for (const note of notes) options.log('warn', `a limit of the kernel: ${note}`);
     const world: World = { identity, cgroups, inotify, compiledSeccomp: undefined };
