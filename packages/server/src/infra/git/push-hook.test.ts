@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -22,21 +22,38 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The hook as git calls it, with a git of which one part fails. */
-const pushed = (failing: string) => {
+const SYSTEM = process.env.PATH ?? '';
+
+/** The hook as git calls it, with these scripts in place of programs. */
+const pushed = (programs: Readonly<Record<string, string>>) => {
   const path = mkdtempSync(join(folder, 'path-'));
-  const script = `#!/bin/sh\ncase $1 in ${failing}) exit 1;; esac\nexec "$(PATH=$SYSTEM command -v git)" "$@"\n`;
-  writeFileSync(join(path, 'git'), script);
-  chmodSync(join(path, 'git'), 0o755);
-  const system = process.env.PATH ?? '';
+  for (const [name, script] of Object.entries(programs))
+    writeFileSync(join(path, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   return spawnSync(hook, {
     cwd: folder,
     input: `${'0'.repeat(40)} ${commit} refs/heads/a\n`,
-    env: { PATH: `${path}:${system}`, SYSTEM: system, GIT_DIR: folder, GIT_ALTERNATE_OBJECT_DIRECTORIES: '' },
+    env: {
+      ...{ PATH: `${path}:${SYSTEM}`, SYSTEM },
+      ...{ GIT_DIR: folder, GIT_ALTERNATE_OBJECT_DIRECTORIES: '' },
+    },
   }).status;
 };
 
-test.each(['rev-list', 'cat-file'])('a push that `git %s` could not look at is refused', (part) => {
-  expect(pushed('nothing')).toBe(0);
-  expect(pushed(part)).toBe(1);
+test('a push that brings what it leads to gets through', () => {
+  expect(pushed({})).toBe(0);
+});
+
+test.each([
+  ...['rev-list', 'cat-file'].map((part) => ({
+    program: 'git',
+    script: `case $1 in ${part}) exit 1;; esac\nexec "$(PATH=$SYSTEM command -v git)" "$@"`,
+    part,
+  })),
+  ...['cut', 'grep'].flatMap((program) => [
+    { program, script: 'exit 2', part: '' },
+    { program, script: 'exit 127', part: '' },
+    { program, script: 'kill -KILL $$', part: '' },
+  ]),
+])('a push that `$program $part` could not look at is refused ($script)', ({ program, script }) => {
+  expect(pushed({ [program]: script })).toBe(1);
 });

@@ -8,17 +8,18 @@ import path from 'node:path';
 
 /**
  * Git runs it with the pushed objects apart, and the repository as their alternate; here it is asked without. A part
- * that fails says so as what is missing, so that only a push which was looked at whole gets through.
+ * that fails says so as what is missing, and of the last one only the answer that nothing is missing counts, so that
+ * only a push which was looked at whole gets through.
  */
 const PRE_RECEIVE = `#!/bin/sh
-{
-  cut -d' ' -f2 |
-    git rev-list --objects --no-object-names --stdin --not --exclude-hidden=receive --all ||
+{ cut -d' ' -f2 || echo 'the ids broke off'; } | {
+  git rev-list --objects --no-object-names --stdin --not --exclude-hidden=receive --all ||
     echo 'the list broke off'
 } | {
   GIT_ALTERNATE_OBJECT_DIRECTORIES= git cat-file --batch-check='%(objectname)' --buffer ||
     echo 'the look broke off missing'
-} | grep -q ' missing$' || exit 0
+} | grep -q ' missing$'
+[ $? -ne 1 ] || exit 0
 echo 'the push leads to what this sandbox was never shown; fetch, and push what you made yourself' >&2
 exit 1
 `;
