@@ -23,6 +23,16 @@ export interface Chore {
   readonly timeoutMs: number;
 }
 
+/**
+ * Lines for a script: programs that read from each other, and that fail with each of them. A shell asks the last one only,
+ * and what the others did not say is then taken for all that there was.
+ */
+export const piped = (...parts: readonly [string, string, ...string[]]): string => `
+{
+  failed=$({ ${parts.map((part) => `{ ${part} || echo failed >&3; }`).join(' | ')}; } 3>&1 >&4)
+} 4>&1
+[ -z "$failed" ]`;
+
 export interface ChoreResult {
   readonly exitCode: number;
   /** The end of standard output and errors together. */

@@ -9,6 +9,7 @@ import { fail } from '@berth/contract';
 import type { KeptOfDisk, Snapshots } from '@berth/plugin-api';
 import { makeFolder } from '../../linux/folder.ts';
 import { shown, writable } from './bundle.ts';
+import { piped } from './chore.ts';
 import type { DiskSize } from './disk-usage.ts';
 import { makeThrough } from './folders.ts';
 import type { Workshop } from './workshop.ts';
@@ -56,8 +57,10 @@ cd /mnt/to/workspace
 xargs -0 -r -a /mnt/lists/without rm -rf --`;
 
 /** Blocks that are really taken: what a file says about its size is nothing. Ends the script when there is too much. */
-const weigh = (folder: string, { bytes, inodes }: DiskSize): string => `
-find ${folder} -xdev -printf '%b %P\\n' | awk -v most_bytes=${bytes} -v most_inodes=${inodes} '
+const weigh = (folder: string, { bytes, inodes }: DiskSize): string =>
+  piped(
+    `find ${folder} -xdev -printf '%b %P\\n'`,
+    `awk -v most_bytes=${bytes} -v most_inodes=${inodes} '
   $1 !~ /^[0-9]+$/ { next }
   { inodes += 1; taken += $1 * 512 }
   $1 > largest { largest = $1; name = substr($0, length($1) + 2, 200) }
@@ -66,17 +69,23 @@ find ${folder} -xdev -printf '%b %P\\n' | awk -v most_bytes=${bytes} -v most_ino
     if (taken <= most_bytes && inodes <= most_inodes) exit 0
     printf "${TOO_LARGE}%.0f MiB in %.0f files; the largest is %s with %.0f MiB\\n", taken / 1048576, inodes, name, largest / 2048
     exit 1
-  }'`;
+  }'`,
+  );
 
 /**
  * Names, modes, bytes, links, whiteouts and opaque marks count, and where a file has holes, which are not read; times and numbers of owners do not. The archive exists
  * only as a stream into the hash.
  */
-const NAME = `
-du --summarize --block-size=1 /mnt/to | cut -f1
-tar --create --sparse --sort=name --format=posix --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime,delete=mtime \
+const NAME = [
+  piped('du --summarize --block-size=1 /mnt/to', 'cut -f1'),
+  piped(
+    `tar --create --sparse --sort=name --format=posix --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime,delete=mtime \
 --mtime=@0 --owner=0 --group=0 --numeric-owner --xattrs --xattrs-include=user.overlay.opaque --warning=no-file-ignored \
---directory=/mnt/to --file=- workspace home | sha256sum | cut -d' ' -f1`;
+--directory=/mnt/to --file=- workspace home`,
+    'sha256sum',
+    "cut -d' ' -f1",
+  ),
+].join('');
 
 export const createSnapshots = (world: SnapshotWorld): Snapshots => ({
   take: (id, kept) => world.quietly(id, () => take(world, id, kept)),

@@ -10,6 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { makeFolder } from '../../../linux/folder.ts';
 import { MOUNT_POINTS, WRITTEN } from '../base.ts';
 import { shown, writable } from '../bundle.ts';
+import { piped } from '../chore.ts';
 import { makeThrough } from '../folders.ts';
 import { AGENT_ID } from '../identity.ts';
 import type { Ready } from '../workshop.ts';
@@ -95,11 +96,21 @@ const writeBounded = async (content: Readable, to: string): Promise<void> => {
   await pipeline(content, bounded, createWriteStream(to, { flags: 'wx', mode: 0o600 }));
 };
 
+/** An archive has its end before that of its file, and who writes on is not to find the reader gone. */
+const fromXz = (extract: string): string =>
+  piped(
+    `xz --decompress --stdout <${SOURCE}/root.tar`,
+    `head -c ${BOUNDS.unpackedBytes}`,
+    `${extract} && cat >/dev/null`,
+  );
+
+const extractor = (owner: 'same' | 'no-same'): string =>
+  `tar --extract --file=- --directory=${TARGET} --numeric-owner --${owner}-owner --same-permissions \
+--exclude=./dev/* --exclude=dev/* --warning=no-timestamp`;
+
 /** Devices and the files that every sandbox has of its own are not unpacked; mount points and the account are made. */
 const unpackScript = (isXz: boolean, owner: 'same' | 'no-same'): string => `
-${isXz ? `xz --decompress --stdout <${SOURCE}/root.tar | head -c ${BOUNDS.unpackedBytes} |` : `<${SOURCE}/root.tar`} \
-tar --extract --file=- --directory=${TARGET} --numeric-owner --${owner}-owner --same-permissions \
---exclude=./dev/* --exclude=dev/* --warning=no-timestamp
+${isXz ? fromXz(extractor(owner)) : `<${SOURCE}/root.tar ${extractor(owner)}`}
 cd ${TARGET}
 [ -x bin/sh ] || [ -L bin/sh ] || {
   if [ -e oci-layout ] || [ -e manifest.json ]; then echo "${OPAQUE_LAYERS}"; else echo "there is no /bin/sh in it; take an image with a shell"; fi
