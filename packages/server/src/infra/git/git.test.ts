@@ -61,6 +61,16 @@ describe('what a git that was ended in the middle left', () => {
     expect((await run(['config', 'a.b'], { gitDir })).stdout).toBe('d\n');
   });
 
+  test('is gone also when the clock was set back since, for nothing works there', async () => {
+    const { run } = hostGit();
+    const ahead = Date.now() / 1000 + 3600;
+    utimesSync(leave('config.lock'), ahead, ahead);
+    await run(['config', 'a.b', 'c'], { gitDir });
+    utimesSync(leave('config.lock'), ahead, ahead);
+    await run(['config', 'a.b', 'd'], { gitDir });
+    expect((await run(['config', 'a.b'], { gitDir })).stdout).toBe('d\n');
+  });
+
   test('is left alone while an older git works there: it may be its own', async () => {
     const { run, start } = hostGit();
     const old = await start(['cat-file', '--batch'], { gitDir, env: { GIT_DIR: gitDir } });

@@ -1,8 +1,9 @@
 /**
  * What git leaves when it is ended in the middle: locks, which then block a branch for everybody, and files that were
  * not finished. The server alone writes in the hub, and its git ends with it, so whatever is older than every git that
- * works in a repository now belongs to nobody.
+ * works in a repository now belongs to nobody; where none works, that is everything, whatever time it bears.
  */
+import { rmSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { HostProcesses } from '../system/host-processes.ts';
@@ -21,12 +22,15 @@ const TICK_MS = 20;
 export const createLeftLocks = ({ oldestIn }: Pick<HostProcesses, 'oldestIn'>): LeftLocks => {
   const looked = new Map<string, Promise<number>>();
   const clear = async (gitDir: string): Promise<number> => {
-    const before = (oldestIn(gitDir) ?? Date.now()) - TICK_MS;
     let cleared = 0;
     for (const entry of await entriesOf(gitDir)) {
       const found = await stat(entry).catch(isMissing);
-      if (found === false || found.mtimeMs >= before) continue;
-      await rm(entry, { recursive: true, force: true });
+      if (found === false) continue;
+      const oldest = oldestIn(gitDir);
+      // In one go with the question, so that no git can have begun in between.
+      if (oldest === undefined) rmSync(entry, { recursive: true, force: true });
+      else if (found.mtimeMs < oldest - TICK_MS) await rm(entry, { recursive: true, force: true });
+      else continue;
       cleared += 1;
     }
     return cleared;
