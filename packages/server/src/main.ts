@@ -115,7 +115,7 @@ const openWorld = async (parts: WorldParts) => {
   const { store, ids, installation, grants, config, env, log, scope } = parts;
   const newExecId = () => ids.new('exec');
   const hubFolder = join(config.home, HUB_FOLDER);
-  const processes = createHostProcesses();
+  const processes = createHostProcesses(log);
   void scope.add('processes', () => processes.close());
   const hostGit = createHostGit({ env, processes });
   const hub = createHub({ folder: hubFolder, git: hostGit.run });

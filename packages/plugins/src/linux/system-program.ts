@@ -14,7 +14,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Rejects when it cannot be started. */
+/** Rejects when it cannot be started, and when it cannot be ended in time. */
 export const runSystemProgram = (argv: readonly string[], timeoutMs?: number): Promise<Ended> =>
   new Promise((resolve, reject) => {
     const [program = '', ...args] = argv;
@@ -28,7 +28,10 @@ export const runSystemProgram = (argv: readonly string[], timeoutMs?: number): P
       child[name].setEncoding('utf8').on('data', (text: string) => {
         said[name] = `${said[name]}${text}`.slice(0, SAID_CHARACTERS);
       });
-    const timer = setTimeout(() => endGroup(child.pid), timeoutMs ?? MAX_TIMER_MS);
+    const timer = setTimeout(() => {
+      const failure = endGroup(child.pid);
+      if (failure !== undefined) reject(failure);
+    }, timeoutMs ?? MAX_TIMER_MS);
     child.once('error', (error) => {
       clearTimeout(timer);
       reject(error);
@@ -41,11 +44,13 @@ export const runSystemProgram = (argv: readonly string[], timeoutMs?: number): P
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-const endGroup = (pid: number | undefined): void => {
-  if (pid === undefined) return;
+/** Says what went wrong and does not throw: a timer has nobody to throw to, and the server would end. */
+const endGroup = (pid: number | undefined): Error | undefined => {
+  if (pid === undefined) return undefined;
   try {
     process.kill(-pid, 'SIGKILL');
+    return undefined;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? undefined : (error as Error);
   }
 };

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { silentLog } from '@berth/core';
 import { execaSync } from 'execa';
 import { createHostGit } from '../../src/infra/git/git.ts';
 import { createHub } from '../../src/infra/git/hub.ts';
@@ -33,7 +34,7 @@ export const shell = (cwd: string, script: string): string =>
   execaSync('sh', ['-ec', script], { cwd, env: sealed, extendEnv: false }).stdout;
 
 export const hostGit = (env: Readonly<Record<string, string>> = sealed, silenceSeconds?: number) =>
-  createHostGit({ env, silenceSeconds, processes: createHostProcesses() });
+  createHostGit({ env, silenceSeconds, processes: createHostProcesses(silentLog) });
 
 export const createSample = async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'berth-git-'));

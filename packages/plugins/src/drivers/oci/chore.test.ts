@@ -11,13 +11,13 @@ test('a pipeline says what its last part says', () => {
   expect(run('echo one two', 'cat', "cut -d' ' -f2")).toEqual({ status: 0, said: ['two', 'whole'] });
 });
 
-test.each([
+test.each<[string, string, string]>([
   ['false', 'cat', 'cat'],
   ['echo one', 'false', 'cat'],
   ['echo one', 'cat', 'false'],
   ['echo one; /nowhere/program', 'cat', 'cat'],
   ['head -c 9000000 /dev/zero', 'head -c 1', 'cat'],
-] as const)('fails with each of its parts, and ends the script: %s | %s | %s', (...parts) => {
+])('fails with each of its parts, and ends the script: %s | %s | %s', (...parts) => {
   const { status, said } = run(...parts);
   expect(status).not.toBe(0);
   expect(said).not.toContain('whole');

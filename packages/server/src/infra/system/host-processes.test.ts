@@ -14,8 +14,10 @@ const opened: HostProcesses[] = [];
 afterEach(async () => {
   for (const one of opened.splice(0)) await one.close();
 });
+const logged: string[] = [];
+const log = { warn: (event: string) => void logged.push(event) };
 const open = (): HostProcesses => {
-  const processes = createHostProcesses();
+  const processes = createHostProcesses(log);
   opened.push(processes);
   return processes;
 };
@@ -64,6 +66,31 @@ describe('a program on the host', () => {
     await expect(one.ended).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  test('that has become another user stays, which is told and ends nothing else', async () => {
+    const refused = Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
+    const one = sh(open(), 'read line; exit 3');
+    vi.spyOn(process, 'kill').mockImplementation(() => {
+      throw refused;
+    });
+    one.end();
+    one.stdin.end('go\n');
+    expect(await one.ended.finally(() => vi.restoreAllMocks())).toBe(3);
+    expect(logged).toEqual(['process.left', 'process.left']);
+  });
+
+  test('is known as no younger than it is when the clock is set', async () => {
+    const processes = open();
+    const one = processes.start({ argv: ['cat'], env, place: '/hub/a' });
+    const now = Date.now();
+    for (const moved of [-3_600_000, 3_600_000]) {
+      vi.spyOn(Date, 'now').mockReturnValue(now + moved);
+      expect(processes.oldestIn('/hub/a')).toBeLessThanOrEqual(now + Math.min(moved, 0));
+      vi.restoreAllMocks();
+    }
+    one.end();
+    await one.ended;
+  });
+
   test('is known by the folder that it changes, for as long as it runs', async () => {
     const processes = open();
     const before = Date.now();
@@ -92,7 +119,7 @@ describe('a server that goes', () => {
   test('by SIGKILL takes with it what it had started and what that had started', async () => {
     const module = fileURLToPath(new URL('./host-processes.ts', import.meta.url));
     const script = `import { createHostProcesses } from ${JSON.stringify(module)};
-      const processes = createHostProcesses();
+      const processes = createHostProcesses({ warn() {} });
       await processes.start({ argv: ['true'], env: ${JSON.stringify(env)} }).ended;
       const one = processes.start({ argv: ['/bin/sh', '-c', ${JSON.stringify(TREE)}], env: ${JSON.stringify(env)} });
       one.stdout.pipe(process.stdout);`;

@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import process from 'node:process';
 import type { Readable, Writable } from 'node:stream';
-import { Stopped } from '@berth/core';
+import { type Log, Stopped } from '@berth/core';
 
 export interface HostProgram {
   readonly argv: readonly [string, ...string[]];
@@ -32,7 +32,10 @@ export interface HostProcess {
 export interface HostProcesses {
   /** Throws `Stopped` once it closes. */
   start(program: HostProgram): HostProcess;
-  /** When the oldest one that changes a folder was started; undefined while there is none. */
+  /**
+   * When the oldest one that changes a folder was started, or before: of the clock as it was then and as it is now, the
+   * earlier. Undefined while there is none.
+   */
   oldestIn(place: string): number | undefined;
   /** Starts no more, lets what works here finish for a moment, and ends the rest. */
   close(): Promise<void>;
@@ -41,17 +44,22 @@ export interface HostProcesses {
 interface Living extends HostProgram {
   readonly group: number;
   readonly startedAt: number;
+  /** Of the clock that nobody sets. */
+  readonly startedAtMs: number;
 }
 
 const FINISH_MS = 5_000;
+/** What is killed ends at once, unless the kernel cannot end it now or it has become another user's. */
+const KILLED_MS = 2_000;
 
-export const createHostProcesses = (): HostProcesses => {
+export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
+  const killGroup = createKillGroup(log);
   const living = new Map<Living, Promise<unknown>>();
   const warden = createWarden(() => [...living.keys()].map(({ group }) => group));
   let isClosing = false;
 
   const watch = (one: Living, child: ChildProcess): Promise<number | null> => {
-    const ended = untilEnded(child).finally(() => {
+    const ended = untilEnded(child, killGroup).finally(() => {
       living.delete(one);
       warden.ended(one.group);
     });
@@ -60,38 +68,52 @@ export const createHostProcesses = (): HostProcesses => {
     return ended;
   };
 
+  const allEndWithin = async (ms: number): Promise<boolean> => {
+    const late = Promise.withResolvers<false>();
+    const timer = setTimeout(() => late.resolve(false), ms);
+    const ended = Promise.allSettled(living.values()).then(() => true);
+    return await Promise.race([ended, late.promise]).finally(() => clearTimeout(timer));
+  };
+
   return {
     start(program) {
       if (isClosing) throw new Stopped('the server stops');
       const [file, ...args] = program.argv;
-      const startedAt = Date.now();
+      const begun = { startedAt: Date.now(), startedAtMs: performance.now() };
       const child = spawn(file, args, { cwd: '/', env: program.env, stdio: 'pipe', detached: true });
       const { pid: group } = child;
-      const ended = group === undefined ? untilEnded(child) : watch({ ...program, group, startedAt }, child);
+      const ended =
+        group === undefined ? untilEnded(child, killGroup) : watch({ ...program, ...begun, group }, child);
       // Whoever writes to a program that has ended learns of it by its end.
       child.stdin.on('error', () => undefined);
       const { stdin, stdout, stderr } = child;
-      return { stdin, stdout, stderr, ended, end: () => endGroup(child) };
+      return { stdin, stdout, stderr, ended, end: () => endGroup(child, killGroup) };
     },
     oldestIn(place) {
-      const begun = [...living.keys()].flatMap((one) => (one.place === place ? [one.startedAt] : []));
-      return begun.length === 0 ? undefined : Math.min(...begun);
+      const there = [...living.keys()].filter((one) => one.place === place);
+      const moved = Date.now() - performance.now();
+      const times = there.flatMap(({ startedAt, startedAtMs }) => [
+        startedAt,
+        Math.ceil(moved + startedAtMs),
+      ]);
+      return times.length === 0 ? undefined : Math.min(...times);
     },
     async close() {
       isClosing = true;
       for (const { group, isOutward } of living.keys()) if (isOutward === true) killGroup(group);
-      const late = setTimeout(() => {
+      if (!(await allEndWithin(FINISH_MS))) {
         for (const { group } of living.keys()) killGroup(group);
-      }, FINISH_MS);
-      await Promise.allSettled(living.values());
-      clearTimeout(late);
+        await allEndWithin(KILLED_MS);
+      }
       warden.close();
     },
   };
 };
 
+type KillGroup = (group: number) => void;
+
 /** What the leader left of its group is ended with it. */
-const untilEnded = (child: ChildProcess): Promise<number | null> => {
+const untilEnded = (child: ChildProcess, killGroup: KillGroup): Promise<number | null> => {
   const { promise, resolve, reject } = Promise.withResolvers<number | null>();
   child.once('error', reject);
   child.once('exit', (code) => {
@@ -103,17 +125,21 @@ const untilEnded = (child: ChildProcess): Promise<number | null> => {
   return promise;
 };
 
-const endGroup = ({ pid, exitCode, signalCode }: ChildProcess): void => {
+const endGroup = ({ pid, exitCode, signalCode }: ChildProcess, killGroup: KillGroup): void => {
   if (pid !== undefined && exitCode === null && signalCode === null) killGroup(pid);
 };
 
-const killGroup = (group: number): void => {
-  try {
-    process.kill(-group, constants.signals.SIGKILL);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
-};
+/** Never throws: it is called by timers and events, where nobody would hear of it and the server would end. */
+const createKillGroup =
+  (log: Pick<Log, 'warn'>): KillGroup =>
+  (group) => {
+    try {
+      process.kill(-group, constants.signals.SIGKILL);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return;
+      log.warn('process.left', { group, cause: String(error) });
+    }
+  };
 
 /** Deaf to the signals that end a server, so that it outlives one that closes slowly. */
 const WARDEN = `trap '' TERM INT HUP
