@@ -50,6 +50,13 @@ test('says when something is missing, and goes on from what was read', async () 
   expect(await book.read(client, growth(3, 2, [0, 0], ''))).toBeUndefined();
 });
 
+test('hands out no older item after a newer one', () => {
+  const book = createItemBook();
+  expect(book.take(changed(item(1, 3, 'new')))).toEqual(item(1, 3, 'new'));
+  expect(book.take(changed(item(1, 2, 'old')))).toBeUndefined();
+  expect(book.take(growth(1, 4, [3, 0], '!'))).toEqual(item(1, 4, 'new!'));
+});
+
 test('holds no more than the newest items', () => {
   const book = createItemBook();
   book.put(item(1, 1, 'old'));

@@ -20,18 +20,19 @@ const PAGE_ITEMS = 200;
 
 export const createItemBook = (): ItemBook => {
   const items = new Map<string, Item>();
-  const put = (item: Item): void => {
+  /** False when a newer one is known. */
+  const put = (item: Item): boolean => {
     const known = items.get(item.id);
-    if (known !== undefined && known.revision > item.revision) return;
+    if (known !== undefined && known.revision > item.revision) return false;
     items.delete(item.id);
     items.set(item.id, item);
     const [oldest] = items.keys();
     if (items.size > MAX_ITEMS && oldest !== undefined) items.delete(oldest);
+    return true;
   };
   const change = (event: Event): Item | undefined => {
     const item = Item.safeParse(event.data.item).data;
-    if (item !== undefined) put(item);
-    return item;
+    return item !== undefined && put(item) ? item : undefined;
   };
   const grow = (event: Event): Item | 'missed' | undefined => {
     const growth = ItemGrowth.safeParse(event.data).data;
@@ -42,7 +43,7 @@ export const createItemBook = (): ItemBook => {
     return item ?? 'missed';
   };
   return {
-    put,
+    put: (item) => void put(item),
     take(event) {
       if (event.type === 'item.changed') return change(event);
       return event.type === 'item.grown' ? grow(event) : undefined;
@@ -52,8 +53,7 @@ export const createItemBook = (): ItemBook => {
       do {
         const page = await client.sessions.items({ id: String(data.sessionId), limit: PAGE_ITEMS, after });
         const found = page.rows.find(({ id }) => id === subject);
-        if (found !== undefined) put(found);
-        if (found !== undefined) return found;
+        if (found !== undefined) return put(found) ? found : items.get(subject);
         after = page.next;
       } while (after !== undefined);
       return undefined;
