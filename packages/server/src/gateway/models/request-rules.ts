@@ -159,8 +159,12 @@ const judgeAddress = (pass: Pass, value: unknown, path: Path): unknown => {
   return value;
 };
 
-/** As lenient as the most lenient reader of addresses: what it could take for one is judged as one. */
-const ADDRESS = /^[\s\p{Cc}]*[a-z][\w+.-]*:[\\/]{2}/iu;
+/**
+ * As lenient as the most lenient reader of addresses: what it could take for one is judged as one. For the schemes of the
+ * web such a reader asks for no slashes, and it leaves out tabs and ends of lines wherever they are.
+ */
+const ADDRESS = /^[\s\p{Cc}]*(?:[a-z][\w+.-]*:[\\/]{2}|(?:https?|wss?|ftp|file):[\\/]*[^\s\\/])/iu;
+const LEFT_OUT = /[\t\r\n]/g;
 const LONGEST_SCHEME = 64;
 
 /** What was stored at the provider under the server's key, by whomever. */
@@ -168,7 +172,8 @@ const STORED: ReadonlySet<string> = new Set(['file_id', 'fileId', 'file_ids', 'v
 
 const findAddresses = (pass: Pass, value: unknown, path: Path): void => {
   if (typeof value === 'string') {
-    if (ADDRESS.test(value.slice(0, LONGEST_SCHEME))) judgeAddress(pass, value, path);
+    if (ADDRESS.test(value.slice(0, LONGEST_SCHEME).replaceAll(LEFT_OUT, '')))
+      judgeAddress(pass, value, path);
   } else if (typeof value === 'object' && value !== null)
     for (const [name, member] of Object.entries(value)) {
       const at = [...path, name];

@@ -87,7 +87,16 @@ const REFUSED: Readonly<Record<Wire, readonly (readonly [path: string, body: Bod
     ['messages.0.content.0.Image_Url.url', withPart('chat', { type: 'image_url', Image_Url: { url: EVIL } })],
     ['messages.0.content.0.video_url.url', withPart('chat', { type: 'video_url', video_url: { url: EVIL } })],
     ['messages.0.content.0.file.file_id', withPart('chat', { type: 'file', file: { file_id: 'f' } })],
-    ['messages.0.content.0.file.file_data', withPart('chat', { type: 'file', file: { file_data: EVIL } })],
+    ...[
+      EVIL,
+      'https:evil.example',
+      'https:/evil.example',
+      'HTTP:\\\\evil.example',
+      'ht\ttps:\n/evil.example',
+    ].map((file_data): [string, object] => [
+      'messages.0.content.0.file.file_data',
+      withPart('chat', { type: 'file', file: { file_data } }),
+    ]),
     [
       'messages.0.content.0.image_url.url',
       withPart('chat', { type: 'image_url', image_url: { url: ' \tHTTPS:\\\\evil.example' } }),
