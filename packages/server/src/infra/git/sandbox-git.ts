@@ -96,7 +96,7 @@ const environment = (sandbox: Sandbox, remote: Remote | undefined): Record<strin
     ['push.gpgSign', 'false'],
     ['gc.auto', '0'],
     ['maintenance.auto', 'false'],
-    ['protocol.version', '2'],
+    ['protocol.version', '0'],
     ['core.bigFileThreshold', String(BIG_FILE_BYTES)],
   ];
   if (remote !== undefined) {
