@@ -2,13 +2,13 @@
  * A sandbox comes to be: record, rights, machine, checkout, set-up. Until the last step it is `creating` and nobody
  * may use it; when a step fails, all of it is taken back and the record ends as `destroyed` with the reason.
  */
-import { fail, type Sandbox } from '@berth/contract';
+import type { Sandbox } from '@berth/contract';
 import type { Sandbox as MachineInside } from '@berth/plugin-api';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
 import { branchRef, type SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
-import { inNewMachine, machineOf } from './machine-life.ts';
+import { inNewMachine, makeMachine } from './machine-life.ts';
 import { runSetup } from './run-setup.ts';
 
 export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
@@ -40,9 +40,7 @@ export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
   })
   .step('machine', {
     do: async ({ ports, input, out, signal }) => {
-      const { root, unenforced } = await ports.machines.create(out.driver.name, machineOf(input), signal);
-      if (input.purpose === 'gate' || input.purpose === 'attempt')
-        refuseForgeable(ports, out.driver.name, unenforced);
+      const { root, unenforced } = await makeMachine(ports, { plan: input, driver: out.driver.name, signal });
       return { root, unenforced: [...unenforced] };
     },
     save: async (tx, { input }, { root, unenforced }) => {
@@ -108,18 +106,6 @@ const checkOut = async (
   const [key, token] = [`${run}/checkout`, grants.tokenFor(id)];
   await checkouts.clone(sandbox, { key, workspaceId, repositories: checkout, token, signal });
 };
-
-/**
- * Where a command can answer in the guest's name, a gate proves nothing. An agent's work would be judged on the same
- * driver, so it is refused before the agent is asked.
- */
-const refuseForgeable = ({ defaults }: World, driver: string, unenforced: readonly string[]): void => {
-  const why = unenforced.find((line) => line.startsWith(FORGEABLE));
-  if (why === undefined || defaults.trustedGateDrivers.includes(driver)) return;
-  throw fail('gate.forgeable', { driver, reason: why.slice(FORGEABLE.length) });
-};
-
-const FORGEABLE = 'verdict: ';
 
 interface Chosen {
   readonly run: string;

@@ -1,6 +1,6 @@
 /** Whether a machine answers, whether it lives, and what to do when it dies while its sandbox is still being made. */
-import { isBerthError } from '@berth/contract';
-import type { Life, MachineSpec, Sandbox } from '@berth/plugin-api';
+import { fail, isBerthError } from '@berth/contract';
+import type { Life, Machine, Sandbox } from '@berth/plugin-api';
 import { isStop } from '../kernel/index.ts';
 import { unlessAborted } from '../race.ts';
 import type { SandboxPlan } from '../sandbox/index.ts';
@@ -31,11 +31,6 @@ export const lifeOf = async ({ machines }: World, { id, driver }: Where): Promis
   return undefined;
 };
 
-export const machineOf = ({ id, layers, image, limits, tools }: SandboxPlan): MachineSpec => ({
-  ...{ id, layers, image, limits, tools },
-  env: {},
-});
-
 /** Machines that a step may use up, the first one included. */
 const MAX_MACHINES = 3;
 
@@ -44,6 +39,27 @@ export interface Making {
   readonly driver: string;
   readonly signal: AbortSignal;
 }
+
+/** The one way to a machine, also to one in the place of another. Rejects with `gate.forgeable`. */
+export const makeMachine = async (world: World, { plan, driver, signal }: Making): Promise<Machine> => {
+  const { id, layers, image, limits, tools, purpose } = plan;
+  const spec = { id, layers, image, limits, tools, env: {} };
+  const machine = await world.machines.create(driver, spec, signal);
+  if (purpose === 'gate' || purpose === 'attempt') refuseForgeable(world, driver, machine.unenforced);
+  return machine;
+};
+
+/**
+ * Where a command can answer in the guest's name, a gate proves nothing. An agent's work would be judged on the same
+ * driver, so it is refused before the agent is asked.
+ */
+const refuseForgeable = ({ defaults }: World, driver: string, unenforced: readonly string[]): void => {
+  const why = unenforced.find((line) => line.startsWith(FORGEABLE));
+  if (why === undefined || defaults.trustedGateDrivers.includes(driver)) return;
+  throw fail('gate.forgeable', { driver, reason: why.slice(FORGEABLE.length) });
+};
+
+const FORGEABLE = 'verdict: ';
 
 /**
  * Acts inside a machine that nobody works in yet. When that fails and the machine turns out to have died, it is made
@@ -67,7 +83,7 @@ export const inNewMachine = async (
         throw error;
       log.warn('sandbox.made_anew', { sandbox: plan.id, used, error });
       await machines.destroy(driver, plan.id);
-      await machines.create(driver, machineOf(plan), signal);
+      await makeMachine(world, { plan, driver, signal });
     }
   }
 };

@@ -10,7 +10,7 @@ import { familyOf, move, type Prebuild, type ReadTx, type Tx } from '../kernel/i
 import type { SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { createSandbox } from './create-sandbox.ts';
-import { answering, isGone, lifeOf, machineOf, type Where } from './machine-life.ts';
+import { answering, isGone, lifeOf, makeMachine, type Where } from './machine-life.ts';
 
 export interface Reached {
   readonly sandbox: Sandbox;
@@ -40,8 +40,8 @@ const revive = async (world: World, where: Where, signal: AbortSignal): Promise<
   const disks = await store.read((tx) => disksOf(tx, id));
   if (disks.length === 0) return false;
   await machines.destroy(driver, id);
-  const spec = machineOf({ ...plan, layers: [...plan.layers, ...disks] });
-  const { unenforced } = await machines.create(driver, spec, signal);
+  const anew = { ...plan, layers: [...plan.layers, ...disks] };
+  const { unenforced } = await makeMachine(world, { plan: anew, driver, signal });
   await store.write((tx) => recover(tx, id, [...unenforced]));
   world.log.info('sandbox.revived', { sandbox: id, disks: disks.length });
   return true;

@@ -9,7 +9,7 @@ import { createScriptedWorld } from '../simulation/simulate.ts';
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** The first turn leaves a bug, the second mends it; the machine dies while the gate runs between them. */
-const started = async ({ keepsDisks }: { readonly keepsDisks: boolean }) => {
+const started = async ({ keepsDisks, forgeable = false }: { keepsDisks: boolean; forgeable?: boolean }) => {
   const world = createScriptedWorld(digest, { seed: 9, setup: keepsDisks });
   const { clock, store, dice, ports } = world;
   const { machines, agents } = ports;
@@ -39,6 +39,7 @@ const started = async ({ keepsDisks }: { readonly keepsDisks: boolean }) => {
     if (spec.id === own) {
       isDead = false;
       for (const [name, checkout] of disk) checkouts.set(name, checkout);
+      if (forgeable && disk.size > 0) return { ...machine, unenforced: ['verdict: one user for all'] };
     } else if (own !== undefined && disk.size === 0) {
       for (const [name, checkout] of world.machines.insideOf(own).checkouts) disk.set(name, { ...checkout });
       isDead = true;
@@ -63,5 +64,12 @@ test('where nothing is left to go on from, the task fails with what the gate sai
   expect(await started({ keepsDisks: false })).toMatchObject({
     state: 'failed',
     error: { code: 'gate.red' },
+  });
+});
+
+test('the new machine is refused as the first one would be where a command can forge the verdict', async () => {
+  expect(await started({ keepsDisks: true, forgeable: true })).toMatchObject({
+    state: 'failed',
+    error: { code: 'gate.forgeable' },
   });
 });
