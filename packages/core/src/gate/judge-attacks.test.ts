@@ -721,3 +721,44 @@ const EVERYDAY: readonly [string, string, Files, Files][] = [
 test.each(EVERYDAY)('%s waits for nobody (`%s`)', async (_, line, was, is) => {
   expect(await weakened(line, was, { ...was, ...is })).toEqual([]);
 });
+
+const scripts = (own: object): string => json({ name: 'app', scripts: own });
+const TEST = "test('a', () => assert(1));";
+const SUB: Files = { 'sub/package.json': scripts({ test: 'node t.js', lint: 'node l.js' }), 'sub/l.js': '1' };
+
+/** Each way to come to a package in a folder, and what the change makes of it. */
+test.each<[string, string, Files]>([
+  ['a script', 'npm test', { 'package.json': scripts({ test: 'cd sub && npm test' }) }],
+  ['an option', 'npm test', { 'package.json': scripts({ test: 'npm --prefix sub test' }) }],
+  ['a value', 'npm test', { 'package.json': scripts({ test: 'npm --prefix=sub test' }) }],
+  ['make', 'make check', { Makefile: 'check:\n\tcd sub && npm test && npm run lint\n' }],
+  ['a shell script', './c.sh', { 'c.sh': 'cd sub\nnpm run lint\nnpm test\n' }],
+  [
+    'two hops',
+    'npm test',
+    { 'package.json': scripts({ test: 'make t' }), Makefile: 't:\n\tcd sub; npm test\n' },
+  ],
+])('a package that is entered by %s judges with its scripts', async (_, line, files) => {
+  const was = { ...files, ...SUB };
+  const is = { ...was, 'sub/package.json': scripts({ test: 'true', lint: 'true' }) };
+  expect(await weakened(line, was, is)).toEqual(['script_changed sub/package.json']);
+});
+
+test('what the scripts of such a package run judges, too', async () => {
+  const was = { 'c.sh': 'cd sub\nnpm run lint\n', ...SUB };
+  expect(await weakened('./c.sh', was, { ...was, 'sub/l.js': '2' })).toEqual(['script_changed sub/l.js']);
+});
+
+test.each<[string, Files, Files, string[]]>([
+  ['out of what the gate runs', { 'test/a.test.js': TEST }, { 'other/a.test.js': TEST }, ['a']],
+  ['within it', { 'test/a.test.js': TEST }, { 'test/z.test.js': TEST }, []],
+  [
+    'as one copy of two',
+    { 'test/a.test.js': TEST, 'test/b.test.js': TEST },
+    { 'test/z.test.js': TEST },
+    ['b'],
+  ],
+])('a test that moves %s', async (_, was, is, lost) => {
+  const names = lost.map((name) => `test_deleted test/${name}.test.js`);
+  expect(await weakened('node --test test/*.test.js', was, is)).toEqual(names);
+});

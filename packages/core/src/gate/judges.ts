@@ -89,17 +89,18 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
 /** All that judges and is altered, but for manifests, and what of it is weaker. */
 const fileChanges = async (altered: readonly string[], trees: Trees) => {
   const { target, change, reached } = trees;
-  const moved = new Set(
-    [...change.paths]
-      .filter((path) => !target.paths.has(path) && isTestCode(path) && !isOutOfSight(path))
-      .map((path) => change.ids[path]),
+  const added = [...change.paths].filter((path) => !target.paths.has(path) && !isOutOfSight(path));
+  const copies = Map.groupBy(
+    added.filter((path) => isTestCode(path) || reached.findsTest(path)),
+    (path) => change.ids[path],
   );
   const judging: string[] = [];
   const found: Found[] = [];
   for (const path of altered.filter((one) => !isReadByFields(one, reached))) {
     const how = target.paths.has(path) ? (change.paths.has(path) ? 'changed' : 'deleted') : 'added';
     const kind = await kindOf(path, how, trees);
-    const wasMoved = how === 'deleted' && kind === 'test' && moved.has(target.ids[path]);
+    const wasMoved =
+      how === 'deleted' && kind === 'test' && takesCopy(path, copies.get(target.ids[path]), reached);
     if (kind === undefined || wasMoved) continue;
     judging.push(path);
     const weakening = await weakeningOf({ path, how, kind, measured: judging.length }, trees);
@@ -116,6 +117,13 @@ const bounded = (read: ReadText): ReadText => {
     reads += 1;
     return reads > MAX_READS ? undefined : read(side, path);
   };
+};
+
+/** Whether a test is found where it has gone. Each copy stands for one. */
+const takesCopy = (path: string, copies: string[] | undefined, { tests, findsTest }: Reached): boolean => {
+  const at = copies?.findIndex((to) => !tests.has(path) || findsTest(to)) ?? -1;
+  if (at >= 0) copies?.splice(at, 1);
+  return at >= 0;
 };
 
 interface Trees {

@@ -17,6 +17,7 @@ import { folderOf, joined } from './place.ts';
 import {
   callsPackageScripts,
   callsUnknownScript,
+  foldersEntered,
   foldersIn,
   pathsRunBy,
   programFolders,
@@ -39,6 +40,8 @@ export interface Reached {
   readonly scripts: ReadonlySet<string>;
   /** Files that a runner of tests is pointed to. */
   readonly tests: ReadonlySet<string>;
+  /** Whether such a runner would find a test at a path, there or not. */
+  readonly findsTest: (path: string) => boolean;
   readonly packageScripts: ReadonlySet<string>;
   /** Words of the lines, among them the names of programs. */
   readonly words: ReadonlySet<string>;
@@ -60,12 +63,13 @@ export const reach = async (from: ReachedFrom): Promise<Reached> => {
   for (const line of from.lines) search.look({ folder: '', line });
   for (const path of manifestsBeside(from)) search.take(path);
   const packages = await packagesOf(from);
+  search.add(packages);
   for (const { folder, checks } of packages)
     for (const name of loadedByConfiguration(checks)) search.takeLoaded(folder, name);
   const configuration = [...from.paths].filter((path) => isConfiguration(path) && !isManifest(path));
   search.read(configuration.filter((path) => runnerOf(path) === undefined));
   for (let read = 0; read < MAX_READ; read += 1) {
-    search.call(packages);
+    search.call();
     search.read(configuration.filter((path) => search.words.has(runnerOf(path) ?? ' ')));
     const path = search.next();
     if (path === undefined) break;
@@ -81,18 +85,23 @@ interface Package {
 }
 
 const packagesOf = ({ manifests, textOf }: ReachedFrom): Promise<Package[]> =>
-  Promise.all(
-    manifests.map(async (path) => {
-      const text = await textOf(path);
-      return { folder: folderOf(path), scripts: scriptsIn(text), checks: checksIn(text) };
-    }),
-  );
+  Promise.all(manifests.map(async (path) => packageOf(path, await textOf(path))));
 
-const createSearch = ({ paths, lines: given }: ReachedFrom) => {
+const packageOf = (path: string, text: string | undefined): Package => ({
+  folder: folderOf(path),
+  scripts: scriptsIn(text),
+  checks: checksIn(text),
+});
+
+const createSearch = ({ paths, lines: given, manifests }: ReachedFrom) => {
   const scripts = new Set<string>();
   const tests = new Set<string>();
   const words = new Set<string>();
   const packageScripts = new Set<string>();
+  const packages: Package[] = [];
+  /** Of one package each. */
+  const called = new Set<string>();
+  const patterns: ((path: string) => boolean)[] = [];
   const opened = new Set<string>();
   const waiting: string[] = [];
   const calls: string[] = [...given];
@@ -113,25 +122,37 @@ const createSearch = ({ paths, lines: given }: ReachedFrom) => {
   };
   const lookAt = (line: Line): void => {
     for (const word of wordsOf(line.line)) words.add(word);
-    for (const path of testsBelow(paths, line)) tests.add(path);
+    const more = testsBelow(line);
+    patterns.push(...more);
+    for (const path of more.flatMap((isTest) => [...paths].filter(isTest))) tests.add(path);
+    for (const path of manifestsEntered(paths, line).filter((one) => !manifests.includes(one))) take(path);
     for (const path of filesRunBy(paths, line)) take(path);
   };
   return {
     ...{ scripts, tests, words, packageScripts, read, take, look },
+    findsTest: (path: string): boolean => patterns.some((isTest) => isTest(path)),
     next: (): string | undefined => waiting.pop(),
+    add: (more: readonly Package[]): void => {
+      packages.push(...more);
+    },
     takeLoaded: (folder: string, name: string): void => {
       for (const path of loaded(paths, folder, name)) take(path);
     },
     /** Scripts of packages, as far as the lines seen up to now run them. */
-    call: (packages: readonly Package[]): void => {
+    call: (): void => {
       const all = packages.map((one) => one.scripts);
       for (const name of reachedScripts(calls, all, calls.some(callsUnknownScript))) {
-        if (packageScripts.has(name)) continue;
         packageScripts.add(name);
-        for (const { folder, scripts: own } of packages) look({ folder, line: own[name] ?? '' });
+        for (const { folder, scripts: own } of packages) {
+          const key = `${folder} ${name}`;
+          if (called.has(key)) continue;
+          called.add(key);
+          look({ folder, line: own[name] ?? '' });
+        }
       }
     },
     open: (path: string, text: string): void => {
+      if (isManifest(path)) packages.push(packageOf(path, text));
       const parts = partsOf(paths, path, text);
       for (const line of parts.lines) look(line);
       calls.push(...parts.lines.map(({ line }) => line).filter(callsPackageScripts));
@@ -187,10 +208,16 @@ const manifestsBeside = ({ paths, lines, manifests }: ReachedFrom): string[] =>
     return paths.has(path) && !manifests.includes(path) ? [path] : [];
   });
 
-const testsBelow = (paths: ReadonlySet<string>, { folder, line }: Line): string[] => {
+const manifestsEntered = (paths: ReadonlySet<string>, { folder, line }: Line): string[] =>
+  foldersEntered(line)
+    .flatMap((to) => [joined(folder, to), joined('', to)])
+    .map((to) => `${to}/package.json`)
+    .filter((path) => paths.has(path));
+
+const testsBelow = ({ folder, line }: Line): ((path: string) => boolean)[] => {
   const isRun = testsRunBy(line);
   if (isRun === undefined) return [];
-  return [...paths].filter((path) => path.startsWith(folder) && isRun(path.slice(folder.length)));
+  return [(path) => path.startsWith(folder) && isRun(path.slice(folder.length))];
 };
 
 const ENDINGS = [

@@ -109,6 +109,17 @@ export const foldersIn = (line: string): string[] =>
     .map((word) => plainPath(word.replace(/^--?[\w-]+=/, '')).replace(/\/$/, ''))
     .filter((word) => word !== '' && word !== '.');
 
+const ENTERS = /^(?:cd|pushd|-C|--(?:prefix|dir|cwd|directory))$/;
+
+/** Folders that a line surely goes into, or has a program work in. */
+export const foldersEntered = (line: string): string[] => {
+  const words = wordsOf(line).flatMap((word) => (/^--[a-z]+=/.test(word) ? word.split('=', 2) : [word]));
+  return words
+    .filter((_, index) => ENTERS.test(words[index - 1] ?? ''))
+    .map((word) => plainPath(word).replace(/\/$/, ''))
+    .filter((word) => word !== '');
+};
+
 const isPlain = (word: string): boolean =>
   !SEPARATOR.test(word) && !word.startsWith('-') && !ASSIGNMENT.test(word);
 /** Also of what follows `$(dirname "$0")`. */

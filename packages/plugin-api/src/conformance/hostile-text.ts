@@ -86,10 +86,10 @@ const REPEATED: readonly string[] = [
 /** What they end with, because a pattern that matches hides what it does when it does not. */
 const END = '\u0000';
 
-/** So much longer than reading takes that a busy machine does not matter; going back over the text takes far longer. */
-const MAX_READING_MS = 200;
+/** Tried twice, the second time for so long that a busy machine does not matter; going back over the text takes longer. */
+const READING_MS = [200, 1000];
 /** Enough to tell a reader whose work grows with the square of the text. */
-const ENOUGH_CHARACTERS = 24 * 1024;
+const ENOUGH_CHARACTERS = 40 * 1024;
 
 export interface HostileText {
   /** The longest text that the reader is given, where that is less than enough to tell. */
@@ -98,17 +98,17 @@ export interface HostileText {
   readonly begins?: readonly string[];
 }
 
-/** The first text that takes too long, twice, by how it begins and what is repeated in it. */
+/** The first text that takes too long, by how it begins and what is repeated in it. */
 export const slowText = (
   read: (text: string) => unknown,
   { maxCharacters = ENOUGH_CHARACTERS, begins = [] }: HostileText = {},
 ): readonly string[] | undefined => {
   const context = vm.createContext({});
   const script = new vm.Script('read()');
-  const isSlow = (text: string): boolean => {
+  const isLonger = (text: string, timeout: number): boolean => {
     context.read = () => read(text);
     try {
-      script.runInContext(context, { timeout: MAX_READING_MS });
+      script.runInContext(context, { timeout });
       return false;
     } catch (error) {
       if (isTimeout(error)) return true;
@@ -119,7 +119,7 @@ export const slowText = (
     for (const repeated of REPEATED) {
       const room = maxCharacters - begin.length - END.length;
       const text = begin + repeated.repeat(Math.floor(room / repeated.length)) + END;
-      if (isSlow(text) && isSlow(text)) return [begin, repeated];
+      if (READING_MS.every((timeout) => isLonger(text, timeout))) return [begin, repeated];
     }
   return undefined;
 };
