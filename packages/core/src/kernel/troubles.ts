@@ -1,6 +1,6 @@
 /**
  * What could not be done and is tried again: one entry per subject, from the first failure until it succeeds. The log
- * hears of each once, not at every try; the doctor and the metrics show those that are there now.
+ * hears of each that is kept once, not at every try, and once that there are more; the doctor and the metrics show those that are there now.
  */
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
@@ -29,13 +29,18 @@ export const createTroubles = ({ clock, log }: { clock: Clock; log: Log }): Trou
     const before = clock.now() - FADES_AFTER_MS;
     for (const [subject, { lastAt }] of known) if (lastAt < before) known.delete(subject);
   };
+  let isMoreTold = false;
+  const more = (): void => {
+    if (!isMoreTold) log.warn('reconcile.more_left', { kept: MAX_TROUBLES });
+    isMoreTold = true;
+  };
   return {
     note(subject, error) {
       const detail = error instanceof Error ? error.message : String(error);
       const before = known.get(subject);
-      if (before?.detail !== detail) log.warn('reconcile.left', { subject, error });
       if (before === undefined) fade();
-      if (before === undefined && known.size >= MAX_TROUBLES) return;
+      if (before === undefined && known.size >= MAX_TROUBLES) return more();
+      if (before?.detail !== detail) log.warn('reconcile.left', { subject, error });
       known.set(subject, {
         subject,
         detail,
@@ -43,7 +48,9 @@ export const createTroubles = ({ clock, log }: { clock: Clock; log: Log }): Trou
         lastAt: clock.now(),
       });
     },
-    clear: (subject) => void known.delete(subject),
+    clear(subject) {
+      if (known.delete(subject)) isMoreTold = false;
+    },
     list() {
       fade();
       return [...known.values()].map(({ subject, detail, since }) => ({ subject, detail, since }));
