@@ -38,7 +38,7 @@ export type ChangePart = z.infer<typeof ChangePart>;
 export const ChangeDecision = z
   .object({
     verdict: z.enum(['approved', 'rejected']),
-    /** The id of the token that decided. */
+    /** The id of the token that decided; `server` when nobody did in time. */
     by: z.string(),
     at: Instant,
     reason: z.string().optional(),

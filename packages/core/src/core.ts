@@ -31,6 +31,7 @@ import {
   silentLog,
   type Troubles,
 } from './kernel/index.ts';
+import { approvalReconciler } from './reconcilers/approvals.ts';
 import { branchReconciler } from './reconcilers/branches.ts';
 import { clockReconciler, followClock } from './reconcilers/clock.ts';
 import { historyReconciler } from './reconcilers/history.ts';
@@ -75,6 +76,7 @@ export const RECONCILERS = [
   placeReconciler,
   orphanReconciler,
   taskReconciler,
+  approvalReconciler,
   layerReconciler,
   branchReconciler,
   hubReconciler,

@@ -279,4 +279,6 @@ export interface Retention {
   readonly refsMs: number;
   /** Tokens that were revoked or have expired. */
   readonly tokensMs: number;
+  /** Changes that wait for a person; they are turned down then. */
+  readonly approvalsMs: number;
 }

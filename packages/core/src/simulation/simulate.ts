@@ -114,6 +114,7 @@ const RETENTION: Retention = {
   sandboxesMs: 30 * DAY_MS,
   refsMs: 30 * DAY_MS,
   tokensMs: 30 * DAY_MS,
+  approvalsMs: 14 * DAY_MS,
 };
 /**
  * Below zero, because this clock stands still while work goes on. Tasks and refs stay: they are the promises that are

@@ -15,18 +15,27 @@ export const createChanges = (world: World): Changes => ({
       const change = await tx.table('changes').get(id);
       if (change === undefined) throw fail('record.missing', { noun: 'change', id });
       const { verdict } = wanted;
-      if (change.state !== 'waiting' || change.decision !== undefined)
+      if (!isUndecided(change))
         throw fail('state.illegal', { noun: 'change', id, state: change.state, trigger: verdict });
-      const decided = await record(tx, change, { ...wanted, at: world.clock.now() });
-      await wakeTask(
-        world,
-        tx,
-        { taskId: change.taskId, attemptId: change.attemptId },
-        { changeId: id, verdict },
-      );
-      return decided;
+      return decide(world, tx, change, wanted);
     }),
 });
+
+export const isUndecided = ({ state, decision }: Change): boolean =>
+  state === 'waiting' && decision === undefined;
+
+/** Of a change that is undecided. */
+export const decide = async (
+  world: World,
+  tx: Tx,
+  change: Change,
+  decision: Omit<ChangeDecision, 'at'>,
+): Promise<Change> => {
+  const { id: changeId, taskId, attemptId } = change;
+  const decided = await record(tx, change, { ...decision, at: world.clock.now() });
+  await wakeTask(world, tx, { taskId, attemptId }, { changeId, verdict: decision.verdict });
+  return decided;
+};
 
 /** A change that is turned down is taken back by its own run, which says so at its end. */
 const record = async (tx: Tx, { id, revision }: Change, decision: ChangeDecision): Promise<Change> => {

@@ -1,0 +1,29 @@
+/** A change waits for a person for a while. Then it is turned down, so that what it holds is let go. */
+import { defineReconciler, pagesOf, type Tx } from '../kernel/index.ts';
+import { decide, isUndecided } from '../verbs/changes.ts';
+import type { World } from '../world.ts';
+
+const TOO_LATE = 'nobody decided in the time that `retention.approvalsMs` gives';
+
+export const approvalReconciler = defineReconciler<World>({
+  name: 'approvals',
+  everyMs: 600_000,
+  wakeOn: [],
+  async pass(world, signal) {
+    const { store } = world;
+    let expired = 0;
+    const waiting = { table: 'changes', where: { state: ['waiting'] } } as const;
+    for await (const changes of pagesOf(store, waiting, signal))
+      for (const { id } of changes) if (await store.write((tx) => expire(world, tx, id))) expired += 1;
+    return { expired };
+  },
+});
+
+const expire = async (world: World, tx: Tx, id: string): Promise<boolean> => {
+  const { clock, retention } = world;
+  const change = await tx.table('changes').get(id);
+  if (change === undefined || !isUndecided(change)) return false;
+  if (change.updatedAt >= clock.now() - retention.approvalsMs) return false;
+  await decide(world, tx, change, { verdict: 'rejected', by: 'server', reason: TOO_LATE });
+  return true;
+};
