@@ -3,7 +3,16 @@
  * verdict of every gate. Items arrive as upserts that grow; a line is printed once its item has come to rest, which is
  * when the next one begins or the task moves on.
  */
-import { type Event, type GateRun, Item, type ItemBody, isGreen } from '@berth/contract';
+import {
+  dataOf,
+  type Event,
+  type EventData,
+  type GateRun,
+  type Item,
+  type ItemBody,
+  isGreen,
+  movedTo,
+} from '@berth/contract';
 import type { Client } from '@berth/sdk/node';
 import { clipped, type Output } from './output.ts';
 import { decisionLines, weakenedLines } from './waiting.ts';
@@ -36,8 +45,8 @@ export const createProgress = (client: Client, output: Output): Progress => {
 
   return {
     async event(event) {
-      const item = event.type === 'item.changed' ? Item.safeParse(event.data.item) : undefined;
-      if (item?.success) return take(item.data);
+      const changed = dataOf(event, 'item.changed');
+      if (changed !== undefined) return take(changed.item);
       settle();
       if (event.type.startsWith('gate.')) gateLines(await client.gates.get({ id: event.subject }), output);
       if (event.type === 'change.approval_asked')
@@ -49,27 +58,32 @@ export const createProgress = (client: Client, output: Output): Progress => {
   };
 };
 
-const eventLine = ({ type, data }: Event, output: Output): string | undefined => {
-  if (type === 'attempt.progressed') return stageLine(data, output);
+const eventLine = (event: Event, output: Output): string | undefined => {
+  const { type } = event;
+  const stage = dataOf(event, 'attempt.progressed');
+  if (stage !== undefined) return stageLine(stage, output);
+  const denied = dataOf(event, 'sandbox.egress_denied');
+  if (denied !== undefined) return deniedLine(denied, output);
   if (type === 'change.merged') return `${output.colour('green', '✓')} landed`;
   if (type === 'change.rejected') return `${output.colour('red', '✗')} the change was rejected`;
   if (type === 'task.sent_back') return '↺ back to the agent';
-  if (type === 'sandbox.egress_denied') return deniedLine(data, output);
   const move = /^task\.(?:requeued|cancelled|killed|failed|completed|claimed)$/.exec(type);
-  return move === null ? undefined : output.colour('dim', `task ${String(data.to)}`);
+  return move === null ? undefined : output.colour('dim', `task ${movedTo(event)}`);
 };
 
-const stageLine = (data: Event['data'], output: Output): string => {
-  const detail = data.detail === undefined ? '' : ` (${clipped(String(data.detail), 80)})`;
-  const name = `${clipped(String(data.stage), 40)}${detail}`;
-  return typeof data.durationMs === 'number'
-    ? `${output.colour('green', '✓')} ${name} ${output.colour('dim', seconds(data.durationMs))}`
-    : output.colour('dim', `· ${name}`);
+const stageLine = (
+  { stage, detail, durationMs }: EventData<'attempt.progressed'>,
+  output: Output,
+): string => {
+  const name = `${clipped(stage, 40)}${detail === undefined ? '' : ` (${clipped(detail, 80)})`}`;
+  return durationMs === undefined
+    ? output.colour('dim', `· ${name}`)
+    : `${output.colour('green', '✓')} ${name} ${output.colour('dim', seconds(durationMs))}`;
 };
 
 /** A try of the agent or the gate to reach what its policy does not allow. */
-const deniedLine = ({ host, port, remedy }: Event['data'], output: Output): string => {
-  const place = clipped(port === 443 ? String(host) : `${host}:${port}`, 100);
+const deniedLine = ({ host, port, remedy }: EventData<'sandbox.egress_denied'>, output: Output): string => {
+  const place = clipped(port === 443 ? host : `${host}:${port}`, 100);
   return output.colour('yellow', `! refused: ${place} (allow it with ${clipped(String(remedy), 200)})`);
 };
 

@@ -39,11 +39,14 @@ export const tellChange = async ({ client, output, world }: Context, id: string)
 
 export const tellTask = async (context: Context, taskId: string): Promise<void> => {
   const { rows } = await context.client.changes.list({ taskId, limit: 200 });
-  const waiting = rows.find(({ state, decision }) => state === 'waiting' && decision === undefined);
+  const waiting = rows.find(isUndecided);
   if (waiting !== undefined) await tellChange(context, waiting.id);
 };
 
-const linesOf = ({ id, state, decision, weakened = [] }: Change, output: Output): string[] =>
-  state === 'waiting' && decision === undefined
-    ? [...weakenedLines(weakened, output), ...decisionLines(id, output)]
-    : [];
+export const isUndecided = ({ state, decision }: Change): boolean =>
+  state === 'waiting' && decision === undefined;
+
+const linesOf = (change: Change, output: Output): string[] => {
+  const { id, weakened = [] } = change;
+  return isUndecided(change) ? [...weakenedLines(weakened, output), ...decisionLines(id, output)] : [];
+};

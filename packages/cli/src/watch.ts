@@ -1,53 +1,102 @@
 /**
- * Watching a task to its end. The first Ctrl-C asks the server to cancel it politely, the second one only leaves; so does
- * the first when the task waits for a person, whose answer may come much later.
+ * Watching a task to its end. The first Ctrl-C asks the server to cancel it politely, the second one only leaves. While its
+ * change waits for a person there is nothing to cancel: without a terminal the watching ends, at one Ctrl-C leaves.
  */
-import { BerthError, ERRORS, KINDS, type Task } from '@berth/contract';
+import { BerthError, dataOf, ERRORS, type Event, fail, KINDS, type Task } from '@berth/contract';
 import type { Context } from './command.ts';
 import { INTERRUPTED, report } from './failure.ts';
-import { createProgress } from './progress.ts';
+import { createProgress, type Progress } from './progress.ts';
 
 export interface Watched {
   readonly task: Task | undefined;
   readonly exitCode: number;
 }
 
-export const watch = async (
+export interface Watching {
+  readonly id: string;
+  readonly afterSeq: number;
+  /** The change that waits for a person as the watching begins. */
+  readonly waiting?: string | undefined;
+}
+
+export const watch = async (context: Context, what: Watching): Promise<Watched> => {
+  const { output } = context;
+  const progress = createProgress(context.client, output);
+  const interrupts = createInterrupts(context, what);
+  const tellWaiting = (id: string, exitCode?: number): Watched => {
+    const said = report(fail('change.waiting', { id, task: what.id }), context.world, output.isJson);
+    return { task: undefined, exitCode: exitCode ?? said };
+  };
+  try {
+    return await follow(context, what, { interrupts, progress, tellWaiting });
+  } catch (error) {
+    if (!interrupts.signal.aborted) throw error;
+    const { waiting } = interrupts;
+    return waiting === undefined
+      ? { task: undefined, exitCode: INTERRUPTED }
+      : tellWaiting(waiting, INTERRUPTED);
+  } finally {
+    interrupts.forget();
+    if (!output.isJson) progress.end();
+  }
+};
+
+interface Following {
+  readonly interrupts: Interrupts;
+  readonly progress: Progress;
+  readonly tellWaiting: (id: string) => Watched;
+}
+
+const follow = async (
   context: Context,
-  what: { readonly id: string; readonly afterSeq: number; readonly isWaiting?: boolean },
+  { id, afterSeq }: Watching,
+  { interrupts, progress, tellWaiting }: Following,
 ): Promise<Watched> => {
   const { client, output, world } = context;
+  const isAttended = world.stdout.isTTY === true && !output.isJson;
+  const events = client.tasks.follow({ id, afterSeq }, { signal: interrupts.signal });
+  for (;;) {
+    if (interrupts.waiting !== undefined && !isAttended) return tellWaiting(interrupts.waiting);
+    const { done, value } = await events.next();
+    if (done) return ended(context, value, interrupts.isCancelling());
+    if (output.isJson) output.json(value);
+    else await progress.event(value);
+    interrupts.waiting = waitingAfter(value, interrupts.waiting);
+  }
+};
+
+interface Interrupts {
+  /** The change that waits for a person now. */
+  waiting: string | undefined;
+  readonly signal: AbortSignal;
+  readonly isCancelling: () => boolean;
+  readonly forget: () => void;
+}
+
+const createInterrupts = ({ client, world }: Context, { id, waiting }: Watching): Interrupts => {
   const stop = new AbortController();
   let cancelling: Promise<unknown> | undefined;
-  let isWaiting = what.isWaiting ?? false;
   const forget = world.onInterrupt(() => {
-    if (cancelling !== undefined) return stop.abort();
-    if (isWaiting) {
-      world.stderr.write(`the task goes on waiting; follow it again: berth task logs ${what.id} --follow\n`);
-      return stop.abort();
-    }
+    if (cancelling !== undefined || interrupts.waiting !== undefined) return stop.abort();
     world.stderr.write('cancelling the task; once more to leave it alone\n');
-    cancelling = client.tasks.cancel({ id: what.id, reason: 'asked for at the terminal' });
+    cancelling = client.tasks.cancel({ id, reason: 'asked for at the terminal' });
     // Without an answer there is nothing to wait for.
     cancelling.catch((error: unknown) => stop.abort(error));
   });
-  const progress = createProgress(client, output);
-  try {
-    const events = client.tasks.follow(what, { signal: stop.signal });
-    for (;;) {
-      const { done, value } = await events.next();
-      if (done) return ended(context, value, cancelling !== undefined);
-      if (value.type.startsWith('task.')) isWaiting = value.type === 'task.approval_asked';
-      if (output.isJson) output.json(value);
-      else await progress.event(value);
-    }
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    return { task: undefined, exitCode: INTERRUPTED };
-  } finally {
-    forget();
-    if (!output.isJson) progress.end();
-  }
+  const interrupts: Interrupts = {
+    waiting,
+    signal: stop.signal,
+    isCancelling: () => cancelling !== undefined,
+    forget,
+  };
+  return interrupts;
+};
+
+/** Of this task: the change that waits for a person when this has happened, too. */
+const waitingAfter = (event: Event, before: string | undefined): string | undefined => {
+  const asked = dataOf(event, 'task.approval_asked');
+  if (asked !== undefined) return asked.details.changeId;
+  return event.type.startsWith('task.') ? undefined : before;
 };
 
 const ended = ({ world, output }: Context, task: Task, wasInterrupted: boolean): Watched => {

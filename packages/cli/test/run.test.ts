@@ -245,6 +245,58 @@ test('outside of a checkout nothing is asked of the server', async () => {
   expect(err).toContain('not a git repository');
 });
 
+/** A change waits for a person; nothing more is told until `isOver`. */
+const waitingWorld = (isOver: () => boolean): Script => {
+  const script = world('completed');
+  const asked = { from: 'verifying', to: 'waiting', details: { changeId: idOf('ch'), subjects: ['a.test'] } };
+  const told = [
+    ['change.approval_asked', idOf('ch'), asked],
+    ['task.approval_asked', idOf('tk'), asked],
+  ] as const;
+  return {
+    ...script,
+    'task.get': () => ({ id: idOf('tk'), state: 'waiting' }),
+    'event.stream': async function* () {
+      for (const [index, [type, subject, data]] of told.entries())
+        yield [
+          String(index + 1),
+          { seq: index + 1, id: idOf('ev'), type, version: 1, at: 1, subject, data },
+        ] as const;
+      while (!isOver()) await new Promise(setImmediate);
+    },
+  };
+};
+
+test.each([[[]], [['--json']]])('a change that waits ends what nobody attends: %j', async (more) => {
+  let isOver = false;
+  await using server = await startScriptedServer(waitingWorld(() => isOver));
+  const { exitCode, err } = await berth(server.address, ['run', 'fix it', '--repo', 'shop', ...more], folder);
+  isOver = true;
+  expect(exitCode).toBe(5);
+  expect(err).toContain(`berth change approve ${idOf('ch')}`);
+  expect(err).toContain(`berth task logs ${idOf('tk')} --follow`);
+  expect(server.calls.map(({ route }) => route)).not.toContain('task.cancel');
+});
+
+test('at a terminal Ctrl-C leaves a change that waits alone, and says how to go on', async () => {
+  const scripted = createWorld();
+  await using server = await startScriptedServer(
+    waitingWorld(() => {
+      if (scripted.out().includes('waits until')) scripted.interrupt();
+      return scripted.err().includes('berth change approve');
+    }),
+  );
+  const attended = {
+    ...scripted,
+    env: { ...scripted.env, BERTH_ADDRESS: server.address },
+    cwd: folder,
+    stdout: { ...scripted.stdout, isTTY: true },
+  };
+  expect(await runCommandLine(['run', 'fix it', '--repo', 'shop'], attended)).toBe(130);
+  expect(scripted.out()).toContain(`berth change approve ${idOf('ch')}`);
+  expect(server.calls.map(({ route }) => route)).not.toContain('task.cancel');
+});
+
 test('Ctrl-C cancels the task politely and waits for its end', async () => {
   let scripted = createWorld();
   const script = world('cancelled');

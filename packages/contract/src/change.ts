@@ -46,6 +46,9 @@ export const ChangeDecision = z
   .meta({ id: 'ChangeDecision' });
 export type ChangeDecision = z.infer<typeof ChangeDecision>;
 
+/** What is said when a change begins to wait for a person. */
+export const ApprovalAsked = z.object({ changeId: ChangeId, subjects: z.array(z.string()) });
+
 export const Change = z
   .object({
     id: ChangeId,
@@ -64,7 +67,7 @@ export const Change = z
   .meta({ id: 'Change' });
 export type Change = z.infer<typeof Change>;
 
-export const changeEvents = eventsOf('change', changeStates);
+export const changeEvents = eventsOf('change', changeStates, { approval_asked: ApprovalAsked });
 
 const params = z.strictObject({ id: ChangeId });
 export const changeRoutes = [

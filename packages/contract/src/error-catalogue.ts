@@ -308,7 +308,7 @@ export const ERRORS = {
   },
   'gate.red': {
     kind: 'conflict',
-    data: z.object({ gateRun: z.string(), failed: z.array(z.string()) }),
+    data: z.object({ gateRun: z.string(), failed: z.array(z.string()), task: z.string().optional() }),
     message: (d) => `The gate is red: ${d.failed.join(', ')}.`,
     hint: 'See what its commands printed: `berth task logs <task>`.',
   },
@@ -330,11 +330,17 @@ export const ERRORS = {
     message: (d) => `The change weakens what judges it: ${d.subjects.join(', ')}.`,
     hint: 'Have the work keep the checks of its target, or let a person decide: `gate.weakened` of the workspace as `ask`.',
   },
+  'change.waiting': {
+    kind: 'conflict',
+    data: z.object({ id: z.string(), task: z.string() }),
+    message: (d) => `The change ${d.id} weakens what judges it and waits for a person; nothing was landed.`,
+    hint: 'See it with `berth change show <id>` and `berth change diff <id>`; then `berth change approve <id>` or `berth change reject <id> --reason "…"`. What comes of it: `berth task logs <task> --follow`.',
+  },
   'change.refused': {
     kind: 'conflict',
-    data: z.object({ id: z.string(), reason: z.string() }),
-    message: (d) => `A person said no to the change: ${d.reason}.`,
-    hint: 'The work is kept on its branch. Ask for another way: `berth task retry <task>`.',
+    data: z.object({ id: z.string(), reason: z.string(), task: z.string().optional() }),
+    message: (d) => `A person said no to the change: ${d.reason.replace(/\.$/, '')}.`,
+    hint: 'The work is kept on its branch. `berth task retry <task>` tries anew: the agent is told the reason.',
   },
   'gate.empty': {
     kind: 'invalid',

@@ -1,7 +1,7 @@
 /** What is made of the catalogue: codes as types, errors to throw, and their form on the wire. */
 import { z } from 'zod';
 import { ERRORS } from './error-catalogue.ts';
-import { BerthError, type ErrorShape, KINDS } from './kernel/error.ts';
+import { BerthError, type ErrorShape, hintFor, KINDS } from './kernel/error.ts';
 
 export type ErrorCode = keyof typeof ERRORS;
 export type ErrorData<C extends ErrorCode> = z.infer<(typeof ERRORS)[C]['data']>;
@@ -33,7 +33,7 @@ export const fail = <C extends ErrorCode>(
       kind: shape.kind,
       message: shape.message(data),
       details: data,
-      ...(shape.hint === undefined ? {} : { hint: shape.hint }),
+      ...(shape.hint === undefined ? {} : { hint: hintFor(shape.hint, data) }),
     },
     options,
   );

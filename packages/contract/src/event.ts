@@ -16,10 +16,16 @@ export const Event = z
     subject: z.string(),
     /** The saga run, request or reconciler that caused it. */
     causedBy: z.string().optional(),
-    data: z.record(z.string(), z.unknown()),
+    /** Opaque to readers, so that none guesses at its shape: `dataOf` reads it. */
+    data: z.record(z.string(), z.unknown()) as z.ZodType<object>,
   })
   .meta({ id: 'Event' });
 export type Event = z.infer<typeof Event>;
+
+const Move = z.object({ to: z.string() });
+
+/** The state that a record was moved to; undefined for an event that is no move. */
+export const movedTo = ({ data }: Pick<Event, 'data'>): string | undefined => Move.safeParse(data).data?.to;
 
 /**
  * What a stream sends: an event, or the word that this reader missed events (it was too slow, or asked for some that

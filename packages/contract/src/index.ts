@@ -4,6 +4,7 @@ export * from './error-catalogue.ts';
 export { Issue } from './error-catalogue-server.ts';
 export * from './errors.ts';
 export * from './event.ts';
+export * from './event-data.ts';
 export * from './gate.ts';
 export * from './ids.ts';
 export * from './item-growth.ts';

@@ -1,5 +1,6 @@
 /** A task: what a person wants done. An attempt: one agent's try at it. */
 import { z } from 'zod';
+import { ApprovalAsked } from './change.ts';
 import { ErrorBody } from './errors.ts';
 import { AttemptId, ChangeId, SandboxId, SessionId, TaskId, WorkspaceId } from './ids.ts';
 import { event, eventsOf } from './kernel/event.ts';
@@ -112,7 +113,7 @@ export type Attempt = z.infer<typeof Attempt>;
 
 export const taskEvents = [
   event('task.created', 1, z.object({ title: z.string() })),
-  ...eventsOf('task', taskStates),
+  ...eventsOf('task', taskStates, { approval_asked: ApprovalAsked }),
   event('task.prompted', 1, z.object({ prompt: z.string() })),
   ...eventsOf('attempt', attemptStates),
   /** A named stage of long work, so that a person sees what happens now. */

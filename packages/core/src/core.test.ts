@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { dataOf } from '@berth/contract';
 import { expect, test } from 'vitest';
 import { createCore } from './core.ts';
 import { createIds } from './kernel/index.ts';
@@ -84,7 +85,7 @@ test('the progress of an attempt can be followed by its stages', async () => {
   const events = await store.read((tx) =>
     tx.events({ afterSeq: 0, limit: 1000, type: 'attempt.progressed' }),
   );
-  expect([...new Set(events.map((event) => event.data.stage))]).toEqual([
+  expect([...new Set(events.map((event) => dataOf(event, 'attempt.progressed')?.stage))]).toEqual([
     'sandbox',
     'agent',
     'gate sandbox',
@@ -99,7 +100,8 @@ test('lock files are set up without being told, shown as a stage, and only once'
     const events = await store.read((tx) =>
       tx.events({ afterSeq: 0, limit: 1000, type: 'attempt.progressed' }),
     );
-    return events.filter(({ data }) => data.stage === 'setup').map(({ data }) => data.detail);
+    const told = events.map((event) => dataOf(event, 'attempt.progressed'));
+    return told.flatMap((one) => (one?.stage === 'setup' ? [one.detail] : []));
   };
   await core.tasks.create({ workspaceId, prompt: 'Fix it', keepAliveMs: 0 });
   await settle();

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { dataOf } from '@berth/contract';
 import { expect, test } from 'vitest';
 import { createCore } from './core.ts';
 import { createIds } from './kernel/index.ts';
@@ -59,7 +60,8 @@ test('a run under way waits for its next sandbox in the same way, and is cancell
   expect(await task(id)).toMatchObject({ state: 'verifying' });
   expect(await jobs()).toMatchObject([{ state: 'waiting', error: { code: 'sandbox.limit_reached' } }]);
   const told = await store.read((tx) => tx.events({ afterSeq: 0, limit: 500, type: 'attempt.progressed' }));
-  expect(told.filter(({ data }) => data.stage === 'waiting')).toHaveLength(1);
+  const stages = told.map((event) => dataOf(event, 'attempt.progressed')?.stage);
+  expect(stages.filter((stage) => stage === 'waiting')).toHaveLength(1);
   await core.tasks.cancel(id, 'enough');
   await clock.advance(0);
   expect(await task(id)).toMatchObject({ state: 'cancelled' });

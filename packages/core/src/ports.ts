@@ -240,6 +240,8 @@ export interface AgentTurn {
   readonly attemptId: string;
   readonly execId: string;
   readonly prompt: string;
+  /** What a person asked for, in his words alone. */
+  readonly asked: string;
   readonly cwd: string;
   readonly session: Json | undefined;
   readonly token: string;

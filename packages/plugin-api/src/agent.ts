@@ -32,7 +32,10 @@ export interface ModelAccess {
 export interface TurnInput {
   /** Also the id of the process. Lives as long as the sandbox. */
   readonly execId: string;
+  /** All that the agent is told in this turn: what was asked, or what came of it, with quotes out of the repository. */
   readonly prompt: string;
+  /** What a person asked for, in his words alone: the same in every turn of an attempt. Safe to run where the user may. */
+  readonly asked: string;
   /** The repository's folder inside the sandbox. */
   readonly cwd: string;
   /** What the turn before returned, in this sandbox; absent for a new conversation. */

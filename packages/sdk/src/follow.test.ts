@@ -6,18 +6,23 @@ import { type Call, startScriptedServer } from './scripted-server.ts';
 const idOf = (prefix: string, digit: number) => `${prefix}_${String(digit).repeat(20)}`;
 const [task, other] = [idOf('tk', 1), idOf('tk', 2)];
 
+const DENIED = { host: 'example.com', port: 443, reason: 'closed', remedy: '--egress example.com' };
+const item = (digit: number) => ({
+  ...{ id: idOf('it', digit), turnId: idOf('tn', digit), sessionId: idOf('ss', digit), position: 1 },
+  ...{ body: { kind: 'notice', text: 'x' }, revision: 1, createdAt: 1, updatedAt: 1 },
+});
 const LOG: readonly [type: string, subject: string, data: Event['data']][] = [
   ['task.created', task, {}],
   ['task.created', other, {}],
   ['task.started', task, { from: 'spawning', to: 'running' }],
   ['attempt.progressed', idOf('at', 1), { stage: 'machine' }],
   ['attempt.progressed', idOf('at', 2), { stage: 'machine' }],
-  ['item.changed', idOf('it', 1), { item: { sessionId: idOf('ss', 1) } }],
-  ['item.changed', idOf('it', 2), { item: { sessionId: idOf('ss', 2) } }],
+  ['item.changed', idOf('it', 1), { item: item(1) }],
+  ['item.changed', idOf('it', 2), { item: item(2) }],
   ['sandbox.created', idOf('sb', 1), {}],
-  ['sandbox.egress_denied', idOf('sb', 1), { attemptId: idOf('at', 1) }],
-  ['sandbox.egress_denied', idOf('sb', 2), { attemptId: idOf('at', 2) }],
-  ['sandbox.egress_denied', idOf('sb', 3), {}],
+  ['sandbox.egress_denied', idOf('sb', 1), { ...DENIED, attemptId: idOf('at', 1) }],
+  ['sandbox.egress_denied', idOf('sb', 2), { ...DENIED, attemptId: idOf('at', 2) }],
+  ['sandbox.egress_denied', idOf('sb', 3), DENIED],
   ['change.approved', idOf('ch', 1), {}],
   ['change.approved', idOf('ch', 2), {}],
   ['gate.passed', idOf('gr', 1), {}],

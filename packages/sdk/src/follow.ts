@@ -2,7 +2,7 @@
  * Following a task: everything that happens to it, its attempts, its conversation, its change and its gate runs, until
  * it has come to an end. Events name the record they are about; whose task that is, is asked once per record.
  */
-import type { Event, Task } from '@berth/contract';
+import { dataOf, type Event, movedTo, type Task } from '@berth/contract';
 import type { CallOptions, RouteMethods } from './client-type.ts';
 import { createItemBook, type ItemBook } from './item-book.ts';
 
@@ -28,7 +28,7 @@ export const followTask = (client: RouteMethods): Follow =>
     for await (const event of client.events.stream({ afterSeq }, options)) {
       if ((await ownerOf(event)) !== id) continue;
       yield* wholeItem(client, items, event);
-      if (SETTLED.includes(String(event.data.to)) && event.type.startsWith('task.')) break;
+      if (event.type.startsWith('task.') && SETTLED.includes(movedTo(event) ?? '')) break;
     }
     return client.tasks.get({ id }, options);
   };
@@ -54,14 +54,16 @@ const createOwners = (client: RouteMethods, taskId: string, options: CallOptions
   const gateOwner = (id: string) =>
     once(id, async () => changeOwner((await client.gates.get({ id }, options)).changeId));
 
-  return async ({ type, subject, data }: Event): Promise<string | undefined> => {
+  return async (event: Event): Promise<string | undefined> => {
+    const { type, subject } = event;
     const noun = type.split('.')[0];
     if (noun === 'task') return subject;
     if (noun === 'attempt') return attemptOwner(subject);
     if (noun === 'session') return sessionOwner(subject);
-    if (noun === 'item') return sessionOwner(sessionOf(data));
+    if (noun === 'item') return sessionOwner(sessionOf(event));
     // Of a sandbox only what hinders its task.
-    if (type === 'sandbox.egress_denied') return attemptOwner(String(data.attemptId));
+    if (type === 'sandbox.egress_denied')
+      return attemptOwner(dataOf(event, 'sandbox.egress_denied')?.attemptId ?? '');
     if (noun === 'change') return changeOwner(subject);
     return noun === 'gate' ? gateOwner(subject) : undefined;
   };
@@ -75,9 +77,6 @@ async function* wholeItem(client: RouteMethods, items: ItemBook, event: Event): 
   if (item !== undefined) yield { ...event, type: 'item.changed', data: { item } };
 }
 
-const sessionOf = (data: Event['data']): string => {
-  const { item, sessionId } = data;
-  if (typeof sessionId === 'string') return sessionId;
-  const hasSession = typeof item === 'object' && item !== null && 'sessionId' in item;
-  return hasSession ? String(item.sessionId) : '';
-};
+/** Of the session that an item belongs to; empty when the event says none. */
+const sessionOf = (event: Event): string =>
+  dataOf(event, 'item.changed')?.item.sessionId ?? dataOf(event, 'item.grown')?.sessionId ?? '';

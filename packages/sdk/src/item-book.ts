@@ -2,7 +2,7 @@
  * Items as a reader of events has them. The log says what was added to a text; the book puts it together. What a reader
  * has not got, because it came late, is read.
  */
-import { type Event, grown, Item, ItemGrowth } from '@berth/contract';
+import { dataOf, type Event, grown, type Item } from '@berth/contract';
 import type { RouteMethods } from './client-type.ts';
 
 export interface ItemBook {
@@ -31,11 +31,11 @@ export const createItemBook = (): ItemBook => {
     return true;
   };
   const change = (event: Event): Item | undefined => {
-    const item = Item.safeParse(event.data.item).data;
+    const item = dataOf(event, 'item.changed')?.item;
     return item !== undefined && put(item) ? item : undefined;
   };
   const grow = (event: Event): Item | 'missed' | undefined => {
-    const growth = ItemGrowth.safeParse(event.data).data;
+    const growth = dataOf(event, 'item.grown');
     const known = items.get(event.subject);
     if (growth === undefined || (known !== undefined && known.revision >= growth.revision)) return undefined;
     const item = known && grown(known, growth, event.at);
@@ -48,11 +48,13 @@ export const createItemBook = (): ItemBook => {
       if (event.type === 'item.changed') return change(event);
       return event.type === 'item.grown' ? grow(event) : undefined;
     },
-    async read(client, { subject, data }) {
+    async read(client, event) {
+      const { subject } = event;
+      const id = dataOf(event, 'item.grown')?.sessionId ?? '';
       let after: string | undefined;
       do {
-        const page = await client.sessions.items({ id: String(data.sessionId), limit: PAGE_ITEMS, after });
-        const found = page.rows.find(({ id }) => id === subject);
+        const page = await client.sessions.items({ id, limit: PAGE_ITEMS, after });
+        const found = page.rows.find((item) => item.id === subject);
         if (found !== undefined) return put(found) ? found : items.get(subject);
         after = page.next;
       } while (after !== undefined);

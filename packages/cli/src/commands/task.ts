@@ -1,9 +1,10 @@
 /** `task logs`: the conversation and the gates of a task, and on to its end with `--follow`. */
-import type { Item, Task } from '@berth/contract';
+import type { Change, Item, Task } from '@berth/contract';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
+import { clipped } from '../output.ts';
 import { gateLines, itemLine } from '../progress.ts';
-import { tellTask } from '../waiting.ts';
+import { decisionLines, isUndecided } from '../waiting.ts';
 import { watch } from '../watch.ts';
 
 export const taskCommands = (frame: Frame): Command[] => [
@@ -30,11 +31,11 @@ const logs = async (context: Context, id: string, isFollowing: boolean): Promise
       else if (line !== undefined) output.line(line);
     }
   }
-  await printGate(context, task);
-  const isWaiting = task.state === 'waiting';
-  if (isWaiting) await tellTask(context, id);
+  const change = await newestChange(context, task);
+  if (change !== undefined) await printVerdict(context, change);
   if (!isFollowing || task.endedAt !== undefined) return 0;
-  return (await watch(context, { id, afterSeq: lastSeq, isWaiting })).exitCode;
+  const waiting = task.state === 'waiting' ? change?.id : undefined;
+  return (await watch(context, { id, afterSeq: lastSeq, waiting })).exitCode;
 };
 
 async function* itemsOf({ client }: Context, id: string): AsyncGenerator<Item, void, undefined> {
@@ -46,15 +47,32 @@ async function* itemsOf({ client }: Context, id: string): AsyncGenerator<Item, v
   } while (after !== undefined);
 }
 
-/** Of the newest change, which is the one that landed or the last that did not. */
-const printGate = async ({ client, output }: Context, { id: taskId }: Task): Promise<void> => {
+/** The one that landed, or the last that did not. */
+const newestChange = async ({ client }: Context, { id: taskId }: Task): Promise<Change | undefined> => {
   const { rows } = await client.changes.list({ taskId, limit: 200 });
-  const gateRunId = rows.sort((a, b) => b.createdAt - a.createdAt)[0]?.gateRunId;
-  if (gateRunId === undefined) return;
-  const gate = await client.gates.get({ id: gateRunId });
-  if (output.isJson) output.json(gate);
-  else {
+  return rows.sort((a, b) => b.createdAt - a.createdAt)[0];
+};
+
+/** What its gate found, and what became of it. */
+const printVerdict = async (context: Context, change: Change): Promise<void> => {
+  const { client, output } = context;
+  const { gateRunId } = change;
+  const gate = gateRunId === undefined ? undefined : await client.gates.get({ id: gateRunId });
+  if (gate !== undefined && output.isJson) output.json(gate);
+  if (output.isJson) return;
+  if (gate !== undefined) {
     gateLines(gate, output);
     for (const { exitCode, logTail } of gate.evidence) if (exitCode !== 0) output.text(logTail.trimEnd());
   }
+  const line = verdictLine(change);
+  if (line !== undefined) output.line(line);
+  if (isUndecided(change)) for (const one of decisionLines(change.id, output)) output.line(one);
+};
+
+/** Nothing where the gate has said it all. */
+const verdictLine = ({ state, decision }: Change): string | undefined => {
+  if (decision === undefined) return state === 'merged' ? 'landed' : undefined;
+  const { verdict, reason } = decision;
+  const why = reason === undefined ? '' : `: ${clipped(reason)}`;
+  return `the change was ${verdict} by a person${why}${state === 'merged' ? '; landed' : ''}`;
 };

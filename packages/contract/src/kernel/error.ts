@@ -28,9 +28,18 @@ export interface ErrorShape {
   /** One sentence for the person who sees it. `data` has been checked against the schema above. */
   // biome-ignore lint/suspicious/noExplicitAny: the catalogue is heterogeneous; `fail` is typed per code.
   readonly message: (data: any) => string;
-  /** What to do next, where a hint helps. */
+  /** What to do next, where a hint helps. `<id>` stands for what the data says under that name. */
   readonly hint?: string;
 }
+
+/** The hint with what it is about; what the data does not say stays a place to fill. */
+export const hintFor = (hint: string, data: object): string => {
+  const known = new Map<string, unknown>(Object.entries(data));
+  return hint.replace(/<([a-z]+)>/g, (place, name) => {
+    const value = known.get(name);
+    return typeof value === 'string' ? value : place;
+  });
+};
 
 /** The body of every error answer, and of `error` fields in records. */
 interface Body {

@@ -19,19 +19,32 @@ export const event = <const T extends `${string}.${string}`, D extends z.ZodType
 });
 
 /** What every move of a noun says. `details` carries what that one move adds (a reason, an error, a commit). */
-export const moved = <T extends Table>(states: T) =>
-  z.object({
-    from: stateOf(states),
-    to: stateOf(states),
-    details: z.record(z.string(), z.unknown()).optional(),
-  });
+const moved = (states: Table, details: z.ZodType = z.record(z.string(), z.unknown()).optional()) =>
+  z.object({ from: stateOf(states), to: stateOf(states), details });
 
-/** One event per trigger of a state table: `sandbox.created`, `sandbox.failed`, … */
-export const eventsOf = <const N extends string, T extends Table>(noun: N, states: T) => {
-  const data = moved(states);
-  return triggersOf(states).map((trigger) => event(`${noun}.${trigger}`, 1, data)) as {
-    readonly type: `${N}.${TriggerOf<T>}`;
-    readonly version: 1;
-    readonly data: z.ZodType<{ from: StateOf<T>; to: StateOf<T>; details?: Record<string, unknown> }>;
-  }[];
-};
+type Moved<T extends Table, D> = { from: StateOf<T>; to: StateOf<T> } & (D extends z.ZodType
+  ? { details: z.infer<D> }
+  : { details?: object });
+
+/**
+ * One event per trigger of a state table: `sandbox.created`, `sandbox.failed`, … What readers may take out of the
+ * details of a move is said in `details`, by trigger.
+ */
+export const eventsOf = <
+  const N extends string,
+  T extends Table,
+  D extends { readonly [K in TriggerOf<T>]?: z.ZodType } = Record<never, never>,
+>(
+  noun: N,
+  states: T,
+  details: D = {} as D,
+) =>
+  triggersOf(states).map((trigger) =>
+    event(`${noun}.${trigger}`, 1, moved(states, details[trigger])),
+  ) as unknown as {
+    [K in TriggerOf<T>]: {
+      readonly type: `${N}.${K}`;
+      readonly version: 1;
+      readonly data: z.ZodType<Moved<T, K extends keyof D ? D[K] : undefined>>;
+    };
+  }[TriggerOf<T>][];

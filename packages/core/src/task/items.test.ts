@@ -1,4 +1,4 @@
-import { type Event, fail, grown, type Item, ItemGrowth } from '@berth/contract';
+import { dataOf, type Event, fail, grown, type Item, ItemGrowth } from '@berth/contract';
 import { expect, it } from 'vitest';
 import { createIds, createManualClock, createMemoryStore } from '../kernel/index.ts';
 import { createItemSink, putItem } from './items.ts';
@@ -88,8 +88,8 @@ it('keeps no more of a turn than its bound, and what is there stays', async () =
 /** What a reader of the whole log makes of it. */
 const replayed = (events: readonly Event[]): Item | undefined =>
   events.reduce<Item | undefined>(
-    (item, { type, data, at }) =>
-      type === 'item.changed' ? (data.item as Item) : item && grown(item, ItemGrowth.parse(data), at),
+    (item, event) =>
+      dataOf(event, 'item.changed')?.item ?? (item && grown(item, ItemGrowth.parse(event.data), event.at)),
     undefined,
   );
 

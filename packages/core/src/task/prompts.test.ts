@@ -37,6 +37,34 @@ test('several repositories: where they are', () => {
   `);
 });
 
+test('what a person turned down is told, with the reason', () => {
+  const refused = [
+    {
+      reason: 'Keep the test.',
+      weakened: [
+        { kind: 'test_deleted', repository: 'app', subject: 'a.test.js', detail: 'deleted' } as const,
+      ],
+    },
+  ];
+  expect(taskPrompt('Fix it', { folders: ['/workspace/app'], refused })).toMatchInlineSnapshot(`
+    "Fix it
+
+    A person turned down an earlier change for this, and gave this reason:
+
+    \`\`\`
+    Keep the test.
+    \`\`\`
+
+    It weakened what it is checked by:
+
+    \`\`\`
+    test_deleted in app: a.test.js (deleted)
+    \`\`\`
+
+    That work is not in the repository. Find another way."
+  `);
+});
+
 test('a red gate comes back with what failed, how, and the log', () => {
   expect(
     redGatePrompt([evidence({}), evidence({ name: 'lint', command: 'npm run lint', exitCode: 0 })]),

@@ -15,10 +15,21 @@ export interface PlaceOfWork {
   readonly folders: readonly string[];
   /** Checks of the target that fail already. */
   readonly red?: readonly Pick<Evidence, 'command' | 'repository'>[] | undefined;
+  /** Earlier changes for what is asked now, to which a person said no. */
+  readonly refused?: readonly Refused[] | undefined;
 }
 
-/** The task itself; with several repositories, where they are; and what is red before it. */
-export const taskPrompt = (prompt: string, { folders, red = [] }: PlaceOfWork): string =>
+export interface Refused {
+  /** In the person's words. */
+  readonly reason: string | undefined;
+  readonly weakened: readonly Weakening[];
+}
+
+/** The newest ones count most. */
+const PROMPT_MAX_REFUSED = 5;
+
+/** The task itself; with several repositories, where they are; what is red before it, and what was refused. */
+export const taskPrompt = (prompt: string, { folders, red = [], refused = [] }: PlaceOfWork): string =>
   [
     prompt,
     ...(folders.length > 1 ? [`The repositories of this task are in:\n${bullets(folders)}`] : []),
@@ -27,6 +38,15 @@ export const taskPrompt = (prompt: string, { folders, red = [] }: PlaceOfWork): 
           `These checks fail already, before any work of yours:\n${bullets(red.map(({ command, repository }) => `\`${command}\` in ${repository}`))}`,
         ]
       : []),
+    ...refused.slice(-PROMPT_MAX_REFUSED).map(refusedPrompt),
+  ].join('\n\n');
+
+const refusedPrompt = ({ reason, weakened }: Refused): string =>
+  [
+    `A person turned down an earlier change for this${reason === undefined ? '.' : ', and gave this reason:'}`,
+    ...(reason === undefined ? [] : [fenced(reason)]),
+    ...(weakened.length === 0 ? [] : [`It weakened what it is checked by:\n\n${weakenedList(weakened)}`]),
+    'That work is not in the repository. Find another way.',
   ].join('\n\n');
 
 export const redGatePrompt = (evidence: readonly Evidence[]): string => {
@@ -55,17 +75,17 @@ const howItEnded = (one: Evidence): string => {
 };
 
 /** Paths and scripts come from the change. */
+const weakenedList = (weakened: readonly Weakening[]): string => {
+  const lines = weakened.map(
+    ({ kind, repository, subject, detail }) => `${kind} in ${repository}: ${subject} (${detail})`,
+  );
+  return fenced(tailOf(lines.join('\n'), PROMPT_LOG_MAX_BYTES));
+};
+
 export const weakenedPrompt = (weakened: readonly Weakening[]): string =>
   [
     'Your change passes, but it weakens what it is checked by, which is not allowed here.',
-    fenced(
-      tailOf(
-        weakened
-          .map(({ kind, repository, subject, detail }) => `${kind} in ${repository}: ${subject} (${detail})`)
-          .join('\n'),
-        PROMPT_LOG_MAX_BYTES,
-      ),
-    ),
+    weakenedList(weakened),
     'Put these back as they are in the target branch, and solve the task without changing them.',
   ].join('\n\n');
 

@@ -11,6 +11,7 @@ import type { World } from '../world.ts';
 
 export interface Weakened {
   readonly changeId: string;
+  readonly taskId: string;
   readonly gateRunId: string;
   readonly policy: WeakenedPolicy;
   readonly weakened: readonly Weakening[];
@@ -19,14 +20,18 @@ export interface Weakened {
 
 /** Resolves when it may land. Rejects with `gate.weakened`, `change.refused`, or `Parked` while nobody has decided. */
 export const allowWeakened = async (world: World, asked: Weakened): Promise<void> => {
-  const { changeId, gateRunId, policy, weakened } = asked;
+  const { changeId, taskId, gateRunId, policy, weakened } = asked;
   if (weakened.length === 0 || policy === 'allow') return;
   if (policy === 'refuse')
     throw fail('gate.weakened', { gateRun: gateRunId, subjects: subjectsOf(weakened) });
   const decision = await world.store.write((tx) => decisionOn(tx, asked));
   if (decision === undefined) throw new Parked(`the change ${changeId} weakens its gate`);
   if (decision.verdict === 'rejected')
-    throw fail('change.refused', { id: changeId, reason: decision.reason ?? 'no reason was given' });
+    throw fail('change.refused', {
+      id: changeId,
+      reason: decision.reason ?? 'no reason was given',
+      task: taskId,
+    });
 };
 
 const decisionOn = async (tx: Tx, asked: Weakened): Promise<Change['decision']> => {

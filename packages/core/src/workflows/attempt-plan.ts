@@ -5,9 +5,9 @@
 import type { Attempt, Evidence, Session, Workspace } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
 import type { GatePlan } from '../gate/index.ts';
-import type { ReadTx } from '../kernel/index.ts';
+import { allRows, type ReadTx } from '../kernel/index.ts';
 import type { CommitByRepository } from '../ports.ts';
-import { freshFollowUpPrompt, type Said, taskPrompt } from '../task/index.ts';
+import { freshFollowUpPrompt, type Refused, type Said, taskPrompt } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { type AttemptFacts, type AttemptInput, factsOf, runIdOf, targetsOf } from './attempt.ts';
 import { gateOf } from './target-gate.ts';
@@ -99,11 +99,22 @@ export const firstPrompt = async (
 ): Promise<string> => {
   const folders = workspace.repositories.map(({ name }) => `${place.root}/${name}`);
   const asked = task.followUps.at(-1);
-  const { red } = place;
-  if (asked === undefined) return taskPrompt(task.prompt, { folders, red });
-  if (place.continuity === 'resumed') return asked;
+  if (asked !== undefined && place.continuity === 'resumed') return asked;
+  const refused = await world.store.read((tx) => refusedIn(tx, task.id, earlier));
+  const told = taskPrompt(asked ?? task.prompt, { folders, red: place.red, refused });
+  if (asked === undefined) return told;
   const said = await world.store.read((tx) => saidIn(tx, earlier));
-  return freshFollowUpPrompt(taskPrompt(asked, { folders, red }), said);
+  return freshFollowUpPrompt(told, said);
+};
+
+/** Of the attempts since the last one that was completed: what came before it was about something else. */
+const refusedIn = async (tx: ReadTx, taskId: string, earlier: readonly Attempt[]): Promise<Refused[]> => {
+  const since = earlier.findLastIndex(({ state }) => state === 'completed') + 1;
+  const now = new Set(earlier.slice(since).map(({ id }) => id));
+  const rejected = await allRows(tx, { table: 'changes', where: { taskId, state: 'rejected' } });
+  return rejected.flatMap(({ attemptId, decision, weakened = [] }) =>
+    now.has(attemptId) && decision?.verdict === 'rejected' ? [{ reason: decision.reason, weakened }] : [],
+  );
 };
 
 const MAX_SAID = 200;

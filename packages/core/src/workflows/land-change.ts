@@ -100,10 +100,11 @@ export const landChange = saga<World, LandInput>('change.land', 1)
       const failed = failedIn(deciding(evidence));
       const tools = missingTools(deciding(evidence));
       if (tools.length > 0) throw fail('gate.tool_missing', { gateRun: gateRunId, tools });
-      if (failed.length > 0) throw fail('gate.red', { gateRun: gateRunId, failed });
+      if (failed.length > 0) throw fail('gate.red', { gateRun: gateRunId, failed, task: input.taskId });
       const { gate } = await workspaceOf(ports, input.workspaceId);
       const policy = gate?.weakened ?? 'ask';
-      await allowWeakened(ports, { changeId: input.changeId, gateRunId, policy, weakened, run });
+      const { changeId, taskId } = input;
+      await allowWeakened(ports, { changeId, taskId, gateRunId, policy, weakened, run });
       await ports.precedence.pass(input, signal);
     },
     save: async (tx, { input, run }) => {

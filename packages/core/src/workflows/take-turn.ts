@@ -4,7 +4,7 @@
  * still somebody's work. After a restart the agent's process is still there, and the step `work` reads it from its
  * first byte again.
  */
-import type { Turn } from '@berth/contract';
+import { fail, type Turn } from '@berth/contract';
 import type { Json, Sandbox } from '@berth/plugin-api';
 import { createInterrupts, isStop, move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
 import type { CheckoutStep, CommitByRepository } from '../ports.ts';
@@ -95,6 +95,14 @@ const closeTurn = async (tx: Tx, { turnId }: TurnInputs, run: string): Promise<v
   await move(tx, 'turns', turnId, { trigger, patch: { error }, causedBy: run });
 };
 
+/** The newest of what a person asked: nobody asks for more while an attempt is under way. */
+const askedOf = ({ store }: World, taskId: string): Promise<string> =>
+  store.read(async (tx) => {
+    const task = await tx.table('tasks').get(taskId);
+    if (task === undefined) throw fail('record.missing', { noun: 'task', id: taskId });
+    return task.followUps.at(-1) ?? task.prompt;
+  });
+
 /** A stop of the server leaves the agent alone: it goes on in its sandbox and is heard again after the restart. */
 const converse = async (
   world: World,
@@ -106,6 +114,7 @@ const converse = async (
   const { stop, cancel, release } = createInterrupts(signal);
   try {
     const turn = {
+      asked: await askedOf(world, input.taskId),
       agent,
       model,
       driver: input.sandbox.driver,

@@ -34,11 +34,12 @@ test('takes items of its own conversation alone', () => {
     subject: idOf('it', 1),
     data,
   });
+  const growth = { revision: 2, field: 'text', drop: 0, from: 5, text: '!' };
   const own = { item: item(1, 1, 'hello') };
   expect(isOf(event(own), idOf('ss', 1))).toBe(true);
   expect(isOf(event(own), idOf('ss', 2))).toBe(false);
   expect(isOf(event(own, 'task.created'), idOf('ss', 1))).toBe(false);
   expect(isOf(event({ item: 'nonsense' }), idOf('ss', 1))).toBe(false);
-  expect(isOf(event({ sessionId: idOf('ss', 1) }, 'item.grown'), idOf('ss', 1))).toBe(true);
-  expect(isOf(event({ sessionId: idOf('ss', 2) }, 'item.grown'), idOf('ss', 1))).toBe(false);
+  expect(isOf(event({ sessionId: idOf('ss', 1), ...growth }, 'item.grown'), idOf('ss', 1))).toBe(true);
+  expect(isOf(event({ sessionId: idOf('ss', 2), ...growth }, 'item.grown'), idOf('ss', 1))).toBe(false);
 });

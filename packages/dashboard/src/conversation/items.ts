@@ -1,4 +1,4 @@
-import { type Event, Item } from '@berth/contract';
+import { dataOf, type Event, type Item } from '@berth/contract';
 
 export type Items = ReadonlyMap<string, Item>;
 
@@ -16,7 +16,5 @@ export const inOrder = (items: Items): readonly Item[] =>
   [...items.values()].sort((one, two) => one.position - two.position);
 
 /** Whether an event is about an item of this conversation. */
-export const isOf = ({ type, data }: Event, sessionId: string): boolean => {
-  if (type === 'item.grown') return data.sessionId === sessionId;
-  return type === 'item.changed' && Item.safeParse(data.item).data?.sessionId === sessionId;
-};
+export const isOf = (event: Event, sessionId: string): boolean =>
+  (dataOf(event, 'item.grown') ?? dataOf(event, 'item.changed')?.item)?.sessionId === sessionId;

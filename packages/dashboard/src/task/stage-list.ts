@@ -2,7 +2,7 @@
  * What long work did, from its events: each stage is told twice, at its beginning and, with its duration, at its end.
  * The same stage comes again in every round, so an end belongs to the newest beginning of its name that has none.
  */
-import type { Event } from '@berth/contract';
+import { dataOf, type Event } from '@berth/contract';
 
 export interface StageStep {
   /** Of the event that began it. */
@@ -16,14 +16,16 @@ export interface StageStep {
 
 export const stagesOf = (events: readonly Event[]): readonly StageStep[] => {
   const steps: StageStep[] = [];
-  for (const { seq, at, data } of events) {
-    const { stage, detail, durationMs } = data;
-    if (typeof stage !== 'string') continue;
+  for (const event of events) {
+    const { seq, at } = event;
+    const told = dataOf(event, 'attempt.progressed');
+    if (told === undefined) continue;
+    const { stage, detail, durationMs } = told;
     const open = steps.findLastIndex((step) => step.name === stage && step.durationMs === undefined);
     const begun = steps[open];
-    if (typeof durationMs === 'number' && begun !== undefined) steps[open] = { ...begun, durationMs };
-    else if (typeof durationMs !== 'number')
-      steps.push({ seq, name: stage, startedAt: at, ...(typeof detail === 'string' ? { detail } : {}) });
+    if (durationMs !== undefined && begun !== undefined) steps[open] = { ...begun, durationMs };
+    else if (durationMs === undefined)
+      steps.push({ seq, name: stage, startedAt: at, ...(detail === undefined ? {} : { detail }) });
   }
   return steps;
 };

@@ -92,7 +92,7 @@ const setStage = async (agent: Agent, bench: AgentBench): Promise<Stage> => {
   return {
     agent,
     sandbox,
-    input: (prompt) => ({ execId: 'ex_conformance', prompt, cwd }),
+    input: (prompt) => ({ execId: 'ex_conformance', prompt, asked: prompt, cwd }),
     async has(file) {
       try {
         await sandbox.files.stat(`${cwd}/${file}`);

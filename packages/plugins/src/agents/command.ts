@@ -1,6 +1,7 @@
 /**
  * Any program as an agent: it gets the prompt in the variable `BERTH_PROMPT` and on its standard input, and what it
- * changes in the repository is its work. Without a command in the configuration the prompt itself is the command.
+ * changes in the repository is its work. Without a command in the configuration the person's own words are the command,
+ * in every turn: what is told besides (what failed, with its log) is never run.
  */
 import { fail } from '@berth/contract';
 import {
@@ -22,7 +23,9 @@ const Config = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('A command line for `sh` where there is no `argv`; the prompt itself when absent, too.'),
+    .describe(
+      'A command line for `sh` where there is no `argv`; what the person asked for when absent, too; what is told besides is in the prompt alone.',
+    ),
   env: z.record(z.string(), z.string()).optional().describe("Added to the program's environment."),
 });
 
@@ -41,7 +44,7 @@ export default defineAgent({
       const continued = input.session === undefined;
       const process = await world.sandbox.start({
         id: input.execId,
-        argv: config.argv ?? ['/bin/sh', '-c', config.shell ?? input.prompt],
+        argv: config.argv ?? ['/bin/sh', '-c', config.shell ?? input.asked],
         cwd: input.cwd,
         env: { ...config.env, BERTH_PROMPT: input.prompt },
         keep: 'all',

@@ -96,7 +96,7 @@ describe('opencode', { timeout: 60_000 }, () => {
     tools = (await agent.probe()).tools;
     const items = new Map<string, ItemBody>();
     const end = await agent.turn(
-      { execId, prompt, cwd: repository, session },
+      { execId, prompt, asked: prompt, cwd: repository, session },
       worldOf(sandbox, items, new AbortController().signal),
     );
     return { end, items };
@@ -124,7 +124,7 @@ describe('opencode', { timeout: 60_000 }, () => {
     const items = new Map<string, ItemBody>();
     const asked = model.log.length;
     const turn = agent.turn(
-      { execId: 'ex_hang', prompt: '[[script:hang]] go', cwd: repository },
+      { execId: 'ex_hang', prompt: '[[script:hang]] go', asked: 'go', cwd: repository },
       worldOf(sandbox, items, cancel.signal),
     );
     await vi.waitUntil(() => model.log.slice(asked).some((request) => request.turn === 0), 30_000);
@@ -136,7 +136,7 @@ describe('opencode', { timeout: 60_000 }, () => {
   it('goes on after the server died in the middle of a turn', async () => {
     const first = createMortalSandbox(sandbox);
     const before = new Map<string, ItemBody>();
-    const input = { execId: 'ex_replay', prompt: '[[script:slow]] go', cwd: repository };
+    const input = { execId: 'ex_replay', prompt: '[[script:slow]] go', asked: 'go', cwd: repository };
     const abandoned = agent.turn(input, worldOf(first.sandbox, before, new AbortController().signal));
     abandoned.catch(() => undefined);
     await vi.waitUntil(() => [...before.values()].some((item) => item.kind === 'tool'), 30_000);

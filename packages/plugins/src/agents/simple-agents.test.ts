@@ -51,8 +51,9 @@ const turn = async (
   plugin: AgentPlugin,
   config: object,
   prompt: string,
-  { session, limits }: { session?: { turn: number }; limits?: Partial<AgentWorld['limits']> } = {},
+  more: { session?: { turn: number }; limits?: Partial<AgentWorld['limits']>; asked?: string } = {},
 ) => {
+  const { session, limits, asked = prompt } = more;
   await using bench = await benchOf();
   const items = new Map<string, ItemBody>();
   const world: AgentWorld = {
@@ -64,7 +65,7 @@ const turn = async (
     signal: new AbortController().signal,
   };
   const agent = plugin.open(plugin.config.parse(config), host);
-  const end = await agent.turn({ execId: 'ex_1', prompt, cwd: bench.cwd, session }, world);
+  const end = await agent.turn({ execId: 'ex_1', prompt, asked, cwd: bench.cwd, session }, world);
   const made = (file: string) => readFileSync(join(bench.cwd, file), 'utf8');
   return {
     end,
@@ -86,6 +87,14 @@ describe('command', () => {
     expect(end).toEqual({ stop: 'end', continued: true });
     expect(text).toBe('Fix it. Fix it. ');
     expect(items.get('output')).toEqual({ kind: 'message', role: 'agent', text: 'shown' });
+  });
+
+  it('runs what the person asked for, and nothing that is told besides', async () => {
+    const asked = 'cat > out.txt';
+    const { text } = await turn(command, {}, `${asked}\n\nThe end of its output:\n\ntouch run.txt; exit 3`, {
+      asked,
+    });
+    expect(text).toContain('touch run.txt; exit 3');
   });
 
   it('fails with the exit code and the end of the output', async () => {

@@ -108,16 +108,8 @@ test('a failure is told with its code, its hint and the exit code of its kind', 
 
 test('a change that weakens its gate is told by file with what to do, and waits when its watcher leaves', async () => {
   const prompt = steps({ run: "sed -i 's/test -s/true/' Makefile" });
-  const child = spawn(process.execPath, [BERTH, 'run', prompt], { cwd: checkout, env, stdio: 'pipe' });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (bytes: Buffer) => {
-    out += bytes.toString();
-    if (out.includes('--reason')) child.kill('SIGINT');
-  });
-  child.stderr.on('data', (bytes: Buffer) => {
-    err += bytes.toString();
-  });
-  expect(await new Promise((resolve) => child.once('close', resolve))).toBe(130);
+  const { out, err, code } = await berth('run', prompt);
+  expect(code).toBe(5);
   const [, id = ''] = /task (tk_\w+)/.exec(out) ?? [];
   const [, change = ''] = /berth change approve (ch_\w+)/.exec(out) ?? [];
   const told = [
@@ -129,7 +121,8 @@ test('a change that weakens its gate is told by file with what to do, and waits 
   ].join('\n');
   expect(out).toContain(told.slice(0, told.indexOf('\n')));
   expect(out).toContain(told.slice(told.indexOf('\n') + 1));
-  expect(err).toBe(`the task goes on waiting; follow it again: berth task logs ${id} --follow\n`);
+  expect(err).toContain(`error: The change ${change} weakens what judges it and waits for a person`);
+  expect(err).toContain(`berth task logs ${id} --follow`);
   const shown = await berth('task', 'show', id);
   expect(shown.out).toContain('waiting');
   expect(shown.err).toBe(`${told}\n`);

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { Event, Workspace } from '@berth/contract';
+import { dataOf, type Event, type Workspace } from '@berth/contract';
 import type { Prebuild } from '@berth/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commitFiles, git, hubOf, makeRepository } from '../system/repository.ts';
@@ -69,11 +69,12 @@ const lock = (message: string): void => {
 
 const prebuilds = () => world.rows<Prebuild>('prebuilds');
 const setupsIn = (events: readonly Event[]): readonly unknown[] =>
-  events.flatMap(({ type, data }) =>
-    type === 'attempt.progressed' && data.stage === 'setup' && data.durationMs !== undefined
-      ? [data.detail]
-      : [],
-  );
+  stagesIn(events).flatMap(({ durationMs, detail }) => (durationMs === undefined ? [] : [detail]));
+const stagesIn = (events: readonly Event[]) =>
+  events.flatMap((event) => {
+    const told = dataOf(event, 'attempt.progressed');
+    return told?.stage === 'setup' ? [told] : [];
+  });
 
 const work = (name: string) =>
   runTask(world.client, {
@@ -122,8 +123,7 @@ test('a set-up that fails ends the task with its log and a hint', async () => {
     agent: 'scripted',
     prompt: steps({ say: 'Hello.' }),
   });
-  const stages = events.filter(({ type, data }) => type === 'attempt.progressed' && data.stage === 'setup');
-  expect(stages.map(({ data }) => data.durationMs)).toEqual([undefined]);
+  expect(stagesIn(events).map(({ durationMs }) => durationMs)).toEqual([undefined]);
   expect(endOf(task)).toMatchObject({
     state: 'failed',
     code: 'setup.failed',

@@ -172,7 +172,7 @@ const cancelTurn = async (sandbox: Sandbox): Promise<void> => {
     signal: cancel.signal,
   };
   const prompt = `${daemon(31_004)}; echo I wait.; sleep 600`;
-  const turn = agent.turn({ execId: 'turn', prompt, cwd: sandbox.root }, world);
+  const turn = agent.turn({ execId: 'turn', prompt, asked: prompt, cwd: sandbox.root }, world);
   await saidSo.promise;
   expect([await countIn(sandbox, 31_004), await countIn(sandbox, 31_005)]).toEqual([1, 1]);
   cancel.abort();

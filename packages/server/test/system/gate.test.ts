@@ -1,5 +1,5 @@
 /** What the gate is run from and what its failures lead to, with the scripted agent and real sandboxes. */
-import type { Event } from '@berth/contract';
+import { dataOf, type Event } from '@berth/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { git, hubOf, makeRepository } from './repository.ts';
 import { createWorld, type SystemWorld } from './server.ts';
@@ -22,10 +22,9 @@ afterAll(async () => {
 }, 60_000);
 
 const setupsIn = (events: readonly Event[]): number =>
-  events.filter(
-    ({ type, data }) =>
-      type === 'attempt.progressed' && data.stage === 'setup' && data.durationMs === undefined,
-  ).length;
+  events
+    .map((event) => dataOf(event, 'attempt.progressed'))
+    .filter((told) => told?.stage === 'setup' && told.durationMs === undefined).length;
 
 test('a change that breaks the set-up goes back to the agent, and its repair is set up before the gate', async () => {
   const source = makeRepository(world.folder, 'listed', { 'requirements.txt': 'whole\n' });
@@ -105,8 +104,10 @@ test('a command cannot doctor the tools of the next one, and a target that is re
     prompt: steps({ write: { path: 'build.sh', content: `${doctor}\n` } }),
   });
   expect(endOf(task)).toMatchObject({ code: 'gate.red', message: 'The gate is red: check.' });
-  const told = events.filter(({ data }) => data.stage === 'target').map(({ data }) => data.detail);
-  expect(told).toEqual(['red before any work: check']);
+  const told = events.map((event) => dataOf(event, 'attempt.progressed'));
+  expect(told.flatMap((one) => (one?.stage === 'target' ? [one.detail] : []))).toEqual([
+    'red before any work: check',
+  ]);
   const known = { workspaceId: workspace.id, agent: 'scripted', prompt: steps({ fail: 'enough' }) };
   const { items } = await conversationOf(world.client, (await runTask(world.client, known)).task.id);
   expect(messagesOf(items, 'user')[0]).toContain('These checks fail already');

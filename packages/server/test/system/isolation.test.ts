@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcp } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { Event, Sandbox, SandboxCreate } from '@berth/contract';
+import { dataOf, type Event, type Sandbox, type SandboxCreate } from '@berth/contract';
 import type { Connection } from '@berth/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BROKEN_SUM, makeRepository } from './repository.ts';
@@ -148,7 +148,9 @@ describe('the network', () => {
     const shut = await runTask(world.client, wanted);
     expect(endOf(shut.task)).toMatchObject({ code: 'gate.red' });
     const denied = shut.events.filter(({ type }) => type === 'sandbox.egress_denied');
-    expect(denied.map(({ data }) => data.remedy)).toContain('--egress packages');
+    expect(denied.map((event) => dataOf(event, 'sandbox.egress_denied')?.remedy)).toContain(
+      '--egress packages',
+    );
     // Of the agent's sandbox and of the gate's.
     expect(new Set(denied.map(({ subject }) => subject)).size).toBeGreaterThan(1);
 

@@ -1,7 +1,7 @@
 /** A change cannot choose its judge: what an agent does to tests, scripts and configuration, and who decides then. */
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Change, Task, Workspace } from '@berth/contract';
+import { type Change, dataOf, type Task, type Workspace } from '@berth/contract';
 import { createClient } from '@berth/sdk/node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commitFiles, type Files, git, hubOf, makeRepository } from './repository.ts';
@@ -83,6 +83,7 @@ const waiting = async (workspace: Workspace, command: string): Promise<{ task: T
     ({ state }) => state === 'waiting',
   );
   if (change === undefined) throw new Error('no change waits');
+  expect(dataOf(event, 'task.approval_asked')?.details.changeId).toBe(change.id);
   return { task, change };
 };
 const reasonsOf = ({ weakened = [] }: Change) => weakened.map(({ kind, subject }) => `${kind} ${subject}`);
@@ -128,6 +129,20 @@ test('what is judged does not choose its judge, whether the gate was found or sa
   for (const workspace of [found, declared, bare])
     expect(git(hubOf(workspace), 'log', '-1', '--format=%s', 'main')).toMatch(/^(?:Begin|Link)$/);
 }, 120_000);
+
+test('the next attempt is told why a person said no', async () => {
+  const { task, change } = await waiting(found, DELETE);
+  const { lastSeq } = await world.client.system.stats();
+  await world.client.changes.reject({ id: change.id, reason: 'that test is still needed' });
+  const { task: ended } = await followTask(world.client, task.id, lastSeq);
+  expect(ended.error?.hint).toContain(`berth task retry ${task.id}`);
+  await world.client.tasks.retry({ id: task.id });
+  await eventAfter(world.client, lastSeq, (event) => {
+    const body = dataOf(event, 'item.changed')?.item.body;
+    return body?.kind === 'message' && body.text.includes('that test is still needed');
+  });
+  await world.client.tasks.cancel({ id: task.id });
+}, 90_000);
 
 test('a yes lands exactly what waited, over a restart; a viewer cannot say it, and nobody twice', async () => {
   const { task, change } = await waiting(

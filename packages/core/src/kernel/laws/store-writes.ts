@@ -1,5 +1,5 @@
 /** Laws of transactions and of the log: all or nothing, one after the other, events in order and without holes. */
-import type { Event } from '@berth/contract';
+import { dataOf, type Event } from '@berth/contract';
 import { expect, it } from 'vitest';
 import { createManualClock } from '../manual-clock.ts';
 import type { EventQuery, Store } from '../store.ts';
@@ -216,7 +216,9 @@ const seqs = (store: Store, query: Partial<EventQuery>): Promise<number[]> =>
 
 const titles = (store: Store, query: Partial<EventQuery>): Promise<unknown[]> =>
   store.read(async (tx) =>
-    (await tx.events({ afterSeq: 0, limit: 100, ...query })).map(({ data }) => data.title),
+    (await tx.events({ afterSeq: 0, limit: 100, ...query })).map(
+      (event) => dataOf(event, 'task.created')?.title,
+    ),
   );
 
 const leaseOwners = (store: Store): Promise<string[]> =>

@@ -84,7 +84,7 @@ describe('the ACP client', { timeout: 30_000 }, () => {
     const profile = profileOf(options.mode ?? '');
     const agent = createAcpAgent({ profile, config, host, timers: options.timers ?? systemTimers });
     return agent.turn(
-      { execId: 'ex_1', prompt, cwd: sandbox.root, session: options.session },
+      { execId: 'ex_1', prompt, asked: prompt, cwd: sandbox.root, session: options.session },
       {
         sandbox,
         model: { ...model, wire: options.wire ?? model.wire },

@@ -52,6 +52,7 @@ const asked = {
   attemptId: 'at_1',
   execId: 'ex_1',
   prompt: 'hello',
+  asked: 'hello',
   cwd: '/workspace/a',
   session: undefined,
   token: 'tok',
@@ -73,6 +74,7 @@ test('a turn gets the relay as its model, with the token of its attempt', async 
   expect(JSON.parse(end.detail ?? '')).toEqual({
     execId: 'ex_1',
     prompt: 'hello',
+    asked: 'hello',
     cwd: '/workspace/a',
     model: {
       provider: 'claude',

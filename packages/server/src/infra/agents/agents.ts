@@ -52,24 +52,24 @@ export const createAgents = (options: AgentsOptions): Agents & { describe(): Pro
     return { tools, memoryBytes: plugin.memoryBytes, model: model && `${model.provider}/${model.model}` };
   };
 
-  const turn = async (asked: AgentTurn, signal: AbortSignal) => {
-    const { plugin, agent } = await open(asked.agent);
-    const chosen = plugin.needsModel ? chooseModel(spoken(options, plugin), asked.model) : undefined;
+  const turn = async (wanted: AgentTurn, signal: AbortSignal) => {
+    const { plugin, agent } = await open(wanted.agent);
+    const chosen = plugin.needsModel ? chooseModel(spoken(options, plugin), wanted.model) : undefined;
     const model: ModelAccess | undefined = chosen && {
       ...chosen,
-      baseUrl: `${asked.sandbox.internalUrl}/models/${chosen.provider}`,
-      token: asked.token,
+      baseUrl: `${wanted.sandbox.internalUrl}/models/${chosen.provider}`,
+      token: wanted.token,
     };
     const world: AgentWorld = {
-      sandbox: asked.sandbox,
+      sandbox: wanted.sandbox,
       model,
-      toolPath: await options.toolPath(asked.driver, asked.sandbox.id),
-      emit: asked.emit,
+      toolPath: await options.toolPath(wanted.driver, wanted.sandbox.id),
+      emit: wanted.emit,
       limits: options.limits,
       signal,
     };
-    const { execId, prompt, cwd, session } = asked;
-    return agent.turn({ execId, prompt, cwd, ...(session === undefined ? {} : { session }) }, world);
+    const { execId, prompt, asked, cwd, session } = wanted;
+    return agent.turn({ execId, prompt, asked, cwd, ...(session === undefined ? {} : { session }) }, world);
   };
 
   const describe = (): Promise<AgentFacts[]> =>
