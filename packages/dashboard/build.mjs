@@ -16,7 +16,7 @@ export const buildDashboard = async (outDir = `${root}dist`) => {
     envFile: false,
     mode: 'production',
     logLevel: 'error',
-    plugins: [react()],
+    plugins: [react({ jsxImportSource: '@berth/dashboard' })],
     // An environment made for tests must not lead to React's development build.
     define: { 'process.env.NODE_ENV': JSON.stringify('production') },
     build: {

@@ -10,11 +10,15 @@ import { type Browser, type Look, startBrowser } from './browser.ts';
 const TASK_MS = 40_000;
 /** More than a page has to stop at. */
 const MOST_TABS = 60;
-const HOSTILE = `<img src=x onerror="document.title='owned'"> ${'x'.repeat(300)}`;
-const RIGHT_SUM = 'export const sum = (a, b) => a + b;\n';
+
+/** Orders to a terminal, and a direction that makes text look like another one. */
+const UNSEEN = '\u202e\u2066\u001b[2K';
+const SHOWN = '\\u202e\\u2066\\u001b[2K';
+const hostile = (mark: string) => `<img src=x onerror="document.title='owned'"> ${'x'.repeat(300)}${mark}`;
+const RIGHT_SUM = `export const sum = (a, b) => a + b; // ${UNSEEN}\n`;
 const FIX = steps(
   { think: 'The sign is wrong.' },
-  { say: HOSTILE },
+  { say: hostile(UNSEEN) },
   { write: { path: 'sum.js', content: RIGHT_SUM } },
 );
 
@@ -82,14 +86,17 @@ test('a task is asked for, watched to its end, and continued', async () => {
   await sees(page.locator('.stage'));
   await sees(state(page, 'completed'));
   const said = page.locator('.said-agent p');
-  expect(await said.allTextContents()).toEqual([HOSTILE]);
+  expect(await said.allTextContents()).toEqual([hostile(SHOWN)]);
   expect(await page.locator('.items img').count()).toBe(0);
   expect(await page.title()).toBe('Mend the sum · Berth');
   await sees(page.locator('.tool', { hasText: 'write sum.js' }));
   await sees(page.locator('.stage-done', { hasText: 'gate' }));
   await sees(page.locator('.evidence', { hasText: 'exit 0' }));
   await sees(page.locator('.line-added', { hasText: 'a + b' }));
+  await sees(page.locator('.line-added', { hasText: SHOWN }));
   await sees(page.locator('.line-removed', { hasText: 'a - b' }));
+  const drawn = await page.content();
+  expect([...UNSEEN.slice(0, 3)].filter((mark) => drawn.includes(mark))).toEqual([]);
   expect([await button(page, 'Cancel').count(), await button(page, 'Try again').count()]).toEqual([0, 0]);
 
   await page.getByLabel('Ask for more').fill(steps({ say: 'And more.' }, { run: 'echo more > more.txt' }));
@@ -97,7 +104,7 @@ test('a task is asked for, watched to its end, and continued', async () => {
   await sees(page.getByRole('button', { name: 'Attempt 2, completed' }));
   await sees(page.locator('.said-agent', { hasText: 'And more.' }));
   await page.getByRole('button', { name: 'Attempt 1, completed' }).click();
-  await expect.poll(() => said.allTextContents()).toEqual([HOSTILE]);
+  await expect.poll(() => said.allTextContents()).toEqual([hostile(SHOWN)]);
 }, 90_000);
 
 test('a task is cancelled while it works, and what may be done next changes with it', async () => {
