@@ -7,7 +7,8 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: (ms, signal) => {
     // An aborted sleep rejects with the reason itself, as the port says, not with Node's own error around it.
-    return sleep(ms, undefined, { signal }).catch(() => Promise.reject(signal?.reason));
+    // A moment that has passed is now: Node would warn of a negative time.
+    return sleep(Math.max(0, ms), undefined, { signal }).catch(() => Promise.reject(signal?.reason));
   },
 };
 
