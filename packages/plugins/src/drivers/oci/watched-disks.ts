@@ -2,7 +2,7 @@
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
 import { isAlive } from '../../linux/processes.ts';
-import { type DiskSize, measure } from './disk-usage.ts';
+import { type DiskSize, fileSystemOf, measure } from './disk-usage.ts';
 import { createDiskWatch, type DiskWatch, type Watched } from './disk-watch.ts';
 import { claimedIds, readRecord, writeRecord } from './record.ts';
 import type { Workshop } from './workshop.ts';
@@ -51,7 +51,7 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     await workshop.end({ ...container, marks: [record.process], search: false });
   };
   const watch = createDiskWatch({
-    folder: folders.root,
+    fileSystem: () => fileSystemOf(folders.root),
     reserve: options.reserve,
     machines,
     // Its folder and not only its disks: what the guest writes and what it says counts, too.
@@ -65,6 +65,7 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
       }
     },
     log: (message, facts) => host.log('warn', message, facts),
+    now: () => performance.now(),
   });
   return {
     ...watch,
