@@ -18,6 +18,11 @@ export interface DriverConformance<C extends z.ZodType> {
   readonly host: () => Promise<DriverHost & AsyncDisposable>;
   /** Kills processes of a machine from outside, as the kernel or an operator would, and resolves when they are gone. */
   readonly kill: KillMachine;
+  /**
+   * Whether a command could speak in the guest's name, so that machines must say `verdict`. By what the driver is or by
+   * what is here, and not by what it says: otherwise nothing would notice that it says so without need.
+   */
+  readonly saysVerdict: boolean;
   readonly gaps?: readonly { readonly title: string; readonly why: string }[];
   /** For one case. */
   readonly timeoutMs?: number;
@@ -48,7 +53,7 @@ export const driverConformance = <C extends z.ZodType>(
     const facets = capabilitiesOf(found.open());
     await found.host[Symbol.asyncDispose]();
     const groups = [
-      { name: 'always', cases: [...coreCases, ...verdictCases] },
+      { name: 'always', cases: [...coreCases, ...verdictCases(options.saysVerdict)] },
       ...facets.map((facet) => ({ name: `because it has ${facet}`, cases: FACET_CASES[facet] })),
     ];
     for (const { name, cases } of groups) {

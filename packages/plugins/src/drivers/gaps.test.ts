@@ -24,6 +24,7 @@ driverConformance(forgetful, {
   config: {},
   host: driverHost,
   kill: killInMemory,
+  saysVerdict: true,
   gaps: [{ title: 'commands see the environment that was asked for', why: 'it forgets it' }],
 });
 

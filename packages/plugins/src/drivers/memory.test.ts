@@ -4,7 +4,7 @@ import { driverHost } from '../testing/driver-host.ts';
 import { killInMemory } from '../testing/kill-machine.ts';
 import memory from './memory.ts';
 
-driverConformance(memory, { config: {}, host: driverHost, kill: killInMemory });
+driverConformance(memory, { config: {}, host: driverHost, kill: killInMemory, saysVerdict: true });
 
 const spec = { id: 'sb_1', layers: [], limits: {}, env: {}, tools: [] };
 

@@ -8,6 +8,7 @@ driverConformance(memory, {
   config: {},
   host: driverHost,
   kill: killInMemory,
+  saysVerdict: true,
   gaps: [
     { title: 'attach of an unknown id finds nothing', why: 'mended since' },
     { title: 'machines can fly', why: 'no case says so' },

@@ -3,4 +3,4 @@ import { driverHost } from '../../testing/driver-host.ts';
 import { killOnHost } from '../../testing/kill-machine.ts';
 import host from './index.ts';
 
-driverConformance(host, { config: {}, host: driverHost, kill: killOnHost });
+driverConformance(host, { config: {}, host: driverHost, kill: killOnHost, saysVerdict: true });

@@ -4,4 +4,10 @@ import { killContainer } from '../../testing/kill-machine.ts';
 import oci from './index.ts';
 
 // Root's home is closed to the users that sandboxes run as, so the folder is, too.
-driverConformance(oci, { config: {}, host: () => driverHost({ mode: 0o700 }), kill: killContainer });
+driverConformance(oci, {
+  config: {},
+  host: () => driverHost({ mode: 0o700 }),
+  kill: killContainer,
+  // Of root, and of a user with a range of ids (rootless.test.ts). With a single one: isolation.test.ts.
+  saysVerdict: false,
+});

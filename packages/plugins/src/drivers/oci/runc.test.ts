@@ -4,4 +4,9 @@ import { killContainer } from '../../testing/kill-machine.ts';
 import oci from './index.ts';
 
 // The second choice, held to the same promises where crun would be taken.
-driverConformance(oci, { config: { runtime: 'runc' }, host: driverHost, kill: killContainer });
+driverConformance(oci, {
+  config: { runtime: 'runc' },
+  host: driverHost,
+  kill: killContainer,
+  saysVerdict: false,
+});
