@@ -203,7 +203,7 @@ test('fits a phone, and follows the scheme of the system', async () => {
     for (const address of ['', 'events', 'new', `tasks/${rows[0]?.id}`]) {
       await page.goto(`${world.address}/#/${address}`);
       await sees(page.locator('.card'));
-      if (address.startsWith('tasks')) await sees(page.locator('.line-added'));
+      if (address.startsWith('tasks')) await sees(page.locator('.line-added, .line-removed'));
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     }
     grounds.add(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));

@@ -177,7 +177,11 @@ describe('the network', () => {
       expect((await ask('https://example.com/')).stdout).not.toContain('200');
       await until('all three are recorded', () => connectionsOf(sandbox.id).length >= 3);
       const said = connectionsOf(sandbox.id).map(({ host, verdict, reason }) => [host, verdict, reason]);
-      expect(said).toContainEqual(['localhost', 'denied', 'localhost is at a private or reserved address']);
+      expect(said).toContainEqual([
+        'localhost',
+        'denied',
+        'localhost is at a private or reserved address: the server’s own',
+      ]);
       expect(said).toContainEqual([REGISTRY.hostname, 'allowed', `allowed by ${REGISTRY.host}`]);
       expect(said).toContainEqual(['example.com', 'denied', 'the egress policy "custom" does not allow it']);
     } finally {
