@@ -7,7 +7,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { fail, isBerthError } from '@berth/contract';
+import { type BerthError, ErrorAnswer, errorOfBody, fail, isBerthError } from '@berth/contract';
 import { clientAt, type Place, placeInHome } from './connection.ts';
 import { holderOf } from './home-lock.ts';
 import type { World } from './world.ts';
@@ -67,8 +67,9 @@ export const startDetached = async (world: World, options: ServerOptions): Promi
     const isHeld = ended !== undefined && holderOf(home) !== undefined;
     if (isLate || (ended !== undefined && !isHeld && !lostHome)) {
       const said = isLate ? `it was not ready after ${START_TIMEOUT_MS} ms` : `it ended with ${ended}`;
-      const detail = [said, ...own.why()].join(': ');
-      throw fail('server.unreachable', { address: place.address, detail: `${detail}; see ${own.log}` });
+      throw (
+        own.why() ?? fail('server.unreachable', { address: place.address, detail: `${said}; see ${own.log}` })
+      );
     }
     // Who held the home has left it again.
     if (ended !== undefined && !isHeld) own = launch(world, options);
@@ -105,12 +106,14 @@ const openLog = (home: string) => {
   }
 };
 
-const SAID_BYTES = 4096;
+const SAID_BYTES = 65_536;
 
-/** What a server that could not start said to people, behind what was in its log before. */
-const whyIn = (log: string, from: number): string[] => {
-  const said = readFileSync(log).subarray(from).subarray(-SAID_BYTES).toString();
-  return /^error: (.*)$/m.exec(said)?.slice(1) ?? [];
+/** The error of a server that could not start, behind what was in its log before. */
+const whyIn = (log: string, from: number): BerthError | undefined => {
+  const said = readFileSync(log).subarray(from).subarray(-SAID_BYTES).toString().trimEnd();
+  const last = said.slice(said.lastIndexOf('\n') + 1);
+  if (!last.startsWith('{"error":')) return undefined;
+  return errorOfBody(ErrorAnswer.parse(JSON.parse(last)).error, 'unavailable');
 };
 
 /** False when nothing answers there. A server that answers with a refusal is one. Rejects with `server.silent`. */

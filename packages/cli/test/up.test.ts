@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,10 +62,19 @@ test('several at once all end with the one server that was started', async () =>
   expect(log.match(/^\{"address"/gm)).toHaveLength(1);
 }, 40_000);
 
-test('a server that cannot start is told, with where to read why', async () => {
+test('a server that cannot start ends the command with its own error, hint and exit code', async () => {
   const { exitCode, err } = await berth({ BERTH_PORT: 'nonsense' }, 'up', '--detach');
-  expect([exitCode, err]).toEqual([6, expect.stringContaining(join(home, 'server.log'))]);
-  expect(err).toContain('The configuration is not valid: port');
+  expect([exitCode, err]).toEqual([2, expect.stringMatching(/^error: The configuration is not valid: port/)]);
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const refused = await berth({ BERTH_PORT: String(port) }, 'up', '--detach', '--json');
+  taken.close();
+  expect(refused.exitCode).toBe(6);
+  const hint = expect.stringContaining('berth up --port');
+  expect(JSON.parse(refused.err || refused.out)).toMatchObject({
+    error: { code: 'server.cannot_listen', hint },
+  });
   expect(readFileSync(join(home, 'server.log'), 'utf8')).toContain('BERTH_PORT');
 }, 40_000);
 

@@ -41,7 +41,7 @@ export const SERVER_ERRORS = {
     kind: 'unavailable',
     data: z.object({ address: z.string(), reason: z.string() }),
     message: (d) => `The server cannot listen at ${d.address}: ${d.reason}`,
-    hint: 'End what uses it, or choose another: `berth up --port <number>` (0 is any free one), `--host <address>`, or `socketPath` in the settings.',
+    hint: 'End what uses it, or choose another: `berth up --port <number>` (0 is any free one), `--host <host>`, or `socketPath` in the settings.',
   },
   'store.migration_changed': {
     kind: 'internal',

@@ -293,7 +293,7 @@ export const ERRORS = {
     kind: 'invalid',
     data: z.object({ provider: z.string(), model: z.string(), detail: z.string() }),
     message: (d) => `The model provider ${d.provider} has no model ${d.model} for this key: ${d.detail}`,
-    hint: 'Name another with `--model <provider>/<model>`, or set `models.default` in the configuration.',
+    hint: 'Name another with `--model provider/model`, or set `models.default` in the configuration.',
   },
   'model.unavailable': {
     kind: 'unavailable',

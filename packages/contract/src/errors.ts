@@ -1,7 +1,7 @@
 /** What is made of the catalogue: codes as types, errors to throw, and their form on the wire. */
 import { z } from 'zod';
 import { ERRORS } from './error-catalogue.ts';
-import { BerthError, type ErrorShape, hintFor, KINDS } from './kernel/error.ts';
+import { BerthError, type ErrorShape, hintFor, KINDS, type Kind } from './kernel/error.ts';
 
 export type ErrorCode = keyof typeof ERRORS;
 export type ErrorData<C extends ErrorCode> = z.infer<(typeof ERRORS)[C]['data']>;
@@ -52,3 +52,13 @@ export type ErrorBody = z.infer<typeof ErrorBody>;
 
 /** The body of every error answer, and the data of an `error` message in a stream. */
 export const ErrorAnswer = z.object({ error: ErrorBody }).meta({ id: 'ErrorAnswer' });
+
+/** The error that a body tells of; `kind` is for codes that this version does not know. */
+export const errorOfBody = ({ code, message, details, hint }: ErrorBody, kind: Kind): BerthError =>
+  new BerthError({
+    code,
+    kind: Object.entries(ERRORS).find(([known]) => known === code)?.[1].kind ?? kind,
+    message,
+    details,
+    ...(hint === undefined ? {} : { hint }),
+  });

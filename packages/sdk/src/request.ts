@@ -1,8 +1,8 @@
 /** One call: the flat input is spread over path, query and body as the route says, and failures get their code back. */
 import {
   BerthError,
-  ERRORS,
   ErrorAnswer,
+  errorOfBody,
   fail,
   isBerthError,
   KINDS,
@@ -108,9 +108,7 @@ export const errorOf = (status: number, text: string): BerthError => {
     const message = `The server answered ${status}: ${text.slice(0, 200)}`;
     return new BerthError({ code: 'server.failed', kind: byStatus, message });
   }
-  const { code, message, details, hint } = parsed.data.error;
-  const kind = Object.entries(ERRORS).find(([known]) => known === code)?.[1].kind ?? byStatus;
-  return new BerthError({ code, kind, message, details, ...(hint === undefined ? {} : { hint }) });
+  return errorOfBody(parsed.data.error, byStatus);
 };
 
 const parseJson = (text: string): unknown => {

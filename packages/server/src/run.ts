@@ -19,6 +19,8 @@ const run = async (): Promise<void> => {
 const end = (error: unknown): never => {
   if (!isBerthError(error)) throw error;
   process.stderr.write(`error: ${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
+  // For a program that started us, as `berth up --detach` does.
+  if (!process.stderr.isTTY) process.stderr.write(`${JSON.stringify({ error: error.body })}\n`);
   process.exit(KINDS[error.kind].exit);
 };
 
