@@ -128,6 +128,7 @@ const openWorld = async (parts: WorldParts) => {
     registry: driverRegistry as unknown as Registry<DriverPlugin>,
     config: config.drivers,
     defaultDriver: config.defaultDriver,
+    trustedGateDrivers: config.defaults.trustedGateDrivers,
     folder: join(config.home, DRIVERS_FOLDER),
     host: { installation, guest: findGuestProgram(), log: tell },
   });
@@ -137,6 +138,7 @@ const openWorld = async (parts: WorldParts) => {
 
   const providers = modelProviders(config.models);
   const agents = createAgents({
+    defaultAgent: config.defaults.agent,
     registry: agentRegistry as unknown as Registry<AgentPlugin>,
     config: config.agents,
     host: { resolve: createPackageFiles(env), log: tell },

@@ -107,6 +107,7 @@ describe('a sandbox of the real driver', () => {
       registry: registry as unknown as Registry<DriverPlugin>,
       config: {},
       defaultDriver: 'oci',
+      trustedGateDrivers: [],
       folder,
       host: { installation: 'containment', guest: findGuestProgram(), log: () => undefined },
     });

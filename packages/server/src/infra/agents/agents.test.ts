@@ -32,6 +32,7 @@ const plain = defineAgent({ ...echo, name: 'plain', needsModel: false });
 
 const agentsWith = (more: Partial<AgentsOptions> = {}) =>
   createAgents({
+    defaultAgent: 'echo',
     registry: { echo: async () => ({ default: echo }), plain: async () => ({ default: plain }) },
     config: {},
     host: { resolve: () => undefined, log: () => undefined },
@@ -128,4 +129,10 @@ test('the default decides which provider comes first, and its model', () => {
     wire: 'anthropic',
     defaultModel: 'own/model',
   });
+});
+
+test('a default that does not exist refuses the start', () => {
+  expect(() => agentsWith({ defaultAgent: 'eccho' })).toThrow(
+    'There is no agent eccho; known are echo, plain.',
+  );
 });

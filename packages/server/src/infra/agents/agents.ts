@@ -12,6 +12,8 @@ export interface ModelProvider {
 }
 
 export interface AgentsOptions {
+  /** The agent of tasks that name none. */
+  readonly defaultAgent: string;
   readonly registry: Registry<AgentPlugin>;
   readonly config: Readonly<Record<string, unknown>>;
   readonly host: AgentHost;
@@ -33,9 +35,12 @@ interface OpenAgent {
   readonly agent: Agent;
 }
 
+/** Throws `agent.unknown` for a default that does not exist. */
 export const createAgents = (options: AgentsOptions): Agents & { describe(): Promise<AgentFacts[]> } => {
   const opened = new Map<string, Promise<OpenAgent>>();
   const names = Object.keys(options.registry).sort();
+  if (!names.includes(options.defaultAgent))
+    throw fail('agent.unknown', { agent: options.defaultAgent, known: names });
 
   const open = (name: string): Promise<OpenAgent> => {
     const known = opened.get(name) ?? openAgent(options, name);

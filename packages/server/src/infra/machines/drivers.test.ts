@@ -47,6 +47,7 @@ const open = (probe: () => Promise<Probe>, more: Partial<DriversOptions> = {}) =
     },
     config: {},
     defaultDriver: undefined,
+    trustedGateDrivers: [],
     folder,
     host: { installation: 'in1', guest: { node: '/n', bundle: '/b' }, log: () => undefined },
     ...more,
@@ -131,4 +132,6 @@ test('a wrong configuration or default refuses the start', async () => {
     code: 'config.invalid',
   });
   await expect(open(ready, { defaultDriver: 'docker' })).rejects.toMatchObject({ code: 'driver.unknown' });
+  const trusted = open(ready, { trustedGateDrivers: ['hosst'] });
+  await expect(trusted).rejects.toMatchObject({ code: 'driver.unknown', details: { driver: 'hosst' } });
 });

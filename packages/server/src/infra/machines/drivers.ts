@@ -58,12 +58,14 @@ export interface DriversOptions {
   readonly registry: Registry<DriverPlugin>;
   readonly config: Readonly<Record<string, unknown>>;
   readonly defaultDriver: string | undefined;
+  /** Drivers whose verdict is taken although a command can forge it. */
+  readonly trustedGateDrivers: readonly string[];
   /** The parent of the drivers' folders. */
   readonly folder: string;
   readonly host: Omit<DriverHost, 'folder'>;
 }
 
-/** Rejects with `config.invalid`, or `driver.unknown` for a default that does not exist. */
+/** Rejects with `config.invalid`, or `driver.unknown` for a driver that is named and does not exist. */
 export const openDrivers = async (options: DriversOptions): Promise<Drivers> => {
   const names = Object.keys(options.registry).sort();
   const opened = new Map<string, OpenDriver>();
@@ -76,7 +78,7 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
     if (found === undefined) throw fail('driver.unknown', { driver: name, known: names });
     return found;
   };
-  find(defaultName);
+  for (const name of [defaultName, ...options.trustedGateDrivers]) find(name);
   const isOn = (name: string): boolean =>
     !find(name).exposesHost || Object.hasOwn(options.config, name) || options.defaultDriver === name;
   const usable = (name: string): OpenDriver => {
