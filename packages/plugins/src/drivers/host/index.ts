@@ -127,7 +127,7 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
     }
   };
   return {
-    probe: () => (isRoot ? probeUser(settings.idBase, host.guest.node) : SHARED_PROBE),
+    probe: () => (isRoot ? probeUser(settings.idBase, host.guest.node, host.folder) : SHARED_PROBE),
     create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
     connect: async (id) => {
       if ((await attach(id)) === undefined)

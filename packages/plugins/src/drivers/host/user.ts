@@ -37,16 +37,23 @@ export const endUser = async ({ uid }: HostUser): Promise<void> => {
   await once(end, 'close');
 };
 
-/** Really starts the program that every sandbox of this driver starts with. */
-export const probeUser = async (base: number, node: string): Promise<Probe> => {
-  const tried = spawn(node, ['--version'], { ...at(base), stdio: 'ignore' });
+const NOT_REACHED = 3;
+
+/** Really starts the program that every sandbox of this driver starts with, and goes where the sandboxes are. */
+export const probeUser = async (base: number, node: string, folder: string): Promise<Probe> => {
+  const reach = `try { process.chdir(process.argv[1]) } catch { process.exit(${NOT_REACHED}) }`;
+  const tried = spawn(node, ['-e', reach, folder], { ...at(base), stdio: 'ignore' });
   const code = await new Promise<unknown>((resolve) => tried.once('error', resolve).once('exit', resolve));
-  return code === 0
-    ? {
-        health: 'degraded',
-        detail: 'programs run as users of their own, with the files and network of any user',
-      }
-    : { health: 'absent', detail: `other users may not run ${node}; install Node.js where they may` };
+  if (code === 0)
+    return {
+      health: 'degraded',
+      detail: 'programs run as users of their own, with the files and network of any user',
+    };
+  const detail =
+    code === NOT_REACHED
+      ? `other users may not pass through to ${folder}; let them (\`chmod o+x\` on each folder above it), or choose another home`
+      : `other users may not run ${node}; install Node.js where they may`;
+  return { health: 'absent', detail };
 };
 
 const at = (uid: number) => ({ uid, gid: uid, cwd: '/', env: {} });
