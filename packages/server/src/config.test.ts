@@ -59,6 +59,7 @@ describe('the configuration', () => {
         sandboxesMs: 2_592_000_000,
         refsMs: 2_592_000_000,
         tokensMs: 2_592_000_000,
+        approvalsMs: 1_209_600_000,
       },
       logLevel: 'info',
     });

@@ -1,4 +1,5 @@
 /** Starts the server, says where it listens, and stops it on the usual signals. */
+import { fstatSync } from 'node:fs';
 import process from 'node:process';
 import { isBerthError, KINDS } from '@berth/contract';
 import { startServer } from './main.ts';
@@ -19,8 +20,9 @@ const run = async (): Promise<void> => {
 const end = (error: unknown): never => {
   if (!isBerthError(error)) throw error;
   process.stderr.write(`error: ${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
-  // For a program that started us, as `berth up --detach` does.
-  if (!process.stderr.isTTY) process.stderr.write(`${JSON.stringify({ error: error.body })}\n`);
+  // Into the log of a start in the background, for the command line that made it.
+  if (fstatSync(process.stderr.fd).isFile())
+    process.stderr.write(`${JSON.stringify({ error: error.body })}\n`);
   process.exit(KINDS[error.kind].exit);
 };
 

@@ -8,7 +8,7 @@ import { COMPLETED, conversationOf, endOf, messagesOf, runTask, steps } from './
 /** One list of steps per turn: what the agent does when it hears that its change does not pass. */
 const TURNS = [
   [{ write: { path: 'requirements.txt', content: 'half\n' } }],
-  [{ write: { path: 'requirements.txt', content: 'whole, and more\n' } }],
+  [{ write: { path: 'requirements.txt', content: 'whole\nmore\n' } }],
 ];
 
 let world: SystemWorld;
@@ -39,7 +39,7 @@ test('a change that breaks the set-up goes back to the agent, and its repair is 
     prompt: 'Depend on more',
   });
   expect(endOf(task)).toEqual(COMPLETED);
-  expect(git(hubOf(workspace), 'show', 'main:requirements.txt')).toBe('whole, and more');
+  expect(git(hubOf(workspace), 'show', 'main:requirements.txt')).toBe('whole\nmore');
   const { items } = await conversationOf(world.client, task.id);
   const [, sentBack] = messagesOf(items, 'user');
   expect(sentBack).toContain('`grep whole requirements.txt && cp requirements.txt .installed` ended with');
