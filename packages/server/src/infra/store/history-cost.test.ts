@@ -81,11 +81,12 @@ const addHistory = async (folder: string, round: string, times: number): Promise
 
 it('costs the same beside a hundred times as much history', { timeout: 120_000 }, async () => {
   const { folder, store, work } = await started();
-  const tasks = () => store.read((tx) => tx.table('tasks').count());
+  // The agent works by the dice, so some may wait for a person's yes: they are no history.
+  const ended = () => store.read((tx) => tx.table('tasks').count({ state: ['completed', 'failed'] }));
   await addHistory(folder, 'little', 50);
   const little = await work(TASKS);
-  await addHistory(folder, 'much', Math.ceil(12_000 / (await tasks())));
-  expect(await tasks()).toBeGreaterThan(10_000);
+  await addHistory(folder, 'much', Math.ceil(12_000 / (await ended())));
+  expect(await ended()).toBeGreaterThan(10_000);
   const much = await work(TASKS);
   expect(much / little, `${much} ms a task beside much, ${little} ms beside little`).toBeLessThan(2);
 });
