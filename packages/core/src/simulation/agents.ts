@@ -9,7 +9,7 @@ import type { Dice } from './dice.ts';
 import type { Checkout, ScriptedMachines } from './machines.ts';
 import type { ScriptedHub, Tree } from './repository.ts';
 
-type Act = 'good' | 'buggy' | 'shared' | 'weak' | 'nothing' | 'crash';
+export type Act = 'good' | 'buggy' | 'shared' | 'weak' | 'nothing' | 'crash';
 const ACTS: readonly Act[] = [
   'good',
   'good',
@@ -27,15 +27,17 @@ export interface AgentWorld {
   readonly dice: Dice;
   readonly hub: ScriptedHub;
   readonly machines: ScriptedMachines;
+  /** What the dice choose from. */
+  readonly acts?: readonly Act[] | undefined;
 }
 
-export const createScriptedAgents = ({ dice, hub, machines }: AgentWorld): Agents => {
+export const createScriptedAgents = ({ dice, hub, machines, acts = ACTS }: AgentWorld): Agents => {
   const decided = new Map<string, { readonly act: Act; applied: boolean }>();
 
   const decide = (turn: AgentTurn) => {
     const known = decided.get(turn.execId);
     if (known !== undefined) return known;
-    const act = ACTS[dice.below(ACTS.length)] ?? 'good';
+    const act = acts[dice.below(acts.length)] ?? 'good';
     const made = { act, applied: false };
     decided.set(turn.execId, made);
     return made;

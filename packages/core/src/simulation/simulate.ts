@@ -13,7 +13,7 @@ import {
 } from '../kernel/index.ts';
 import type { Defaults, Grants, Retention } from '../ports.ts';
 import type { Ports } from '../world.ts';
-import { createScriptedAgents } from './agents.ts';
+import { type Act, createScriptedAgents } from './agents.ts';
 import { createDice, type Dice } from './dice.ts';
 import { brokenPromises, unforgotten } from './invariants.ts';
 import { createScriptedCheckouts, createScriptedMachines, type ScriptedMachines } from './machines.ts';
@@ -62,7 +62,11 @@ export const createScriptedWorld = (
     setup = true,
     hasty = false,
     locked = false,
-  }: Pick<Seed, 'seed' | 'setup' | 'hasty'> & { readonly locked?: boolean | undefined },
+    acts,
+  }: Pick<Seed, 'seed' | 'setup' | 'hasty'> & {
+    readonly locked?: boolean | undefined;
+    readonly acts?: readonly Act[] | undefined;
+  },
 ): ScriptedWorld => {
   const clock = createManualClock();
   const dice = createDice(seed);
@@ -74,7 +78,7 @@ export const createScriptedWorld = (
   void hub.swap('', 'app', 'refs/heads/main', undefined, root);
   const machines = createScriptedMachines({ snapshots: setup });
   const checkouts = createScriptedCheckouts(machines, hub);
-  const agents = createScriptedAgents({ dice, hub, machines });
+  const agents = createScriptedAgents({ dice, hub, machines, acts });
   const ports = {
     machines,
     hub,
