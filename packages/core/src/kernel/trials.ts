@@ -23,7 +23,7 @@ export interface Trials {
 
 const LOOK_EVERY_MS = 250;
 
-/** `turns` are ids of jobs, those that are begun together in one array. Without this they begin by their own `runAt`. */
+/** `turns` are ids of jobs, those that are begun together in one array. Should this fail, each begins at its `runAt`. */
 export const startTrials = (deps: TrialDeps, turns: readonly (readonly string[])[]): Trials => {
   const { store, clock, log } = deps;
   const stopping = new AbortController();

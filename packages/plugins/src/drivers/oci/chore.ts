@@ -92,6 +92,7 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
       },
       tools.launcher,
     );
+    // Only crun leaves it, and it is proven before it is used: without it a start compiles its own.
     const compiledSeccomp = await readFile(join(state, id, 'seccomp.bpf'), 'base64').catch(() => undefined);
     const ended = mark === undefined || (await gone([mark], chore.timeoutMs));
     const said = ended ? await tailOf(log) : `it did not end within ${chore.timeoutMs} ms`;
