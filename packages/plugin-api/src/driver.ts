@@ -49,9 +49,9 @@ export interface Machine {
   /** Where tools appear inside: maps a target of `MachineSpec.tools` to a path a program inside can use. */
   readonly toolPath: (target: string) => string;
   /**
-   * Limits asked for that could not be applied, `containment` without groups for commands, and `verdict` where a command
-   * could end, read or imitate the guest, so that nothing the guest says of it is sure; each with the reason. Empty when
-   * all hold.
+   * Limits asked for that could not be applied, `containment` without groups for commands, `reserve` where contained
+   * commands can take the memory that the guest lives on, and `verdict` where a command could end, read or imitate the
+   * guest, so that nothing the guest says of it is sure; each with the reason. Empty when all hold.
    */
   readonly unenforced: readonly string[];
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Limits } from '@berth/contract';
 import type { Cgroups } from './cgroups.ts';
+import { memoryOfCommands } from './command-memory.ts';
 import type { Identity } from './identity.ts';
 import { rlimitsOf, ucountHook, type WatchLimits } from './kernel-limits.ts';
 import { seccompProfile } from './seccomp.ts';
@@ -45,6 +46,7 @@ export interface World {
 
 const CPU_PERIOD_US = 100_000;
 const MEBIBYTE = 2 ** 20;
+const NO_LIMIT = Number.POSITIVE_INFINITY;
 /** More likely than anything of the host to be chosen when the whole machine runs out of memory. */
 const OOM_SCORE = 500;
 /**
@@ -73,7 +75,10 @@ export const bundleOf = (container: Container, world: World): object => {
     hooks: { createContainer: [ucountHook(world.inotify)] },
     root: { path: container.rootfs, readonly: true },
     hostname: 'sandbox',
-    mounts: [...kernelMounts(container.limits, world.identity), ...container.mounts],
+    mounts: [
+      ...kernelMounts(memoryOfCommands(container.limits.memoryBytes ?? NO_LIMIT), world.identity),
+      ...container.mounts,
+    ],
     annotations:
       world.compiledSeccomp === undefined ? {} : { 'run.oci.seccomp_bpf_data': world.compiledSeccomp },
     linux: {
@@ -99,13 +104,10 @@ const MASKED = ['acpi', 'asound', 'kcore', 'keys', 'latency_stats', 'pressure', 
 const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`);
 
 /**
- * What is in a folder in memory stays when those who wrote it have been killed for want of memory. So together they get
- * three quarters of it, contents and (at about a kibibyte each) names, and the guest lives in the rest.
+ * What is in a folder in memory stays when those who wrote it have been killed for want of memory. So of what commands
+ * may have, these get three quarters together, contents and (at about a kibibyte each) names.
  */
-const kernelMounts = (
-  { memoryBytes = Number.POSITIVE_INFINITY }: Limits,
-  { single }: Identity,
-): readonly Mount[] => [
+const kernelMounts = (memoryBytes: number, { single }: Identity): readonly Mount[] => [
   { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
   {
     destination: '/dev',

@@ -6,8 +6,19 @@
  */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type CommandGroups, commandGroups } from './command-groups.ts';
-import { allMembersOf, type Freeze, field, freezeV1, freezeV2, removeAll, thawAll } from './group.ts';
+import { type CommandGroups, type CommandPlaces, commandGroups } from './command-groups.ts';
+import { keepMemoryV1, keepMemoryV2 } from './command-memory.ts';
+import {
+  allMembersOf,
+  COMMANDS,
+  type Freeze,
+  field,
+  freezeV1,
+  freezeV2,
+  GUEST,
+  removeAll,
+  thawAll,
+} from './group.ts';
 
 export type Controller = 'memory' | 'cpu' | 'pids';
 
@@ -34,6 +45,8 @@ export interface Cgroups {
   remove(containerId: string): Promise<boolean>;
   /** Groups for commands below a container's; absent where nothing could be ended with them. */
   readonly commands: CommandGroups | undefined;
+  /** Keeps a part of the memory of a container that has just started from its commands; see command-memory.ts. */
+  keepMemory(containerId: string, memoryBytes: number): Promise<void>;
 }
 
 interface Hierarchy {
@@ -87,6 +100,9 @@ const version1 = (
   const file = async (mount: string | undefined, containerId: string, name: string): Promise<string> =>
     mount === undefined ? '' : counter(join(mount, containerId, name));
   const cpuTime = all.find((one) => one.options.includes('cpuacct'))?.mount;
+  // Of each group alone, where v2 counts what is below as well.
+  const killsIn = async (group: string): Promise<number> =>
+    field(await file(memory, group, 'memory.oom_control'), 'oom_kill');
   return {
     layout: v2 === undefined ? 'control groups v1' : 'control groups v1 with v2 beside',
     controllers: new Set(CONTROLLERS.filter((name) => mountOf(name) !== undefined)),
@@ -97,13 +113,31 @@ const version1 = (
       memoryBytes: Number(await file(memory, containerId, 'memory.usage_in_bytes')),
       cpuSeconds: Number(await file(cpuTime, containerId, 'cpuacct.usage')) / 1e9,
       processes: Number(await file(mountOf('pids'), containerId, 'pids.current')),
-      outOfMemoryKills: field(await file(memory, containerId, 'memory.oom_control'), 'oom_kill'),
+      outOfMemoryKills:
+        (await killsIn(containerId)) + (await killsIn(join(containerId, COMMANDS)).catch(none)),
     }),
     freeze: (containerId, frozen) => freezeAll(freezeV1, join(freezer ?? '', containerId), frozen),
     members: (containerId) => allMembersOf(join(freezer ?? memory ?? '', containerId)),
     remove: (containerId) => removeAll(all.map((one) => join(one.mount, containerId))),
-    commands: freezer === undefined ? undefined : commandGroups(freezer, freezeV1),
+    commands: freezer === undefined ? undefined : commandGroups(placesOfV1(freezer, memory), freezeV1),
+    keepMemory: (containerId, memoryBytes) => keepMemoryV1(join(memory ?? '', containerId), memoryBytes),
   };
+};
+
+const placesOfV1 = (freezer: string, memory: string | undefined): CommandPlaces => ({
+  top: freezer,
+  guest: (containerId) => join(freezer, containerId),
+  commands: (containerId) => join(freezer, containerId),
+  counted: (containerId) => {
+    const folder = join(memory ?? '', containerId, COMMANDS);
+    return memory !== undefined && existsSync(folder) ? { folder, top: memory } : undefined;
+  },
+});
+
+/** There is no such group. */
+const none = (error: NodeJS.ErrnoException): number => {
+  if (error.code === 'ENOENT' || error.code === 'ENODEV') return 0;
+  throw error;
 };
 
 /**
@@ -143,7 +177,22 @@ export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cg
     freeze: (containerId, frozen) => freezeAll(freezeV2, join(folder, containerId), frozen),
     members: (containerId) => allMembersOf(join(folder, containerId)),
     remove: (containerId) => removeAll([join(folder, containerId)]),
-    commands: commandGroups(folder, freezeV2),
+    commands: commandGroups(placesOfV2(folder), freezeV2),
+    keepMemory: (containerId, memoryBytes) => keepMemoryV2(join(folder, containerId), memoryBytes),
+  };
+};
+
+const placesOfV2 = (top: string): CommandPlaces => {
+  /** Before, and where memory is not limited, all are in the container's own group. */
+  const below = (containerId: string, name: string): string => {
+    const folder = join(top, containerId, name);
+    return existsSync(folder) ? folder : dirname(folder);
+  };
+  return {
+    top,
+    guest: (containerId) => below(containerId, GUEST),
+    commands: (containerId) => below(containerId, COMMANDS),
+    counted: () => undefined,
   };
 };
 

@@ -1,7 +1,7 @@
 /**
- * Groups for commands, one level below a container's group: in the tree of v2, or with v1 in the freezer's alone, since
- * limits are counted at the container and a group here is for finding and ending. No controller is handed down, so on
- * v2 processes may stay in the container's group beside them. What a container holds is stopped with all of them.
+ * Groups for commands, below a container's group: in the tree of v2, or with v1 in the freezer's alone, since a group here
+ * is for finding and ending. Limits are counted at the container, and memory for all commands together as well (see
+ * command-memory.ts). What a container holds is stopped with all of them.
  *
  * A group is named after what the caller calls it, so nothing has to be remembered, and whatever a server that died
  * left of it is found by the next.
@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '@berth/contract';
 import { isAlive, kill, markOf, type ProcessMark } from '../../linux/processes.ts';
-import { type Freeze, ignoreMissing, membersOf, NESTED_PREFIX, removeGroup } from './group.ts';
+import { EXEC_PREFIX, type Freeze, ignoreMissing, membersOf, removeGroup } from './group.ts';
 
 const END_DEADLINE_MS = 10_000;
 
@@ -21,21 +21,38 @@ export interface CommandGroups {
   end(containerId: string, group: string): Promise<void>;
 }
 
-/** Folder of the groups of all containers, and how groups of its version are stopped. */
-export const commandGroups = (tree: string, freeze: Freeze): CommandGroups => {
-  const folderOf = (containerId: string, group: string): string =>
-    join(
-      tree,
-      containerId,
-      `${NESTED_PREFIX}${createHash('sha256').update(group).digest('hex').slice(0, 24)}`,
-    );
+export interface CommandPlaces {
+  /** The group that belongs to nobody. */
+  readonly top: string;
+  /** Group of the guest, and of what it has just started. */
+  guest(containerId: string): string;
+  /** In which the groups of single commands are made. */
+  commands(containerId: string): string;
+  /** Where commands are counted together, when that is in another tree and there is such a group. */
+  counted(containerId: string): Entered | undefined;
+}
+
+/** A group to enter, and the top of its tree. */
+interface Entered {
+  readonly folder: string;
+  readonly top: string;
+}
+
+export const commandGroups = (places: CommandPlaces, freeze: Freeze): CommandGroups => {
+  const folderOf = (containerId: string, group: string): string => {
+    const name = `${EXEC_PREFIX}${createHash('sha256').update(group).digest('hex').slice(0, 24)}`;
+    return join(places.commands(containerId), name);
+  };
   return {
     enter: async (containerId, group, insidePid) => {
       const folder = folderOf(containerId, group);
       await mkdir(folder).catch(mustExist);
       if ((await findInside(folder, insidePid)) !== undefined) return;
       try {
-        await move({ tree, from: join(tree, containerId), to: folder, insidePid });
+        const counted = places.counted(containerId);
+        // Last the one by which it is known to have entered.
+        const to = [...(counted === undefined ? [] : [counted]), { folder, top: places.top }];
+        await move(places.guest(containerId), to, insidePid);
       } catch (error) {
         await removeGroup(folder);
         throw error;
@@ -53,22 +70,17 @@ export const commandGroups = (tree: string, freeze: Freeze): CommandGroups => {
   };
 };
 
-interface Move {
-  readonly tree: string;
-  readonly from: string;
-  readonly to: string;
-  readonly insidePid: number;
-}
-
-/** Only what is in the container's own group: neither another's process, nor one that another command may claim. */
-const move = async ({ tree, from, to, insidePid }: Move): Promise<void> => {
+/** Only what is in the guest's group: neither another's process, nor one that another command may claim. */
+const move = async (from: string, to: readonly Entered[], insidePid: number): Promise<void> => {
   const found = await findInside(from, insidePid);
   if (found === undefined) throw refused('enter', `no process ${insidePid} is in the sandbox's own group`);
-  await writeFile(join(to, 'cgroup.procs'), String(found.pid)).catch(ignoreEnded);
+  for (const { folder } of to)
+    await writeFile(join(folder, 'cgroup.procs'), String(found.pid)).catch(ignoreEnded);
   if (await isAlive(found)) return await sacrifice(found.pid);
   // Whoever has its number by now was not meant. Where it was before is unknown; the top belongs to nobody.
-  if ((await membersOf(to)).includes(found.pid) && (await markOf(found.pid)) !== undefined)
-    await writeFile(join(tree, 'cgroup.procs'), String(found.pid));
+  for (const { folder, top } of to)
+    if ((await membersOf(folder)).includes(found.pid) && (await markOf(found.pid)) !== undefined)
+      await writeFile(join(top, 'cgroup.procs'), String(found.pid));
   throw refused('enter', `process ${insidePid} ended meanwhile`);
 };
 

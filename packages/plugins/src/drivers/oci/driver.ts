@@ -193,6 +193,7 @@ const boots = async ({
     const unenforced = [
       ...unenforcedOf(limitsOf(spec), cgroups ?? workshop.cgroupsAbsent),
       ...forgeableVerdict(world.identity),
+      ...(await keepMemory(cgroups, id, spec.limits.memoryBytes)),
     ];
     const disk = { bytes: spec.limits.diskBytes, inodes: spec.limits.inodes };
     await writeRecord(folder, { version: 1, process, unenforced, disk });
@@ -206,6 +207,22 @@ const boots = async ({
     const reason = error instanceof Error ? error.message : String(error);
     const detail = reason.includes(said) ? reason : `${reason}; the guest said: ${said}`;
     throw fail('driver.failed', { driver: 'oci', act: 'create', detail }, { cause: error });
+  }
+};
+
+/** What a sandbox has to say when its commands can take the memory that its guest lives on. */
+const keepMemory = async (
+  cgroups: Cgroups | undefined,
+  containerId: string,
+  memoryBytes: number | undefined,
+): Promise<string[]> => {
+  if (memoryBytes === undefined || cgroups?.commands === undefined || !cgroups.controllers.has('memory'))
+    return [];
+  try {
+    await cgroups.keepMemory(containerId, memoryBytes);
+    return [];
+  } catch (error) {
+    return [`reserve: commands can take the memory that the guest lives on: ${String(error)}`];
   }
 };
 

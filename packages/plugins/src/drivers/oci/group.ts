@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const FREEZE_DEADLINE_MS = 5_000;
-/** What groups of commands are called. Nothing else makes groups below a container's. */
-export const NESTED_PREFIX = 'exec-';
+/** What the groups below a container's are called: of one command each, of all commands, of the guest. There are no others. */
+export const EXEC_PREFIX = 'exec-';
+export const COMMANDS = 'commands';
+export const GUEST = 'guest';
 
 /** Stops, or lets go on, everything in the group and below it. What cannot be stopped in time is left as it is. */
 export type Freeze = (folder: string, frozen: boolean) => Promise<void>;
@@ -27,7 +29,7 @@ export const freezeV2: Freeze = async (folder, frozen) => {
 /** Lets a whole container go on, also a group of commands that a server which died had stopped in order to end it. */
 export const thawAll = async (freeze: Freeze, folder: string): Promise<void> => {
   await freeze(folder, false);
-  for (const nested of await nestedIn(folder)) await freeze(nested, false).catch(ignoreMissing);
+  for (const nested of await allBelow(folder)) await freeze(nested, false).catch(ignoreMissing);
 };
 
 export const membersOf = async (folder: string): Promise<number[]> => {
@@ -36,16 +38,23 @@ export const membersOf = async (folder: string): Promise<number[]> => {
 };
 
 export const allMembersOf = async (folder: string): Promise<number[]> => {
-  const groups = [folder, ...(await nestedIn(folder))];
+  const groups = [folder, ...(await allBelow(folder))];
   return (await Promise.all(groups.map(membersOf))).flat();
 };
 
 const nestedIn = async (folder: string): Promise<string[]> => {
   const names = await readdir(folder).catch(() => []);
-  return names.filter((name) => name.startsWith(NESTED_PREFIX)).map((name) => join(folder, name));
+  return names
+    .filter((name) => name === COMMANDS || name === GUEST || name.startsWith(EXEC_PREFIX))
+    .map((name) => join(folder, name));
 };
 
-/** With the groups of commands below. False while one of them has members. */
+const allBelow = async (folder: string): Promise<string[]> => {
+  const nested = await nestedIn(folder);
+  return [...nested, ...(await Promise.all(nested.map(allBelow))).flat()];
+};
+
+/** With the groups below. False while one of them has members. */
 export const removeAll = async (folders: readonly string[]): Promise<boolean> =>
   (await Promise.all(folders.map(removeWithNested))).every(Boolean);
 
@@ -53,7 +62,7 @@ const removeWithNested = async (folder: string): Promise<boolean> => {
   if (await removeGroup(folder)) return true;
   const nested = await nestedIn(folder);
   if (nested.length === 0) return false;
-  const removed = await Promise.all(nested.map(removeGroup));
+  const removed = await Promise.all(nested.map(removeWithNested));
   return removed.every(Boolean) && (await removeGroup(folder));
 };
 

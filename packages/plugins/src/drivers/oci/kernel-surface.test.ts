@@ -188,7 +188,7 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
   it('temporary folders have an end of their files', async () => {
     const { stdout } = await guest.run(['sh', '-c', 'df --output=itotal /tmp /var/tmp /dev/shm /dev']);
     const counts = stdout.trim().split('\n').slice(1).map(Number);
-    // A sixteenth of the memory, and a sixty-fourth of it twice, at a kibibyte each.
-    expect(counts).toEqual([16_384, 4096, 4096, 1024]);
+    // A sixteenth of the memory of commands, and a sixty-fourth of it twice, at a kibibyte each.
+    expect(counts).toEqual([12_288, 3072, 3072, 1024]);
   });
 });
