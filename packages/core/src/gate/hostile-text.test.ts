@@ -23,7 +23,8 @@ import {
   runsUnknown,
   testsRunBy,
 } from './shell-lines.ts';
-import { measureTest, testsRun } from './test-counts.ts';
+import { testsRun } from './test-counts.ts';
+import { reductionOf, testsWithin } from './test-measure.ts';
 import { isTool } from './tools.ts';
 
 const filesOf = (texts: Readonly<Record<string, string>>) => ({
@@ -35,7 +36,12 @@ const STAR = '*'.repeat(16);
 
 test.each<[string, (text: string) => unknown, readonly string[]]>([
   ['what a gate prints', testsRun, ['Tests: 1 a', '1 passed ']],
-  ['a file of tests', measureTest, ['test']],
+  [
+    'a file of tests',
+    (text) => reductionOf(text, ''),
+    ['test', "expect('", 'if '],
+  ],
+  ['tests within a file', (text) => [testsWithin('a.py', text), testsWithin('a.rs', text)], ['>>> a\n']],
   ['the command of a gate', programOf, ['A=']],
   [
     'what the detection reads',

@@ -6,33 +6,52 @@
 import { folderOf, nameOf } from './place.ts';
 import { isTool } from './tools.ts';
 
-const TEST_FOLDER = /(^|\/)(tests?|testdata|__tests__|__snapshots__|specs?|e2e)\//;
-const TEST_NAME =
-  /(^|\/)(test[^/]*\.py|[^/]+_test\.(py|go|rb|exs|dart)|[^/]+_spec\.rb|tests?\.[cm]?[jt]sx?|[^/]+[._-](test|spec)\.[cm]?[jt]sx?|test-[^/]+\.[cm]?js|[^/]+Tests?\.(java|kt|cs|swift|php))$/;
-const TEST_CODE = /\.([cm]?[jt]sx?|py|go|rs|rb|java|kt|cs|swift|php|exs?|dart|sh|bats)$/;
+const TEST_FOLDER = /(^|\/)(tests?|testdata|__tests__|__snapshots__|specs?|e2e|Tests)\//;
+/** What tests compare with or read, and no test itself. */
+const TEST_DATA = /(^|\/)(__fixtures__|fixtures|goldens?|cassettes|(?:[^/]+-)?snapshots)\//;
+const CODE =
+  '(?:[cm]?[jt]sx?|py|go|rs|rb|java|kts?|cs|fs|vb|swift|php|exs?|dart|sh|bats|c|cc|cpp|cxx|mm?|hs|clj[cs]?|scala|sc|groovy|ml|zig|nim|erl|R|jl|lua|pl|t|cr|d|tcl|feature|robot|hurl)';
+const TEST_NAME = new RegExp(
+  `(^|/)(${[
+    String.raw`test[^/]*\.py|[^/]+[._-](?:test|spec)\.${CODE}|tests?\.${CODE}|test[_-][^/]+\.(?!py)${CODE}`,
+    String.raw`[^/]+(?:Tests?|Spec|TestCase|IT)\.(?:java|kts?|cs|fs|vb|swift|php|scala|groovy|cpp|cc|mm?|hs)`,
+    String.raw`[^/]+\.(?:bats|t|feature|robot|hurl)`,
+  ].join('|')})$`,
+);
+const TEST_CODE = new RegExp(`\\.${CODE}$`);
 
 const CONFIGURATION = new RegExp(
   `(^|/)(${[
     // Runners of tests and what they load.
-    String.raw`(vitest|vite|jest|ava|playwright|cypress|wdio|babel|webpack|rollup)\.(config|setup|workspace)\.[^/]+`,
-    String.raw`karma\.conf\.[^/]+`,
+    String.raw`(vitest|vite|jest|ava|playwright(-ct)?|cypress|babel|webpack|rollup|web-test-runner)\.(config|setup|workspace|preset)\.[^/]+`,
+    String.raw`(karma|wdio|nightwatch|codecept|protractor)\.conf\.[^/]+|cypress\.json|testem\.[^/]+|\.?cucumber\.(js|json|ya?ml)`,
     String.raw`\.(mocharc|babelrc|swcrc|nycrc|c8rc|taprc|jestrc)([^/]*)`,
     String.raw`\.?pytest\.(ini|toml)|setupTests\.[^/]+|jasmine\.(json|m?js)|mocha\.opts|nextest\.toml`,
     String.raw`(tox|mypy)\.ini|\.mypy\.ini|\.coveragerc|conftest\.py|noxfile\.py|pyrightconfig\.json`,
-    String.raw`(sitecustomize|usercustomize)\.py|\.rspec|phpunit\.xml[^/]*`,
+    String.raw`(sitecustomize|usercustomize)\.py|[^/]+\.pth|\.rspec(-local)?|phpunit(\.dist)?\.xml[^/]*|\.proverc|\.busted`,
     // Linters and type checkers.
     String.raw`(eslint|prettier|stylelint|commitlint)\.config\.[^/]+`,
     String.raw`\.(eslintrc|prettierrc|stylelintrc)[^/]*|\.(eslint|prettier|stylelint)ignore|biome\.jsonc?`,
     String.raw`tsconfig[^/]*\.json|jsconfig\.json|\.?ruff\.toml|\.flake8|\.?pylintrc|\.?clippy\.toml`,
-    String.raw`\.?rustfmt\.toml|\.golangci\.[^/]+|rust-toolchain[^/]*|\.(python-version|tool-versions)`,
+    String.raw`\.?rustfmt\.toml|\.golangci\.[^/]+|rust-toolchain[^/]*|\.tool-versions|\.(nvmrc|sdkmanrc|((python|node|ruby|java|php|go)-version))`,
     String.raw`\.(oxlintrc|jshintrc|markdownlint|yamllint|shellcheckrc|rubocop|swiftlint|phpstan)[^/]*|phpstan\.neon[^/]*`,
+    String.raw`\.(editorconfig|globalconfig)|psalm\.xml|\.php-cs-fixer[^/]*|\.credo\.exs|\.clang-(tidy|format)|detekt\.ya?ml|checkstyle\.xml`,
     String.raw`(tslint|knip|dprint|commitlint)\.jsonc?|deny\.toml|\.pre-commit-config\.yaml|\.?lefthook\.ya?ml`,
     // What runs the others.
-    String.raw`(GNUm|m|M)akefile|[^/]+\.mk|[Jj]ustfile|Rakefile|Taskfile\.ya?ml|\.?mise\.toml|(turbo|nx|lerna|project)\.json`,
+    String.raw`(GNUm|m|M)akefile|[^/]+\.mk|\.?[Jj][Uu][Ss][Tt][Ff][Ii][Ll][Ee]|[Rr]akefile(\.rb)?|[^/]+\.rake|[Tt]askfile(\.dist)?\.ya?ml`,
+    String.raw`\.?mise(\.[^/]+)?\.toml|(turbo|nx|lerna|project|workspace|angular|rush)\.json|magefile\.go|moon\.ya?ml|pants\.toml|Snakefile`,
+    String.raw`build\.(sbt|sc|mill|xml|zig)|project\.clj|(deps|bb)\.edn|rebar\.config|[^/]+\.cabal|meson\.build|dune(-project)?|SConstruct|wscript`,
+    String.raw`\.bazel(rc|version)|BUILD(\.bazel)?|WORKSPACE(\.bazel)?|MODULE\.bazel|[^/]+\.(bzl|cmake)|global\.json|[^/]+\.(runsettings|sln|slnx)`,
+    String.raw`Directory\.[^/]+\.(props|targets)|[Nn]u[Gg]et\.[Cc]onfig|xunit\.runner\.json|gradle\.properties|[^/]+\.gradle(\.kts)?`,
     String.raw`settings\.gradle(\.kts)?|gradle-wrapper\.(jar|properties)|CMakeLists\.txt|[Gg]ulpfile\.[^/]+|Gruntfile\.[^/]+`,
     String.raw`deno\.jsonc?|build\.rs|binding\.gyp`,
     String.raw`\.npmrc|\.yarnrc[^/]*|pnpm-workspace\.yaml|\.?pnpmfile\.[cm]?js|bunfig\.toml|go\.work|\.gitattributes|pip\.conf`,
-  ].join('|')})$|(^|/)\\.cargo/config(\\.toml)?$|(^|/)(patches|\\.yarn)/`,
+    String.raw`\.env(\.(test|local|ci)[^/]*)?|\.envrc|\.gitmodules|\.pnp\.(c?js|loader\.mjs)`,
+    // What is found in folders of their own.
+    String.raw`\.cargo/config(\.toml)?|(\.config/)?\.?mise/[^/]+\.toml|vendor/autoload\.php`,
+  ].join(
+    '|',
+  )})$|(^|/)(patches|\\.yarn|\\.mvn|\\.bundle|\\.moon|buildSrc|__mocks__|[^/]+\\.(egg|dist)-info|vendor/(composer|bin))/`,
 );
 
 /** What stands in for a tool where one is looked for first: committed dependencies, modules with a tool's name. */
@@ -52,7 +71,8 @@ const STANDARD_MODULE = new RegExp(
 );
 const VENDORED = /(^|\/)vendor\//;
 
-export const isTestFile = (path: string): boolean => TEST_NAME.test(path) || TEST_FOLDER.test(path);
+export const isTestFile = (path: string): boolean =>
+  TEST_NAME.test(path) || TEST_FOLDER.test(path) || TEST_DATA.test(path);
 
 /** One that holds tests, not only what they read. */
 export const isTestCode = (path: string): boolean =>
@@ -67,7 +87,26 @@ export const isToolInPlace = (path: string): boolean =>
 
 /** Where the files lie that a piece of configuration is for. */
 export const placeOf = (path: string): string =>
-  folderOf(path).replace(/(^|\/)(?:(?:\.(?:cargo|config|yarn)|patches)\/.*)$/s, '$1');
+  folderOf(path).replace(
+    /(^|\/)(?:\.[^/]+|mise|patches|buildSrc|gradle|__mocks__|vendor|[^/]+\.(?:egg|dist)-info)\/.*$/s,
+    '$1',
+  );
+
+/** Read for all tests, wherever it lies. */
+export const isForAll = (path: string): boolean => nameOf(path) === 'conftest.py';
+
+/**
+ * The settings of a program that nobody knows here, by the names that such files have. `words` are those of the lines that
+ * are run.
+ */
+export const isNamedAfter = (path: string, words: ReadonlySet<string>): boolean => {
+  const [, hidden, named] =
+    /^(?:\.([\w-]+?)(?:rc|ignore)?(?:\.(?:jsonc?|ya?ml|toml|ini|[cm]?[jt]s))?|([\w-]+)(?:\.(?:config|conf|setup)\.\w+|\.(?:ya?ml|toml|ini)))$/.exec(
+      nameOf(path),
+    ) ?? [];
+  const program = hidden ?? named;
+  return program !== undefined && words.has(program);
+};
 
 const SCRIPTS = /(^|\/)(scripts?|tools?|ci|\.ci|bin|build|hack|dev|checks?|tasks|gate|\.github)\//;
 const PRODUCT =

@@ -3,12 +3,12 @@ import { folderOf, nameOf } from './place.ts';
 
 const RECIPES: readonly (readonly [RegExp, string])[] = [
   [/^(?:GNUm|m|M)akefile$|\.mk$/, 'make'],
-  [/^[Jj]ustfile$/, 'just'],
-  [/^Taskfile\.ya?ml$/, 'task'],
+  [/^\.?justfile$/i, 'just'],
+  [/^taskfile(?:\.dist)?\.ya?ml$/i, 'task'],
   [/^tox\.ini$/, 'tox'],
   [/^\.pre-commit-config\.yaml$/, 'pre-commit'],
   [/^\.?lefthook\.ya?ml$/, 'lefthook'],
-  [/^\.?mise\.toml$/, 'mise'],
+  [/^\.?mise(?:\.[^/]+)?\.toml$/, 'mise'],
   [/^deno\.jsonc?$/, 'deno'],
 ];
 
@@ -52,7 +52,7 @@ const modulesOf = ([, from, names = '', plain = '']: readonly (string | undefine
 
 /** Members that name what is loaded before or beside what is checked. */
 const LOADED =
-  /["']?\b(?:extends|setup\w*|global(?:Setup|Teardown)|reporters?|require|import|plugins?|presets?|transform|testEnvironment|environment|runner|resolver|snapshotSerializers|jsPlugins|rulesdir|rulePaths|loader|file|globalConfig|preset|projects|pytest_plugins)["']?\s*[:=]\s*(\[[^\]]{0,2000}\]|\{[^}]{0,2000}\}|["'`][^"'`\n]*["'`])/g;
+  /["']?\b(?:extends|setup\w*|global(?:Setup|Teardown)|reporters?|require|import|plugins?|presets?|transform|testEnvironment|environment|runner|resolver|snapshotSerializers|jsPlugins|rulesdir|rulePaths|loader|file|globalConfig|importMap|preset|projects|pytest_plugins)["']?\s*[:=]\s*(\[[^\]]{0,2000}\]|\{[^}]{0,2000}\}|["'`][^"'`\n]*["'`])/g;
 const IMPORTED = /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\()\s*["'`]([^"'`\n]+)["'`]/g;
 const PLUGIN = /(?:^|\s)-p\s+([\w.]+)/gm;
 

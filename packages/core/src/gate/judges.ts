@@ -3,16 +3,17 @@
  * which are asked for one by one.
  */
 import type { Weakening } from '@berth/contract';
+import { hidesFiles, isIgnoreList, isJudgeAdded } from './added.ts';
 import type { JudgedTree } from './files.ts';
 import {
   isConfiguration,
+  isNamedAfter,
   isOutOfSight,
   isTestCode,
   isTestFile,
   isToolInPlace,
-  placeOf,
 } from './judge-paths.ts';
-import { followLinks, type SeenTree } from './links.ts';
+import { followLinks } from './links.ts';
 import { isLockFile, lockChanges } from './lock-files.ts';
 import { toolChanges } from './manifest-tools.ts';
 import { changedFields, isManifest, judgingManifest, scriptsIn } from './manifests.ts';
@@ -20,14 +21,10 @@ import { memberPaths } from './node-members.ts';
 import { folderOf } from './place.ts';
 import { isProjectFile, judgingText } from './project-files.ts';
 import { type Reached, reach } from './reach.ts';
-import { isOnlyMore, measureTest, reductionOf } from './test-counts.ts';
+import { endsOthers, isOnlyMore, reductionOf } from './test-measure.ts';
+import { testsWithinChanged } from './tests-within.ts';
+import type { ReadText, Trees } from './trees.ts';
 import { listed } from './weakening.ts';
-
-/**
- * The text of a file, of the target or the change, or where a link leads; undefined when it is absent, or too large to
- * judge.
- */
-export type ReadText = (side: 'target' | 'change', path: string) => Promise<string | undefined>;
 
 export interface JudgeChanges {
   /** Paths that judge as they are in the target, or not at all when they are not there. */
@@ -77,6 +74,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
     ...ofManifests.found,
     ...linksCut(trees),
     ...files.found,
+    ...(await testsWithinChanged(altered, trees)),
     ...(await changedLocks(altered, trees)),
   ];
   return {
@@ -96,7 +94,7 @@ const fileChanges = async (altered: readonly string[], trees: Trees) => {
   );
   const judging: string[] = [];
   const found: Found[] = [];
-  for (const path of altered.filter((one) => !isReadByFields(one, reached))) {
+  for (const path of altered.filter((one) => !isReadByFields(one, trees))) {
     const how = target.paths.has(path) ? (change.paths.has(path) ? 'changed' : 'deleted') : 'added';
     const kind = await kindOf(path, how, trees);
     const wasMoved =
@@ -126,46 +124,47 @@ const takesCopy = (path: string, copies: string[] | undefined, { tests, findsTes
   return at >= 0;
 };
 
-interface Trees {
-  readonly target: SeenTree;
-  readonly change: SeenTree;
-  readonly reached: Reached;
-  /** All folders of the target. */
-  readonly folders: ReadonlySet<string>;
-  readonly read: ReadText;
-}
-
 const linksCut = ({ target, change }: Trees): Found[] =>
   change.isCut && !target.isCut
     ? [{ kind: 'configuration_changed', subject: 'symbolic links', detail: 'more than are followed' }]
     : [];
 
-/** A manifest is not judged as a whole: see `manifestChanges`. */
-const isReadByFields = (path: string, { scripts }: Reached): boolean =>
-  isManifest(path) && !isTestFile(path) && !isToolInPlace(path) && !scripts.has(path);
+/** A manifest of the target is not judged as a whole: see `manifestChanges`. */
+const isReadByFields = (path: string, { target, reached }: Trees): boolean =>
+  isManifest(path) &&
+  target.paths.has(path) &&
+  !isTestFile(path) &&
+  !isToolInPlace(path) &&
+  !reached.runs(path);
 
 type Kind = 'test' | 'script' | 'configuration';
 type How = 'changed' | 'deleted' | 'added';
 
 const kindOf = async (path: string, how: How, trees: Trees): Promise<Kind | undefined> => {
-  const { reached, folders, read } = trees;
-  if (how === 'added') {
-    if (reached.scripts.has(path)) return 'script';
-    // What a new folder brings with it concerns that folder.
-    const isNearOld = isToolInPlace(path) || folders.has(placeOf(path));
-    return isConfiguration(path) && isNearOld ? 'configuration' : undefined;
+  const { reached, read } = trees;
+  if (how !== 'added') {
+    if (reached.tests.has(path)) return 'test';
+    if (reached.runs(path)) return 'script';
+    if (await isConfigurationChanged(path, trees)) return 'configuration';
+    return isTestFile(path) && !isReadInParts(path) ? 'test' : undefined;
   }
-  if (reached.tests.has(path)) return 'test';
-  if (reached.scripts.has(path)) return 'script';
-  if (isProjectFile(path)) return (await isJudgingAlike(path, read)) ? undefined : 'configuration';
-  if (isConfiguration(path)) return 'configuration';
-  return isTestFile(path) ? 'test' : undefined;
+  if (reached.runs(path)) return 'script';
+  if (await isJudgeAdded(path, trees)) return 'configuration';
+  return isTestCode(path) && endsOthers((await read('change', path)) ?? '') ? 'test' : undefined;
 };
 
-const isJudgingAlike = async (path: string, read: ReadText): Promise<boolean> => {
+const isReadInParts = (path: string): boolean => isIgnoreList(path) || isProjectFile(path);
+
+const isConfigurationChanged = async (path: string, trees: Trees): Promise<boolean> => {
+  if (isIgnoreList(path)) return hidesFiles(path, trees);
+  if (isProjectFile(path)) return !(await isJudgingAlike(path, trees));
+  return isConfiguration(path) || isNamedAfter(path, trees.reached.programs);
+};
+
+const isJudgingAlike = async (path: string, { read, reached }: Trees): Promise<boolean> => {
   const [was, is] = [await read('target', path), await read('change', path)];
   if (was === undefined || is === undefined) return false;
-  return judgingText(path, was) === judgingText(path, is);
+  return judgingText(path, was, reached.programs) === judgingText(path, is, reached.programs);
 };
 
 const foldersOf = (path: string): string[] => {
@@ -183,8 +182,8 @@ interface Altered {
 }
 
 const weakeningOf = async (altered: Altered, trees: Trees): Promise<Found | undefined> => {
-  const { path, kind, how, measured } = altered;
-  const { target, change, reached, read } = trees;
+  const { path, kind, how } = altered;
+  const { target, change, read } = trees;
   const [, link, real] = (how === 'added' ? change : target).entriesOf(path);
   const subject = real === undefined || real === path ? path : `${path} (a link: ${link} leads to ${real})`;
   if (kind === 'script') {
@@ -192,15 +191,23 @@ const weakeningOf = async (altered: Altered, trees: Trees): Promise<Found | unde
     return isMore ? undefined : { kind: 'script_changed', subject, detail: how };
   }
   if (kind === 'configuration') return { kind: 'configuration_changed', subject, detail: how };
+  return weakenedTest(altered, subject, trees);
+};
+
+const weakenedTest = async (
+  { path, how, measured }: Altered,
+  subject: string,
+  { reached, read }: Trees,
+): Promise<Found | undefined> => {
+  const reduced = (detail: string): Found => ({ kind: 'test_reduced', subject, detail });
+  if (how === 'added') return reduced('it ends the run of the tests beside it');
   if (!isTestCode(path) && !reached.tests.has(path)) return undefined;
   if (how === 'deleted') return { kind: 'test_deleted', subject, detail: how };
-  const reduced = (detail: string): Found => ({ kind: 'test_reduced', subject, detail });
   if (measured > MAX_MEASURED) return reduced('one of too many changed test files to be looked at');
-  const was = await read('target', path);
-  const is = await read('change', path);
+  const [was, is] = [await read('target', path), await read('change', path)];
   if (is === undefined) return reduced('it is no readable file any more');
-  if (was === undefined) return undefined;
-  const reduction = reductionOf(measureTest(was), measureTest(is));
+  if (was === undefined) return reduced('it was too large to be compared');
+  const reduction = reductionOf(was, is);
   return reduction === undefined ? undefined : reduced(reduction);
 };
 
@@ -212,7 +219,7 @@ const hasOnlyMore = async (path: string, read: ReadText): Promise<boolean> => {
 
 const changedLocks = async (
   altered: readonly string[],
-  { target, change, read }: Trees,
+  { target, change, reached, read }: Trees,
 ): Promise<Found[]> => {
   const found: Found[] = [];
   for (const path of altered.filter((one) => target.paths.has(one) && isLockFile(one))) {
@@ -222,7 +229,8 @@ const changedLocks = async (
       detail,
     });
     const [was, is] = [await read('target', path), await read('change', path)];
-    const changes = was === undefined || is === undefined ? undefined : lockChanges(path, was, is);
+    const changes =
+      was === undefined || is === undefined ? undefined : lockChanges(path, was, is, reached.programs);
     if (!change.paths.has(path)) found.push(changed(path, 'deleted'));
     else if (changes === undefined) found.push(changed(path, 'it cannot be compared'));
     else found.push(...changes.map(({ name, detail }) => changed(`${path}: ${name}`, detail)));
@@ -273,7 +281,7 @@ const manifestWeakening = (
       subject: `${path}: ${field}`,
       detail: 'changed',
     })),
-    ...toolChanges(was, is, reached.words).map(({ field, detail }) => ({
+    ...toolChanges(was, is, reached).map(({ field, detail }) => ({
       kind: 'configuration_changed' as const,
       subject: `${path}: ${field}`,
       detail: clipped(detail),

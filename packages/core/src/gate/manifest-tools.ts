@@ -1,6 +1,7 @@
 /** What a change of a package.json does to the packages that judge: their versions, and names that take their place. */
 import { type Manifest, manifestOf } from './manifests.ts';
-import { isTool } from './tools.ts';
+import type { Reached } from './reach.ts';
+import { isFramework, isTool } from './tools.ts';
 
 const LISTS = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'] as const;
 /** Not a version of the package that its registry has under the name. */
@@ -12,10 +13,15 @@ export interface ToolChange {
   readonly detail: string;
 }
 
-/** `words` are those of the lines that the gate runs, names of programs among them. */
-export const toolChanges = (was: string, is: string, words: ReadonlySet<string>): ToolChange[] => {
+export const toolChanges = (
+  was: string,
+  is: string,
+  gate: Pick<Reached, 'words' | 'programs'>,
+): ToolChange[] => {
   const [ours, theirs] = [manifestOf(was) ?? {}, manifestOf(is) ?? {}];
-  const judges = (name: string): boolean => isTool(name) || words.has(name);
+  const judges = (name: string): boolean => isTool(name) || gate.words.has(name);
+  const isStarted = (name: string): boolean =>
+    isTool(name) || (gate.programs.has(name) && !isFramework(name));
   const name = nameIn(theirs);
   const isTaken = name !== nameIn(ours) && (judges(name) || dependsOn(ours, name));
   const programs = programsIn(theirs).filter((one) => judges(one) && !programsIn(ours).includes(one));
@@ -24,7 +30,9 @@ export const toolChanges = (was: string, is: string, words: ReadonlySet<string>)
     ...programs.map((one) => ({ field: 'bin', detail: `it brings a program ${one}` })),
     ...LISTS.flatMap((field) => {
       const names = Object.keys({ ...entriesOf(ours, field), ...entriesOf(theirs, field) });
-      return names.flatMap((one) => listedChange({ ours, theirs, field, name: one }, judges(one)));
+      return names.flatMap((one) =>
+        listedChange({ ours, theirs, field, name: one }, { isJudge: isStarted(one), mayJudge: judges(one) }),
+      );
     }),
   ];
 };
@@ -36,13 +44,20 @@ interface Listed {
   readonly name: string;
 }
 
-const listedChange = ({ ours, theirs, field, name }: Listed, judges: boolean): ToolChange[] => {
+interface Role {
+  /** Another version of it is another judge. */
+  readonly isJudge: boolean;
+  /** It could take the place of a judge if it came from elsewhere. */
+  readonly mayJudge: boolean;
+}
+
+const listedChange = ({ ours, theirs, field, name }: Listed, { isJudge, mayJudge }: Role): ToolChange[] => {
   const [old, now] = [entriesOf(ours, field)[name], entriesOf(theirs, field)[name]];
   if (old === now) return [];
   const isMoved = now === undefined && LISTS.some((other) => entriesOf(theirs, other)[name] === old);
-  if (isTool(name) && old !== undefined && !isMoved)
+  if (isJudge && old !== undefined && !isMoved)
     return [{ field: `${field}.${name}`, detail: `${old} → ${now ?? 'not there'}` }];
-  const isElsewhere = now !== undefined && ELSEWHERE.test(now) && (judges || dependsOn(ours, name));
+  const isElsewhere = now !== undefined && ELSEWHERE.test(now) && (mayJudge || dependsOn(ours, name));
   return isElsewhere ? [{ field: `${field}.${name}`, detail: `it comes from ${now}` }] : [];
 };
 

@@ -3,6 +3,7 @@
  * language they are, what configuration names, and the scripts of packages. What cannot be known before it runs
  * counts as everything that it could be.
  */
+import { matchesGlob } from './glob.ts';
 import {
   isConfiguration,
   isPartOfJudge,
@@ -19,8 +20,10 @@ import {
   callsUnknownScript,
   foldersEntered,
   foldersIn,
+  includedBy,
   pathsRunBy,
   programFolders,
+  programsIn,
   runsUnknown,
   testsRunBy,
   withoutExpansions,
@@ -43,14 +46,21 @@ export interface Reached {
   /** Whether such a runner would find a test at a path, there or not. */
   readonly findsTest: (path: string) => boolean;
   readonly packageScripts: ReadonlySet<string>;
+  /** Whether a file would be run or loaded at a path, there or not. */
+  readonly runs: (path: string) => boolean;
   /** Words of the lines, among them the names of programs. */
   readonly words: ReadonlySet<string>;
+  /** The programs that the lines start. */
+  readonly programs: ReadonlySet<string>;
 }
 
 /** Files whose texts are looked into; more than any repository's checks have. */
 const MAX_READ = 400;
 /** As long as a line of a gate may be. A longer one is looked at in pieces. */
 const MAX_LINE_CHARACTERS = 4000;
+
+/** What stands for what cannot be read: anything could be run there. */
+const UNKNOWN = 'sh "$UNKNOWN"; npm run "$UNKNOWN"';
 
 interface Line {
   /** Where it is run, or where the script that holds it lies. */
@@ -73,8 +83,9 @@ export const reach = async (from: ReachedFrom): Promise<Reached> => {
     search.read(configuration.filter((path) => search.words.has(runnerOf(path) ?? ' ')));
     const path = search.next();
     if (path === undefined) break;
-    search.open(path, (await from.textOf(path)) ?? '');
+    search.open(path, await from.textOf(path));
   }
+  if (search.next() !== undefined) search.look({ folder: '', line: UNKNOWN });
   return search;
 };
 
@@ -94,9 +105,10 @@ const packageOf = (path: string, text: string | undefined): Package => ({
 });
 
 const createSearch = ({ paths, lines: given, manifests }: ReachedFrom) => {
-  const scripts = new Set<string>();
-  const tests = new Set<string>();
-  const words = new Set<string>();
+  const [scripts, tests] = [new Set<string>(), new Set<string>()];
+  const [words, programs] = [new Set<string>(), new Set<string>()];
+  const included: string[] = [];
+  let isAnyRun = false;
   const packageScripts = new Set<string>();
   const packages: Package[] = [];
   /** Of one package each. */
@@ -106,11 +118,8 @@ const createSearch = ({ paths, lines: given, manifests }: ReachedFrom) => {
   const waiting: string[] = [];
   const calls: string[] = [...given];
   const read = (files: readonly string[]): void => {
-    for (const path of files) {
-      if (opened.has(path)) continue;
-      opened.add(path);
-      waiting.push(path);
-    }
+    waiting.push(...new Set(files.filter((path) => !opened.has(path))));
+    for (const path of files) opened.add(path);
   };
   const take = (path: string): void => {
     scripts.add(path);
@@ -122,6 +131,8 @@ const createSearch = ({ paths, lines: given, manifests }: ReachedFrom) => {
   };
   const lookAt = (line: Line): void => {
     for (const word of wordsOf(line.line)) words.add(word);
+    for (const program of programsIn(line.line)) programs.add(program);
+    isAnyRun ||= runsUnknown(line.line);
     const more = testsBelow(line);
     patterns.push(...more);
     for (const path of more.flatMap((isTest) => [...paths].filter(isTest))) tests.add(path);
@@ -129,7 +140,11 @@ const createSearch = ({ paths, lines: given, manifests }: ReachedFrom) => {
     for (const path of filesRunBy(paths, line)) take(path);
   };
   return {
-    ...{ scripts, tests, words, packageScripts, read, take, look },
+    ...{ scripts, tests, words, programs, packageScripts, read, take, look },
+    runs: (path: string): boolean =>
+      scripts.has(path) ||
+      included.some((pattern) => matchesGlob(pattern, path)) ||
+      (isAnyRun && isScript(path)),
     findsTest: (path: string): boolean => patterns.some((isTest) => isTest(path)),
     next: (): string | undefined => waiting.pop(),
     add: (more: readonly Package[]): void => {
@@ -151,9 +166,10 @@ const createSearch = ({ paths, lines: given, manifests }: ReachedFrom) => {
         }
       }
     },
-    open: (path: string, text: string): void => {
+    open: (path: string, text: string | undefined): void => {
       if (isManifest(path)) packages.push(packageOf(path, text));
       const parts = partsOf(paths, path, text);
+      included.push(...parts.included);
       for (const line of parts.lines) look(line);
       calls.push(...parts.lines.map(({ line }) => line).filter(callsPackageScripts));
       for (const one of parts.files) take(one);
@@ -162,25 +178,41 @@ const createSearch = ({ paths, lines: given, manifests }: ReachedFrom) => {
 };
 
 interface Parts {
+  /** Patterns of files that are loaded, there or not. */
+  readonly included: readonly string[];
   readonly lines: readonly Line[];
   readonly files: readonly string[];
 }
 
-const partsOf = (paths: ReadonlySet<string>, path: string, text: string): Parts => {
+const partsOf = (paths: ReadonlySet<string>, path: string, text: string | undefined): Parts => {
   const folder = folderOf(path);
   const inFolder = (line: string): Line => ({ folder, line });
-  if (runnerOf(path) !== undefined) return { lines: recipeLines(text).map(inFolder), files: [] };
-  if (isShell(path)) return { lines: text.split('\n').map(inFolder), files: [] };
+  if (text === undefined) return { ...NONE, lines: isTestCode(path) ? [] : [inFolder(UNKNOWN)] };
   const loads = isConfiguration(path) ? loadedByConfiguration(text) : [];
-  const files = [
-    ...loads.flatMap((one) => loaded(paths, folder, one)),
-    ...(folder === '' || isTestCode(path) ? [] : modulesBeside(path, text)),
-    ...(isTestCode(path) || isAsserting(text) ? [] : codeStrings(path, text)).flatMap((one) =>
+  const files = loads.flatMap((one) => loaded(paths, folder, one));
+  if (runnerOf(path) !== undefined) {
+    const included = runnerOf(path) === 'make' ? text.split('\n').flatMap(includedBy) : [];
+    const patterns = included.flatMap((one) => [joined(folder, one), joined('', one)]);
+    const found = patterns.flatMap((pattern) => [...paths].filter((one) => matchesGlob(pattern, one)));
+    return { lines: recipeLines(text).map(inFolder), files: [...files, ...found], included: patterns };
+  }
+  if (isShell(path) && !isConfiguration(path)) return { ...NONE, lines: text.split('\n').map(inFolder) };
+  const lines = isTestCode(path) ? [] : text.split('\n').filter(callsPackageScripts).map(inFolder);
+  return { ...NONE, lines, files: [...files, ...partsOfCode(paths, path, text)] };
+};
+
+const NONE: Parts = { lines: [], files: [], included: [] };
+
+const partsOfCode = (paths: ReadonlySet<string>, path: string, text: string): string[] => {
+  if (isTestCode(path)) return [];
+  const folder = folderOf(path);
+  const named = isAsserting(text) ? [] : codeStrings(path, text);
+  return [
+    ...(folder === '' ? [] : modulesBeside(path, text)),
+    ...named.flatMap((one) =>
       resolved(paths, folder, one).filter((to) => isCode(to) && isPartOfJudge(path, to)),
     ),
   ];
-  const lines = text.split('\n').filter(callsPackageScripts).map(inFolder);
-  return { lines: isTestCode(path) ? [] : lines, files };
 };
 
 const loaded = (paths: ReadonlySet<string>, folder: string, name: string): string[] =>
@@ -211,8 +243,8 @@ const manifestsBeside = ({ paths, lines, manifests }: ReachedFrom): string[] =>
 const manifestsEntered = (paths: ReadonlySet<string>, { folder, line }: Line): string[] =>
   foldersEntered(line)
     .flatMap((to) => [joined(folder, to), joined('', to)])
-    .map((to) => `${to}/package.json`)
-    .filter((path) => paths.has(path));
+    .filter((to) => [...paths].some((path) => path.startsWith(`${to}/`)))
+    .map((to) => `${to}/package.json`);
 
 const testsBelow = ({ folder, line }: Line): ((path: string) => boolean)[] => {
   const isRun = testsRunBy(line);

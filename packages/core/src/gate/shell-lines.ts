@@ -11,7 +11,7 @@ const NAMES_OPTION = /^[-+][a-z]*o$/;
 /** Their patterns are of tests, whatever these are called. */
 const TEST_RUNNER = /^(?:.*\/)?(?:--test|mocha|ava|tap|bats)$/;
 const READS_FILE =
-  /^(?:-c|-f|-p|-r|--(?:config|configuration|config-file|project|file|makefile|require|import|loader|rcfile|rootdir|setup|init-file))$/;
+  /^(?:-c|-f|-p|-r|--(?:config|configuration|config-file|project|file|makefile|require|import|loader|rcfile|rootdir|setup|init-file|settings|env-file|env-file-if-exists))$/;
 /** Programs whose options of this kind say something else. */
 const WORKS_ON_FILES =
   /^(?:test|\[|[ef]?grep|rm|cp|mv|ls|cat|cut|sort|uniq|head|tail|wc|cmp|diff|mkdir|touch|tar|sed|find|chmod|git|date)$/;
@@ -62,6 +62,26 @@ export const runsUnknown = (line: string): boolean => {
     return isAlone || (!isCommand(words, index) && isRunByInterpreter(words, index));
   });
 };
+
+const STARTS_PROGRAM = /^(?:npx|bunx|exec|dlx|-m)$/;
+
+/** Names of the programs that a line starts. */
+export const programsIn = (line: string): string[] => {
+  const words = wordsOf(line);
+  return words.filter(
+    (word, index) =>
+      /^@?[\w-]/.test(word) && (isCommand(words, index) || STARTS_PROGRAM.test(words[index - 1] ?? '')),
+  );
+};
+
+/** Of a line of Make: what it includes, patterns among it. */
+export const includedBy = (line: string): string[] =>
+  /^-?s?include\s/.test(line)
+    ? line
+        .split(/\s+/)
+        .slice(1)
+        .filter((word) => /^[\w./*-]+$/.test(word))
+    : [];
 
 const PACKAGE_RUNNER = /^(?:npm|pnpm|yarn|bun|run-[sp]|npm-run-all2?|turbo|nx|lerna|wireit)$/;
 

@@ -22,3 +22,9 @@ export const isTool = (name: string): boolean =>
     .toLowerCase()
     .split(/[/:]/)
     .some((part) => FAMILIES.test(part) || NAMES.test(part));
+
+/** What a product is built with and served by: its version is the product's own, although its build is a check. */
+export const isFramework = (name: string): boolean =>
+  /^(?:next|nuxt|nuxi|astro|vite|gatsby|remix|react-scripts|svelte-kit|parcel|rollup|webpack|esbuild|tsup|docusaurus|expo|electron|hugo)$/.test(
+    name,
+  );

@@ -1,0 +1,92 @@
+/** Files that judge what was there before although the target had nothing at their place, and lists of files that are not looked at. */
+import { matchesGlob } from './glob.ts';
+import {
+  isConfiguration,
+  isForAll,
+  isNamedAfter,
+  isTestFile,
+  isToolInPlace,
+  placeOf,
+} from './judge-paths.ts';
+import { changedFields, isManifest } from './manifests.ts';
+import { folderOf, nameOf } from './place.ts';
+import { isProjectFile, judgingText } from './project-files.ts';
+import type { Trees } from './trees.ts';
+
+export const isJudgeAdded = async (path: string, trees: Trees): Promise<boolean> => {
+  const { folders, reached } = trees;
+  if (isToolInPlace(path) || isForAll(path)) return true;
+  // What a new folder brings with it concerns that folder.
+  if (!folders.has(placeOf(path))) return false;
+  if (isIgnoreList(path)) return hidesFiles(path, trees);
+  if (isManifest(path)) return isManifestThatJudges(path, trees);
+  if (isProjectFile(path)) return isProjectThatJudges(path, trees);
+  if (isConfiguration(path) || isNamedAfter(path, reached.programs)) return true;
+  return path.endsWith('.py') && isTestFile(path) && isRunForOthers(path, trees);
+};
+
+const isManifestThatJudges = async (path: string, { read }: Trees): Promise<boolean> => {
+  const text = await read('change', path);
+  return text === undefined || changedFields('{}', text).length > 0;
+};
+
+/** Files of a language that belong to the project of the nearest such file above them. */
+const HEADS: Readonly<Record<string, RegExp>> = {
+  'go.mod': /\.go$/,
+  'Cargo.toml': /\.rs$/,
+  'pom.xml': /\.(?:java|kts?)$/,
+  'build.gradle': /\.(?:java|kts?|groovy)$/,
+  'build.gradle.kts': /\.(?:java|kts?|groovy)$/,
+};
+
+const isProjectThatJudges = async (path: string, { target, reached, read }: Trees): Promise<boolean> => {
+  const [folder, headed] = [folderOf(path), HEADS[nameOf(path)]];
+  if (headed !== undefined)
+    return [...target.paths].some((one) => one.startsWith(folder) && headed.test(one));
+  const text = await read('change', path);
+  return text === undefined || judgingText(path, text, reached.programs) !== '';
+};
+
+/** Python runs the first file of a folder before its tests, and takes what lies beside a test for what that imports. */
+const isRunForOthers = async (path: string, { target, read }: Trees): Promise<boolean> => {
+  const name = nameOf(path).slice(0, -'.py'.length);
+  if (name === '__init__') {
+    const code = ((await read('change', path)) ?? 'unknown').replace(/^\s*#.*$/gm, '');
+    return code.trim() !== '';
+  }
+  return ['', 'src/'].some(
+    (place) => target.paths.has(`${place}${name}.py`) || target.paths.has(`${place}${name}/__init__.py`),
+  );
+};
+
+/** Linters and formatters leave out what git does not keep. */
+export const isIgnoreList = (path: string): boolean => nameOf(path) === '.gitignore';
+
+/** Whether it names files of the repository that it did not name in the target. */
+export const hidesFiles = async (path: string, { change, read }: Trees): Promise<boolean> => {
+  const [was, is] = [await read('target', path), await read('change', path)];
+  if (is === undefined) return change.paths.has(path);
+  const known = new Set(was?.split('\n').map((line) => line.trim()));
+  const added = is
+    .split('\n')
+    .filter((line) => !known.has(line.trim()))
+    .slice(0, MAX_PATTERNS);
+  const folder = folderOf(path);
+  const inside = [...change.paths]
+    .filter((one) => one.startsWith(folder))
+    .map((one) => one.slice(folder.length));
+  return added.flatMap(patternsOf).some((pattern) => inside.some((one) => matchesGlob(pattern, one)));
+};
+
+/** Of a list of what is not kept, more are no such list. */
+const MAX_PATTERNS = 1000;
+
+/** One with a slash in it is meant from its own folder on, another anywhere; both also mean what lies below. */
+const patternsOf = (line: string): string[] => {
+  const pattern = line.trim();
+  if (pattern === '' || pattern.startsWith('#') || pattern.startsWith('!')) return [];
+  const plain = pattern.replace(/^\//, '').replace(/\/+$/, '');
+  const isAnchored = pattern.replace(/\/+$/, '').includes('/');
+  const places = isAnchored ? [plain] : [plain, `**/${plain}`];
+  return places.flatMap((one) => [one, `${one}/**`]);
+};

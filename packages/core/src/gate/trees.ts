@@ -1,0 +1,18 @@
+/** The two sides that are compared, and what judges in the first. */
+import type { SeenTree } from './links.ts';
+import type { Reached } from './reach.ts';
+
+/**
+ * The text of a file, of the target or the change, or where a link leads; undefined when it is absent, or too large to
+ * judge.
+ */
+export type ReadText = (side: 'target' | 'change', path: string) => Promise<string | undefined>;
+
+export interface Trees {
+  readonly target: SeenTree;
+  readonly change: SeenTree;
+  readonly reached: Reached;
+  /** All folders of the target. */
+  readonly folders: ReadonlySet<string>;
+  readonly read: ReadText;
+}
