@@ -36,11 +36,7 @@ const STAR = '*'.repeat(16);
 
 test.each<[string, (text: string) => unknown, readonly string[]]>([
   ['what a gate prints', testsRun, ['Tests: 1 a', '1 passed ']],
-  [
-    'a file of tests',
-    (text) => reductionOf(text, ''),
-    ['test', "expect('", 'if '],
-  ],
+  ['a file of tests', (text) => reductionOf(text, ''), ['test', "expect('", 'if ']],
   ['tests within a file', (text) => [testsWithin('a.py', text), testsWithin('a.rs', text)], ['>>> a\n']],
   ['the command of a gate', programOf, ['A=']],
   [

@@ -16,13 +16,17 @@ const treeOf = (files: Files) => ({
 /** As the hub reads: a longer file is not read. */
 const MAX_CHARACTERS = 256 * 1024;
 
-export const tried = async (lines: readonly string[], was: Files, is: Files) => {
+/** What a person is shown. All that judges as in the target must be there to be taken from it. */
+export const weakened = async (line: string, was: Files, is: Files): Promise<string[]> => {
   const texts = { target: was, change: is };
-  return judgeChanges({ target: treeOf(was), change: treeOf(is), lines }, async (side, path) => {
+  const pair = { target: treeOf(was), change: treeOf(is), lines: [line] };
+  const found = await judgeChanges(pair, async (side, path) => {
     const text = texts[side][path]?.replace(/^-> /, '');
     return text === undefined || text.length > MAX_CHARACTERS ? undefined : text;
   });
+  const absent = found.fromTarget.filter((path) => !(path in was || path in is));
+  return [
+    ...found.weakened.map(({ kind, subject }) => `${kind} ${subject}`),
+    ...absent.map((path) => `absent ${path}`),
+  ];
 };
-
-export const weakened = async (line: string, was: Files, is: Files): Promise<string[]> =>
-  (await tried([line], was, is)).weakened.map(({ kind, subject }) => `${kind} ${subject}`);
