@@ -40,6 +40,8 @@ export const ChangeDecision = z
     verdict: z.enum(['approved', 'rejected']),
     /** The id of the token that decided; `server` when nobody did in time. */
     by: z.string(),
+    /** The name of that token. */
+    byName: z.string().optional(),
     at: Instant,
     reason: z.string().optional(),
   })
@@ -67,7 +69,13 @@ export const Change = z
   .meta({ id: 'Change' });
 export type Change = z.infer<typeof Change>;
 
-export const changeEvents = eventsOf('change', changeStates, { approval_asked: ApprovalAsked });
+/** Why a change did not land, as far as an error says it. */
+const Rejected = z.object({ code: z.string().optional() });
+
+export const changeEvents = eventsOf('change', changeStates, {
+  approval_asked: ApprovalAsked,
+  rejected: Rejected,
+});
 
 const params = z.strictObject({ id: ChangeId });
 export const changeRoutes = [

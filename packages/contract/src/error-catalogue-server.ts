@@ -11,6 +11,10 @@ export type Issue = z.infer<typeof Issue>;
 
 const reason = z.object({ reason: z.string() });
 
+/** The flag, variable or key of a file that says so; absent for what nobody wrote. */
+const from = z.string().optional();
+const origin = (d: { readonly from?: string }): string => (d.from === undefined ? '' : ` (from ${d.from})`);
+
 export const SERVER_ERRORS = {
   'store.locked': {
     kind: 'unavailable',
@@ -33,14 +37,14 @@ export const SERVER_ERRORS = {
   },
   'home.unusable': {
     kind: 'unavailable',
-    data: z.object({ home: z.string(), path: z.string(), reason: z.string() }),
-    message: (d) => `The home ${d.home} cannot be used: ${d.reason}: ${d.path}`,
-    hint: 'The server needs a folder that it may write to; BERTH_HOME names another.',
+    data: z.object({ home: z.string(), path: z.string(), reason: z.string(), from }),
+    message: (d) => `The home ${d.home}${origin(d)} cannot be used: ${d.reason}: ${d.path}`,
+    hint: 'The server needs a folder that it may write to; BERTH_HOME or `--home` names another.',
   },
   'server.cannot_listen': {
     kind: 'unavailable',
-    data: z.object({ address: z.string(), reason: z.string() }),
-    message: (d) => `The server cannot listen at ${d.address}: ${d.reason}`,
+    data: z.object({ address: z.string(), reason: z.string(), from }),
+    message: (d) => `The server cannot listen at ${d.address}${origin(d)}: ${d.reason}`,
     hint: 'End what uses it, or choose another: `berth up --port <number>` (0 is any free one), `--host <host>`, or `socketPath` in the settings.',
   },
   'store.migration_changed': {
@@ -66,7 +70,8 @@ export const SERVER_ERRORS = {
     kind: 'invalid',
     data: z.object({ issues: z.array(Issue) }),
     message: (d) =>
-      `The configuration is not valid: ${d.issues.map((i: Issue) => `${i.path}: ${i.message}`).join('; ')}`,
+      `The configuration is not valid: ${d.issues.map((i: Issue) => `${i.path}: ${i.message}`).join('; ')}.`,
+    hint: 'Every setting is described in docs/reference/configuration.md.',
   },
   'server.unreachable': {
     kind: 'unavailable',

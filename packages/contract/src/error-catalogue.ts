@@ -9,12 +9,19 @@ import type { ErrorShape } from './kernel/error.ts';
 const id = z.object({ id: z.string() });
 const reason = z.object({ reason: z.string() });
 
+/** As who wrote the request knows it; what is in the body by its JSON path. */
+const spokenPlace = (path: string): string =>
+  path
+    .replace(/^params\.(.+)/, '$1 in the address')
+    .replace(/^query\.(.+)/, 'query parameter $1')
+    .replace(/^headers\.(.+)/, 'header $1');
+
 export const ERRORS = {
   'request.invalid': {
     kind: 'invalid',
     data: z.object({ issues: z.array(Issue) }),
     message: (d) =>
-      `The request is not valid: ${d.issues.map((i: Issue) => `${i.path}: ${i.message}`).join('; ')}`,
+      `The request is not valid: ${d.issues.map((i: Issue) => `${spokenPlace(i.path)}: ${i.message}`).join('; ')}.`,
   },
   'request.too_large': {
     kind: 'invalid',
@@ -77,6 +84,13 @@ export const ERRORS = {
     data: z.object({ id: z.string(), sandboxes: z.number(), tasks: z.number() }),
     message: (d) => `Workspace ${d.id} has ${d.sandboxes} live sandboxes and ${d.tasks} unfinished tasks.`,
     hint: 'Remove the sandboxes and cancel the tasks first.',
+  },
+  'workspace.record_lost': {
+    kind: 'conflict',
+    data: id,
+    message: (d) =>
+      `The home holds copies of repositories (hub/${d.id}) of a workspace that the database does not know: a part of the database was lost. They are kept.`,
+    hint: 'Restore the database from a backup (docs/guide/backup.md), or fetch with git what you need from the copies and delete their folder.',
   },
   'repository.unreachable': {
     kind: 'unavailable',
@@ -233,10 +247,10 @@ export const ERRORS = {
     hint: 'Run `berth doctor` to see how to install it.',
   },
   'agent.auth_required': {
-    kind: 'unavailable',
+    kind: 'invalid',
     data: z.object({ agent: z.string() }),
     message: (d) => `The agent ${d.agent} asks for a login.`,
-    hint: 'Give the server a key for the model provider; agents never log in themselves.',
+    hint: 'Agents never log in themselves: export the key of the model provider (ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY) and start the server with it (`berth down` first when one runs without).',
   },
   'agent.hung': {
     kind: 'timeout',
@@ -280,7 +294,8 @@ export const ERRORS = {
     hint: 'Say more in the prompt, or look at the conversation with `berth task logs`.',
   },
   'model.unconfigured': {
-    kind: 'unavailable',
+    /** Of the settings: to try again changes nothing until somebody gives a key. */
+    kind: 'invalid',
     /** Absent when none at all is configured. */
     data: z.object({ provider: z.string().optional() }),
     message: (d) =>

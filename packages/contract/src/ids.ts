@@ -29,10 +29,7 @@ export type IdNoun = keyof typeof PREFIXES;
 const idOf = <const N extends IdNoun>(noun: N) =>
   z
     .string()
-    .regex(
-      new RegExp(`^${PREFIXES[noun]}_[0-9a-hjkmnp-tv-z]{20}$`),
-      `expected an id like ${PREFIXES[noun]}_…`,
-    )
+    .regex(new RegExp(`^${PREFIXES[noun]}_[0-9a-hjkmnp-tv-z]{20}$`), `must be an id like ${PREFIXES[noun]}_…`)
     .meta({ id: `${noun[0]?.toUpperCase()}${noun.slice(1)}Id` });
 
 export const WorkspaceId = idOf('workspace');

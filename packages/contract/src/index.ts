@@ -14,6 +14,7 @@ export * from './kernel/event.ts';
 export * from './kernel/route.ts';
 export * from './kernel/states.ts';
 export * from './page.ts';
+export * from './problems.ts';
 export * from './sandbox.ts';
 export * from './sandbox-exec.ts';
 export * from './sandbox-files.ts';

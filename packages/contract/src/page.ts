@@ -15,7 +15,7 @@ export const pageQuery = {
   /** The `next` of the page before. */
   after: z
     .string()
-    .regex(/^[a-z]{2}_[0-9a-hjkmnp-tv-z]{20}$/, 'expected the "next" of the page before')
+    .regex(/^[a-z]{2}_[0-9a-hjkmnp-tv-z]{20}$/, 'must be the "next" of the page before')
     .optional(),
   /** At most 200; 50 when absent. */
   limit: z.coerce.number().int().min(1).max(200).optional(),

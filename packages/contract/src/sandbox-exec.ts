@@ -4,7 +4,9 @@ import { ExecId, SandboxId } from './ids.ts';
 import { route } from './kernel/route.ts';
 import { LIVE_ERRORS } from './sandbox.ts';
 
-const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/);
+const EnvName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/, 'must be letters, digits and "_", no digit first');
 
 export const ExecRequest = z.strictObject({
   /** Argument vector; never read by a shell. Either this or `shell`. */

@@ -8,7 +8,10 @@ import { pageOf, pageQuery, recordFields } from './page.ts';
 /** Also the folder under /workspace and a path segment of URLs: no dots first, no slashes. */
 export const RepositoryName = z
   .string()
-  .regex(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,62}$/, 'letters, digits, "._-", at most 63');
+  .regex(
+    /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,62}$/,
+    'must be letters, digits, "._-", at most 63, the first a letter, a digit or "_"',
+  );
 
 /** The rules of `git check-ref-format --branch`, as far as a pattern can say them; git has the last word. */
 export const BranchName = z
@@ -17,12 +20,12 @@ export const BranchName = z
   .regex(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: git refuses them in names, so we name them.
     /^(?![-/.])(?!.*(?:\.\.|\/\/|@\{|\/\.|\.lock(?:\/|$)))[^\u0000-\u0020~^:?*[\\\u007f]+(?<![/.])$/,
-    'not a branch name',
+    'must be the name of a branch, as git takes it',
   );
 
 export const CommitId = z
   .string()
-  .regex(/^[0-9a-f]{40}$/)
+  .regex(/^[0-9a-f]{40}$/, 'must be the full id of a commit, 40 hex digits')
   .meta({ id: 'CommitId' });
 
 export const RepositorySpec = z.strictObject({
@@ -72,7 +75,7 @@ export const EgressEntry = z
   .max(260)
   .regex(
     /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i,
-    'expected a host such as example.com, *.example.com or example.com:8443, or "packages"',
+    'must be a host such as example.com, *.example.com or example.com:8443, or "packages"',
   );
 
 /** `none`: nothing. `packages`: the registries that npm, pip, cargo and go are configured for. `custom`: these hosts. */
@@ -105,7 +108,9 @@ export const egressDenied = event(
 
 export const GateCommand = z
   .strictObject({
-    name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,40}$/),
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9_-]{0,40}$/, 'must be lower-case letters, digits, "_-", at most 41'),
     /** A shell line, run by `sh -c` in the repository's folder inside the sandbox. */
     run: z.string().min(1).max(4000),
     /** The repository it runs in; the first one when absent. */
@@ -141,7 +146,7 @@ export const KeptPath = z
   .max(200)
   .regex(
     /^(?!\.{1,2}(?:\/|$))[\w.@+-]+(?:\/(?!\.{1,2}(?:\/|$))[\w.@+-]+)*$/,
-    'expected a path below the home folder, such as .cache/ms-playwright',
+    'must be a path below the home folder, such as .cache/ms-playwright',
   );
 
 const ShellLine = z.string().min(1).max(4000);

@@ -125,6 +125,6 @@ export const queryText = (query: URLSearchParams, name: string): string => {
 /** A whole number from the query; `fallback` when it is absent. */
 export const queryCount = (query: URLSearchParams, name: string, fallback: number): number => {
   const value = Number(query.get(name) ?? fallback);
-  if (!Number.isSafeInteger(value) || value < 0) throw invalid(name, 'expected a number');
+  if (!Number.isSafeInteger(value) || value < 0) throw invalid(name, 'must be a number');
   return value;
 };

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fail, isBerthError, KINDS, ROUTES, type RouteId, type RouteShape } from '@berth/contract';
+import { fail, isBerthError, issuesIn, KINDS, ROUTES, type RouteId, type RouteShape } from '@berth/contract';
 
 export interface Call {
   readonly input: Readonly<Record<string, unknown>>;
@@ -95,11 +95,7 @@ const check = (schema: RouteShape['body'], value: unknown, place: string): Recor
   if (schema === undefined) return {};
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map(({ path, message }) => ({
-    path: [place, ...path].join('.'),
-    message,
-  }));
-  throw fail('request.invalid', { issues });
+  throw fail('request.invalid', { issues: issuesIn(place, parsed.error, value) });
 };
 
 const stream = async (response: ServerResponse, messages: AsyncIterable<readonly [string, unknown]>) => {

@@ -40,6 +40,7 @@ export const decide = async (
 /** A change that is turned down is taken back by its own run, which says so at its end. */
 const record = async (tx: Tx, { id, revision }: Change, decision: ChangeDecision): Promise<Change> => {
   if (decision.verdict === 'rejected') return tx.table('changes').update(id, revision, { decision });
-  const details = { by: decision.by };
+  const { by, byName } = decision;
+  const details = { by, ...(byName === undefined ? {} : { byName }) };
   return move(tx, 'changes', id, { trigger: 'approved', patch: { decision }, details });
 };

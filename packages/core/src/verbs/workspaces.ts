@@ -73,7 +73,14 @@ const checkNames = (request: WorkspaceCreate, repositories: readonly Repository[
       return [{ path: `body.${part}.commands[${index}].repository`, message: known }];
     });
   const issues = [
-    ...(doubled < 0 ? [] : [{ path: `body.repositories[${doubled}].name`, message: 'this name is taken' }]),
+    ...(doubled < 0
+      ? []
+      : [
+          {
+            path: `body.repositories[${doubled}].name`,
+            message: 'is taken by another repository of the workspace',
+          },
+        ]),
     ...unknownIn('gate'),
     ...unknownIn('setup'),
     ...gateIssues(request.gate?.commands ?? [], names[0] ?? ''),

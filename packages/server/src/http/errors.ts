@@ -30,7 +30,7 @@ export const toBerthError = (thrown: unknown, reference: string): BerthError => 
   if (thrown instanceof SyntaxError && 'statusCode' in thrown && thrown.statusCode === 400) {
     return fail(
       'request.invalid',
-      { issues: [{ path: 'body', message: 'expected JSON' }] },
+      { issues: [{ path: 'body', message: 'must be JSON' }] },
       { cause: thrown },
     );
   }
@@ -68,17 +68,17 @@ const contentType = { path: 'headers.content-type', message: 'this route does no
 const REFUSALS: Readonly<Record<string, { path: string; message: string }>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: contentType,
   FST_ERR_CTP_INVALID_TYPE: contentType,
-  FST_ERR_CTP_EMPTY_JSON_BODY: { path: 'body', message: 'expected JSON, found nothing' },
-  FST_ERR_CTP_INVALID_JSON_BODY: { path: 'body', message: 'expected JSON' },
+  FST_ERR_CTP_EMPTY_JSON_BODY: { path: 'body', message: 'must be JSON, and is empty' },
+  FST_ERR_CTP_INVALID_JSON_BODY: { path: 'body', message: 'must be JSON' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     path: 'headers.content-length',
-    message: 'it differs from the size of the body',
+    message: 'differs from the size of the body',
   },
   FST_ERR_MAX_PARAM_LENGTH: {
     path: 'url',
-    message: `an id in it is longer than ${PARAMETER_LIMIT_CHARACTERS} characters`,
+    message: `has an id that is longer than ${PARAMETER_LIMIT_CHARACTERS} characters`,
   },
-  FST_ERR_BAD_URL: { path: 'url', message: 'it is not a valid URL' },
+  FST_ERR_BAD_URL: { path: 'url', message: 'must be an address that can be read' },
 };
 
 const fastifyCode = (thrown: unknown): string | undefined =>

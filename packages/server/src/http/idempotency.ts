@@ -103,7 +103,7 @@ const pruneSome = async (tx: Tx, since: number): Promise<boolean> => {
 
 const checkKey = (key: string): void => {
   if (key.length <= LONGEST_KEY_CHARACTERS && /^[\x21-\x7e]+$/.test(key)) return;
-  const message = `expected 1 to ${LONGEST_KEY_CHARACTERS} printable characters without spaces`;
+  const message = `must be 1 to ${LONGEST_KEY_CHARACTERS} printable characters without spaces`;
   throw fail('request.invalid', { issues: [{ path: 'headers.idempotency-key', message }] });
 };
 

@@ -17,9 +17,11 @@ export const checkRequestLine = ({
 const issuesOfTarget = (url: string): Issue[] =>
   url.startsWith('/') && !url.includes('#')
     ? []
-    : [{ path: 'url', message: 'expected a path that begins with /, not a whole address' }];
+    : [{ path: 'url', message: 'must be a path that begins with /, not a whole address' }];
 
 const issuesOfHost = (rawHeaders: readonly string[]): Issue[] => {
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
-  return hosts > 1 ? [{ path: 'headers.host', message: `it is there ${hosts} times, expected once` }] : [];
+  return hosts > 1
+    ? [{ path: 'headers.host', message: `is there ${hosts} times and may be there once` }]
+    : [];
 };

@@ -139,7 +139,7 @@ const openSocket =
 
 const notASocket = () =>
   fail('request.invalid', {
-    issues: [{ path: 'headers.upgrade', message: 'expected a WebSocket; this route is a terminal' }],
+    issues: [{ path: 'headers.upgrade', message: 'must be a WebSocket; this route is a terminal' }],
   });
 
 /** Aborted when the client leaves before its answer is complete. */
@@ -162,6 +162,7 @@ const observe = (
     duration_ms: Math.round(elapsedTime * 10) / 10,
     request: request.id,
     caller: caller?.tokenId,
+    callerName: caller?.name,
     role: caller?.role,
   });
 };

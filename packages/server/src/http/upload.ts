@@ -10,7 +10,7 @@ export const limitedBytes = (request: FastifyRequest): AsyncIterable<Uint8Array>
   if (Number(request.headers['content-length'] ?? 0) > UPLOAD_LIMIT_BYTES) throw tooLarge();
   if (body === undefined || body === null) return none();
   if (body !== request.raw) {
-    const message = 'expected application/octet-stream';
+    const message = 'must be application/octet-stream';
     throw fail('request.invalid', { issues: [{ path: 'headers.content-type', message }] });
   }
   return counted(request.raw);

@@ -1,5 +1,5 @@
 /** Checks what a request says against its route, and tells every problem at once, each with its path. */
-import { fail, type Issue, type RouteShape } from '@berth/contract';
+import { fail, type Issue, issuesIn, type RouteShape } from '@berth/contract';
 import type { z } from 'zod';
 
 export interface Said {
@@ -17,7 +17,7 @@ export const validate = (route: RouteShape, said: Said): Said => {
       return {};
     }
     const parsed = schema.safeParse(value ?? {});
-    if (!parsed.success) issues.push(...parsed.error.issues.flatMap((issue) => toIssues(part, issue)));
+    if (!parsed.success) issues.push(...issuesIn(part, parsed.error, value ?? {}));
     return parsed.data;
   };
   const checked = {
@@ -33,18 +33,6 @@ export const validate = (route: RouteShape, said: Said): Said => {
 const unwanted = (part: keyof Said, value: unknown): Issue[] => {
   if (value === undefined || value === null) return [];
   if (typeof value !== 'object' || Array.isArray(value))
-    return [{ path: part, message: 'this route takes none' }];
-  return Object.keys(value).map((key) => ({ path: `${part}.${key}`, message: 'this key is unknown' }));
+    return [{ path: part, message: 'must be absent: this route takes none' }];
+  return Object.keys(value).map((key) => ({ path: `${part}.${key}`, message: 'is not known here' }));
 };
-
-const toIssues = (part: string, issue: z.core.$ZodIssue): Issue[] =>
-  issue.code === 'unrecognized_keys'
-    ? issue.keys.map((key) => ({ path: pathOf(part, [...issue.path, key]), message: 'this key is unknown' }))
-    : [{ path: pathOf(part, issue.path), message: issue.message }];
-
-/** `body.repositories[0].branch` */
-const pathOf = (part: string, path: readonly PropertyKey[]): string =>
-  path.reduce<string>(
-    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : `${text}.${String(step)}`),
-    part,
-  );

@@ -1,5 +1,5 @@
 /** Loads a plugin of a registry and checks its part of the configuration against the plugin's own schema. */
-import { fail } from '@berth/contract';
+import { fail, issuesIn } from '@berth/contract';
 import type { z } from 'zod';
 
 export type Registry<P> = Readonly<Record<string, () => Promise<{ readonly default: P }>>>;
@@ -8,7 +8,7 @@ interface Configurable {
   readonly config: z.ZodType;
 }
 
-/** Rejects with `config.invalid`, every problem with its path: `drivers.oci.runtimes[0]`. */
+/** Rejects with `config.invalid`, every problem with its path: `drivers.oci.runtimes[0] in config.json`. */
 export const parsePluginConfig = async <P extends Configurable>(
   from: { readonly registry: Registry<P>; readonly config: Readonly<Record<string, unknown>> },
   kind: 'drivers' | 'agents',
@@ -22,10 +22,11 @@ export const parsePluginConfig = async <P extends Configurable>(
       : fail('agent.unknown', { agent: name, known });
   }
   const plugin = (await load()).default;
-  const parsed = plugin.config.safeParse(from.config[name] ?? {});
+  const given = from.config[name] ?? {};
+  const parsed = plugin.config.safeParse(given);
   if (parsed.success) return { plugin, config: parsed.data };
-  const issues = parsed.error.issues.map(({ path, message }) => ({
-    path: [kind, name, ...path.map(String)].join('.'),
+  const issues = issuesIn(`${kind}.${name}`, parsed.error, given).map(({ path, message }) => ({
+    path: `${path} in config.json`,
     message,
   }));
   throw fail('config.invalid', { issues });

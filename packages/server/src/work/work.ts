@@ -24,7 +24,8 @@ export const createWork = (parts: WorkParts): Work => ({
   tasks: tasksOf(parts),
   changes: {
     diff: (change) => diffOf(parts, change),
-    decide: (id, decision, { tokenId }) => parts.core.changes.decide(id, { ...decision, by: tokenId }),
+    decide: (id, decision, { tokenId: by, name: byName }) =>
+      parts.core.changes.decide(id, { ...decision, by, byName }),
   },
   sandboxes: parts.sandboxes,
   system: parts.system,

@@ -37,6 +37,6 @@ const pageOfEvents = async (tx: ReadTx, query: EventQuery): Promise<Event[]> => 
 
 const cursorOf = (lastEventId: string): number => {
   if (/^\d{1,15}$/.test(lastEventId)) return Number(lastEventId);
-  const message = 'expected a sequence number';
+  const message = 'must be a sequence number';
   throw fail('request.invalid', { issues: [{ path: 'headers.last-event-id', message }] });
 };

@@ -59,6 +59,6 @@ const argvOf = ({ argv, shell }: ExecRequest): [string, ...string[]] => {
   const [program, ...rest] = argv ?? [];
   if (program !== undefined && shell === undefined) return [program, ...rest];
   if (program === undefined && shell !== undefined) return ['/bin/sh', '-c', shell];
-  const message = 'expected either argv or shell';
+  const message = 'must have either argv or shell';
   throw fail('request.invalid', { issues: [{ path: 'body.argv', message }] });
 };

@@ -35,7 +35,7 @@ const readSize = (text: string): z.infer<typeof Size> => {
   try {
     return Size.parse(JSON.parse(text));
   } catch (error) {
-    const message = 'expected {"columns","rows"}';
+    const message = 'must be {"columns","rows"}';
     throw fail('request.invalid', { issues: [{ path: 'frame', message }] }, { cause: error });
   }
 };

@@ -50,7 +50,9 @@ export const createRepositoryCommands = (deps: {
       await git(sandbox, { cwd, args: ['add', '--all', '--', '.'] });
       const same = await git(sandbox, { cwd, args: ['diff', '--cached', '--quiet'], answers: [1] });
       if (same.exitCode === 0) {
-        throw fail('request.invalid', { issues: [{ path: 'body', message: 'there is nothing to commit' }] });
+        throw fail('request.invalid', {
+          issues: [{ path: 'body', message: 'has nothing to commit: no file is changed' }],
+        });
       }
       const args = [
         'commit',

@@ -81,6 +81,6 @@ export const createSandboxClient = (parts: SandboxParts): SandboxClient => {
 
 const checkExecId = (execId: string): void => {
   if (execId.length >= 1 && execId.length <= GUEST_LIMITS.execIdLength && !execId.includes('\0')) return;
-  const message = `expected 1 to ${GUEST_LIMITS.execIdLength} characters`;
+  const message = `must have 1 to ${GUEST_LIMITS.execIdLength} characters`;
   throw fail('request.invalid', { issues: [{ path: 'id', message }] });
 };

@@ -23,7 +23,7 @@ export const openInstallationKey = async (home: string): Promise<InstallationKey
   await createPrivateFile(path, randomBytes(KEY_BYTES).toString('hex'));
   const key = Buffer.from((await readPrivateFile(path)) ?? '', 'hex');
   if (key.length !== KEY_BYTES) {
-    const message = 'expected 64 hex digits; restore the file from a backup of this home folder';
+    const message = 'must be 64 hex digits; restore the file from a backup of this home folder';
     throw fail('config.invalid', { issues: [{ path, message }] });
   }
   return {

@@ -1,6 +1,7 @@
 /** The files of an archive of layers, by their names and without unpacking them. */
 import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { jsonPath, problemsIn } from '@berth/contract';
 import type { z } from 'zod';
 import { type Blob, hashOf, rawOf } from './blobs.ts';
 import { bytesOfFile } from './bytes.ts';
@@ -46,10 +47,12 @@ export const listArchive = async (file: FileHandle): Promise<Archive> => {
       return found;
     },
     document: async (found, schema, what) => {
-      const read = schema.safeParse(json(await textOf(found, what), what));
+      const value = json(await textOf(found, what), what);
+      const read = schema.safeParse(value);
       if (read.success) return read.data;
-      const [issue] = read.error.issues;
-      throw new ImageRefusal(`its ${what} cannot be understood: ${issue?.path.join('.')}: ${issue?.message}`);
+      const [problem] = problemsIn(read.error, value);
+      const place = jsonPath(problem?.path ?? []);
+      throw new ImageRefusal(`its ${what} cannot be understood: ${place} ${problem?.message}`);
     },
   };
 };
