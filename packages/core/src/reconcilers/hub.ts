@@ -1,8 +1,10 @@
 /**
  * Keeps the hub small. Copies of repositories whose workspace has no record go: at once what a crash left half-made or
- * half-removed, and after a day what nobody can explain. What is known is collected when it has grown, and preferably while nobody works there.
+ * half-removed, and after a day what is known to have been removed. What nobody can explain stays, as a trouble: its
+ * record was lost with a part of the database, and what landed there may be nowhere else. What is known is collected when
+ * it has grown, and preferably while nobody works there.
  */
-import { sandboxStates } from '@berth/contract';
+import { fail, sandboxStates } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx } from '../kernel/index.ts';
 import type { World } from '../world.ts';
 import { tally } from './look.ts';
@@ -25,11 +27,20 @@ export const hubReconciler = defineReconciler<World>({
       return new Set(rows.map((row) => row?.id));
     });
     const strays = old.filter(({ id }) => !known.has(id));
-    const removed = await tally(world, strays, signal, ({ id }) => hub.removeWorkspace(id));
+    const removed = await tally(world, strays, signal, async ({ id, isHalfMade }) => {
+      if (!isHalfMade && !(await wasRemoved(world, id))) throw fail('workspace.record_lost', { id });
+      await hub.removeWorkspace(id);
+    });
     for (const { id, isHalfMade } of old) if (isHalfMade && known.has(id)) await hub.recorded(id);
     return { ...removed, collected: await collect(world, signal) };
   },
 });
+
+const wasRemoved = ({ store }: World, id: string): Promise<boolean> =>
+  store.read(
+    async (tx) =>
+      (await tx.events({ afterSeq: 0, limit: 1, subject: id, type: 'workspace.removed' })).length > 0,
+  );
 
 const collect = async (world: World, signal: AbortSignal): Promise<number> => {
   const workspaces = (await Array.fromAsync(pagesOf(world.store, { table: 'workspaces' }, signal))).flat();

@@ -111,19 +111,29 @@ test('a layer that nobody knows gets the same grace', async () => {
   expect(await prebuilds()).toEqual([]);
 });
 
-test('with its workspace all of its layers go, and copies of repositories without a workspace', async () => {
+test('with its workspace all of its layers go, and copies of repositories that its removal left', async () => {
   const { core, clock, machines, hub, workspaceId, prebuilds, lock } = await started();
   const { id } = await lock('1');
   await core.sandboxes.remove(id);
   await clock.advance(60_000);
-  hub.workspaces.set('ws_left', clock.now());
   await core.workspaces.remove(workspaceId);
+  hub.workspaces.set(workspaceId, clock.now());
   await clock.advance(HOUR_MS);
   expect(machines.layers.size).toBe(0);
   expect(await prebuilds()).toEqual([]);
-  expect([...hub.workspaces.keys()]).toEqual(['ws_left']);
+  expect([...hub.workspaces.keys()]).toEqual([workspaceId]);
   await clock.advance(25 * HOUR_MS);
   expect([...hub.workspaces.keys()]).toEqual([]);
+});
+
+test('copies of a workspace whose record was lost with a part of the database are kept, and told of', async () => {
+  const { core, clock, hub, pass } = await started();
+  hub.workspaces.set('ws_lost', clock.now() - 25 * HOUR_MS);
+  await pass();
+  expect(hub.workspaces.has('ws_lost')).toBe(true);
+  expect(core.troubles.list()).toMatchObject([
+    { subject: 'ws_lost', detail: expect.stringContaining('hub/ws_lost') },
+  ]);
 });
 
 test('a repository is collected by one at a time, as quiet when nobody has a sandbox there', async () => {

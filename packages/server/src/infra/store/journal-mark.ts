@@ -47,20 +47,29 @@ export interface JournalMark {
 export const checkJournal = async (folder: string): Promise<void> => {
   const mark = await readMark(folder);
   const file = join(folder, DATABASE_FILE);
+  const life = await lifeOf(file);
   // Whether a database may be begun is asked elsewhere.
-  if (mark === undefined || (await lifeOf(file)) === undefined) return;
+  if (life === undefined) return;
   const journal = await journalOf(file);
   const reason =
-    (journal === undefined ? undefined : foreignJournal(mark, await lifeOf(file), journal)) ??
-    lostCommits(mark, await readStoredSeq(file));
+    mark === undefined
+      ? unmarked(life, journal)
+      : ((journal === undefined ? undefined : foreignJournal(mark, life, journal)) ??
+        lostCommits(mark, await readStoredSeq(file)));
   if (reason !== undefined) throw fail('home.inconsistent', { home: folder, reason });
 };
 
-const foreignJournal = (mark: Mark, life: number | undefined, journal: number): string | undefined => {
+/** A database from before there were marks has no life; any other had one. */
+const unmarked = (life: number, journal: number | undefined): string | undefined =>
+  life === 0 || journal === undefined
+    ? undefined
+    : `the mark (${MARK_FILE}) is missing, without which nothing tells whether the journal (${DATABASE_FILE}-wal) belongs to the database`;
+
+const foreignJournal = (mark: Mark, life: number, journal: number): string | undefined => {
   const journalFile = `the journal (${DATABASE_FILE}-wal)`;
   if (!mark.isOpen)
     return `${journalFile} is of another time than the database, which was closed without one`;
-  if (life === undefined || !mark.lives.includes(life))
+  if (!mark.lives.includes(life))
     return `${journalFile} was not written for this database (${DATABASE_FILE})`;
   return mark.journal === undefined || mark.journal === journal
     ? undefined
@@ -144,7 +153,13 @@ const syncFolder = (folder: string): void => {
 /** Undefined when there is none, or one whose first writing was cut. */
 const readMark = async (folder: string): Promise<Mark | undefined> => {
   const text = await readFile(join(folder, MARK_FILE), 'utf8').catch(unlessMissing);
-  return text === undefined || text.trim() === '' ? undefined : Mark.parse(JSON.parse(text));
+  if (text === undefined || text.trim() === '') return undefined;
+  try {
+    return Mark.parse(JSON.parse(text));
+  } catch (error) {
+    const reason = `the mark (${MARK_FILE}) is not what a server wrote`;
+    throw fail('home.inconsistent', { home: folder, reason }, { cause: error });
+  }
 };
 
 /** `user_version` in the first page of the file itself, whatever a journal says. */
