@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript that any Node can read: goes on with a Node that is new enough, or says which one is needed.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import module from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -27,20 +27,46 @@ const installedNode = () => {
 
 const versionIn = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
 
+const hasTerminal = () => {
+  try {
+    openSync('/dev/tty', 'r');
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 const rerun = (node) => {
   const args = ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url)];
   const child = spawn(node, [...args, ...process.argv.slice(2)], { stdio: 'inherit' });
-  // The terminal sends Ctrl-C to both of us; passed on, it would count twice.
-  process.on('SIGINT', () => undefined);
+  // A terminal sends Ctrl-C to both of us; passed on, it would count twice.
+  const passOn = hasTerminal() ? () => undefined : () => child.kill('SIGINT');
+  process.on('SIGINT', passOn);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (signal === 'SIGINT' ? 2 : 15);
   });
 };
 
+/** Made here, level by level: Node never comes back from a home where no folder can be made (procfs). */
+const compiledFolder = () => {
+  let folder = homedir();
+  try {
+    for (const name of ['.cache', 'berth', 'compiled']) {
+      folder = join(folder, name);
+      if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
+    }
+    return folder;
+  } catch {
+    // It is only faster with it.
+    return undefined;
+  }
+};
+
 /** What was built, else the sources. What Node makes of them is kept in the user's own folder. */
 const run = async () => {
-  module.enableCompileCache(join(homedir(), '.cache', 'berth', 'compiled'));
+  const cache = compiledFolder();
+  if (cache !== undefined) module.enableCompileCache(cache);
   const built = join(here, '../dist/start.mjs');
   await import(pathToFileURL(existsSync(built) ? built : join(here, '../src/main.ts')).href);
 };

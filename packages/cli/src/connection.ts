@@ -2,7 +2,7 @@
  * Where the server is: what the flags or the environment say (BERTH_ADDRESS, BERTH_TOKEN), else the Unix socket and the
  * owner's token in the home folder, which is the same folder that the server chooses by itself.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { CALL_LIMITS, type CallLimits, type Client, createClient } from '@berth/sdk/node';
@@ -10,8 +10,12 @@ import type { World } from './world.ts';
 
 export interface Place {
   readonly home: string;
+  /** The flag or variable that names the home; undefined for the usual one. */
+  readonly homeFrom: string | undefined;
   readonly address: string;
   readonly token: string | undefined;
+  /** The variable or the file that the token comes from, or would come from. */
+  readonly tokenFrom: string | undefined;
   /** Nobody named an address, so a server may be started in the home folder. */
   readonly isOwnHome: boolean;
   readonly limits: CallLimits;
@@ -23,19 +27,22 @@ export interface Where {
 }
 
 export const placeOf = ({ env, isRoot, limits = CALL_LIMITS }: World, where: Where = {}): Place => {
-  const home = resolve(where.home ?? env.BERTH_HOME ?? defaultHome(env, isRoot));
+  const home = resolve(where.home ?? (env.BERTH_HOME || defaultHome(env, isRoot)));
+  const homeFrom = where.home !== undefined ? '--home' : env.BERTH_HOME ? 'BERTH_HOME' : undefined;
   const named = where.address ?? (env.BERTH_ADDRESS || undefined);
   const address = named ?? `unix:${resolve(home, env.BERTH_SOCKET ?? join('run', 'berth.sock'))}`;
   const isOurs = named === undefined || where.home !== undefined || isHere(named);
-  const token = env.BERTH_TOKEN || (isOurs ? tokenIn(home) : undefined);
-  return { home, address, token, isOwnHome: named === undefined, limits };
+  const tokenFile = join(home, 'owner-token');
+  const token = env.BERTH_TOKEN || (isOurs ? tokenIn(tokenFile) : undefined);
+  const tokenFrom = env.BERTH_TOKEN ? 'BERTH_TOKEN' : isOurs ? tokenFile : undefined;
+  return { home, homeFrom, address, token, tokenFrom, isOwnHome: named === undefined, limits };
 };
 
 /** The server of a home, whatever address and token are set for other commands. */
 export const placeInHome = (
   { env: { BERTH_ADDRESS: _address, BERTH_TOKEN: _token, ...env }, ...world }: World,
-  home: string,
-): Place => placeOf({ ...world, env }, { home });
+  { home, homeFrom }: Pick<Place, 'home' | 'homeFrom'>,
+): Place => ({ ...placeOf({ ...world, env }, { home }), homeFrom });
 
 /** Whether an address is on this machine: another one is not sent what lies in a folder here. */
 const isHere = (address: string): boolean =>
@@ -45,9 +52,14 @@ const isHere = (address: string): boolean =>
 export const clientAt = ({ address, token, limits }: Place): Client =>
   createClient({ address, token, limits });
 
-const tokenIn = (home: string): string | undefined => {
-  const path = join(home, 'owner-token');
-  return existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined;
+/** Undefined when it is not there or not for us to read: what the server then says of the missing token is told with the path. */
+const tokenIn = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'utf8').trim() || undefined;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return undefined;
+    throw error;
+  }
 };
 
 const defaultHome = (env: World['env'], isRoot: boolean): string => {

@@ -9,10 +9,11 @@ const Lock = z.object({ pid: z.number() });
 /** Undefined when no living process holds the home. */
 export const holderOf = (home: string): number | undefined => {
   try {
-    const { pid } = Lock.parse(JSON.parse(readFileSync(join(home, 'lock'), 'utf8')));
-    return isRunning(pid) ? pid : undefined;
+    const { data } = Lock.safeParse(JSON.parse(readFileSync(join(home, 'lock'), 'utf8')));
+    return data !== undefined && isRunning(data.pid) ? data.pid : undefined;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    // Not there, or not what a server wrote: it names nobody.
+    if (error instanceof SyntaxError || (error instanceof Error && 'code' in error)) return undefined;
     throw error;
   }
 };

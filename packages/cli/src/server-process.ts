@@ -2,11 +2,12 @@
  * Starts the server as a process of its own: the command line contains none of it. The program is that of the
  * installed package `@berth/server`, run by the Node that runs us.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { type StdioOptions, spawn } from 'node:child_process';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { getSystemErrorMap } from 'node:util';
 import { type BerthError, ErrorAnswer, errorOfBody, fail, isBerthError } from '@berth/contract';
 import { clientAt, type Place, placeInHome } from './connection.ts';
 import { holderOf } from './home-lock.ts';
@@ -14,39 +15,41 @@ import type { World } from './world.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
-const FORWARDED = ['SIGTERM', 'SIGHUP'] as const;
 
 export interface ServerOptions {
-  /** Variables of the environment that the server reads, beside those that it inherits. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly home: string;
+  readonly place: Place;
+  /** As the user gave them: what is wrong is told with the name of the flag. */
+  readonly flags: readonly string[];
 }
 
 /**
  * The arguments of Node that run the server. A young generation of 4 MB instead of 16: an idle server keeps all of it
  * resident, which was a quarter of its memory.
  */
-export const serverArguments = (): string[] => [
+export const serverArguments = (flags: readonly string[] = []): string[] => [
   '--max-semi-space-size=4',
   fileURLToPath(new URL('program.js', import.meta.resolve('@berth/server'))),
+  ...flags,
 ];
 
+const run = (world: World, { place, flags }: ServerOptions, stdio: StdioOptions) => {
+  const home = place.homeFrom === '--home' ? ['--home', place.home] : [];
+  const args = serverArguments([...home, ...flags]);
+  return spawn(process.execPath, args, { detached: true, stdio, env: world.env });
+};
+
 /** Lives and ends with us. In a group of its own, so that a signal reaches it once: through us. */
-export const runInForeground = (world: World, { env, home }: ServerOptions): Promise<number> => {
-  const child = spawn(process.execPath, serverArguments(), {
-    detached: true,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...world.env, ...env, BERTH_HOME: home },
-  });
+export const runInForeground = (world: World, options: ServerOptions): Promise<number> => {
+  const child = run(world, options, ['ignore', 'inherit', 'inherit']);
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
-  const forgetInterrupt = world.onInterrupt(() => forward('SIGINT'));
-  for (const signal of FORWARDED) process.on(signal, forward);
+  const forgetInterrupt = world.onInterrupt(forward);
+  process.on('SIGHUP', forward);
   return new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
   }).finally(() => {
     forgetInterrupt();
-    for (const signal of FORWARDED) process.off(signal, forward);
+    process.off('SIGHUP', forward);
   });
 };
 
@@ -55,12 +58,12 @@ export const runInForeground = (world: World, { env, home }: ServerOptions): Pro
  * time one gets it, and all wait for that one. Its output goes to `<home>/server.log`.
  */
 export const startDetached = async (world: World, options: ServerOptions): Promise<Place> => {
-  const { home } = options;
+  const { home } = options.place;
   const deadline = Date.now() + START_TIMEOUT_MS;
   let own = launch(world, options);
   let lostHome = false;
   for (;;) {
-    const place = placeInHome(world, home);
+    const place = placeInHome(world, options.place);
     if (await isReady(place)) return place;
     const ended = own.ended();
     const isLate = Date.now() > deadline;
@@ -78,13 +81,9 @@ export const startDetached = async (world: World, options: ServerOptions): Promi
   }
 };
 
-const launch = (world: World, { env, home }: ServerOptions) => {
-  const { log, output, from } = openLog(home);
-  const child = spawn(process.execPath, serverArguments(), {
-    detached: true,
-    stdio: ['ignore', output, output],
-    env: { ...world.env, ...env, BERTH_HOME: home },
-  });
+const launch = (world: World, options: ServerOptions) => {
+  const { log, output, from } = openLog(options.place);
+  const child = run(world, options, ['ignore', output, output]);
   closeSync(output);
   child.unref();
   let ended: number | string | undefined;
@@ -94,15 +93,27 @@ const launch = (world: World, { env, home }: ServerOptions) => {
   return { log, ended: () => ended, why: () => whyIn(log, from) };
 };
 
-const openLog = (home: string) => {
+const openLog = ({ home, homeFrom }: Place) => {
   const log = join(home, 'server.log');
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeFolder(home);
     const output = openSync(log, 'a', 0o600);
     return { log, output, from: fstatSync(output).size };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw fail('home.unusable', { home, path: log, reason }, { cause: error });
+    const { errno = 0, message, path = log } = error as NodeJS.ErrnoException;
+    const [, reason = message] = getSystemErrorMap().get(errno) ?? [];
+    throw fail('home.unusable', { home, path, reason, from: homeFrom }, { cause: error });
+  }
+};
+
+/** As the server makes it: Node's recursive `mkdir` never ends where a file system makes no folders (procfs). */
+const makeFolder = (path: string): void => {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!existsSync(path)) throw error;
   }
 };
 

@@ -1,7 +1,7 @@
 /** The real server, started as users start it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,8 +63,15 @@ test('several at once all end with the one server that was started', async () =>
 }, 40_000);
 
 test('a server that cannot start ends the command with its own error, hint and exit code', async () => {
-  const { exitCode, err } = await berth({ BERTH_PORT: 'nonsense' }, 'up', '--detach');
-  expect([exitCode, err]).toEqual([2, expect.stringMatching(/^error: The configuration is not valid: port/)]);
+  const wrong: readonly [place: RegExp, env: Record<string, string>, ...flags: string[]][] = [
+    [/not valid: BERTH_PORT: must be a whole number from 0 to 65535\./, { BERTH_PORT: 'nonsense' }],
+    [/not valid: --port: must be a whole number from 0 to 65535\./, { BERTH_PORT: '0' }, '--port', '70000'],
+    [/not valid: --host: must be a host name .*; --port: must be/, {}, '--port=-1', '--host', '999.1.1.1'],
+  ];
+  for (const [place, more, ...flags] of wrong) {
+    const { exitCode, err } = await berth(more, 'up', '--detach', ...flags);
+    expect([exitCode, err]).toEqual([2, expect.stringMatching(place)]);
+  }
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as AddressInfo;
@@ -75,8 +82,21 @@ test('a server that cannot start ends the command with its own error, hint and e
   expect(JSON.parse(refused.err || refused.out)).toMatchObject({
     error: { code: 'server.cannot_listen', hint },
   });
-  expect(readFileSync(join(home, 'server.log'), 'utf8')).toContain('BERTH_PORT');
+  expect(readFileSync(join(home, 'server.log'), 'utf8')).toContain('from BERTH_PORT');
 }, 40_000);
+
+test('a home where nothing can be made is told at once, with what named it', async () => {
+  const file = join(home, 'file');
+  writeFileSync(file, '');
+  for (const folder of ['/proc/x/y', file, join(file, 'below')]) {
+    const byVariable = await berth({ BERTH_HOME: folder }, 'up', '--detach', '--port', '0');
+    const byFlag = await berth({}, 'up', '--detach', '--home', folder);
+    expect([byVariable.exitCode, byFlag.exitCode]).toEqual([6, 6]);
+    expect(byVariable.err).toContain(`The home ${folder} (from BERTH_HOME) cannot be used`);
+    expect(byFlag.err).toContain(`The home ${folder} (from --home) cannot be used`);
+    expect(byFlag.err).not.toMatch(/E[A-Z]{4,}:/);
+  }
+});
 
 test('up in the foreground ends with its server', async () => {
   const child = spawn(process.execPath, [bin, 'up', '--home', home, '--port', '0', '--driver', 'memory'], {

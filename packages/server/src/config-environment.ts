@@ -1,13 +1,7 @@
 /** Which variables of the environment say what, and the keys of model providers that users have there already. */
-import type { Issue } from '@berth/contract';
-import type { Plain } from './config-merge.ts';
+import type { Path, Plain, Source } from './config-merge.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-interface Found {
-  readonly values: Plain;
-  readonly issues: Issue[];
-}
 
 const TEXTS = {
   BERTH_HOME: ['home'],
@@ -51,27 +45,27 @@ export const VARIABLES = {
 } as const;
 
 /** Empty variables count as absent. */
-export const fromEnvironment = (env: Environment): Found => {
+export const fromEnvironment = (env: Environment): Source => {
   const values: Nested = {};
   for (const [name, path] of Object.entries(TEXTS)) put(values, path, env[name] || undefined);
   for (const [name, path] of Object.entries(POLICIES)) put(values, path, policyOf(env[name] || undefined));
+  for (const [name, path] of Object.entries(NUMBERS)) put(values, path, numberOf(env[name] || undefined));
   for (const provider of PROVIDERS) putProvider(values, env, provider);
-  return { values, issues: putNumbers(values, env) };
+  return { values, placeOf: (path) => variableOf(env, path) };
 };
 
-const putNumbers = (values: Nested, env: Environment): Issue[] => {
-  const issues: Issue[] = [];
-  for (const [name, path] of Object.entries(NUMBERS)) {
-    const text = env[name] || undefined;
-    if (text === undefined || /^\d{1,15}$/.test(text)) put(values, path, text && Number(text));
-    else
-      issues.push({
-        path: path.join('.'),
-        message: `expected a whole number (from the environment, ${name})`,
-      });
-  }
-  return issues;
+/** The variable that a value came from: of several that mean the same, the one that wins. */
+const variableOf = (env: Environment, path: Path): string => {
+  const [, kind, name, member] = path;
+  const provider = kind === 'providers' ? PROVIDERS.find((one) => one.name === name) : undefined;
+  if (provider !== undefined) return member === 'key' ? provider.key : provider.url;
+  const isIn = (whole: readonly string[]) => whole.every((step, index) => path[index] === step);
+  return VARIABLES.settings.findLast((one) => env[one.name] && isIn(one.path))?.name ?? path.join('.');
 };
+
+/** What is no number stays as it is: the schema refuses it. */
+export const numberOf = (text: string | undefined): number | string | undefined =>
+  text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : text;
 
 /** As on the command line: a preset, or hosts with commas between. */
 const policyOf = (text: string | undefined): Plain | undefined => {

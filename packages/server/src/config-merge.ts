@@ -1,18 +1,27 @@
-/** Lays sources over each other, object by object, and remembers which source each value came from. */
+/** Lays sources over each other, object by object, and remembers where each value was written. */
 export type Plain = Readonly<Record<string, unknown>>;
 
 export interface Source {
-  readonly name: string;
   readonly values: Plain;
+  /** The place as its writer knows it: a flag, a variable, a key of a file. */
+  readonly placeOf: (path: Path) => string;
 }
+
+export type Path = readonly PropertyKey[];
 
 /** Later sources win. Lists are replaced as a whole; undefined says nothing. */
 export const merged = (
   sources: readonly Source[],
-): { readonly value: Plain; readonly sourceOf: (path: readonly PropertyKey[]) => string } => ({
+): { readonly value: Plain; readonly placeOf: (path: Path) => string | undefined } => ({
   value: sources.reduce<Plain>((below, source) => overlaid(below, source.values), {}),
-  sourceOf: (path) => sources.findLast((source) => holds(source.values, path))?.name ?? 'defaults',
+  placeOf: (path) => sourceOf(sources, path)?.placeOf(path),
 });
+
+/** What is missing somewhere is missed by who wrote what is around it. Undefined when nobody wrote anything there. */
+const sourceOf = (sources: readonly Source[], path: Path): Source | undefined =>
+  path.length === 0
+    ? undefined
+    : (sources.findLast(({ values }) => holds(values, path)) ?? sourceOf(sources, path.slice(0, -1)));
 
 /** Settings that are one value: half of one policy and half of another would be a third that nobody wrote. */
 const WHOLE: readonly string[] = ['egress'];
@@ -28,7 +37,7 @@ const overlaid = (below: Plain, above: Plain): Plain => {
 };
 
 /** Whether the source says something at the path, or at the place where the path ends early. */
-const holds = (value: unknown, path: readonly PropertyKey[]): boolean => {
+const holds = (value: unknown, path: Path): boolean => {
   let here = value;
   for (const part of path) {
     if (typeof here !== 'object' || here === null) return true;

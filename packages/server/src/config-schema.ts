@@ -9,10 +9,15 @@ const GIB = 2 ** 30;
 
 const Name = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, 'expected lower-case letters, digits, "_-", at most 40');
+  .regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, 'must be lower-case letters, digits, "_-", at most 40');
+/** Digits and dots alone are an address, and have to be a possible one. */
 const HostName = z
   .string()
-  .regex(/^(?!-)[a-z0-9.-]{1,253}$|^\[[0-9a-f:]+\]$/, 'expected a host name in lower case without a port');
+  .regex(
+    /^(?![\d.]+$)(?!-)[a-z0-9.-]{1,253}$|^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$|^\[[0-9a-f:]+\]$/,
+    'must be a host name in lower case or an address such as 127.0.0.1, without a port',
+  );
+const PORT = 'must be a whole number from 0 to 65535';
 const Path = z.string().min(1).max(4096);
 const Milliseconds = z.int().min(1).max(2_147_483_647);
 const PluginConfig = z.record(Name, z.record(z.string(), z.unknown()));
@@ -22,13 +27,13 @@ const Provider = z.strictObject({
     .enum(['openai', 'anthropic', 'gemini'])
     .describe('How requests are spoken: decides paths and where the key goes.'),
   baseUrl: z
-    .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
     .describe('Where requests go, with the version in the path when the provider has one there.'),
   key: z
     .string()
     .min(1)
     .max(4096)
-    .regex(/^[\x21-\x7e]+$/, 'expected printable characters without spaces')
+    .regex(/^[\x21-\x7e]+$/, 'must be printable characters without spaces')
     .optional()
     .describe('Stays with the server; a sandbox never sees it.'),
 });
@@ -89,7 +94,7 @@ const DAY_MS = 86_400_000;
 const LONGEST_DAYS = 3650;
 const Days = z
   .int()
-  .min(DAY_MS, 'expected at least a day')
+  .min(DAY_MS, 'must be at least a day (86400000)')
   .max(LONGEST_DAYS * DAY_MS);
 
 const Retention = z.strictObject({
@@ -123,7 +128,7 @@ const Models = z.strictObject({
   default: z
     .string()
     .max(200)
-    .regex(/^[a-z0-9][a-z0-9_-]*\/.+$/, 'expected "provider/model"')
+    .regex(/^[a-z0-9][a-z0-9_-]*\/.+$/, 'must be "provider/model"')
     .optional()
     .describe('`provider/model` for tasks that name none.'),
 });
@@ -133,7 +138,7 @@ export const ConfigInput = z.strictObject({
     'The folder that everything lies in; `/var/lib/berth` for root, else `~/.local/share/berth`.',
   ),
   host: HostName.default('127.0.0.1').describe('The address to listen on.'),
-  port: z.int().min(0).max(65_535).default(8080).describe('0 is any free port.'),
+  port: z.int(PORT).min(0, PORT).max(65_535, PORT).default(8080).describe('0 is any free port.'),
   allowedHosts: z
     .array(HostName)
     .max(100)

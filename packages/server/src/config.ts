@@ -1,16 +1,16 @@
 /**
- * The configuration: one strict schema (config-schema.ts), three sources (file < environment < flags), every problem told at once with
- * its path, its source and what was expected. What comes out is resolved (defaults applied, paths absolute) and frozen.
+ * The configuration: one strict schema (config-schema.ts), three sources (file < environment < flags), every problem told
+ * at once, with the flag, the variable or the key of the file that it was written in. What comes out is resolved (defaults applied, paths absolute) and frozen.
  * An unreadable file or an unknown key refuses the start: a guess here would be a wrong guess later.
  */
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { fail, type Issue } from '@berth/contract';
+import { fail, type Issue, jsonPath, jsonProblem, problemsIn } from '@berth/contract';
 import type { Defaults, Retention } from '@berth/core';
-import type { z } from 'zod';
 import { fromEnvironment } from './config-environment.ts';
-import { merged, type Plain } from './config-merge.ts';
+import { flagOf } from './config-flags.ts';
+import { merged, type Path, type Plain } from './config-merge.ts';
 import { ConfigInput } from './config-schema.ts';
 import { type Secret, secret } from './infra/secrets/secret.ts';
 
@@ -51,25 +51,29 @@ export interface ConfigSources {
   readonly isRoot: boolean;
 }
 
+export interface Settings {
+  readonly config: Config;
+  /** Where a setting was written: `--port`, `BERTH_PORT`, `port in …/config.json`. Undefined for what nobody wrote. */
+  readonly placeOf: (path: Path) => string | undefined;
+}
+
 /** Rejects with `config.invalid`, holding every problem of all sources. */
-export const loadConfig = async ({ env, flags = {}, isRoot }: ConfigSources): Promise<Config> => {
+export const loadConfig = async ({ env, flags = {}, isRoot }: ConfigSources): Promise<Settings> => {
   const fromEnv = fromEnvironment(env);
   const home = resolve(String(flags.home ?? fromEnv.values.home ?? defaultHome(env, isRoot)));
-  const fromFile = await readConfigFile(join(home, 'config.json'));
-  const sources = [
-    { name: 'file', values: fromFile.values },
-    { name: 'environment', values: fromEnv.values },
-    { name: 'flag', values: flags },
-  ];
-  const { value, sourceOf } = merged(sources);
+  const file = join(home, 'config.json');
+  const fromFile = await readConfigFile(file);
+  const { value, placeOf } = merged([
+    { values: fromFile.values, placeOf: (path) => `${jsonPath(path)} in ${file}` },
+    fromEnv,
+    { values: flags, placeOf: (path) => flagOf(path[0]) ?? jsonPath(path) },
+  ]);
   const parsed = ConfigInput.safeParse(value);
-  const issues = [
-    ...fromFile.issues,
-    ...fromEnv.issues,
-    ...(parsed.error?.issues ?? []).flatMap(told(sourceOf)),
-  ];
+  const problems = parsed.success ? [] : problemsIn(parsed.error, value);
+  const told = problems.map(({ path, message }) => ({ path: placeOf(path) ?? jsonPath(path), message }));
+  const issues = [...fromFile.issues, ...told];
   if (issues.length > 0 || !parsed.success) throw fail('config.invalid', { issues });
-  return resolved(parsed.data, home);
+  return { config: resolved(parsed.data, { home, placeOf }), placeOf };
 };
 
 const defaultHome = (env: ConfigSources['env'], isRoot: boolean): string => {
@@ -81,13 +85,15 @@ const defaultHome = (env: ConfigSources['env'], isRoot: boolean): string => {
 };
 
 const readConfigFile = async (path: string): Promise<{ values: Plain; issues: Issue[] }> => {
-  const problem = (message: string) => ({ values: {}, issues: [{ path: `file:${path}`, message }] });
+  const problem = (message: string) => ({ values: {}, issues: [{ path, message }] });
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    return absent ? { values: {}, issues: [] } : problem('cannot be read');
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    // A home that is a file is told as that, when it is opened.
+    const isAbsent = code === 'ENOENT' || code === 'ENOTDIR';
+    return isAbsent ? { values: {}, issues: [] } : problem(`cannot be read (${code})`);
   }
   try {
     const value: unknown = JSON.parse(text);
@@ -95,30 +101,21 @@ const readConfigFile = async (path: string): Promise<{ values: Plain; issues: Is
       // A parsed JSON object has string keys and unknown values; the schema looks at them next.
       return { values: value as Plain, issues: [] };
     }
-    return problem('expected a JSON object');
+    return problem('must be a JSON object');
   } catch (error) {
-    return problem(`expected JSON: ${error instanceof Error ? error.message : 'not readable'}`);
+    return problem(jsonProblem(error));
   }
 };
 
-/** One line per problem; an unknown key is named itself, not its parent. */
-const told =
-  (sourceOf: (path: readonly PropertyKey[]) => string) =>
-  (issue: z.core.$ZodIssue): Issue[] => {
-    const paths =
-      issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
-    const message = issue.code === 'unrecognized_keys' ? 'this key is unknown' : issue.message;
-    return paths.map((path) => ({
-      path: path.map(String).join('.'),
-      message: `${message} (from the ${sourceOf(path)})`,
-    }));
-  };
-
-const resolved = (input: ConfigInput, home: string): Config => {
+const resolved = (
+  input: ConfigInput,
+  { home, placeOf }: Pick<Settings, 'placeOf'> & { home: string },
+): Config => {
   const socketPath = resolve(home, input.socketPath ?? join('run', 'berth.sock'));
   if (Buffer.byteLength(socketPath) > LONGEST_SOCKET_PATH_BYTES) {
-    const message = `expected at most ${LONGEST_SOCKET_PATH_BYTES} bytes, which is what the system allows; set a shorter one`;
-    throw fail('config.invalid', { issues: [{ path: 'socketPath', message }] });
+    const path = placeOf(['socketPath']) ?? placeOf(['home']) ?? 'socketPath';
+    const message = `must give a socket path of at most ${LONGEST_SOCKET_PATH_BYTES} bytes, which is what the system allows; ${socketPath} is longer`;
+    throw fail('config.invalid', { issues: [{ path, message }] });
   }
   const providers = Object.entries(input.models.providers).map(([name, { wire, baseUrl, key }]) => [
     name,

@@ -60,7 +60,8 @@ type Scope = ReturnType<typeof createScope>;
 /** Rejects with `config.invalid`, `store.locked` and whatever else stands in the way; nothing is left open then. */
 export const startServer = async (options: StartOptions = {}): Promise<RunningServer> => {
   const { flags, env = process.env, crashPoint, onShutdown } = options;
-  const config = await loadConfig({ env, flags, isRoot: process.getuid?.() === 0 });
+  const settings = await loadConfig({ env, flags, isRoot: process.getuid?.() === 0 });
+  const { config } = settings;
   const log = createLog(config.logLevel);
   const scope = createScope();
   try {
@@ -90,7 +91,7 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
     return { ...listening, config, close: () => scope.close() };
   } catch (error) {
     await scope.close();
-    throw tellStartFailure(error, config.home);
+    throw tellStartFailure(error, settings);
   }
 };
 

@@ -4,12 +4,27 @@
  * before anything else is loaded; where the folder cannot be written, Node goes on without. Plain JavaScript, so that
  * the compiler stays out of it.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-// The user's own folder: what lies in it is run.
-enableCompileCache(join(homedir(), '.cache', 'berth', 'compiled'));
+/** The user's own: what lies in it is run. Level by level: Node never comes back from where no folder can be made (procfs). */
+const compiledFolder = () => {
+  let folder = homedir();
+  try {
+    for (const name of ['.cache', 'berth', 'compiled']) {
+      folder = join(folder, name);
+      if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
+    }
+    return folder;
+  } catch {
+    // It is only faster with it.
+    return undefined;
+  }
+};
+
+const folder = compiledFolder();
+if (folder !== undefined) enableCompileCache(folder);
 const built = new URL('../dist/start.mjs', import.meta.url);
 await (existsSync(built) ? import(built.href) : import('./run.ts'));

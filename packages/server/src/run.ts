@@ -2,12 +2,13 @@
 import { fstatSync } from 'node:fs';
 import process from 'node:process';
 import { isBerthError, KINDS } from '@berth/contract';
+import { fromArguments } from './config-flags.ts';
 import { startServer } from './main.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const run = async (): Promise<void> => {
-  const server = await startServer({ onShutdown: () => stop() });
+  const server = await startServer({ flags: fromArguments(process.argv.slice(2)), onShutdown: () => stop() });
   const { address, socketPath, ownerTokenPath, config } = server;
   const stop = (): void => {
     server.close().then(() => process.exit(0), end);

@@ -5,12 +5,8 @@ import { type Context, type Frame, leaf } from '../command.ts';
 import { clientAt, placeInHome } from '../connection.ts';
 import { isReady, runInForeground, startDetached } from '../server-process.ts';
 
-const FLAGS = {
-  port: 'BERTH_PORT',
-  host: 'BERTH_HOST',
-  driver: 'BERTH_DRIVER',
-  agent: 'BERTH_AGENT',
-} as const;
+/** Those of the server's program, too. */
+const FLAGS = ['port', 'host', 'driver', 'agent'] as const;
 
 export const upCommand = (frame: Frame): Command =>
   leaf(frame, 'up', 'Start the server', (context, { options }) => up(context, options))
@@ -23,11 +19,12 @@ export const upCommand = (frame: Frame): Command =>
 const up = async (context: Context, options: Readonly<Record<string, unknown>>): Promise<number> => {
   const { world, output } = context;
   // It is about a home; an address that is set for other commands may be of another server.
-  const place = placeInHome(world, context.place.home);
-  const given = Object.entries(FLAGS).flatMap(([flag, name]) =>
-    options[flag] === undefined ? [] : [[name, String(options[flag])]],
+  const place = placeInHome(world, context.place);
+  // A value that begins with a dash stays a value.
+  const flags = FLAGS.flatMap((flag) =>
+    options[flag] === undefined ? [] : [`--${flag}=${String(options[flag])}`],
   );
-  const settings = { home: place.home, env: Object.fromEntries(given) };
+  const settings = { place, flags };
   if (options.detach !== true) return runInForeground(world, settings);
   const running = (await isReady(place)) ? place : await startDetached(world, settings);
   const { address } = await clientAt(running).system.health();

@@ -3,7 +3,7 @@
  * lead to the same handlers under the same rules; there is no way to switch the token off.
  */
 import assert from 'node:assert/strict';
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
@@ -12,6 +12,7 @@ import { type Clock, type Ids, type Log, Stopped, type Store } from '@berth/core
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
+import { makeFolder } from '../infra/system/make-folder.ts';
 import { ensureOwner } from './auth/owner-token.ts';
 import { createTokens } from './auth/tokens.ts';
 import { dashboardRoutes } from './dashboard.ts';
@@ -205,7 +206,7 @@ const localServer = (app: FastifyInstance): Server => {
 
 /** The folder is closed to others before the socket is made, so there is no moment at which they could connect. */
 const listenLocally = async (server: Server, path: string): Promise<void> => {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path));
   await chmod(dirname(path), 0o700);
   // Left over from a server that was killed: the lock of the home folder says that none is running.
   await rm(path, { force: true });

@@ -161,6 +161,17 @@ test('a journal that a killed server left is used; one that is lost, cut or of a
   await expectRefused(/the journal \(berth\.db-wal\) was not written for this database/);
 
   anew();
+  const mark = join(home, 'berth.mark');
+  rmSync(mark);
+  await expectUnopened(/the mark \(berth\.mark\) is missing/);
+  writeFileSync(mark, '{');
+  await expectUnopened(/the mark \(berth\.mark\) is not what a server wrote/);
+  // What the guide says to go on with what the database holds.
+  rmSync(mark);
+  rmSync(journal);
+  await (await openSqliteStore({ folder: home, clock })).close();
+
+  anew();
   truncateSync(journal, 32 + 4120);
   await expectUnopened(/database ends at event \d+, but \d+ were written/);
   anew();
@@ -188,8 +199,18 @@ test('a port that is taken', async () => {
   const { port } = holder.address() as { port: number };
   const { exitCode, said } = await start({ BERTH_PORT: String(port) });
   holder.close();
-  expect(sentence(said)).toContain(`cannot listen at 127.0.0.1:${port}: address already in use`);
+  expect(sentence(said)).toContain(
+    `cannot listen at 127.0.0.1:${port} (from BERTH_PORT): address already in use`,
+  );
   expect(exitCode).toBe(UNAVAILABLE);
+});
+
+test('an address that this machine does not have, and a place for the socket that cannot be', async () => {
+  const host = await start({ BERTH_HOST: '192.0.2.1' });
+  expect(sentence(host.said)).toMatch(/cannot listen at 192\.0\.2\.1 \(from BERTH_HOST\)/);
+  const socket = await start({ BERTH_SOCKET: '/proc/x/berth.sock' });
+  expect(sentence(socket.said)).toContain('cannot listen at /proc/x/berth.sock (from BERTH_SOCKET)');
+  expect([host.exitCode, socket.exitCode]).toEqual([UNAVAILABLE, UNAVAILABLE]);
 });
 
 test('a folder where the socket should be', async () => {
@@ -203,8 +224,8 @@ test('a home that is a file, and one that cannot be written to', async () => {
   rmSync(home, { recursive: true });
   writeFileSync(home, '');
   const file = await start();
-  expect(file.said).toMatch(/^error: .+\n(.+\n)?$/);
-  expect(file.exitCode).toBeGreaterThan(1);
+  expect(sentence(file.said)).toContain(`The home ${home} (from BERTH_HOME) cannot be used: not a directory`);
+  expect(file.exitCode).toBe(UNAVAILABLE);
   rmSync(home);
   mkdirSync(home);
   const asReadOnly = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
@@ -212,4 +233,12 @@ test('a home that is a file, and one that cannot be written to', async () => {
   const { exitCode, said } = await start({}, prefix);
   expect(sentence(said)).toContain(home);
   expect(exitCode).toBe(UNAVAILABLE);
+});
+
+test('places where no folder can be made', async () => {
+  const nowhere = await start({ BERTH_HOME: '/proc/x', HOME: '/proc/y' });
+  expect(sentence(nowhere.said)).toContain(
+    '(from BERTH_HOME) cannot be used: no folder can be made there: /proc/x',
+  );
+  expect(nowhere.exitCode).toBe(UNAVAILABLE);
 });

@@ -1,13 +1,19 @@
 /** The home as a folder: made and closed to others, and what the system says about it told in a sentence. */
-import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { access, chmod, constants, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { fail, isBerthError } from '@berth/contract';
+import type { Settings } from '../../config.ts';
+import { makeFolder } from '../system/make-folder.ts';
 import { saysNoSpace } from '../system/no-space.ts';
 import { DRIVERS_FOLDER } from './parts.ts';
 
-export const makeHome = async (home: string): Promise<void> =>
-  void (await mkdir(home, { recursive: true, mode: 0o700 }));
+export const makeHome = async (home: string): Promise<void> => {
+  await makeFolder(home);
+  // A file is told of here, not by the database that does not open below it.
+  await readdir(home);
+  await access(home, constants.W_OK);
+};
 
 /** Sandboxes run as users of their own, and must be able to pass through to their driver's folder, not to look around. */
 export const closeHome = async (home: string): Promise<void> => {
@@ -18,18 +24,34 @@ export const closeHome = async (home: string): Promise<void> => {
   await chmod(home, 0o711);
 };
 
-/** A failure of the system while the server starts, in our words; anything else is what it was. */
-export const tellStartFailure = (failure: unknown, home: string): unknown => {
+/** A failure of the system while the server starts, in our words, with the setting that led to it; anything else is what it was. */
+export const tellStartFailure = (failure: unknown, { config, placeOf }: Settings): unknown => {
   if (isBerthError(failure) || !isSystemError(failure)) return failure;
-  const { path, address, port } = failure;
-  if (saysNoSpace(failure)) return fail('disk.full', { path: path ?? home }, { cause: failure });
+  const { home, host, port, socketPath } = config;
+  const { path = home, code = '', syscall } = failure;
+  if (saysNoSpace(failure)) return fail('disk.full', { path }, { cause: failure });
+  const cannotListen = (address: string, setting: string) => {
+    const facts = { address, reason: reasonOf(failure), from: placeOf([setting]) };
+    return fail('server.cannot_listen', facts, { cause: failure });
+  };
+  if (OF_THE_HOST.includes(code)) return cannotListen(host, 'host');
+  if (syscall === 'listen' && failure.address !== undefined)
+    return cannotListen(`${failure.address}:${failure.port ?? port}`, 'port');
+  const isInHome = path === home || path.startsWith(`${home}/`);
+  if (!isInHome && `${socketPath}/`.startsWith(`${path}/`)) return cannotListen(socketPath, 'socketPath');
+  const facts = { home, path, reason: reasonOf(failure), from: placeOf(['home']) };
+  return fail('home.unusable', facts, { cause: failure });
+};
+
+/** No such name, not now, no such address on this machine. */
+const OF_THE_HOST: readonly string[] = ['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL'];
+
+const reasonOf = ({ syscall, code, errno, message }: SystemError): string => {
+  // The parent is there, and still there is none: in procfs and the like.
+  if (syscall === 'mkdir' && code === 'ENOENT') return 'no folder can be made there';
   // Node's own checks count the numbers upwards.
-  const [, reason = failure.message] = getSystemErrorMap().get(-Math.abs(failure.errno)) ?? [];
-  if (failure.syscall === 'listen') {
-    const place = address === undefined ? String(path) : port === undefined ? address : `${address}:${port}`;
-    return fail('server.cannot_listen', { address: place, reason }, { cause: failure });
-  }
-  return fail('home.unusable', { home, path: path ?? home, reason }, { cause: failure });
+  const [, reason = message] = getSystemErrorMap().get(-Math.abs(errno)) ?? [];
+  return reason;
 };
 
 interface SystemError extends NodeJS.ErrnoException {

@@ -4,7 +4,7 @@
  * store is open.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Event, fail } from '@berth/contract';
 import {
@@ -18,6 +18,7 @@ import {
   type TableName,
   type Tx,
 } from '@berth/core';
+import { makeFolder } from '../system/make-folder.ts';
 import { builder } from './connection.ts';
 import {
   appendEvent,
@@ -55,7 +56,7 @@ export interface SqliteStore extends Store {
  * `disk.full`.
  */
 export const openSqliteStore = async ({ folder, clock, check }: SqliteStoreOptions): Promise<SqliteStore> => {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   const lock = lockFolder(folder);
   const file = join(folder, DATABASE_FILE);
   const open: SqliteConnection[] = [];
