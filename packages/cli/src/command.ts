@@ -2,6 +2,7 @@
 import type { Client } from '@berth/sdk/node';
 import { Command } from 'commander';
 import { clientAt, type Place, placeOf } from './connection.ts';
+import { explained } from './explain.ts';
 import { createOutput, type Output } from './output.ts';
 import type { World } from './world.ts';
 
@@ -39,8 +40,12 @@ export const leaf = (frame: Frame, name: string, summary: string, act: Act): Com
       // commander passes the positionals, the options and the command itself.
       const command = received.at(-1) as Command;
       const options = command.opts<Record<string, unknown>>();
-      const exitCode = await act(contextOf(frame.world, options), { args: command.args, options });
-      frame.done(exitCode ?? 0);
+      const context = contextOf(frame.world, options);
+      try {
+        frame.done((await act(context, { args: command.args, options })) ?? 0);
+      } catch (error) {
+        throw explained(error, command, context.place);
+      }
     });
 
 const contextOf = (world: World, options: Record<string, unknown>): Context => {

@@ -3,7 +3,7 @@
  * drop their unit (`ttlMs` is `--ttl 30s`). What is nested is given as JSON, as `key=value,…`, or, where one word tells
  * the variant, as that word (`--egress packages`), and where a variant is a list, as the list (`--egress a.org,b.org`).
  */
-import { fail, ROUTES, type RouteId, type RouteShape } from '@berth/contract';
+import { fail, jsonProblem, ROUTES, type RouteId, type RouteShape } from '@berth/contract';
 import { z } from 'zod';
 
 export interface Flag {
@@ -90,7 +90,7 @@ const flagOf = (field: string, schema: JsonSchema, required: boolean): Flag => {
   );
 };
 
-const dashed = (field: string) =>
+export const dashed = (field: string) =>
   field
     .replace(/Ms$/, '')
     .replace(/Id$/, '')
@@ -137,12 +137,12 @@ const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, 
 const durationMs = (field: string, text: string): number => {
   const [, amount, unit = 'ms'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
   if (amount === undefined)
-    throw invalid(field, `"${text}" is no duration such as 500ms, 30s, 10m, 2h or 1d`);
+    throw invalid(field, `must be a duration such as 500ms, 30s, 10m, 2h or 1d, not "${text}"`);
   return Math.round(Number(amount) * (UNITS_MS[unit] ?? 1));
 };
 
-const numberOf = (field: string, text: string): number => {
-  if (!/^-?\d+(?:\.\d+)?$/.test(text)) throw invalid(field, `"${text}" is no number`);
+export const numberOf = (field: string, text: string): number => {
+  if (!/^-?\d+(?:\.\d+)?$/.test(text)) throw invalid(field, `must be a number, not "${text}"`);
   return Number(text);
 };
 
@@ -150,7 +150,7 @@ const nested = (field: string, text: string, variants: Variants | undefined): un
   if (/^[[{]/.test(text)) return json(field, text);
   if (text.includes('=')) return Object.fromEntries(text.split(',').map((pair) => pairOf(field, pair)));
   if (variants !== undefined) return variantBy(text, variants);
-  throw invalid(field, 'expected JSON or key=value,…');
+  throw invalid(field, 'must be JSON or key=value,…');
 };
 
 const variantBy = (text: string, { key, words, list }: Variants): unknown =>
@@ -162,12 +162,12 @@ const json = (field: string, text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw invalid(field, `no JSON: ${error instanceof Error ? error.message : 'unreadable'}`);
+    throw invalid(field, jsonProblem(error));
   }
 };
 
 const pairOf = (field: string, pair: string): [string, unknown] => {
   const [key = '', value] = pair.split('=', 2);
-  if (key === '' || value === undefined) throw invalid(field, `"${pair}" is not key=value`);
+  if (key === '' || value === undefined) throw invalid(field, `must be key=value,…, not "${pair}"`);
   return [key, /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value];
 };

@@ -1,11 +1,21 @@
 /** Failures on standard error and as exit codes: the kind decides, as everywhere. */
-import { type BerthError, isBerthError, KINDS } from '@berth/contract';
+import { constants } from 'node:os';
+import { type BerthError, isBerthError, jsonPath, KINDS } from '@berth/contract';
+import { z } from 'zod';
 import type { World } from './world.ts';
 
-/** As shells report a death by SIGINT. */
-export const INTERRUPTED = 130;
+/** As shells report a death by a signal. */
+export const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
+export const INTERRUPTED = exitCodeOf('SIGINT');
 
 export const report = (error: unknown, world: World, asJson: boolean): number => {
+  if (error instanceof z.ZodError) {
+    const [place = ''] = error.issues.map(({ path }) => jsonPath(path));
+    const said = `What the server said is not understood${place === '' ? '' : ` (${place})`}.`;
+    const hint = 'It is of another version than this command line: use those that belong together.';
+    world.stderr.write(`error: ${said}\nhint: ${hint}\n`);
+    return KINDS.internal.exit;
+  }
   if (!isBerthError(error)) {
     world.stderr.write(`error: ${indented(error instanceof Error ? error.message : String(error))}\n`);
     return KINDS.internal.exit;

@@ -15,8 +15,9 @@ const world: World = {
   stderr: process.stderr,
   isTerminal,
   onInterrupt: (act) => {
-    process.on('SIGINT', act);
-    return () => process.off('SIGINT', act);
+    const [interrupted, terminated] = [() => act('SIGINT'), () => act('SIGTERM')];
+    process.on('SIGINT', interrupted).on('SIGTERM', terminated);
+    return () => process.off('SIGINT', interrupted).off('SIGTERM', terminated);
   },
 };
 

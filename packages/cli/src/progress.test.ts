@@ -1,10 +1,11 @@
-import type { ItemBody } from '@berth/contract';
-import { fail } from '@berth/contract';
+import { fail, type GateRun, type ItemBody } from '@berth/contract';
+import type { Client } from '@berth/sdk/node';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { createWorld } from '../test/scripted-world.ts';
 import { report } from './failure.ts';
 import { createOutput } from './output.ts';
-import { gateLines, itemLine } from './progress.ts';
+import { createProgress, gateLines, itemLine } from './progress.ts';
 import { screened } from './screen.ts';
 
 const LINES: readonly [ItemBody, string | undefined][] = [
@@ -54,14 +55,35 @@ test('the verdict of a gate', () => {
     createOutput(world, false),
   );
   expect(world.out()).toBe(
-    '✓ gate lint: exit 0 1.5 s\n✗ gate test: timed out 10 ms\n✗ gate build: exit by signal 10 ms\n✗ gate pack: out of memory 10 ms\ngate broken\n',
+    '✓ gate lint: exit 0 1.5 s\n✗ gate test: timed out 10 ms\n✗ gate build: exit by signal 10 ms\n✗ gate pack: out of memory 10 ms\ngate broken, without a verdict\n',
   );
+});
+
+test('a gate that somebody stopped is told as interrupted, not as broken or rejected', async () => {
+  const world = createWorld();
+  const output = createOutput(world, false);
+  const stopped = fail('work.cancelled', { reason: 'asked for at the terminal' }).body;
+  const gate = { state: 'broken', evidence: [], error: stopped } as unknown as GateRun;
+  const client = { gates: { get: async () => gate } } as unknown as Client;
+  const progress = createProgress(client, output);
+  const event = (type: string, data: object) =>
+    progress.event({ type, subject: 'x', data, seq: 1, id: 'ev', version: 1, at: 1 } as never);
+  await event('gate.broke', { from: 'running', to: 'broken' });
+  await event('change.rejected', { from: 'verifying', to: 'rejected', details: { code: stopped.code } });
+  await event('change.rejected', { from: 'verifying', to: 'rejected', details: { code: 'gate.red' } });
+  expect(world.out().split('\n')).toEqual([
+    'gate interrupted, without a verdict: Cancelled: asked for at the terminal.',
+    'the landing was interrupted; nothing landed',
+    '✗ the change was rejected',
+    '',
+  ]);
 });
 
 test('failures without a code are internal', () => {
   const world = createWorld();
   expect(report(new TypeError('odd'), world, false)).toBe(1);
   expect(report('thrown', world, false)).toBe(1);
+  expect(report(z.object({ a: z.string() }).safeParse({}).error, createWorld(), false)).toBe(1);
   expect(report(fail('auth.required', {}), world, false)).toBe(3);
   expect(world.err()).toMatch(/^error: odd\nerror: thrown\nerror: A valid token is needed\.\nhint: /);
 });

@@ -5,6 +5,7 @@
  */
 import {
   dataOf,
+  type ErrorCode,
   type Event,
   type EventData,
   type GateRun,
@@ -65,7 +66,10 @@ const eventLine = (event: Event, output: Output): string | undefined => {
   const denied = dataOf(event, 'sandbox.egress_denied');
   if (denied !== undefined) return deniedLine(denied, output);
   if (type === 'change.merged') return `${output.colour('green', '✓')} landed`;
-  if (type === 'change.rejected') return `${output.colour('red', '✗')} the change was rejected`;
+  if (type === 'change.rejected')
+    return dataOf(event, 'change.rejected')?.details.code === INTERRUPTION
+      ? output.colour('yellow', 'the landing was interrupted; nothing landed')
+      : `${output.colour('red', '✗')} the change was rejected`;
   if (type === 'task.sent_back') return '↺ back to the agent';
   const move = /^task\.(?:requeued|cancelled|killed|failed|completed|claimed)$/.exec(type);
   return move === null ? undefined : output.colour('dim', `task ${movedTo(event)}`);
@@ -109,7 +113,8 @@ export const itemLine = (body: ItemBody, output: Output): string | undefined => 
   }
 };
 
-export const gateLines = ({ state, evidence, weakened = [] }: GateRun, output: Output): void => {
+export const gateLines = (gate: GateRun, output: Output): void => {
+  const { evidence, weakened = [] } = gate;
   for (const one of evidence) {
     const { name, judgedBy, exitCode, durationMs, timedOut, outOfMemory } = one;
     const whose = judgedBy === 'change' ? ' as the change has it' : '';
@@ -118,7 +123,18 @@ export const gateLines = ({ state, evidence, weakened = [] }: GateRun, output: O
     output.line(`${mark} gate ${name}${whose}: ${end} ${output.colour('dim', seconds(durationMs))}`);
   }
   for (const one of weakenedLines(weakened, output)) output.line(one);
-  output.line(output.colour(state === 'green' ? 'green' : 'red', `gate ${state}`));
+  output.line(endOf(gate, output));
 };
+
+/** A gate that somebody stopped says nothing about the change, and nothing is wrong with it. */
+const endOf = ({ state, error }: GateRun, output: Output): string => {
+  if (state !== 'broken') return output.colour(state === 'green' ? 'green' : 'red', `gate ${state}`);
+  const why = error === undefined ? '' : `: ${clipped(error.message)}`;
+  return error?.code === INTERRUPTION
+    ? output.colour('yellow', `gate interrupted, without a verdict${why}`)
+    : output.colour('red', `gate broken, without a verdict${why}`);
+};
+
+const INTERRUPTION: ErrorCode = 'work.cancelled';
 
 const seconds = (ms: number) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);

@@ -86,13 +86,13 @@ const call = ({ client }: Context, route: RouteShape, input: Row): Promise<unkno
   return method === undefined ? Promise.reject(new TypeError(`no method for ${route.id}`)) : method(input);
 };
 
-const print = ({ output }: Context, { columns }: RouteCommand, result: unknown): void => {
+const print = ({ output }: Context, { columns, spoken }: RouteCommand, result: unknown): void => {
   // Every answer of the contract is text or an object.
   const record = (typeof result === 'string' ? { text: result } : result) as Row;
   const rows = columns === undefined || !Array.isArray(record.rows) ? [record] : (record.rows as Row[]);
   if (output.isJson) for (const row of rows) output.json(row);
   else if (typeof result === 'string') output.text(result);
-  else if (columns === undefined) output.facts(record);
+  else if (columns === undefined) output.facts(spoken?.(record) ?? record);
   else output.table(rows, columns);
   if (record.next !== undefined && !output.isJson) output.line(`more: --after ${String(record.next)}`);
 };

@@ -4,7 +4,8 @@
  */
 import type { RouteId } from '@berth/contract';
 import type { Context } from './command.ts';
-import { tellChange, tellTask } from './waiting.ts';
+import type { Row } from './output.ts';
+import { spokenChange, tellChange, tellTask } from './waiting.ts';
 
 export interface RouteCommand {
   readonly noun: string;
@@ -14,6 +15,8 @@ export interface RouteCommand {
   readonly positionals?: readonly string[];
   /** Columns of the table, for lists. */
   readonly columns?: readonly string[];
+  /** What a person sees in place of the record. */
+  readonly spoken?: (record: Row) => Row;
   /** What a person is told beside the answer, about what is at the first position. */
   readonly tell?: (context: Context, id: string) => Promise<void>;
 }
@@ -44,10 +47,17 @@ export const ROUTE_COMMANDS: readonly RouteCommand[] = [
   { noun: 'sandbox', verb: 'show', route: 'sandbox.get', positionals: ['id'] },
   { noun: 'sandbox', verb: 'remove', route: 'sandbox.remove', positionals: ['id'] },
   { noun: 'change', verb: 'list', route: 'change.list', columns: ['id', 'state', 'taskId', 'title'] },
-  { noun: 'change', verb: 'show', route: 'change.get', positionals: ['id'], tell: tellChange },
+  {
+    noun: 'change',
+    verb: 'show',
+    route: 'change.get',
+    positionals: ['id'],
+    tell: tellChange,
+    spoken: spokenChange,
+  },
   { noun: 'change', verb: 'diff', route: 'change.diff', positionals: ['id'], tell: tellChange },
-  { noun: 'change', verb: 'approve', route: 'change.approve', positionals: ['id'] },
-  { noun: 'change', verb: 'reject', route: 'change.reject', positionals: ['id'] },
+  { noun: 'change', verb: 'approve', route: 'change.approve', positionals: ['id'], spoken: spokenChange },
+  { noun: 'change', verb: 'reject', route: 'change.reject', positionals: ['id'], spoken: spokenChange },
   { noun: 'token', verb: 'create', route: 'token.create', positionals: ['name'] },
   {
     noun: 'token',

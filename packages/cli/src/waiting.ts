@@ -1,7 +1,7 @@
 /** What a person is told about a change that weakens what judges it, and how to go on while it waits. */
-import type { Change, Weakening } from '@berth/contract';
+import { type Change, ChangeDecision, type Weakening } from '@berth/contract';
 import type { Context } from './command.ts';
-import { clipped, type Output } from './output.ts';
+import { clipped, type Output, type Row } from './output.ts';
 
 const LONGEST_LINE = 240;
 const MOST_LINES = 50;
@@ -36,6 +36,15 @@ export const tellChange = async ({ client, output, world }: Context, id: string)
   const change = await client.changes.get({ id });
   for (const line of linesOf(change, output)) world.stderr.write(`${line}\n`);
 };
+
+/** With who decided by the name of the token. */
+export const spokenChange = (change: Row): Row => {
+  const { data } = ChangeDecision.safeParse(change.decision);
+  return data === undefined ? change : { ...change, decision: spokenDecision(data) };
+};
+
+export const spokenDecision = ({ verdict, by, byName = by, reason }: ChangeDecision): string =>
+  `${verdict} by ${clipped(byName)}${reason === undefined ? '' : `: ${clipped(reason)}`}`;
 
 export const tellTask = async (context: Context, taskId: string): Promise<void> => {
   const { rows } = await context.client.changes.list({ taskId, limit: 200 });

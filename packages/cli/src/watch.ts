@@ -1,11 +1,22 @@
 /**
- * Watching a task to its end. The first Ctrl-C asks the server to cancel it politely, the second one only leaves. While its
- * change waits for a person there is nothing to cancel: without a terminal the watching ends, at one Ctrl-C leaves.
+ * Watching a task to its end. The first Ctrl-C asks the server to cancel it politely, the second one only leaves, as does a
+ * SIGTERM: whoever sends one ends this program, not the work. While its change waits for a person there is nothing to
+ * cancel: without a terminal the watching ends, at one Ctrl-C leaves.
  */
-import { BerthError, dataOf, ERRORS, type Event, fail, KINDS, type Task } from '@berth/contract';
+import {
+  BerthError,
+  dataOf,
+  ERRORS,
+  type Event,
+  fail,
+  isBerthError,
+  KINDS,
+  type Task,
+} from '@berth/contract';
 import type { Context } from './command.ts';
-import { INTERRUPTED, report } from './failure.ts';
+import { exitCodeOf, INTERRUPTED, report } from './failure.ts';
 import { createProgress, type Progress } from './progress.ts';
+import type { Interrupt } from './world.ts';
 
 export interface Watched {
   readonly task: Task | undefined;
@@ -32,13 +43,21 @@ export const watch = async (context: Context, what: Watching): Promise<Watched> 
   } catch (error) {
     if (!interrupts.signal.aborted) throw error;
     const { waiting } = interrupts;
-    return waiting === undefined
-      ? { task: undefined, exitCode: INTERRUPTED }
-      : tellWaiting(waiting, INTERRUPTED);
+    const exitCode = exitCodeOf(interrupts.last());
+    if (waiting !== undefined) return tellWaiting(waiting, exitCode);
+    tellLeft(context, what.id, interrupts);
+    return { task: undefined, exitCode };
   } finally {
     interrupts.forget();
     if (!output.isJson) progress.end();
   }
+};
+
+/** What becomes of the task that is not watched any more. */
+const tellLeft = ({ world, output }: Context, id: string, { signal, isCancelling }: Interrupts): void => {
+  if (isBerthError(signal.reason)) report(signal.reason, world, output.isJson);
+  else if (isCancelling()) world.stderr.write(`the task is being cancelled; see berth task show ${id}\n`);
+  else world.stderr.write(`the task goes on; see berth task logs ${id} --follow\n`);
 };
 
 interface Following {
@@ -70,14 +89,18 @@ interface Interrupts {
   waiting: string | undefined;
   readonly signal: AbortSignal;
   readonly isCancelling: () => boolean;
+  readonly last: () => Interrupt;
   readonly forget: () => void;
 }
 
 const createInterrupts = ({ client, world }: Context, { id, waiting }: Watching): Interrupts => {
   const stop = new AbortController();
   let cancelling: Promise<unknown> | undefined;
-  const forget = world.onInterrupt(() => {
-    if (cancelling !== undefined || interrupts.waiting !== undefined) return stop.abort();
+  let last: Interrupt = 'SIGINT';
+  const forget = world.onInterrupt((signal) => {
+    last = signal;
+    const isLeaving = signal === 'SIGTERM' || cancelling !== undefined || interrupts.waiting !== undefined;
+    if (isLeaving) return stop.abort();
     world.stderr.write('cancelling the task; once more to leave it alone\n');
     cancelling = client.tasks.cancel({ id, reason: 'asked for at the terminal' });
     // Without an answer there is nothing to wait for.
@@ -87,6 +110,7 @@ const createInterrupts = ({ client, world }: Context, { id, waiting }: Watching)
     waiting,
     signal: stop.signal,
     isCancelling: () => cancelling !== undefined,
+    last: () => last,
     forget,
   };
   return interrupts;

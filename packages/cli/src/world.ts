@@ -19,6 +19,8 @@ export interface World {
   readonly stderr: Writer;
   /** Colours and live lines make sense. */
   readonly isTerminal: boolean;
-  /** Calls back at every Ctrl-C until the returned function is called. */
-  readonly onInterrupt: (act: () => void) => () => void;
+  /** Calls back at every Ctrl-C and every SIGTERM until the returned function is called. */
+  readonly onInterrupt: (act: (signal: Interrupt) => void) => () => void;
 }
+
+export type Interrupt = 'SIGINT' | 'SIGTERM';

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type ErrorCode, fail } from '@berth/contract';
 import { type Script, startScriptedServer } from '@berth/sdk/scripted-server';
 import { describe, expect, test } from 'vitest';
@@ -111,6 +114,42 @@ describe('commands', () => {
     expect(await runCommandLine(['sandbox', 'exec', idOf('sb'), '--', 'sleep', '9'], world)).toBe(130);
   });
 
+  test('a SIGTERM goes to the command, whose end by it is the exit code', async () => {
+    let world = createWorld();
+    let [told, tell] = [false, (): void => undefined];
+    await using server = await startScriptedServer({
+      ...script,
+      'sandbox.logs': async function* () {
+        world.interrupt('SIGTERM');
+        await new Promise<void>((resolve) => {
+          tell = resolve;
+          if (told) resolve();
+        });
+        yield ['0', { kind: 'exit', exitCode: null, signal: 'SIGTERM', timedOut: false, outOfMemory: false }];
+      },
+      'sandbox.signal': ({ input }) => {
+        expect(input.signal).toBe('SIGTERM');
+        told = true;
+        tell();
+        return {};
+      },
+    });
+    world = createWorld({ BERTH_ADDRESS: server.address });
+    const exitCode = await runCommandLine(['sandbox', 'exec', idOf('sb'), '--', 'sleep', '9'], world);
+    expect([exitCode, world.err()]).toEqual([143, '']);
+  });
+
+  test('a decision is shown with the name of who decided', async () => {
+    const decision = { verdict: 'approved', by: idOf('ky'), byName: 'ada', at: 1, reason: 'fine' };
+    const change = { id: idOf('ch'), state: 'merged', decision };
+    await using server = await startScriptedServer({ 'change.get': () => change });
+    const shown = await berth(server.address, ['change', 'show', idOf('ch')]);
+    expect(shown.out).toContain('DECISION  approved by ada: fine\n');
+    expect(shown.out).not.toContain(idOf('ky'));
+    const json = await berth(server.address, ['change', 'show', idOf('ch'), '--json']);
+    expect(JSON.parse(json.out)).toMatchObject({ decision });
+  });
+
   test('status and doctor', async () => {
     await using server = await startScriptedServer(script);
     const status = await berth(server.address, ['status', '--json']);
@@ -149,6 +188,64 @@ describe('commands', () => {
     world = createWorld({ BERTH_ADDRESS: server.address });
     expect(await runCommandLine(['events', '--type', 'task.*', '--after', '4'], world)).toBe(0);
   });
+});
+
+/** Each with the place that its problem is told at, as the user wrote it. */
+const WRONG_LINES: readonly (readonly [place: string, ...line: string[]])[] = [
+  ['<id>: must be an id like tk_…', 'task', 'show', 'x'],
+  ['<id>: must be an id like tk_…', 'task', 'logs', 'x'],
+  ['<id>: must be an id like sb_…', 'sandbox', 'exec', 'x', '--', 'ls'],
+  ['<exec>: must be an id like ex_…', 'sandbox', 'logs', idOf('sb'), 'x'],
+  ['--limit: must be at least 1', 'task', 'list', '--limit', '0'],
+  ['--limit: must be a number, not "x"', 'task', 'list', '--limit', 'x'],
+  ['--limits cpus: must be a number, not "many"', 'sandbox', 'create', '--limits', 'cpus=many'],
+  ['--limits colour: is not known here', 'sandbox', 'create', '--limits', 'colour=1'],
+  ['--ttl: must be a duration', 'sandbox', 'create', '--ttl', 'soon'],
+  ['--ttl: must be at least 1000', 'sandbox', 'create', '--ttl', '5ms'],
+  [
+    '--gate commands[0].run: must not be empty',
+    'workspace',
+    'add',
+    '.',
+    '--gate',
+    '{"commands":[{"name":"a","run":""}]}',
+  ],
+  ['--setup: is not JSON', 'workspace', 'add', '.', '--setup', '{'],
+  ['--role', 'token', 'create', 'a', '--role', 'king'],
+  ['<name>: must not be empty', 'token', 'create', '', '--role', 'viewer'],
+  ['--after: must be a number, not "x"', 'events', '--after', 'x'],
+  ['--after: must be at least 0', 'events', '--after=-1'],
+  ['--timeout: must be a number, not "soon"', 'sandbox', 'exec', idOf('sb'), '--timeout', 'soon', '--', 'ls'],
+  ['--timeout: must be at least 1', 'sandbox', 'exec', idOf('sb'), '--timeout', '0', '--', 'ls'],
+];
+
+test.each(WRONG_LINES)('is told at its place: %s', async (place, ...line) => {
+  await using server = await startScriptedServer({ ...script, 'system.stats': () => ({ lastSeq: 1 }) });
+  const { exitCode, err } = await berth(server.address, line);
+  expect([exitCode, err]).toEqual([2, expect.stringContaining(place)]);
+  expect(err).not.toMatch(
+    /params|query|body|expected|received|NaN|undefined|Invalid input|too (?:small|big)/i,
+  );
+  expect(err).toMatch(/--help/);
+});
+
+test('a token that is refused is told with where it came from', async () => {
+  await using server = await startScriptedServer(script, { token: 'good' });
+  const told = async (env: Record<string, string>) => {
+    const world = createWorld({ BERTH_ADDRESS: server.address, ...env });
+    expect(await runCommandLine(['task', 'list'], world)).toBe(3);
+    return world.err();
+  };
+  expect(await told({ BERTH_TOKEN: 'stale' })).toMatch(
+    /refuses the token in BERTH_TOKEN.*\nhint: Unset BERTH_TOKEN/,
+  );
+  expect(await told({ BERTH_HOME: '/nowhere/berth' })).toMatch(
+    /no token .*\/nowhere\/berth\/owner-token is not there.*\nhint: .*--home/,
+  );
+  const home = mkdtempSync(join(tmpdir(), 'berth-token-'));
+  writeFileSync(join(home, 'owner-token'), 'of another server');
+  expect(await told({ BERTH_HOME: home })).toContain(`refuses the token in ${home}/owner-token`);
+  rmSync(home, { recursive: true });
 });
 
 const CODES: readonly [ErrorCode, object, number][] = [

@@ -314,6 +314,38 @@ test('Ctrl-C cancels the task politely and waits for its end', async () => {
   expect(scripted.err()).toContain('cancelling the task');
 });
 
+test('a SIGTERM ends the watching and leaves the task alone', async () => {
+  let scripted = createWorld();
+  await using server = await startScriptedServer({
+    ...world('completed'),
+    'event.stream': async function* () {
+      scripted.interrupt('SIGTERM');
+      await new Promise(() => undefined);
+    },
+  });
+  scripted = createWorld({ BERTH_ADDRESS: server.address }, folder);
+  expect(await runCommandLine(['run', 'fix it', '--repo', 'shop'], scripted)).toBe(143);
+  expect(scripted.err()).toBe(`the task goes on; see berth task logs ${idOf('tk')} --follow\n`);
+  expect(server.calls.map(({ route }) => route)).not.toContain('task.cancel');
+});
+
+test('a Ctrl-C that the server does not take is told with the reason', async () => {
+  let scripted = createWorld();
+  await using server = await startScriptedServer({
+    ...world('completed'),
+    'task.cancel': () => {
+      throw fail('auth.forbidden', { needs: 'operator' });
+    },
+    'event.stream': async function* () {
+      scripted.interrupt();
+      await new Promise(() => undefined);
+    },
+  });
+  scripted = createWorld({ BERTH_ADDRESS: server.address }, folder);
+  expect(await runCommandLine(['run', 'fix it', '--repo', 'shop'], scripted)).toBe(130);
+  expect(scripted.err()).toContain('This needs the role operator.');
+});
+
 test('task logs reads the conversation and the evidence, of a task that failed too', async () => {
   await using server = await startScriptedServer(world('failed', { changeId: undefined }));
   const { exitCode, out } = await berth(server.address, ['task', 'logs', idOf('tk'), '--follow']);
@@ -324,8 +356,8 @@ test('what cannot be is said before anything is made', async () => {
   await using server = await startScriptedServer(world('completed'));
   const cases = [
     [['run', '', '--repo', 'shop'], '<prompt>'],
-    [['run', 'x', '--repo', 'shop', '--egress', 'http://x/'], '--egress.allow.0: expected a host'],
-    [['run', 'x', '--repo', 'shop', '--egress', ''], '--egress.allow.0: expected a host'],
+    [['run', 'x', '--repo', 'shop', '--egress', 'http://x/'], '--egress allow[0]: must be a host'],
+    [['run', 'x', '--repo', 'shop', '--egress', ''], '--egress allow[0]: must be a host'],
     [['run', 'x', '--repo', '.'], 'not a git repository'],
   ] as const;
   for (const [args, said] of cases) {

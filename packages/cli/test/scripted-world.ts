@@ -1,11 +1,12 @@
 /** A world whose output is kept and whose Ctrl-C is pressed by the test. */
 import { runCommandLine } from '../src/program.ts';
-import type { World } from '../src/world.ts';
+import type { Interrupt, World } from '../src/world.ts';
 
 export interface ScriptedWorld extends World {
   readonly out: () => string;
   readonly err: () => string;
-  readonly interrupt: () => void;
+  /** Ctrl-C when no other signal is named. */
+  readonly interrupt: (signal?: Interrupt) => void;
 }
 
 export const createWorld = (
@@ -14,7 +15,7 @@ export const createWorld = (
   limits?: World['limits'],
 ): ScriptedWorld => {
   const [out, err]: [string[], string[]] = [[], []];
-  const acts = new Set<() => void>();
+  const acts = new Set<(signal: Interrupt) => void>();
   const writer = (parts: string[]) => ({
     write: (text: string | Uint8Array) =>
       parts.push(typeof text === 'string' ? text : Buffer.from(text).toString()),
@@ -34,8 +35,8 @@ export const createWorld = (
     },
     out: () => out.join(''),
     err: () => err.join(''),
-    interrupt: () => {
-      for (const act of acts) act();
+    interrupt: (signal = 'SIGINT') => {
+      for (const act of acts) act(signal);
     },
   };
 };

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type Change, fail, type GateSpec, TaskCreate, type Workspace } from '@berth/contract';
+import { type Change, fail, type GateSpec, issuesIn, TaskCreate, type Workspace } from '@berth/contract';
 import type { Command } from 'commander';
 import { branchOf, fetchLanded, topOf, unseenIn } from '../checkout.ts';
 import { type Context, type Frame, leaf, text } from '../command.ts';
@@ -77,13 +77,10 @@ const run = async (
 const wantedBy = (prompt: string, options: Readonly<Record<string, unknown>>): TaskWish => {
   const { agent, model, egress, keep } = options;
   const keepAliveMs = keep === true ? KEEP_MS : undefined;
-  const { success, data, error } = TaskWish.safeParse({ prompt, agent, model, egress, keepAliveMs });
+  const wish = { prompt, agent, model, egress, keepAliveMs };
+  const { success, data, error } = TaskWish.safeParse(wish);
   if (success) return data;
-  const issues = error.issues.map(({ path: [field, ...rest], message }) => {
-    const place = field === 'prompt' ? '<prompt>' : `--${String(field)}`;
-    return { path: [place, ...rest].join('.'), message };
-  });
-  throw fail('request.invalid', { issues });
+  throw fail('request.invalid', { issues: issuesIn('body', error, wish) });
 };
 
 /** Commands in the order in which they were given. */
@@ -110,7 +107,7 @@ const withServer = async (context: Context): Promise<Context> => {
   const { world, place, output } = context;
   if (!place.isOwnHome || (await isReady(place))) return context;
   if (!output.isJson) output.line(output.colour('dim', `starting the server in ${place.home}`));
-  const running = await startDetached(world, { home: place.home, env: {} });
+  const running = await startDetached(world, { place, flags: [] });
   return { ...context, place: running, client: clientAt(running) };
 };
 

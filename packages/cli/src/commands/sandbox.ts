@@ -1,10 +1,12 @@
 /** Commands that talk with what runs inside a sandbox: `exec`, `logs`, `shell`. */
+import { constants } from 'node:os';
 import type { ExecPart } from '@berth/contract';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf, text } from '../command.ts';
-import { INTERRUPTED } from '../failure.ts';
+import { numberOf } from '../derive.ts';
+import { exitCodeOf } from '../failure.ts';
 import { openShell } from '../shell.ts';
-import type { Writer } from '../world.ts';
+import type { Interrupt, Writer } from '../world.ts';
 
 export const sandboxCommands = (frame: Frame): Command[] => [
   leaf(frame, 'exec', 'Run a command and pass on its output and exit code', (context, { args, options }) =>
@@ -13,7 +15,7 @@ export const sandboxCommands = (frame: Frame): Command[] => [
     .argument('<id>')
     .argument('<command...>', 'after --')
     .option('--cwd <folder>', "absolute, or relative to the sandbox's root")
-    .option('--timeout <seconds>', 'end it after this time', Number)
+    .option('--timeout <seconds>', 'end it after this time')
     .option('-i, --stdin', 'pass on the standard input, read to its end first')
     .option('--detach', 'start it and print its id'),
   leaf(frame, 'logs', 'Read the output of a command, and follow it to its end', (context, { args }) =>
@@ -33,7 +35,8 @@ const exec = async (
 ) => {
   const [id = '', ...argv] = args;
   const cwd = text(options.cwd);
-  const timeoutMs = typeof options.timeout === 'number' ? Math.round(options.timeout * 1000) : undefined;
+  const timeout = text(options.timeout);
+  const timeoutMs = timeout === undefined ? undefined : Math.round(numberOf('timeout', timeout) * 1000);
   const stdin = options.stdin === true ? await context.world.input() : undefined;
   const started = await context.client.sandboxes.exec({ id, argv, cwd, timeoutMs, stdin, background: true });
   if (options.detach !== true) return follow(context, { id, execId: started.execId });
@@ -47,36 +50,38 @@ interface Running {
   readonly execId: string;
 }
 
-/** The first Ctrl-C goes to the command, the second one ends the watching. */
+/** The first Ctrl-C or SIGTERM goes to the command, the second one ends the watching. */
 const follow = async ({ client, output, world }: Context, running: Running): Promise<number> => {
   const stop = new AbortController();
-  let asked = false;
-  const forget = world.onInterrupt(() => {
-    if (asked) return stop.abort();
-    asked = true;
-    client.sandboxes.signal({ ...running, signal: 'SIGINT' }).catch((error: unknown) => stop.abort(error));
+  let asked: Interrupt | undefined;
+  const forget = world.onInterrupt((signal) => {
+    if (asked !== undefined) return stop.abort();
+    asked = signal;
+    client.sandboxes.signal({ ...running, signal }).catch((error: unknown) => stop.abort(error));
   });
   try {
     for await (const part of client.sandboxes.logs(running, { signal: stop.signal })) {
       if (output.isJson) output.json(part);
       else if (part.kind === 'output') passOn(world[part.stream], part.text);
       else if (part.kind === 'lagged') world.stderr.write('(some output was dropped)\n');
-      if (part.kind === 'exit') return exitCodeOf(part);
+      if (part.kind === 'exit') return exitCodeAfter(part);
     }
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
     forget();
   }
-  return INTERRUPTED;
+  world.stderr.write(`the command goes on: berth sandbox logs ${running.id} ${running.execId}\n`);
+  return exitCodeOf(asked ?? 'SIGINT');
 };
 
 /** Into a pipe or a file as it is; at a terminal, which would obey it, as text. */
 const passOn = (to: Writer, text: string): unknown => to.write(to.isTTY === true ? text : Buffer.from(text));
 
 /** As a shell would say it: 124 after a timeout, 137 for SIGKILL. */
-const exitCodeOf = (part: Extract<ExecPart, { kind: 'exit' }>): number => {
+const exitCodeAfter = (part: Extract<ExecPart, { kind: 'exit' }>): number => {
   if (part.timedOut) return 124;
   if (part.exitCode !== null) return part.exitCode;
-  return part.signal === 'SIGINT' ? INTERRUPTED : 137;
+  const signal = Object.keys(constants.signals).find((name) => name === part.signal);
+  return exitCodeOf((signal ?? 'SIGKILL') as NodeJS.Signals);
 };

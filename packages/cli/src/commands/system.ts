@@ -1,6 +1,7 @@
 /** Commands about the installation: `status`, `doctor`, `events`. */
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf, text } from '../command.ts';
+import { numberOf } from '../derive.ts';
 import { clipped } from '../output.ts';
 
 export const systemCommands = (frame: Frame): Command[] => [
@@ -47,7 +48,8 @@ const events = async ({ client, output, world }: Context, options: Readonly<Reco
   const stop = new AbortController();
   const forget = world.onInterrupt(() => stop.abort());
   const filter = { type: text(options.type), subject: text(options.subject) };
-  const afterSeq = options.after === undefined ? undefined : Number(options.after);
+  const after = text(options.after);
+  const afterSeq = after === undefined ? undefined : numberOf('after', after);
   try {
     for await (const event of client.events.stream({ ...filter, afterSeq }, { signal: stop.signal })) {
       const { seq, at, type, subject, data } = event;

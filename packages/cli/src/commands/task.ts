@@ -2,9 +2,8 @@
 import type { Change, Item, Task } from '@berth/contract';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
-import { clipped } from '../output.ts';
 import { gateLines, itemLine } from '../progress.ts';
-import { decisionLines, isUndecided } from '../waiting.ts';
+import { decisionLines, isUndecided, spokenDecision } from '../waiting.ts';
 import { watch } from '../watch.ts';
 
 export const taskCommands = (frame: Frame): Command[] => [
@@ -72,7 +71,5 @@ const printVerdict = async (context: Context, change: Change): Promise<void> => 
 /** Nothing where the gate has said it all. */
 const verdictLine = ({ state, decision }: Change): string | undefined => {
   if (decision === undefined) return state === 'merged' ? 'landed' : undefined;
-  const { verdict, reason } = decision;
-  const why = reason === undefined ? '' : `: ${clipped(reason)}`;
-  return `the change was ${verdict} by a person${why}${state === 'merged' ? '; landed' : ''}`;
+  return `the change was ${spokenDecision(decision)}${state === 'merged' ? '; landed' : ''}`;
 };

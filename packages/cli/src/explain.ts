@@ -1,0 +1,65 @@
+/** What the server refused, told in the words of the command line: flags and arguments, and where a token came from. */
+import { BerthError, ERRORS, fail, isBerthError } from '@berth/contract';
+import type { Command } from 'commander';
+import type { Place } from './connection.ts';
+import { dashed } from './derive.ts';
+
+export const explained = (error: unknown, command: Command, place: Place): unknown => {
+  if (!isBerthError(error)) return error;
+  if (error.code === 'request.invalid') return invalidIn(command, error);
+  return error.code === 'auth.required' ? refusedToken(place, error) : error;
+};
+
+const invalidIn = (command: Command, error: BerthError): BerthError => {
+  const { issues } = ERRORS['request.invalid'].data.parse(error.details);
+  const { message, details, code, kind } = fail('request.invalid', {
+    issues: issues.map(({ path, message }) => ({ path: placeIn(command, path), message })),
+  });
+  const hint = `\`${nameOf(command)} --help\` shows what it takes.`;
+  return new BerthError({ code, kind, message, details, hint }, { cause: error });
+};
+
+/** Fields that the command line calls otherwise. */
+const ALIASES: Readonly<Record<string, string>> = { argv: 'command', afterSeq: 'after' };
+
+/** `params.id` is `<id>`, `body.limits.cpus` is `--limits cpus`; what the command does not have stays. */
+const placeIn = (command: Command, path: string): string => {
+  const [, field, rest = ''] = /^(?:params|query|body)\.(\w+)(.*)$/.exec(path) ?? [];
+  if (field === undefined) return path;
+  const name = ALIASES[field] ?? dashed(field);
+  const argument = command.registeredArguments.find((one) => [field, name].includes(one.name()));
+  const option = command.options.find(({ long }) => long === `--${name}`);
+  const place = argument === undefined ? option?.long : `<${argument.name()}>`;
+  if (place === undefined || place === null) return path;
+  return rest === '' ? place : `${place} ${rest.replace(/^\./, '')}`;
+};
+
+const nameOf = (command: Command): string =>
+  command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
+
+const NEW_TOKEN = 'an owner makes one with `berth token create <name> --role operator`';
+
+const refusedToken = ({ address, token, tokenFrom, home }: Place, error: BerthError): BerthError => {
+  const { code, kind, details } = error;
+  const told = (message: string, hint: string) =>
+    new BerthError({ code, kind, message, details, hint }, { cause: error });
+  if (tokenFrom === undefined)
+    return told(
+      `No token was sent to ${address}.`,
+      `Set BERTH_TOKEN to a token of that server; ${NEW_TOKEN}.`,
+    );
+  if (tokenFrom === 'BERTH_TOKEN')
+    return told(
+      `The server at ${address} refuses the token in BERTH_TOKEN: it was revoked, has expired, or is of another server.`,
+      `Unset BERTH_TOKEN to go on as the owner of the server in ${home}, or set it to a valid token; ${NEW_TOKEN}.`,
+    );
+  if (token === undefined)
+    return told(
+      `There is no token for the server at ${address}: ${tokenFrom} is not there or cannot be read.`,
+      `Name the home of that server (\`--home\`, BERTH_HOME), or set BERTH_TOKEN; ${NEW_TOKEN}.`,
+    );
+  return told(
+    `The server at ${address} refuses the token in ${tokenFrom}.`,
+    `That file is of another server, or its token was revoked: name the home of the server that answers (\`--home\`, BERTH_HOME), or set BERTH_TOKEN; ${NEW_TOKEN}.`,
+  );
+};
