@@ -250,6 +250,70 @@ describe('CONNECT', () => {
     });
   });
 
+  describe('of plain HTTP to a port that the policy names', () => {
+    const UPGRADE =
+      'GET /ws HTTP/1.1\r\nHost: named.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n';
+    const EVIL = 'GET /evil HTTP/1.1\r\nHost: evil.test\r\n\r\n';
+    const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\n\r\n';
+    const USUAL = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+    let seen: string;
+    /** To a server that answers the first bytes with this. */
+    const open = async (answer: string): Promise<Socket> => {
+      seen = '';
+      const server = createServer((socket) => {
+        socket.once('data', () => socket.write(answer));
+        socket.on('data', (bytes) => {
+          seen += bytes;
+        });
+        socket.on('error', () => undefined).on('end', () => socket.end());
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const port = await behind('named.test', server);
+      it.world.policy = { preset: 'custom', allow: [`named.test:${port}`] };
+      return await tunnel('named.test', port);
+    };
+
+    test('what follows an upgrade that the server took passes unread', async () => {
+      const socket = await open(SWITCHED);
+      socket.write(UPGRADE);
+      expect(String((await once(socket, 'data'))[0])).toBe(SWITCHED);
+      socket.end(`\x81 any bytes: ${EVIL}`);
+      await closed(socket);
+      expect(seen).toBe(`${UPGRADE}\x81 any bytes: ${EVIL}`);
+      await ended();
+      expect(it.last()).toMatchObject({ verdict: 'allowed' });
+    });
+
+    test('a client that ends its side is still answered', async () => {
+      const socket = await open(USUAL);
+      socket.end(UPGRADE.replace(/Connection.*/s, '\r\n'));
+      expect(await closed(socket)).toBe(USUAL);
+      await ended();
+      expect(it.last()).toMatchObject({ verdict: 'allowed' });
+    });
+
+    test.each([
+      ['a later request for another host', UPGRADE.replace(/Connection.*/s, '\r\n'), EVIL],
+      ['one after an upgrade that the server did not take', UPGRADE, EVIL],
+      ['one with an upgrade that the server did not take', `${UPGRADE}${EVIL}`, ''],
+      ['a later upgrade', UPGRADE.replace(/Connection.*/s, '\r\n'), UPGRADE.replace('/ws', '/evil')],
+      ['more than a little before the answer', `${UPGRADE}${'evil'.repeat(2 ** 14)}`, ''],
+      ['one behind an empty line', `\r\n${EVIL}`, ''],
+    ])('%s does not', async (_what, first, then) => {
+      const socket = await open(USUAL);
+      socket.write(first);
+      if (then !== '') {
+        await once(socket, 'data');
+        socket.write(then);
+      }
+      await closed(socket);
+      expect(seen).not.toContain('evil');
+      await ended();
+      expect(it.last()).toMatchObject({ verdict: 'denied' });
+    });
+  });
+
   test.each([
     '127.0.0.1',
     '10.1.2.3',

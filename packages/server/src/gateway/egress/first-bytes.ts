@@ -114,6 +114,8 @@ const namesOf = (hello: Buffer, from: number, to: number): string[] => {
 
 const readHttp = (bytes: Buffer): FirstBytes => {
   const text = bytes.toString('latin1');
+  // Servers of HTTP skip empty lines before a request, and what else begins so is not known.
+  if (/^[\r\n]/.test(text)) return { kind: 'unclear', reason: 'it begins with an empty line' };
   if (!/^[A-Z]{1,20}( |$)/.test(text.slice(0, 21))) return { kind: 'other' };
   const end = text.indexOf('\r\n\r\n');
   if (end < 0) return { kind: 'more' };

@@ -1,33 +1,59 @@
 /**
  * Plain HTTP/1 on a connection that was allowed to one host: every request on it must be for that host, not the first
  * alone. What servers are known to read in different ways (two lengths, folded lines, bare line ends, a target with
- * another host in it) is refused instead of understood, and so is an upgrade, behind which nothing could be judged.
+ * another host in it) is refused instead of understood, and so is an upgrade, behind which nothing could be judged; but on
+ * a port that the policy names, where other protocols may be spoken, one that begins the connection may be asked for. Nothing
+ * follows it until the server has answered, and what follows is judged unless the server took it.
  */
 import type { Transform } from 'node:stream';
 import { MAX_FIRST_BYTES, withoutBlanks } from './first-bytes.ts';
 import { parseAuthority } from './host.ts';
 import { judgeSteps, type Step } from './steps.ts';
 
-/** Passes on what was judged; ends with an error whose message is the objection. */
-export const judgeRequests = (host: string): Transform =>
-  judgeSteps<State>(HEAD, (state, bytes) => take(state, bytes, host));
+/** Whether the server took the upgrade that was asked for; undefined while it has not answered. */
+export type UpgradeTaken = () => boolean | undefined;
+
+/**
+ * Passes on what was judged; ends with an error whose message is the objection. Without `taken` no upgrade may be asked
+ * for; whoever gives it writes something, if only nothing, once there is an answer.
+ */
+export const judgeRequests = (host: string, taken?: UpgradeTaken): Transform => {
+  const first: State = taken === undefined ? HEAD : { kind: 'head', mayUpgrade: true };
+  return judgeSteps<State>(first, (state, bytes) => {
+    if (state.kind !== 'asked') return take(state, bytes, host);
+    const answer = taken?.();
+    if (answer === undefined && bytes.length > MAX_FIRST_BYTES)
+      throw new RangeError('an upgrade is followed by more than a little before it is answered');
+    if (answer === undefined) return undefined;
+    return take(answer ? { kind: 'unread' } : HEAD, bytes, host);
+  });
+};
 
 type State =
-  | { readonly kind: 'head' }
+  | { readonly kind: 'head'; readonly mayUpgrade: boolean }
+  /** For an upgrade, and not answered. */
+  | { readonly kind: 'asked' }
+  | { readonly kind: 'unread' }
   | { readonly kind: 'body'; readonly left: number; readonly next: State }
   /** The line before a chunk, or after its data. */
   | { readonly kind: 'size' | 'end' | 'last' };
 
-const HEAD: State = { kind: 'head' };
+const HEAD: State = { kind: 'head', mayUpgrade: false };
 const LINE_END = '\r\n';
 const MAX_SIZE_LINE_BYTES = 18;
 
 /** How many bytes may go, and what comes then; undefined while there are too few to tell. Throws an objection. */
-const take = (state: State, bytes: Buffer, host: string): Step<State> | undefined => {
+const take = (
+  state: Exclude<State, { kind: 'asked' }>,
+  bytes: Buffer,
+  host: string,
+): Step<State> | undefined => {
   if (bytes.length === 0) return undefined;
   switch (state.kind) {
     case 'head':
-      return takeHead(bytes, host);
+      return takeHead(bytes, host, state.mayUpgrade);
+    case 'unread':
+      return { bytes: bytes.length, next: state };
     case 'body': {
       const count = Math.min(state.left, bytes.length);
       const left = state.left - count;
@@ -57,17 +83,17 @@ const lineOf = (bytes: Buffer, maxBytes: number): string | undefined => {
   return end < 0 ? undefined : bytes.toString('latin1', 0, end);
 };
 
-const takeHead = (bytes: Buffer, host: string): Step<State> | undefined => {
+const takeHead = (bytes: Buffer, host: string, mayUpgrade: boolean): Step<State> | undefined => {
   const end = bytes.indexOf('\r\n\r\n');
   if (end > MAX_FIRST_BYTES || (end < 0 && bytes.length > MAX_FIRST_BYTES))
     throw new RangeError('the head of a request is too long');
   if (end < 0) return undefined;
   const lines = bytes.toString('latin1', 0, end).split(LINE_END);
-  return { bytes: end + 4, next: bodyAfter(lines, host) };
+  return { bytes: end + 4, next: bodyAfter(lines, host, mayUpgrade) };
 };
 
 /** What follows a head, which is judged first. */
-const bodyAfter = ([start = '', ...lines]: readonly string[], host: string): State => {
+const bodyAfter = ([start = '', ...lines]: readonly string[], host: string, mayUpgrade: boolean): State => {
   if (!/^[A-Z]{1,20} \/[\x21-\x7e]* HTTP\/1\.[01]$/.test(start))
     throw new RangeError('a request is not in its plain form');
   const headers = lines.map((line) => HEADER.exec(line));
@@ -80,9 +106,12 @@ const bodyAfter = ([start = '', ...lines]: readonly string[], host: string): Sta
   const meant = hosts.length === 1 ? parseAuthority(hosts[0] ?? '', 80)?.host : undefined;
   if (meant !== host)
     throw new RangeError(meant === undefined ? 'a request names no host' : `a request means ${meant}`);
-  if (valuesOf('upgrade').length > 0) throw new RangeError('a request asks for an upgrade');
+  const upgrades = valuesOf('upgrade').length > 0;
+  if (upgrades && !mayUpgrade) throw new RangeError('a request asks for an upgrade');
   const [coding, ...more] = [...valuesOf('transfer-encoding'), ...valuesOf('content-length')];
   if (more.length > 0) throw new RangeError('a body has more than one length');
+  if (upgrades && coding !== undefined) throw new RangeError('a request for an upgrade has a body');
+  if (upgrades) return { kind: 'asked' };
   if (valuesOf('transfer-encoding').length === 0) return bodyOfLength(coding ?? '0');
   if (coding?.toLowerCase() === 'chunked' && start.endsWith('1.1')) return { kind: 'size' };
   throw new RangeError('a body has an odd coding');

@@ -3,6 +3,7 @@
  * its first bytes have named the host that it was let through to. Of plain HTTP every request is judged, of TLS every
  * hello.
  */
+import type { Socket } from 'node:net';
 import type { Duplex, Transform } from 'node:stream';
 import type { Allowed } from './admission.ts';
 import { type FirstBytes, readFirstBytes } from './first-bytes.ts';
@@ -60,8 +61,33 @@ export const openTunnel = (client: Duplex, allowed: Allowed): void => {
 
 const judgeOf = (first: FirstBytes, allowed: Allowed): Transform | undefined => {
   if (first.kind === 'tls') return judgeHellos((hello) => objectionTo(hello, allowed));
-  return first.kind === 'http' && !allowed.portNamed ? judgeRequests(allowed.target.host) : undefined;
+  if (first.kind !== 'http') return undefined;
+  if (!allowed.portNamed) return judgeRequests(allowed.target.host);
+  let taken: boolean | undefined;
+  const judged = judgeRequests(allowed.target.host, () => taken);
+  void firstLineOf(allowed.open.socket).then((line) => {
+    taken = SWITCHED.test(line);
+    // A client that has said all needs no more judgement.
+    if (judged.writable) judged.write('');
+  });
+  return judged;
 };
+
+const SWITCHED = /^HTTP\/1\.1 101[ \r]/;
+const STATUS_BYTES = 'HTTP/1.1 101 '.length;
+
+/** The beginning of what the server says, while it passes; never when it says nothing. */
+const firstLineOf = async (socket: Socket): Promise<string> =>
+  new Promise((resolve) => {
+    let said = '';
+    const read = (chunk: Buffer): void => {
+      said += chunk.toString('latin1', 0, STATUS_BYTES);
+      if (said.length < STATUS_BYTES) return;
+      socket.off('data', read);
+      resolve(said);
+    };
+    socket.on('data', read);
+  });
 
 /** Why these first bytes are not those of a client that talks to the host it asked for. */
 const objectionTo = (first: FirstBytes, { target, portNamed }: Allowed): string | undefined => {
