@@ -4,8 +4,9 @@
  * carry it (`tunnel.ts`, `forward-request.ts`).
  */
 import type { Log } from '@berth/core';
-import { type Dialled, dial, type Lookup, lookupBySystem, ownAddresses } from './dial.ts';
+import { type Dialled, dial, ownAddresses } from './dial.ts';
 import { parseAuthority, type Target } from './host.ts';
+import { createLookup, type Lookup, shareLookups } from './names.ts';
 import { type Decision, decide, type EgressRule, type Registry } from './policy.ts';
 
 export interface EgressOptions {
@@ -38,6 +39,8 @@ export interface ConnectionFact {
 
 export interface EgressLimits {
   readonly connectionsPerSandbox: number;
+  /** At one time; those of its other connections wait. */
+  readonly lookupsPerSandbox: number;
   readonly dialTimeoutMs: number;
   /** For the first bytes of a tunnel. */
   readonly helloTimeoutMs: number;
@@ -46,6 +49,7 @@ export interface EgressLimits {
 
 const DEFAULT_LIMITS: EgressLimits = {
   connectionsPerSandbox: 128,
+  lookupsPerSandbox: 8,
   dialTimeoutMs: 15_000,
   helloTimeoutMs: 20_000,
   idleTimeoutMs: 5 * 60_000,
@@ -72,6 +76,7 @@ export const createAdmission = (
 ): ((sandboxId: string, authority: string) => Promise<Allowed | Refused>) => {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const slots = createSlots(limits.connectionsPerSandbox);
+  const lookUp = shareLookups(options.lookup ?? createLookup(), limits.lookupsPerSandbox);
 
   return async (sandboxId, authority) => {
     const target = parseAuthority(authority, 80);
@@ -95,7 +100,7 @@ export const createAdmission = (
     if (release === undefined) return deny(429, 'too many connections are open already');
 
     const { mayBePrivate, portNamed, reason } = decision;
-    const lookup = options.lookup ?? lookupBySystem;
+    const lookup: Lookup = (host, signal) => lookUp(sandboxId, host, signal);
     const dialled = await dial(lookup, target, {
       mayBePrivate,
       ownAddresses: options.ownAddresses ?? ownAddresses,

@@ -2,18 +2,12 @@
  * From a name to a connection: one lookup, its answers judged, and one of those very addresses dialled. Between the
  * judgement and the dialling nobody asks again, so a name that changes its answer (rebinding) gains nothing.
  */
-import { lookup as systemLookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { isPublicAddress } from './addresses.ts';
 import type { Target } from './host.ts';
-
-/** All addresses of a name. Rejects when there is none. */
-export type Lookup = (host: string) => Promise<readonly string[]>;
-
-export const lookupBySystem: Lookup = async (host) =>
-  (await systemLookup(host, { all: true, verbatim: false })).map(({ address }) => address);
+import type { Lookup } from './names.ts';
 
 /** Also where they are public: from this machine they lead past what keeps others from its services. */
 export const ownAddresses = (): readonly string[] =>
@@ -62,7 +56,7 @@ const addressesOf = async (
 ): Promise<readonly string[] | undefined> => {
   if (target.literal) return [target.host];
   const aborted = once(deadline, 'abort').then(() => undefined);
-  const answers = await Promise.race([lookup(target.host).catch(() => undefined), aborted]);
+  const answers = await Promise.race([lookup(target.host, deadline).catch(() => undefined), aborted]);
   const addresses = answers?.filter((address) => isIP(address) !== 0) ?? [];
   return addresses.length === 0 ? undefined : addresses;
 };

@@ -38,7 +38,7 @@ type State =
   /** The line before a chunk, or after its data. */
   | { readonly kind: 'size' | 'end' | 'last' };
 
-const HEAD: State = { kind: 'head', mayUpgrade: false };
+const HEAD = { kind: 'head', mayUpgrade: false } as const satisfies State;
 const LINE_END = '\r\n';
 const MAX_SIZE_LINE_BYTES = 18;
 
@@ -106,12 +106,15 @@ const bodyAfter = ([start = '', ...lines]: readonly string[], host: string, mayU
   const meant = hosts.length === 1 ? parseAuthority(hosts[0] ?? '', 80)?.host : undefined;
   if (meant !== host)
     throw new RangeError(meant === undefined ? 'a request names no host' : `a request means ${meant}`);
-  const upgrades = valuesOf('upgrade').length > 0;
-  if (upgrades && !mayUpgrade) throw new RangeError('a request asks for an upgrade');
+  if (valuesOf('upgrade').length === 0) return bodyOf(start, valuesOf);
+  if (!mayUpgrade) throw new RangeError('a request asks for an upgrade');
+  if (bodyOf(start, valuesOf) !== HEAD) throw new RangeError('a request for an upgrade has a body');
+  return { kind: 'asked' };
+};
+
+const bodyOf = (start: string, valuesOf: (name: string) => string[]): State => {
   const [coding, ...more] = [...valuesOf('transfer-encoding'), ...valuesOf('content-length')];
   if (more.length > 0) throw new RangeError('a body has more than one length');
-  if (upgrades && coding !== undefined) throw new RangeError('a request for an upgrade has a body');
-  if (upgrades) return { kind: 'asked' };
   if (valuesOf('transfer-encoding').length === 0) return bodyOfLength(coding ?? '0');
   if (coding?.toLowerCase() === 'chunked' && start.endsWith('1.1')) return { kind: 'size' };
   throw new RangeError('a body has an odd coding');
