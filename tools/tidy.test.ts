@@ -19,6 +19,7 @@ const PLANTED: readonly [rule: string, path: string, text: string][] = [
   ['no-catch-is-empty', 'packages/core/src/a.ts', 'try { a(); } catch (error) {\n  // never mind\n}'],
   ['programs-start-in-one-place', 'packages/server/src/a.ts', "import { spawn } from 'node:child_process';"],
   ['programs-start-in-one-place', 'packages/server/src/a.ts', "import { execa } from 'execa';"],
+  ['shells-inside-have-a-path', 'packages/core/src/a.ts', "argv: ['sh', '-c', line]"],
   ['nothing-is-owed', 'packages/core/src/a.ts', '// TODO: think'],
   ['nothing-is-owed', 'packages/core/src/a.ts', '// one at a time for now'],
   ['versions-are-said-once', 'packages/core/src/a.ts', "where: { name: 'sandbox.create@1' }"],

@@ -100,6 +100,14 @@ export const TIDY_RULES: readonly TidyRule[] = [
       ),
   },
   {
+    name: 'shells-inside-have-a-path',
+    applies: (path) => isProduction(path) && !isSuite(path),
+    check: ({ text }) =>
+      matches(/argv: \['((?:ba|da)?sh)'/g, text).map(
+        (shell) => `${shell} is looked for on a PATH that a layer can write to; use /bin/sh`,
+      ),
+  },
+  {
     name: 'nothing-is-owed',
     applies: isCode,
     check: ({ text }) => [

@@ -186,5 +186,5 @@ const spawnPty = ({ module, user, env, cwd }: TerminalPlace, start: GuestPtyStar
 /** The module enters the folder before it is the user; where only that user may enter, a shell has to. */
 const entering = (folder: string, argv: readonly string[]): Program => ({
   path: '/bin/sh',
-  argv: ['sh', '-c', 'cd -- "$0" && exec "$@"', folder, ...argv],
+  argv: ['/bin/sh', '-c', 'cd -- "$0" && exec "$@"', folder, ...argv],
 });

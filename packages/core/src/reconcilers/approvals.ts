@@ -2,6 +2,7 @@
 import { defineReconciler, pagesOf, type Tx } from '../kernel/index.ts';
 import { decide, isUndecided } from '../verbs/changes.ts';
 import type { World } from '../world.ts';
+import { tally } from './look.ts';
 
 const TOO_LATE = 'nobody decided in the time that `retention.approvalsMs` gives';
 
@@ -12,10 +13,15 @@ export const approvalReconciler = defineReconciler<World>({
   async pass(world, signal) {
     const { store } = world;
     let expired = 0;
+    let failed = 0;
     const waiting = { table: 'changes', where: { state: ['waiting'] } } as const;
-    for await (const changes of pagesOf(store, waiting, signal))
-      for (const { id } of changes) if (await store.write((tx) => expire(world, tx, id))) expired += 1;
-    return { expired };
+    for await (const changes of pagesOf(store, waiting, signal)) {
+      const page = await tally(world, changes, signal, async ({ id }) => {
+        if (await store.write((tx) => expire(world, tx, id))) expired += 1;
+      });
+      failed += page.failed;
+    }
+    return { expired, failed };
   },
 });
 

@@ -6,6 +6,7 @@
 import type { Workspace } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx, type Summary } from '../kernel/index.ts';
 import type { World } from '../world.ts';
+import { tally } from './look.ts';
 
 const MAX_PER_PASS = 500;
 
@@ -15,14 +16,17 @@ export const branchReconciler = defineReconciler<World>({
   wakeOn: [],
   async pass(world, signal): Promise<Summary> {
     const workspaces = (await Array.fromAsync(pagesOf(world.store, { table: 'workspaces' }, signal))).flat();
+    const places = workspaces.flatMap((workspace) =>
+      workspace.repositories.map(({ name, branch }) => ({
+        id: `refs of ${workspace.id}/${name}`,
+        ...{ workspace, repository: name, target: branch },
+      })),
+    );
     let dropped = 0;
-    for (const workspace of workspaces)
-      for (const { name, branch } of workspace.repositories) {
-        signal.throwIfAborted();
-        if (dropped < MAX_PER_PASS)
-          dropped += await sweep(world, { workspace, repository: name, target: branch });
-      }
-    return { dropped };
+    const { failed } = await tally(world, places, signal, async (place) => {
+      if (dropped < MAX_PER_PASS) dropped += await sweep(world, place);
+    });
+    return { dropped, failed };
   },
 });
 

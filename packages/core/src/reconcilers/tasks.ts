@@ -2,11 +2,13 @@
  * No task is without somebody who works on it. A task that is neither finished nor promised in the queue (a job was
  * pruned, given up, or lost with a restored database) gets a job again, or is failed when its attempt has ended.
  */
+import type { Task } from '@berth/contract';
 import { defineReconciler, type ReadTx, type Tx } from '../kernel/index.ts';
 import { enqueueAttempt } from '../verbs/tasks.ts';
 import { runIdOf } from '../workflows/attempt.ts';
 import { failTask } from '../workflows/attempt-records.ts';
 import type { World } from '../world.ts';
+import { tally } from './look.ts';
 
 const WORKING = { state: ['queued', 'spawning', 'running', 'verifying', 'landing'] };
 const PAGE = 500;
@@ -17,11 +19,15 @@ export const taskReconciler = defineReconciler<World>({
   wakeOn: [],
   async pass(world, signal) {
     let adopted = 0;
+    let failed = 0;
     for (let after: string | undefined; ; ) {
       signal.throwIfAborted();
       const { abandoned, last } = await world.store.read((tx) => look(tx, after));
-      for (const id of abandoned) if (await world.store.write((tx) => adopt(world, tx, id))) adopted += 1;
-      if (last === undefined) return { adopted };
+      const page = await tally(world, abandoned, signal, async ({ id }) => {
+        if (await world.store.write((tx) => adopt(world, tx, id))) adopted += 1;
+      });
+      failed += page.failed;
+      if (last === undefined) return { adopted, failed };
       after = last;
     }
   },
@@ -30,8 +36,8 @@ export const taskReconciler = defineReconciler<World>({
 /** The tasks of one page that nobody has promised to work on, and where the next page begins. */
 const look = async (tx: ReadTx, after: string | undefined) => {
   const tasks = await tx.table('tasks').list({ where: WORKING, after, limit: PAGE });
-  const abandoned: string[] = [];
-  for (const { id } of tasks) if (!(await isPromised(tx, id))) abandoned.push(id);
+  const abandoned: Task[] = [];
+  for (const task of tasks) if (!(await isPromised(tx, task.id))) abandoned.push(task);
   return { abandoned, last: tasks.length === PAGE ? tasks.at(-1)?.id : undefined };
 };
 

@@ -73,7 +73,7 @@ const lookForTools = async (world: World, sandbox: Sandbox, { plan, key, signal 
     const ended = await sandbox.run(
       {
         id: world.ids.from('exec', `${key}/tool/${index}`),
-        argv: ['sh', '-c', `${exports}command -v ${tool}`],
+        argv: ['/bin/sh', '-c', `${exports}command -v ${tool}`],
         cwd: `${sandbox.root}/${repository}`,
         timeoutMs: Math.min(timeoutMs, LOOK_TIMEOUT_MS),
       },
