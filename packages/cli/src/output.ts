@@ -65,9 +65,13 @@ const cell = (name: string, value: unknown): string => {
     return new Date(value).toISOString().replace('T', ' ').slice(0, 19);
   if (typeof value === 'number' && name.endsWith('Ms')) return spokenDuration(value);
   if (typeof value === 'number' && name.endsWith('Bytes')) return `${Math.round(value / 2 ** 20)} MiB`;
+  if (isError(value)) return clipped(`${value.message} (${value.code})`);
   if (typeof value === 'object') return clipped(JSON.stringify(value));
   return clipped(String(value));
 };
+
+const isError = (value: unknown): value is { readonly code: string; readonly message: string } =>
+  typeof value === 'object' && value !== null && 'code' in value && 'message' in value;
 
 const UNITS: readonly (readonly [ms: number, name: string])[] = [
   [86_400_000, 'd'],

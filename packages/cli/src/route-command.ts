@@ -23,7 +23,7 @@ export const routeCommand = (frame: Frame, spec: RouteCommand): Command => {
       flags,
       fields: positionals.map(({ field }) => field),
     });
-    print(context, spec, await call(context, route, input));
+    await print(context, spec, await call(context, route, input));
     await spec.tell?.(context, given.args[0] ?? '');
     return 0;
   });
@@ -86,13 +86,14 @@ const call = ({ client }: Context, route: RouteShape, input: Row): Promise<unkno
   return method === undefined ? Promise.reject(new TypeError(`no method for ${route.id}`)) : method(input);
 };
 
-const print = ({ output }: Context, { columns, spoken }: RouteCommand, result: unknown): void => {
+const print = async (context: Context, { columns, spoken }: RouteCommand, result: unknown): Promise<void> => {
+  const { output } = context;
   // Every answer of the contract is text or an object.
   const record = (typeof result === 'string' ? { text: result } : result) as Row;
   const rows = columns === undefined || !Array.isArray(record.rows) ? [record] : (record.rows as Row[]);
   if (output.isJson) for (const row of rows) output.json(row);
   else if (typeof result === 'string') output.text(result);
-  else if (columns === undefined) output.facts(spoken?.(record) ?? record);
-  else output.table(rows, columns);
+  else if (columns === undefined) output.facts((await spoken?.(record, context)) ?? record);
+  else output.table(await Promise.all(rows.map((row) => spoken?.(row, context) ?? row)), columns);
   if (record.next !== undefined && !output.isJson) output.line(`more: --after ${String(record.next)}`);
 };

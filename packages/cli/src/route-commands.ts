@@ -6,6 +6,7 @@ import type { RouteId } from '@berth/contract';
 import type { Context } from './command.ts';
 import type { Row } from './output.ts';
 import { spokenChange, tellChange, tellTask } from './waiting.ts';
+import { spokenTask, spokenWorkspace } from './workspace-name.ts';
 
 export interface RouteCommand {
   readonly noun: string;
@@ -16,7 +17,7 @@ export interface RouteCommand {
   /** Columns of the table, for lists. */
   readonly columns?: readonly string[];
   /** What a person sees in place of the record. */
-  readonly spoken?: (record: Row) => Row;
+  readonly spoken?: (record: Row, context: Context) => Row | Promise<Row>;
   /** What a person is told beside the answer, about what is at the first position. */
   readonly tell?: (context: Context, id: string) => Promise<void>;
 }
@@ -28,12 +29,13 @@ export const ROUTE_COMMANDS: readonly RouteCommand[] = [
     verb: 'list',
     route: 'workspace.list',
     columns: ['id', 'name', 'driver', 'repositories'],
+    spoken: spokenWorkspace,
   },
-  { noun: 'workspace', verb: 'show', route: 'workspace.get', positionals: ['id'] },
+  { noun: 'workspace', verb: 'show', route: 'workspace.get', positionals: ['id'], spoken: spokenWorkspace },
   { noun: 'workspace', verb: 'remove', route: 'workspace.remove', positionals: ['id'] },
   { noun: 'task', verb: 'create', route: 'task.create', positionals: ['prompt'] },
   { noun: 'task', verb: 'list', route: 'task.list', columns: ['id', 'state', 'agent', 'createdAt', 'title'] },
-  { noun: 'task', verb: 'show', route: 'task.get', positionals: ['id'], tell: tellTask },
+  { noun: 'task', verb: 'show', route: 'task.get', positionals: ['id'], tell: tellTask, spoken: spokenTask },
   { noun: 'task', verb: 'cancel', route: 'task.cancel', positionals: ['id'] },
   { noun: 'task', verb: 'retry', route: 'task.retry', positionals: ['id'] },
   { noun: 'task', verb: 'prompt', route: 'task.prompt', positionals: ['id', 'prompt'] },

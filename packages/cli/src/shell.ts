@@ -3,12 +3,15 @@
  * a terminal is what is asked for, and what runs in it may draw on the user's for as long as it is open.
  */
 import process from 'node:process';
-import { fail } from '@berth/contract';
+import { ERRORS, fail, KINDS } from '@berth/contract';
 import { createClient } from '@berth/sdk/node';
 import type { Context } from './command.ts';
 import type { Place } from './connection.ts';
 
 export const openShell = async (context: Context, id: string): Promise<number> => {
+  // A terminal that cannot be opened is told by a code alone; a call says why.
+  const { state } = await context.client.sandboxes.get({ id });
+  if (state !== 'running') throw fail('sandbox.not_running', { id, state });
   const address = await httpAddress(context);
   const { stdin, stdout } = process;
   const size = () => ({ columns: stdout.columns ?? 80, rows: stdout.rows ?? 24 });
@@ -59,6 +62,7 @@ const untilClosed = (socket: WebSocket, { world }: Context) =>
     });
     socket.addEventListener('close', ({ code, reason }) => {
       if (code !== 1000 && reason !== '') world.stderr.write(`\nerror: the terminal ended: ${reason}\n`);
-      resolve(code === 1000 || code === 1005 ? 0 : 6);
+      const kind = Object.entries(ERRORS).find(([known]) => known === reason)?.[1].kind ?? 'unavailable';
+      resolve(code === 1000 || code === 1005 ? 0 : KINDS[kind].exit);
     });
   });

@@ -1,5 +1,8 @@
-import { fail, type Workspace, WorkspaceId } from '@berth/contract';
+import { fail, isBerthError, Repository, type Workspace, WorkspaceId } from '@berth/contract';
 import type { Client } from '@berth/sdk/node';
+import { z } from 'zod';
+import type { Context } from './command.ts';
+import type { Row } from './output.ts';
 
 /** The id of a workspace that is given by id or by name. */
 export const workspaceIdOf = async (client: Client, named: string): Promise<string> => {
@@ -16,3 +19,26 @@ export async function* allWorkspaces(client: Client): AsyncGenerator<Workspace, 
     after = page.next;
   } while (after !== undefined);
 }
+
+const Repositories = z.array(Repository.pick({ name: true, source: true, branch: true }));
+
+/** Each repository in a few words. */
+export const spokenWorkspace = (workspace: Row): Row => {
+  const { data } = Repositories.safeParse(workspace.repositories);
+  if (data === undefined) return workspace;
+  const repositories = data.map(({ name, source, branch }) => `${name} (${branch} of ${source})`).join(', ');
+  return { ...workspace, repositories };
+};
+
+/** With its workspace by name. */
+export const spokenTask = async (task: Row, { client }: Context): Promise<Row> => {
+  const { data: id } = WorkspaceId.safeParse(task.workspaceId);
+  if (id === undefined) return task;
+  try {
+    return { ...task, workspaceId: (await client.workspaces.get({ id })).name };
+  } catch (error) {
+    // Removed since.
+    if (isBerthError(error) && error.code === 'record.missing') return task;
+    throw error;
+  }
+};

@@ -71,7 +71,10 @@ describe('commands', () => {
       egress: { preset: 'none' },
     });
     const unknown = await berth(server.address, ['workspace', 'show', 'nowhere']);
-    expect([unknown.exitCode, unknown.err]).toEqual([4, 'error: There is no workspace nowhere.\n']);
+    expect([unknown.exitCode, unknown.err]).toEqual([
+      4,
+      'error: There is no workspace nowhere.\nhint: `berth workspace list` shows those that there are.\n',
+    ]);
   });
 
   test('text is passed on', async () => {
@@ -137,6 +140,41 @@ describe('commands', () => {
     world = createWorld({ BERTH_ADDRESS: server.address });
     const exitCode = await runCommandLine(['sandbox', 'exec', idOf('sb'), '--', 'sleep', '9'], world);
     expect([exitCode, world.err()]).toEqual([143, '']);
+  });
+
+  test('names and sentences are shown where a record has ids and codes', async () => {
+    const error = { code: 'gate.red', message: 'The gate is red: test.', details: { failed: ['test'] } };
+    const repositories = [{ name: 'app', source: '/app', branch: 'main', hubPath: '/hub' }];
+    await using server = await startScriptedServer({
+      'task.get': () => ({ ...task, workspaceId: workspace.id, error }),
+      'workspace.get': () => ({ ...workspace, repositories }),
+      'workspace.list': () => ({ rows: [{ ...workspace, repositories }] }),
+      'change.list': () => ({ rows: [] }),
+    });
+    const shown = await berth(server.address, ['task', 'show', task.id]);
+    expect(shown.out).toMatch(/WORKSPACE +shop\n/);
+    expect(shown.out).toMatch(/ERROR +The gate is red: test\. \(gate\.red\)\n/);
+    const listed = await berth(server.address, ['workspace', 'list']);
+    expect(listed.out).toContain('app (main of /app)');
+  });
+
+  test('what is not there is told with the command that shows what is', async () => {
+    const missing = (noun: string) => () => {
+      throw fail('record.missing', { noun, id: 'x' });
+    };
+    await using server = await startScriptedServer({
+      'task.get': missing('task'),
+      'sandbox.get': missing('sandbox'),
+      'workspace.list': () => ({ rows: [] }),
+    });
+    for (const [noun, ...line] of [
+      ['task', 'task', 'show', idOf('tk')],
+      ['workspace', 'workspace', 'show', 'nope'],
+      ['sandbox', 'sandbox', 'shell', idOf('sb')],
+    ]) {
+      const { exitCode, err } = await berth(server.address, line);
+      expect([exitCode, err]).toEqual([4, expect.stringContaining(`hint: \`berth ${noun} list\``)]);
+    }
   });
 
   test('a decision is shown with the name of who decided', async () => {

@@ -67,6 +67,7 @@ test('a server that cannot start ends the command with its own error, hint and e
     [/not valid: BERTH_PORT: must be a whole number from 0 to 65535\./, { BERTH_PORT: 'nonsense' }],
     [/not valid: --port: must be a whole number from 0 to 65535\./, { BERTH_PORT: '0' }, '--port', '70000'],
     [/not valid: --host: must be a host name .*; --port: must be/, {}, '--port=-1', '--host', '999.1.1.1'],
+    [/not valid: --agent: must be one of .*, not "nope"\./, {}, '--agent', 'nope'],
   ];
   for (const [place, more, ...flags] of wrong) {
     const { exitCode, err } = await berth(more, 'up', '--detach', ...flags);

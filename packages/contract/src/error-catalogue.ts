@@ -102,6 +102,7 @@ export const ERRORS = {
     kind: 'invalid',
     data: z.object({ source: z.string(), reason: z.string() }),
     message: (d) => `"${d.source}" is not a repository that can be imported: ${d.reason}`,
+    hint: 'Name a git repository: a folder, or an address that git can clone (`berth run --repo <folder>`, `berth workspace add <folder>`).',
   },
   'branch.missing': {
     kind: 'missing',

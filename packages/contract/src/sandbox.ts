@@ -146,7 +146,7 @@ export const sandboxRoutes = [
     status: 202,
     role: 'operator',
     errors: ['record.missing', 'state.illegal'],
-    summary: 'Ask for the removal of a sandbox; a reconciler makes it true',
+    summary: 'Remove a sandbox; it is gone a moment later',
   }),
   route({
     id: 'sandbox.metrics',

@@ -95,8 +95,12 @@ export const textOf = async (connection: Connection, response: Response): Promis
 const asUnreachable = ({ address }: Connection, cause: unknown): unknown =>
   isBerthError(cause) ? cause : fail('server.unreachable', { address, detail: detailOf(cause) }, { cause });
 
+/** No socket file, no port that takes connections. */
+const NOBODY: readonly unknown[] = ['ENOENT', 'ECONNREFUSED'];
+
 const detailOf = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause);
+  if ('code' in cause && NOBODY.includes(cause.code)) return 'no server listens there';
   return cause.cause instanceof Error ? detailOf(cause.cause) : cause.message || cause.name;
 };
 

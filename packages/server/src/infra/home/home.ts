@@ -2,8 +2,9 @@
 import { access, chmod, constants, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
-import { fail, isBerthError } from '@berth/contract';
+import { type BerthError, ERRORS, fail, isBerthError } from '@berth/contract';
 import type { Settings } from '../../config.ts';
+import type { Path } from '../../config-merge.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { saysNoSpace } from '../system/no-space.ts';
 import { DRIVERS_FOLDER } from './parts.ts';
@@ -26,7 +27,8 @@ export const closeHome = async (home: string): Promise<void> => {
 
 /** A failure of the system while the server starts, in our words, with the setting that led to it; anything else is what it was. */
 export const tellStartFailure = (failure: unknown, { config, placeOf }: Settings): unknown => {
-  if (isBerthError(failure) || !isSystemError(failure)) return failure;
+  if (isBerthError(failure)) return unknownName(failure, { config, placeOf });
+  if (!isSystemError(failure)) return failure;
   const { home, host, port, socketPath } = config;
   const { path = home, code = '', syscall } = failure;
   if (saysNoSpace(failure)) return fail('disk.full', { path }, { cause: failure });
@@ -41,6 +43,31 @@ export const tellStartFailure = (failure: unknown, { config, placeOf }: Settings
   if (!isInHome && `${socketPath}/`.startsWith(`${path}/`)) return cannotListen(socketPath, 'socketPath');
   const facts = { home, path, reason: reasonOf(failure), from: placeOf(['home']) };
   return fail('home.unusable', facts, { cause: failure });
+};
+
+/** A driver or an agent that there is not, with the setting that names it. */
+const unknownName = (failure: BerthError, { config, placeOf }: Settings): BerthError => {
+  const named: readonly (readonly [value: string | undefined, path: Path])[] = [
+    [config.defaultDriver, ['defaultDriver']],
+    [config.defaults.agent, ['defaultAgent']],
+    ...config.defaults.trustedGateDrivers.map((name) => [name, ['defaults', 'trustedGateDrivers']] as const),
+    ...Object.keys(config.drivers).map((name) => [name, ['drivers', name]] as const),
+    ...Object.keys(config.agents).map((name) => [name, ['agents', name]] as const),
+  ];
+  for (const code of ['driver.unknown', 'agent.unknown'] as const) {
+    if (failure.code !== code) continue;
+    const unknown = ERRORS[code].data.parse(failure.details) as {
+      driver?: string;
+      agent?: string;
+      known: string[];
+    };
+    const name = unknown.driver ?? unknown.agent;
+    const path = placeOf(named.find(([value]) => value === name)?.[1] ?? []);
+    const message = `must be one of ${unknown.known.join(', ')}, not "${name}"`;
+    if (path !== undefined)
+      return fail('config.invalid', { issues: [{ path, message }] }, { cause: failure });
+  }
+  return failure;
 };
 
 /** No such name, not now, no such address on this machine. */
