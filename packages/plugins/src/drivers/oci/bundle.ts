@@ -1,7 +1,7 @@
 /** What an OCI runtime is told about a container: `config.json`, as data. Pure. */
 import { readFileSync } from 'node:fs';
 import type { Limits } from '@berth/contract';
-import type { Cgroups } from './cgroups.ts';
+import { type Cgroups, memoryOfPages } from './cgroups.ts';
 import { memoryOfCommands } from './command-memory.ts';
 import type { Identity } from './identity.ts';
 import { rlimitsOf, ucountHook, type WatchLimits } from './kernel-limits.ts';
@@ -59,6 +59,7 @@ export const guestOomScore = (): number =>
 
 export const bundleOf = (container: Container, world: World): object => {
   const { commands } = world.identity;
+  const limits = withoutSockets(container.limits, world.cgroups);
   const { uid, gid, capabilities } = container.user ?? { uid: commands, gid: commands, capabilities: [] };
   return {
     ociVersion: '1.0.2',
@@ -76,7 +77,7 @@ export const bundleOf = (container: Container, world: World): object => {
     root: { path: container.rootfs, readonly: true },
     hostname: 'sandbox',
     mounts: [
-      ...kernelMounts(memoryOfCommands(container.limits.memoryBytes ?? NO_LIMIT), world.identity),
+      ...kernelMounts(memoryOfCommands(limits.memoryBytes ?? NO_LIMIT), world.identity),
       ...container.mounts,
     ],
     annotations:
@@ -88,7 +89,7 @@ export const bundleOf = (container: Container, world: World): object => {
       // The guest answers at http://berth.internal, port 80, without being root.
       sysctl: { 'net.ipv4.ip_unprivileged_port_start': '0' },
       ...(world.cgroups === undefined ? {} : { cgroupsPath: world.cgroups.pathOf(container.id) }),
-      resources: resourcesOf(container.limits, world.cgroups),
+      resources: resourcesOf(limits, world.cgroups),
       seccomp: seccompProfile,
       maskedPaths: MASKED,
       readonlyPaths: READ_ONLY,
@@ -192,6 +193,11 @@ export const overlay = (lowers: readonly string[], disk: string, destination: st
   ],
 });
 
+const withoutSockets = (limits: Limits, cgroups: Cgroups | undefined): Limits =>
+  limits.memoryBytes === undefined
+    ? limits
+    : { ...limits, memoryBytes: memoryOfPages(limits.memoryBytes, cgroups) };
+
 const resourcesOf = ({ memoryBytes, cpus, pids }: Limits, cgroups: Cgroups | undefined): object => {
   const holds = cgroups?.controllers ?? new Set();
   const swap = cgroups?.limitsSwap === true ? { swap: memoryBytes } : {};
@@ -213,6 +219,8 @@ export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): string[
   const lines = Object.entries(asked)
     .filter(([name, value]) => value !== undefined && !holds.has(name))
     .map(([name]) => `${name}: ${reason}`);
+  if (typeof cgroups !== 'string' && cgroups.sockets === 'unlimited' && limits.memoryBytes !== undefined)
+    lines.push(`sockets: this kernel counts what waits in them for nobody (${cgroups.layout})`);
   const contains = typeof cgroups !== 'string' && cgroups.commands !== undefined;
   return contains ? lines : [...lines, `containment: ${reason}`];
 };

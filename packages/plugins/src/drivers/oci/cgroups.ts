@@ -7,7 +7,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type CommandGroups, type CommandPlaces, commandGroups } from './command-groups.ts';
-import { keepMemoryV1, keepMemoryV2 } from './command-memory.ts';
+import { keepMemoryV1, keepMemoryV2, memoryOfSockets, SOCKET_LIMIT_V1 } from './command-memory.ts';
 import {
   allMembersOf,
   COMMANDS,
@@ -36,6 +36,8 @@ export interface Cgroups {
   /** Whether swap can be and has to be limited together with memory. */
   readonly limitsSwap: boolean;
   readonly canFreeze: boolean;
+  /** What sockets hold (TCP and UDP): part of `memory` on v2, apart from it or not limited at all on v1. */
+  readonly sockets: 'in memory' | 'apart' | 'unlimited';
   /** The value of `linux.cgroupsPath`. */
   pathOf(containerId: string): string;
   usage(containerId: string): Promise<Usage>;
@@ -103,14 +105,19 @@ const version1 = (
   // Of each group alone, where v2 counts what is below as well.
   const killsIn = async (group: string): Promise<number> =>
     field(await file(memory, group, 'memory.oom_control'), 'oom_kill');
+  const sockets = memory !== undefined && existsSync(join(memory, SOCKET_LIMIT_V1)) ? 'apart' : 'unlimited';
+  const inSockets = async (containerId: string): Promise<number> =>
+    sockets === 'apart' ? Number(await file(memory, containerId, 'memory.kmem.tcp.usage_in_bytes')) : 0;
   return {
     layout: v2 === undefined ? 'control groups v1' : 'control groups v1 with v2 beside',
     controllers: new Set(CONTROLLERS.filter((name) => mountOf(name) !== undefined)),
     limitsSwap: memory !== undefined && existsSync(join(memory, 'memory.memsw.limit_in_bytes')),
     canFreeze: freezer !== undefined,
+    sockets,
     pathOf: (containerId) => `/${containerId}`,
     usage: async (containerId) => ({
-      memoryBytes: Number(await file(memory, containerId, 'memory.usage_in_bytes')),
+      memoryBytes:
+        Number(await file(memory, containerId, 'memory.usage_in_bytes')) + (await inSockets(containerId)),
       cpuSeconds: Number(await file(cpuTime, containerId, 'cpuacct.usage')) / 1e9,
       processes: Number(await file(mountOf('pids'), containerId, 'pids.current')),
       outOfMemoryKills:
@@ -123,6 +130,10 @@ const version1 = (
     keepMemory: (containerId, memoryBytes) => keepMemoryV1(join(memory ?? '', containerId), memoryBytes),
   };
 };
+
+/** What a sandbox may have of its memory but for what waits in its sockets. */
+export const memoryOfPages = (memoryBytes: number, cgroups: Cgroups | undefined): number =>
+  cgroups?.sockets === 'apart' ? memoryBytes - memoryOfSockets(memoryBytes) : memoryBytes;
 
 const placesOfV1 = (freezer: string, memory: string | undefined): CommandPlaces => ({
   top: freezer,
@@ -165,6 +176,7 @@ export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cg
   return {
     layout: 'control groups v2',
     controllers,
+    sockets: 'in memory',
     limitsSwap: readFileSync('/proc/swaps', 'utf8').trim().split('\n').length > 1,
     canFreeze: true,
     pathOf: (containerId) => join(parent, containerId),

@@ -22,13 +22,29 @@ const MOVE_ROUNDS = 10;
 export const memoryOfCommands = (memoryBytes: number): number =>
   memoryBytes - Math.min(GUEST_MEMORY_BYTES, Math.floor(memoryBytes / GUEST_PART));
 
+/**
+ * Of all of a sandbox's memory, what waits in its sockets, where the kernel counts that apart (v1): without a limit of its
+ * own it is counted for nobody. TCP goes on with less, only slower.
+ */
+const SOCKET_MEMORY_BYTES = 64 * MEBIBYTE;
+const SOCKET_PART = 8;
+
+export const memoryOfSockets = (memoryBytes: number): number =>
+  Math.min(SOCKET_MEMORY_BYTES, Math.floor(memoryBytes / SOCKET_PART));
+
+export const SOCKET_LIMIT_V1 = 'memory.kmem.tcp.limit_in_bytes';
+
 /** Sets a container's memory apart, once it has started and before a command has. `folder` is its own. */
 type KeepMemory = (folder: string, memoryBytes: number) => Promise<void>;
 
 export const keepMemoryV1: KeepMemory = async (folder, memoryBytes) => {
   const commands = join(folder, COMMANDS);
-  const most = String(memoryOfCommands(memoryBytes));
+  const ofSockets = existsSync(join(folder, SOCKET_LIMIT_V1)) ? memoryOfSockets(memoryBytes) : 0;
+  const most = String(memoryOfCommands(memoryBytes - ofSockets));
+  // Counted from its first socket on only where a group has a limit of its own, so each gets one.
+  if (ofSockets > 0) await writeFile(join(folder, SOCKET_LIMIT_V1), String(ofSockets));
   await mkdir(commands);
+  if (ofSockets > 0) await writeFile(join(commands, SOCKET_LIMIT_V1), String(memoryOfCommands(ofSockets)));
   await writeFile(join(commands, 'memory.limit_in_bytes'), most);
   // Where swap is counted, what commands swap out is the guest's to lose as well.
   const withSwap = join(commands, 'memory.memsw.limit_in_bytes');

@@ -118,4 +118,26 @@ describe('the guest goes on', () => {
     expect((await guest.run(['cat', '/proc/sysvipc/shm'])).stdout.trim().split('\n')).toHaveLength(1);
     await expectAlive();
   });
+
+  it('when sockets hold all that they may, which is less than the memory of the sandbox', async () => {
+    const { said, end } = await contained(`exec perl -e '${FILL_SOCKETS}' $OUT`);
+    expect(Number(said) / MEBIBYTE).toBeLessThan(256);
+    await expectAlive();
+    await end();
+  });
 });
+
+/** Writes into TCP and UDP sockets that nobody reads, all of one process, and says how many bytes wait in them. */
+const FILL_SOCKETS = `
+use Socket; my ($held, @kept) = (0); my $block = "x" x 65536;
+socket(my $door, PF_INET, SOCK_STREAM, 0) or die; bind($door, pack_sockaddr_in(0, INADDR_LOOPBACK)); listen($door, 100);
+for (1 .. 120) {
+  socket(my $to, PF_INET, SOCK_STREAM, 0); connect($to, getsockname($door)); accept(my $from, $door); push @kept, $to, $from;
+  while (my $sent = send($to, $block, MSG_DONTWAIT)) { $held += $sent }
+}
+for (1 .. 60) {
+  socket(my $to, PF_INET, SOCK_DGRAM, 0); setsockopt($to, SOL_SOCKET, SO_RCVBUF, 1 << 30); bind($to, pack_sockaddr_in(0, INADDR_LOOPBACK));
+  for (1 .. 400) { send($to, "x" x 1000, MSG_DONTWAIT, getsockname($to)) }
+  while (defined recv($to, my $got, 2000, MSG_DONTWAIT)) { $held += 1000 }
+}
+open(my $f, ">", shift); print $f $held; close $f; sleep 60`;
