@@ -47,7 +47,7 @@ test('nor one that is set back while no server runs', async () => {
   expect(await state()).toBe('completed');
 });
 
-test('a lease of a dead holder, and the time of a sandbox, end as long after as they were to', async () => {
+test('a lease of a dead holder, and the times of a sandbox and of a token, end as long after as they were to', async () => {
   const { clock, store, shown, setBack } = await waiting();
   const egress = { preset: 'none' } as const;
   const fixed = {
@@ -62,12 +62,18 @@ test('a lease of a dead holder, and the time of a sandbox, end as long after as 
     await tx.table('leases').insert({ id: 'repository', owner: 'dead', fence: 1, until: later });
     const sandbox = { ...fixed, id: 'sb_1', state: 'stopped', driver: 'scripted', expiresAt: later } as const;
     await tx.table('sandboxes').insert(sandbox);
+    await tx.table('tokens').insert({ id: 'ky_1', name: 'short', role: 'viewer', expiresAt: later });
   });
   setBack(DAY_MS);
   await clock.advance(60_000);
-  const [lease, sandbox] = await store.read((tx) =>
-    Promise.all([tx.table('leases').get('repository'), tx.table('sandboxes').get('sb_1')]),
+  const [lease, sandbox, token] = await store.read((tx) =>
+    Promise.all([
+      tx.table('leases').get('repository'),
+      tx.table('sandboxes').get('sb_1'),
+      tx.table('tokens').get('ky_1'),
+    ]),
   );
   expect((lease?.until ?? 0) - shown.now()).toBeLessThanOrEqual(DELAY_MS);
   expect((sandbox?.expiresAt ?? 0) - shown.now()).toBeLessThanOrEqual(DELAY_MS);
+  expect((token?.expiresAt ?? 0) - shown.now()).toBeLessThanOrEqual(DELAY_MS);
 });

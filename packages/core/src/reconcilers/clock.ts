@@ -69,6 +69,12 @@ const moveAll = async (tx: Tx, set: SetBack): Promise<number> => {
     await tx.table('sandboxes').update(sandbox.id, sandbox.revision, { expiresAt });
     moved += 1;
   }
+  for (const token of await allRows(tx, { table: 'tokens' })) {
+    const expiresAt = movedBy(token, token.expiresAt, set);
+    if (expiresAt === undefined) continue;
+    await tx.table('tokens').update(token.id, token.revision, { expiresAt });
+    moved += 1;
+  }
   return moved;
 };
 

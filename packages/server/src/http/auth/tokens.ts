@@ -33,6 +33,8 @@ export interface Tokens {
 interface Known {
   readonly caller: Caller;
   readonly expiresAt: number | undefined;
+  /** When it was read from its record. */
+  readonly readAt: number;
   seenAt: number;
 }
 
@@ -59,7 +61,10 @@ export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
     const leaving = leavings.get(token.id) ?? new AbortController();
     leavings.set(token.id, leaving);
     const caller = { tokenId: token.id, name: token.name, role: token.role, gone: leaving.signal };
-    const entry = { caller, expiresAt: token.expiresAt, seenAt: token.lastUsedAt ?? 0 };
+    const entry = {
+      ...{ caller, expiresAt: token.expiresAt, readAt: clock.now() },
+      seenAt: token.lastUsedAt ?? 0,
+    };
     if (known.size >= KNOWN_TOKENS) known.clear();
     known.set(hash, entry);
     return entry;
@@ -74,8 +79,10 @@ export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
     async authenticate(secret) {
       if (secret.length > LONGEST_TOKEN_CHARACTERS) return undefined;
       const hash = hashToken(secret);
-      const entry = known.get(hash) ?? (await lookUp(hash));
       const now = clock.now();
+      const kept = known.get(hash);
+      // When the clock was set back, the moment on record was moved with it.
+      const entry = kept === undefined || kept.readAt > now ? await lookUp(hash) : kept;
       if (entry === undefined) return undefined;
       if (entry.expiresAt !== undefined && entry.expiresAt <= now) {
         forget(entry.caller.tokenId);
