@@ -126,7 +126,12 @@ export const systemRoutes = [
     id: 'system.shutdown',
     method: 'POST',
     path: '/v1/system/shutdown',
-    body: z.strictObject({}),
+    body: z.strictObject({
+      removeSandboxes: z
+        .boolean()
+        .optional()
+        .describe('Take no more work, remove every sandbox, and answer when none is left.'),
+    }),
     /** `pid`: of the server's process, which ends a moment after it stops answering. */
     returns: z.object({ stopping: z.literal(true), pid: z.int() }),
     status: 202,

@@ -46,7 +46,7 @@ import { stuckReconciler } from './reconcilers/stuck.ts';
 import { taskReconciler } from './reconcilers/tasks.ts';
 import { createPlaces } from './sandbox/index.ts';
 import { type Changes, createChanges } from './verbs/changes.ts';
-import { createSandboxes, type Sandboxes } from './verbs/sandboxes.ts';
+import { createSandboxes, removeAllSandboxes, type Sandboxes } from './verbs/sandboxes.ts';
 import { createTasks, type Tasks } from './verbs/tasks.ts';
 import { createWorkspaces, type Workspaces } from './verbs/workspaces.ts';
 import { placeOf } from './work-place.ts';
@@ -114,6 +114,8 @@ export interface Core {
   /** Takes up what an earlier process left. Resolves when everything is on its way again. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Takes no more work, and resolves when no sandbox is left. What is under way goes on at the next start. */
+  removeSandboxes(): Promise<void>;
 }
 
 const DEFAULT_MAX_TASKS = 4;
@@ -191,6 +193,10 @@ export const createCore = (deps: CoreDeps): Core => {
     async stop() {
       stopping.abort(new Stopped('the server stops'));
       await Promise.all([reconcilers.close(), queue.close()]);
+    },
+    async removeSandboxes() {
+      await queue.close();
+      await removeAllSandboxes(world, stopping.signal);
     },
   };
 };

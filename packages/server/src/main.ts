@@ -12,6 +12,7 @@ import { drivers as driverRegistry } from '@berth/plugins/drivers';
 import { type Config, loadConfig } from './config.ts';
 import type { Plain } from './config-merge.ts';
 import { openGateway } from './gateway/gateway.ts';
+import type { SystemWork } from './http/handlers/system.ts';
 import { createHttpServer, type HttpServer, type Listening } from './http/server.ts';
 import { createAgents } from './infra/agents/agents.ts';
 import { modelProviders } from './infra/agents/model-providers.ts';
@@ -71,7 +72,11 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
     // Together: work that is left in the middle may wait for a program.
     void scope.add('core', () => Promise.all([core.stop(), world.processes.close()]));
     const state = { working: false };
-    const shutdown = () => setImmediate(onShutdown ?? (() => void scope.close()));
+    const shutdown: SystemWork['shutdown'] = async ({ removeSandboxes }) => {
+      state.working = false;
+      if (removeSandboxes === true) await core.removeSandboxes();
+      setImmediate(onShutdown ?? (() => void scope.close()));
+    };
     const http = await openDoors({
       ...ground,
       ...world,
@@ -158,7 +163,7 @@ type World = Awaited<ReturnType<typeof openWorld>>;
 type DoorParts = Ground &
   World & { core: ReturnType<typeof createCore>; config: Config; log: Log } & {
     isWorking: () => boolean;
-    shutdown: () => void;
+    shutdown: SystemWork['shutdown'];
   };
 
 const openDoors = (parts: DoorParts): Promise<HttpServer> => {

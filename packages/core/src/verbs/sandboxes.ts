@@ -1,7 +1,7 @@
 /** Sandboxes that a person asks for. Creation is a saga that the caller waits for; removal is a wish. */
-import { fail, type Sandbox, type SandboxCreate } from '@berth/contract';
-import { move } from '../kernel/index.ts';
-import { branchRef, planSandbox, type SandboxPlan } from '../sandbox/index.ts';
+import { allows, fail, type Sandbox, type SandboxCreate, sandboxStates } from '@berth/contract';
+import { move, pagesOf } from '../kernel/index.ts';
+import { askRemoval, branchRef, planSandbox, type SandboxPlan } from '../sandbox/index.ts';
 import { targetsOf } from '../workflows/attempt.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
 import { startFrom } from '../workflows/start-from.ts';
@@ -37,6 +37,25 @@ export const createSandboxes = (world: World, stopping: AbortSignal): Sandboxes 
       return move(tx, 'sandboxes', id, { trigger: 'removal_asked', details: { reason: 'it was asked for' } });
     }),
 });
+
+const REMOVAL_POLL_MS = 100;
+
+/** Asks for the removal of every sandbox, also of those that come to be meanwhile, until none is left. */
+export const removeAllSandboxes = async (world: World, signal: AbortSignal): Promise<void> => {
+  const { store, clock } = world;
+  const there = { table: 'sandboxes', where: { state: THERE } } as const;
+  while ((await store.read((tx) => tx.table('sandboxes').count(there.where))) > 0) {
+    for await (const page of pagesOf(store, there, signal))
+      for (const { id } of page)
+        await store.write((tx) => askRemoval(tx, id, { reason: 'the server removes its sandboxes' }));
+    await clock.sleep(REMOVAL_POLL_MS, signal);
+  }
+};
+
+/** Those that are removed when somebody asks. */
+const THERE = (Object.keys(sandboxStates) as Sandbox['state'][]).filter(
+  (state) => state === 'deleting' || allows(sandboxStates, state, 'removal_asked'),
+);
 
 const planOf = async (
   world: World,

@@ -25,7 +25,7 @@ const work = (parts: Partial<SystemWorkParts> = {}, found: DriverFacts[] = []) =
     modelProviders: ['openai', 'gemini'],
     core: { troubles: { list: () => [] } },
     isWorking: () => true,
-    shutdown: () => undefined,
+    shutdown: async () => undefined,
     ...parts,
   });
 
@@ -33,11 +33,11 @@ const agent = (name: string, available: boolean) => ({ name, available, detail: 
 
 describe('cheap facts', () => {
   it('tell the default driver, and pass the shutdown on', () => {
-    const shutdown = vi.fn();
+    const shutdown = vi.fn(async () => undefined);
     const system = work({ shutdown });
     expect(system.defaultDriver()).toBe('oci');
-    system.shutdown();
-    expect(shutdown).toHaveBeenCalledOnce();
+    void system.shutdown({ removeSandboxes: true });
+    expect(shutdown).toHaveBeenCalledExactlyOnceWith({ removeSandboxes: true });
   });
 
   it.each([true, false])('say whether work is taken: %s', async (working) => {

@@ -18,7 +18,7 @@ export interface SystemWorkParts {
   readonly core: { readonly troubles: Pick<Troubles, 'list'> };
   /** Whether the core takes work. */
   readonly isWorking: () => boolean;
-  readonly shutdown: () => void;
+  readonly shutdown: SystemWork['shutdown'];
 }
 
 export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({

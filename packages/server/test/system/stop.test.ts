@@ -3,6 +3,7 @@
  * runs inside goes on, and the next start hears its own end of it: the same process, and what it came to.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { git, hubOf, makeRepository } from './repository.ts';
@@ -102,4 +103,22 @@ test('git that was saving a turn when the server went is ended before the turn i
   await until('what was left is ended', () => !adding().some((pid) => before.includes(pid)));
   expect(endOf((await followTask(world.client, id, lastSeq)).task)).toEqual(COMPLETED);
   expect(git(hubOf(workspace), 'ls-tree', '--name-only', 'main')).toContain('big');
+}, 120_000);
+
+test('a stop that removes the sandboxes takes no more work and leaves none, however many tasks wait', async () => {
+  const source = makeRepository(world.folder, 'many', { 'a.txt': 'a\n' });
+  const workspace = await world.client.workspaces.create({
+    repositories: [{ source }],
+    gate: { commands: [{ name: 'check', run: 'true' }] },
+  });
+  const prompt = steps({ run: 'sleep 1; date > b.txt' });
+  for (let made = 0; made < 12; made += 1)
+    await world.client.tasks.create({ workspaceId: workspace.id, prompt: `${prompt}\n` });
+  await until('some are worked on', async () => (await world.client.sandboxes.list({})).rows.length > 2);
+  await world.client.system.shutdown({ removeSandboxes: true });
+  await world.stop('SIGTERM');
+  expect(readdirSync(join(world.home, 'drivers', 'oci', 'sandboxes'))).toEqual([]);
+  const states = new Set(world.rows<{ state: string }>('sandboxes').map(({ state }) => state));
+  expect(states).toEqual(new Set(['destroyed']));
+  await world.start();
 }, 120_000);

@@ -25,7 +25,8 @@ export interface SystemWork {
   /** Really tries what is needed. */
   doctor(): Promise<Check[]>;
   /** Begins the stop of this server and returns at once. */
-  shutdown(): void;
+  /** Resolves when the stop may begin: at once, or when no sandbox is left. */
+  shutdown(options: { readonly removeSandboxes?: boolean | undefined }): Promise<void>;
 }
 
 export interface ServerInfo {
@@ -82,8 +83,8 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
     'system.metrics': () => metrics.registry.metrics(),
     'system.capabilities': () => system.capabilities(),
     'system.doctor': async () => ({ checks: await system.doctor() }),
-    'system.shutdown': async () => {
-      system.shutdown();
+    'system.shutdown': async ({ body }) => {
+      await system.shutdown(body);
       return { stopping: true, pid: process.pid };
     },
   };

@@ -177,7 +177,7 @@ const notingWork = (calls: string[]): Work => {
       defaultDriver: () => 'memory',
       checks: async () => [],
       capabilities: async () => ({ drivers: [], agents: [], modelProviders: [] }),
-      shutdown: () => undefined,
+      shutdown: async () => undefined,
       doctor: async () => [],
     },
   };
