@@ -245,11 +245,16 @@ const patternOf = (path: string) => path.replaceAll(/:\w+/g, ':');
 const pathsOf = (reply: Reply): string[] =>
   (reply.json.error.details.issues as { path: string }[]).map(({ path }) => path);
 
+/** What is wrong is told in plain words, whoever found it. */
+const LIBRARY_WORDS =
+  /\bexpected\b|\breceived\b|invalid|too (?:small|big)|\bNaN\b|\bundefined\b|FST_|\bparams\b/i;
+
 /** Sends it and sees that neither the store nor the work noticed. */
 const unchanged = async (ask: Ask): Promise<Reply> => {
   const before = await state();
   const reply = await harness.ask(ask);
   expect(await state()).toEqual(before);
+  if (reply.status === 400) expect(reply.json.error.message).not.toMatch(LIBRARY_WORDS);
   return reply;
 };
 

@@ -28,6 +28,11 @@ describe('whose failure it is', () => {
     expect(failure(detail, blame)).toMatchObject({ code: 'model.unavailable' });
   });
 
+  it('a provider without a key, as our relay says it, is no outage', () => {
+    const detail = 'No key is configured for the model provider acme. (model.unconfigured)';
+    expect(failure(detail, blame)).toMatchObject({ code: 'model.unconfigured', kind: 'invalid' });
+  });
+
   it.each([
     'Warning: Model metadata for `nope` not found. Defaulting to fallback metadata. out of cheese',
     'a.txt does not exist',

@@ -22,6 +22,8 @@ export const agentError = (error: unknown, blame: Blame): BerthError => {
 export const failure = (detail: string, { agent, model }: Blame, cause?: unknown): BerthError => {
   if (model !== undefined && MODEL_UNKNOWN.test(detail))
     return fail('model.unknown', { provider: model.provider, model: model.model, detail }, { cause });
+  if (model !== undefined && detail.includes('model.unconfigured'))
+    return fail('model.unconfigured', { provider: model.provider }, { cause });
   if (model !== undefined && MODEL_TROUBLE.test(detail))
     return fail('model.unavailable', { provider: model.provider, detail }, { cause });
   return fail('agent.failed', { agent, detail }, { cause });
@@ -33,7 +35,7 @@ const MODEL_UNKNOWN =
 
 /** What agents say when their model cannot be reached or will not answer now; the first is our own relay. */
 const MODEL_TROUBLE =
-  /model\.unavailable|model\.unconfigured|ECONNREFUSED|ECONNRESET|ENOTFOUND|fetch failed|unable to connect|socket connection was closed|overloaded|rate.?limit|service unavailable|bad gateway|\b(?:429|502|503|504|529)\b/i;
+  /model\.unavailable|ECONNREFUSED|ECONNRESET|ENOTFOUND|fetch failed|unable to connect|socket connection was closed|overloaded|rate.?limit|service unavailable|bad gateway|\b(?:429|502|503|504|529)\b/i;
 
 const detailOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error).slice(0, DETAIL_CHARACTERS);
