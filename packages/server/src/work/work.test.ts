@@ -18,6 +18,7 @@ const setting = () => {
   const core = {
     workspaces: { create: vi.fn(), remove: vi.fn() },
     tasks: { create: vi.fn(), cancel: vi.fn(), retry: vi.fn(), prompt: vi.fn() },
+    changes: { decide: vi.fn() },
   };
   const hub = { diff: async (...args: string[]) => `${args.join(' ')}\n` };
   const [sandboxes, system] = [{} as Work['sandboxes'], {} as Work['system']];
@@ -61,6 +62,13 @@ it('leads the verbs to the core', async () => {
   expect(core.tasks.prompt).toHaveBeenCalledWith('tk_1', 'more');
   expect(core.workspaces.create).toHaveBeenCalledWith({}, 'ws_2', expect.any(AbortSignal));
   expect(core.tasks.create).toHaveBeenCalledWith({}, 'tk_3');
+});
+
+it('says who decides about a change, by id and by name', async () => {
+  const { work, core } = setting();
+  await work.changes.decide('ch_1', { verdict: 'rejected', reason: 'no' }, caller);
+  const decision = { verdict: 'rejected', reason: 'no', by: 'tn_1', byName: 'someone' };
+  expect(core.changes.decide).toHaveBeenCalledWith('ch_1', decision);
 });
 
 it('asks for every wish whether its caller may use the driver that will do it', async () => {
