@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSample, run, shell, WORKSPACE } from '../../../test/git/sample.ts';
@@ -355,5 +355,23 @@ describe('merging', () => {
     ]).split('\n');
     await sample.hub.diff(WORKSPACE, 'source', from, to);
     expect(shell(sample.folder, 'ls')).not.toContain('canary');
+  });
+});
+
+describe('a copy that is damaged', () => {
+  test.each(['HEAD', 'refs', 'objects', '..'])('is told as such: %s is gone', async (part) => {
+    await imported();
+    await rm(path.join(sample.at(), part), { recursive: true });
+    await expect(sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main')).rejects.toMatchObject({
+      code: 'repository.copy_damaged',
+      message: expect.stringContaining(sample.at()),
+    });
+  });
+
+  test('and a name that nobody imported is none', async () => {
+    await imported();
+    await expect(sample.hub.resolve(WORKSPACE, 'other', 'refs/heads/main')).rejects.toMatchObject({
+      code: 'record.missing',
+    });
   });
 });

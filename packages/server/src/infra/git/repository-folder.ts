@@ -9,6 +9,11 @@ export interface RepositoryFolders {
   /** Throws `record.missing` when one of the names cannot be a name. */
   repository(workspaceId: string, name: string): string;
   workspace(workspaceId: string): string;
+  /**
+   * The path of what the copy lacks, from the workspace's folder down to the parts without which git takes it for none;
+   * the repository's own folder when it alone is not there, as that of a name that nobody imported.
+   */
+  missingPart(workspaceId: string, name: string): Promise<string | undefined>;
 }
 
 export const createRepositoryFolders = (folder: string): RepositoryFolders => {
@@ -18,12 +23,19 @@ export const createRepositoryFolders = (folder: string): RepositoryFolders => {
     }
     return path.join(folder, workspaceId);
   };
+  const repository = (workspaceId: string, name: string): string => {
+    if (!RepositoryName.safeParse(name).success)
+      throw fail('record.missing', { noun: 'repository', id: name });
+    return path.join(workspace(workspaceId), `${name}.git`);
+  };
   return {
     workspace,
-    repository: (workspaceId, name) => {
-      if (!RepositoryName.safeParse(name).success)
-        throw fail('record.missing', { noun: 'repository', id: name });
-      return path.join(workspace(workspaceId), `${name}.git`);
+    repository,
+    missingPart: async (workspaceId, name) => {
+      const gitDir = repository(workspaceId, name);
+      const parts = ['HEAD', 'refs', 'objects/info'].map((part) => path.join(gitDir, part));
+      for (const part of [workspace(workspaceId), gitDir, ...parts]) if (!(await exists(part))) return part;
+      return undefined;
     },
   };
 };
