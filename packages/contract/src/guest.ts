@@ -137,8 +137,11 @@ export const GUEST_LIMITS = {
   watchBacklog: 1000,
   /** Of one watch. */
   watchedFolders: 10_000,
-  /** Connections of programs inside to the proxy and to `berth.internal`, each. */
-  outwardConnections: 512,
+  /**
+   * Connections of programs inside to the proxy and to `berth.internal`, each. What the guest holds of them, about 128 KiB
+   * of one, has to fit into the memory that is kept from commands.
+   */
+  outwardConnections: 128,
   outwardIdleMs: 15 * 60_000,
   /** How long a request waits for an uplink while the server restarts. */
   uplinkWaitMs: 10_000,

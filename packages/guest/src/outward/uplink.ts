@@ -36,7 +36,7 @@ export const createUplink = (): Uplink => {
       const session = connect(`http://${INTERNAL_AUTHORITY}`, {
         createConnection: () => socket,
         maxSessionMemory: SESSION_MEMORY_MIB,
-        settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
+        settings: { initialWindowSize: STREAM_WINDOW_BYTES, enablePush: false },
       });
       const forget = (): void => {
         if (newest === session) newest = undefined;
@@ -62,4 +62,6 @@ export const createUplink = (): Uplink => {
 };
 
 const SESSION_MEMORY_MIB = 128;
+/** Of one stream. What a program asked for and does not read stays here, in memory that commands must not be able to fill. */
+const STREAM_WINDOW_BYTES = 256 * 2 ** 10;
 const WINDOW_BYTES = 4 * 2 ** 20;

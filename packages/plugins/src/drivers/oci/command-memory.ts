@@ -12,8 +12,8 @@ import { join } from 'node:path';
 import { COMMANDS, GUEST, membersOf } from './group.ts';
 
 const MEBIBYTE = 2 ** 20;
-/** What a guest takes at most with a hundred streams and terminals open, and some more. */
-const GUEST_MEMORY_BYTES = 96 * MEBIBYTE;
+/** What a guest takes with all the connections that commands can open to it, none of which is read, and some more. */
+const GUEST_MEMORY_BYTES = 128 * MEBIBYTE;
 /** Of a sandbox with little, the guest keeps this part. */
 const GUEST_PART = 4;
 const MOVE_ROUNDS = 10;

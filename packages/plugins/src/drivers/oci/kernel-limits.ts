@@ -105,10 +105,10 @@ for name in groups marks; do
 done
 echo "$1" > max_inotify_instances
 echo "$2" > max_inotify_watches
-# Memory that nobody has attached, and messages that nobody reads, would stay when those who made them are killed for want
-# of it. Kernels before 6.0 leave these to root of the machine.
+# Memory that nobody has attached, messages that nobody reads and semaphores that nobody waits for would stay when those who
+# made them are killed for want of it. Kernels before 6.0 leave these to root of the machine.
 cd /proc/sys/kernel
-{ echo 1 > shm_rmid_forced; echo 64 > msgmni; } 2>/dev/null || :`;
+{ echo 1 > shm_rmid_forced; echo 64 > msgmni; echo 250 32000 32 128 > sem; } 2>/dev/null || :`;
 
 export const ucountHook = ({ instances, watches }: WatchLimits): object => ({
   path: '/bin/sh',

@@ -39,6 +39,7 @@ const INOTIFY_INIT1: readonly [number, number] = [294, 26];
 const TIMER_CREATE: readonly [number, number] = [222, 107];
 const CLONE: readonly [number, number] = [56, 220];
 const PERSONALITY: readonly [number, number] = [135, 92];
+const SENDMSG: readonly [number, number] = [46, 211];
 const IOCTL: readonly [number, number] = [16, 29];
 const SOCKETPAIR: readonly [number, number] = [53, 199];
 const here = (numbers: readonly [number, number]): number => numbers[arch === 'arm64' ? 1 : 0];
@@ -46,6 +47,8 @@ const here = (numbers: readonly [number, number]): number => numbers[arch === 'a
 /** What the filter answers; anything else comes from the kernel behind it. */
 const EPERM = 1;
 const ENOSYS = 38;
+const TOO_MANY_IN_FLIGHT = 109;
+const DO_NOT_WAIT = 0x40;
 const NEW_USER = 0x1000_0000;
 const NEW_MOUNTS = 0x2_0000;
 const NO_RANDOM_ADDRESSES = 0x4_0000;
@@ -155,13 +158,25 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
       # More than the soft limit on pages of pipes, which is one of the user and not of the namespace.
       my @pipes; for (1 .. 2000) { pipe(my $r, my $w) or last; push @pipes, $r, $w }
       $timers++ while $timers < 5000 && syscall(${here(TIMER_CREATE)}, 0, 0, $id) >= 0;
-      open(F, '>', '${taken}.draft'); print F "$instances $timers"; close F;
+      # Descriptors on their way from process to process, 253 with each message.
+      my $rights = pack('Q l l l253', 16 + 4 * 253, 1, 1, (0) x 253);
+      my ($byte, @pairs) = ('x');
+      my $parts = pack('P Q', $byte, 1);
+      my $message = pack('Q L x4 P Q P Q l x4', 0, 0, $parts, 1, $rights, length $rights, 0);
+      for (1 .. 100) {
+        socketpair(my $a, my $b, 1, 1, 0) or last; push @pairs, $a, $b;
+        1 while syscall(${here(SENDMSG)}, fileno($a), $message, ${DO_NOT_WAIT}) > 0;
+        last if $! == ${TOO_MANY_IN_FLIGHT};
+      }
+      my $full = $! + 0;
+      open(F, '>', '${taken}.draft'); print F "$instances $timers $full"; close F;
       rename('${taken}.draft', '${taken}'); sleep 1000`;
     await guest.run(['sh', '-c', `perl -e '${take.replaceAll("'", `'"'"'`)}' >/dev/null 2>&1 &`]);
     await expect.poll(() => guest.run(['cat', taken]), { timeout: 10_000 }).toMatchObject({ exitCode: 0 });
-    const [instances, timers] = ((await guest.read(taken)) ?? '').split(' ').map(Number);
+    const [instances, timers, full] = ((await guest.read(taken)) ?? '').split(' ').map(Number);
     expect(instances).toBeLessThanOrEqual(128);
     expect(timers).toBeLessThanOrEqual(1024);
+    expect(full).toBe(TOO_MANY_IN_FLIGHT);
 
     watch('/tmp').close();
     const other = await startOther();
@@ -170,6 +185,24 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
     // Its pipes are small now, and carry what they did.
     const piped = await other.run(['sh', '-c', 'head -c 8M /dev/zero | cat | cat | wc -c']);
     expect(piped.stdout.trim()).toBe(String(8 * 2 ** 20));
+    // Its guest, and the one beside the taker, do all that they did.
+    for (const [id, one] of [
+      ['sb_other', other],
+      ['sb_taker', guest],
+    ] as const) {
+      expect(await one.health()).toMatchObject({ id });
+      await one.write('/workspace/still', id);
+      expect(await one.read('/workspace/still')).toBe(id);
+      expect((await one.hold(['true'])).pid).toBeGreaterThan(1);
+    }
+  });
+
+  it('what outlives those who made it has few of its kind, and nobody raises a limit', async () => {
+    const { stdout } = await guest.run(['sh', '-c', 'cd /proc/sys/kernel; cat msgmni shm_rmid_forced sem']);
+    expect(stdout.trim().split(/\s+/).map(Number)).toEqual([64, 1, 250, 32_000, 32, 128]);
+    const raise =
+      'for f in /proc/sys/kernel/sem /proc/sys/user/*; do echo 9 > $f && echo $f; done 2>/dev/null';
+    expect((await guest.run(['sh', '-c', raise])).stdout).toBe('');
   });
 
   it('no limit of a process is the one that the server happened to have', async () => {

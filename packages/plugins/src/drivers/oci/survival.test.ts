@@ -64,16 +64,29 @@ describe('the guest goes on', () => {
     else expect(lowest).toBeGreaterThanOrEqual(own);
   });
 
+  /** Requests that are not finished, as many as are taken, with as much of them as the guest reads. */
+  const REQUESTS = `
+    use Socket; use Fcntl; my @all; $SIG{PIPE} = "IGNORE";
+    for my $port (80, 3128) { for (1 .. 512) {
+      socket(my $s, PF_INET, SOCK_STREAM, 0); connect($s, sockaddr_in($port, INADDR_LOOPBACK)) or last;
+      fcntl($s, F_SETFL, O_NONBLOCK); push @all, $s;
+      my $to = $port == 80 ? "/ HTTP/1.1\\r\\nHost: berth.internal" : "http://a.test/ HTTP/1.1\\r\\nHost: a.test";
+      syswrite($s, "POST $to\\r\\nX: " . ("x" x 12000) . "\\r\\nContent-Length: 9000000\\r\\n\\r\\n") } }
+    my ($quiet, $rounds) = (0, 0);
+    while ($quiet < 4 && $rounds++ < 60) {
+      my $written = 0; for my $s (@all) { $written += syswrite($s, "x" x 300000) || 0 }
+      $quiet = $written ? 0 : $quiet + 1; select(undef, undef, undef, 0.05) }`;
+
   it.each([
-    { title: 'each of many processes takes less memory than it does itself', score: 1000 },
-    { title: 'they have made themselves its equals, too', score: 0 },
-  ])('when $title', async ({ score }) => {
+    { title: 'each of many processes takes less memory than it does itself', score: 1000, first: '' },
+    { title: 'they have made themselves its equals, too', score: 0, first: '' },
+    { title: 'they have made it hold what it can of theirs before', score: 0, first: REQUESTS },
+  ])('when $title', async ({ score, first }) => {
     const kills = async () => (await driver.facets.limits?.usage(ID))?.outOfMemoryKills ?? 0;
     const before = await kills();
     const hog = `open(S, ">", "/proc/self/oom_score_adj"); print S ${score}; close S; my $x = "x" x ${10 * MEBIBYTE}; sleep 60; exit`;
-    const { end } = await contained(
-      `echo begun > $OUT; exec perl -e 'for (1 .. 40) { if (!fork) { ${hog} } } sleep 60'`,
-    );
+    const script = `${first}; for (1 .. 40) { if (!fork) { ${hog} } } sleep 60`;
+    const { end } = await contained(`echo begun > $OUT; exec perl -e '${script}'`);
     await expect.poll(kills, { timeout: 15_000 }).toBeGreaterThan(before);
     expect(await guest.health(5_000)).toMatchObject({ id: ID, pid });
     await end();
@@ -116,6 +129,12 @@ describe('the guest goes on', () => {
     const take = `use strict; for (1 .. 4) { my $id = shmget(0, ${100 * MEBIBYTE}, 01600) // exit; shmwrite($id, "x" x ${100 * MEBIBYTE}, 0, ${100 * MEBIBYTE}) }`;
     await guest.run(['perl', '-e', take]);
     expect((await guest.run(['cat', '/proc/sysvipc/shm'])).stdout.trim().split('\n')).toHaveLength(1);
+    await expectAlive();
+    const { said, end } = await contained(
+      `perl -e 'my $n = 0; for my $each (32000, 250, 1) { $n++ while defined semget(0, $each, 0600) } print $n' > $OUT`,
+    );
+    await end();
+    expect(Number(said)).toBeGreaterThan(100);
     await expectAlive();
   });
 
