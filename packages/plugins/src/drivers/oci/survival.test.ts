@@ -72,9 +72,9 @@ describe('the guest goes on', () => {
       fcntl($s, F_SETFL, O_NONBLOCK); push @all, $s;
       my $to = $port == 80 ? "/ HTTP/1.1\\r\\nHost: berth.internal" : "http://a.test/ HTTP/1.1\\r\\nHost: a.test";
       syswrite($s, "POST $to\\r\\nX: " . ("x" x 12000) . "\\r\\nContent-Length: 9000000\\r\\n\\r\\n") } }
-    my ($quiet, $rounds) = (0, 0);
+    my ($quiet, $rounds, $body) = (0, 0, "x" x 300000);
     while ($quiet < 4 && $rounds++ < 60) {
-      my $written = 0; for my $s (@all) { $written += syswrite($s, "x" x 300000) || 0 }
+      my $written = 0; for my $s (@all) { $written += syswrite($s, $body) || 0 }
       $quiet = $written ? 0 : $quiet + 1; select(undef, undef, undef, 0.05) }`;
 
   it.each([
