@@ -222,6 +222,10 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
     const { stdout } = await guest.run(['sh', '-c', 'df --output=itotal /tmp /var/tmp /dev/shm /dev']);
     const counts = stdout.trim().split('\n').slice(1).map(Number);
     // A sixteenth of the memory of commands, and a sixty-fourth of it twice, at a kibibyte each.
-    expect(counts).toEqual([12_288, 3072, 3072, 1024]);
+    // With control groups v1 sockets have an eighth of it for themselves.
+    expect([
+      [12_288, 3072, 3072, 1024],
+      [10_752, 2688, 2688, 1024],
+    ]).toContainEqual(counts);
   });
 });
