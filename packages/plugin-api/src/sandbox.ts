@@ -84,6 +84,8 @@ export interface RunResult extends ExecExit {
 export interface Files {
   /** Rejects with `file.missing`, or `file.refused` when larger than `maxBytes` (16 MiB when absent). */
   read(path: string, maxBytes?: number): Promise<Uint8Array>;
+  /** The same in pieces, which are read as they are taken and held nowhere. Of a file that grows, what it had at first. */
+  open(path: string, maxBytes: number): Promise<AsyncIterable<Uint8Array>>;
   /**
    * Makes folders on the way; replaces atomically. Bytes that come in pieces are asked for as they are taken, and are
    * held nowhere; when they end in a failure, that is the failure, and nothing was written.

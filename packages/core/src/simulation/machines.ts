@@ -118,6 +118,7 @@ const sandboxOf = (id: string, insideOf: (id: string) => Inside): Sandbox => {
     },
     files: {
       read: cannot,
+      open: cannot,
       write: cannot,
       list: cannot,
       stat: cannot,

@@ -35,6 +35,8 @@ export const starterBegan = async (child: ChildProcess, kill: () => void): Promi
   status.on('data', (bytes: Buffer) => {
     failure = bytes[0] ?? 0;
   });
+  // Whoever cannot be ended is said here, and is waited for no longer.
+  child.on('error', () => resolve());
   status
     .once('end', resolve)
     .once('error', () => resolve())

@@ -4,6 +4,7 @@
  */
 import {
   chmodSync,
+  closeSync,
   constants,
   createReadStream,
   createWriteStream,
@@ -26,27 +27,39 @@ import { systemCode } from '../refusal.ts';
 import type { CommandUser } from '../user.ts';
 import { refused } from './paths.ts';
 
-/** Only regular files: a pipe or a device could block or never end. */
-export const readFile = async (path: string, maxBytes: number, user: CommandUser): Promise<Buffer> => {
+/**
+ * Only regular files: a pipe or a device could block or never end. Nothing is read that is not taken, so that who reads
+ * slowly costs no memory.
+ */
+export const openFile = (path: string, maxBytes: number, user: CommandUser): AsyncGenerator<Buffer> => {
   const fd = user.as(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
-  // Read to the end rather than to the stated size: files of /proc state none, and a file may grow.
-  const file = createReadStream('', { fd, highWaterMark: READ_BYTES });
   try {
     const stat = fstatSync(fd);
     if (stat.isDirectory()) throw refused(path, 'it is a folder');
     if (!stat.isFile()) throw refused(path, 'it is not a regular file');
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of file as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) throw refused(path, `larger than ${maxBytes} bytes`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
-  } finally {
-    file.destroy();
+    if (stat.size > maxBytes) throw refused(path, `larger than ${maxBytes} bytes`);
+    // Of a file that grows meanwhile comes what it had at first. Those of /proc state no size.
+    const end = stat.size === 0 ? {} : { end: stat.size - 1 };
+    const file = createReadStream('', { fd, highWaterMark: READ_BYTES, ...end });
+    return piecesOf(file, () => refused(path, `larger than ${maxBytes} bytes`), maxBytes);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 };
+
+async function* piecesOf(
+  file: AsyncIterable<Buffer>,
+  tooLarge: () => Error,
+  maxBytes: number,
+): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const piece of file) {
+    size += piece.length;
+    if (size > maxBytes) throw tooLarge();
+    yield piece;
+  }
+}
 
 const READ_BYTES = 256 * 1024;
 

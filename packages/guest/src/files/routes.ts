@@ -1,17 +1,17 @@
 /** Files over the control connection. */
+import type { ServerHttp2Stream } from 'node:http2';
+import { pipeline } from 'node:stream/promises';
 import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
 import { type GuestRequest, queryCount, queryText, type Route } from '../control.ts';
 import type { CommandUser } from '../user.ts';
-import { listFolder, makeFolder, readFile, removeEntry, renameEntry, statEntry, writeFile } from './files.ts';
+import { listFolder, makeFolder, openFile, removeEntry, renameEntry, statEntry, writeFile } from './files.ts';
 import { failure, type Paths } from './paths.ts';
 import { watchFolder } from './watch.ts';
 
 export const fileRoutes = (paths: Paths, user: CommandUser): Route[] => [
   on('GET', GUEST_PATHS.content, async (path, { query, stream }) => {
     const maxBytes = Math.min(queryCount(query, 'maxBytes', GUEST_LIMITS.fileBytes), GUEST_LIMITS.fileBytes);
-    const bytes = await readFile(paths.target(path), maxBytes, user);
-    stream.respond({ ':status': 200, 'content-length': bytes.length });
-    stream.end(bytes);
+    await send(openFile(paths.target(path), maxBytes, user), stream);
     return undefined;
   }),
   on('PUT', GUEST_PATHS.content, async (path, { query, stream }) => {
@@ -50,6 +50,18 @@ export const fileRoutes = (paths: Paths, user: CommandUser): Route[] => [
     },
   },
 ];
+
+/** At the pace of the reader. What fails after the first piece breaks the answer off, which tells. */
+const send = async (pieces: AsyncGenerator<Buffer>, stream: ServerHttp2Stream): Promise<void> => {
+  const first = await pieces.next();
+  if (stream.destroyed) return void (await pieces.return(undefined));
+  stream.respond({ ':status': 200 });
+  const all = async function* (): AsyncGenerator<Buffer> {
+    if (first.done !== true) yield first.value;
+    yield* pieces;
+  };
+  pipeline(all, stream).catch(() => stream.destroy());
+};
 
 type Act = (path: string, request: GuestRequest) => Promise<object | undefined> | object | undefined;
 

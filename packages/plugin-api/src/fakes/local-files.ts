@@ -1,6 +1,8 @@
 /** Files of a local sandbox: ordinary files of this machine. */
+import { createReadStream } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import { type FileEntry, fail } from '@berth/contract';
 import type { Files } from '../sandbox.ts';
 
@@ -8,11 +10,19 @@ const MAX_READ_BYTES = 16 * 2 ** 20;
 
 export const createLocalFiles = (root: string): Files => {
   const at = (path: string): string => resolve(root, path);
+  const sizeWithin = async (path: string, maxBytes: number): Promise<number> => {
+    const { size } = await found(path, stat(at(path)));
+    if (size > maxBytes) throw fail('file.refused', { path, reason: `larger than ${maxBytes} bytes` });
+    return size;
+  };
   return {
     async read(path, maxBytes = MAX_READ_BYTES) {
-      const { size } = await found(path, stat(at(path)));
-      if (size > maxBytes) throw fail('file.refused', { path, reason: `larger than ${maxBytes} bytes` });
+      await sizeWithin(path, maxBytes);
       return found(path, readFile(at(path)));
+    },
+    async open(path, maxBytes) {
+      const size = await sizeWithin(path, maxBytes);
+      return size === 0 ? Readable.from([]) : createReadStream(at(path), { end: size - 1 });
     },
     async write(path, bytes, mode) {
       const target = at(path);

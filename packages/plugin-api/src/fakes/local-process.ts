@@ -38,6 +38,8 @@ interface Kept {
   readonly stdout: ByteLog;
   readonly stderr: ByteLog;
   exit: ExecExit | undefined;
+  /** Why it was not ended when its time was over, which every reader is told. */
+  failure: unknown;
   /** Wakes every reader; replaced each time. */
   changed: PromiseWithResolvers<void>;
 }
@@ -48,6 +50,7 @@ const follow = (spec: LocalSpec, child: ChildProcess): Process => {
     stdout: createByteLog(cap),
     stderr: createByteLog(cap),
     exit: undefined,
+    failure: undefined,
     changed: Promise.withResolvers(),
   };
   for (const stream of ['stdout', 'stderr'] as const)
@@ -73,7 +76,13 @@ const watchExit = (spec: LocalSpec, child: ChildProcess, kept: Kept): void => {
       ? undefined
       : setTimeout(() => {
           timedOut = true;
-          killGroup(child, 'SIGKILL');
+          try {
+            killGroup(child, 'SIGKILL');
+          } catch (error) {
+            // A timer has nobody to throw to.
+            kept.failure = error;
+            wake(kept);
+          }
         }, spec.timeoutMs);
   child.once('exit', (exitCode, signal) => {
     clearTimeout(timer);
@@ -129,6 +138,7 @@ async function* readOutput(kept: Kept, from: ExecCursor, signal?: AbortSignal): 
       if (part.bytes.length > 0) yield { kind: 'output', stream, cursor: part.cursor, bytes: part.bytes };
     }
     if (exit !== undefined) return yield { kind: 'exit', exit };
+    if (kept.failure !== undefined) throw kept.failure;
     await Promise.race([changed.promise, aborted]);
   }
 }

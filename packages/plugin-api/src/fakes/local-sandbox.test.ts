@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLocalSandbox, type LocalSandbox } from './local-sandbox.ts';
 
 describe('the local sandbox', () => {
@@ -44,6 +44,18 @@ describe('the local sandbox', () => {
     await expect(sandbox.run({ id: 'ex_no', argv: ['no-such-program'] })).rejects.toMatchObject({
       code: 'exec.not_startable',
     });
+  });
+
+  it('tells every reader of a process whose time is over and that cannot be ended', async () => {
+    const [kill, groups] = [process.kill.bind(process), [] as number[]];
+    const spy = vi.spyOn(process, 'kill').mockImplementation((group) => {
+      groups.push(group);
+      throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
+    });
+    const late = sandbox.run({ id: 'ex_foreign', argv: ['sleep', '60'], timeoutMs: 50 });
+    await expect(late).rejects.toMatchObject({ code: 'EPERM' });
+    spy.mockRestore();
+    for (const group of groups) kill(group, 'SIGKILL');
   });
 
   it('reads, writes, lists and removes files', async () => {

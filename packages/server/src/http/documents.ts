@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { docsPage } from './docs/docs-page.ts';
 
 export const documentRoutes = (app: FastifyInstance, version: string): void => {
-  const openApi = once(() => JSON.stringify(openApiDocument(version)));
+  const openApi = once(() => Buffer.from(JSON.stringify(openApiDocument(version))));
   const docs = once(() => describedPage(version));
   app.get('/openapi.json', (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(openApi()),
@@ -16,7 +16,7 @@ export const documentRoutes = (app: FastifyInstance, version: string): void => {
   });
 };
 
-/** Printed when first asked for: the start of the server does not wait for it. */
+/** Printed when first asked for, since the start of the server does not wait for it; all answers share the bytes. */
 const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
   return () => {
@@ -35,7 +35,7 @@ const describedPage = (version: string) => {
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; ');
-  return { html, policy };
+  return { html: Buffer.from(html), policy };
 };
 
 const hashSource = (text: string): string => `sha256-${createHash('sha256').update(text).digest('base64')}`;

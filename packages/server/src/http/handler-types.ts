@@ -61,7 +61,7 @@ type Answer<R extends RouteShape> = R extends { readonly answers: infer A }
   ? A extends 'events'
     ? AsyncIterable<z.infer<R['returns']>> | SseProgram
     : A extends 'bytes'
-      ? Uint8Array
+      ? AsyncIterable<Uint8Array>
       : A extends 'text'
         ? string
         : A extends 'socket'

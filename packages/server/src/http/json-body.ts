@@ -1,7 +1,40 @@
-/** Bodies of JSON: UTF-8 without a byte order mark, bounded in depth and members before they are parsed. */
+/**
+ * Bodies of JSON: UTF-8 without a byte order mark, bounded in depth and members before they are parsed. A body is in
+ * memory as a whole, and for as long as its call goes on, so there has to be room for it before it is read.
+ */
 import { fail } from '@berth/contract';
 import { excessOf } from '@berth/plugin-api';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { createFairShare } from '../infra/fair-share.ts';
+import { BODY_LIMIT_BYTES } from './errors.ts';
+
+/** Shared by callers: a text and what is made of it take several times as much. */
+const BODIES = {
+  what: 'bytes of requests',
+  total: 64 * 2 ** 20,
+  perOwner: 16 * 2 ** 20,
+  waitingPerOwner: 1000,
+  waitMs: 60_000,
+} as const;
+/** Counted as nothing: there are never more of them than connections. */
+const SMALL_BYTES = 16_384;
+
+export type BodyRoom = (request: FastifyRequest, reply: FastifyReply, owner: string) => Promise<void>;
+
+/** Resolves when there is room, which is given back with the end of the answer. Rejects with `server.busy`. */
+export const createBodyRoom = (): BodyRoom => {
+  const bodies = createFairShare(BODIES);
+  return async ({ headers }, { raw }, owner) => {
+    const stated = headers['content-length'] ?? (headers['transfer-encoding'] === undefined ? 0 : Infinity);
+    const sizeBytes = Math.min(Number(stated), BODY_LIMIT_BYTES);
+    if (!(sizeBytes > SMALL_BYTES)) return;
+    const gone = new AbortController();
+    raw.once('close', () => gone.abort());
+    const giveBack = await bodies.take(owner, sizeBytes, gone.signal);
+    if (raw.destroyed) giveBack();
+    else raw.once('close', giveBack);
+  };
+};
 
 export const takeJson = (app: FastifyInstance): void => {
   const parse = app.getDefaultJsonParser('error', 'error');

@@ -1,7 +1,10 @@
-/** What Node refuses before a request is one: answered in the form of every other failure, and the connection ends. */
+/** What is no request, or not in time: answered in the form of every other failure, and the connection ends. */
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type BerthError, fail } from '@berth/contract';
+
+/** For the client to take the answer: one that goes on sending would otherwise keep the connection. */
+const FAREWELL_MS = 2000;
 
 interface Refusal {
   readonly status: number;
@@ -19,6 +22,8 @@ export const answerNotHttp = (cause: NodeJS.ErrnoException, socket: Socket): voi
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
+  const cut = setTimeout(() => socket.destroy(), FAREWELL_MS);
+  socket.once('close', () => clearTimeout(cut));
 };
 
 const refusalOf = (cause: NodeJS.ErrnoException): Refusal => {

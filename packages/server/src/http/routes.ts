@@ -1,5 +1,6 @@
 /** Every route of the contract becomes a route of the HTTP server: guard, token, checks, handler, answer. */
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { fail, type IdNoun, PREFIXES, ROUTES, type RouteShape } from '@berth/contract';
 import type { Log } from '@berth/core';
 import type { WebSocket } from '@fastify/websocket';
@@ -8,6 +9,7 @@ import { authenticate } from './auth/authenticate.ts';
 import type { Tokens } from './auth/tokens.ts';
 import type { Caller, ClientSocket, Handlers, SseProgram } from './handler-types.ts';
 import type { AnswerBook } from './idempotency.ts';
+import { type BodyRoom, createBodyRoom } from './json-body.ts';
 import type { Metrics } from './metrics.ts';
 import { converse } from './sockets.ts';
 import { answerEvents } from './sse.ts';
@@ -25,7 +27,8 @@ export interface RouteDeps {
 }
 
 export const registerRoutes = (app: FastifyInstance, deps: RouteDeps): void => {
-  for (const route of ROUTES) registerRoute(app, route, deps);
+  const bodyRoom = createBodyRoom();
+  for (const route of ROUTES) registerRoute(app, route, { ...deps, bodyRoom });
 };
 
 /** What the hooks found out about a request. */
@@ -39,7 +42,11 @@ interface Checked extends Said {
 
 type AnyHandler = (call: Checked) => Promise<unknown>;
 
-const registerRoute = (app: FastifyInstance, route: RouteShape, deps: RouteDeps): void => {
+const registerRoute = (
+  app: FastifyInstance,
+  route: RouteShape,
+  deps: RouteDeps & { readonly bodyRoom: BodyRoom },
+): void => {
   // The map is typed per route; here all routes are handled alike, after their calls were checked by their schemas.
   const handler = deps.handlers[route.id as keyof Handlers] as AnyHandler;
   const callers = new WeakMap<FastifyRequest, Caller>();
@@ -62,6 +69,10 @@ const registerRoute = (app: FastifyInstance, route: RouteShape, deps: RouteDeps)
     onRequest: async (request) => {
       const caller = await authenticate(deps.tokens, route, request.headers);
       if (caller !== undefined) callers.set(request, caller);
+    },
+    preParsing: async (request, reply) => {
+      const owner = callers.get(request)?.tokenId ?? '';
+      if (route.body !== undefined) await deps.bodyRoom(request, reply, owner);
     },
     onResponse: async (request, reply) =>
       observe(deps, route, { request, reply, caller: callers.get(request) }),
@@ -115,7 +126,10 @@ const send = async (
       await answerEvents(reply.raw, value as AsyncIterable<unknown> | SseProgram, over);
       return reply;
     case 'bytes':
-      return reply.type('application/octet-stream').send(Buffer.from(value as Uint8Array));
+      // At the pace at which the client takes them.
+      return reply
+        .type('application/octet-stream')
+        .send(Readable.from(value as AsyncIterable<Uint8Array>, { objectMode: false }));
     case 'text':
       return reply.type('text/plain; charset=utf-8').send(value as string);
     default:

@@ -32,6 +32,7 @@ import { createAnswerBook } from './idempotency.ts';
 import { takeJson } from './json-body.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { answerNotHttp } from './not-http.ts';
+import { keepPace, type Pace } from './pace.ts';
 import { checkRequestLine } from './request-line.ts';
 import { registerRoutes } from './routes.ts';
 import { MAX_FRAME_BYTES } from './sockets.ts';
@@ -41,7 +42,7 @@ const GRACE_MS = 10_000;
 const PRUNE_EVERY_MS = 3_600_000;
 const LIMITS = {
   headersBytes: 16_384,
-  requestMs: 60_000,
+  headersMs: 60_000,
   keepAliveMs: 5000,
   /** Of each of the two doors. */
   connections: 1024,
@@ -58,6 +59,7 @@ export interface HttpServerOptions {
   readonly version: string;
   /** Where the built dashboard lies; without one its page says how to build it. */
   readonly dashboardFolder?: string | undefined;
+  readonly pace?: Pace | undefined;
 }
 
 export interface HttpServer {
@@ -104,6 +106,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
   await app.ready();
   app.server.maxConnections = LIMITS.connections;
   const local = localServer(app);
+  for (const door of [app.server, local]) keepPace(door, options.pace);
   const pruning = setInterval(() => {
     answers
       .prune()
@@ -145,7 +148,6 @@ const SECURITY_HEADERS = {
 const createApp = (log: Log): FastifyInstance => {
   const app = fastify({
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: LIMITS.requestMs,
     keepAliveTimeout: LIMITS.keepAliveMs,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
@@ -153,7 +155,7 @@ const createApp = (log: Log): FastifyInstance => {
       compilersFactory: { buildValidator: compilesNothing, buildSerializer: compilesNothing },
     },
     routerOptions: { maxParamLength: PARAMETER_LIMIT_CHARACTERS },
-    http: { maxHeaderSize: LIMITS.headersBytes },
+    http: { maxHeaderSize: LIMITS.headersBytes, headersTimeout: LIMITS.headersMs },
     clientErrorHandler: answerNotHttp,
     frameworkErrors: (error, request, reply) => answerError(log, error, request, reply),
   });
@@ -194,10 +196,8 @@ const chooseProtocol = (offered: ReadonlySet<string>): string | false =>
   offered.has('berth') ? 'berth' : ([...offered][0] ?? false);
 
 const localServer = (app: FastifyInstance): Server => {
-  const server = createServer({ maxHeaderSize: LIMITS.headersBytes }, (request, response) => {
-    app.routing(request, response);
-  });
-  server.requestTimeout = LIMITS.requestMs;
+  const limits = { maxHeaderSize: LIMITS.headersBytes, headersTimeout: LIMITS.headersMs };
+  const server = createServer(limits, (request, response) => app.routing(request, response));
   server.maxConnections = LIMITS.connections;
   server.on('clientError', answerNotHttp);
   server.on('upgrade', (request, socket, head) => void app.server.emit('upgrade', request, socket, head));

@@ -1,7 +1,6 @@
 /** Versions of what Berth stands on: the floor, and what is known to be wrong with the one that is here. */
-import { readFile } from 'node:fs/promises';
 import type { Check } from '@berth/contract';
-import { compareVersions, type Flaw, flawsIn, type ProgramVersion } from '@berth/plugin-api';
+import { compareVersions, type Flaw, flawsIn, type ProgramVersion, packageOf } from '@berth/plugin-api';
 import type { Git } from '../infra/git/git.ts';
 
 const GIT_TIMEOUT_MS = 10_000;
@@ -68,7 +67,7 @@ export const gitCheck = async (git: Git): Promise<Check> => {
   const version = /git version (\d+\.\d+(?:\.\d+)?)/.exec(said)?.[1];
   const hint = `Install git ${GIT_FLOOR} or newer: apt-get install git`;
   if (version === undefined) return { name: 'git', ok: false, detail: 'git cannot be started', hint };
-  const packaged = await packageOf('git', version);
+  const packaged = await packageOf({ name: 'git', version });
   const detail = `git ${packaged?.version ?? version}${toldFlaws(GIT_FLAWS, { version, packaged })}`;
   return atLeast({ name: 'git', version, floor: GIT_FLOOR, detail, hint });
 };
@@ -108,18 +107,4 @@ interface Floor {
 const atLeast = ({ name, version, floor, detail, hint }: Floor): Check => {
   const ok = compareVersions(version, floor) >= 0;
   return { name, ok, detail, ...(ok ? {} : { hint }) };
-};
-
-/** Of Debian and its like, when what it installed is the version that answered. */
-const packageOf = async (name: string, version: string): Promise<ProgramVersion['packaged']> => {
-  const status = await readFile('/var/lib/dpkg/status', 'utf8').catch(() => '');
-  const about = status.split('\n\n').find((paragraph) => paragraph.startsWith(`Package: ${name}\n`));
-  const packaged = /^Version: (?:\d+:)?(.+)$/m.exec(about ?? '');
-  if (packaged?.[1]?.startsWith(version) !== true) return undefined;
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  const field = (of: string): string => new RegExp(`^${of}="?([^"\n]*)`, 'm').exec(release)?.[1] ?? '';
-  return {
-    distribution: `${field('ID')} ${field('VERSION_ID')}`,
-    version: packaged[0].slice('Version: '.length),
-  };
 };

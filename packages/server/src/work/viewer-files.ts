@@ -12,7 +12,7 @@ type Kind = 'file' | 'folder';
 export const viewerFiles = ({
   root,
   files,
-}: Pick<Sandbox, 'root' | 'files'>): Pick<Files, 'read' | 'list'> => {
+}: Pick<Sandbox, 'root' | 'files'>): Pick<Files, 'open' | 'read' | 'list'> => {
   const shown = async (asked: string, wanted: Kind): Promise<string> => {
     const names = namesBelow(root, asked);
     for (const [index] of names.entries()) {
@@ -24,6 +24,7 @@ export const viewerFiles = ({
     return [root, ...names].join('/');
   };
   return {
+    open: async (path, maxBytes) => files.open(await shown(path, 'file'), maxBytes),
     read: async (path, maxBytes) => files.read(await shown(path, 'file'), maxBytes),
     list: async (path) => {
       const entries = await files.list(await shown(path, 'folder'));

@@ -52,6 +52,7 @@ export const createLocalSandbox = async (folder: string, internalUrl: string): P
     },
     files: {
       read: (file) => readFile(file),
+      open: unused,
       write: async (file, bytes) => {
         await mkdir(path.dirname(file), { recursive: true });
         await writeFile(file, bytes);

@@ -23,7 +23,7 @@ export type RuntimeName = Engine['name'];
 export interface TrialTools extends Omit<ChoreTools, 'engine'> {
   /** Control groups of both versions are mounted. */
   readonly besideV1: boolean;
-  readonly versionOf: (path: string) => Promise<ProgramVersion>;
+  readonly versionOf: (name: RuntimeName, path: string) => Promise<ProgramVersion>;
 }
 
 const PACKAGES = 'install one with: apt-get install crun (or: apt-get install runc)';
@@ -41,7 +41,7 @@ export const chooseEngine = async (
       tried.push(`${name} is not installed`);
       continue;
     }
-    const { note, refusal } = judge(name, await tools.versionOf(path));
+    const { note, refusal } = judge(name, await tools.versionOf(name, path));
     const result = refusal ?? (await trial({ name, hidesV2: name === 'crun' && tools.besideV1 }, tools));
     if (typeof result !== 'string') return { ...result, note };
     tried.push(result);

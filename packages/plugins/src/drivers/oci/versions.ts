@@ -1,6 +1,6 @@
 /** Which version of a runtime there is, and what is known to be wrong with it. */
-import { readFile, realpath } from 'node:fs/promises';
-import { type Flaw, flawsIn, type ProgramVersion } from '@berth/plugin-api';
+import { realpath } from 'node:fs/promises';
+import { type Flaw, flawsIn, type ProgramVersion, packageOf } from '@berth/plugin-api';
 import { runSystemProgram } from '../../linux/system-program.ts';
 import type { RuntimeName } from './engines.ts';
 
@@ -69,20 +69,8 @@ export const judge = (name: RuntimeName, found: ProgramVersion): Judged => {
 const TIMEOUT_MS = 10_000;
 
 /** `path`: where the program is. One that does not say its version counts as the oldest there can be. */
-export const versionOf = async (path: string): Promise<ProgramVersion> => {
+export const versionOf = async (name: RuntimeName, path: string): Promise<ProgramVersion> => {
   const { stdout } = await runSystemProgram([path, '--version'], TIMEOUT_MS);
-  return { version: /version (\d+\S*)/.exec(stdout)?.[1] ?? '0', packaged: await packageOf(path) };
-};
-
-/** None without dpkg, and for a program that came in no package. */
-const packageOf = async (path: string): Promise<ProgramVersion['packaged']> => {
-  const ask = async (...args: readonly string[]): Promise<string> =>
-    (await runSystemProgram(['dpkg-query', ...args], TIMEOUT_MS).catch(() => undefined))?.stdout.trim() ?? '';
-  const owner = /^([^:,\s]+)(?::\S+)?: /.exec(await ask('--search', await realpath(path)))?.[1];
-  if (owner === undefined) return undefined;
-  // Name and version of each architecture, a line each.
-  const [, version = ''] = (await ask('--show', owner)).split('\n', 1)[0]?.split('\t') ?? [];
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  const field = (name: string): string => new RegExp(`^${name}="?([^"\n]*)`, 'm').exec(release)?.[1] ?? '';
-  return version === '' ? undefined : { distribution: `${field('ID')} ${field('VERSION_ID')}`, version };
+  const version = /version (\d+\S*)/.exec(stdout)?.[1] ?? '0';
+  return { version, packaged: await packageOf({ name, version, path: await realpath(path) }) };
 };

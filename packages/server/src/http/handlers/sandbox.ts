@@ -110,7 +110,7 @@ const fileHandlers = (
   },
   'sandbox.readFile': async ({ params, query, caller }) => {
     const { files } = await sandboxes.open(params.id, caller);
-    return files.read(query.path, UPLOAD_LIMIT_BYTES);
+    return files.open(query.path, UPLOAD_LIMIT_BYTES);
   },
   'sandbox.writeFile': async ({ params, query, body, caller }) => {
     const { files } = await sandboxes.open(params.id, caller);

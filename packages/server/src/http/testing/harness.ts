@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fail, type Role } from '@berth/contract';
 import { type Clock, createIds, createMemoryStore, type Store, silentLog } from '@berth/core';
 import type { Work } from '../handlers/index.ts';
+import type { Pace } from '../pace.ts';
 import { createHttpServer, type HttpServer, type Listening } from '../server.ts';
 
 export interface Reply {
@@ -47,6 +48,7 @@ export const ids = createIds(clock, randomBytes);
 export const openHarness = async (
   work: Partial<Work> = {},
   allowedHosts: string[] = [],
+  pace?: Pace,
 ): Promise<Harness> => {
   const home = await mkdtemp(join(tmpdir(), 'berth-http-'));
   const store = createMemoryStore({ clock, ids });
@@ -66,6 +68,7 @@ export const openHarness = async (
     work: { ...notingWork(calls), ...work },
     log: silentLog,
     version: '0.0.0',
+    pace,
   });
   const listening = await server.listen();
   const ownerToken = (await readFile(listening.ownerTokenPath, 'utf8')).trim();

@@ -1,4 +1,5 @@
 /** Files inside a sandbox. Paths are resolved by the guest, where they mean something. */
+import { type ClientHttp2Stream, constants } from 'node:http2';
 import { FileEntry } from '@berth/contract';
 import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
 import { GuestEntries, GuestFileChange, GuestWritten } from '@berth/contract/guest-messages';
@@ -10,9 +11,11 @@ import { unreachable, untrustworthy } from './preface.ts';
 
 const DEFAULT_READ_BYTES = 16 * 2 ** 20;
 const TRANSFER_MS = 5 * 60_000;
+/** Longer than a client may keep us waiting. */
+const SILENCE_MS = 2 * 60_000;
 const Done = z.object({});
 
-export const createFiles = ({ link }: ProcessPlace): Files => {
+export const createFiles = ({ id, link }: ProcessPlace): Files => {
   const post = async (path: string, query: Record<string, string>): Promise<void> => {
     await link.repeat((control) =>
       control.json({ method: 'POST', path, query, timeoutMs: TRANSFER_MS }, Done),
@@ -29,6 +32,10 @@ export const createFiles = ({ link }: ProcessPlace): Files => {
           timeoutMs: TRANSFER_MS,
         }),
       ),
+    open: async (path, maxBytes) => {
+      const call = { method: 'GET', path: GUEST_PATHS.content, query: { path, maxBytes } } as const;
+      return piecesOf(id, await link.repeat((control) => control.stream(call)), maxBytes);
+    },
     write: async (path, body, mode) => {
       const call = { method: 'PUT', path: GUEST_PATHS.content, query: { path, mode }, body } as const;
       // What comes in pieces is there once.
@@ -52,6 +59,26 @@ export const createFiles = ({ link }: ProcessPlace): Files => {
     remove: (path) => post(GUEST_PATHS.remove, { path }),
   };
 };
+
+/** Ends with the reader, with the guest, and when the guest says nothing for a while that is waited for. */
+async function* piecesOf(
+  id: string,
+  stream: ClientHttp2Stream,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array> {
+  let sizeBytes = 0;
+  stream.setTimeout(SILENCE_MS, () => stream.destroy());
+  try {
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      sizeBytes += piece.length;
+      if (sizeBytes > maxBytes) throw untrustworthy(id, `the guest answered more than ${maxBytes} bytes`);
+      yield piece;
+    }
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw unreachable(id, 'the answer was broken off');
+  } finally {
+    stream.close(constants.NGHTTP2_CANCEL);
+  }
+}
 
 /**
  * Changes below a folder until the signal aborts or the sandbox is gone. `overflow` means: some were dropped, look
