@@ -1,9 +1,10 @@
 import type { Change } from '@berth/contract';
 import { useState } from 'react';
 import { Card } from '../ui/card.tsx';
-import { FailureNote } from '../ui/failure-note.tsx';
+import { FailureAbove } from '../ui/failure-note.tsx';
 import { StateBadge } from '../ui/state-badge.tsx';
 import { ChangeDiff } from './change-diff.tsx';
+import { isUndecided } from './decision.tsx';
 import { GateEvidence } from './gate-evidence.tsx';
 import { Weakened } from './weakened.tsx';
 
@@ -25,10 +26,11 @@ export const ChangeCard = ({ change, number, isNewest }: ChangeCardProps) => {
           {repository}: {branch} → {target} <code>{(merge ?? head).slice(0, SHORT_COMMIT)}</code>
         </p>
       ))}
-      <FailureNote failure={error} />
-      <Weakened change={change} />
-      {gateRunId !== undefined && <GateEvidence key={gateRunId} id={gateRunId} />}
-      <details open={isOpen} onToggle={(event) => setIsOpen(event.currentTarget.open)}>
+      <FailureAbove failure={error}>
+        {!isUndecided(change) && <Weakened change={change} />}
+        {gateRunId !== undefined && <GateEvidence key={gateRunId} id={gateRunId} />}
+      </FailureAbove>
+      <details id={`diff-${id}`} open={isOpen} onToggle={(event) => setIsOpen(event.currentTarget.open)}>
         <summary>Diff</summary>
         {isOpen && <ChangeDiff id={id} revision={revision} />}
       </details>

@@ -1,24 +1,17 @@
-import { firstRows } from '../live/rows.ts';
-import { ofNouns, useLive } from '../live/use-live.ts';
 import { FailureNote } from '../ui/failure-note.tsx';
 import { ChangeCard } from './change-card.tsx';
+import type { useChanges } from './use-changes.ts';
 
-const MAX_CHANGES = 100;
-
-/** Every round makes a change; the newest comes first, and is open. */
-export const ChangeList = ({ taskId }: { readonly taskId: string }) => {
-  const { value, failure } = useLive({
-    key: taskId,
-    read: (client, signal) =>
-      firstRows(MAX_CHANGES, (page) => client.changes.list({ ...page, taskId }, { signal })),
-    concerns: ofNouns('change', 'task'),
-  });
-  return (
-    <>
-      <FailureNote failure={failure} />
-      {value?.rows.map((change, index, { length }) => (
-        <ChangeCard key={change.id} change={change} number={length - index} isNewest={index === 0} />
-      ))}
-    </>
-  );
-};
+/** The newest is open. */
+export const ChangeList = ({
+  changes: { value, failure },
+}: {
+  readonly changes: ReturnType<typeof useChanges>;
+}) => (
+  <>
+    <FailureNote failure={failure} />
+    {value?.rows.map((change, index, { length }) => (
+      <ChangeCard key={change.id} change={change} number={length - index} isNewest={index === 0} />
+    ))}
+  </>
+);

@@ -50,7 +50,14 @@ const pathIn = (headers: readonly string[]): string => {
     named(/^\+\+\+ "?b\/(.*?)"?\t?$/) ??
     named(/^--- "?a\/(.*?)"?\t?$/) ??
     named(/^rename to (.*)$/) ??
-    named(/^diff --git .* "?b\/(.*?)"?$/) ??
+    nameInFirstLine(headers[0] ?? '') ??
     'unnamed'
   );
+};
+
+/** `diff --git a/x b/x`: what follows the last ` b/`. */
+const nameInFirstLine = (line: string): string | undefined => {
+  const plain = line.endsWith('"') ? line.slice(0, -1) : line;
+  const at = Math.max(plain.lastIndexOf(' b/') + 3, plain.lastIndexOf(' "b/') + 4);
+  return at > 4 ? plain.slice(at) : undefined;
 };

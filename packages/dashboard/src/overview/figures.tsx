@@ -12,6 +12,7 @@ export const Figures = () => {
     counts === undefined ? '–' : states.reduce((total, state) => total + (counts[state] ?? 0), 0);
   const figures = [
     ['working', sum(value?.tasks, WORKING), 'busy'],
+    ['waiting', sum(value?.tasks, ['waiting']), 'wait'],
     ['queued', sum(value?.tasks, ['queued']), 'calm'],
     ['completed', sum(value?.tasks, ['completed']), 'good'],
     ['failed', sum(value?.tasks, ['failed', 'killed']), 'bad'],

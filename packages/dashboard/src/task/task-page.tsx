@@ -1,9 +1,11 @@
 import { useState } from 'react';
 import { ChangeList } from '../change/change-list.tsx';
+import { Decision } from '../change/decision.tsx';
+import { useChanges } from '../change/use-changes.ts';
 import { Conversation } from '../conversation/conversation.tsx';
 import { useLive } from '../live/use-live.ts';
 import { Card } from '../ui/card.tsx';
-import { FailureNote } from '../ui/failure-note.tsx';
+import { FailureAbove, FailureNote } from '../ui/failure-note.tsx';
 import { StateBadge } from '../ui/state-badge.tsx';
 import { AttemptTabs } from './attempt-tabs.tsx';
 import { FollowUp } from './follow-up.tsx';
@@ -28,6 +30,7 @@ export const TaskPage = ({ id }: { readonly id: string }) => {
       type === 'session.opened' ||
       (/^attempt\./.test(type) && type !== 'attempt.progressed'),
   });
+  const changes = useChanges(id);
   if (value === undefined) return <FailureNote failure={failure} />;
   const { task, attempts } = value;
   const attempt = attempts.find(({ number }) => number === chosen) ?? attempts.at(-1);
@@ -39,27 +42,29 @@ export const TaskPage = ({ id }: { readonly id: string }) => {
         <h1 className="told">{task.title}</h1>
         <TaskActions task={task} />
       </div>
-      <FailureNote failure={failure ?? task.error} />
-      <div className="columns">
-        <div>
-          <Card
-            title="Conversation"
-            aside={<AttemptTabs attempts={attempts} chosen={attempt} onChoose={setChosen} />}
-          >
-            {attempt?.sessionId === undefined ? (
-              <p className="empty">The agent has not begun.</p>
-            ) : (
-              <Conversation key={attempt.sessionId} sessionId={attempt.sessionId} />
-            )}
-            <FollowUp task={task} />
-          </Card>
-          <ChangeList taskId={id} />
+      <FailureAbove failure={failure ?? task.error}>
+        <Decision changes={changes.value?.rows ?? []} />
+        <div className="columns">
+          <div>
+            <Card
+              title="Conversation"
+              aside={<AttemptTabs attempts={attempts} chosen={attempt} onChoose={setChosen} />}
+            >
+              {attempt?.sessionId === undefined ? (
+                <p className="empty">The agent has not begun.</p>
+              ) : (
+                <Conversation key={attempt.sessionId} sessionId={attempt.sessionId} />
+              )}
+              <FollowUp task={task} />
+            </Card>
+            <ChangeList changes={changes} />
+          </div>
+          <div>
+            {attempt !== undefined && <Stages key={attempt.id} attempt={attempt} />}
+            <TaskFacts task={task} attempt={attempt} />
+          </div>
         </div>
-        <div>
-          {attempt !== undefined && <Stages key={attempt.id} attempt={attempt} />}
-          <TaskFacts task={task} attempt={attempt} />
-        </div>
-      </div>
+      </FailureAbove>
     </article>
   );
 };

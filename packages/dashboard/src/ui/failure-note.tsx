@@ -1,13 +1,20 @@
 import type { ErrorBody } from '@berth/contract';
+import { createContext, type ReactNode, useContext } from 'react';
 import type { Failure } from '../live/failure.ts';
+
+type Told = Failure | ErrorBody;
 
 interface FailureNoteProps {
   /** Of a call, or the `error` of a record. */
-  readonly failure: Failure | ErrorBody | undefined;
+  readonly failure: Told | undefined;
 }
 
+const ToldAbove = createContext<readonly Told[]>([]);
+
+/** Draws nothing when the same was told above. */
 export const FailureNote = ({ failure }: FailureNoteProps) => {
-  if (failure === undefined) return null;
+  const above = useContext(ToldAbove);
+  if (failure === undefined || above.some((told) => isSame(told, failure))) return null;
   return (
     <div className="note tone-bad" role="alert">
       <p className="told">{failure.message}</p>
@@ -16,3 +23,20 @@ export const FailureNote = ({ failure }: FailureNoteProps) => {
     </div>
   );
 };
+
+interface FailureAboveProps extends FailureNoteProps {
+  readonly children: ReactNode;
+}
+
+/** Tells a failure once for all that is drawn below: a task, its change and its gate have the same one. */
+export const FailureAbove = ({ failure, children }: FailureAboveProps) => {
+  const above = useContext(ToldAbove);
+  return (
+    <>
+      <FailureNote failure={failure} />
+      <ToldAbove value={failure === undefined ? above : [...above, failure]}>{children}</ToldAbove>
+    </>
+  );
+};
+
+const isSame = (one: Told, other: Told): boolean => one.code === other.code && one.message === other.message;

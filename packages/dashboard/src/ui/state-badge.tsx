@@ -10,7 +10,7 @@ const TONES: Readonly<Record<string, string>> = {
   broken: 'bad',
   rejected: 'bad',
   error: 'bad',
-  waiting: 'bad',
+  waiting: 'wait',
   stuck: 'bad',
   spawning: 'busy',
   running: 'busy',

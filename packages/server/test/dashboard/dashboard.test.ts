@@ -157,18 +157,45 @@ test('a change that weakens its gate is decided about by keyboard on a phone, an
       'test deleted: sum.test.js',
     ]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(look.width);
+    // Seen without scrolling, above all that was done.
+    await sees(page.locator('.evidence'));
+    const place = await button(page, 'Land it').boundingBox();
+    expect((place?.y ?? Infinity) + (place?.height ?? 0)).toBeLessThan(look.height ?? 0);
     await answer(page);
     await sees(state(page, end));
     expect(await button(page, 'Land it').count()).toBe(0);
     return page;
   };
   const wide = { width: 1280, height: 900, scheme: 'light' } as const;
-  const ended = await decide('Weaken in vain', wide, (page) => button(page, 'Reject').click(), 'failed');
+  const ended = await decide('Weaken in vain', wide, rejectInTwoSteps, 'failed');
+  await sees(ended.locator('.weakened', { hasText: `rejected: Keep the test${SHOWN}` }));
+  // Told once, though the task, its change and its gate have the same error.
   await sees(ended.getByText('A person said no to the change'));
+  expect(await ended.getByRole('alert').count()).toBe(1);
+  const failed = await toneOf(state(ended, 'failed'));
   const phone = { width: 390, height: 844, scheme: 'dark' } as const;
-  const landed = await decide('Weaken and land', phone, (page) => press(page, 'Land it'), 'completed');
+  const landInOne = async (page: Page) => {
+    expect(await toneOf(state(page, 'waiting'))).not.toBe(failed);
+    await press(page, 'Land it');
+  };
+  const landed = await decide('Weaken and land', phone, landInOne, 'completed');
   await sees(landed.locator('.weakened', { hasText: 'approved' }));
 }, 90_000);
+
+const toneOf = (badge: Locator): Promise<string> =>
+  badge.evaluate((node) => node.className.split(' ').find((name) => name.startsWith('tone-')) ?? '');
+
+/** The first step alone decides nothing, and can be taken back. */
+const rejectInTwoSteps = async (page: Page): Promise<void> => {
+  await press(page, 'Reject…');
+  await page.keyboard.press('Escape');
+  await sees(button(page, 'Land it'));
+  await press(page, 'Reject…');
+  await page.keyboard.type('Keep the test');
+  await page.keyboard.insertText(UNSEEN);
+  await sees(state(page, 'waiting'));
+  await press(page, 'Reject the change');
+};
 
 /** As somebody without a mouse: from the top of the page to the button, and down on it. */
 const press = async (page: Page, name: string): Promise<void> => {
