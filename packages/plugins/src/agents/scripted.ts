@@ -55,9 +55,8 @@ export default defineAgent({
   }),
 });
 
-const stepsIn = (prompt: string): readonly Step[] | undefined => {
-  // The last one: what comes before it may be quoted from an earlier turn.
-  const block = [...prompt.matchAll(/```berth\s*\n([\s\S]*?)```/g)].at(-1)?.[1];
+export const stepsIn = (prompt: string): readonly Step[] | undefined => {
+  const block = lastBlockIn(prompt);
   if (block === undefined) return undefined;
   const steps = z.array(Step).safeParse(parsed(block));
   if (!steps.success)
@@ -66,6 +65,27 @@ const stepsIn = (prompt: string): readonly Step[] | undefined => {
       detail: `the steps cannot be read: ${steps.error.message}`,
     });
   return steps.data;
+};
+
+const FENCE = '```';
+const BEGIN = `${FENCE}berth`;
+
+/** What comes before the last one may be quoted from an earlier turn. */
+const lastBlockIn = (prompt: string): string | undefined => {
+  let block: string | undefined;
+  for (let at = prompt.indexOf(BEGIN); at !== -1; ) {
+    const line = prompt.indexOf('\n', at);
+    if (line === -1) return block;
+    let next = line;
+    if (prompt.slice(at + BEGIN.length, line).trim() === '') {
+      const end = prompt.indexOf(FENCE, line);
+      if (end === -1) return block;
+      block = prompt.slice(line + 1, end);
+      next = end + FENCE.length;
+    }
+    at = prompt.indexOf(BEGIN, next);
+  }
+  return block;
 };
 
 const parsed = (text: string): unknown => {

@@ -92,7 +92,7 @@ interface Desk {
 
 const answer = async (desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> => {
   const url = new URL(request.url ?? '/', 'http://localhost');
-  const path = url.pathname.replace(/\/+$/, '');
+  const path = url.pathname.replace(/(?<!\/)\/+$/, '');
   const wire = request.method === 'POST' ? wireOf(path) : undefined;
   const body = record(await readJson(request));
   const conversation = wire?.read(body);

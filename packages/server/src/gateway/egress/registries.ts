@@ -97,12 +97,13 @@ const pipSettings = async ({ home, env, etc = '/etc' }: RegistrySources) => {
 const cargo = async ({ home, env }: RegistrySources): Promise<Registry[]> => {
   const folder = env.CARGO_HOME ?? path.join(home, '.cargo');
   const texts = await Promise.all(['config.toml', 'config'].map((name) => textOf(path.join(folder, name))));
-  const setting = /^[^#\n]*?\b(?:registry|index)\s*=\s*["']([^"'\n]+)["']/gm;
-  const urls = texts.flatMap((text) => [...text.matchAll(setting)].map((match) => match[1] ?? ''));
+  const lines = texts.flatMap((text) => text.split(/[\r\n]+/));
+  const setting = /^[^#]*?\b(?:registry|index)\s*=\s*["']([^"']+)["']/;
+  const urls = lines.flatMap((line) => setting.exec(line)?.[1] ?? []);
   for (const [key, value] of Object.entries(env)) {
     if (/^CARGO_(REGISTRIES_.+_INDEX|SOURCE_.+_REGISTRY)$/.test(key) && value !== undefined) urls.push(value);
   }
-  const replaced = texts.some((text) => /^[^#\n]*\breplace-with\s*=/m.test(text));
+  const replaced = lines.some((line) => /^[^#]*\breplace-with\s*=/.test(line));
   const own = urls.flatMap((url) => named(url.replace(/^sparse\+/, ''), env));
   return replaced ? own : [...own, ...CARGO_DEFAULTS.flatMap(implied)];
 };

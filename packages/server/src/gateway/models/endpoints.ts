@@ -86,7 +86,7 @@ export const findEndpoint = (
 /** Of the query only what changes the form of the answer is passed on; a key in it is not. */
 export const upstreamUrl = (baseUrl: string, endpoint: Endpoint, query: URLSearchParams): URL => {
   const url = new URL(baseUrl);
-  url.pathname = url.pathname.replace(/\/+$/, '') + endpoint.path;
+  url.pathname = url.pathname.replace(/(?<!\/)\/+$/, '') + endpoint.path;
   for (const name of ['alt', 'beta', 'limit', 'after_id', 'before_id', 'pageSize', 'pageToken']) {
     const value = query.get(name);
     if (value !== null) url.searchParams.set(name, value);

@@ -26,7 +26,8 @@ export const parseSource = (text: string): Source => {
   if (text.startsWith('/')) return named('path', path.normalize(text));
   if (/^[a-z0-9+.-]*::/i.test(text)) throw refuse('this transport is not allowed.');
   if (text.includes('://')) return fromUrl(text, refuse);
-  if (/^[^/@]*:[^/@]*@[^/]*:/.test(text)) throw refuse(CREDENTIALS);
+  const user = userOf(text);
+  if (user?.includes(':') && hostOf(text, user).includes(':')) throw refuse(CREDENTIALS);
   const short = /^(?:([a-zA-Z0-9._-]+)@)?([a-zA-Z0-9][a-zA-Z0-9.-]*):([^-].*)$/.exec(text);
   if (short !== null) return named('url', text);
   throw refuse('give an absolute path, or an https, ssh, git or file URL.');
@@ -52,7 +53,7 @@ const fromUrl = (text: string, refuse: (reason: string) => Error): Source => {
 const named = (kind: Source['kind'], address: string): Source => {
   const last =
     address
-      .replace(/\/+$/, '')
+      .replace(/(?<!\/)\/+$/, '')
       .replace(/\/?\.git$/, '')
       .split(/[/:]/)
       .at(-1) ?? '';
@@ -63,6 +64,17 @@ const named = (kind: Source['kind'], address: string): Source => {
   return { kind, address, name: RepositoryName.safeParse(name).success ? name : 'repository' };
 };
 
+/** Of the short form; undefined when there is none. */
+const userOf = (text: string): string | undefined => {
+  const end = text.search(/[/@]/);
+  return text[end] === '@' ? text.slice(0, end) : undefined;
+};
+
+const hostOf = (text: string, user: string): string => text.slice(user.length + 1).split('/', 1)[0] ?? '';
+
 /** For messages: the user part of anything like a URL is left out. */
-const withoutSecrets = (text: string): string =>
-  text.replace(/\/\/[^/@\s]*@/g, '//…@').replace(/^[^/@\s]*:[^/@\s]*@/, '…@');
+const withoutSecrets = (text: string): string => {
+  const user = userOf(text);
+  const short = user?.includes(':') && !/\s/.test(user) ? `…${text.slice(user.length)}` : text;
+  return short.replace(/\/\/[^/@\s]*@/g, '//…@');
+};

@@ -1,0 +1,22 @@
+import { slowText } from '@berth/plugin-api/conformance';
+import { expect, test } from 'vitest';
+import { stepsIn } from './scripted.ts';
+
+test('the time to find the steps in a prompt grows with the prompt', () => {
+  const read = (text: string): unknown => {
+    try {
+      return stepsIn(text);
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(slowText(read, { begins: ['```berth', '```berth\n'] })).toBeUndefined();
+  for (const open of ['```berth\n', '```berth '])
+    expect(slowText(() => read(open.repeat(20_000)))).toBeUndefined();
+});
+
+test('the last steps count, and what only begins is none', () => {
+  const block = (say: string) => `\`\`\`berth \n[{"say":"${say}"}]\n\`\`\``;
+  expect(stepsIn(`before ${block('one')} between ${block('two')} \`\`\`berth\n[`)).toEqual([{ say: 'two' }]);
+  expect(stepsIn('```berth in a line``` and ```berth')).toBeUndefined();
+});

@@ -1,0 +1,9 @@
+/** Of packages that see neither the law nor what it is written with. */
+import { slowText } from '@berth/plugin-api/conformance';
+import { expect, test } from 'vitest';
+import { filesIn } from '../packages/dashboard/src/change/diff.ts';
+
+test('the time to draw a diff grows with the diff', () => {
+  const begins = ['diff --git ', 'diff --git a/x b/x\n+++ b/', 'diff --git a/x b/x\n@@'];
+  expect(slowText(filesIn, { begins })).toBeUndefined();
+});
