@@ -10,9 +10,9 @@ test('the time to find the steps in a prompt grows with the prompt', () => {
       return error;
     }
   };
-  expect(slowText(read, { begins: ['```berth', '```berth\n'] })).toBeUndefined();
-  for (const open of ['```berth\n', '```berth '])
-    expect(slowText(() => read(open.repeat(20_000)))).toBeUndefined();
+  // The pattern that stood here went fast over its text, again and again.
+  const maxCharacters = 160 * 1024;
+  expect(slowText(read, { begins: ['```berth', '```berth\n'], maxCharacters })).toBeUndefined();
 });
 
 test('the last steps count, and what only begins is none', () => {

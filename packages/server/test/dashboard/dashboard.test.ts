@@ -183,7 +183,7 @@ test('a change that weakens its gate is decided about by keyboard on a phone, an
 }, 90_000);
 
 const toneOf = (badge: Locator): Promise<string> =>
-  badge.evaluate((node) => node.className.split(' ').find((name) => name.startsWith('tone-')) ?? '');
+  badge.evaluate((node) => node.className.split(' ').find((name: string) => name.startsWith('tone-')) ?? '');
 
 /** The first step alone decides nothing, and can be taken back. */
 const rejectInTwoSteps = async (page: Page): Promise<void> => {
