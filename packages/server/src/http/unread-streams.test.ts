@@ -103,7 +103,7 @@ const TRIED: Readonly<Record<string, () => Promise<void>>> = {
     open('/v1/events?type=task.*');
     await expect.poll(async () => (await stats()).eventClients).toBe(CLIENTS);
     const before = process.memoryUsage().arrayBuffers;
-    for (let count = 0; count < 400; count += 1)
+    for (let count = 0; count < 200; count += 1)
       await harness.store.write((tx) =>
         tx.emit({ type: 'task.created', subject: 'a', data: { title: 'e'.repeat(65_536) } }),
       );
