@@ -70,6 +70,15 @@ test('a server that does not run is stopped already', async () => {
     });
 });
 
+test('an address where nobody listens is no proof that the server of this home has stopped', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'berth-down-'));
+  writeFileSync(join(home, 'lock'), JSON.stringify({ pid: process.pid }));
+  const { exitCode, out, err } = await berth('http://127.0.0.1:1', ['down', '--home', home]);
+  expect([exitCode, out]).toEqual([6, '']);
+  expect(err).toContain(`the server of ${home} runs (process ${process.pid})`);
+  rmSync(home, { recursive: true });
+});
+
 test('a refusal is told', async () => {
   await using server = await startScriptedServer({
     'system.shutdown': () => {

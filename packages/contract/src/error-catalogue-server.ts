@@ -86,6 +86,12 @@ export const SERVER_ERRORS = {
       `The server at ${d.address} takes connections and says nothing: no word in ${Math.round(d.silentMs / 1000)} s. Whether it did what was asked is not known.`,
     hint: 'It hangs or has far too much to do. Look at `server.log` in its home; end its process (`lock` there has its id) and start it again with `berth up --detach`: work under way goes on.',
   },
+  'server.not_ready': {
+    kind: 'unavailable',
+    data: z.object({ reason: z.string() }),
+    message: (d) => `The server does not take work now: ${d.reason}`,
+    hint: 'Wait a moment; `berth doctor` says what is missing.',
+  },
   'server.busy': {
     kind: 'exhausted',
     /** What there is no room for: `bytes of uploads`. */

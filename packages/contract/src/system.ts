@@ -69,7 +69,7 @@ export const systemRoutes = [
     path: '/health/ready',
     returns: z.object({ ready: z.boolean(), checks: z.array(Check) }),
     role: 'public',
-    errors: ['store.unavailable'],
+    errors: ['server.not_ready'],
     summary: '200 when work can be taken, else 503',
   }),
   route({

@@ -22,7 +22,11 @@ const down = async ({ client, place, output }: Context, removesSandboxes: boolea
     if (holderOf(place.home) === stopping.pid) pid = stopping.pid;
   } catch (error) {
     if (!isBerthError(error) || error.code !== 'server.unreachable') throw error;
-    return told(output, 'no server runs');
+    // An address that was given may be another server's, or one of yesterday.
+    const holder = holderOf(place.home);
+    if (holder === undefined) return told(output, 'no server runs');
+    const detail = `nobody listens there, but the server of ${place.home} runs (process ${holder})`;
+    throw fail('server.unreachable', { address: place.address, detail });
   }
   const deadline = Date.now() + STOP_TIMEOUT_MS;
   while ((await isReady(place)) || (pid !== undefined && isRunning(pid))) {

@@ -495,7 +495,10 @@ const STUBBED: readonly Attack[] = [
   [
     'a test that never fails',
     'npx vitest run',
-    ...js('  expect(sum(2, 3)).toBe(5);', '  try {\n  expect(sum(2, 3)).toBe(5);\n  } catch {\n  return;\n  }'),
+    ...js(
+      '  expect(sum(2, 3)).toBe(5);',
+      '  try {\n  expect(sum(2, 3)).toBe(5);\n  } catch {\n  return;\n  }',
+    ),
     REDUCED_JS,
   ],
   [

@@ -57,7 +57,8 @@ export default defineAgent({
       if (exit.exitCode !== 0)
         throw fail('agent.failed', {
           agent: 'command',
-          detail: `exit code ${exit.exitCode ?? exit.signal ?? 'unknown'}\n${tail}`,
+          detail:
+            `${exit.exitCode === null ? `ended by ${exit.signal ?? 'a signal'}` : `exit code ${exit.exitCode}`}\n${tail}`.trim(),
         });
       return { stop: 'end', continued };
     },

@@ -13,5 +13,6 @@ class NotDeleted extends Error {
 export const removeTree = async (path: string, surround: readonly string[] = []): Promise<void> => {
   const argv = [...surround, 'rm', '-rf', '--one-file-system', '--', path];
   const { code, stderr } = await runSystemProgram(argv);
-  if (code !== 0) throw new NotDeleted(`${path} could not be deleted: ${stderr.trim()}`);
+  const said = stderr.trim() || (code === null ? 'rm was ended by a signal' : `rm ended with ${code}`);
+  if (code !== 0) throw new NotDeleted(`${path} could not be deleted: ${said}`);
 };

@@ -424,7 +424,7 @@ describe('the server itself', () => {
     const own = await openHarness();
     await own.store.close();
     const reply = await own.ask({ path: '/health/ready' });
-    expect([reply.status, reply.json.error.code]).toEqual([503, 'store.unavailable']);
+    expect([reply.status, reply.json.error.code]).toEqual([503, 'server.not_ready']);
     expect((await own.ask({ path: '/health/live' })).status).toBe(200);
     await own[Symbol.asyncDispose]();
   });

@@ -43,6 +43,8 @@ export const statusOfError = (error: BerthError): number =>
 
 export const logFailure = (log: Log, operation: string, error: BerthError, reference: string): void => {
   if (error.kind !== 'internal' && error.kind !== 'unavailable') return;
+  // An answer to who asks whether the server is ready, several times at each start.
+  if (error.code === 'server.not_ready') return;
   const fields = {
     outcome: 'failed',
     code: error.code,

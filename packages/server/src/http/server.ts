@@ -85,9 +85,9 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
   const feed = createEventFeed(store);
   const metrics = createMetrics(store, feed.readers);
   const answers = createAnswerBook(store, clock, ids);
-  const startedAt = clock.now();
+  const startedAt = performance.now();
   let address = '';
-  const info = () => ({ version, address, uptimeMs: clock.now() - startedAt });
+  const info = () => ({ version, address, uptimeMs: Math.round(performance.now() - startedAt) });
   const handlers = createHandlers({ store, clock, ids, tokens, feed, metrics, info, work: options.work });
 
   const app = createApp(log);

@@ -65,7 +65,7 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
       const failed = found.filter(({ ok }) => !ok);
       if (failed.length > 0) {
         const reason = failed.map(({ name, detail }) => `${name}: ${detail}`).join('; ');
-        throw fail('store.unavailable', { reason });
+        throw fail('server.not_ready', { reason });
       }
       return { ready: true, checks: found };
     },
