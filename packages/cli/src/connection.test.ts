@@ -31,6 +31,15 @@ describe('where the server is', () => {
     expect(placeOf(world, { address: 'http://b:2' }).address).toBe('http://b:2');
   });
 
+  test('an address that is none is told with what named it', () => {
+    for (const bad of ['foo', 'ftp://a', 'unix:', '127.0.0.1:8080']) {
+      const told = (place: string) =>
+        expect.objectContaining({ message: expect.stringContaining(`${place}: must`) });
+      expect(() => placeOf(createWorld(), { address: bad })).toThrow(told('--address'));
+      expect(() => placeOf(createWorld({ BERTH_ADDRESS: bad }))).toThrow(told('BERTH_ADDRESS'));
+    }
+  });
+
   test('and the token of this machine goes to another one only when its home is named for it', () => {
     mkdirSync(join(folder, 'c/berth'), { recursive: true });
     writeFileSync(join(folder, 'c/berth/owner-token'), 'secret');
@@ -38,12 +47,7 @@ describe('where the server is', () => {
     const tokenFor = (address: string, home?: string) => placeOf(world, { address, home }).token;
     for (const near of ['http://127.0.0.1:1', 'http://localhost:1', 'http://[::1]:1', 'unix:/x.sock'])
       expect(tokenFor(near), near).toBe('secret');
-    for (const far of [
-      'http://example.com',
-      'https://127.0.0.1.example.com',
-      'http://localhost@example.com',
-      'ftp:',
-    ])
+    for (const far of ['http://example.com', 'https://127.0.0.1.example.com', 'http://localhost@example.com'])
       expect(tokenFor(far), far).toBeUndefined();
     expect(tokenFor('https://example.com', join(folder, 'c/berth'))).toBe('secret');
   });

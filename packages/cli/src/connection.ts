@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { fail } from '@berth/contract';
 import { CALL_LIMITS, type CallLimits, type Client, createClient } from '@berth/sdk/node';
 import type { World } from './world.ts';
 
@@ -29,7 +30,7 @@ export interface Where {
 export const placeOf = ({ env, isRoot, limits = CALL_LIMITS }: World, where: Where = {}): Place => {
   const home = resolve(where.home ?? (env.BERTH_HOME || defaultHome(env, isRoot)));
   const homeFrom = where.home !== undefined ? '--home' : env.BERTH_HOME ? 'BERTH_HOME' : undefined;
-  const named = where.address ?? (env.BERTH_ADDRESS || undefined);
+  const named = namedAddress(env, where);
   const address = named ?? `unix:${resolve(home, env.BERTH_SOCKET ?? join('run', 'berth.sock'))}`;
   const isOurs = named === undefined || where.home !== undefined || isHere(named);
   const tokenFile = join(home, 'owner-token');
@@ -43,6 +44,18 @@ export const placeInHome = (
   { env: { BERTH_ADDRESS: _address, BERTH_TOKEN: _token, ...env }, ...world }: World,
   { home, homeFrom }: Pick<Place, 'home' | 'homeFrom'>,
 ): Place => ({ ...placeOf({ ...world, env }, { home }), homeFrom });
+
+/** The address that a flag or the environment names. */
+const namedAddress = (env: World['env'], where: Where): string | undefined => {
+  const named = where.address ?? (env.BERTH_ADDRESS || undefined);
+  if (named === undefined || /^unix:./.test(named) || isHttp(named)) return named;
+  const path = where.address === undefined ? 'BERTH_ADDRESS' : '--address';
+  const message = 'must be http://…, https://… or unix:/…';
+  throw fail('request.invalid', { issues: [{ path, message }] });
+};
+
+const isHttp = (address: string): boolean =>
+  URL.canParse(address) && ['http:', 'https:'].includes(new URL(address).protocol);
 
 /** Whether an address is on this machine: another one is not sent what lies in a folder here. */
 const isHere = (address: string): boolean =>

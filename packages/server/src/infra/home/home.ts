@@ -76,6 +76,7 @@ const OF_THE_HOST: readonly string[] = ['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL
 const reasonOf = ({ syscall, code, errno, message }: SystemError): string => {
   // The parent is there, and still there is none: in procfs and the like.
   if (syscall === 'mkdir' && code === 'ENOENT') return 'no folder can be made there';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'no address is known for that name';
   // Node's own checks count the numbers upwards.
   const [, reason = message] = getSystemErrorMap().get(-Math.abs(errno)) ?? [];
   return reason;
