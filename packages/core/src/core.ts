@@ -136,7 +136,7 @@ export const createWorld = (deps: CoreDeps): World => {
     queue: createQueue({ store, clock, ids, owner, log }),
     leases: createLeases({ store, clock, owner }),
     precedence: createPrecedence({ store }),
-    places: createPlaces({ clock, limit: ports.defaults.maxSandboxes }),
+    places: createPlaces({ store, clock, limit: ports.defaults.maxSandboxes }),
     get sagas() {
       return sagas;
     },

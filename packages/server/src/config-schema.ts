@@ -67,7 +67,12 @@ const WorkDefaults = z.strictObject({
     .describe(
       'Drivers whose gates count although a command there can forge its verdict (`unenforced: verdict`), such as `host`.',
     ),
-  maxSandboxes: z.int().min(1).max(10_000).default(20).describe('The ceiling of sandboxes on this machine.'),
+  maxSandboxes: z
+    .int()
+    .min(2, 'a task needs two sandboxes at the same time, its own and that of its gate')
+    .max(10_000)
+    .default(20)
+    .describe('The ceiling of sandboxes on this machine, 2 or more: a task has one, and its gate another.'),
   keepAliveMs: z
     .int()
     .min(0)

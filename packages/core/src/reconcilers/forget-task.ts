@@ -5,6 +5,7 @@
  */
 import type { Task } from '@berth/contract';
 import { allRows, type ReadTx, removeBelongings, removeSome, type Tx } from '../kernel/index.ts';
+import { isThere } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 
 const MAX_ATTEMPTS = 1000;
@@ -16,8 +17,7 @@ export const isForgettable = async (tx: ReadTx, { id }: Task): Promise<boolean> 
   const unfinished = { subject: id, state: ['running', 'undoing', 'stuck'] };
   if ((await tx.table('sagas').count(unfinished)) > 0) return false;
   for (const { sandboxId = '' } of await attemptsOf(tx, id)) {
-    const sandbox = await tx.table('sandboxes').get(sandboxId);
-    if (sandbox !== undefined && sandbox.state !== 'destroyed') return false;
+    if (isThere(await tx.table('sandboxes').get(sandboxId))) return false;
   }
   return true;
 };

@@ -4,8 +4,9 @@
  * record was lost with a part of the database, and what landed there may be nowhere else. What is known is collected when
  * it has grown, and preferably while nobody works there.
  */
-import { fail, sandboxStates } from '@berth/contract';
+import { fail } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx } from '../kernel/index.ts';
+import { THERE } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 import { tally } from './look.ts';
 
@@ -67,10 +68,9 @@ const collectOne = async (
   return isDone;
 };
 
-const LIVING = Object.keys(sandboxStates).filter((state) => state !== 'destroyed');
 const UNDER_WAY = ['spawning', 'running', 'verifying', 'landing'];
 
 /** Nobody can push who has no sandbox, and nothing lands without a task. */
 const isIdle = async (tx: ReadTx, workspaceId: string): Promise<boolean> =>
-  (await tx.table('sandboxes').count({ workspaceId, state: LIVING })) === 0 &&
+  (await tx.table('sandboxes').count({ workspaceId, state: THERE })) === 0 &&
   (await tx.table('tasks').count({ workspaceId, state: UNDER_WAY })) === 0;

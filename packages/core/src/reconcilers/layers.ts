@@ -5,11 +5,12 @@
  * so that it gets the same grace. A layer that was made for one attempt is superseded when the attempt has ended, the disk of a machine that
  * died when its sandbox is gone.
  */
-import { attemptStates, isFinal, sandboxStates } from '@berth/contract';
+import { attemptStates, isFinal } from '@berth/contract';
 import { allRows, defineReconciler, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
-import { createSandbox } from '../workflows/create-sandbox.ts';
+import { isThere, THERE } from '../sandbox/index.ts';
+import { creationOf } from '../workflows/creation-of.ts';
 import type { World } from '../world.ts';
-import { eachDriver, runOf, tally } from './look.ts';
+import { eachDriver, tally } from './look.ts';
 
 const KEPT_OF_EACH = 2;
 const GRACE_MS = 600_000;
@@ -42,7 +43,7 @@ const supersede = async (tx: Tx): Promise<number> => {
   const kept = new Map<string, number>();
   let superseded = 0;
   for (const { id, revision, workspaceId, driver, attemptId, sandboxId } of ready) {
-    if (sandboxId !== undefined && (await isThere(tx, sandboxId))) continue;
+    if (sandboxId !== undefined && isThere(await tx.table('sandboxes').get(sandboxId))) continue;
     const place = `${attemptId ?? workspaceId} ${driver}`;
     const before = kept.get(place) ?? 0;
     const isNeeded =
@@ -57,11 +58,6 @@ const supersede = async (tx: Tx): Promise<number> => {
     }
   }
   return superseded;
-};
-
-const isThere = async (tx: Tx, sandboxId: string): Promise<boolean> => {
-  const sandbox = await tx.table('sandboxes').get(sandboxId);
-  return sandbox !== undefined && sandbox.state !== 'destroyed';
 };
 
 const isUnderWay = async (tx: Tx, attemptId: string): Promise<boolean> => {
@@ -144,13 +140,11 @@ const dueIn = async (tx: ReadTx, before: number): Promise<Due[]> => {
     }));
 };
 
-const LIVING = Object.keys(sandboxStates).filter((state) => state !== 'destroyed');
-
 /** What living sandboxes were made from, and all that unfinished work goes on with, as JSON. */
 const textsThatMayName = async (tx: ReadTx): Promise<string[]> => {
   const texts: string[] = [];
-  for (const { id } of await allRows(tx, { table: 'sandboxes', where: { state: LIVING } }))
-    texts.push(JSON.stringify((await runOf(tx, createSandbox, id))?.input ?? null));
+  for (const { id } of await allRows(tx, { table: 'sandboxes', where: { state: THERE } }))
+    texts.push(JSON.stringify((await creationOf(tx, id))?.input ?? null));
   const unfinished = { state: ['running', 'undoing', 'stuck'] } as const;
   for (const run of await allRows(tx, { table: 'sagas', where: unfinished })) {
     const journal = await allRows(tx, { table: 'journal', where: { sagaId: run.id } });

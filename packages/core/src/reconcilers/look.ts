@@ -1,18 +1,6 @@
 /** What several reconcilers ask, and how they go through a list. */
-import { familyOf, type ReadTx, type SagaRun, type Summary } from '../kernel/index.ts';
+import type { Summary } from '../kernel/index.ts';
 import type { World } from '../world.ts';
-
-const RUNS_OF_A_SUBJECT = 50;
-
-/** The newest run about a record of a saga, in whatever version. */
-export const runOf = async (
-  tx: ReadTx,
-  { family }: { readonly family: string },
-  subject: string,
-): Promise<SagaRun | undefined> =>
-  (await tx.table('sagas').list({ where: { subject }, order: 'desc', limit: RUNS_OF_A_SUBJECT })).find(
-    ({ name }) => familyOf(name) === family,
-  );
 
 export interface Tally extends Summary {
   readonly done: number;

@@ -4,9 +4,10 @@
  * acknowledged too early. Only what a driver lists as ours is looked at, and only when it is not brand-new.
  */
 import { defineReconciler } from '../kernel/index.ts';
-import { createSandbox } from '../workflows/create-sandbox.ts';
+import { isThere } from '../sandbox/index.ts';
+import { creationOf } from '../workflows/creation-of.ts';
 import type { World } from '../world.ts';
-import { eachDriver, runOf, tally } from './look.ts';
+import { eachDriver, tally } from './look.ts';
 
 const ORPHAN_GRACE_MS = 60_000;
 
@@ -32,9 +33,8 @@ export const orphanReconciler = defineReconciler<World>({
 
 const isOrphan = ({ store, clock }: World, id: string): Promise<boolean> =>
   store.read(async (tx) => {
-    const record = await tx.table('sandboxes').get(id);
-    if (record !== undefined && record.state !== 'destroyed') return false;
-    const run = await runOf(tx, createSandbox, id);
+    if (isThere(await tx.table('sandboxes').get(id))) return false;
+    const run = await creationOf(tx, id);
     if (run?.state === 'running' || run?.state === 'undoing') return false;
     return madeAt(id) + ORPHAN_GRACE_MS <= clock.now();
   });

@@ -1,6 +1,7 @@
 /** Work that waits for a place under the ceiling of sandboxes begins again when there is one. */
 import { fail } from '@berth/contract';
 import { defineReconciler } from '../kernel/index.ts';
+import { PLACE_ENDS } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
 
 const TROUBLE = 'work waits for a sandbox';
@@ -8,7 +9,7 @@ const TROUBLE = 'work waits for a sandbox';
 export const placeReconciler = defineReconciler<World>({
   name: 'places',
   everyMs: 30_000,
-  wakeOn: ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'],
+  wakeOn: PLACE_ENDS,
   async pass({ store, places, queue: { deferred }, troubles, defaults }) {
     // Counting costs, and most of the time nobody waits.
     if (deferred.count() > 0 && (await store.read((tx) => places.free(tx))) > 0)

@@ -5,9 +5,9 @@
 import type { Sandbox } from '@berth/contract';
 import { defineReconciler, move, pagesOf } from '../kernel/index.ts';
 import { askRemoval } from '../sandbox/index.ts';
-import { createSandbox } from '../workflows/create-sandbox.ts';
+import { creationOf } from '../workflows/creation-of.ts';
 import type { World } from '../world.ts';
-import { runOf, tally, tallyByDriver } from './look.ts';
+import { tally, tallyByDriver } from './look.ts';
 
 export const sandboxReconciler = defineReconciler<World>({
   name: 'sandboxes',
@@ -68,7 +68,7 @@ const settle = ({ store }: World, id: string): Promise<boolean> =>
   store.write(async (tx) => {
     const state = (await tx.table('sandboxes').get(id))?.state;
     if (state !== 'creating' && state !== 'stuck') return false;
-    const run = await runOf(tx, createSandbox, id);
+    const run = await creationOf(tx, id);
     if (run?.state === 'running' || run?.state === 'undoing' || run?.state === state) return false;
     if (run?.state !== 'stuck') {
       await askRemoval(tx, id, { reason: 'its creation was given up', causedBy: run?.id });

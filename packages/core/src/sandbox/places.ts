@@ -2,8 +2,9 @@
  * Places under the ceiling of sandboxes. Work that finds none waits without a worker; it gives up when the ceiling has
  * not moved for a while, because then nobody is about to end.
  */
-import { fail, type Sandbox, sandboxStates } from '@berth/contract';
-import { type Clock, Deferred, type ReadTx } from '../kernel/index.ts';
+import { fail, type Sandbox } from '@berth/contract';
+import { type Clock, Deferred, type ReadTx, type Store } from '../kernel/index.ts';
+import { THERE } from './there.ts';
 
 export interface Places {
   /** How many are free; below zero when the ceiling was lowered. */
@@ -30,15 +31,26 @@ const PLACE_WAIT_MS = 360_000;
 const LOOK_AGAIN_MS = 60_000;
 
 /** What has a machine, also while it is removed: its memory is not free yet. After a reboot, say, there are only dead ones. */
-const WITH_MACHINE = Object.keys(sandboxStates).filter((state) => state !== 'destroyed' && state !== 'error');
+const WITH_MACHINE = THERE.filter((state) => state !== 'error');
 
-export const createPlaces = ({ clock, limit }: { readonly clock: Clock; readonly limit: number }): Places => {
-  let last = { taken: 0, at: clock.now() };
-  const free: Places['free'] = async (tx) => {
-    const taken = await tx.table('sandboxes').count({ state: WITH_MACHINE });
-    if (taken !== last.taken) last = { taken, at: clock.now() };
-    return limit - taken;
-  };
+/** Each gives a place back. */
+export const PLACE_ENDS = ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'] as const;
+
+export interface PlacesDeps {
+  readonly store: Pick<Store, 'subscribe'>;
+  readonly clock: Clock;
+  readonly limit: number;
+}
+
+export const createPlaces = ({ store, clock, limit }: PlacesDeps): Places => {
+  const ends: ReadonlySet<string> = new Set(PLACE_ENDS);
+  let movedAt = clock.now();
+  // Heard, not counted: a place that somebody else was given at once leaves the number as it was.
+  store.subscribe((events) => {
+    if (events.some(({ type }) => ends.has(type))) movedAt = clock.now();
+  });
+  const free: Places['free'] = async (tx) =>
+    limit - (await tx.table('sandboxes').count({ state: WITH_MACHINE }));
   const reached = () => fail('sandbox.limit_reached', { limit });
   return {
     free,
@@ -47,7 +59,7 @@ export const createPlaces = ({ clock, limit }: { readonly clock: Clock; readonly
     },
     async assertFree(tx, { purpose, since }) {
       if ((await free(tx)) > (purpose === 'attempt' ? LEFT_BY_ATTEMPTS : 0)) return;
-      const isLong = clock.now() - Math.max(since, last.at) >= PLACE_WAIT_MS;
+      const isLong = clock.now() - Math.max(since, movedAt) >= PLACE_WAIT_MS;
       throw isLong ? reached() : new Deferred(reached(), LOOK_AGAIN_MS);
     },
   };

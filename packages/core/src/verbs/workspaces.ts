@@ -1,13 +1,7 @@
 /** Workspaces: importing repositories, and letting them go when nothing needs them any more. */
-import {
-  fail,
-  type Repository,
-  sandboxStates,
-  taskStates,
-  type Workspace,
-  type WorkspaceCreate,
-} from '@berth/contract';
+import { fail, type Repository, taskStates, type Workspace, type WorkspaceCreate } from '@berth/contract';
 import type { Tx } from '../kernel/index.ts';
+import { THERE } from '../sandbox/index.ts';
 import { gateIssues } from '../workspace/index.ts';
 import type { World } from '../world.ts';
 
@@ -103,12 +97,11 @@ const insert = async (
   return workspace;
 };
 
-const LIVE_SANDBOX = Object.keys(sandboxStates).filter((state) => state !== 'destroyed');
 const UNFINISHED_TASK = Object.keys(taskStates).filter(
   (state) => !['completed', 'failed', 'cancelled', 'killed'].includes(state),
 );
 
 const usersOf = async (tx: Tx, workspaceId: string) => ({
-  sandboxes: await tx.table('sandboxes').count({ workspaceId, state: LIVE_SANDBOX }),
+  sandboxes: await tx.table('sandboxes').count({ workspaceId, state: THERE }),
   tasks: await tx.table('tasks').count({ workspaceId, state: UNFINISHED_TASK }),
 });
