@@ -3,14 +3,15 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createCore } from '../core.ts';
 import { createIds, type SagaRun, type TableName } from '../kernel/index.ts';
+import type { Act } from '../simulation/agents.ts';
 import { createScriptedWorld } from '../simulation/simulate.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 const DAY_MS = 86_400_000;
 
 /** A world in which one task was worked on; seed 9 begins with an agent that does good work. */
-const worked = async ({ keepAliveMs = 0 } = {}) => {
-  const world = createScriptedWorld(digest, { seed: 9 });
+const worked = async ({ keepAliveMs = 0, acts }: { keepAliveMs?: number; acts?: Act[] } = {}) => {
+  const world = createScriptedWorld(digest, { seed: 9, acts });
   const { clock, store, dice, ports } = world;
   const ids = createIds(clock, dice.bytes);
   const coreOf = (owner: string) => createCore({ store, clock, ids, digest, ports, owner });
@@ -80,6 +81,39 @@ test('nothing that began after a run under way goes, because that run may hear i
   expect(await left()).toEqual(['sg_parent']);
   await passAfter(2 * DAY_MS);
   expect(await left()).toEqual([]);
+});
+
+test('a run that waits for a person keeps what it will hear again, and nothing of what came after it', async () => {
+  const acts: Act[] = ['weak'];
+  const { clock, coreOf, store, hub, taskId, workspaceId, passAfter } = await worked({ acts });
+  acts[0] = 'good';
+  const core = coreOf('first');
+  await core.start();
+  for (let task = 0; task < 3; task += 1)
+    await core.tasks.create({ workspaceId, prompt: 'Fix it', keepAliveMs: 0 });
+  await clock.advance(60_000);
+  await core.stop();
+  await passAfter(10 * DAY_MS);
+  const left = await store.read((tx) => tx.table('sagas').list());
+  expect(left.map(({ name }) => name).sort()).toEqual([
+    'agent.turn@1',
+    'change.land@1',
+    'gate.check@1',
+    'gate.check@1',
+    'sandbox.create@1',
+    'sandbox.create@1',
+    'sandbox.create@1',
+    'task.run@1',
+  ]);
+  const later = coreOf('later');
+  await later.start();
+  const [change] = await store.read((tx) => tx.table('changes').list({ where: { taskId } }));
+  await later.changes.decide(change?.id ?? '', { verdict: 'approved', by: 'a person' });
+  await clock.advance(60_000);
+  await later.stop();
+  expect(await store.read((tx) => tx.table('tasks').get(taskId))).toMatchObject({ state: 'completed' });
+  const main = hub.refs.get('app refs/heads/main') ?? '';
+  expect(hub.look('app', main).tree['package.json']).toContain('check ');
 });
 
 const RECORDS = [

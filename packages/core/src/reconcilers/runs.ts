@@ -2,12 +2,23 @@
  * Runs that have ended are forgotten with their journals after a while, and so are the jobs that began them.
  *
  * An ended run may still be needed. A run that is under way hears the runs which it started again, by id, when it is
- * walked from its beginning after a crash; those began after it did, so nothing that began after the oldest run under
- * way is touched. And while a sandbox lives, the runs that made it and worked in it say from which layers it came and
+ * walked from its beginning after a crash. Those of an attempt are heard by the run of that attempt alone, which may wait
+ * for a person for weeks. Of the others, which belong to set-ups and to what targets are like, nothing that began after
+ * the oldest of them under way is touched: they end soon. And while a sandbox lives, the runs that made it and worked in it say from which layers it came and
  * where its conversation goes on.
  */
 import type { Json } from '@berth/plugin-api';
-import { allRows, defineReconciler, familyOf, pruneRows, type SagaRun, type Tx } from '../kernel/index.ts';
+import {
+  allRows,
+  defineReconciler,
+  familyOf,
+  type Ids,
+  pruneRows,
+  type SagaRun,
+  type Tx,
+} from '../kernel/index.ts';
+import { isThere } from '../sandbox/index.ts';
+import { runIdOf } from '../workflows/attempt.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
 import type { World } from '../world.ts';
 
@@ -18,37 +29,42 @@ export const runReconciler = defineReconciler<World>({
   everyMs: 600_000,
   wakeOn: [],
   async pass(world, signal) {
-    const { store, clock, retention } = world;
+    const { store, clock, ids, retention } = world;
     const since = clock.now() - retention.runsMs;
     const where = { state: ['done', 'undone', 'forgotten'] };
-    const runs = await pruneRows(store, { table: 'sagas', where, since, remove }, signal);
+    const old = { table: 'sagas', where, since } as const;
+    const runs = await pruneRows(store, { ...old, remove: (tx, run) => remove(tx, ids, run) }, signal);
     return { runs, jobs: await pruneJobs(world, since, signal) };
   },
 });
 
-const remove = async (tx: Tx, run: SagaRun): Promise<boolean> => {
-  if ((await mayBeHeardAgain(tx, run)) || (await isOfLivingSandbox(tx, run))) return false;
+const remove = async (tx: Tx, ids: Ids, run: SagaRun): Promise<boolean> => {
+  if ((await mayBeHeardAgain(tx, ids, run)) || (await isOfLivingSandbox(tx, run))) return false;
   const journal = await allRows(tx, { table: 'journal', where: { sagaId: run.id } });
   for (const { id } of journal) await tx.table('journal').remove(id);
   return tx.table('sagas').remove(run.id);
 };
 
-const mayBeHeardAgain = async (tx: Tx, { createdAt }: SagaRun): Promise<boolean> => {
-  const where = { state: ['running', 'undoing'] };
-  const underWay = await allRows(tx, { table: 'sagas', where });
-  return underWay.some((run) => run.createdAt <= createdAt);
+const mayBeHeardAgain = async (tx: Tx, ids: Ids, { input, createdAt }: SagaRun): Promise<boolean> => {
+  const attemptId = attemptOf(input);
+  if (attemptId !== undefined) {
+    const own = await tx.table('sagas').get(runIdOf(ids, attemptId));
+    return own?.state === 'running' || own?.state === 'undoing';
+  }
+  const underWay = await allRows(tx, { table: 'sagas', where: { state: ['running', 'undoing'] } });
+  return underWay.some((run) => attemptOf(run.input) === undefined && run.createdAt <= createdAt);
 };
 
-const isOfLivingSandbox = async (tx: Tx, run: SagaRun): Promise<boolean> => {
-  const id = familyOf(run.name) === createSandbox.family ? run.subject : await sandboxOf(tx, run.input);
-  const sandbox = id === undefined ? undefined : await tx.table('sandboxes').get(id);
-  return sandbox !== undefined && sandbox.state !== 'destroyed';
+const isOfLivingSandbox = async (tx: Tx, { name, subject, input }: SagaRun): Promise<boolean> => {
+  const id = familyOf(name) === createSandbox.family ? subject : await sandboxOf(tx, attemptOf(input));
+  return id !== undefined && isThere(await tx.table('sandboxes').get(id));
 };
 
-const sandboxOf = async (tx: Tx, input: Json): Promise<string | undefined> => {
-  if (typeof input !== 'object' || input === null || !('attemptId' in input)) return undefined;
-  return (await tx.table('attempts').get(String(input.attemptId)))?.sandboxId;
-};
+const sandboxOf = async (tx: Tx, attemptId: string | undefined): Promise<string | undefined> =>
+  attemptId === undefined ? undefined : (await tx.table('attempts').get(attemptId))?.sandboxId;
+
+const attemptOf = (input: Json): string | undefined =>
+  typeof input === 'object' && input !== null && 'attemptId' in input ? String(input.attemptId) : undefined;
 
 const pruneJobs = async ({ queue }: World, before: number, signal: AbortSignal): Promise<number> => {
   let pruned = 0;
