@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { Issue, SERVER_ERRORS } from './error-catalogue-server.ts';
+import { SETUP_ERRORS } from './error-catalogue-setup.ts';
 import type { ErrorShape } from './kernel/error.ts';
 
 const id = z.object({ id: z.string() });
@@ -78,6 +79,12 @@ export const ERRORS = {
     kind: 'conflict',
     data: z.object({ noun: z.string(), id: z.string(), state: z.string(), trigger: z.string() }),
     message: (d) => `The ${d.noun} ${d.id} is ${d.state}; "${d.trigger}" is not possible now.`,
+  },
+  'task.not_completed': {
+    kind: 'conflict',
+    data: z.object({ id: z.string(), state: z.string() }),
+    message: (d) => `Task ${d.id} is ${d.state}: a follow-up goes on from one that is completed.`,
+    hint: '`berth task retry <id>` tries one again that failed or was cancelled; one that is under way can be asked for more when it is completed.',
   },
   'workspace.in_use': {
     kind: 'conflict',
@@ -182,9 +189,17 @@ export const ERRORS = {
   },
   'sandbox.died': {
     kind: 'gone',
-    data: z.object({ id: z.string(), reason: z.string() }),
-    message: (d) => `Sandbox ${d.id} died: ${d.reason}.`,
-    hint: 'Its files are kept until it is removed (`berth sandbox rm`).',
+    data: z.object({
+      id: z.string(),
+      reason: z.string(),
+      /** Machines of it that died in the same work. */
+      times: z.number().optional(),
+    }),
+    message: ({ id, reason, times }) =>
+      times === undefined
+        ? `Sandbox ${id} died: ${reason}.`
+        : `Sandbox ${id} died ${times} times in the same work, the last time: ${reason}.`,
+    hint: 'Its files are kept until it is removed (`berth sandbox rm`); the work of a task is on its branch. Where the memory was used up, raise `limits.memoryBytes` of the workspace.',
   },
   'sandbox.out_of_memory': {
     kind: 'exhausted',
@@ -199,12 +214,7 @@ export const ERRORS = {
     message: (d) => `There are ${d.limit} sandboxes already, the configured ceiling.`,
     hint: 'Remove sandboxes or raise maxSandboxes.',
   },
-  'setup.failed': {
-    kind: 'conflict',
-    data: z.object({ command: z.string(), exitCode: z.number().nullable(), tail: z.string() }),
-    message: (d) => `The set-up command ${d.command} ended with exit code ${d.exitCode ?? 'none'}: ${d.tail}`,
-    hint: 'Run it in a sandbox of the workspace (`berth sandbox shell`) and correct `setup.commands` or `setup.egress`; `setup: { commands: [] }` does without.',
-  },
+  ...SETUP_ERRORS,
   'image.unusable': {
     kind: 'invalid',
     data: z.object({ image: z.string(), reason: z.string() }),

@@ -197,7 +197,7 @@ export const taskRoutes = [
     returns: Task,
     status: 202,
     role: 'operator',
-    errors: [...moved, 'driver.disabled'],
+    errors: ['record.missing', 'task.not_completed', 'driver.disabled'],
     summary: 'Ask for more: the agent continues the conversation of a completed task',
   }),
   route({

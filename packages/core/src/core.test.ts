@@ -72,6 +72,10 @@ test('a waiting task is cancelled at once and can be tried again', async () => {
   expect(await core.tasks.cancel(id, 'not now')).toMatchObject({ state: 'cancelled' });
   await settle(120_000);
   expect(await task(id)).toMatchObject({ state: 'cancelled', attempts: 0 });
+  await expect(core.tasks.prompt(id, 'And more')).rejects.toMatchObject({
+    code: 'task.not_completed',
+    hint: expect.stringContaining(`berth task retry ${id}`),
+  });
   await core.tasks.retry(id);
   await settle();
   expect((await task(id))?.attempts).toBe(1);

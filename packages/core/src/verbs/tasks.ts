@@ -19,7 +19,7 @@ export interface Tasks {
   cancel(id: string, reason: string): Promise<Task>;
   /** A new attempt at a task that failed. Rejects with `record.missing`, `state.illegal`. */
   retry(id: string): Promise<Task>;
-  /** A follow-up on a completed task. Rejects with `record.missing`, `state.illegal`. */
+  /** A follow-up on a completed task. Rejects with `record.missing`, `task.not_completed`. */
   prompt(id: string, prompt: string): Promise<Task>;
 }
 
@@ -69,7 +69,10 @@ export const createTasks = (world: World, stopping: AbortSignal): Tasks => ({
   prompt: (id, prompt) =>
     world.store.write(async (tx) => {
       const before = await tx.table('tasks').get(id);
-      const patch = { followUps: [...(before?.followUps ?? []), prompt], endedAt: undefined };
+      if (before === undefined) throw fail('record.missing', { noun: 'task', id });
+      if (!allows(taskStates, before.state, 'continued'))
+        throw fail('task.not_completed', { id, state: before.state });
+      const patch = { followUps: [...before.followUps, prompt], endedAt: undefined };
       const task = await move(tx, 'tasks', id, { trigger: 'continued', patch });
       await tx.emit({ type: 'task.prompted', subject: id, data: { prompt } });
       await enqueueAttempt(world, tx, task);

@@ -1,5 +1,5 @@
 /** The sandbox of an attempt: the one that the attempt before left, when it still lives, else a new one. */
-import type { EgressPolicy, Workspace } from '@berth/contract';
+import { type EgressPolicy, ERRORS, fail, isBerthError, type Workspace } from '@berth/contract';
 import type { PreparedAgent } from '../ports.ts';
 import { branchRef, planSandbox, type SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
@@ -32,8 +32,17 @@ export const ownSandboxId = ({ ids }: Pick<World, 'ids'>, attemptId: string): st
 export const sandboxRunId = ({ ids }: Pick<World, 'ids'>, attemptId: string): string =>
   ids.from('saga', `${attemptId}/sandbox`);
 
-export const sandboxForAttempt = async (world: World, wish: SandboxWish): Promise<AttemptSandbox> =>
-  (await adopt(world, wish)) ?? (await create(world, wish));
+/** Rejects with `setup.failed` where it fails before any work. */
+export const sandboxForAttempt = async (world: World, wish: SandboxWish): Promise<AttemptSandbox> => {
+  const adopted = await adopt(world, wish);
+  if (adopted !== undefined) return adopted;
+  try {
+    return await create(world, wish);
+  } catch (error) {
+    if (!isBerthError(error) || error.code !== 'setup.failed') throw error;
+    throw fail('setup.failed', { ...ERRORS[error.code].data.parse(error.details), beforeWork: true });
+  }
+};
 
 /** In one transaction, so that nobody removes it between the look and the claim. */
 const adopt = async (world: World, wish: SandboxWish): Promise<AttemptSandbox | undefined> => {

@@ -53,14 +53,16 @@ export const startFrom = async (world: World, request: StartRequest): Promise<St
   if (asked === undefined) return { layers: [] };
   const { setup } = asked;
   if (world.machines.facets(driver.name).snapshots === undefined) return { layers: [], setup };
+  let reason = 'its result was gone before it could be used';
   for (let preparation = 1; preparation <= MAX_PREPARATIONS; preparation += 1) {
     const wanted = { ...asked, driver: driver.name, request };
     const prebuild = await findOrBegin(world, wanted, () => trustedSource(world, request, driver, asked));
     if (prebuild === undefined) return { layers: [], setup };
-    const layer = await layerOf(world, prebuild, wanted);
+    const { layer, error } = await layerOf(world, prebuild, wanted);
     if (layer !== undefined) return { layers: [layer] };
+    if (error !== undefined) reason = error.message;
   }
-  throw fail('work.cancelled', { reason: 'the set-up was given up' });
+  throw fail('setup.unfinished', { times: MAX_PREPARATIONS, reason });
 };
 
 type Driver = { readonly name: string; readonly isolation: Isolation };
@@ -106,12 +108,17 @@ const trustedSource = async (
   return { ...asked, attemptId, inputHash: world.digest(`${asked.inputHash} of ${attemptId}`) };
 };
 
-const layerOf = async (world: World, prebuild: Prebuild, wanted: Wanted): Promise<string | undefined> => {
+/** Neither when it was superseded meanwhile. The error is no verdict about the set-up. */
+const layerOf = async (
+  world: World,
+  prebuild: Prebuild,
+  wanted: Wanted,
+): Promise<Pick<Prebuild, 'layer' | 'error'>> => {
   const now =
     prebuild.state === 'building'
       ? await told(world, wanted, () => settled(world, prebuild, wanted))
       : prebuild;
-  return now?.state === 'ready' ? now.layer : undefined;
+  return now?.state === 'ready' ? { layer: now.layer } : { error: now?.error };
 };
 
 /** Rejects with the verdict about this set-up. Another task's fate (its cancel, a layer dropped meanwhile) is none, nor is the death of a machine. */

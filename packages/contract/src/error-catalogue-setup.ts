@@ -1,0 +1,27 @@
+/** What may be wrong with the set-up of a workspace. */
+import { z } from 'zod';
+import type { ErrorShape } from './kernel/error.ts';
+
+export const SETUP_ERRORS = {
+  'setup.failed': {
+    kind: 'conflict',
+    data: z.object({
+      command: z.string(),
+      exitCode: z.number().nullable(),
+      tail: z.string(),
+      /** It was so when the attempt began: no agent was asked. */
+      beforeWork: z.boolean().optional(),
+    }),
+    message: ({ command, exitCode, tail, beforeWork }) => {
+      const when = beforeWork === true ? ' before any work: no agent was asked' : '';
+      return `The set-up command ${command} ended with exit code ${exitCode ?? 'none'}${when}: ${tail}`;
+    },
+    hint: 'Correct what it reads in the repository, or `setup.commands` or `setup.egress` of the workspace; `setup: { commands: [] }` does without.',
+  },
+  'setup.unfinished': {
+    kind: 'unavailable',
+    data: z.object({ times: z.number(), reason: z.string() }),
+    message: (d) => `The set-up came to no end in ${d.times} tries; of the last one: ${d.reason}`,
+    hint: 'When its machine died, look whether `limits.memoryBytes` of the workspace is enough for it; `berth task retry` tries again.',
+  },
+} as const satisfies Record<string, ErrorShape>;
