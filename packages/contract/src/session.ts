@@ -38,6 +38,15 @@ export const Session = z
   .meta({ id: 'Session' });
 export type Session = z.infer<typeof Session>;
 
+/** Of a machine that a turn was worked on in. */
+export const MachineDeath = z
+  .object({
+    reason: z.string(),
+    /** Of the item within the turn that tells it. */ place: z.int(),
+  })
+  .meta({ id: 'MachineDeath' });
+export type MachineDeath = z.infer<typeof MachineDeath>;
+
 export const Turn = z
   .object({
     id: TurnId,
@@ -50,6 +59,8 @@ export const Turn = z
     cause: z.enum(['task', 'follow_up', 'red_gate', 'conflict']),
     /** The commit on the hidden ref that holds all work after this turn. */
     commit: CommitId.optional(),
+    /** Machines that died in it, oldest first. After each it began again on a new one, from the disk. */
+    deaths: z.array(MachineDeath).optional(),
     endedAt: Instant.optional(),
     error: ErrorBody.optional(),
     ...recordFields,

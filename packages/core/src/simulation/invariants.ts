@@ -65,7 +65,9 @@ const REASONS = [
   'driver.failed',
   'gate.red',
   'saga.stuck',
+  'sandbox.died',
   'setup.failed',
+  'setup.unfinished',
   'work.cancelled',
   'work.crashed',
 ];
@@ -73,7 +75,7 @@ const REASONS = [
 const leaks = async (tx: ReadTx, machines: ScriptedMachines): Promise<string[]> => {
   const grants = await tx.table('grants').list(ALL);
   return [
-    ...[...machines.alive.keys()].map((id) => `the machine ${id} is left over`),
+    ...[...machines.alive.keys(), ...machines.dead.keys()].map((id) => `the machine ${id} is left over`),
     ...grants.map(({ id }) => `the grant ${id} is left over`),
   ];
 };

@@ -1,4 +1,4 @@
-/** Machines and what happens inside them, in memory. They outlive the core, as real ones outlive the server. */
+/** Machines and what happens inside them, in memory. They outlive the core, as real ones outlive the server, until they are killed. */
 import { fail } from '@berth/contract';
 import type { ExecSpec, RunResult, Sandbox } from '@berth/plugin-api';
 import type { Checkouts, Machines } from '../ports.ts';
@@ -13,12 +13,23 @@ export interface Inside {
   readonly checkouts: Map<string, Checkout>;
   /** What ran already, by its id. */
   readonly ended: Map<string, RunResult>;
+  /** Which death it was that ended it. */
+  readonly death?: number | undefined;
 }
+
+const copyOf = (disk: Disk): Map<string, Checkout> =>
+  new Map([...disk].map(([name, checkout]) => [name, { ...checkout }]));
+
+type Disk = ReadonlyMap<string, Readonly<Checkout>>;
 
 export interface ScriptedMachines extends Machines {
   readonly alive: ReadonlyMap<string, Inside>;
+  /** Machines that were killed and not removed yet, by id. */
+  readonly dead: ReadonlyMap<string, Inside>;
   readonly layers: ReadonlySet<string>;
   insideOf(id: string): Inside;
+  /** Ends it with all that runs in it; its disk stays. Nothing when it does not live. */
+  kill(id: string): void;
 }
 
 const DRIVER = 'scripted';
@@ -42,7 +53,10 @@ const check = ({ checkouts }: Inside, { argv }: ExecSpec): RunResult => {
 
 export const createScriptedMachines = (options: { readonly snapshots: boolean }): ScriptedMachines => {
   const alive = new Map<string, Inside>();
+  const dead = new Map<string, Inside>();
   const layers = new Set<string>();
+  const disks = new Map<string, Disk>();
+  let deaths = 0;
   const insideOf = (id: string): Inside => {
     const inside = alive.get(id);
     if (inside === undefined) throw fail('sandbox.unreachable', { id, detail: 'there is no machine' });
@@ -50,10 +64,11 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
   };
   const snapshots = {
     take: async (id: string) => {
-      const { size } = insideOf(id).checkouts;
-      const layer = `layer-of-${id}`;
+      const { checkouts, death } = dead.get(id) ?? insideOf(id);
+      const layer = death === undefined ? `layer-of-${id}` : `layer-of-${id}-${death}`;
       layers.add(layer);
-      return { layer, sizeBytes: size };
+      disks.set(layer, copyOf(checkouts));
+      return { layer, sizeBytes: checkouts.size };
     },
     async *list() {
       for (const layer of [...layers]) yield { layer, sizeBytes: 1 };
@@ -65,13 +80,24 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
   return {
     names: [DRIVER],
     alive,
+    dead,
     layers,
     insideOf,
+    kill(id) {
+      const inside = alive.get(id);
+      if (inside === undefined) return;
+      deaths += 1;
+      dead.set(id, { ...inside, death: deaths });
+      alive.delete(id);
+    },
     choose: async () => ({ name: DRIVER, isolation: 'container' }),
     async create(_, { id, layers: below }) {
       for (const layer of below.filter((one) => !layers.has(one)))
         throw fail('driver.failed', { driver: DRIVER, act: 'create', detail: `there is no layer ${layer}` });
-      if (!alive.has(id)) alive.set(id, { checkouts: new Map(), ended: new Map() });
+      if (dead.has(id))
+        throw fail('driver.failed', { driver: DRIVER, act: 'create', detail: `${id} is there, and dead` });
+      const lower = new Map(below.flatMap((layer) => [...(disks.get(layer) ?? [])]));
+      if (!alive.has(id)) alive.set(id, { checkouts: copyOf(lower), ended: new Map() });
       const toolPath = (target: string): string => target;
       return {
         id,
@@ -84,10 +110,12 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
     },
     async destroy(_, id) {
       alive.delete(id);
+      dead.delete(id);
     },
     hangUp: async () => undefined,
     async *list() {
       for (const id of [...alive.keys()]) yield { id, life: { state: 'alive' } };
+      for (const id of [...dead.keys()]) yield { id, life: { state: 'dead', reason: 'it was killed' } };
     },
     facets: () => (options.snapshots ? { snapshots } : {}),
     open: async (_, id) => {

@@ -23,6 +23,8 @@ export interface Faults {
   failing: number;
   /** Of a hundred moments of a saga, at so many the core dies. */
   deadly: number;
+  /** Of a hundred calls to a port, at so many a machine dies. */
+  dying: number;
 }
 
 export interface Outside {
@@ -31,6 +33,8 @@ export interface Outside {
   readonly ports: Ports;
   readonly dice: Dice;
   readonly faults: Faults;
+  /** Ends a machine. */
+  killOne(): void;
 }
 
 class Dead extends Error {
@@ -39,7 +43,7 @@ class Dead extends Error {
 
 const never = <T>(): Promise<T> => new Promise(() => undefined);
 
-export const createLife = ({ store, clock, ports, dice, faults }: Outside): Life => {
+export const createLife = ({ store, clock, ports, dice, faults, killOne }: Outside): Life => {
   let over = false;
 
   const living = async <T>(act: () => Promise<T>): Promise<T> => {
@@ -58,6 +62,8 @@ export const createLife = ({ store, clock, ports, dice, faults }: Outside): Life
       fail('driver.failed', { driver: 'scripted', act: name, detail: 'by the dice' });
     const isFaulty = dice.percent(faults.failing);
     const kind = isFaulty ? dice.below(3) : undefined;
+    // The stories of seeds without it stay as they were.
+    if (faults.dying > 0 && dice.percent(faults.dying)) killOne();
     if (kind === 0) throw failure();
     if (kind === 1) await clock.sleep(dice.below(20_000));
     // What a process was still about to do when it died is not done.

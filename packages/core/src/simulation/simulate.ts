@@ -33,6 +33,10 @@ export interface Seed {
   readonly setup?: boolean | undefined;
   /** Whether what has ended is forgotten at once and not after days. */
   readonly hasty?: boolean | undefined;
+  /** Of a hundred calls, at so many a machine dies; none when absent. */
+  readonly dying?: number | undefined;
+  /** Of sandboxes at the same time. */
+  readonly ceiling?: number | undefined;
 }
 
 export interface Outcome {
@@ -62,8 +66,9 @@ export const createScriptedWorld = (
     setup = true,
     hasty = false,
     locked = false,
+    ceiling = DEFAULTS.maxSandboxes,
     acts,
-  }: Pick<Seed, 'seed' | 'setup' | 'hasty'> & {
+  }: Pick<Seed, 'seed' | 'setup' | 'hasty' | 'ceiling'> & {
     readonly locked?: boolean | undefined;
     readonly acts?: readonly Act[] | undefined;
   },
@@ -85,7 +90,7 @@ export const createScriptedWorld = (
     checkouts,
     agents,
     grants: GRANTS,
-    defaults: DEFAULTS,
+    defaults: { ...DEFAULTS, maxSandboxes: ceiling },
     retention: { ...(hasty ? HASTY : RETENTION) },
   };
   const store = createMemoryStore({ clock, ids: createIds(clock, dice.bytes) });
@@ -129,17 +134,17 @@ const LONGER_THAN_ANY_RETENTION_MS = 100 * DAY_MS;
 
 export const simulate = async (digest: Digest, seed: Seed): Promise<Outcome> => {
   const world = createScriptedWorld(digest, seed);
-  const faults: Faults = { failing: 0, deadly: 0 };
+  const faults: Faults = { failing: 0, deadly: 0, dying: 0 };
   const lives = createLives(world, faults, seed);
   const workspaceId = await importWorkspace(world, lives.core(), seed);
-  Object.assign(faults, { failing: seed.failing, deadly: seed.deadly });
+  Object.assign(faults, { failing: seed.failing, deadly: seed.deadly, dying: seed.dying ?? 0 });
   const promised = new Set<string>();
   for (let step = 0; step < seed.steps; step += 1) {
     await act(world, lives.core(), { workspaceId, promised });
     await world.clock.advance(world.dice.below(8000));
     if (lives.current().isOver() || world.dice.percent(seed.deadly)) lives.restart();
   }
-  Object.assign(faults, { failing: 0, deadly: 0 });
+  Object.assign(faults, { failing: 0, deadly: 0, dying: 0 });
   await rest(world, lives);
   const { store } = world;
   const broken = await brokenPromises({ ...world, promised: [...promised] });
@@ -166,7 +171,7 @@ const createLives = (world: ScriptedWorld, faults: Faults, { hasty = false }: Se
   const restart = (): void => {
     life?.kill();
     count += 1;
-    const own = createLife({ ...world, faults });
+    const own = createLife({ ...world, faults, killOne: () => killOne(world) });
     life = own;
     let isForgetting = false;
     const forget = (): void => {
@@ -192,6 +197,11 @@ const createLives = (world: ScriptedWorld, faults: Faults, { hasty = false }: Se
   };
   restart();
   return { restart, current: () => life, core: () => core, count: () => count };
+};
+
+const killOne = ({ dice, machines }: ScriptedWorld): void => {
+  const ids = [...machines.alive.keys()];
+  machines.kill(ids[dice.below(ids.length)] ?? '');
 };
 
 /** What people do. Refusals (a task that cannot be cancelled any more) are answers like any other. */

@@ -6,7 +6,7 @@
  * What is said faster than the store can write is joined: only the newest form of each item is written.
  */
 import { growthOf, type Item, type ItemBody, PREFIXES } from '@berth/contract';
-import { type Store, type Tx, tailOf } from '../kernel/index.ts';
+import { type ReadTx, type Store, type Tx, tailOf } from '../kernel/index.ts';
 
 const MAX_ITEMS_PER_TURN = 9999;
 const TEXT_MAX_BYTES = 256 * 1024;
@@ -30,7 +30,8 @@ export interface ItemSink {
   flush(): Promise<void>;
 }
 
-export const createItemSink = (store: Store, turn: TurnPlace): ItemSink => {
+/** `before`: the places of the turn that are taken already. */
+export const createItemSink = (store: Store, turn: TurnPlace, before = 0): ItemSink => {
   const places = new Map<string, number>();
   const waiting = new Map<number, ItemBody>();
   const room = createRoom(TURN_MAX_BYTES);
@@ -60,7 +61,7 @@ export const createItemSink = (store: Store, turn: TurnPlace): ItemSink => {
 
   return {
     emit(id, body) {
-      const place = places.get(id) ?? places.size + 1;
+      const place = places.get(id) ?? before + places.size + 1;
       if (place > MAX_ITEMS_PER_TURN) return;
       places.set(id, place);
       const kept = bounded(body);
@@ -75,6 +76,12 @@ export const createItemSink = (store: Store, turn: TurnPlace): ItemSink => {
       await start();
     },
   };
+};
+
+/** How many places of a turn are taken: the newest item says it. */
+export const placesTaken = async (tx: ReadTx, { turnId, number }: TurnPlace): Promise<number> => {
+  const [newest] = await tx.table('items').list({ where: { turnId }, order: 'desc', limit: 1 });
+  return newest === undefined ? 0 : newest.position - number * (MAX_ITEMS_PER_TURN + 1);
 };
 
 /** Inserts or replaces an item, unless it says the same already. */

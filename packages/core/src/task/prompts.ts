@@ -49,6 +49,15 @@ const refusedPrompt = ({ reason, weakened }: Refused): string =>
     'That work is not in the repository. Find another way.',
   ].join('\n\n');
 
+/** The reason comes from the driver, which may quote what is inside. */
+export const diedPrompt = (prompt: string, reason: string): string =>
+  [
+    'The machine that you work on died and was made anew. The reason:',
+    fenced(tailOf(reason, SUMMARY_MAX_BYTES)),
+    'The files are as they were on its disk; everything that ran has ended. Look at what is there already, and go on. If what you ran used up the memory or the disk, do it in a way that needs less. This is what was asked:',
+    prompt,
+  ].join('\n\n');
+
 export const redGatePrompt = (evidence: readonly Evidence[]): string => {
   const red = evidence.filter((one) => !isGreen(one));
   const green = evidence.filter(isGreen).map((one) => `\`${one.command}\``);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { fail } from '@berth/contract';
 import { expect, test } from 'vitest';
 import { createCore } from '../core.ts';
 import { createIds } from '../kernel/index.ts';
@@ -51,7 +52,30 @@ test('a machine that dies every time is given up, and nothing is left of it', as
   const { core, store, clock, world, workspaceId } = await started('clone', Number.POSITIVE_INFINITY);
   const made = core.sandboxes.create({ workspaceId }).catch((error: unknown) => error);
   await clock.advance(60_000);
-  expect(await made).toMatchObject({ code: 'sandbox.unreachable' });
+  expect(await made).toMatchObject({
+    code: 'sandbox.died',
+    message: expect.stringContaining('died 3 times'),
+  });
   expect(world.machines.alive.size).toBe(0);
   expect(await store.read((tx) => tx.table('sandboxes').countBy('state'))).toEqual({ destroyed: 1 });
+});
+
+test('a task whose set-up comes to no end is failed with what ended it, not cancelled', async () => {
+  const world = createScriptedWorld(digest, { seed: 9, setup: true });
+  const { clock, store, dice, ports, machines } = world;
+  ports.checkouts.settle = async ({ id }) => {
+    machines.kill(id);
+    throw fail('sandbox.unreachable', { id, detail: 'lost' });
+  };
+  const ids = createIds(clock, dice.bytes);
+  const core = createCore({ store, clock, ids, digest, ports, owner: 'test' });
+  await core.start();
+  const setup = { commands: ['npm ci'] };
+  const { id: workspaceId } = await core.workspaces.create({ repositories: [{ source: '/app' }], setup });
+  const { id } = await core.tasks.create({ workspaceId, prompt: 'Fix it' });
+  await clock.advance(120_000);
+  expect(await store.read((tx) => tx.table('tasks').get(id))).toMatchObject({
+    state: 'failed',
+    error: { code: 'setup.unfinished', message: expect.stringContaining('it was killed') },
+  });
 });

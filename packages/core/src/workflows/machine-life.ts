@@ -1,5 +1,5 @@
-/** Whether a machine answers, whether it lives, and what to do when it dies while its sandbox is still being made. */
-import { fail, isBerthError } from '@berth/contract';
+/** Whether a machine answers, whether it lives, why it died, and how one is made, also in the place of a dead one. */
+import { type BerthError, fail, isBerthError } from '@berth/contract';
 import type { Life, Machine, Sandbox } from '@berth/plugin-api';
 import { isStop } from '../kernel/index.ts';
 import { unlessAborted } from '../race.ts';
@@ -31,8 +31,19 @@ export const lifeOf = async ({ machines }: World, { id, driver }: Where): Promis
   return undefined;
 };
 
+/** Why a machine is dead; nothing when it lives, or when nobody knows. */
+export const deathIn = (life: Life | undefined): string | undefined => {
+  if (life === undefined) return 'its machine is gone';
+  if (life.state === 'dead') return life.reason;
+  return life.state === 'unfinished' ? 'what its driver wrote down about it is gone' : undefined;
+};
+
 /** Machines that a step may use up, the first one included. */
-const MAX_MACHINES = 3;
+export const MAX_MACHINES = 3;
+
+/** A machine that nothing can be made to go on from, or the last one of too many. */
+export const diedOf = (id: string, reason: string, times?: number) =>
+  fail('sandbox.died', { id, reason, ...(times === undefined ? {} : { times }) });
 
 export interface Making {
   readonly plan: SandboxPlan;
@@ -45,26 +56,34 @@ export const makeMachine = async (world: World, { plan, driver, signal }: Making
   const { id, layers, image, limits, tools, purpose } = plan;
   const spec = { id, layers, image, limits, tools, env: {} };
   const machine = await world.machines.create(driver, spec, signal);
-  if (purpose === 'gate' || purpose === 'attempt') refuseForgeable(world, driver, machine.unenforced);
-  return machine;
+  const refused =
+    purpose === 'gate' || purpose === 'attempt' ? forgeable(world, driver, machine.unenforced) : undefined;
+  if (refused === undefined) return machine;
+  // Nobody may use it: it does not wait for its record to go.
+  await world.machines.destroy(driver, id);
+  throw refused;
 };
 
 /**
  * Where a command can answer in the guest's name, a gate proves nothing. An agent's work would be judged on the same
  * driver, so it is refused before the agent is asked.
  */
-const refuseForgeable = ({ defaults }: World, driver: string, unenforced: readonly string[]): void => {
+const forgeable = (
+  { defaults }: World,
+  driver: string,
+  unenforced: readonly string[],
+): BerthError | undefined => {
   const why = unenforced.find((line) => line.startsWith(FORGEABLE));
-  if (why === undefined || defaults.trustedGateDrivers.includes(driver)) return;
-  throw fail('gate.forgeable', { driver, reason: why.slice(FORGEABLE.length) });
+  if (why === undefined || defaults.trustedGateDrivers.includes(driver)) return undefined;
+  return fail('gate.forgeable', { driver, reason: why.slice(FORGEABLE.length) });
 };
 
 const FORGEABLE = 'verdict: ';
 
 /**
  * Acts inside a machine that nobody works in yet. When that fails and the machine turns out to have died, it is made
- * anew, empty, and the act is done again, so the act MUST put into it all that earlier ones had. Whatever a dead machine
- * answered says nothing: its driver is asked, not the error.
+ * anew, empty, and the act is done again, so the act MUST put into it all that earlier ones had. Rejects with
+ * `sandbox.died` when the last of them died.
  */
 export const inNewMachine = async (
   world: World,
@@ -77,10 +96,9 @@ export const inNewMachine = async (
     try {
       return await act(await answering(world, where, signal));
     } catch (error) {
-      signal.throwIfAborted();
-      if (isStop(error) || used >= MAX_MACHINES) throw error;
-      if (!(await isDead(world, where)) && !(isGone(error) && (await isDeadSoon(world, where, signal))))
-        throw error;
+      const reason = await deathBehind(world, where, { error, signal });
+      if (reason === undefined) throw error;
+      if (used >= MAX_MACHINES) throw diedOf(plan.id, reason, used);
       log.warn('sandbox.made_anew', { sandbox: plan.id, used, error });
       await machines.destroy(driver, plan.id);
       await makeMachine(world, { plan, driver, signal });
@@ -91,12 +109,19 @@ export const inNewMachine = async (
 /** Connections may end before the last process does. */
 const LOOK_AGAIN_MS = 1000;
 
-const isDeadSoon = async (world: World, where: Where, signal: AbortSignal): Promise<boolean> => {
+/**
+ * Why the machine died in which an act failed; nothing when it lives. What a dead machine answered says nothing: its
+ * driver is asked, not the error. Rejects with the reason of the signal, and with a stop.
+ */
+export const deathBehind = async (
+  world: World,
+  where: Where,
+  { error, signal }: { readonly error: unknown; readonly signal: AbortSignal },
+): Promise<string | undefined> => {
+  signal.throwIfAborted();
+  if (isStop(error)) throw error;
+  const reason = deathIn(await lifeOf(world, where));
+  if (reason !== undefined || !isGone(error)) return reason;
   await world.clock.sleep(LOOK_AGAIN_MS, signal);
-  return isDead(world, where);
-};
-
-const isDead = async (world: World, where: Where): Promise<boolean> => {
-  const life = await lifeOf(world, where);
-  return life?.state !== 'alive' && life?.state !== 'unknown';
+  return deathIn(await lifeOf(world, where));
 };

@@ -5,63 +5,102 @@
  * The layer is written down before the old machine goes, and stays for as long as the sandbox. Every step may be done
  * again: a disk that was kept already has the same name, and a machine that lives is left alone.
  */
+import { fail, isBerthError } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
-import { familyOf, move, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
-import type { SandboxPlan } from '../sandbox/index.ts';
+import type { Prebuild, ReadTx } from '../kernel/index.ts';
+import { lose, recover, type SandboxPlan } from '../sandbox/index.ts';
 import type { World } from '../world.ts';
-import { createSandbox } from './create-sandbox.ts';
-import { answering, isGone, lifeOf, makeMachine, type Where } from './machine-life.ts';
+import { creationOf } from './creation-of.ts';
+import {
+  answering,
+  deathBehind,
+  diedOf,
+  inNewMachine,
+  isGone,
+  lifeOf,
+  MAX_MACHINES,
+  makeMachine,
+  type Where,
+} from './machine-life.ts';
 
 export interface Reached {
   readonly sandbox: Sandbox;
-  /** Its machine is a new one, from the disk of one that died. */
-  readonly revived: boolean;
+  /** Why its machine died, when it is a new one, from the disk of that one. */
+  readonly died: string | undefined;
 }
 
-/** Rejects with `sandbox.unreachable` when it neither answers nor can be made to go on. */
-export const reachSandbox = async (world: World, where: Where, signal: AbortSignal): Promise<Reached> => {
-  try {
-    return { sandbox: await answering(world, where, signal), revived: false };
-  } catch (error) {
-    if (!isGone(error) || !(await revive(world, where, signal))) throw error;
-    return { sandbox: await answering(world, where, signal), revived: true };
+/**
+ * Acts in a sandbox. When that fails and its machine turns out to have died, the act is done again in the next one, from
+ * the disk, so it MUST be safe to repeat. Rejects with `sandbox.died` when the last of them died, or left nothing.
+ */
+export const inSandbox = async <T>(
+  world: World,
+  { id, driver, signal }: Where & { readonly signal: AbortSignal },
+  act: (reached: Reached) => Promise<T>,
+): Promise<T> => {
+  for (let used = 1; ; used += 1) {
+    const reached = await reachSandbox(world, { id, driver }, signal);
+    try {
+      return await act(reached);
+    } catch (error) {
+      const reason = await deathBehind(world, { id, driver }, { error, signal });
+      if (reason === undefined) throw error;
+      if (used >= MAX_MACHINES) throw diedOf(id, reason, used);
+      world.log.warn('sandbox.died_at_work', { sandbox: id, used, reason, error });
+    }
   }
 };
 
-/** False when there is nothing to go on from, or nothing wrong that a new machine would mend. */
-const revive = async (world: World, where: Where, signal: AbortSignal): Promise<boolean> => {
+/** Rejects with `sandbox.unreachable` when it lives and does not answer, `sandbox.died` when nothing is left of it. */
+export const reachSandbox = async (world: World, where: Where, signal: AbortSignal): Promise<Reached> => {
+  try {
+    return { sandbox: await answering(world, where, signal), died: undefined };
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    const died = await deathBehind(world, where, { error, signal });
+    if (died === undefined) throw error;
+    await revive(world, where, { died, signal });
+    return { sandbox: await answering(world, where, signal), died };
+  }
+};
+
+interface Death {
+  readonly died: string;
+  readonly signal: AbortSignal;
+}
+
+/** Rejects with `sandbox.died` when there is nothing to go on from, `sandbox.not_running` when it is removed. */
+const revive = async (world: World, where: Where, { died, signal }: Death): Promise<void> => {
   const { machines, store } = world;
   const { id, driver } = where;
-  const life = await lifeOf(world, where);
-  if (life?.state === 'alive' || life?.state === 'unknown') return false;
-  const plan = await store.read((tx) => planOf(tx, id));
-  if (plan === undefined) return false;
-  if (life?.state === 'dead') await keepDisk(world, where);
-  const disks = await store.read((tx) => disksOf(tx, id));
-  if (disks.length === 0) return false;
+  // Who has seen the old machine dead finds another record when there is a new one.
+  const state = await store.write((tx) => lose(tx, id, died));
+  if (state !== 'error') throw fail('sandbox.not_running', { id, state: state ?? 'gone' });
+  await keepDisk(world, where, died);
+  const { plan, disks } = await store.read(async (tx) => ({
+    // Written by the saga itself, from its own input.
+    plan: (await creationOf(tx, id))?.input as SandboxPlan | undefined,
+    disks: await disksOf(tx, id),
+  }));
+  if (plan === undefined || disks.length === 0) throw diedOf(id, died);
   await machines.destroy(driver, id);
-  const anew = { ...plan, layers: [...plan.layers, ...disks] };
-  const { unenforced } = await makeMachine(world, { plan: anew, driver, signal });
-  await store.write((tx) => recover(tx, id, [...unenforced]));
-  world.log.info('sandbox.revived', { sandbox: id, disks: disks.length });
-  return true;
+  const making = { plan: { ...plan, layers: [...plan.layers, ...disks] }, driver, signal };
+  const { unenforced } = await makeMachine(world, making);
+  await inNewMachine(world, making, async () => undefined);
+  await store.write((tx) => recover(tx, id, unenforced));
+  world.log.info('sandbox.revived', { sandbox: id, disks: disks.length, died });
 };
 
-const RUNS_OF_A_SUBJECT = 50;
-
-const planOf = async (tx: ReadTx, id: string): Promise<SandboxPlan | undefined> => {
-  const runs = await tx
-    .table('sagas')
-    .list({ where: { subject: id }, order: 'desc', limit: RUNS_OF_A_SUBJECT });
-  // Written by the saga itself, from its own input.
-  return runs.find(({ name }) => familyOf(name) === createSandbox.family)?.input as SandboxPlan | undefined;
-};
-
-/** Kept under the sandbox's own id as key. */
-const keepDisk = async ({ machines, store, ids }: World, { id, driver }: Where): Promise<void> => {
+/** Kept under the sandbox's own id as key. Of a machine that is gone there is none, or it was kept before. */
+const keepDisk = async (world: World, where: Where, died: string): Promise<void> => {
+  const { machines, store, ids } = world;
+  const { id, driver } = where;
   const { snapshots } = machines.facets(driver);
-  if (snapshots === undefined) return;
-  const { layer, sizeBytes } = await snapshots.take(id);
+  if (snapshots === undefined || (await lifeOf(world, where))?.state !== 'dead') return;
+  const { layer, sizeBytes } = await snapshots.take(id).catch((error: unknown) => {
+    if (!isBerthError(error) || error.code !== 'layer.too_large') throw error;
+    throw diedOf(id, `${died}; ${error.message}`);
+  });
   await store.write(async (tx) => {
     if ((await rowsOf(tx, id)).some((one) => one.layer === layer)) return;
     const sandbox = await tx.table('sandboxes').get(id);
@@ -75,9 +114,3 @@ const rowsOf = (tx: ReadTx, id: string): Promise<Prebuild[]> =>
 
 const disksOf = async (tx: ReadTx, id: string): Promise<string[]> =>
   (await rowsOf(tx, id)).flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
-
-const recover = async (tx: Tx, id: string, unenforced: string[]): Promise<void> => {
-  const sandbox = await tx.table('sandboxes').get(id);
-  if (sandbox?.state === 'error')
-    await move(tx, 'sandboxes', id, { trigger: 'recovered', patch: { error: undefined, unenforced } });
-};

@@ -17,6 +17,9 @@ const started = async ({ keepsDisks, forgeable = false }: { keepsDisks: boolean;
   let turns = 0;
   let isDead = false;
   const disk = new Map<string, Checkout>();
+  let isRefused = false;
+  /** States of the record when its refused machine was ended. */
+  const endedIn: unknown[] = [];
   agents.turn = async ({ sandbox }) => {
     own = sandbox.id;
     turns += 1;
@@ -24,7 +27,11 @@ const started = async ({ keepsDisks, forgeable = false }: { keepsDisks: boolean;
     if (checkout !== undefined) checkout.tree = { ...checkout.tree, new: turns === 1 ? 'bug' : 'good' };
     return { stop: 'end', continued: true, session: {} };
   };
-  const { create, open, list } = machines;
+  const { create, open, list, destroy } = machines;
+  machines.destroy = async (driver, id) => {
+    if (isRefused) endedIn.push((await store.read((tx) => tx.table('sandboxes').get(id)))?.state);
+    return destroy(driver, id);
+  };
   machines.list = async function* (driver) {
     for await (const one of list(driver))
       yield isDead && one.id === own ? { ...one, life: { state: 'dead', reason: 'killed' } } : one;
@@ -39,7 +46,10 @@ const started = async ({ keepsDisks, forgeable = false }: { keepsDisks: boolean;
     if (spec.id === own) {
       isDead = false;
       for (const [name, checkout] of disk) checkouts.set(name, checkout);
-      if (forgeable && disk.size > 0) return { ...machine, unenforced: ['verdict: one user for all'] };
+      if (forgeable && disk.size > 0) {
+        isRefused = true;
+        return { ...machine, unenforced: ['verdict: one user for all'] };
+      }
     } else if (own !== undefined && disk.size === 0) {
       for (const [name, checkout] of world.machines.insideOf(own).checkouts) disk.set(name, { ...checkout });
       isDead = true;
@@ -53,23 +63,23 @@ const started = async ({ keepsDisks, forgeable = false }: { keepsDisks: boolean;
   const { id: workspaceId } = await core.workspaces.create({ repositories: [{ source: '/app' }] });
   const { id } = await core.tasks.create({ workspaceId, prompt: 'Fix it' });
   await clock.advance(300_000);
-  return store.read((tx) => tx.table('tasks').get(id));
+  return { task: await store.read((tx) => tx.table('tasks').get(id)), endedIn };
 };
 
 test('a machine that died while its change was verified goes on from its disk when the gate is red', async () => {
-  expect(await started({ keepsDisks: true })).toMatchObject({ state: 'completed', attempts: 1 });
+  expect((await started({ keepsDisks: true })).task).toMatchObject({ state: 'completed', attempts: 1 });
 });
 
 test('where nothing is left to go on from, the task fails with what the gate said', async () => {
-  expect(await started({ keepsDisks: false })).toMatchObject({
+  expect((await started({ keepsDisks: false })).task).toMatchObject({
     state: 'failed',
     error: { code: 'gate.red' },
   });
 });
 
 test('the new machine is refused as the first one would be where a command can forge the verdict', async () => {
-  expect(await started({ keepsDisks: true, forgeable: true })).toMatchObject({
-    state: 'failed',
-    error: { code: 'gate.forgeable' },
-  });
+  const { task, endedIn } = await started({ keepsDisks: true, forgeable: true });
+  expect(task).toMatchObject({ state: 'failed', error: { code: 'gate.forgeable' } });
+  // At once, and not with its record.
+  expect(endedIn[0]).toBe('error');
 });

@@ -12,7 +12,7 @@ import { conflictPrompt, failedSetupPrompt, redGatePrompt, weakenedPrompt } from
 import type { World } from '../world.ts';
 import { landChange } from './land-change.ts';
 import { isGone } from './machine-life.ts';
-import { reachSandbox } from './revive-sandbox.ts';
+import { inSandbox, reachSandbox } from './revive-sandbox.ts';
 import { type TurnInputs, takeTurn } from './take-turn.ts';
 
 /** Changes of others wait then. What moves the target this often beside it is its source, and it never rests. */
@@ -185,13 +185,14 @@ const fetchTargets = async (
   { turn, signal }: Rounds,
   { round, heads }: Round,
 ): Promise<void> => {
-  const { sandbox } = await reachSandbox(world, turn.sandbox, signal);
-  await world.checkouts.fetch(sandbox, {
-    key: `${turn.attemptId}/fetch/${round}`,
-    signal,
-    workspaceId: turn.workspaceId,
-    repositories: turn.repositories,
-    saved: heads,
-    token: world.grants.tokenFor(turn.sandbox.id),
-  });
+  await inSandbox(world, { ...turn.sandbox, signal }, ({ sandbox }) =>
+    world.checkouts.fetch(sandbox, {
+      key: `${turn.attemptId}/fetch/${round}`,
+      signal,
+      workspaceId: turn.workspaceId,
+      repositories: turn.repositories,
+      saved: heads,
+      token: world.grants.tokenFor(turn.sandbox.id),
+    }),
+  );
 };

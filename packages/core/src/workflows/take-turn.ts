@@ -2,17 +2,18 @@
  * One turn of an agent: one prompt, worked on to its end. Whatever the end is, the work is saved: forward as the step
  * `keep`, and on the way back as the undo of `work`, because what an agent did before it failed or was cancelled is
  * still somebody's work. After a restart the agent's process is still there, and the step `work` reads it from its
- * first byte again.
+ * first byte again. When its machine dies, the work is taken up in the next one, from the disk.
  */
 import { fail, type Turn } from '@berth/contract';
 import type { Json, Sandbox } from '@berth/plugin-api';
 import { createInterrupts, isStop, move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
 import type { CheckoutStep, CommitByRepository } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
-import { createItemSink, putItem, staged } from '../task/index.ts';
+import { createItemSink, diedPrompt, putItem, staged } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
-import { reachSandbox } from './revive-sandbox.ts';
+import { inSandbox } from './revive-sandbox.ts';
+import { deathsOf, noteDeath } from './turn-deaths.ts';
 
 export interface TurnInputs {
   readonly turnId: string;
@@ -50,14 +51,15 @@ export const takeTurn = saga<World, TurnInputs>('agent.turn', 1)
   })
   .step('work', {
     do: async ({ ports, input, key, signal }) => {
-      const { sandbox, revived } = await reachSandbox(ports, input.sandbox, signal);
-      // What a turn before the machine's death left is safe before anything goes on with it.
-      if (revived) await saveWork(ports, input, { key, signal });
-      return staged(
-        ports,
-        { attemptId: input.attemptId, stage: 'agent', detail: `turn ${input.number}` },
-        () => converse(ports, input, { sandbox, signal }),
-      );
+      const stage = { attemptId: input.attemptId, stage: 'agent', detail: `turn ${input.number}` };
+      return inSandbox(ports, { ...input.sandbox, signal }, async ({ sandbox, died }) => {
+        if (died !== undefined) {
+          await ports.store.write((tx) => noteDeath(tx, input, died));
+          // What a machine's death left is safe before anything goes on with it.
+          await saveIn(ports, input, { sandbox, key, signal });
+        }
+        return staged(ports, stage, () => converse(ports, input, { sandbox, signal }));
+      });
     },
     undo: ({ ports, input, key }) => saveLost(ports, input, key),
   })
@@ -109,8 +111,10 @@ const converse = async (
   input: TurnInputs,
   { sandbox, signal }: { readonly sandbox: Sandbox; readonly signal: AbortSignal },
 ) => {
-  const { agent, model, attemptId, turnId, sessionId, prompt, session } = input;
-  const items = createItemSink(world.store, { turnId, sessionId, number: input.number });
+  const { agent, model, attemptId, turnId, session } = input;
+  const deaths = await world.store.read((tx) => deathsOf(tx, turnId));
+  const last = deaths.at(-1);
+  const items = createItemSink(world.store, input, last?.place);
   const { stop, cancel, release } = createInterrupts(signal);
   try {
     const turn = {
@@ -120,8 +124,9 @@ const converse = async (
       driver: input.sandbox.driver,
       sandbox,
       attemptId,
-      execId: world.ids.from('exec', turnId),
-      prompt,
+      // The same after a restart of the server, so that it is heard again, and another one in each machine.
+      execId: world.ids.from('exec', last === undefined ? turnId : `${turnId}/${deaths.length}`),
+      prompt: last === undefined ? input.prompt : diedPrompt(input.prompt, last.reason),
       cwd: `${sandbox.root}/${input.repositories[0] ?? ''}`,
       session,
       token: world.grants.tokenFor(input.sandbox.id),
@@ -131,6 +136,10 @@ const converse = async (
     cancel.throwIfAborted();
     await items.flush();
     return { stop: end.stop, detail: end.detail, session: end.session, continued: end.continued };
+  } catch (error) {
+    // What was said before a failure is kept as far as it can be; the failure is what counts.
+    if (!isStop(error)) await items.flush().catch(() => undefined);
+    throw error;
   } finally {
     release();
   }
@@ -138,9 +147,18 @@ const converse = async (
 
 /** Also from the disk of a machine that has died. */
 const saveWork = async (world: World, input: TurnInputs, step: CheckoutStep): Promise<CommitByRepository> => {
-  const { signal = NEVER } = step;
-  const { sandbox } = await reachSandbox(world, input.sandbox, signal);
-  return world.checkouts.saveTurn(sandbox, {
+  const { key, signal = NEVER } = step;
+  return inSandbox(world, { ...input.sandbox, signal }, ({ sandbox }) =>
+    saveIn(world, input, { sandbox, key, signal }),
+  );
+};
+
+const saveIn = (
+  world: World,
+  input: TurnInputs,
+  { sandbox, ...step }: CheckoutStep & { readonly sandbox: Sandbox },
+): Promise<CommitByRepository> =>
+  world.checkouts.saveTurn(sandbox, {
     ...step,
     workspaceId: input.workspaceId,
     repositories: input.repositories,
@@ -151,7 +169,6 @@ const saveWork = async (world: World, input: TurnInputs, step: CheckoutStep): Pr
     branchRef: `refs/heads/${input.branch}`,
     token: world.grants.tokenFor(input.sandbox.id),
   });
-};
 
 /** A sandbox that is gone has nothing left to save; that must not keep the rest from being undone. */
 const saveLost = async (world: World, input: TurnInputs, key: string): Promise<void> => {

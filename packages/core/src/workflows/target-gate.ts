@@ -8,8 +8,7 @@ import type { World } from '../world.ts';
 import { targetsOf } from './attempt.ts';
 import type { AttemptSandbox } from './attempt-sandbox.ts';
 import { baselineOf, type Target } from './baseline.ts';
-import { isGone } from './machine-life.ts';
-import { reachSandbox } from './revive-sandbox.ts';
+import { inSandbox } from './revive-sandbox.ts';
 
 /** Rejects with `gate.empty`. */
 export const gateOf = async (
@@ -36,8 +35,6 @@ export const assertJudged = async (
 };
 
 const LOOK_TIMEOUT_MS = 10_000;
-/** Machines that may die while the tools are looked for. */
-const MACHINES_LOST = 2;
 
 interface Wanted {
   readonly plan: GatePlan;
@@ -50,18 +47,10 @@ export const assertTools = async (
   world: World,
   { id, driver }: Pick<AttemptSandbox, 'id' | 'driver'>,
   wanted: Wanted,
-): Promise<void> => {
-  for (let died = 0; ; died += 1) {
-    // One that has died since it was made goes on from its disk.
-    const { sandbox } = await reachSandbox(world, { id, driver }, wanted.signal);
-    try {
-      return await lookForTools(world, sandbox, wanted);
-    } catch (error) {
-      wanted.signal.throwIfAborted();
-      if (!isGone(error) || died >= MACHINES_LOST) throw error;
-    }
-  }
-};
+): Promise<void> =>
+  inSandbox(world, { id, driver, signal: wanted.signal }, ({ sandbox }) =>
+    lookForTools(world, sandbox, wanted),
+  );
 
 const lookForTools = async (world: World, sandbox: Sandbox, { plan, key, signal }: Wanted): Promise<void> => {
   const missing = new Set<string>();

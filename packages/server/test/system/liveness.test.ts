@@ -88,3 +88,30 @@ test('a machine that dies in the middle of its checkout is made anew, and the ta
   expect(commandsIn(made.id)).toEqual([]);
   expect(readdirSync(join(world.home, 'drivers/oci/sandboxes'))).not.toContain(made.id);
 }, 120_000);
+
+test('a machine that dies in the middle of a turn costs what ran in it, and its files are worked on in the next one', async () => {
+  const { client } = world;
+  const source = makeRepository(world.folder, 'mortal', { 'made.txt': 'start\n' });
+  const gate = { commands: [{ name: 'made', run: 'test "$(wc -l < made.txt)" -eq 3' }] };
+  const workspace = await client.workspaces.create({ repositories: [{ source }], gate });
+  const once = 'if [ ! -e ../first ]; then touch ../first; sleep 600; fi';
+  const prompt = steps({ run: 'echo line >> made.txt' }, { run: once }, { say: 'Done.' });
+  const wanted = { workspaceId: workspace.id, agent: 'scripted', prompt, keepAliveMs: 0 };
+  const { id } = await client.tasks.create(wanted);
+  const attempt = async () => (await client.tasks.attempts({ id })).rows[0];
+  await until('it works', async () => {
+    const argv: [string, ...string[]] = ['/usr/bin/test', '-e', '/workspace/first'];
+    const { sandboxId = '' } = (await attempt()) ?? {};
+    return (await client.sandboxes.exec({ id: sandboxId, argv }).catch(() => undefined))?.exitCode === 0;
+  });
+  const { sandboxId = '', sessionId = '' } = (await attempt()) ?? {};
+  kill({ id: sandboxId });
+  const { task } = await followTask(client, id, 0);
+  expect(endOf(task)).toEqual(COMPLETED);
+  expect(git(hubOf(workspace), 'show', 'main:made.txt')).toBe('start\nline\nline');
+  const { turns } = await client.sessions.get({ id: sessionId });
+  expect(turns).toMatchObject([
+    { deaths: [{ reason: expect.stringContaining('its processes have ended') }] },
+  ]);
+  await expect.poll(() => stateOf({ id: sandboxId }), PROMISED).toBe('destroyed');
+}, 120_000);
