@@ -10,6 +10,7 @@ import { staged } from '../task/index.ts';
 import type { World } from '../world.ts';
 import { endChild } from './child.ts';
 import { createSandbox } from './create-sandbox.ts';
+import { inMachine } from './machine-life.ts';
 
 export type GatePart = {
   readonly judgedBy: JudgedBy;
@@ -36,11 +37,13 @@ export const checkGate = saga<World, GatePart>('gate.check', 1)
   })
   .step('run', {
     do: ({ ports, input, out, key, signal }) =>
-      told(ports, input, 'gate', async () => {
+      told(ports, input, 'gate', () => {
         const { judgedBy, commands } = input;
-        const sandbox = await ports.machines.open(out.sandbox.driver, input.sandbox.id);
+        const { id, driver } = out.sandbox;
         const execId = (_: unknown, index: number): string => ports.ids.from('exec', `${key}/${index}`);
-        return runGate({ sandbox, judgedBy, commands, execId, signal });
+        return inMachine(ports, { id, driver, signal }, (sandbox) =>
+          runGate({ sandbox, judgedBy, commands, execId, signal }),
+        );
       }),
     undo: nothingToUndo('what ran has run'),
   })

@@ -106,6 +106,20 @@ export const inNewMachine = async (
   }
 };
 
+/** Acts inside a machine that is of no use when it has died: what it died of is told then, not how that was noticed. */
+export const inMachine = async <T>(
+  world: World,
+  { id, driver, signal }: Where & { readonly signal: AbortSignal },
+  act: (sandbox: Sandbox) => Promise<T>,
+): Promise<T> => {
+  try {
+    return await act(await world.machines.open(driver, id));
+  } catch (error) {
+    const reason = await deathBehind(world, { id, driver }, { error, signal });
+    throw reason === undefined ? error : diedOf(id, reason);
+  }
+};
+
 /** Connections may end before the last process does. */
 const LOOK_AGAIN_MS = 1000;
 

@@ -13,6 +13,7 @@ import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
 import { endChild } from './child.ts';
 import { createSandbox } from './create-sandbox.ts';
+import { inMachine } from './machine-life.ts';
 
 export interface PrepareInput {
   /** The record; it is there, as `building`, before the saga begins. */
@@ -47,8 +48,8 @@ export const prepareWorkspace = saga<World, PrepareInput>('workspace.prepare', 1
       const { snapshots } = ports.machines.facets(driver);
       if (snapshots === undefined) throw fail('driver.unsupported', { driver, facet: 'snapshots' });
       // What a machine that died had not written to its disk yet would be missing in the layer.
-      const sandbox = await ports.machines.open(driver, input.sandbox.id);
-      await unlessAborted(sandbox.metrics(), signal);
+      const where = { id: input.sandbox.id, driver, signal };
+      await inMachine(ports, where, (sandbox) => unlessAborted(sandbox.metrics(), signal));
       if (!input.isPrivate) await checkLanded(ports, input.sandbox);
       return snapshots.take(input.sandbox.id, await keptOf(ports, input.sandbox));
     },

@@ -53,14 +53,18 @@ export const inSandbox = async <T>(
 
 /** Rejects with `sandbox.unreachable` when it lives and does not answer, `sandbox.died` when nothing is left of it. */
 export const reachSandbox = async (world: World, where: Where, signal: AbortSignal): Promise<Reached> => {
-  try {
-    return { sandbox: await answering(world, where, signal), died: undefined };
-  } catch (error) {
-    if (!isGone(error)) throw error;
-    const died = await deathBehind(world, where, { error, signal });
-    if (died === undefined) throw error;
-    await revive(world, where, { died, signal });
-    return { sandbox: await answering(world, where, signal), died };
+  let died: string | undefined;
+  for (let used = 1; ; used += 1) {
+    try {
+      return { sandbox: await answering(world, where, signal), died };
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      const reason = await deathBehind(world, where, { error, signal });
+      if (reason === undefined) throw error;
+      if (used >= MAX_MACHINES) throw diedOf(where.id, reason, used);
+      await revive(world, where, { died: reason, signal });
+      died = reason;
+    }
   }
 };
 
