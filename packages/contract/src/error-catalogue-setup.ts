@@ -1,4 +1,4 @@
-/** What may be wrong with the set-up of a workspace. */
+/** What may be wrong with what a sandbox starts from: its set-up, image and layers. */
 import { z } from 'zod';
 import type { ErrorShape } from './kernel/error.ts';
 
@@ -23,5 +23,17 @@ export const SETUP_ERRORS = {
     data: z.object({ times: z.number(), reason: z.string() }),
     message: (d) => `The set-up came to no end in ${d.times} tries; of the last one: ${d.reason}`,
     hint: 'When its machine died, look whether `limits.memoryBytes` of the workspace is enough for it; `berth task retry` tries again.',
+  },
+  'image.unusable': {
+    kind: 'invalid',
+    data: z.object({ image: z.string(), reason: z.string() }),
+    message: (d) => `The image ${d.image} cannot be used: ${d.reason}`,
+    hint: 'Give the path of what `docker save`, `docker export`, `podman save` or `skopeo copy` to `oci-archive:` wrote, for the platform of this machine.',
+  },
+  'layer.too_large': {
+    kind: 'exhausted',
+    data: z.object({ id: z.string(), detail: z.string() }),
+    message: (d) => `What sandbox ${d.id} has on its disk is too much to keep: ${d.detail}.`,
+    hint: 'Let the set-up leave less behind, or raise `layerBytes` and `layerInodes` of the driver.',
   },
 } as const satisfies Record<string, ErrorShape>;

@@ -215,18 +215,6 @@ export const ERRORS = {
     hint: 'Remove sandboxes or raise maxSandboxes.',
   },
   ...SETUP_ERRORS,
-  'image.unusable': {
-    kind: 'invalid',
-    data: z.object({ image: z.string(), reason: z.string() }),
-    message: (d) => `The image ${d.image} cannot be used: ${d.reason}`,
-    hint: 'Give the path of what `docker save`, `docker export`, `podman save` or `skopeo copy` to `oci-archive:` wrote, for the platform of this machine.',
-  },
-  'layer.too_large': {
-    kind: 'exhausted',
-    data: z.object({ id: z.string(), detail: z.string() }),
-    message: (d) => `What sandbox ${d.id} has on its disk is too much to keep: ${d.detail}.`,
-    hint: 'Let the set-up leave less behind, or raise `layerBytes` and `layerInodes` of the driver.',
-  },
   'exec.missing': {
     kind: 'missing',
     data: id,

@@ -71,7 +71,8 @@ const settle = (
   const outcome = outcomeOf(job, ending, clock.now());
   return store.write(async (tx) => {
     if (!(await updateHeld(tx, job, outcome))) return 'lost';
-    if (isGivenUp) await onGivenUp?.(tx, job);
+    // With why it was given up: what its last try met, or waited for, is another matter.
+    if (isGivenUp) await onGivenUp?.(tx, { ...job, error: outcome.error });
     return outcome.state;
   });
 };
