@@ -1,6 +1,8 @@
 import { slowText } from '@berth/plugin-api/conformance';
 import { expect, test } from 'vitest';
+import { cannotFail } from './always-green.ts';
 import { detectCommands, GATE_MARKERS } from './detect.ts';
+import { pathsFedTo } from './fed-lines.ts';
 import { matchesGlob } from './glob.ts';
 import {
   isConfiguration,
@@ -50,6 +52,7 @@ test.each<[string, (text: string) => unknown, readonly string[]]>([
     (text) => memberPaths(filesOf({ 'pnpm-workspace.yaml': `packages:\n${text}` })),
     ['- '],
   ],
+  ['a line of a gate', (text) => [pathsFedTo(text), cannotFail(text)], ['xargs ', "-c '"]],
   ['a path', (text) => matchesGlob(`${[...STAR].join('a')}b`, text), []],
   ['a pattern', (text) => matchesGlob(text, 'a'.repeat(4096)), []],
 ])('the time to read grows with the text: %s', (_, read, begins) => {

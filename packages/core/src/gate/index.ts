@@ -1,3 +1,4 @@
+export { alwaysGreen } from './always-green.ts';
 export { judgeChanges } from './judges.ts';
 export {
   type GatePlan,

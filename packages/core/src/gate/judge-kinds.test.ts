@@ -388,6 +388,139 @@ const FOUND: readonly Attack[] = [
   ],
 ];
 
+const ops = (line: string, more: Files = {}): [string, Files, Files] => [
+  line,
+  { ...more, 'ops/x.txt': 'a' },
+  { 'ops/x.txt': '' },
+];
+const inPart = (path: string, text: string, part: string, line: string): [string, Files, Files, string] => [
+  line,
+  { [path]: text, [part]: 'x' },
+  { [part]: 'y' },
+  `script_changed ${part}`,
+];
+
+/** Files that a line, a script or configuration names in ways of its own. */
+const NAMED: readonly Attack[] = [
+  [
+    'a module that takes the place of another',
+    ...inPart(
+      'jest.config.js',
+      "export default { moduleNameMapper: { '^chai$': '<rootDir>/ops/chai.js' } }",
+      'ops/chai.js',
+      'npx jest',
+    ),
+  ],
+  [
+    'what is loaded before by Bun',
+    ...inPart('bunfig.toml', '[test]\npreload = ["./ops/first.ts"]\n', 'ops/first.ts', 'bun test'),
+  ],
+  [
+    'plugins of pytest by their modules',
+    ...inPart('conftest.py', 'pytest_plugins = ["ops.hooks"]\n', 'ops/hooks.py', 'pytest'),
+  ],
+  [
+    'a part of a Rakefile',
+    ...inPart('Rakefile', "require_relative 'ops/checks'\n", 'ops/checks.rb', 'rake test'),
+  ],
+  ['code in a line of Python', ...inPart('a.py', '1', 'ops/check.py', 'python3 -c "import ops.check"')],
+  [
+    'a file that a line of Python opens',
+    ...inPart('a.py', '1', 'ops/check.py', `python3 -c "exec(open('ops/check.py').read())"`),
+  ],
+  [
+    'code in a line of JavaScript',
+    ...inPart('a.js', '1', 'ops/check.js', `node -e "require('./ops/check')"`),
+  ],
+  [
+    'an import in a line of JavaScript',
+    ...inPart('a.js', '1', 'ops/check.mjs', `node --input-type=module --eval "import './ops/check.mjs'"`),
+  ],
+  ['a line that is read from a file', ...ops('eval "$(cat ops/x.txt)"'), 'script_changed ops/x.txt'],
+  ['a line that is read for a shell', ...ops('sh -c "$(cat ops/x.txt)"'), 'script_changed ops/x.txt'],
+  ['what is piped into a shell', ...ops('cat ops/x.txt | sh'), 'script_changed ops/x.txt'],
+  ['what a shell reads', ...ops('sh < ops/x.txt'), 'script_changed ops/x.txt'],
+  ['arguments from a file', ...ops('pytest @ops/x.txt'), 'script_changed ops/x.txt'],
+  ['tests that a file lists', ...ops('node --test $(cat ops/x.txt)'), 'script_changed ops/x.txt'],
+  ['tests that are listed for xargs', ...ops('xargs node --test < ops/x.txt'), 'script_changed ops/x.txt'],
+  ['a list of xargs', ...ops('xargs -a ops/x.txt node --test'), 'script_changed ops/x.txt'],
+  [
+    'the same in a script',
+    ...ops('sh go.sh', { 'go.sh': 'xargs -n1 npm run < ops/x.txt\n' }),
+    'script_changed ops/x.txt',
+  ],
+  [
+    'presets of CMake',
+    'cmake --preset a',
+    { 'CMakePresets.json': '{}' },
+    { 'CMakePresets.json': '{"a":1}' },
+    'configuration_changed CMakePresets.json',
+  ],
+  [
+    'settings of Flow',
+    'npx flow',
+    { '.flowconfig': 'x' },
+    { '.flowconfig': 'y' },
+    'configuration_changed .flowconfig',
+  ],
+  [
+    'rules of Semgrep',
+    'semgrep --config .semgrep.yml',
+    { '.semgrep.yml': 'x' },
+    { '.semgrep.yml': 'y' },
+    'script_changed .semgrep.yml',
+  ],
+  [
+    'a second package of settings',
+    'npx eslint .',
+    { 'eslint.config.js': "import rules from './ops/rules.js'", 'ops/rules.js': 'x' },
+    { 'ops/rules.js': 'y' },
+    'script_changed ops/rules.js',
+  ],
+  [
+    'a shell of Make',
+    'make test',
+    { Makefile: 'SHELL := ops/sh\ntest:\n\tnpm test\n', 'ops/sh': 'x' },
+    { 'ops/sh': 'y' },
+    'script_changed ops/sh',
+  ],
+  [
+    'a list of what is not tested',
+    'npx jest',
+    { 'package.json': json({ jest: { testPathIgnorePatterns: [] } }) },
+    { 'package.json': json({ jest: { testPathIgnorePatterns: ['a'] } }) },
+    'configuration_changed package.json: jest',
+  ],
+  [
+    'members of a workspace',
+    'npm test --workspaces',
+    { 'package.json': json({ workspaces: ['a', 'b'] }) },
+    { 'package.json': json({ workspaces: ['a'] }) },
+    'configuration_changed package.json: workspaces',
+  ],
+  [
+    'paths of tsconfig',
+    'npx tsc',
+    { 'tsconfig.json': '{}' },
+    { 'tsconfig.json': '{"paths":{}}' },
+    'configuration_changed tsconfig.json',
+  ],
+  [
+    'a shell of npm',
+    'npm test',
+    { 'package.json': json({}) },
+    { '.npmrc': 'script-shell=./ops/sh' },
+    'configuration_changed .npmrc',
+  ],
+  [
+    'a filter of git',
+    'npm test',
+    { 'a.js': '1' },
+    { '.gitattributes': '*.js filter=x' },
+    'configuration_changed .gitattributes',
+  ],
+];
+
 const GEMS =
   'GEM\n  remote: https://rubygems.org/\n  specs:\n    rails (7.0)\n    rspec (3.12)\n      rspec-core (~> 3.12)\n\nDEPENDENCIES\n  rspec\n';
 const PHP = json({
@@ -639,7 +772,7 @@ const DELETED: readonly Attack[] = [
   ['R', 'Rscript -e x', ...gone('tests/testthat/test-a.R'), 'test_deleted tests/testthat/test-a.R'],
 ];
 
-test.each([...FOUND, ...LOCKED, ...STUBBED])(
+test.each([...FOUND, ...NAMED, ...LOCKED, ...STUBBED])(
   '%s needs a person (`%s`)',
   async (...[, line, was, is, shown]) => {
     expect(await weakened(line, was, { ...was, ...is })).toContain(shown);
@@ -652,3 +785,18 @@ test.each(DELETED)(
     expect(await weakened(line, was, without({ ...was, ...is }))).toContain(shown);
   },
 );
+
+const links = (count: number, folder: string): Files =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`${folder}/${index}`, '-> ../none']));
+
+test('of many links, those that may lead to what judges are followed first, and asked about when they are too many', async () => {
+  const was = { ...links(300, 'assets'), 'check.sh': '-> ops/real.txt', 'ops/real.txt': 'npm test' };
+  expect(await weakened('sh check.sh', was, { ...was, 'ops/real.txt': 'true' })).toEqual([
+    'script_changed check.sh (a link: check.sh leads to ops/real.txt)',
+  ]);
+  expect(await weakened('sh check.sh', was, { ...was, 'src/a.js': '2' })).toEqual([]);
+  const many = { ...was, ...links(201, 'scripts') };
+  expect(await weakened('sh check.sh', many, { ...many, 'src/a.js': '2' })).toEqual([
+    'configuration_changed symbolic links',
+  ]);
+});

@@ -18,7 +18,7 @@ const TEST_NAME = new RegExp(
     String.raw`[^/]+\.(?:bats|t|feature|robot|hurl)`,
   ].join('|')})$`,
 );
-const TEST_CODE = new RegExp(`\\.${CODE}$`);
+const CODE_FILE = new RegExp(`\\.${CODE}$`);
 
 const CONFIGURATION = new RegExp(
   `(^|/)(${[
@@ -35,7 +35,7 @@ const CONFIGURATION = new RegExp(
     String.raw`tsconfig[^/]*\.json|jsconfig\.json|\.?ruff\.toml|\.flake8|\.?pylintrc|\.?clippy\.toml`,
     String.raw`\.?rustfmt\.toml|\.golangci\.[^/]+|rust-toolchain[^/]*|\.tool-versions|\.(nvmrc|sdkmanrc|((python|node|ruby|java|php|go)-version))`,
     String.raw`\.(oxlintrc|jshintrc|markdownlint|yamllint|shellcheckrc|rubocop|swiftlint|phpstan)[^/]*|phpstan\.neon[^/]*`,
-    String.raw`\.(editorconfig|globalconfig)|psalm\.xml|\.php-cs-fixer[^/]*|\.credo\.exs|\.clang-(tidy|format)|detekt\.ya?ml|checkstyle\.xml`,
+    String.raw`\.(editorconfig|globalconfig)|psalm\.xml|\.php-cs-fixer[^/]*|\.credo\.exs|\.clang-(tidy|format)|detekt\.ya?ml|\.flowconfig|\.semgrep[^/]*|\.pyre_configuration|checkstyle\.xml`,
     String.raw`(tslint|knip|dprint|commitlint)\.jsonc?|deny\.toml|\.pre-commit-config\.yaml|\.?lefthook\.ya?ml`,
     // What runs the others.
     String.raw`(GNUm|m|M)akefile|[^/]+\.mk|\.?[Jj][Uu][Ss][Tt][Ff][Ii][Ll][Ee]|[Rr]akefile(\.rb)?|[^/]+\.rake|[Tt]askfile(\.dist)?\.ya?ml`,
@@ -43,7 +43,7 @@ const CONFIGURATION = new RegExp(
     String.raw`build\.(sbt|sc|mill|xml|zig)|project\.clj|(deps|bb)\.edn|rebar\.config|[^/]+\.cabal|meson\.build|dune(-project)?|SConstruct|wscript`,
     String.raw`\.bazel(rc|version)|BUILD(\.bazel)?|WORKSPACE(\.bazel)?|MODULE\.bazel|[^/]+\.(bzl|cmake)|global\.json|[^/]+\.(runsettings|sln|slnx)`,
     String.raw`Directory\.[^/]+\.(props|targets)|[Nn]u[Gg]et\.[Cc]onfig|xunit\.runner\.json|gradle\.properties|[^/]+\.gradle(\.kts)?`,
-    String.raw`settings\.gradle(\.kts)?|gradle-wrapper\.(jar|properties)|CMakeLists\.txt|[Gg]ulpfile\.[^/]+|Gruntfile\.[^/]+`,
+    String.raw`settings\.gradle(\.kts)?|gradle-wrapper\.(jar|properties)|CMakeLists\.txt|CMake(User)?Presets\.json|[Gg]ulpfile\.[^/]+|Gruntfile\.[^/]+`,
     String.raw`deno\.jsonc?|build\.rs|binding\.gyp`,
     String.raw`\.npmrc|\.yarnrc[^/]*|pnpm-workspace\.yaml|\.?pnpmfile\.[cm]?js|bunfig\.toml|go\.work|\.gitattributes|pip\.conf`,
     String.raw`\.env(\.(test|local|ci)[^/]*)?|\.envrc|\.gitmodules|\.pnp\.(c?js|loader\.mjs)`,
@@ -74,9 +74,11 @@ const VENDORED = /(^|\/)vendor\//;
 export const isTestFile = (path: string): boolean =>
   TEST_NAME.test(path) || TEST_FOLDER.test(path) || TEST_DATA.test(path);
 
+export const isCode = (path: string): boolean => CODE_FILE.test(path);
+
 /** One that holds tests, not only what they read. */
 export const isTestCode = (path: string): boolean =>
-  TEST_NAME.test(path) || (TEST_FOLDER.test(path) && TEST_CODE.test(path));
+  TEST_NAME.test(path) || (TEST_FOLDER.test(path) && isCode(path));
 
 export const isConfiguration = (path: string): boolean => CONFIGURATION.test(path) || isToolInPlace(path);
 

@@ -52,14 +52,18 @@ const modulesOf = ([, from, names = '', plain = '']: readonly (string | undefine
 
 /** Members that name what is loaded before or beside what is checked. */
 const LOADED =
-  /["']?\b(?:extends|setup\w*|global(?:Setup|Teardown)|reporters?|require|import|plugins?|presets?|transform|testEnvironment|environment|runner|resolver|snapshotSerializers|jsPlugins|rulesdir|rulePaths|loader|file|globalConfig|importMap|preset|projects|pytest_plugins)["']?\s*[:=]\s*(\[[^\]]{0,2000}\]|\{[^}]{0,2000}\}|["'`][^"'`\n]*["'`])/g;
+  /["']?\b(?:extends|setup\w*|global(?:Setup|Teardown)|reporters?|require|import|plugins?|presets?|transform|testEnvironment|environment|runner|resolver|snapshotSerializers|jsPlugins|rulesdir|rulePaths|loader|file|globalConfig|importMap|preset|projects|pytest_plugins|moduleNameMapper|preload)["']?\s*[:=]\s*(\[[^\]]{0,2000}\]|\{[^}]{0,2000}\}|["'`][^"'`\n]*["'`])/g;
 const IMPORTED = /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\()\s*["'`]([^"'`\n]+)["'`]/g;
 const PLUGIN = /(?:^|\s)-p\s+([\w.]+)/gm;
+
+/** Of Python: `a.b` is `a/b`. */
+const moduleIn = (name: string): string[] =>
+  /^[A-Za-z_]\w*(?:\.\w+)+$/.test(name) ? [name.replaceAll('.', '/')] : [];
 
 export const loadedByConfiguration = (text: string): string[] =>
   [
     ...[...text.matchAll(LOADED)].flatMap(([, value = '']) =>
-      [...value.matchAll(QUOTED)].map(([, , name = '']) => name),
+      [...value.matchAll(QUOTED)].flatMap(([, , name = '']) => [name, ...moduleIn(name)]),
     ),
     ...[...text.matchAll(IMPORTED)].map(([, name = '']) => name),
     ...[...text.matchAll(PLUGIN)].map(([, name = '']) => name.replaceAll('.', '/')),

@@ -6,9 +6,11 @@ import type { Weakening } from '@berth/contract';
 import { hidesFiles, isIgnoreList, isJudgeAdded } from './added.ts';
 import type { JudgedTree } from './files.ts';
 import {
+  isCode,
   isConfiguration,
   isNamedAfter,
   isOutOfSight,
+  isScriptPlace,
   isTestCode,
   isTestFile,
   isToolInPlace,
@@ -18,7 +20,7 @@ import { isLockFile, lockChanges } from './lock-files.ts';
 import { toolChanges } from './manifest-tools.ts';
 import { changedFields, isManifest, judgingManifest, scriptsIn } from './manifests.ts';
 import { memberPaths } from './node-members.ts';
-import { folderOf } from './place.ts';
+import { folderOf, nameOf } from './place.ts';
 import { isProjectFile, judgingText } from './project-files.ts';
 import { type Reached, reach } from './reach.ts';
 import { endsOthers, isOnlyMore, reductionOf } from './test-measure.ts';
@@ -47,8 +49,11 @@ const MAX_MEASURED = 200;
 
 export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<JudgeChanges> => {
   const manifests = manifestsOf(pair.target);
-  const target = await followLinks(pair.target, (path) => read('target', path));
-  const change = await followLinks(pair.change, (path) => read('change', path));
+  const mayJudge = (path: string): boolean =>
+    [isConfiguration, isTestFile, isScriptPlace].some((is) => is(path) || is(`${path}/`)) ||
+    pair.lines.some((line) => line.includes(nameOf(path)));
+  const target = await followLinks(pair.target, (path) => read('target', path), mayJudge);
+  const change = await followLinks(pair.change, (path) => read('change', path), mayJudge);
   const reached = await reach({
     paths: target.paths,
     lines: pair.lines,
@@ -125,7 +130,7 @@ const takesCopy = (path: string, copies: string[] | undefined, { tests, findsTes
 };
 
 const linksCut = ({ target, change }: Trees): Found[] =>
-  change.isCut && !target.isCut
+  change.isUnknown || (change.isCut && !target.isCut)
     ? [{ kind: 'configuration_changed', subject: 'symbolic links', detail: 'more than are followed' }]
     : [];
 
@@ -140,17 +145,22 @@ const isReadByFields = (path: string, { target, reached }: Trees): boolean =>
 type Kind = 'test' | 'script' | 'configuration';
 type How = 'changed' | 'deleted' | 'added';
 
-const kindOf = async (path: string, how: How, trees: Trees): Promise<Kind | undefined> => {
-  const { reached, read } = trees;
-  if (how !== 'added') {
-    if (reached.tests.has(path)) return 'test';
-    if (reached.runs(path)) return 'script';
-    if (await isConfigurationChanged(path, trees)) return 'configuration';
-    return isTestFile(path) && !isReadInParts(path) ? 'test' : undefined;
-  }
-  if (reached.runs(path)) return 'script';
+const kindOf = (path: string, how: How, trees: Trees): Promise<Kind | undefined> =>
+  how === 'added' ? kindOfAdded(path, trees) : kindOfKnown(path, trees);
+
+const kindOfAdded = async (path: string, trees: Trees): Promise<Kind | undefined> => {
+  if (trees.reached.runs(path)) return 'script';
   if (await isJudgeAdded(path, trees)) return 'configuration';
-  return isTestCode(path) && endsOthers((await read('change', path)) ?? '') ? 'test' : undefined;
+  return isTestCode(path) && endsOthers((await trees.read('change', path)) ?? '') ? 'test' : undefined;
+};
+
+const kindOfKnown = async (path: string, trees: Trees): Promise<Kind | undefined> => {
+  const { reached } = trees;
+  // A list of tests that a line reads is no test.
+  if (reached.tests.has(path) && (isCode(path) || !reached.runs(path))) return 'test';
+  if (reached.runs(path)) return 'script';
+  if (await isConfigurationChanged(path, trees)) return 'configuration';
+  return isTestFile(path) && !isReadInParts(path) ? 'test' : undefined;
 };
 
 const isReadInParts = (path: string): boolean => isIgnoreList(path) || isProjectFile(path);

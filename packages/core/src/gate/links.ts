@@ -25,13 +25,18 @@ export interface SeenTree {
   readonly realOf: (path: string) => string;
   /** More links than are followed: nothing is known of the others. */
   readonly isCut: boolean;
+  /** Links that may lead to what judges are among the others. */
+  readonly isUnknown: boolean;
 }
 
 export const followLinks = async (
   tree: Pick<JudgedTree, 'paths' | 'ids'>,
   readLink: (path: string) => Promise<string | undefined>,
+  mayJudge: (path: string) => boolean,
 ): Promise<SeenTree> => {
-  const links = [...tree.paths].filter((path) => tree.ids[path]?.startsWith(LINK));
+  const all = [...tree.paths].filter((path) => tree.ids[path]?.startsWith(LINK));
+  const first = all.length > MAX_LINKS ? all.filter(mayJudge) : [];
+  const links = first.length > 0 ? [...new Set([...first, ...all])] : all;
   const targets = await targetsOf(links.slice(0, MAX_LINKS), readLink);
   const met: Behind[] = [];
   for (const link of targets.keys()) {
@@ -54,6 +59,7 @@ export const followLinks = async (
     },
     realOf: (path) => entries.get(path)?.real ?? path,
     isCut: links.length > MAX_LINKS || met.length > MAX_BEHIND,
+    isUnknown: first.length > MAX_LINKS,
   };
 };
 

@@ -3,6 +3,7 @@
  * language they are, what configuration names, and the scripts of packages. What cannot be known before it runs
  * counts as everything that it could be.
  */
+import { pathsFedTo } from './fed-lines.ts';
 import { matchesGlob } from './glob.ts';
 import {
   isConfiguration,
@@ -225,6 +226,7 @@ const filesRunBy = (paths: ReadonlySet<string>, { folder, line }: Line): string[
   ...[...pathsRunBy(line), ...pathsRunBy(withoutExpansions(line))].flatMap((path) =>
     candidates(paths, folder, path),
   ),
+  ...pathsFedTo(line).flatMap((path) => loaded(paths, folder, path)),
   ...programFolders(line).flatMap((place) => [...paths].filter((path) => path.startsWith(place))),
   ...(runsUnknown(line) ? [...paths].filter(isScript) : []),
 ];

@@ -38,7 +38,7 @@ const MODULE = /^[A-Za-z_][\w.]*$/;
 const MODULE_ENDINGS = ['.py', '/__main__.py', '/__init__.py'];
 
 /** Of a longer line nobody says what it runs: see `runsUnknown`. */
-const MAX_LINE_CHARACTERS = 2000;
+export const MAX_LINE_CHARACTERS = 2000;
 
 /** What is not known before the line is run, in one word each: `$X`, `${X:-y}`, `$(…)`, and the same in old quotes. */
 export const withoutExpansions = (line: string): string =>

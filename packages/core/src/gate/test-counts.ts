@@ -28,42 +28,122 @@ const pytest: Reader = (line) => {
   return isSum ? ran(counts) : undefined;
 };
 
+/** The first pattern that the line is like says how many ran, the second, where it is there, how many of them did not. */
+const less =
+  (all: RegExp, not: RegExp): Reader =>
+  (line) => {
+    const count = found(all)(line);
+    return count === undefined ? undefined : count - (found(not)(line) ?? 0);
+  };
+
 interface Runner {
   /** Several such lines are several runs. */
   readonly counts: Reader;
   /** What another line adds to that. */
   readonly adds?: Reader;
+  /** It sums each part up, and at last all of them. */
+  readonly isLast?: boolean;
 }
 
 /** By the line that sums a run up. */
 const RUNNERS: readonly Runner[] = [
-  // node --test, in both of its forms: skipped ones and those still to do are counted among its tests.
-  { counts: found(/^(?:#|ℹ) pass (\d{1,9})$/), adds: found(/^(?:#|ℹ) fail (\d{1,9})$/) },
+  // node --test, in its forms, and tape: skipped ones and those still to do are counted among its tests.
+  {
+    counts: found(/^\s*(?:#|ℹ|<!--) pass {1,4}(\d{1,9})(?: -->)?$/),
+    adds: found(/^\s*(?:#|ℹ|<!--) fail {1,4}(\d{1,9})/),
+  },
   // vitest: `Tests  1 failed | 3 passed (4)`; jest: `Tests:       1 failed, 3 passed, 4 total`
   { counts: isLike(/^\s*Tests:? +\d{1,9} \w/, ran) },
+  // both as JSON
+  { counts: found(/"numPassedTests": ?(\d{1,9})/), adds: found(/"numFailedTests": ?(\d{1,9})/) },
   { counts: pytest },
-  // python's unittest
+  // python's unittest, and Clojure
   {
-    counts: found(/^Ran (\d{1,9}) tests? in /),
+    counts: found(/^Ran (\d{1,9}) tests? (?:in |containing )/),
     adds: (line) => -(found(/^OK \(.*?skipped=(\d{1,9})/)(line) ?? 0),
   },
+  // Bun
+  { counts: found(/^ (\d{1,9}) pass$/), adds: found(/^ (\d{1,9}) fail$/) },
   // mocha: `3 passing (5ms)` and `1 failing`
   { counts: isLike(/^\s+\d{1,9} (?:passing|failing)\b/, ran) },
   // cargo: `test result: ok. 3 passed; 0 failed; 1 ignored; …`
   { counts: isLike(/^test result: /, ran) },
-  // go test -v
+  // cargo nextest: `Summary [ 0.05s] 3 tests run: 3 passed, 1 skipped`
+  { counts: found(/^\s*Summary \[[^\]]{0,40}\] (\d{1,9})(?:\/\d{1,9})? tests? run/) },
+  // go test -v, go test -json, gotestsum, Ginkgo
   { counts: isLike(/^\s*--- (?:PASS|FAIL): /, () => 1) },
+  { counts: isLike(/^\{.*"Action":"(?:pass|fail)".*"Test":"/, () => 1) },
+  { counts: less(/^DONE (\d{1,9}) tests?/, /(\d{1,9}) skipped/) },
+  { counts: found(/^Ran (\d{1,9}) of \d{1,9} Specs/) },
+  // Deno: `ok | 3 passed | 0 failed (5ms)`
+  { counts: isLike(/^(?:ok|FAILED) \| \d{1,9} passed/, ran) },
+  // PHPUnit: `OK (3 tests, 5 assertions)`, or `Tests: 3, Assertions: 5, Skipped: 1.`
+  { counts: found(/^OK \((\d{1,9}) tests?,/) },
+  { counts: less(/^Tests: (\d{1,9}), Assertions/, /(?:Skipped|Incomplete): (\d{1,9})/) },
+  // Pest: `Tests:    3 passed (5 assertions)` is as vitest. RSpec, hspec: `3 examples, 0 failures, 1 pending`
+  { counts: less(/^(\d{1,9}) examples?, \d{1,9} failures?/, /(\d{1,9}) pending/) },
+  // Minitest, Test::Unit: `3 runs, 5 assertions, 0 failures, 0 errors, 1 skips`
+  { counts: less(/^(\d{1,9}) (?:runs|tests), \d{1,9} assertions/, /(\d{1,9}) (?:skips|omissions)/) },
+  // ExUnit: `1 doctest, 3 tests, 0 failures, 1 skipped`; bats, when it is told to be pretty; Robot
+  {
+    counts: less(
+      /^(?:\d{1,9} doctests?, )?(\d{1,9}) tests?, \d{1,9} (?:failures?|passed)/,
+      /(\d{1,9}) skipped/,
+    ),
+  },
+  // .NET: `Passed!  - Failed: 0, Passed: 3, Skipped: 1, Total: 4, …`, or `Test summary: total: 4, …, skipped: 1`
+  { counts: less(/^(?:Passed|Failed)! .*\bTotal: +(\d{1,9})/, /\bSkipped: +(\d{1,9})/) },
+  { counts: less(/^Test summary: total: (\d{1,9})/, /\bskipped: (\d{1,9})/) },
+  // Maven says it of each class, with the time, and of each module without
+  { counts: less(/^(?:\[\w+\] )?Tests run: (\d{1,9})(?!.*Time elapsed)/, /Skipped: (\d{1,9})/) },
+  // Gradle, when a test fails
+  { counts: less(/^(\d{1,9}) tests? completed/, /(\d{1,9}) skipped/) },
+  // ctest, Bazel, Meson
+  { counts: found(/tests failed out of (\d{1,9})/) },
+  { counts: found(/^Executed \d{1,9} out of (\d{1,9}) tests?:/) },
+  { counts: found(/^Ok: +(\d{1,9})/), adds: found(/^Fail: +(\d{1,9})/) },
+  // GoogleTest, Catch2, doctest
+  {
+    counts: found(/^\[=+\] (\d{1,9}) tests? from .* ran\b/),
+    adds: (line) => -(found(/^\[ +SKIPPED +\] (\d{1,9}) tests?,/)(line) ?? 0),
+  },
+  { counts: found(/^All tests passed \(\d{1,9} assertions? in (\d{1,9}) test/) },
+  { counts: found(/^(?:\[doctest\] )?test cases: +(\d{1,9}) \|/) },
+  // sbt, ScalaTest
+  { counts: found(/Passed: Total (\d{1,9}),/) },
+  { counts: found(/Tests: succeeded (\d{1,9}),/), adds: found(/Tests: succeeded \d{1,9}, failed (\d{1,9})/) },
+  // XCTest and Swift Testing
+  { counts: found(/^\s*Executed (\d{1,9}) tests?, with/), isLast: true },
+  { counts: found(/Test run with (\d{1,9}) tests?/) },
+  // Dart: `00:01 +3 ~1: All tests passed!`
+  { counts: found(/^\d\d:\d\d \+(\d{1,9})(?: [~-]\d{1,9})*: /), isLast: true },
+  // prove, ava, Jasmine, Karma, uvu, Playwright, Cucumber, busted, Zig, tasty
+  { counts: found(/^Files=\d{1,9}, Tests=(\d{1,9}),/) },
+  { counts: found(/^\s*(\d{1,9}) tests? passed$/), adds: found(/^\s*(\d{1,9}) tests? failed$/) },
+  { counts: less(/^(\d{1,9}) specs?, \d{1,9} failures?/, /(\d{1,9}) pending/) },
+  { counts: found(/Executed (\d{1,9}) of \d{1,9}\b/), isLast: true },
+  {
+    counts: found(/^\s*Total: +(\d{1,9})$/),
+    adds: (line) => -(found(/^\s*Skipped: +(\d{1,9})$/)(line) ?? 0),
+  },
+  { counts: found(/^\s+(\d{1,9}) passed \(/), adds: found(/^\s+(\d{1,9}) failed$/) },
+  { counts: isLike(/^\d{1,9} scenarios? \(/, ran) },
+  { counts: found(/^(\d{1,9}) success(?:es)? \//), adds: found(/\/ (\d{1,9}) failures? \//) },
+  { counts: found(/^All (\d{1,9}) tests passed/) },
+  // What is written as JUnit's XML
+  { counts: less(/^\s*<testsuites\b.*\btests="(\d{1,9})"/, /\bskipped="(\d{1,9})"/) },
+  { counts: less(/^\s*<testsuite\b.*\btests="(\d{1,9})"/, /\bskipped="(\d{1,9})"/) },
   // Any other that prints TAP
   { counts: isLike(/^(?:not )?ok \d{1,9}\b(?!.*# (?:skip|todo))/i, () => 1) },
 ];
 
-const testsIn = (lines: readonly string[], { counts, adds }: Runner): number | undefined => {
+const testsIn = (lines: readonly string[], { counts, adds, isLast }: Runner): number | undefined => {
   let sum: number | undefined;
   let added = 0;
   for (const line of lines) {
     const count = counts(line);
-    if (count !== undefined) sum = (sum ?? 0) + count;
-    else added += adds?.(line) ?? 0;
+    if (count !== undefined) sum = isLast === true ? count : (sum ?? 0) + count;
+    added += adds?.(line) ?? 0;
   }
   return sum === undefined ? undefined : sum + added;
 };

@@ -1,7 +1,7 @@
 /** What a task is told before an agent's turn is paid: nothing can be checked, a tool is missing, the target is red. */
 import { type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
-import { type GatePlan, planGate, programOf, readForGate } from '../gate/index.ts';
+import { alwaysGreen, type GatePlan, planGate, programOf, readForGate } from '../gate/index.ts';
 import type { CommitByRepository } from '../ports.ts';
 import { progressed } from '../task/index.ts';
 import type { World } from '../world.ts';
@@ -93,6 +93,7 @@ export const redBefore = async (world: World, listener: Listener): Promise<reado
   const { attemptId, signal } = listener;
   const attempt = await world.store.read((tx) => tx.table('attempts').get(attemptId));
   if ((attempt?.rounds ?? 0) > 0) return [];
+  await sayWhatCannotFail(world, listener);
   const patience = new AbortController();
   const late = world.clock.sleep(PATIENCE_MS, AbortSignal.any([patience.signal, signal])).then(none, none);
   try {
@@ -101,6 +102,19 @@ export const redBefore = async (world: World, listener: Listener): Promise<reado
     patience.abort();
   }
 };
+
+const sayWhatCannotFail = async (world: World, { target, attemptId }: Listener): Promise<void> => {
+  const { workspaceId, commits, plan } = target;
+  const lines = alwaysGreen(plan.commands, await readForGate(world.hub, workspaceId, commits));
+  if (lines.length === 0) return;
+  const shown = lines.map((line) => `\`${line.slice(0, MAX_SHOWN_CHARACTERS)}\``).join(', ');
+  const detail =
+    lines.length === plan.commands.length
+      ? `the gate cannot fail, so it lands any work: ${shown}`
+      : `a part of the gate cannot fail: ${shown}`;
+  await progressed(world.store, { attemptId, stage: 'target', detail });
+};
+const MAX_SHOWN_CHARACTERS = 200;
 
 const hearRed = async (world: World, { target, attemptId, signal }: Listener): Promise<Evidence[]> => {
   const red = (await baselineOf(world, target, signal)).filter((one) => !isGreen(one));

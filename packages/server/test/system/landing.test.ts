@@ -1,7 +1,7 @@
 /** From a repository and a prompt to landed commits: the real agent OpenCode, its tools, sandboxes, git and checks. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Change, Usage, Workspace } from '@berth/contract';
+import { type Change, dataOf, type Usage, type Workspace } from '@berth/contract';
 import type { LedgerEntry } from '@berth/core';
 import type { Scripts } from '@berth/plugin-api/fakes';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -305,6 +305,9 @@ test('a follow-up after the sandbox is gone tells a fresh agent what was said', 
     keepAliveMs: 0,
     prompt: steps({ say: 'I write b.' }, { write: { path: 'b.txt', content: 'b\n' } }),
   });
+  expect(first.events.map((event) => dataOf(event, 'attempt.progressed')?.detail)).toContain(
+    'the gate cannot fail, so it lands any work: `true`',
+  );
   const { lastSeq } = await world.client.system.stats();
   const prompt = steps({ write: { path: 'c.txt', content: 'c\n' } });
   await world.client.tasks.prompt({ id: first.task.id, prompt });
