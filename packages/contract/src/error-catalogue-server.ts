@@ -16,6 +16,19 @@ const from = z.string().optional();
 const origin = (d: { readonly from?: string }): string => (d.from === undefined ? '' : ` (from ${d.from})`);
 
 export const SERVER_ERRORS = {
+  'git.too_costly': {
+    kind: 'invalid',
+    data: z.object({ act: z.string(), memoryBytes: z.number(), cpuSeconds: z.number() }),
+    message: (d) =>
+      `git ${d.act} needs more than ${d.memoryBytes / 2 ** 20} MiB of memory or ${d.cpuSeconds} s of processor time, and was ended.`,
+    hint: 'Look for very large files, or very many, in what was committed last; take them out of the history.',
+  },
+  'push.too_large': {
+    kind: 'invalid',
+    data: z.object({ reason: z.string() }),
+    message: (d) => `The commits made in the sandbox were not taken: ${d.reason}.`,
+    hint: 'Ask for the work again without them, or give the workspace a larger limits.diskBytes when that is what is used up.',
+  },
   'store.locked': {
     kind: 'unavailable',
     data: z.object({ path: z.string(), pid: z.number().nullable() }),

@@ -108,6 +108,8 @@ export interface AttemptGrant extends Kept {
   readonly readRefs?: readonly string[] | undefined;
   /** Refs it may read and write. */
   readonly writeRefs: readonly string[];
+  /** What has been pushed with it, in bytes. */
+  readonly pushedBytes?: number | undefined;
   readonly expiresAt?: number | undefined;
 }
 

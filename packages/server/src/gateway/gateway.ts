@@ -12,11 +12,12 @@ import { createGrantBook } from './grant-book.ts';
 import { createLedger } from './models/ledger.ts';
 import { createModelRelay } from './models/relay.ts';
 import { createLinkJudge } from './models/request-links.ts';
+import { createPushBudget } from './push-budget.ts';
 import { createStanding } from './standing.ts';
 import { createWayOut } from './way-out.ts';
 
 export interface GatewayParts {
-  readonly config: Pick<Config, 'models'>;
+  readonly config: Pick<Config, 'models' | 'defaults'>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly hubFolder: string;
   readonly hostGit: HostGit;
@@ -44,7 +45,13 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
     record: connections.record,
   };
   const egress = createEgress({ ...policy, log: log.error });
-  const git = createGitHttp({ folder: hubFolder, git: hostGit, authorise: book.forGit, log: log.error });
+  const git = createGitHttp({
+    folder: hubFolder,
+    git: hostGit,
+    authorise: book.forGit,
+    sent: createPushBudget(store, config.defaults.limits),
+    log: log.error,
+  });
   const models = createModelRelay({
     providers: config.models.providers,
     authorise: book.forModels,

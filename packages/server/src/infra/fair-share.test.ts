@@ -25,6 +25,15 @@ describe('a fair share', () => {
     expect(share.inUse).toBe(0);
   });
 
+  it('leaves something for those who hold nothing, whatever number of others take all they can', async () => {
+    const share = createFairShare({ ...LIMITS, total: 12, perOwner: 4, keptForNew: 6 });
+    for (const owner of ['a', 'b', 'c', 'd', 'e', 'f'])
+      for (let at = 0; at < 4; at += 1) share.take(owner, 1).catch(() => undefined);
+    await settled();
+    await share.take('new', 1);
+    expect(share.inUse).toBeLessThanOrEqual(12);
+  });
+
   it('goes to the owners in turn, whatever number of requests one of them makes', async () => {
     const share = createFairShare({ ...LIMITS, total: 1, perOwner: 1 });
     const order: string[] = [];

@@ -14,6 +14,8 @@ export interface FairShareLimits {
   readonly total: number;
   /** What one owner may hold at one time. */
   readonly perOwner: number;
+  /** Of the total, what only those may take who hold nothing yet: whoever holds something cannot take it all. */
+  readonly keptForNew?: number | undefined;
   /** Requests of one owner that may wait. */
   readonly waitingPerOwner: number;
   readonly waitMs: number;
@@ -78,11 +80,15 @@ const createTurns = (limits: FairShareLimits) => {
     owners.set(name, owner);
     return owner;
   };
+  const hasRoomFor = (owner: Owner, amount: number): boolean => {
+    const isKept = owner.inUse > 0 && inUse + amount > limits.total - (limits.keptForNew ?? 0);
+    return !isKept && owner.inUse + amount <= limits.perOwner;
+  };
   /** The first owner whose own part has room for what it waits for; the next in turn even when the total has none. */
   const nextInTurn = (): [string, Owner, Waiter] | undefined => {
     for (const [name, owner] of owners) {
       const [first] = owner.waiting;
-      if (first !== undefined && owner.inUse + first.amount <= limits.perOwner) return [name, owner, first];
+      if (first !== undefined && hasRoomFor(owner, first.amount)) return [name, owner, first];
     }
     return undefined;
   };

@@ -42,7 +42,11 @@ export const createSample = async () => {
   shell(folder, 'git init -q -b main source; cd source; echo one > a.txt; git add .; git commit -qm first');
   const hubFolder = path.join(folder, 'hub');
   const git = hostGit().run;
-  const hub = createHub({ folder: hubFolder, git, maintenance: { maxLooseObjects: 50, maxPacks: 5 } });
+  const hub = createHub({
+    folder: hubFolder,
+    git,
+    maintenance: { maxLooseObjects: 50, maxPacks: 5, maxGrowthBytes: 2 ** 20 },
+  });
   const at = (name = 'source') => path.join(hubFolder, WORKSPACE, `${name}.git`);
   return { folder, source, hubFolder, git, hub, at, end: () => rm(folder, { recursive: true, force: true }) };
 };
@@ -52,8 +56,10 @@ export const serveHub = async (
   hubFolder: string,
   grants: Readonly<Record<string, Omit<GitGrant, 'readRefs'> & { readRefs?: readonly string[] }>>,
   limits: Partial<GitHttpLimits> = {},
+  pushBytes = Number.POSITIVE_INFINITY,
 ) => {
   const logged: unknown[] = [];
+  const sent = new Map<string, number>();
   const handle = createGitHttp({
     folder: hubFolder,
     git: hostGit(),
@@ -61,8 +67,12 @@ export const serveHub = async (
       const grant = grants[token];
       return grant && { readRefs: ['refs/heads/main'], ...grant };
     },
+    sent: {
+      leftBytes: async (sandboxId) => pushBytes - (sent.get(sandboxId) ?? 0),
+      add: async (sandboxId, bytes) => void sent.set(sandboxId, (sent.get(sandboxId) ?? 0) + bytes),
+    },
     log: (message, facts) => logged.push([message, facts]),
-    limits,
+    limits: { reserveBytes: 0, ...limits },
   });
   const server = createServer((request, response) => {
     const sandboxId = String(request.headers['x-sandbox'] ?? 'sb_1');

@@ -1,12 +1,14 @@
 /**
- * Ends a request whose client neither sends what it began nor takes what it asked for: a git process waits for it, and
- * there are only so many. A client that is slow but moves is let be, up to the time of a request.
+ * Ends a request whose client sends what it began, or takes what it asked for, at less than a minimum rate: a git
+ * process waits for it, and there are only so many. A client that is slow but moves is let be, up to the time of a request.
  */
-import type { GitRequest, GitResponse } from './serve-git.ts';
+import type { GitHttpLimits, GitRequest, GitResponse } from './serve-git.ts';
 
 export interface ClientWatch {
-  /** Some of the request's body has come. */
-  received(): void;
+  /** So much of the request's body has come. */
+  received(bytes: number): void;
+  /** So much of the answer has been taken. */
+  taken(bytes: number): void;
   stop(): void;
 }
 
@@ -16,30 +18,32 @@ interface Watched {
   readonly hasBody: boolean;
 }
 
+type Rate = Pick<GitHttpLimits, 'clientIdleMs' | 'minClientBytes'>;
+
 /** Both directions are looked at once in every interval, so a client is ended after one to two of them. */
-export const watchClient = ({ request, response, hasBody }: Watched, idleMs: number): ClientWatch => {
-  let hasSent = false;
-  let hasTaken = false;
-  const taken = (): void => {
-    hasTaken = true;
-  };
-  response.on('drain', taken);
+export const watchClient = (
+  { request, response, hasBody }: Watched,
+  { clientIdleMs, minClientBytes }: Rate,
+): ClientWatch => {
+  let receivedBytes = 0;
+  let takenBytes = 0;
   const timer = setInterval(() => {
-    const keepsBack = hasBody && !request.readableEnded && request.readableLength === 0 && !hasSent;
-    const leavesLying = response.writableNeedDrain && !hasTaken;
-    hasSent = false;
-    hasTaken = false;
+    const isSlow = receivedBytes < minClientBytes;
+    const keepsBack = hasBody && !request.readableEnded && request.readableLength === 0 && isSlow;
+    const leavesLying = response.writableNeedDrain && takenBytes < minClientBytes;
+    receivedBytes = 0;
+    takenBytes = 0;
     if (!keepsBack && !leavesLying) return;
     request.destroy();
     response.destroy();
-  }, idleMs);
+  }, clientIdleMs);
   return {
-    received: () => {
-      hasSent = true;
+    received: (bytes) => {
+      receivedBytes += bytes;
     },
-    stop: () => {
-      clearInterval(timer);
-      response.off('drain', taken);
+    taken: (bytes) => {
+      takenBytes += bytes;
     },
+    stop: () => clearInterval(timer),
   };
 };

@@ -73,7 +73,11 @@ describe('what a git that was ended in the middle left', () => {
 
   test('is left alone while an older git works there: it may be its own', async () => {
     const { run, start } = hostGit();
-    const old = await start(['cat-file', '--batch'], { gitDir, env: { GIT_DIR: gitDir } });
+    const old = await start(['cat-file', '--batch'], {
+      gitDir,
+      env: { GIT_DIR: gitDir },
+      limits: { memoryBytes: 2 ** 30, cpuSeconds: 60 },
+    });
     writeFileSync(join(gitDir, 'config.lock'), '');
     await expect(run(['config', 'a.b', 'c'], { gitDir })).rejects.toMatchObject({ code: 'git.failed' });
     old.stdin.end();

@@ -6,10 +6,11 @@
  * person's own configuration, credential helpers and ssh keys work as on their command line, but nothing may ask a
  * question (no terminal, no window) and only the transports we name are spoken.
  */
+import { availableParallelism } from 'node:os';
 import type { Readable } from 'node:stream';
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import { cancelled, isStop } from '@berth/core';
-import type { HostProcess, HostProcesses } from '../system/host-processes.ts';
+import type { HostProcess, HostProcesses, ProgramLimits } from '../system/host-processes.ts';
 import { hasRoom, saysNoSpace } from '../system/no-space.ts';
 import { createLeftLocks } from './left-locks.ts';
 
@@ -26,6 +27,8 @@ export interface GitOptions {
   /** Exit codes that are answers, not failures; 0 always is. */
   readonly answers?: readonly number[] | undefined;
   readonly as?: 'sealed' | 'user' | undefined;
+  /** Of each process, beside what it maps to read; 1 GiB when absent. */
+  readonly memoryBytes?: number | undefined;
   /** Ends it with all that it started. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,7 +41,7 @@ export interface GitResult {
   readonly truncated: boolean;
 }
 
-/** Rejects with `git.absent`, `git.timeout`, `disk.full`, `git.failed`, or the reason of the signal. The first argument names the act. */
+/** Rejects with `git.absent`, `git.timeout`, `git.too_costly`, `disk.full`, `git.failed`, or the reason of the signal. The first argument names the act. */
 export type Git = (args: readonly [string, ...string[]], options?: GitOptions) => Promise<GitResult>;
 
 /** One git whose pipes the caller has; sealed. Ended when the signal aborts. */
@@ -47,6 +50,7 @@ export type StartGit = (args: readonly string[], options: StartGitOptions) => Pr
 export interface StartGitOptions extends Pick<GitOptions, 'env' | 'as' | 'signal'> {
   /** The bare repository that it works in. */
   readonly gitDir?: string | undefined;
+  readonly limits: ProgramLimits;
 }
 
 /** Every git of the server on its own machine. */
@@ -60,7 +64,14 @@ export const SOURCE_PROTOCOLS = ['https', 'ssh', 'git', 'file'] as const;
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 const MAX_OUTPUT_BYTES = 16 * 2 ** 20;
+/** Three versions of the largest file that a push may bring, and the lists of a large repository. */
+const COMMAND_MEMORY_BYTES = 2 ** 30;
+/** Of an import or a collection: grows with the number of objects, some 150 bytes each. */
+export const WHOLE_REPOSITORY_MEMORY_BYTES = 4 * 2 ** 30;
 const STDERR_TAIL_CHARACTERS = 2000;
+/** Of the shell, for a program that is not there. */
+const NOT_FOUND = 127;
+const ENDED_BY_KERNEL = -1;
 /** How long output may come after git has ended: only a process that left its group can still hold the pipe. */
 const DRAIN_MS = 1000;
 
@@ -76,14 +87,15 @@ export const createHostGit = (parts: HostGitParts): HostGit => {
   const { env, processes, silenceSeconds = SILENCE_SECONDS } = parts;
   const locks = createLeftLocks(processes);
 
-  const start: StartGit = async (args, { gitDir, env: added, as = 'sealed', signal }) => {
+  const start: StartGit = async (args, { gitDir, env: added, as = 'sealed', signal, limits }) => {
     if (gitDir !== undefined) await locks.ready(gitDir);
     if (signal?.aborted) throw givenUp(signal.reason);
     const git = processes.start({
-      argv: ['git', ...SAFE_CONFIG, ...args],
+      argv: ['git', ...SAFE_CONFIG, ...(as === 'sealed' ? SMALL_CONFIG : []), ...args],
       env: { ...(as === 'sealed' ? sealedEnvironment(env) : userEnvironment(env, silenceSeconds)), ...added },
       place: gitDir,
       isOutward: as === 'user',
+      limits,
     });
     const abort = (): void => git.end();
     signal?.addEventListener('abort', abort, { once: true });
@@ -103,12 +115,13 @@ export const createHostGit = (parts: HostGitParts): HostGit => {
     const where = gitDir === undefined ? [] : [`--git-dir=${gitDir}`];
     const late = AbortSignal.timeout(timeoutMs);
     const either = signal === undefined ? late : AbortSignal.any([late, signal]);
-    const git = await start([...where, ...args], { ...options, signal: either });
+    const limits = limitsOf(options, timeoutMs);
+    const git = await start([...where, ...args], { ...options, signal: either, limits });
     const { exitCode, ...said } = await listen(git, options.input ?? '', maxOutputBytes);
-    const result = { ...said, exitCode: exitCode ?? -1 };
+    const result = { ...said, exitCode: exitCode ?? ENDED_BY_KERNEL };
     if (isAnswer(result, options)) return result;
-    const wasEnded = exitCode === null && either.aborted;
-    if (!wasEnded) throw await tellFullDisk(failure(args[0], result, maxOutputBytes), gitDir);
+    if (exitCode === NOT_FOUND) throw fail('git.absent', { detail: said.stderr.trim() });
+    if (exitCode !== null || !either.aborted) throw await failureOf(args[0], result, { ...options, limits });
     throw late.aborted ? fail('git.timeout', { act: args[0], timeoutMs }) : givenUp(either.reason);
   };
 
@@ -124,6 +137,15 @@ export const createHostGit = (parts: HostGitParts): HostGit => {
   };
   return { run, start };
 };
+
+/** Several threads of one process may each use the whole time. */
+const limitsOf = ({ as, memoryBytes }: GitOptions, timeoutMs: number): ProgramLimits => ({
+  memoryBytes: memoryBytes ?? (as === 'user' ? WHOLE_REPOSITORY_MEMORY_BYTES : COMMAND_MEMORY_BYTES),
+  cpuSeconds: Math.ceil(timeoutMs / 1000) * (as === 'user' ? availableParallelism() : 1),
+});
+
+/** What git says when the kernel gives it no more memory. */
+export const OUT_OF_MEMORY = /out of memory|cannot allocate memory|cannot create thread/i;
 
 const givenUp = (reason: unknown): unknown =>
   isBerthError(reason) || isStop(reason) ? reason : cancelled('the caller went away');
@@ -176,8 +198,9 @@ const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : String(error);
 
 /**
- * Contents from this size on are streamed, not held in memory, and neither compared nor compressed against others: git
- * on the host stays small whatever a sandbox sends, and large binaries pass in a fraction of the time.
+ * Contents from this size on are streamed, not held in memory, and neither compared nor compressed against others: large
+ * binaries pass in a fraction of the time. It does not bind who sends: what comes as a difference is unfolded in memory
+ * whatever its size, so memory itself is limited.
  */
 export const BIG_FILE_BYTES = 32 * 2 ** 20;
 
@@ -194,6 +217,14 @@ const SAFE_CONFIG: readonly string[] = [
   'gc.auto=0',
   'maintenance.auto=false',
   `core.bigFileThreshold=${BIG_FILE_BYTES}`,
+].flatMap((setting) => ['-c', setting]);
+
+/** Of git that works in the hub: what it may use grows with its threads. */
+const SMALL_CONFIG: readonly string[] = [
+  'pack.threads=1',
+  'pack.windowMemory=128m',
+  'pack.deltaCacheSize=64m',
+  'core.maxTreeDepth=1024',
 ].flatMap((setting) => ['-c', setting]);
 
 /** Nothing of the machine's or the user's git configuration. */
@@ -234,13 +265,23 @@ const userEnvironment = (
   };
 };
 
-const failure = (act: string, { exitCode, stderr, truncated }: GitResult, maxOutputBytes: number) => {
-  if (truncated) return fail('git.failed', { act, detail: `it says more than ${maxOutputBytes} bytes` });
-  // A full disk of another machine is that one's.
-  if (saysNoSpace(stderr.replace(/^remote:.*$/gm, '')))
-    return fail('disk.full', { path: 'the repositories' });
-  const said = stderr.trim().slice(-STDERR_TAIL_CHARACTERS);
-  return fail('git.failed', { act, detail: said || `it ended with ${exitCode} and said nothing` });
+/** Of a git that nobody here ended. */
+const failureOf = async (
+  act: string,
+  result: GitResult,
+  { gitDir, maxOutputBytes = MAX_OUTPUT_BYTES, limits }: GitOptions & { readonly limits: ProgramLimits },
+): Promise<BerthError> => {
+  if (result.truncated)
+    return fail('git.failed', { act, detail: `it says more than ${maxOutputBytes} bytes` });
+  // What another machine lacks is that one's.
+  const own = result.stderr.replace(/^remote:.*$/gm, '');
+  const { memoryBytes, cpuSeconds } = limits;
+  if (result.exitCode === ENDED_BY_KERNEL || OUT_OF_MEMORY.test(own))
+    return fail('git.too_costly', { act, memoryBytes, cpuSeconds });
+  if (saysNoSpace(own)) return fail('disk.full', { path: REPOSITORIES });
+  const said = result.stderr.trim().slice(-STDERR_TAIL_CHARACTERS);
+  const detail = said || `it ended with ${result.exitCode} and said nothing`;
+  return tellFullDisk(fail('git.failed', { act, detail }), gitDir);
 };
 
 const REPOSITORIES = 'the repositories';

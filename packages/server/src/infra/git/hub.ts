@@ -140,8 +140,9 @@ const forward = async (
     });
     return true;
   } catch (thrown) {
-    if (!isBerthError(thrown) || !['git.failed', 'git.timeout'].includes(thrown.code)) throw thrown;
-    return thrown.code === 'git.failed';
+    if (!isBerthError(thrown) || !['git.failed', 'git.timeout', 'git.too_costly'].includes(thrown.code))
+      throw thrown;
+    return thrown.code !== 'git.timeout';
   }
 };
 

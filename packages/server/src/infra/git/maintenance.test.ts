@@ -46,16 +46,27 @@ test('little is left alone, much is packed, and beside work only what is very mu
   expect(await maintain(false)).toBe(true);
 });
 
-test('what no ref names goes when it is two weeks old, and not before', async () => {
+test('what no ref names goes when it is a day old, and not before', async () => {
   const [old = '', ...young] = litter(60);
   const file = `objects/${old.slice(0, 2)}/${old.slice(2)}`;
-  shell(sample.at(), `touch -d '3 weeks ago' ${file}`);
+  shell(sample.at(), `touch -d '2 days ago' ${file}`);
   const tip = await sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main');
   expect(await maintain()).toBe(true);
   expect(isThere(old)).toBe(false);
   expect(young.every(isThere)).toBe(true);
   expect(isThere(tip ?? '')).toBe(true);
   expect(await sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main')).toBe(tip);
+});
+
+test('one large object that no ref names is reason enough, and then no more', async () => {
+  const write = 'head -c 2000000 /dev/urandom | git hash-object -w --stdin';
+  const [large = ''] = shell(sample.at(), write).split('\n');
+  shell(sample.at(), `touch -d '2 days ago' objects/${large.slice(0, 2)}/${large.slice(2)}`);
+  expect(await maintain()).toBe(true);
+  expect(isThere(large)).toBe(false);
+  shell(sample.at(), write);
+  expect(await maintain()).toBe(true);
+  expect(await maintain()).toBe(false);
 });
 
 test('nothing is lost of merges, moves and pushes that happen meanwhile', async () => {

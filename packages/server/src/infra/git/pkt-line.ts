@@ -12,12 +12,12 @@ export const pktLine = (payload: string | Uint8Array): Buffer => {
   return Buffer.concat([Buffer.from(length), bytes]);
 };
 
-/** Payload on the first channel of a side-band, split to what one line can hold. */
-export const sideBand = (payload: Buffer): Buffer => {
+/** Payload on a channel of a side-band, the first when none is named, split to what one line can hold. */
+export const sideBand = (payload: Buffer, channel = 1): Buffer => {
   const room = MAX_LINE_BYTES - HEADER_BYTES - 1;
   const lines: Buffer[] = [];
   for (let at = 0; at < payload.length; at += room) {
-    lines.push(pktLine(Buffer.concat([Buffer.from([1]), payload.subarray(at, at + room)])));
+    lines.push(pktLine(Buffer.concat([Buffer.from([channel]), payload.subarray(at, at + room)])));
   }
   return Buffer.concat(lines);
 };

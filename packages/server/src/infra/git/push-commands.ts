@@ -45,6 +45,24 @@ export const parsePushHead = (bytes: Buffer): PushHead => {
   }
 };
 
+/** Three quarters of a gigabyte of the smallest ones; a folder of packages has a tenth of it. */
+export const MAX_PUSH_OBJECTS = 1_000_000;
+const PACK_HEADER_BYTES = 12;
+const OBJECTS_AT = 8;
+
+export type PackHead =
+  /** `bodyAt` is 0: what git reads begins with these bytes. */
+  | { readonly kind: 'pack'; readonly objects: number; readonly bodyAt: number }
+  | { readonly kind: 'more'; readonly neededBytes: number }
+  | { readonly kind: 'malformed'; readonly reason: string };
+
+/** How many objects a pack says it has; git holds it to that. */
+export const parsePackHead = (bytes: Buffer): PackHead => {
+  if (bytes.length < PACK_HEADER_BYTES) return { kind: 'more', neededBytes: PACK_HEADER_BYTES };
+  if (bytes.toString('latin1', 0, 4) !== 'PACK') return { kind: 'malformed', reason: 'not a pack' };
+  return { kind: 'pack', objects: bytes.readUInt32BE(OBJECTS_AT), bodyAt: 0 };
+};
+
 const wait = (neededBytes: number): PushHead =>
   neededBytes > MAX_PUSH_HEAD_BYTES
     ? { kind: 'malformed', reason: 'the list is too long' }

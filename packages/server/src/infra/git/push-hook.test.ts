@@ -57,3 +57,12 @@ test.each([
 ])('a push that `$program $part` could not look at is refused ($script)', ({ program, script }) => {
   expect(pushed({ [program]: script })).toBe(1);
 });
+
+test.each([
+  ['299999999', 0],
+  ['300000000', 1],
+  ['1000000000', 1],
+])('a push with a part of %s bytes', (size, status) => {
+  const git = `case $1 in cat-file) cat >/dev/null; echo ${commit} ${size};; *) exec "$(PATH=$SYSTEM command -v git)" "$@";; esac`;
+  expect(pushed({ git })).toBe(status);
+});

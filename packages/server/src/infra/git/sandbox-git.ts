@@ -28,7 +28,8 @@ export interface Remote {
   readonly token: string;
 }
 
-/** Rejects with `git.timeout`, `sandbox.unreachable` when the hub could not be reached, `disk.full`, or `git.failed`. */
+/** Rejects with `git.timeout`, `sandbox.unreachable` when the hub could not be reached, `disk.full`,
+ * `push.too_large`, or `git.failed`. */
 export type SandboxGit = (sandbox: Sandbox, options: SandboxGitOptions) => Promise<RunResult>;
 
 const DEFAULT_TIMEOUT_MS = 10 * 60_000;
@@ -65,10 +66,15 @@ const failureOf = (
   if (timedOut) return fail('git.timeout', { act, timeoutMs });
   const detail = stderr.trim().slice(-STDERR_TAIL_CHARACTERS) || `exit code ${exitCode}`;
   if (saysNoSpace(detail)) return fail('disk.full', { path: `sandbox ${sandbox.id}` });
+  const [, reason] = REFUSED.exec(stderr) ?? [];
+  if (reason !== undefined) return fail('push.too_large', { reason });
   return UNREACHABLE.test(detail)
     ? fail('sandbox.unreachable', { id: sandbox.id, detail })
     : fail('git.failed', { act, detail });
 };
+
+/** The hub's own words (push-words.ts, serve-git.ts, push-hook.ts). */
+const REFUSED = /(?:^remote: |\()(The push (?:goes|has|is|needs) [^\n]{1,300}?)\)?[ .]*$/m;
 
 /** The hub answers, or the way to it. */
 const UNREACHABLE =

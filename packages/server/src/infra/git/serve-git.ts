@@ -4,12 +4,22 @@ import { addAbortSignal, type Readable, Transform, type Writable } from 'node:st
 import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { fail } from '@berth/contract';
-import type { HostProcess } from '../system/host-processes.ts';
+import type { HostProcess, ProgramLimits } from '../system/host-processes.ts';
 import { tellNoSpace } from '../system/no-space.ts';
 import { encodeFetchHead, type FetchHead, parseFetchHead } from './fetch-wants.ts';
 import type { HostGit } from './git.ts';
-import { FLUSH, pktLine, readPkt } from './pkt-line.ts';
-import { encodePushHead, parsePushHead, refusalReport, refusals } from './push-commands.ts';
+import { FLUSH, pktLine } from './pkt-line.ts';
+import {
+  encodePushHead,
+  MAX_PUSH_OBJECTS,
+  type Push,
+  parsePackHead,
+  parsePushHead,
+  type Refusal,
+  refusalReport,
+  refusals,
+} from './push-commands.ts';
+import { advertising, explaining } from './push-words.ts';
 
 export type PackProgram = 'upload-pack' | 'receive-pack';
 
@@ -32,8 +42,13 @@ export interface GitHttpLimits {
   readonly maxProcessesPerSandbox: number;
   readonly maxWaitingPerSandbox: number;
   readonly waitMs: number;
-  /** A client that neither sends nor takes for this long is ended. */
+  /** Pushes at one time; of one sandbox there is one. */
+  readonly maxPushes: number;
+  /** A client that sends or takes less than `minClientBytes` in this time, while git waits for it, is ended. */
   readonly clientIdleMs: number;
+  readonly minClientBytes: number;
+  /** What stays free on the disk of the hub: a push that would take of it is refused. */
+  readonly reserveBytes: number;
 }
 
 /** What HTTP/1 requests and those of Node's HTTP/2 compatibility layer have in common. */
@@ -55,12 +70,22 @@ export interface GitCall {
   readonly advertise: boolean;
   readonly grant: GitGrant;
   readonly limits: GitHttpLimits;
-  /** Told of every piece of the request's body. */
-  readonly received: () => void;
+  /** Told of every piece of the request's body, and of every one of the answer. */
+  readonly received: (bytes: number) => void;
+  readonly taken: (bytes: number) => void;
+  /** What this push may still have. */
+  readonly maxPushBytes: number;
+  /** Why nothing is pushed now. */
+  readonly refusal?: string | undefined;
   readonly git: HostGit;
   /** The folder of the hook that judges pushes. */
   readonly hooks: string;
 }
+
+/** A file of some 150 MB that comes as a difference, with what it differs from; or a million objects. */
+export const PUSH_LIMITS: ProgramLimits = { memoryBytes: 384 * 2 ** 20, cpuSeconds: 120, isYielding: true };
+/** The lists of a repository with ten million objects. */
+const FETCH_LIMITS: ProgramLimits = { memoryBytes: 2 ** 31, cpuSeconds: 600, isYielding: true };
 
 const STDERR_TAIL_BYTES = 4096;
 const GIT_SHARE = 0.9;
@@ -78,6 +103,7 @@ export const serveGit = async (call: GitCall): Promise<void> => {
     return finish(call.response, 400, `The push cannot be read: ${head.reason}.\n`);
   }
   const refused = refusals(head.push, call.grant.writeRefs);
+  if (refused.length === 0) refused.push(...(await excess(call, body, head.push)));
   if (refused.length > 0) {
     await drain(body);
     call.response.writeHead(200, contentType(call, 'result'));
@@ -85,6 +111,18 @@ export const serveGit = async (call: GitCall): Promise<void> => {
     return;
   }
   return exchange(call, signal, body, encodePushHead(head.push));
+};
+
+/** What is too much of a push as it says itself, before git reads it. */
+const excess = async (call: GitCall, body: Readable, { commands }: Push): Promise<Refusal[]> => {
+  const all = (reason: string) => commands.map(({ ref }) => ({ ref, reason }));
+  if (call.refusal !== undefined) return all(call.refusal);
+  // A client tries first whether it may push at all.
+  if (commands.length === 0) return [];
+  const pack = await readHead(body, parsePackHead);
+  if (pack.kind === 'malformed') return all(`The push has no pack: ${pack.reason}`);
+  if (pack.objects <= MAX_PUSH_OBJECTS) return [];
+  return all(`The push has ${pack.objects} objects, and one may have ${MAX_PUSH_OBJECTS}`);
 };
 
 /** Git decides which commits the shown refs lead to; whatever is no commit would pass it unseen. */
@@ -123,9 +161,8 @@ const exchange = async (
   try {
     // Git may end without reading everything; what counts is how it ends.
     const fed = body === undefined ? stdin.end() : pipeline(body, stdin, { signal }).catch(onlyClosedPipe);
-    const said =
-      call.advertise && call.service === 'receive-pack' ? [stdout, advertising('no-thin')] : [stdout];
-    await Promise.all([fed, pipeline([...said, call.response], { signal })]);
+    const said = [stdout, ...wordsOf(call), counting(call.taken), call.response];
+    await Promise.all([fed, pipeline(said, { signal })]);
   } catch (thrown) {
     git.end();
     throw thrown;
@@ -136,6 +173,20 @@ const exchange = async (
   const detail = stderr().trim() || `exit ${code}`;
   throw tellNoSpace(fail('git.failed', { act: call.service, detail }), call.gitDir);
 };
+
+const wordsOf = ({ service, advertise }: GitCall): Transform[] => {
+  if (service !== 'receive-pack') return [];
+  return [advertise ? advertising('no-thin') : explaining(PUSH_LIMITS)];
+};
+
+/** A piece has been taken when the next one comes: the response takes no more than it can pass on. */
+const counting = (taken: (bytes: number) => void): Transform =>
+  new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      taken(chunk.length);
+      done(null, chunk);
+    },
+  });
 
 const start = (call: GitCall, signal: AbortSignal): Promise<HostProcess> => {
   const settings = [
@@ -152,7 +203,7 @@ const start = (call: GitCall, signal: AbortSignal): Promise<HostProcess> => {
     'receive.unpackLimit=1',
     'receive.advertisePushOptions=false',
     // A little less than our own cap, so that git is the one who says so to the client.
-    `receive.maxInputSize=${Math.floor(call.limits.maxRequestBytes * GIT_SHARE)}`,
+    `receive.maxInputSize=${Math.floor(Math.min(call.limits.maxRequestBytes * GIT_SHARE, call.maxPushBytes))}`,
   ].flatMap((setting) => ['-c', setting]);
   const mode = ['--stateless-rpc', ...(call.advertise ? ['--http-backend-info-refs'] : [])];
   const { git, gitDir, service } = call;
@@ -160,7 +211,8 @@ const start = (call: GitCall, signal: AbortSignal): Promise<HostProcess> => {
   // for its own tests, and says nothing to clients; see `advertising`.
   if (service === 'receive-pack') mode.unshift('--reject-thin-pack-for-testing');
   // Without GIT_PROTOCOL: version 0, see fetch-wants.ts.
-  return git.start([...settings, service, ...mode, gitDir], { gitDir, signal });
+  const limits = service === 'receive-pack' ? PUSH_LIMITS : FETCH_LIMITS;
+  return git.start([...settings, service, ...mode, gitDir], { gitDir, signal, limits });
 };
 
 /** Everything is hidden but what the grant names, and the tags, which come from the source alone. */
@@ -176,7 +228,7 @@ const bodyOf = ({ request, limits, received }: GitCall): Readable => {
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
-      received();
+      received(chunk.length);
       if (seen > limits.maxRequestBytes) {
         done(fail('request.too_large', { limitBytes: limits.maxRequestBytes }));
       } else done(null, chunk);
@@ -217,23 +269,6 @@ const readHead = async <H extends { readonly bodyAt: number }>(
     }
   }
   return { kind: 'malformed', reason: 'it ends too early' };
-};
-
-/** Adds a capability to those that git advertises, which stand behind a zero byte in its first line. */
-const advertising = (capability: string): Transform => {
-  let held: Buffer | undefined = Buffer.alloc(0);
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      if (held === undefined) return done(null, chunk);
-      const bytes: Buffer = Buffer.concat([held, chunk]);
-      const read = readPkt(bytes, 0);
-      held = read.kind === 'more' ? bytes : undefined;
-      if (read.kind === 'more') return done();
-      if (read.kind !== 'line') return done(null, bytes);
-      const line = `${read.payload.toString('latin1').trimEnd()} ${capability}\n`;
-      return done(null, Buffer.concat([pktLine(Buffer.from(line, 'latin1')), bytes.subarray(read.next)]));
-    },
-  });
 };
 
 /** A client writes its whole request before it reads the answer. */

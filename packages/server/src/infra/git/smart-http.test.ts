@@ -384,7 +384,7 @@ describe('what a push may do', () => {
   });
 });
 
-describe('a sandbox that asks and says nothing more', () => {
+describe('a sandbox that asks and says a byte now and then', () => {
   test('holds its own places alone, and those only for a while', async () => {
     const limits = {
       maxProcesses: 5,
@@ -409,7 +409,8 @@ describe('a sandbox that asks and says nothing more', () => {
         sent.once('close', resolve);
       });
       sent.flushHeaders();
-      return done;
+      const trickle = setInterval(() => sent.write('0'), 200);
+      return done.finally(() => clearInterval(trickle));
     });
     await expect.poll(() => answers).toEqual([503, 503, 503, 503]);
     expect(

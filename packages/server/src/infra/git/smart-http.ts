@@ -15,15 +15,9 @@ import { tellNoSpace } from '../system/no-space.ts';
 import { watchClient } from './client-watch.ts';
 import type { HostGit } from './git.ts';
 import { writePushHook } from './push-hook.ts';
+import { createServeInTurn, type PushBudget } from './push-places.ts';
 import { createRepositoryFolders } from './repository-folder.ts';
-import {
-  type GitGrant,
-  type GitHttpLimits,
-  type GitRequest,
-  type GitResponse,
-  type PackProgram,
-  serveGit,
-} from './serve-git.ts';
+import type { GitGrant, GitHttpLimits, GitRequest, GitResponse, PackProgram } from './serve-git.ts';
 
 export interface GitHttpOptions {
   /** The folder of the hub. */
@@ -31,6 +25,8 @@ export interface GitHttpOptions {
   readonly git: HostGit;
   /** What a token allows when it comes from this sandbox. */
   readonly authorise: (token: string, sandboxId: string) => Promise<GitGrant | undefined>;
+  /** What sandboxes have sent into the hub, which stays there for a while whatever they do: it counts by their disks. */
+  readonly sent: PushBudget;
   /** Called with what went wrong on our side; clients hear only that something did. */
   readonly log: Log['error'];
   readonly limits?: Partial<GitHttpLimits> | undefined;
@@ -43,7 +39,10 @@ const DEFAULT_LIMITS: GitHttpLimits = {
   maxProcessesPerSandbox: 4,
   maxWaitingPerSandbox: 32,
   waitMs: 60_000,
+  maxPushes: 8,
   clientIdleMs: 120_000,
+  minClientBytes: 64 * 2 ** 10,
+  reserveBytes: 256 * 2 ** 20,
 };
 
 export interface GitAsked {
@@ -62,10 +61,15 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     what: 'git requests',
     total: limits.maxProcesses,
     perOwner: limits.maxProcessesPerSandbox,
+    keptForNew: Math.min(
+      Math.floor(limits.maxProcesses / 2),
+      limits.maxProcesses - limits.maxProcessesPerSandbox,
+    ),
     waitingPerOwner: limits.maxWaitingPerSandbox,
     waitMs: limits.waitMs,
   });
-  let hooks: Promise<string> | undefined;
+  const serveInTurn = createServeInTurn({ limits, sent: options.sent });
+  const hooks = createHooks(options.folder);
 
   const locate = async (route: Route): Promise<string | undefined> => {
     const gitDir = folders.repository(route.workspaceId, route.repository);
@@ -90,23 +94,11 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     const left = new AbortController();
     response.once('close', () => left.abort());
     const leave = await places.take(route.sandboxId, 1, left.signal);
-    const client = watchClient({ request, response, hasBody: !route.advertise }, limits.clientIdleMs);
+    const client = watchClient({ request, response, hasBody: !route.advertise }, limits);
     try {
-      hooks ??= writePushHook(options.folder).catch((cause: unknown) => {
-        hooks = undefined;
-        throw cause;
-      });
-      const call = {
-        request,
-        response,
-        gitDir,
-        grant,
-        limits,
-        git: options.git,
-        hooks: await hooks,
-        received: client.received,
-      };
-      await serveGit({ ...call, ...route });
+      const { received, taken } = client;
+      const call = { request, response, gitDir, grant, limits, received, taken, git: options.git, ...route };
+      await serveInTurn({ ...call, hooks: await hooks() }, route.sandboxId, left.signal);
     } finally {
       client.stop();
       leave();
@@ -124,6 +116,18 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
       if (response.headersSent && !response.writableEnded) response.destroy();
       else if (!response.headersSent && !response.destroyed) answer(response, ...lastWord(thrown));
     }
+  };
+};
+
+/** Written once; again when that failed. */
+const createHooks = (folder: string) => {
+  let written: Promise<string> | undefined;
+  return (): Promise<string> => {
+    written ??= writePushHook(folder).catch((cause: unknown) => {
+      written = undefined;
+      throw cause;
+    });
+    return written;
   };
 };
 

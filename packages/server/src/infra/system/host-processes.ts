@@ -5,7 +5,7 @@
  * there is nobody left to read from. It needs no privilege and no control group.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { constants } from 'node:os';
+import { constants, setPriority } from 'node:os';
 import process from 'node:process';
 import type { Readable, Writable } from 'node:stream';
 import { type Log, Stopped } from '@berth/core';
@@ -17,6 +17,17 @@ export interface HostProgram {
   readonly place?: string | undefined;
   /** Waits for another machine, which may never answer: gets no time to finish when the server stops. */
   readonly isOutward?: boolean | undefined;
+  readonly limits?: ProgramLimits | undefined;
+}
+
+/** For each process of the group alone; the kernel holds them. */
+export interface ProgramLimits {
+  /** What it may have of its own; files that it maps to read do not count. Beyond, it gets no more. */
+  readonly memoryBytes: number;
+  /** Of the processor; beyond, it is ended. */
+  readonly cpuSeconds: number;
+  /** Gives way to the server and to whatever else has none. */
+  readonly isYielding?: boolean | undefined;
 }
 
 export interface HostProcess {
@@ -78,10 +89,11 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
   return {
     start(program) {
       if (isClosing) throw new Stopped('the server stops');
-      const [file, ...args] = program.argv;
+      const [file, ...args] = limited(program);
       const begun = { startedAt: Date.now(), startedAtMs: performance.now() };
       const child = spawn(file, args, { cwd: '/', env: program.env, stdio: 'pipe', detached: true });
       const { pid: group } = child;
+      if (group !== undefined && program.limits?.isYielding === true) lowerPriority(group);
       const ended =
         group === undefined ? untilEnded(child, killGroup) : watch({ ...program, ...begun, group }, child);
       // Whoever writes to a program that has ended learns of it by its end.
@@ -108,6 +120,29 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
       warden.close();
     },
   };
+};
+
+/** The shell sees numbers of ours; what it starts in its own place comes after them, unread. */
+const LIMITED = 'ulimit -d "$1"; ulimit -S -t "$2"; ulimit -H -t "$3"; shift 3; exec "$@"';
+/** Between the signal that says why and the one that cannot be ignored. */
+const CPU_GRACE_SECONDS = 5;
+
+const limited = ({ argv, limits }: HostProgram): HostProgram['argv'] => {
+  if (limits === undefined) return argv;
+  const { memoryBytes, cpuSeconds } = limits;
+  const numbers = [Math.ceil(memoryBytes / 1024), cpuSeconds, cpuSeconds + CPU_GRACE_SECONDS].map(String);
+  return ['/bin/sh', '-ec', LIMITED, 'limited', ...numbers, ...argv];
+};
+
+const NICENESS = 10;
+
+/** Never throws: one that has ended already yields, too. */
+const lowerPriority = (pid: number): void => {
+  try {
+    setPriority(pid, NICENESS);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+  }
 };
 
 type KillGroup = (group: number) => void;

@@ -1,0 +1,127 @@
+/** What a push may make the host spend: memory, processor, disk. Each is bounded, and beyond it only the push fails. */
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createSample, sealed, serveHub, shell, WORKSPACE } from '../../../test/git/sample.ts';
+import { unfoldingPack } from '../../../test/git/unfolding-pack.ts';
+import { FLUSH, pktLine } from './pkt-line.ts';
+import { MAX_PUSH_OBJECTS } from './push-commands.ts';
+import { PUSH_LIMITS } from './serve-git.ts';
+
+const TOKEN = 'berth_token_of_the_sandbox';
+const TASK = 'refs/heads/task/tk_1';
+const ABSENT = '0'.repeat(40);
+const grants = { [TOKEN]: { workspaceId: WORKSPACE, writeRefs: [TASK] } };
+
+let sample: Awaited<ReturnType<typeof createSample>>;
+let server: Awaited<ReturnType<typeof serveHub>>;
+let clone: string;
+beforeAll(async () => {
+  sample = await createSample();
+  await sample.hub.importRepository(WORKSPACE, { source: sample.source });
+  server = await serveHub(sample.hubFolder, grants);
+  clone = path.join(sample.folder, 'clone');
+  expect(await client(sample.folder, ['clone', '-q', url(), clone])).toMatchObject({ code: 0 });
+  shell(clone, 'echo work > work; git add work; git commit -qm work');
+});
+afterAll(async () => {
+  await server.end();
+  await sample.end();
+});
+
+const url = (of = server) => `${of.url}/git/${WORKSPACE}/source.git`;
+
+const client = async (cwd: string, args: readonly string[]) => {
+  const header = ['-c', `http.extraHeader=Authorization: Bearer ${TOKEN}`];
+  const done = await execa('git', [...header, ...args], {
+    cwd,
+    env: { ...sealed, GIT_TERMINAL_PROMPT: '0' },
+    extendEnv: false,
+    reject: false,
+  });
+  return { code: done.exitCode, said: `${done.stdout}\n${done.stderr}` };
+};
+
+const post = async (body: Buffer) => {
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const answer = await fetch(`${url()}/git-receive-pack`, {
+    method: 'POST',
+    headers,
+    body: new Uint8Array(body),
+  });
+  return { text: await answer.text() };
+};
+
+const pushOf = (commit: string, pack: Buffer) =>
+  Buffer.concat([pktLine(`${ABSENT} ${commit} ${TASK}\0report-status side-band-64k`), FLUSH, pack]);
+
+/** The most that any git below this process has had at one time, in bytes, until the work is done. */
+const peakWhile = async <T>(work: Promise<T>): Promise<[number, T]> => {
+  const state = { isDone: false, peak: 0 };
+  const done = work.finally(() => {
+    state.isDone = true;
+  });
+  while (!state.isDone) {
+    for (const id of await readdir('/proc')) {
+      const status = /^\d+$/.test(id) && (await readFile(`/proc/${id}/status`, 'utf8').catch(() => ''));
+      if (!status || !/^Name:\tgit$/m.test(status)) continue;
+      const cmdline = await readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '');
+      const had = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+      if (/index-pack|unpack/.test(cmdline)) state.peak = Math.max(state.peak, had);
+    }
+  }
+  return [state.peak, await done];
+};
+
+test('a pack of 8 KB that unfolds to 512 MiB is refused in words, and others are served meanwhile', async () => {
+  const { commit, pack } = unfoldingPack(64);
+  expect(pack.length).toBeLessThan(10_000);
+  const pushed = post(pushOf(commit, pack));
+  const [[peak, { text }], other] = await Promise.all([
+    peakWhile(pushed),
+    client(sample.folder, ['clone', '-q', url(), path.join(sample.folder, 'other')]),
+  ]);
+  expect(text).toMatch(/The push needs more than 384 MiB of memory/);
+  expect(text).toMatch(/ng refs/);
+  expect(peak).toBeLessThan(PUSH_LIMITS.memoryBytes);
+  expect(other).toMatchObject({ code: 0 });
+  expect(await sample.hub.resolve(WORKSPACE, 'source', TASK)).toBeUndefined();
+});
+
+test('a number of objects beyond the bound is refused before git reads any', async () => {
+  const { commit, pack } = unfoldingPack(1);
+  pack.writeUInt32BE(MAX_PUSH_OBJECTS + 1, 8);
+  const { text } = await post(pushOf(commit, pack));
+  expect(text).toContain(`The push has ${MAX_PUSH_OBJECTS + 1} objects`);
+});
+
+test('what a sandbox sends in all is bounded by its disk, also what it takes back; others push', async () => {
+  const narrow = await serveHub(sample.hubFolder, grants, {}, 3_000_000);
+  const hub = `${narrow.url}/git/${WORKSPACE}/source.git`;
+  const push = (sandbox: string) => {
+    shell(clone, 'head -c 2000000 /dev/urandom > big; git add big; git commit -q --amend -m big');
+    return client(clone, [
+      '-c',
+      `http.extraHeader=X-Sandbox: ${sandbox}`,
+      'push',
+      '-qf',
+      hub,
+      `HEAD:${TASK}`,
+    ]);
+  };
+  expect(await push('sb_greedy')).toMatchObject({ code: 0 });
+  const second = await push('sb_greedy');
+  expect(second.code).not.toBe(0);
+  expect(second.said).toMatch(/The push is larger than what this sandbox may still send/);
+  expect((await push('sb_greedy')).said).toMatch(/The push goes beyond what this sandbox may send/);
+  expect(await push('sb_modest')).toMatchObject({ code: 0 });
+  await narrow.end();
+});
+
+test('nothing is taken from what the disk of the hub keeps free', async () => {
+  const full = await serveHub(sample.hubFolder, grants, { reserveBytes: 2 ** 60 });
+  const { said } = await client(clone, ['push', `${full.url}/git/${WORKSPACE}/source.git`, `+HEAD~1:${TASK}`]);
+  expect(said).toContain('The disk of the repositories is full');
+  await full.end();
+});
