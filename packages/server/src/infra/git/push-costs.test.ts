@@ -121,7 +121,11 @@ test('what a sandbox sends in all is bounded by its disk, also what it takes bac
 
 test('nothing is taken from what the disk of the hub keeps free', async () => {
   const full = await serveHub(sample.hubFolder, grants, { reserveBytes: 2 ** 60 });
-  const { said } = await client(clone, ['push', `${full.url}/git/${WORKSPACE}/source.git`, `+HEAD~1:${TASK}`]);
+  const { said } = await client(clone, [
+    'push',
+    `${full.url}/git/${WORKSPACE}/source.git`,
+    `+HEAD~1:${TASK}`,
+  ]);
   expect(said).toContain('The disk of the repositories is full');
   await full.end();
 });

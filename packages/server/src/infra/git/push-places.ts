@@ -25,8 +25,8 @@ export const createServeInTurn = ({ limits, sent }: InTurnParts): ServeInTurn =>
   const pushes = createFairShare({
     what: 'pushes',
     total: limits.maxPushes,
-    // One after the other, so that each knows what those before it have sent.
-    perOwner: 1,
+    // Few, for each knows only what those that have ended sent; two, so that one that does not end blocks no other.
+    perOwner: Math.min(2, limits.maxPushes),
     waitingPerOwner: limits.maxProcessesPerSandbox,
     waitMs: limits.waitMs,
   });

@@ -42,7 +42,7 @@ export interface GitHttpLimits {
   readonly maxProcessesPerSandbox: number;
   readonly maxWaitingPerSandbox: number;
   readonly waitMs: number;
-  /** Pushes at one time; of one sandbox there is one. */
+  /** Pushes at one time; of one sandbox there are two. */
   readonly maxPushes: number;
   /** A client that sends or takes less than `minClientBytes` in this time, while git waits for it, is ended. */
   readonly clientIdleMs: number;
