@@ -3,7 +3,6 @@
  * it and push to it over HTTP (`smart-http.ts`); merges are computed in it; a landing moves one of its refs by
  * compare-and-swap. Git on the host opens these folders and no other, except a source while it is read.
  */
-import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, isBerthError, type Repository } from '@berth/contract';
 import type { Hub } from '@berth/core';
@@ -40,17 +39,7 @@ export const createHub = (options: HubOptions): Hub => {
   const folders = createRepositoryFolders(folder);
   const alone = serially();
   const copies = createCopies(folder);
-  const open = async (workspaceId: string, name: string): Promise<string> => {
-    const gitDir = folders.repository(workspaceId, name);
-    const missing = await folders.missingPart(workspaceId, name);
-    if (missing === gitDir) throw fail('record.missing', { noun: 'repository', id: name });
-    if (missing !== undefined)
-      throw fail('repository.copy_damaged', {
-        ...{ repository: name, path: gitDir },
-        reason: `${path.basename(missing)} is missing`,
-      });
-    return gitDir;
-  };
+  const { open } = folders;
 
   const hub: Hub = {
     importRepository: async (workspaceId, spec, signal) => {

@@ -9,11 +9,8 @@ export interface RepositoryFolders {
   /** Throws `record.missing` when one of the names cannot be a name. */
   repository(workspaceId: string, name: string): string;
   workspace(workspaceId: string): string;
-  /**
-   * The path of what the copy lacks, from the workspace's folder down to the parts without which git takes it for none;
-   * the repository's own folder when it alone is not there, as that of a name that nobody imported.
-   */
-  missingPart(workspaceId: string, name: string): Promise<string | undefined>;
+  /** The same, of a copy that is there. Rejects with `record.missing`, `repository.copy_damaged`. */
+  open(workspaceId: string, name: string): Promise<string>;
 }
 
 export const createRepositoryFolders = (folder: string): RepositoryFolders => {
@@ -31,14 +28,23 @@ export const createRepositoryFolders = (folder: string): RepositoryFolders => {
   return {
     workspace,
     repository,
-    missingPart: async (workspaceId, name) => {
+    open: async (workspaceId, name) => {
       const gitDir = repository(workspaceId, name);
-      const parts = ['HEAD', 'refs', 'objects/info'].map((part) => path.join(gitDir, part));
-      for (const part of [workspace(workspaceId), gitDir, ...parts]) if (!(await exists(part))) return part;
-      return undefined;
+      const parts = NEEDED.map((part) => path.join(gitDir, part));
+      for (const part of [workspace(workspaceId), gitDir, ...parts]) {
+        if (await exists(part)) continue;
+        // A name that nobody imported.
+        if (part === gitDir) throw fail('record.missing', { noun: 'repository', id: name });
+        const reason = `${path.relative(folder, part)} is missing`;
+        throw fail('repository.copy_damaged', { repository: name, path: gitDir, reason });
+      }
+      return gitDir;
     },
   };
 };
+
+/** Without these git takes a folder for no repository, or finds nothing in it. */
+const NEEDED = ['HEAD', 'refs', 'objects/info'];
 
 /** The folders of workspaces, from the first copy to the end of the removal. */
 export const createCopies = (folder: string) => {
