@@ -14,10 +14,10 @@ import { isProjectFile, judgingText } from './project-files.ts';
 import type { Trees } from './trees.ts';
 
 export const isJudgeAdded = async (path: string, trees: Trees): Promise<boolean> => {
-  const { folders, reached } = trees;
+  const { index, reached } = trees;
   if (isToolInPlace(path) || isForAll(path)) return true;
   // What a new folder brings with it concerns that folder.
-  if (!folders.has(placeOf(path))) return false;
+  if (!index.target.hasFolder(placeOf(path).replace(/\/$/, ''))) return false;
   if (isIgnoreList(path)) return hidesFiles(path, trees);
   if (isManifest(path)) return isManifestThatJudges(path, trees);
   if (isProjectFile(path)) return isProjectThatJudges(path, trees);
@@ -39,10 +39,10 @@ const HEADS: Readonly<Record<string, RegExp>> = {
   'build.gradle.kts': /\.(?:java|kts?|groovy)$/,
 };
 
-const isProjectThatJudges = async (path: string, { target, reached, read }: Trees): Promise<boolean> => {
+const isProjectThatJudges = async (path: string, { index, reached, read }: Trees): Promise<boolean> => {
   const [folder, headed] = [folderOf(path), HEADS[nameOf(path)]];
   if (headed !== undefined)
-    return [...target.paths].some((one) => one.startsWith(folder) && headed.test(one));
+    return index.target.below(folder).some((one) => headed.test(one)) || index.target.isSpent();
   const text = await read('change', path);
   return text === undefined || judgingText(path, text, reached.programs) !== '';
 };
@@ -62,8 +62,8 @@ const isRunForOthers = async (path: string, { target, read }: Trees): Promise<bo
 /** Linters and formatters leave out what git does not keep. */
 export const isIgnoreList = (path: string): boolean => nameOf(path) === '.gitignore';
 
-/** Whether it names files of the repository that it did not name in the target. */
-export const hidesFiles = async (path: string, { change, read }: Trees): Promise<boolean> => {
+/** Whether it names files of the repository that it did not name in the target, or names too much to say. */
+export const hidesFiles = async (path: string, { change, index, read }: Trees): Promise<boolean> => {
   const [was, is] = [await read('target', path), await read('change', path)];
   if (is === undefined) return change.paths.has(path);
   const known = new Set(was?.split('\n').map((line) => line.trim()));
@@ -72,10 +72,12 @@ export const hidesFiles = async (path: string, { change, read }: Trees): Promise
     .filter((line) => !known.has(line.trim()))
     .slice(0, MAX_PATTERNS);
   const folder = folderOf(path);
-  const inside = [...change.paths]
-    .filter((one) => one.startsWith(folder))
-    .map((one) => one.slice(folder.length));
-  return added.flatMap(patternsOf).some((pattern) => inside.some((one) => matchesGlob(pattern, one)));
+  const inside = index.change.below(folder).map((one) => one.slice(folder.length));
+  for (const pattern of added.flatMap(patternsOf)) {
+    if (!index.change.spend(inside) || inside.some((one) => matchesGlob(pattern, one))) return true;
+    await index.change.rest(false);
+  }
+  return false;
 };
 
 /** Of a list of what is not kept, more are no such list. */

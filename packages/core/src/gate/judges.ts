@@ -20,7 +20,8 @@ import { isLockFile, lockChanges } from './lock-files.ts';
 import { toolChanges } from './manifest-tools.ts';
 import { changedFields, isManifest, judgingManifest, scriptsIn } from './manifests.ts';
 import { memberPaths } from './node-members.ts';
-import { folderOf, nameOf } from './place.ts';
+import { indexPaths } from './path-index.ts';
+import { nameOf } from './place.ts';
 import { isProjectFile, judgingText } from './project-files.ts';
 import { type Reached, reach } from './reach.ts';
 import { endsOthers, isOnlyMore, reductionOf } from './test-measure.ts';
@@ -62,7 +63,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
   });
   const trees: Trees = {
     ...{ target, change, reached },
-    folders: new Set([...target.paths].flatMap(foldersOf)),
+    index: { target: indexPaths(target.paths), change: indexPaths(change.paths) },
     read: bounded((side, path) => read(side, (side === 'target' ? target : change).realOf(path))),
   };
   const altered = [...new Set([...target.paths, ...change.paths])]
@@ -91,25 +92,42 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
 
 /** All that judges and is altered, but for manifests, and what of it is weaker. */
 const fileChanges = async (altered: readonly string[], trees: Trees) => {
-  const { target, change, reached } = trees;
-  const added = [...change.paths].filter((path) => !target.paths.has(path) && !isOutOfSight(path));
-  const copies = Map.groupBy(
-    added.filter((path) => isTestCode(path) || reached.findsTest(path)),
-    (path) => change.ids[path],
-  );
+  const { target, change, index } = trees;
+  const takesCopy = copiesOf(trees);
   const judging: string[] = [];
   const found: Found[] = [];
-  for (const path of altered.filter((one) => !isReadByFields(one, trees))) {
+  for (const [count, path] of altered.filter((one) => !isReadByFields(one, trees)).entries()) {
+    await index.change.rest(count % PATHS_AT_ONCE === 0);
     const how = target.paths.has(path) ? (change.paths.has(path) ? 'changed' : 'deleted') : 'added';
     const kind = await kindOf(path, how, trees);
-    const wasMoved =
-      how === 'deleted' && kind === 'test' && takesCopy(path, copies.get(target.ids[path]), reached);
+    const wasMoved = how === 'deleted' && kind === 'test' && takesCopy(path);
     if (kind === undefined || wasMoved) continue;
     judging.push(path);
     const weakening = await weakeningOf({ path, how, kind, measured: judging.length }, trees);
     if (weakening !== undefined) found.push(weakening);
   }
   return { judging, found };
+};
+
+/** Others have their turn after so many. */
+const PATHS_AT_ONCE = 200;
+
+/** Whether a test is found where it has gone. Each copy stands for one. */
+const copiesOf = ({ target, change, reached }: Trees): ((path: string) => boolean) => {
+  const copies = new Map<string | undefined, { found: string[]; other: string[] }>();
+  for (const path of change.paths) {
+    if (target.paths.has(path) || isOutOfSight(path)) continue;
+    const isFound = reached.findsTest(path);
+    if (!isFound && !isTestCode(path)) continue;
+    const alike = copies.get(change.ids[path]) ?? { found: [], other: [] };
+    copies.set(change.ids[path], alike);
+    (isFound ? alike.found : alike.other).push(path);
+  }
+  return (path) => {
+    const alike = copies.get(target.ids[path]);
+    const other = reached.tests.has(path) ? undefined : alike?.other.pop();
+    return (other ?? alike?.found.pop()) !== undefined;
+  };
 };
 
 /** Texts that are compared for one change. What is not read counts as changed. */
@@ -120,13 +138,6 @@ const bounded = (read: ReadText): ReadText => {
     reads += 1;
     return reads > MAX_READS ? undefined : read(side, path);
   };
-};
-
-/** Whether a test is found where it has gone. Each copy stands for one. */
-const takesCopy = (path: string, copies: string[] | undefined, { tests, findsTest }: Reached): boolean => {
-  const at = copies?.findIndex((to) => !tests.has(path) || findsTest(to)) ?? -1;
-  if (at >= 0) copies?.splice(at, 1);
-  return at >= 0;
 };
 
 const linksCut = ({ target, change }: Trees): Found[] =>
@@ -175,13 +186,6 @@ const isJudgingAlike = async (path: string, { read, reached }: Trees): Promise<b
   const [was, is] = [await read('target', path), await read('change', path)];
   if (was === undefined || is === undefined) return false;
   return judgingText(path, was, reached.programs) === judgingText(path, is, reached.programs);
-};
-
-const foldersOf = (path: string): string[] => {
-  const folders: string[] = [];
-  for (let folder = folderOf(path); folder !== ''; folder = folderOf(folder.slice(0, -1)))
-    folders.push(folder);
-  return ['', ...folders];
 };
 
 interface Altered {

@@ -4,7 +4,6 @@
  */
 import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
-import { wordsOf } from './shell-lines.ts';
 
 const Scripts = z.record(z.string(), z.string());
 export type Manifest = Readonly<Record<string, unknown>>;
@@ -82,33 +81,3 @@ const productOf = (manifest: Manifest): Manifest =>
   Object.fromEntries(Object.entries(manifest).filter(([field]) => isProduct(field)));
 const checksOf = (manifest: Manifest): Manifest =>
   Object.fromEntries(Object.entries(manifest).filter(([field]) => !isProduct(field)));
-
-const SHORT: Readonly<Record<string, string>> = { t: 'test', tst: 'test' };
-
-/**
- * Names of scripts that these shell lines lead to, directly or by other scripts, with those that run before and after
- * them. A word that is the name of a script is taken for a call of it. All of them when it is not known which are called.
- */
-export const reachedScripts = (
-  lines: readonly string[],
-  manifests: readonly Readonly<Record<string, string>>[],
-  isUnknown = false,
-): ReadonlySet<string> => {
-  const reached = new Set<string>(isUnknown ? manifests.flatMap((scripts) => Object.keys(scripts)) : []);
-  const waiting = [...lines];
-  for (let line = waiting.pop(); line !== undefined; line = waiting.pop()) {
-    const words = new Set(wordsOf(line).map((word) => SHORT[word] ?? word));
-    const called = manifests.flatMap((scripts) =>
-      Object.keys(scripts).filter((name) => !reached.has(name) && isCalled(name, words)),
-    );
-    for (const name of called.flatMap((one) => [one, `pre${one}`, `post${one}`])) {
-      reached.add(name);
-      waiting.push(...manifests.flatMap((scripts) => scripts[name] ?? []));
-    }
-  }
-  return reached;
-};
-
-/** By its name, or by a pattern as `run-p 'lint:*'` has it. */
-const isCalled = (name: string, words: ReadonlySet<string>): boolean =>
-  words.has(name) || [...words].some((word) => word.endsWith(':*') && name.startsWith(word.slice(0, -1)));

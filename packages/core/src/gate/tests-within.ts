@@ -9,7 +9,8 @@ const MAX_LOOKED_INTO = 200;
 
 export const testsWithinChanged = async (altered: readonly string[], trees: Trees) => {
   const { target, change, read } = trees;
-  const paths = altered.filter((path) => target.paths.has(path) && mayHoldTests(path, trees));
+  const hasDoctests = [...trees.reached.words].some((word) => word.includes('doctest'));
+  const paths = altered.filter((path) => target.paths.has(path) && mayHoldTests(path, trees, hasDoctests));
   const found: { kind: 'test_reduced'; subject: string; detail: string }[] = [];
   for (const [index, path] of paths.entries()) {
     if (index >= MAX_LOOKED_INTO) {
@@ -24,10 +25,7 @@ export const testsWithinChanged = async (altered: readonly string[], trees: Tree
   return found;
 };
 
-const mayHoldTests = (path: string, { reached }: Trees): boolean => {
+const mayHoldTests = (path: string, { reached }: Trees, hasDoctests: boolean): boolean => {
   if (isTestFile(path) || isConfiguration(path) || isProjectFile(path) || reached.runs(path)) return false;
-  return (
-    path.endsWith('.rs') ||
-    (path.endsWith('.py') && [...reached.words].some((word) => word.includes('doctest')))
-  );
+  return path.endsWith('.rs') || (hasDoctests && path.endsWith('.py'));
 };

@@ -1,5 +1,6 @@
 /** The two sides that are compared, and what judges in the first. */
 import type { SeenTree } from './links.ts';
+import type { PathIndex } from './path-index.ts';
 import type { Reached } from './reach.ts';
 
 /**
@@ -12,7 +13,6 @@ export interface Trees {
   readonly target: SeenTree;
   readonly change: SeenTree;
   readonly reached: Reached;
-  /** All folders of the target. */
-  readonly folders: ReadonlySet<string>;
+  readonly index: { readonly target: PathIndex; readonly change: PathIndex };
   readonly read: ReadText;
 }
