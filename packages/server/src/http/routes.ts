@@ -7,6 +7,7 @@ import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { authenticate } from './auth/authenticate.ts';
 import type { Tokens } from './auth/tokens.ts';
+import type { Connections } from './connections.ts';
 import type { Caller, ClientSocket, Handlers, SseProgram } from './handler-types.ts';
 import type { AnswerBook } from './idempotency.ts';
 import { type BodyRoom, createBodyRoom } from './json-body.ts';
@@ -22,6 +23,7 @@ export interface RouteDeps {
   readonly answers: AnswerBook;
   readonly metrics: Metrics;
   readonly log: Log;
+  readonly connections: Connections;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
 }
@@ -68,7 +70,9 @@ const registerRoute = (
     url: route.path,
     onRequest: async (request) => {
       const caller = await authenticate(deps.tokens, route, request.headers);
-      if (caller !== undefined) callers.set(request, caller);
+      if (caller === undefined) return;
+      if (!deps.connections.trust(request.raw.socket)) throw fail('server.busy', { what: 'connections' });
+      callers.set(request, caller);
     },
     preParsing: async (request, reply) => {
       const owner = callers.get(request)?.tokenId ?? '';

@@ -7,7 +7,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
-import { fail } from '@berth/contract';
+import { fail, ROUTES, type RouteShape } from '@berth/contract';
 import { type Clock, type Ids, type Log, Stopped, type Store } from '@berth/core';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -15,6 +15,7 @@ import type { Config } from '../config.ts';
 import { makeFolder } from '../infra/system/make-folder.ts';
 import { ensureOwner } from './auth/owner-token.ts';
 import { createTokens } from './auth/tokens.ts';
+import { limitConnections } from './connections.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { documentRoutes } from './documents.ts';
 import {
@@ -42,11 +43,19 @@ const GRACE_MS = 10_000;
 const PRUNE_EVERY_MS = 3_600_000;
 const LIMITS = {
   headersBytes: 16_384,
-  headersMs: 60_000,
+  /** Until the headers of a request are there, so also how long a connection may say nothing. */
+  headersMs: 10_000,
+  checkEveryMs: 2500,
   keepAliveMs: 5000,
-  /** Of each of the two doors. */
-  connections: 1024,
+  /** Of the Unix socket, which its owner alone can reach. */
+  localConnections: 1024,
+  tcpConnections: { strangers: 512, trusted: 1024 },
 } as const;
+const DOOR = {
+  maxHeaderSize: LIMITS.headersBytes,
+  headersTimeout: LIMITS.headersMs,
+  connectionsCheckingInterval: LIMITS.checkEveryMs,
+};
 
 export interface HttpServerOptions {
   readonly config: Pick<Config, 'home' | 'host' | 'port' | 'socketPath' | 'allowedHosts'>;
@@ -99,12 +108,13 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
     reply.headers(SECURITY_HEADERS);
     checkRequestLine(request.raw);
     guard(request.headers);
+    refuseUpgrade(request);
   });
-  registerRoutes(app, { handlers, tokens, answers, metrics, log, stopping: stopping.signal });
+  const connections = limitConnections(app.server, LIMITS.tcpConnections);
+  registerRoutes(app, { handlers, tokens, answers, metrics, log, connections, stopping: stopping.signal });
   documentRoutes(app, version);
   dashboardRoutes(app, options.dashboardFolder);
   await app.ready();
-  app.server.maxConnections = LIMITS.connections;
   const local = localServer(app);
   for (const door of [app.server, local]) keepPace(door, options.pace);
   const pruning = setInterval(() => {
@@ -155,7 +165,7 @@ const createApp = (log: Log): FastifyInstance => {
       compilersFactory: { buildValidator: compilesNothing, buildSerializer: compilesNothing },
     },
     routerOptions: { maxParamLength: PARAMETER_LIMIT_CHARACTERS },
-    http: { maxHeaderSize: LIMITS.headersBytes, headersTimeout: LIMITS.headersMs },
+    http: DOOR,
     clientErrorHandler: answerNotHttp,
     frameworkErrors: (error, request, reply) => answerError(log, error, request, reply),
   });
@@ -169,6 +179,18 @@ const createApp = (log: Log): FastifyInstance => {
     answerError(log, fail('request.unknown_route', { method: request.method, path }), request, reply);
   });
   return app;
+};
+
+const routes: readonly RouteShape[] = ROUTES;
+const SOCKET_PATHS: ReadonlySet<string> = new Set(
+  routes.filter(({ answers }) => answers === 'socket').map(({ path }) => path),
+);
+
+/** Where there is no conversation the protocol stays HTTP, whoever asks, and nothing is allocated for another. */
+const refuseUpgrade = ({ ws, routeOptions: { url } }: FastifyRequest): void => {
+  if (!ws || url === undefined || SOCKET_PATHS.has(url)) return;
+  const issue = { path: 'headers.upgrade', message: 'this route is no WebSocket; leave the header out' };
+  throw fail('request.invalid', { issues: [issue] });
 };
 
 /** Nothing is unpacked here: what is small on the wire and huge in memory does not come in. */
@@ -196,9 +218,8 @@ const chooseProtocol = (offered: ReadonlySet<string>): string | false =>
   offered.has('berth') ? 'berth' : ([...offered][0] ?? false);
 
 const localServer = (app: FastifyInstance): Server => {
-  const limits = { maxHeaderSize: LIMITS.headersBytes, headersTimeout: LIMITS.headersMs };
-  const server = createServer(limits, (request, response) => app.routing(request, response));
-  server.maxConnections = LIMITS.connections;
+  const server = createServer(DOOR, (request, response) => app.routing(request, response));
+  server.maxConnections = LIMITS.localConnections;
   server.on('clientError', answerNotHttp);
   server.on('upgrade', (request, socket, head) => void app.server.emit('upgrade', request, socket, head));
   return server;
