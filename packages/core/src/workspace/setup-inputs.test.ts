@@ -70,6 +70,13 @@ test.each<[string, Texts]>([
   ['hooks of pnpm', { '.pnpmfile.cjs': 'x' }],
   ['a native build', { 'binding.gyp': '{}' }],
   ['a configuration of Cargo', { '.cargo/config.toml': '[build]\nrustc-wrapper = "./evil"' }],
+  ['credentials of Cargo', { '.cargo/credentials.toml': '[registry]\ntoken = "x"' }],
+  ['an environment that Yarn loads', { '.env.yarn': 'NODE_OPTIONS=--require ./x.js' }],
+  ['one in a folder above a member', { 'packages/.env.yarn': 'NODE_OPTIONS=--require ./x.js' }],
+  ['a loader of Yarn', { '.pnp.cjs': 'x' }],
+  ['modules that Go finds there', { 'vendor/modules.txt': 'x' }],
+  ['a hidden file that nobody knows', { '.future/config': 'x' }],
+  ['one below a hidden folder', { '.github/.npm-of-tomorrow': 'x' }],
   ['a toolchain in the repository', { 'rust-toolchain.toml': '[toolchain]\npath = "evil"' }],
   ['committed modules', { 'node_modules/a/index.js': 'x' }],
   ['a package of the repository', { 'requirements.txt': '-e .' }],
@@ -92,6 +99,18 @@ test.each<[string, Texts]>([
     manifest({ dependencies: { a: '~1.2.3', b: 'npm:c@1', d: 'user/repo', e: 'workspace:*' } }),
   ],
   ['patched packages', manifest({ pnpm: { patchedDependencies: { 'a@1': 'patches/a.patch' } } })],
+  [
+    'hidden files that no installer reads',
+    {
+      ...{
+        '.gitignore': 'x',
+        '.github/workflows/ci.yml': 'x',
+        'a/.eslintrc.cjs': 'x',
+        '.husky/pre-commit': 'x',
+      },
+      ...{ '.env': 'x', '.claude/settings.json': 'x' },
+    },
+  ],
   ['registries', { '.npmrc': '# ours\n@a:registry=https://example.com\n//example.com/:_authToken=secret\n' }],
   [
     'a release of Yarn',

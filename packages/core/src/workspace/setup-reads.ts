@@ -29,7 +29,14 @@ export const isInput = (path: string): boolean =>
 
 /** Files whose being there lets an installer run what the repository says; some are manifests in forms that are not read here. */
 const CODE =
-  /(?:^|\/)(?:\.?pnpmfile\.[cm]?js|package\.(?:json5|ya?ml)|binding\.gyp|\.cargo\/config(?:\.toml)?)$/;
+  /(?:^|\/)(?:\.?pnpmfile\.[cm]?js|package\.(?:json5|ya?ml)|binding\.gyp|\.pnp\.[\w.]+|vendor\/modules\.txt)$/;
+/**
+ * Hidden files are where programs keep what they read unasked, and nobody knows all of them. These belong to version
+ * control, editors, code hosts, agents, linters and the like, which no installer asks; any other may be read.
+ */
+const HIDDEN = /(?<=^|\/)\.[^/]+/g;
+const NO_INSTALLER_READS =
+  /^\.(?:git(?:ignore|attributes|keep|hub|lab|lab-ci\.ya?ml|modules|-blame-ignore-revs)|gitea|forgejo|mailmap|keep|editorconfig|vscode|idea|zed|devcontainer|claude|cursor|cursorrules|codex|gemini|opencode|qwen|agents|husky|changeset|circleci|travis\.ya?ml|dockerignore|npmignore|prettierignore|prettierrc[\w.]*|eslintignore|eslintrc[\w.]*|stylelintrc[\w.]*|markdownlint[\w.-]*|oxlintrc\.json|jshintrc|babelrc[\w.]*|swcrc|browserslistrc|postcssrc[\w.]*|mocharc[\w.]*|nycrc[\w.]*|c8rc[\w.]*|lintstagedrc[\w.]*|commitlintrc[\w.]*|releaserc[\w.]*|storybook|size-limit[\w.]*|pre-commit-config\.ya?ml|flake8|pylintrc|coveragerc|isort\.cfg|ruff\.toml|readthedocs\.ya?ml|codecov\.ya?ml|clang-format|clang-tidy|golangci\.ya?ml|goreleaser\.ya?ml|rustfmt\.toml|clippy\.toml|env(?:\.(?:example|sample|test|local|development|production))?)$/;
 /** Folders that installers write; what is committed there is read by them in ways of their own. */
 const INSTALLED = /(?:^|\/)(?:node_modules|\.venv)\//;
 /** The hub lists a link with this before the id of its content. */
@@ -91,7 +98,13 @@ export const readsInputsOnly = async ({ setup, files, read }: SetupReads): Promi
 };
 
 const mayBeRun = (path: string, id: string): boolean =>
-  CODE.test(path) || INSTALLED.test(path) || (id.startsWith(LINK) && (isInput(path) || FOLDERS.test(path)));
+  CODE.test(path) ||
+  INSTALLED.test(path) ||
+  isUnknownHidden(path) ||
+  (id.startsWith(LINK) && (isInput(path) || FOLDERS.test(path)));
+
+const isUnknownHidden = (path: string): boolean =>
+  !isInput(path) && (path.match(HIDDEN) ?? []).some((name) => !NO_INSTALLER_READS.test(name));
 
 const arePlain = async (
   paths: readonly string[],
