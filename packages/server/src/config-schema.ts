@@ -36,6 +36,18 @@ const Provider = z.strictObject({
     .regex(/^[\x21-\x7e]+$/, 'must be printable characters without spaces')
     .optional()
     .describe('Stays with the server; a sandbox never sees it.'),
+  models: z
+    .array(
+      z
+        .string()
+        .regex(/^[\w./:@-]{1,200}\*?$/, 'must be the name of a model, with * at its end for any ending'),
+    )
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'The models that agents may ask of it, such as `gpt-5.5` or `gpt-5*`; all that it offers when absent.',
+    ),
 });
 
 const Limits = z.strictObject({

@@ -20,6 +20,8 @@ export interface ModelProvider {
   readonly wire: 'openai' | 'anthropic' | 'gemini';
   readonly baseUrl: string;
   readonly key: Secret | undefined;
+  /** Names, some with `*` at the end; all when absent. */
+  readonly models?: readonly string[] | undefined;
 }
 
 /** Resolved and frozen. */
@@ -117,9 +119,9 @@ const resolved = (
     const message = `must give a socket path of at most ${LONGEST_SOCKET_PATH_BYTES} bytes, which is what the system allows; ${socketPath} is longer`;
     throw fail('config.invalid', { issues: [{ path, message }] });
   }
-  const providers = Object.entries(input.models.providers).map(([name, { wire, baseUrl, key }]) => [
+  const providers = Object.entries(input.models.providers).map(([name, { wire, baseUrl, key, models }]) => [
     name,
-    { wire, baseUrl, key: key === undefined ? undefined : secret(key) },
+    { wire, baseUrl, key: key === undefined ? undefined : secret(key), models },
   ]);
   return frozen({
     ...input,

@@ -10,6 +10,7 @@ import { type BerthError, fail, isBerthError, KINDS, type Usage } from '@berth/c
 import type { Clock } from '@berth/core';
 import type { ModelProvider } from '../../config.ts';
 import type { FairShare } from '../../infra/fair-share.ts';
+import { checkModels, modelsIn } from './allowed-models.ts';
 import { askForUsage } from './ask-usage.ts';
 import { presentedToken, upstreamHeaders } from './credentials.ts';
 import { type Endpoint, findEndpoint, upstreamUrl } from './endpoints.ts';
@@ -188,12 +189,13 @@ interface Outgoing {
 const NOTHING = Buffer.alloc(0);
 
 const outgoing = async (deps: RelayDeps, passage: Passage, signal: AbortSignal): Promise<Outgoing> => {
-  const { request, endpoint, grant, provider, sandboxId } = passage;
+  const { request, endpoint, grant, name, provider, sandboxId } = passage;
   if (endpoint.table === undefined)
     return { body: NOTHING, hide: () => false, dropped: [], release: () => undefined };
   const { bytes, release } = await holdBody(request, { room: deps.room, owner: grant.attemptId, signal });
   try {
     const { request: judged, links, dropped } = judgeRequest(endpoint.table, readBody(bytes));
+    checkModels({ name, provider, models: [endpoint.model, ...modelsIn(judged)] });
     await deps.judgeLinks({ sandboxId, links, provider });
     const asked = endpoint.isChat ? askForUsage(judged) : { request: judged, hide: () => false };
     return { body: Buffer.from(JSON.stringify(asked.request)), hide: asked.hide, dropped, release };

@@ -15,9 +15,22 @@ export type Rule =
   | { readonly kind: 'refused' }
   /** Taken off without a word; of a list something else must be left, or it is refused. */
   | { readonly kind: 'dropped' }
+  /** The name of a model. */
+  | { readonly kind: 'model' }
   /** One value, or a list of them; strings are data. */
   | { readonly kind: 'list'; readonly of: Rule }
-  | { readonly kind: 'object'; readonly fields: Fields; readonly others: 'plain' | 'refused' }
+  | {
+      readonly kind: 'object';
+      readonly fields: Fields;
+      /** What is not among the fields. */
+      readonly others: 'plain' | 'refused';
+      /** Members that must be there: what says nothing itself is looked up by its `id`. */
+      readonly needs?: readonly string[];
+      /** Without this member there is no `id` either, since it would be looked up. */
+      readonly backing?: string | undefined;
+      /** What a string in its place is; without this there may be none. */
+      readonly text?: Rule;
+    }
   /** By the member `type`; in a name `*` at the end stands for anything, `#` for a date of eight digits. */
   | { readonly kind: 'typed'; readonly types: Fields; readonly untyped: Rule };
 
@@ -45,6 +58,9 @@ export interface Judged {
 
 const PROVIDER_SIDE =
   'the provider itself would fetch, run or keep it, which no egress policy allows; leave it out, or let the agent use a tool that runs in the sandbox';
+/** What says nothing itself is looked up among what the account of the server keeps. */
+const REFERENCE = 'it must be there: without it this would refer to something that the provider keeps';
+const SEARCHES = 'models with this ending search the network by themselves; ask for the model without it';
 const UNKNOWN = 'it is not among what is passed on to a provider; leave it out';
 
 /** Rejects with `request.invalid`, naming the place. */
@@ -78,6 +94,8 @@ const judge = (pass: Pass, rule: Rule, value: unknown, path: Path): unknown => {
     case 'refused':
       if (value === false || value === '' || (Array.isArray(value) && value.length === 0)) return value;
       throw refused(path, PROVIDER_SIDE);
+    case 'model':
+      return judgeModel(value, path);
     case 'dropped':
       pass.dropped.push(written(path));
       return DROPPED;
@@ -107,13 +125,17 @@ const judgeEntry = (pass: Pass, rule: Rule, entry: unknown, path: Path): unknown
 
 const judgeObject = (
   pass: Pass,
-  { fields, others }: Extract<Rule, { kind: 'object' }>,
+  { fields, others, needs = [], backing, text }: Extract<Rule, { kind: 'object' }>,
   value: unknown,
   path: Path,
 ): unknown => {
-  if (!isRecord(value)) return judge(pass, { kind: 'plain' }, value, path);
+  if (typeof value === 'string' && text !== undefined) return judge(pass, text, value, path);
+  if (!isRecord(value)) throw refused(path, 'it must be an object');
+  const missing = needs.find((name) => isNothing(value, name));
+  if (missing !== undefined) throw refused([...path, missing], REFERENCE);
   const judged = Object.entries(value).flatMap(([name, member]) => {
     const at = [...path, name];
+    if (name === 'id' && backing !== undefined && isNothing(value, backing)) return [];
     const rule = find(fields, pass.eitherCase ? camelCased(name) : name);
     if (rule === undefined && others === 'refused' && member !== null) throw refused(at, UNKNOWN);
     const result = judge(
@@ -140,6 +162,20 @@ const judgeTyped = (
   return judge(pass, rule, value, rule.kind === 'refused' ? [...path, 'type'] : path);
 };
 
+/** OpenRouter's short form of its plugin for searching. */
+const judgeModel = (value: unknown, path: Path): unknown => {
+  if (typeof value !== 'string') throw refused(path, 'it must be a string');
+  if (/:online\s*$/i.test(value)) throw refused(path, SEARCHES);
+  return value;
+};
+
+/** An empty text or list says nothing where there is an id to look up. */
+const isNothing = (value: Readonly<Record<string, unknown>>, name: string): boolean => {
+  const member = Object.hasOwn(value, name) ? value[name] : undefined;
+  if (member === undefined || member === null) return true;
+  return Object.hasOwn(value, 'id') && (member === '' || (Array.isArray(member) && member.length === 0));
+};
+
 const find = (fields: Fields, name: string): Rule | undefined => {
   if (Object.hasOwn(fields, name)) return fields[name];
   const family = Object.keys(fields).find(
@@ -161,19 +197,20 @@ const judgeAddress = (pass: Pass, value: unknown, path: Path): unknown => {
 
 /**
  * As lenient as the most lenient reader of addresses: what it could take for one is judged as one. For the schemes of the
- * web such a reader asks for no slashes, and it leaves out tabs and ends of lines wherever they are.
+ * web such a reader asks for no slashes, it leaves out tabs and ends of lines wherever they are, and it takes the name of a
+ * host alone.
  */
-const ADDRESS = /^[\s\p{Cc}]*(?:[a-z][\w+.-]*:[\\/]{2}|(?:https?|wss?|ftp|file):[\\/]*[^\s\\/])/iu;
+const ADDRESS =
+  /^[\s\p{Cc}]*(?:[a-z][\w+.-]*:[\\/]{2}|(?:https?|wss?|ftp|file):[\\/]*[^\s\\/]|(?:[\\/]{2})?(?:[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}|\d+(?:\.\d+){3}|\[[\da-f:.]+\])(?:[:\\/]|$))/iu;
 const LEFT_OUT = /[\t\r\n]/g;
-const LONGEST_SCHEME = 64;
+const LONGEST_HOST = 260;
 
 /** What was stored at the provider under the server's key, by whomever. */
 const STORED: ReadonlySet<string> = new Set(['file_id', 'fileId', 'file_ids', 'vector_store_ids']);
 
 const findAddresses = (pass: Pass, value: unknown, path: Path): void => {
   if (typeof value === 'string') {
-    if (ADDRESS.test(value.slice(0, LONGEST_SCHEME).replaceAll(LEFT_OUT, '')))
-      judgeAddress(pass, value, path);
+    if (ADDRESS.test(value.slice(0, LONGEST_HOST).replaceAll(LEFT_OUT, ''))) judgeAddress(pass, value, path);
   } else if (typeof value === 'object' && value !== null)
     for (const [name, member] of Object.entries(value)) {
       const at = [...path, name];

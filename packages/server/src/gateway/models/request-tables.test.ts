@@ -60,7 +60,7 @@ const REFUSED: Readonly<Record<Wire, readonly (readonly [path: string, body: Bod
     ['messages.0.content.0.type', withPart('messages', { type: 'container_upload', file_id: 'f' })],
     ['messages.0.content.0.type', withPart('messages', { type: 'picture_of_tomorrow', at: EVIL })],
     [
-      'messages.0.content.0.sneaky.at',
+      'messages.0.content.0.sneaky',
       withPart('messages', { type: 'image', sneaky: { at: EVIL }, source: { type: 'text' } }),
     ],
     ['mcp_servers', { model: 'm', mcp_servers: [{ type: 'url', url: EVIL, name: 'x' }] }],
@@ -80,11 +80,8 @@ const REFUSED: Readonly<Record<Wire, readonly (readonly [path: string, body: Bod
   chat: [
     ['messages.0.content.0.image_url.url', withPart('chat', { type: 'image_url', image_url: { url: EVIL } })],
     ['messages.0.content.0.image_url', withPart('chat', { type: 'image_url', image_url: EVIL })],
-    [
-      'messages.0.content.0.image_url.0.url',
-      withPart('chat', { type: 'image_url', image_url: [{ url: EVIL }] }),
-    ],
-    ['messages.0.content.0.Image_Url.url', withPart('chat', { type: 'image_url', Image_Url: { url: EVIL } })],
+    ['messages.0.content.0.image_url', withPart('chat', { type: 'image_url', image_url: [{ url: EVIL }] })],
+    ['messages.0.content.0.Image_Url', withPart('chat', { type: 'image_url', Image_Url: { url: EVIL } })],
     ['messages.0.content.0.video_url.url', withPart('chat', { type: 'video_url', video_url: { url: EVIL } })],
     ['messages.0.content.0.file.file_id', withPart('chat', { type: 'file', file: { file_id: 'f' } })],
     ...[

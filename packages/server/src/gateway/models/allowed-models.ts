@@ -1,0 +1,38 @@
+/** Which models of a provider agents may ask: the operator's list. */
+import type { ModelProvider } from '../../config.ts';
+import { refused } from './request-rules.ts';
+
+export interface ModelAskedFor {
+  readonly name: string;
+  readonly provider: Pick<ModelProvider, 'models'>;
+  /** As the address and the body name it; a provider may read either. */
+  readonly models: readonly unknown[];
+}
+
+/** Rejects with `request.invalid` when one is not on the list, or none is named. */
+export const checkModels = ({ name, provider, models }: ModelAskedFor): void => {
+  const { models: allowed } = provider;
+  if (allowed === undefined) return;
+  const named = models.filter((one) => one !== undefined);
+  if (named.length > 0 && named.every((one) => allowed.some((entry) => isNamedBy(entry, one)))) return;
+  throw refused(
+    ['model'],
+    `of ${name} these may be asked: ${allowed.join(', ')}; the operator of the server lists them in models.providers.${name}.models`,
+  );
+};
+
+/** Of a request and, where it holds others (Gemini), of each of them. */
+export const modelsIn = (request: Readonly<Record<string, unknown>>): unknown[] => [
+  request.model,
+  ...[request.generateContentRequest, request.generate_content_request, request.requests].flat().map(modelOf),
+];
+
+const modelOf = (one: unknown): unknown =>
+  typeof one === 'object' && one !== null && 'model' in one ? one.model : undefined;
+
+const isNamedBy = (entry: string, asked: unknown): boolean => {
+  if (typeof asked !== 'string') return false;
+  // Gemini names a model in a body by its resource.
+  const model = asked.replace(/^models\//, '');
+  return entry.endsWith('*') ? model.startsWith(entry.slice(0, -1)) : model === entry;
+};
