@@ -261,6 +261,8 @@ export interface Defaults {
   /** How thorough a gate is when its workspace does not say. */
   readonly gate: GateProfile;
   readonly gateTimeoutMs: number;
+  /** How long the first turn of an attempt waits to hear whether its target passes its own gate. */
+  readonly targetGateWaitMs: number;
   readonly setupTimeoutMs: number;
 }
 

@@ -98,6 +98,14 @@ const WorkDefaults = z.strictObject({
     .default(3)
     .describe('How often a red gate or a conflict goes back to the agent.'),
   gateTimeoutMs: Milliseconds.default(10 * 60_000).describe('Of one command of a gate.'),
+  targetGateWaitMs: z
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .default(10 * 60_000)
+    .describe(
+      'How long an agent is not asked while the gate of its target runs for the first time: what is red there is told before.',
+    ),
   setupTimeoutMs: Milliseconds.default(300_000).describe('Of one set-up.'),
 });
 

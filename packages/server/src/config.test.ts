@@ -47,6 +47,7 @@ describe('the configuration', () => {
         keepAliveMs: 300_000,
         maxRounds: 3,
         gateTimeoutMs: 600_000,
+        targetGateWaitMs: 600_000,
         setupTimeoutMs: 300_000,
       },
       turnLimits: { startMs: 60_000, silenceMs: 300_000, turnMs: 7_200_000 },

@@ -110,6 +110,7 @@ const DEFAULTS: Defaults = {
   maxRounds: 3,
   gate: 'standard',
   gateTimeoutMs: 60_000,
+  targetGateWaitMs: 60_000,
   setupTimeoutMs: 60_000,
 };
 

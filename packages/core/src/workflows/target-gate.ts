@@ -76,8 +76,8 @@ const lookForTools = async (world: World, sandbox: Sandbox, { plan, key, signal 
 const NOT_FOUND = 1;
 const NOT_FOUND_BY_DASH = 127;
 
-/** How long the first turn waits to hear what the target is like; it is not worth more. */
-const PATIENCE_MS = 3000;
+/** A wait that is longer is told. */
+const WAIT_TOLD_AFTER_MS = 3000;
 
 interface Listener {
   readonly target: Target;
@@ -86,22 +86,32 @@ interface Listener {
 }
 
 /**
- * What is red before any work (nothing when work has begun), as far as it is known soon. Whoever follows the attempt is
- * told in any case, when it is known.
+ * What is red before any work (nothing when work has begun). The first attempt on a commit waits for the gate of the
+ * target, within `defaults.targetGateWaitMs`, so that whoever follows it hears before an agent is paid; he is told in
+ * any case, when it is known.
  */
 export const redBefore = async (world: World, listener: Listener): Promise<readonly Evidence[]> => {
   const { attemptId, signal } = listener;
   const attempt = await world.store.read((tx) => tx.table('attempts').get(attemptId));
   if ((attempt?.rounds ?? 0) > 0) return [];
   await sayWhatCannotFail(world, listener);
-  const patience = new AbortController();
-  const late = world.clock.sleep(PATIENCE_MS, AbortSignal.any([patience.signal, signal])).then(none, none);
+  const { clock, store, defaults } = world;
+  const known = new AbortController();
+  const waiting = AbortSignal.any([known.signal, signal]);
+  const late = clock.sleep(defaults.targetGateWaitMs, waiting).then(none, none);
+  const told = clock.sleep(WAIT_TOLD_AFTER_MS, waiting).then(
+    () => progressed(store, { attemptId, stage: 'waiting', detail: WAITS_FOR_TARGET }),
+    () => undefined,
+  );
   try {
     return await Promise.race([hearRed(world, listener).catch(none), late]);
   } finally {
-    patience.abort();
+    known.abort();
+    await told;
   }
 };
+
+const WAITS_FOR_TARGET = 'for the gate of the target, which nobody has run on this commit';
 
 const sayWhatCannotFail = async (world: World, { target, attemptId }: Listener): Promise<void> => {
   const { workspaceId, commits, plan } = target;

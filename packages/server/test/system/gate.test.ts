@@ -93,7 +93,8 @@ test('a command cannot doctor the tools of the next one, and a target that is re
       weakened: 'allow',
       commands: [
         { name: 'build', run: 'sh build.sh' },
-        { name: 'check', run: 'PATH="$PWD/node_modules/.bin:$HOME/.local/bin:$PATH" node check.js' },
+        // Longer than anybody would wait without knowing what for.
+        { name: 'check', run: 'sleep 4; PATH="$PWD/node_modules/.bin:$HOME/.local/bin:$PATH" node check.js' },
       ],
     },
   });
@@ -108,6 +109,9 @@ test('a command cannot doctor the tools of the next one, and a target that is re
   expect(told.flatMap((one) => (one?.stage === 'target' ? [one.detail] : []))).toEqual([
     'red before any work: check',
   ]);
+  // Before an agent is paid.
+  const stages = told.flatMap((one) => (one === undefined ? [] : [one.stage]));
+  expect(stages.indexOf('target')).toBeLessThan(stages.indexOf('agent'));
   const known = { workspaceId: workspace.id, agent: 'scripted', prompt: steps({ fail: 'enough' }) };
   const { items } = await conversationOf(world.client, (await runTask(world.client, known)).task.id);
   expect(messagesOf(items, 'user')[0]).toContain('These checks fail already');
