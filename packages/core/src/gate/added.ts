@@ -1,4 +1,5 @@
 /** Files that judge what was there before although the target had nothing at their place, and lists of files that are not looked at. */
+import { isRemembered, isSource, isUnreadable, isWhereToolsLook } from './file-kinds.ts';
 import { matchesGlob } from './glob.ts';
 import {
   isConfiguration,
@@ -8,6 +9,7 @@ import {
   isToolInPlace,
   placeOf,
 } from './judge-paths.ts';
+import { isLockFile } from './lock-files.ts';
 import { changedFields, isManifest } from './manifests.ts';
 import { folderOf, nameOf } from './place.ts';
 import { isProjectFile, judgingText } from './project-files.ts';
@@ -25,7 +27,9 @@ export const isJudgeAdded = async (path: string, trees: Trees): Promise<boolean>
   return path.endsWith('.py') && isTestFile(path) && isRunForOthers(path, trees);
 };
 
-const isManifestThatJudges = async (path: string, { read }: Trees): Promise<boolean> => {
+const isManifestThatJudges = async (path: string, { index, read }: Trees): Promise<boolean> => {
+  // It cuts what lies below off from the manifest above.
+  if (path.includes('/') && index.target.below(folderOf(path)).some(isSource)) return true;
   const text = await read('change', path);
   return text === undefined || changedFields('{}', text).length > 0;
 };
@@ -38,14 +42,42 @@ const HEADS: Readonly<Record<string, RegExp>> = {
   'build.gradle': /\.(?:java|kts?|groovy)$/,
   'build.gradle.kts': /\.(?:java|kts?|groovy)$/,
 };
+/** The same for tools that look for their settings from a file on upwards; at the root they are read. */
+const NESTED_HEADS: Readonly<Record<string, RegExp>> = {
+  'pyproject.toml': /\.py$/,
+  'setup.cfg': /\.py$/,
+  'composer.json': /\.php$/,
+};
 
 const isProjectThatJudges = async (path: string, { index, reached, read }: Trees): Promise<boolean> => {
-  const [folder, headed] = [folderOf(path), HEADS[nameOf(path)]];
+  const [folder, name] = [folderOf(path), nameOf(path)];
+  const headed = HEADS[name] ?? (folder === '' ? undefined : NESTED_HEADS[name]);
   if (headed !== undefined)
     return index.target.below(folder).some((one) => headed.test(one)) || index.target.isSpent();
   const text = await read('change', path);
   return text === undefined || judgingText(path, text, reached.programs) !== '';
 };
+
+/**
+ * Whether nobody can say that a file does not judge: compiled code, what tools remember or were told to let pass, and
+ * what lies where tools look for settings.
+ */
+export const isUnknown = (path: string, { target, change, index }: Trees): boolean => {
+  if (isUnreadable(path)) return change.paths.has(path);
+  if (isManifest(path) || isProjectFile(path) || isLockFile(path) || isIgnoreList(path)) return false;
+  if (!index.target.hasFolder(placeOf(path).replace(/\/$/, ''))) return false;
+  const isRoot = (folder: string): boolean =>
+    folder === '' || PROJECT_HEADS.some((name) => target.paths.has(`${folder}${name}`));
+  return isRemembered(path) || isWhereToolsLook(path, isRoot);
+};
+const PROJECT_HEADS = [
+  'package.json',
+  'composer.json',
+  'Gemfile',
+  'mix.exs',
+  'Makefile',
+  ...Object.keys(HEADS),
+].concat(Object.keys(NESTED_HEADS));
 
 /** Python runs the first file of a folder before its tests, and takes what lies beside a test for what that imports. */
 const isRunForOthers = async (path: string, { target, read }: Trees): Promise<boolean> => {

@@ -1,5 +1,6 @@
 export { alwaysGreen } from './always-green.ts';
 export { judgeChanges } from './judges.ts';
+export { linesInto } from './neighbours.ts';
 export {
   type GatePlan,
   gateInputHash,

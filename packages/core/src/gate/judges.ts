@@ -3,7 +3,7 @@
  * which are asked for one by one.
  */
 import type { Weakening } from '@berth/contract';
-import { hidesFiles, isIgnoreList, isJudgeAdded } from './added.ts';
+import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown } from './added.ts';
 import type { JudgedTree } from './files.ts';
 import {
   isCode,
@@ -161,7 +161,7 @@ const kindOf = (path: string, how: How, trees: Trees): Promise<Kind | undefined>
 
 const kindOfAdded = async (path: string, trees: Trees): Promise<Kind | undefined> => {
   if (trees.reached.runs(path)) return 'script';
-  if (await isJudgeAdded(path, trees)) return 'configuration';
+  if ((await isJudgeAdded(path, trees)) || isUnknown(path, trees)) return 'configuration';
   return isTestCode(path) && endsOthers((await trees.read('change', path)) ?? '') ? 'test' : undefined;
 };
 
@@ -170,7 +170,7 @@ const kindOfKnown = async (path: string, trees: Trees): Promise<Kind | undefined
   // A list of tests that a line reads is no test.
   if (reached.tests.has(path) && (isCode(path) || !reached.runs(path))) return 'test';
   if (reached.runs(path)) return 'script';
-  if (await isConfigurationChanged(path, trees)) return 'configuration';
+  if ((await isConfigurationChanged(path, trees)) || isUnknown(path, trees)) return 'configuration';
   return isTestFile(path) && !isReadInParts(path) ? 'test' : undefined;
 };
 

@@ -4,6 +4,7 @@
  */
 import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
+import { matchesGlob } from './glob.ts';
 
 const Scripts = z.record(z.string(), z.string());
 export type Manifest = Readonly<Record<string, unknown>>;
@@ -59,7 +60,7 @@ export const scriptsIn = (text: string | undefined): Readonly<Record<string, str
 export const judgingManifest = (target: string, change: string): string => {
   const [ours, theirs] = [manifestOf(target), manifestOf(change)];
   if (ours === undefined || theirs === undefined) return target;
-  return `${JSON.stringify({ ...productOf(theirs), ...checksOf(ours) }, null, 2)}\n`;
+  return `${JSON.stringify({ ...productOf(theirs), ...checksOf(ours), ...redirected(ours, theirs) }, null, 2)}\n`;
 };
 
 /** Fields beside the scripts that say something else than in the target. */
@@ -67,8 +68,34 @@ export const changedFields = (target: string | undefined, change: string | undef
   const { scripts: _, ...ours } = checksOf(manifestOf(target) ?? {});
   const { scripts: __, ...theirs } = checksOf(manifestOf(change) ?? {});
   const names = new Set([...Object.keys(ours), ...Object.keys(theirs)]);
-  return [...names].filter((name) => JSON.stringify(ours[name]) !== JSON.stringify(theirs[name]));
+  return [
+    ...[...names].filter((name) => JSON.stringify(ours[name]) !== JSON.stringify(theirs[name])),
+    ...Object.keys(redirected(manifestOf(target) ?? {}, manifestOf(change) ?? {})),
+  ];
 };
+
+/** What leads to files by name: what was there must lead where it led. Of the target, where it does not. */
+const redirected = (ours: Manifest, theirs: Manifest): Manifest =>
+  Object.fromEntries(
+    ['imports', 'exports', 'main'].flatMap((field) => {
+      if (ours[field] === undefined) return [];
+      const [was, is] = [entriesIn(ours[field]), entriesIn(theirs[field])];
+      const isKept = Object.entries(was).every(
+        ([name, to]) => JSON.stringify(to) === JSON.stringify(is[name]),
+      );
+      const isTaken = Object.keys(is).some(
+        (name) =>
+          !Object.hasOwn(was, name) &&
+          Object.keys(was).some((one) => matchesGlob(one.replace(/\*$/, '**'), name)),
+      );
+      return isKept && !isTaken ? [] : [[field, ours[field]]];
+    }),
+  );
+
+const entriesIn = (value: unknown): Manifest =>
+  typeof value === 'object' && value !== null && Object.keys(value).every((name) => /^[.#]/.test(name))
+    ? (value as Manifest)
+    : { '.': value };
 
 /** What of a manifest judges, but for its scripts, as a text. */
 export const checksIn = (text: string | undefined): string => {

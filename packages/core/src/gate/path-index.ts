@@ -78,7 +78,8 @@ const firstFrom = (sorted: readonly string[], text: string): number => {
 /** The last two names of a path. */
 const tailOf = (path: string): string => path.slice(path.lastIndexOf('/', path.lastIndexOf('/') - 1) + 1);
 
-const foldersAbove = (path: string): string[] => {
+/** `a/b` and `a` of `a/b/c`. */
+export const foldersAbove = (path: string): string[] => {
   const folders: string[] = [];
   for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1))
     folders.push(path.slice(0, end));

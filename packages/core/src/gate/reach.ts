@@ -9,9 +9,9 @@ import { isConfiguration, isScriptPlace, isTestFile } from './judge-paths.ts';
 import { loadedByConfiguration, runnerOf } from './judge-texts.ts';
 import { checksIn, isManifest, scriptsIn } from './manifests.ts';
 import { followCalls } from './package-calls.ts';
-import { indexPaths, type PathIndex } from './path-index.ts';
+import { foldersAbove, indexPaths, type PathIndex } from './path-index.ts';
 import { folderOf, joined } from './place.ts';
-import { candidates, isCode, type Line, loaded, partsOf, UNKNOWN } from './script-parts.ts';
+import { candidates, isCode, type Line, loaded, type Parts, partsOf, UNKNOWN } from './script-parts.ts';
 import {
   callsPackageScripts,
   foldersEntered,
@@ -146,7 +146,7 @@ const createSearch = ({ manifests }: ReachedFrom, index: PathIndex) => {
     open: (path: string, text: string | undefined): void => {
       if (isManifest(path)) calls.add({ folder: folderOf(path), scripts: scriptsIn(text) });
       const parts = partsOf(index, path, text);
-      for (const one of parts.included.flatMap(included.add)) take(one);
+      for (const one of included.add(parts)) take(one);
       for (const line of parts.lines) {
         lines.look(line);
         if (callsPackageScripts(line.line)) calls.call(line.line);
@@ -197,18 +197,25 @@ const testRunners = (index: PathIndex) => {
   };
 };
 
-/** Patterns of files that makefiles include. */
+/** What makefiles include, and what they would take for the result of a rule. */
 const inclusions = (index: PathIndex) => {
   const patterns = new Set<string>();
+  const made = new Set<string>();
+  const addPattern = (pattern: string): readonly string[] => {
+    if (patterns.has(pattern)) return [];
+    patterns.add(pattern);
+    return index.filter((path) => matchesGlob(pattern, path), pattern.split('*').length);
+  };
   return {
-    /** Files that are there. */
-    add: (pattern: string): readonly string[] => {
-      if (patterns.has(pattern)) return [];
-      patterns.add(pattern);
-      return index.filter((path) => matchesGlob(pattern, path), pattern.split('*').length);
+    /** Files that are there and included. */
+    add: (parts: Parts): readonly string[] => {
+      for (const path of parts.made) if (!index.has(path) && !index.hasFolder(path)) made.add(path);
+      return parts.included.flatMap(addPattern);
     },
     count: (): number => patterns.size,
-    has: (path: string): boolean => [...patterns].some((pattern) => matchesGlob(pattern, path)),
+    has: (path: string): boolean =>
+      [...patterns].some((pattern) => matchesGlob(pattern, path)) ||
+      (made.size > 0 && [path, ...foldersAbove(path)].some((one) => made.has(one))),
   };
 };
 

@@ -1,6 +1,7 @@
 /** What the text of one reached file leads to: lines that are run, files that are loaded. */
 import { isConfiguration, isPartOfJudge, isProductPlace, isTestCode } from './judge-paths.ts';
 import { codeStrings, loadedByConfiguration, modulesBeside, recipeLines, runnerOf } from './judge-texts.ts';
+import { makeTargets } from './make-targets.ts';
 import { isManifest } from './manifests.ts';
 import type { PathIndex } from './path-index.ts';
 import { folderOf, joined } from './place.ts';
@@ -17,9 +18,11 @@ export interface Parts {
   readonly included: readonly string[];
   readonly lines: readonly Line[];
   readonly files: readonly string[];
+  /** What would be taken for the result of a rule. */
+  readonly made: readonly string[];
 }
 
-const NONE: Parts = { lines: [], files: [], included: [] };
+const NONE: Parts = { lines: [], files: [], included: [], made: [] };
 
 /** What stands for what cannot be read: anything could be run there. */
 export const UNKNOWN = 'sh "$UNKNOWN"; npm run "$UNKNOWN"';
@@ -33,7 +36,8 @@ export const partsOf = (index: PathIndex, path: string, text: string | undefined
   if (runnerOf(path) !== undefined) {
     const patterns = runnerOf(path) === 'make' ? text.split('\n').flatMap(includedBy) : [];
     const included = patterns.flatMap((one) => [joined(folder, one), joined('', one)]);
-    return { lines: recipeLines(text).map(inFolder), files, included };
+    const made = runnerOf(path) === 'make' ? makeTargets(text).map((name) => joined(folder, name)) : [];
+    return { lines: recipeLines(text).map(inFolder), files, included, made };
   }
   if (isShell(path) && !isConfiguration(path)) return { ...NONE, lines: text.split('\n').map(inFolder) };
   const lines = isTestCode(path) ? [] : text.split('\n').filter(callsPackageScripts).map(inFolder);

@@ -4,7 +4,8 @@ import { matchesGlob } from './glob.ts';
 const INTERPRETER =
   /^(?:.*\/)?(?:env|sh|bash|dash|zsh|source|\.|exec|node|nodejs|deno|bun|tsx|ts-node|python[\d.]*|ruby|perl|php|-?include|sinclude)$/;
 /** What they run is the next word that is neither an option nor a number. */
-const WRAPPER = /^(?:.*\/)?(?:timeout|nice|time|nohup|uv|poetry|pipenv|npx)$/;
+const WRAPPER =
+  /^(?:.*\/)?(?:timeout|nice|time|nohup|stdbuf|setsid|ionice|chrt|taskset|command|xargs|uv|poetry|pipenv|npx)$/;
 const PASSED_OVER = /^(?:-.*|[\d.]+[smhd]?|run|exec)$/;
 /** The next word names an option of the shell. */
 const NAMES_OPTION = /^[-+][a-z]*o$/;
@@ -78,6 +79,7 @@ export const programsIn = (line: string): string[] => {
 export const includedBy = (line: string): string[] =>
   /^-?s?include\s/.test(line)
     ? line
+        .replace(/\$\(wildcard\s+([^()$]{1,500})\)/g, '$1')
         .split(/\s+/)
         .slice(1)
         .filter((word) => /^[\w./*-]+$/.test(word))

@@ -9,6 +9,7 @@ import {
   type GatePlan,
   groupsOf,
   judgeChanges,
+  linesInto,
   type PlannedCommand,
   planGate,
   planOf,
@@ -68,6 +69,7 @@ export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgeP
     const isFirst = workspace.repositories[0]?.name === repository;
     const lines = [
       ...plan.commands.flatMap((one) => (one.repository === repository ? [one.run] : [])),
+      ...plan.commands.flatMap(({ run }) => linesInto(run, repository)),
       ...setupLines(setUp.target.setup, repository, isFirst),
     ];
     const found = await judgeChanges({ target: base, change: tree, lines }, (side, path) =>

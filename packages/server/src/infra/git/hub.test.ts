@@ -28,6 +28,14 @@ describe('importing', () => {
     expect(await sample.hub.readFile(WORKSPACE, 'source', { ...file, maxBytes: 3 })).toBeUndefined();
   });
 
+  test('tells a file that may be executed from one that may not', async () => {
+    shell(sample.source, 'cp a.txt b.sh; chmod +x b.sh; git add b.sh; git commit -qm more');
+    const { branch } = await imported();
+    const commit = (await sample.hub.resolve(WORKSPACE, 'source', `refs/heads/${branch}`)) ?? '';
+    const files = await sample.hub.files(WORKSPACE, 'source', commit);
+    expect(files['b.sh']).toBe(`run ${files['a.txt']}`);
+  });
+
   test('shares no file with the source, so that its owner cannot change the copy', async () => {
     await imported();
     const links = shell(sample.at(), 'find objects -type f -links +1');

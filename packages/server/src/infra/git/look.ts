@@ -46,8 +46,9 @@ export const containsCommit = async (
 };
 
 const LINK_MODE = '120000';
+const KINDS: Readonly<Record<string, string>> = { [LINK_MODE]: 'link ', '100755': 'run ' };
 
-/** Path → id of the content, for every file and link of a commit; `link <id>` for a link. */
+/** Path → id of the content, for every file and link of a commit; `link <id>` for a link, `run <id>` for what may be executed. */
 export const filesOf = async (git: Git, gitDir: string, commit: string): Promise<Record<string, string>> => {
   const listed = await git(['ls-tree', '-r', '-z', '--full-tree', assertCommit(commit)], {
     gitDir,
@@ -55,7 +56,7 @@ export const filesOf = async (git: Git, gitDir: string, commit: string): Promise
   });
   return Object.fromEntries(
     parseTree(listed.stdout).flatMap(({ type, mode, path, id }) =>
-      type === 'blob' ? [[path, mode === LINK_MODE ? `link ${id}` : id]] : [],
+      type === 'blob' ? [[path, `${KINDS[mode] ?? ''}${id}`]] : [],
     ),
   );
 };
