@@ -55,6 +55,12 @@ const JS: Files = {
 
 const EVERYDAY: readonly [string, string, Files, Files][] = [
   [
+    'a file that is only counted',
+    'test "$(wc -l < made.txt)" -eq 3 && grep -q start < made.txt',
+    { 'made.txt': 'start\n' },
+    { 'made.txt': 'start\nline\n' },
+  ],
+  [
     'Python: code',
     'pytest -q',
     PY,

@@ -16,6 +16,9 @@ const READS_FILE =
 /** Programs whose options of this kind say something else. */
 const WORKS_ON_FILES =
   /^(?:test|\[|[ef]?grep|rm|cp|mv|ls|cat|cut|sort|uniq|head|tail|wc|cmp|diff|mkdir|touch|tar|sed|find|chmod|git|date)$/;
+
+export const worksOnFiles = (program: string): boolean => WORKS_ON_FILES.test(program);
+
 const SEPARATOR = /^(?:&&|\|\||;|\||&|\(|\)|\{|\}|then|do|else|!|if|while)$/;
 
 /**
