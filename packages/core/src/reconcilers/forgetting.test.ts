@@ -228,3 +228,16 @@ test('events go by age and by number; tokens and leases when they are of no use 
   await passAfter(10 * DAY_MS);
   expect(await count('tokens')).toBe(1);
 });
+
+test('events go by their bytes, too: few that are large are as many as many small ones', async () => {
+  const { store, ports, passAfter } = await worked();
+  Object.assign(ports.retention, { maxEventBytes: 100_000 });
+  const data = { name: 'x'.repeat(5000) };
+  await store.write(async (tx) => {
+    for (let at = 0; at < 50; at += 1) await tx.emit({ type: 'workspace.created', subject: 'x', data });
+  });
+  await passAfter(1);
+  const [first = 0, last = 0] = await store.read(async (tx) => [await tx.firstSeq(), await tx.lastSeq()]);
+  expect((last - first + 1) * 5000).toBeLessThanOrEqual(100_000);
+  expect(last - first + 1).toBeGreaterThan(15);
+});

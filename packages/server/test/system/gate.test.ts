@@ -14,7 +14,7 @@ const TURNS = [
 let world: SystemWorld;
 beforeAll(async () => {
   world = await createWorld({
-    config: { defaults: { keepAliveMs: 0 }, agents: { scripted: { turns: TURNS } } },
+    config: { defaults: { keepAliveMs: 0, gate: 'minimal' }, agents: { scripted: { turns: TURNS } } },
   });
 }, 60_000);
 afterAll(async () => {
@@ -25,6 +25,27 @@ const setupsIn = (events: readonly Event[]): number =>
   events
     .map((event) => dataOf(event, 'attempt.progressed'))
     .filter((told) => told?.stage === 'setup' && told.durationMs === undefined).length;
+
+test('the profile that the configuration names decides what is run where a workspace names none', async () => {
+  const scripts = { test: 'node --test', lint: 'exit 1' };
+  const source = makeRepository(world.folder, 'profiled', {
+    'package.json': JSON.stringify({ name: 'profiled', scripts }),
+    'ok.test.js': "require('node:test')('ok', () => {});\n",
+  });
+  const task = (gate?: { profile: 'standard' }) =>
+    world.client.workspaces
+      .create({ name: gate?.profile ?? 'own', repositories: [{ source }], gate })
+      .then(({ id }) =>
+        runTask(world.client, {
+          workspaceId: id,
+          agent: 'scripted',
+          maxRounds: 1,
+          prompt: steps({ write: { path: 'NOTES.md', content: 'x\n' } }),
+        }),
+      );
+  expect(endOf((await task()).task)).toEqual(COMPLETED);
+  expect(endOf((await task({ profile: 'standard' })).task)).toMatchObject({ code: 'gate.red' });
+}, 60_000);
 
 test('a change that breaks the set-up goes back to the agent, and its repair is set up before the gate', async () => {
   const source = makeRepository(world.folder, 'listed', { 'requirements.txt': 'whole\n' });

@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { Sandbox } from '@berth/contract';
+import type { RouteId, Sandbox } from '@berth/contract';
 import { type Client, createClient } from '@berth/sdk/node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeRepository } from './repository.ts';
@@ -28,7 +28,39 @@ beforeAll(async () => {
 afterAll(() => world?.end(), 120_000);
 
 const forbidden = { code: 'auth.forbidden', details: { needs: 'owner' } };
-const bytes = new Uint8Array([1]);
+const execId = `ex_${'1'.repeat(20)}`;
+const repository = 'bare';
+
+/** Who may look at the record of a sandbox, and have it removed, is not let in. */
+type InsideRoute = Exclude<
+  Extract<RouteId, `sandbox.${string}`>,
+  'sandbox.create' | 'sandbox.list' | 'sandbox.get' | 'sandbox.remove'
+>;
+
+/** Every route into a sandbox, asked as somebody who may ask it anywhere else. */
+const INSIDE: Readonly<Record<InsideRoute, (of: Client['sandboxes'], id: string) => Promise<unknown>>> = {
+  'sandbox.exec': (of, id) => of.exec({ id, shell: 'id' }),
+  'sandbox.logs': (of, id) => Array.fromAsync(of.logs({ id, execId })),
+  'sandbox.signal': (of, id) => of.signal({ id, execId, signal: 'SIGTERM' }),
+  'sandbox.shell': (of, id) => endOfSocket(of.shell({ id })),
+  'sandbox.listFiles': (of, id) => of.listFiles({ id, path: '/' }),
+  'sandbox.readFile': (of, id) => of.readFile({ id, path: '/etc/passwd' }),
+  'sandbox.writeFile': (of, id) => of.writeFile({ id, path: 'x', bytes: new Uint8Array([1]) }),
+  'sandbox.makeFolder': (of, id) => of.makeFolder({ id, path: 'x' }),
+  'sandbox.renameFile': (of, id) => of.renameFile({ id, from: 'x', to: 'y' }),
+  'sandbox.removeFile': (of, id) => of.removeFile({ id, path: 'x' }),
+  'sandbox.gitStatus': (of, id) => of.gitStatus({ id, repository }),
+  'sandbox.gitDiff': (of, id) => of.gitDiff({ id, repository }),
+  'sandbox.gitCommit': (of, id) => of.gitCommit({ id, repository, message: 'x' }),
+  'sandbox.gitPush': (of, id) => of.gitPush({ id, repository }),
+  'sandbox.metrics': (of, id) => of.metrics({ id }),
+};
+
+/** A terminal is refused as it closes, by the code of the refusal. */
+const endOfSocket = (socket: WebSocket): Promise<never> =>
+  new Promise((_, reject) => {
+    socket.addEventListener('close', ({ reason }) => reject({ ...forbidden, code: reason }));
+  });
 
 describe('the host driver', () => {
   test('does nothing for an operator, by whatever route', async () => {
@@ -38,21 +70,19 @@ describe('the host driver', () => {
       repositories: [{ source }],
       driver: 'host',
     });
-    const { id } = bare;
     const workspaceId = workspace.id;
     const attempts = [
       () => operator.sandboxes.create({ driver: 'host' }),
       () => operator.sandboxes.create({ workspaceId }),
       () => operator.workspaces.create({ repositories: [{ source }], driver: 'host' }),
       () => operator.tasks.create({ workspaceId, prompt: 'Become root.' }),
-      () => operator.sandboxes.exec({ id, shell: 'id' }),
-      () => operator.sandboxes.readFile({ id, path: '/etc/passwd' }),
-      () => operator.sandboxes.writeFile({ id, path: 'x', bytes }),
-      () => operator.sandboxes.gitStatus({ id, repository: 'bare' }),
-      () => operator.sandboxes.metrics({ id }),
     ];
     for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject(forbidden);
   }, 60_000);
+
+  test.each(Object.entries(INSIDE))('shows an operator nothing by %s', async (_, ask) => {
+    await expect(ask(operator.sandboxes, bare.id)).rejects.toMatchObject(forbidden);
+  });
 
   test('runs programs as a user who sees neither the server nor its files, or says that it cannot', async () => {
     if (!isRoot) {

@@ -11,11 +11,21 @@ import { storeLaws } from '@berth/core/laws';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { builder, type SqlQuery } from './connection.ts';
+import { firstTables } from './migrations/0001-first-tables.ts';
 import { migrate } from './migrations.ts';
 import { readRecords } from './records.ts';
 import { SORTED_COLUMNS } from './sorted-columns.ts';
 import { openSqlite, translateSqliteError } from './sqlite-connection.ts';
 import { openSqliteStore } from './sqlite-store.ts';
+
+const insert = (table: string, values: Readonly<Record<string, string | number>>): SqlQuery => ({
+  sql: `insert into ${table} (${Object.keys(values)
+    .map((name) => `"${name}"`)
+    .join(', ')}) values (${Object.keys(values)
+    .map(() => '?')
+    .join(', ')})`,
+  parameters: Object.values(values),
+});
 
 const clock: Clock = { now: () => Date.now(), sleep: async () => undefined };
 
@@ -94,6 +104,30 @@ describe('the SQLite store', () => {
     );
     expect(event.seq).toBe(2);
     await second.close();
+  });
+
+  it('opens a database of the first version with what it holds, and goes on with it', async () => {
+    const connection = openSqlite(join(folder, 'berth.db'));
+    await migrate(connection, 1, [firstTables]);
+    const body = { title: 'Fix it', state: 'completed', workspaceId: 'ws_1' };
+    const row = { id: 'tk_1', revision: 3, createdAt: 1, updatedAt: 2, body: JSON.stringify(body) };
+    const indexed = { state: 'completed', workspaceId: 'ws_1' };
+    await connection.run(insert('tasks', { ...row, ...indexed }));
+    const event = { version: 1, subject: 'tk_1', data: JSON.stringify({ title: 'Fix it' }) };
+    for (const seq of [1, 2, 3])
+      await connection.run(insert('events', { ...event, seq, id: `ev_${seq}`, type: 'task.created', at: 1 }));
+    connection.close();
+
+    const store = await openSqliteStore({ folder, clock });
+    expect(await store.read((tx) => tx.table('tasks').get('tk_1'))).toMatchObject({ ...body, revision: 3 });
+    const sent = { type: 'task.created', subject: 'tk_2', data: { title: 'x' } } as const;
+    expect(await store.write((tx) => tx.emit(sent))).toMatchObject({ seq: 4 });
+    const bounds = { before: 0, keep: 100, keepBytes: 1e9, limit: 10 };
+    expect(await store.write((tx) => tx.forgetEvents(bounds))).toBe(0);
+    expect(await store.write((tx) => tx.forgetEvents({ ...bounds, keep: 2 }))).toBe(2);
+    const left = { table: 'tasks', where: { state: 'completed' }, since: 10, limit: 9 } as const;
+    expect(await store.read((tx) => tx.table('tasks').untouched(left))).toMatchObject([{ id: 'tk_1' }]);
+    await store.close();
   });
 
   it('refuses a migration that was changed after it ran, and a database of a newer version', async () => {
