@@ -56,17 +56,24 @@ const CONFIGURATION = new RegExp(
 
 /** What stands in for a tool where one is looked for first: committed dependencies, modules with a tool's name. */
 const IN_PLACE_OF_A_TOOL =
-  /(^|\/)(node_modules|\.venv|venv|site-packages)(\/|$)|^(?:src\/)?(_?pytest|pluggy|unittest|doctest|mypy|ruff|coverage|tox)(\.py$|\/)/;
+  /(^|\/)(node_modules|\.venv|venv|site-packages)(\/|$)|^(?:src\/)?(_?pytest(?:_\w+)?|unittest|doctest|mypy|ruff|coverage|tox|black|flake8|pylint|isort|bandit|hypothesis|xdist)(\.py$|\/)|^(?:src\/)?(pluggy|iniconfig|packaging|exceptiongroup|tomli|colorama|pygments|click|attrs?|execnet|sortedcontainers|pyflakes|pycodestyle|mccabe|astroid|dill|tomlkit|pathspec|platformdirs|typing_extensions|mypy_extensions)(\.py$|\/__init__\.py$)/;
 /** Found before the standard library's own by any Python that is started at the root. */
 const STANDARD_MODULE = new RegExp(
   `^(?:${[
-    'abc|argparse|ast|asyncio|base64|bisect|builtins|code|codecs|collections|configparser|contextlib|contextvars|copy|copyreg',
-    'csv|ctypes|dataclasses|datetime|decimal|difflib|dis|email|enum|errno|faulthandler|fnmatch|functools|gc|getpass|gettext',
-    'glob|graphlib|hashlib|heapq|html|http|importlib|inspect|io|itertools|json|keyword|linecache|locale|logging|math',
-    'multiprocessing|numbers|opcode|operator|optparse|os|pathlib|pdb|pickle|pkgutil|platform|posixpath|pprint|queue|random|re',
-    'reprlib|runpy|select|selectors|shlex|shutil|signal|site|socket|stat|string|struct|subprocess|sys|sysconfig|tempfile',
-    'textwrap|threading|time|timeit|token|tokenize|tomllib|trace|traceback|types|typing|urllib|uuid|warnings|weakref|zipfile',
-    'zipimport|xml',
+    'abc|aifc|annotationlib|argparse|array|ast|asynchat|asyncio|asyncore|atexit|audioop|base64|bdb|binascii|bisect|builtins',
+    'bz2|cProfile|calendar|cgi|cgitb|chunk|cmath|cmd|code|codecs|codeop|collections|colorsys|compileall|compression',
+    'concurrent|configparser|contextlib|contextvars|copy|copyreg|crypt|csv|ctypes|curses|dataclasses|datetime|dbm|decimal',
+    'difflib|dis|distutils|doctest|email|encodings|ensurepip|enum|errno|faulthandler|fcntl|filecmp|fileinput|fnmatch',
+    'fractions|ftplib|functools|genericpath|getopt|getpass|gettext|glob|graphlib|grp|gzip|hashlib|heapq|hmac|html|http',
+    'imaplib|imghdr|imp|importlib|inspect|io|ipaddress|itertools|json|keyword|lib2to3|linecache|locale|logging|lzma|mailbox',
+    'mailcap|marshal|mimetypes|mmap|modulefinder|multiprocessing|netrc|nis|nntplib|ntpath|nturl2path|numbers|opcode',
+    'operator|optparse|os|ossaudiodev|pathlib|pdb|pickle|pickletools|pipes|pkgutil|platform|plistlib|poplib|posix|posixpath',
+    'pprint|profile|pstats|pty|pwd|py_compile|pyclbr|pydoc|pydoc_data|pyexpat|queue|quopri|random|re|readline|reprlib',
+    'resource|rlcompleter|runpy|sched|secrets|select|selectors|shelve|shlex|shutil|signal|site|smtpd|smtplib|sndhdr|socket',
+    'socketserver|spwd|sqlite3|sre_compile|sre_constants|sre_parse|ssl|stat|statistics|string|stringprep|struct|subprocess',
+    'sunau|symtable|sysconfig|syslog|tabnanny|tarfile|telnetlib|tempfile|termios|textwrap|threading|timeit|tkinter|token',
+    'tokenize|tomllib|trace|traceback|tracemalloc|tty|types|typing|unicodedata|unittest|urllib|uu|uuid|venv|warnings|wave',
+    'weakref|webbrowser|wsgiref|xdrlib|xml|xmlrpc|zipapp|zipfile|zipimport|zlib|zoneinfo',
   ].join('|')})(?:\\.py|/__init__\\.py)$`,
 );
 const VENDORED = /(^|\/)vendor\//;

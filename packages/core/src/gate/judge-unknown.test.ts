@@ -99,3 +99,40 @@ test('what people add every day does not', async () => {
   };
   expect(await weakened('npm test', JS, { ...JS, ...more })).toEqual([]);
 });
+
+test.each<[string, string]>([
+  ['a compiler', 'gcc ci/check.c -o /tmp/check && /tmp/check'],
+  ['a function', 'step() { sh "$1"; }; step ci/check.c'],
+  ['a pattern', 'for f in ci/ch?ck.*; do sh $f; done'],
+  ['braces', 'for f in ci/{check,other}.c; do $f; done'],
+  ['a folder', 'run-parts --regex . ci'],
+  ['find', 'find ci -name "*.c" | xargs -n1 sh'],
+  ['a list of arguments', 'set -- $(cat ci/check.c); sh "$@"'],
+  ['a variable of the shell', 'BASH_ENV=ci/check.c bash -c true'],
+  ['another folder', 'env -C ci sh check.c'],
+  ['its being there', '[ -x ci/check.c ] && true'],
+])('a file among scripts that is named to %s waits: `%s`', async (_, line) => {
+  const was: Files = { 'ci/check.c': 'x', 'src/a.c': '1', 'build/out.txt': '' };
+  expect(await weakened(line, was, { ...was, 'ci/check.c': '' })).toEqual(['script_changed ci/check.c']);
+  expect(await weakened(line, was, { ...was, 'src/a.c': '2' })).toEqual([]);
+});
+
+test('what a tool is given to check is no part of it', async () => {
+  const was: Files = { 'scripts/deploy.ts': 'x', 'package.json': '{}' };
+  const is = { ...was, 'scripts/deploy.ts': 'y' };
+  expect(await weakened('npx eslint --max-warnings 0 src scripts', was, is)).toEqual([]);
+  expect(await weakened('prettier --check scripts/*.ts', was, is)).toEqual([]);
+});
+
+test.each([
+  'iniconfig.py',
+  'click/__init__.py',
+  'gzip.py',
+  'concurrent/__init__.py',
+  'pytest_skip.py',
+  'src/attr.py',
+])('a new module at the root that a tool would load in place of its own waits: %s', async (path) => {
+  const was: Files = { 'app.py': 'x', 'tests/test_app.py': 'def test_x():\n    assert 1\n' };
+  expect(await weakened('pytest -q', was, { ...was, [path]: '' })).toEqual([`configuration_changed ${path}`]);
+  expect(await weakened('pytest -q', was, { ...was, 'helpers.py': '' })).toEqual([]);
+});

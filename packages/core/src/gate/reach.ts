@@ -8,6 +8,7 @@ import { matchesGlob } from './glob.ts';
 import { isConfiguration, isScriptPlace, isTestFile } from './judge-paths.ts';
 import { loadedByConfiguration, runnerOf } from './judge-texts.ts';
 import { checksIn, isManifest, scriptsIn } from './manifests.ts';
+import { scriptsNamedIn } from './named-places.ts';
 import { followCalls } from './package-calls.ts';
 import { foldersAbove, indexPaths, type PathIndex } from './path-index.ts';
 import { folderOf, joined } from './place.ts';
@@ -225,6 +226,7 @@ const filesRunBy = (index: PathIndex, { folder, line }: Line): readonly string[]
   ),
   ...pathsFedTo(line).flatMap((path) => loaded(index, folder, path)),
   ...programFolders(line).flatMap(index.below),
+  ...scriptsNamedIn(index, { folder, line }),
 ];
 
 /** What could be meant when it is not known which script is run. */

@@ -1,5 +1,7 @@
 /** What shell lines run, as far as that can be said without being a shell. */
 import { matchesGlob } from './glob.ts';
+import { nameOf } from './place.ts';
+import { isTool } from './tools.ts';
 
 const INTERPRETER =
   /^(?:.*\/)?(?:env|sh|bash|dash|zsh|source|\.|exec|node|nodejs|deno|bun|tsx|ts-node|python[\d.]*|ruby|perl|php|-?include|sinclude)$/;
@@ -168,6 +170,15 @@ const isRun = (words: readonly string[], index: number): boolean => {
 const programOf = (words: readonly string[], index: number): string => {
   const start = words.slice(0, index).findLastIndex((word) => SEPARATOR.test(word)) + 1;
   return words.slice(start).find((word) => !ASSIGNMENT.test(word)) ?? '';
+};
+
+/** Whether a word is an argument of a tool that judges: what it checks, then, and no part of it. */
+export const isGivenToTool = (words: readonly string[], index: number): boolean => {
+  const start = words.slice(0, index).findLastIndex((word) => SEPARATOR.test(word)) + 1;
+  const program = words
+    .slice(start, index)
+    .find((word) => !ASSIGNMENT.test(word) && !WRAPPER.test(word) && !PASSED_OVER.test(word));
+  return program !== undefined && isTool(nameOf(program));
 };
 
 /** More of them stand before no script. */
