@@ -21,7 +21,7 @@ import type { SqliteConnection } from './sqlite-connection.ts';
 import { readStoredSeq } from './stored-settings.ts';
 
 export const DATABASE_FILE = 'berth.db';
-const MARK_FILE = 'berth.mark';
+export const MARK_FILE = 'berth.mark';
 
 /** Less than a sector, and always as long: it is overwritten in place, in one go. */
 const MARK_BYTES = 256;

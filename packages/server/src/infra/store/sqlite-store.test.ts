@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -269,8 +269,20 @@ describe('the lock of the home folder', () => {
     for (const winner of winners) await winner.value.close();
   });
 
+  it.each(['berth.db', 'berth.db-wal', 'berth.mark', 'lock', 'lock.guard'])(
+    'names what cannot be opened and leaves nothing behind: %s is a folder',
+    async (name) => {
+      await mkdir(join(folder, name));
+      await expect(openSqliteStore({ folder, clock })).rejects.toMatchObject({
+        code: 'store.unavailable',
+        message: expect.stringContaining(`${join(folder, name)} is a folder`),
+      });
+      expect(await readdir(folder)).toEqual([name]);
+    },
+  );
+
   it('gives the folder back when the database cannot be opened', async () => {
-    await mkdir(join(folder, 'berth.db'));
+    await writeFile(join(folder, 'berth.db'), 'no database'.repeat(1000));
     await expect(openSqliteStore({ folder, clock })).rejects.toMatchObject({ code: 'store.unavailable' });
     await expect(readFile(join(folder, 'lock'))).rejects.toMatchObject({ code: 'ENOENT' });
   });

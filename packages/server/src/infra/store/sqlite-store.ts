@@ -4,7 +4,7 @@
  * store is open.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod } from 'node:fs/promises';
+import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Event, fail } from '@berth/contract';
 import {
@@ -30,7 +30,7 @@ import {
   readLogEnd,
 } from './event-log.ts';
 import { jobClaims } from './job-claims.ts';
-import { checkJournal, DATABASE_FILE, type JournalMark, openJournalMark } from './journal-mark.ts';
+import { checkJournal, DATABASE_FILE, type JournalMark, MARK_FILE, openJournalMark } from './journal-mark.ts';
 import { lockFolder } from './lock-file.ts';
 import { migrate } from './migrations.ts';
 import { readRecords, records } from './records.ts';
@@ -57,6 +57,7 @@ export interface SqliteStore extends Store {
  */
 export const openSqliteStore = async ({ folder, clock, check }: SqliteStoreOptions): Promise<SqliteStore> => {
   await makeFolder(folder);
+  await assertFiles(folder);
   const lock = lockFolder(folder);
   const file = join(folder, DATABASE_FILE);
   const open: SqliteConnection[] = [];
@@ -86,6 +87,25 @@ export const openSqliteStore = async ({ folder, clock, check }: SqliteStoreOptio
     await closeAll();
     throw error;
   }
+};
+
+const FILES = [
+  DATABASE_FILE,
+  `${DATABASE_FILE}-wal`,
+  `${DATABASE_FILE}-shm`,
+  MARK_FILE,
+  'lock',
+  'lock.guard',
+];
+
+/** The system's own words about a folder in the place of a file name neither. */
+const assertFiles = async (folder: string): Promise<void> => {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const wrong = entries.find((entry) => FILES.includes(entry.name) && entry.isDirectory());
+  if (wrong !== undefined)
+    throw fail('store.unavailable', {
+      reason: `${join(folder, wrong.name)} is a folder, and should be a file`,
+    });
 };
 
 interface Parts {
