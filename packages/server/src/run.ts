@@ -1,7 +1,7 @@
 /** Starts the server, says where it listens, and stops it on the usual signals. */
 import { fstatSync } from 'node:fs';
 import process from 'node:process';
-import { isBerthError, KINDS } from '@berth/contract';
+import { escapeControls, isBerthError, KINDS } from '@berth/contract';
 import { fromArguments } from './config-flags.ts';
 import { startServer } from './main.ts';
 
@@ -20,7 +20,9 @@ const run = async (): Promise<void> => {
 
 const end = (error: unknown): never => {
   if (!isBerthError(error)) throw error;
-  process.stderr.write(`error: ${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
+  // A path or a setting may hold orders for the terminal.
+  const lines = [`error: ${error.message}`, ...(error.hint === undefined ? [] : [error.hint])];
+  for (const line of lines) process.stderr.write(`${escapeControls(line)}\n`);
   // Into the log of a start in the background, for the command line that made it.
   if (fstatSync(process.stderr.fd).isFile())
     process.stderr.write(`${JSON.stringify({ error: error.body })}\n`);

@@ -208,8 +208,11 @@ test('a port that is taken', async () => {
 test('an address that this machine does not have, and a place for the socket that cannot be', async () => {
   const host = await start({ BERTH_HOST: '192.0.2.1' });
   expect(sentence(host.said)).toMatch(/cannot listen at 192\.0\.2\.1 \(from BERTH_HOST\)/);
-  const socket = await start({ BERTH_SOCKET: '/proc/x/berth.sock' });
-  expect(sentence(socket.said)).toContain('cannot listen at /proc/x/berth.sock (from BERTH_SOCKET)');
+  // Nor does a name reach a terminal that obeys it.
+  const socket = await start({ BERTH_SOCKET: '/proc/x\u001b[2J/berth.sock' });
+  expect(sentence(socket.said)).toContain(
+    String.raw`cannot listen at /proc/x\u001b[2J/berth.sock (from BERTH_SOCKET)`,
+  );
   expect([host.exitCode, socket.exitCode]).toEqual([UNAVAILABLE, UNAVAILABLE]);
 });
 
