@@ -111,7 +111,7 @@ test('a configuration that the plugin refuses is told with its path', async () =
   const agents = agentsWith({ config: { echo: { installed: 'yes' } } });
   await expect(agents.prepare('echo', undefined)).rejects.toMatchObject({
     code: 'config.invalid',
-    details: { issues: [{ path: 'agents.echo.installed' }] },
+    details: { issues: [{ path: 'agents.echo.installed in config.json' }] },
   });
 });
 
