@@ -4,7 +4,7 @@ import { folderOf, nameOf } from './place.ts';
 
 /** What people read or see, and no tool reads its settings from. */
 const DOCUMENT =
-  /\.(?:md|mdx|markdown|rst|adoc|org|tex|pdf|docx?|pptx?|png|jpe?g|gif|svg|webp|avif|ico|icns|bmp|woff2?|ttf|otf|eot|mp[34]|wav|ogg|webm|mov)$|(?:^|\/)(?:README|LICEN[CS]E|COPYING|NOTICE|CHANGELOG|CHANGES|HISTORY|AUTHORS|CONTRIBUTORS|CONTRIBUTING|MAINTAINERS|CODEOWNERS|SECURITY|TODO|INSTALL)(?:[.-][\w.-]*)?$|(?:^|\/)docs?\/.*\.txt$/i;
+  /\.(?:md|mdx|markdown|rst|adoc|org|tex|pdf|docx?|pptx?|png|jpe?g|gif|svg|webp|avif|ico|icns|bmp|woff2?|ttf|otf|eot|mp[34]|wav|ogg|webm|mov)$|(?:^|\/)(?:README|LICEN[CS]E|COPYING|NOTICE|CHANGELOG|CHANGES|HISTORY|AUTHORS|CONTRIBUTORS|CONTRIBUTING|MAINTAINERS|CODEOWNERS|SECURITY|INSTALL)(?:[.-][\w.-]*)?$|(?:^|\/)docs?\/.*\.txt$/i;
 const SOURCE =
   /\.(?:[cm]?[jt]sx?|vue|svelte|astro|html?|css|s[ac]ss|less|styl|graphqls?|gql|proto|sql|prisma|py|pyi|ipynb|go|rs|rb|erb|java|kts?|cs|fs|vb|razor|cshtml|swift|php|twig|exs?|heex|erl|dart|c|cc|cpp|cxx|h|hh|hpp|hxx|mm?|hs|clj[cs]?|scala|sc|groovy|ml|mli|zig|nim|r|jl|lua|pl|pm|cr|d|sol|asm|s|vert|frag|glsl|wgsl|tf|hcl)$/i;
 /** What runs or describes the product where it is deployed, and what editors and code hosts read. */

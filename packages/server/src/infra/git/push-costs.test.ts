@@ -120,7 +120,7 @@ test('what a sandbox sends in all is bounded by its disk, also what it takes bac
 });
 
 test('nothing is taken from what the disk of the hub keeps free', async () => {
-  const full = await serveHub(sample.hubFolder, grants, { reserveBytes: 2 ** 60 });
+  const full = await serveHub(sample.hubFolder, grants, { reserveBytes: 2 ** 60, maxReserveShare: 1 });
   const { said } = await client(clone, [
     'push',
     `${full.url}/git/${WORKSPACE}/source.git`,

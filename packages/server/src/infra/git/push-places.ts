@@ -39,7 +39,7 @@ export const createServeInTurn = ({ limits, sent }: InTurnParts): ServeInTurn =>
       call.received(bytes);
     };
     try {
-      const free = (await freeBytes(call.gitDir)) - limits.reserveBytes;
+      const free = await freeBytes(call.gitDir, limits);
       const left = await sent.leftBytes(sandboxId);
       const refusal = free <= 0 ? DISK_FULL : left <= 0 ? NOTHING_LEFT : undefined;
       await serveGit({ ...call, received, maxPushBytes: Math.min(free, left), refusal });
@@ -53,7 +53,11 @@ const DISK_FULL = fail('disk.full', { path: 'the repositories' }).message.replac
 const NOTHING_LEFT =
   'The push goes beyond what this sandbox may send: as much as its disk may hold (limits.diskBytes)';
 
-const freeBytes = async (folder: string): Promise<number> => {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
+/** Beyond the reserve. */
+const freeBytes = async (
+  folder: string,
+  { reserveBytes, maxReserveShare }: Pick<GitHttpLimits, 'reserveBytes' | 'maxReserveShare'>,
+): Promise<number> => {
+  const { bavail, blocks, bsize } = await statfs(folder);
+  return bavail * bsize - Math.min(reserveBytes, blocks * bsize * maxReserveShare);
 };

@@ -49,6 +49,8 @@ export interface GitHttpLimits {
   readonly minClientBytes: number;
   /** What stays free on the disk of the hub: a push that would take of it is refused. */
   readonly reserveBytes: number;
+  /** No more of the disk than this is kept free: a small disk can be used, too. */
+  readonly maxReserveShare: number;
 }
 
 /** What HTTP/1 requests and those of Node's HTTP/2 compatibility layer have in common. */

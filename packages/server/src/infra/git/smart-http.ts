@@ -43,6 +43,7 @@ const DEFAULT_LIMITS: GitHttpLimits = {
   clientIdleMs: 120_000,
   minClientBytes: 64 * 2 ** 10,
   reserveBytes: 256 * 2 ** 20,
+  maxReserveShare: 0.05,
 };
 
 export interface GitAsked {
