@@ -34,7 +34,7 @@ test('the profile that the configuration names decides what is run where a works
   });
   const task = (gate?: { profile: 'standard' }) =>
     world.client.workspaces
-      .create({ name: gate?.profile ?? 'own', repositories: [{ source }], gate })
+      .create({ name: gate?.profile ?? 'own', repositories: [{ source }], setup: { commands: [] }, gate })
       .then(({ id }) =>
         runTask(world.client, {
           workspaceId: id,
@@ -136,7 +136,7 @@ test('a command cannot doctor the tools of the next one, and a target that is re
   const known = { workspaceId: workspace.id, agent: 'scripted', prompt: steps({ fail: 'enough' }) };
   const { items } = await conversationOf(world.client, (await runTask(world.client, known)).task.id);
   expect(messagesOf(items, 'user')[0]).toContain('These checks fail already');
-}, 60_000);
+}, 120_000);
 
 /** What a command would need in order to answer in the guest's name: stop it, take its sockets, listen in its place. */
 const FORGERY = `

@@ -25,13 +25,18 @@ const processes = (): readonly number[] =>
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
 
-const found = (mark: string): readonly number[] =>
-  processes().filter((pid) => commandOf(pid).replace('/bin/', '').startsWith(`sh\0-c\0: ${mark};`));
+/** Without its own children, which have its command line until they become `sleep`. */
+const found = (mark: string): readonly number[] => {
+  const all = processes().filter((pid) =>
+    textOf(pid, 'cmdline').replace('/bin/', '').startsWith(`sh\0-c\0: ${mark};`),
+  );
+  return all.filter((pid) => !all.includes(Number(/\) \S (\d+)/.exec(textOf(pid, 'stat'))?.[1])));
+};
 
 /** Empty when it has ended meanwhile. */
-const commandOf = (pid: number): string => {
+const textOf = (pid: number, file: 'cmdline' | 'stat'): string => {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error) return '';
     throw error;
@@ -80,7 +85,7 @@ test('a stop in the middle of a set-up, a turn and a gate ends none of them and 
 
 /** Git that takes the work of a turn up, in a sandbox. */
 const adding = (): readonly number[] =>
-  processes().filter((pid) => /(^|\/)git\0(.*\0)?add\0--all\0/.test(commandOf(pid)));
+  processes().filter((pid) => /(^|\/)git\0(.*\0)?add\0--all\0/.test(textOf(pid, 'cmdline')));
 
 test('git that was saving a turn when the server went is ended before the turn is saved again', async () => {
   const source = makeRepository(world.folder, 'saved', { 'a.txt': 'a\n' });
