@@ -86,6 +86,12 @@ export const SERVER_ERRORS = {
       `The configuration is not valid: ${d.issues.map((i: Issue) => `${i.path}: ${i.message}`).join('; ')}.`,
     hint: 'Every setting is described in docs/reference/configuration.md.',
   },
+  'repository.copy_damaged': {
+    kind: 'unavailable',
+    data: z.object({ repository: z.string(), path: z.string(), reason: z.string() }),
+    message: (d) => `The server's copy of ${d.repository} is damaged: ${d.reason} (${d.path}).`,
+    hint: 'Put it back from a backup of the home. Without one, remove the workspace and add the repository again.',
+  },
   'server.unreachable': {
     kind: 'unavailable',
     data: z.object({ address: z.string(), detail: z.string() }),

@@ -111,12 +111,6 @@ export const ERRORS = {
     message: (d) => `"${d.source}" is not a repository that can be imported: ${d.reason}`,
     hint: 'Name a git repository: a folder, or an address that git can clone (`berth run --repo <folder>`, `berth workspace add <folder>`).',
   },
-  'repository.copy_damaged': {
-    kind: 'unavailable',
-    data: z.object({ repository: z.string(), path: z.string(), reason: z.string() }),
-    message: (d) => `The server's copy of ${d.repository} is damaged: ${d.reason} (${d.path}).`,
-    hint: 'Put it back from a backup of the home. Without one, remove the workspace and add the repository again.',
-  },
   'branch.missing': {
     kind: 'missing',
     data: z.object({ repository: z.string(), branch: z.string() }),

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { silentLog } from '@berth/core';
-import { execaSync } from 'execa';
+import { execa, execaSync } from 'execa';
 import { createHostGit } from '../../src/infra/git/git.ts';
 import { createHub } from '../../src/infra/git/hub.ts';
 import type { GitGrant, GitHttpLimits } from '../../src/infra/git/serve-git.ts';
@@ -32,6 +32,18 @@ export const run = (cwd: string, args: readonly string[], env: Record<string, st
 /** Writes a script of shell lines in a repository: quick to read, and only tests do so. */
 export const shell = (cwd: string, script: string): string =>
   execaSync('sh', ['-ec', script], { cwd, env: sealed, extendEnv: false }).stdout;
+
+/** Git as a client with a token; resolves with its exit code and what it said. */
+export const gitWithToken = async (token: string, cwd: string, args: readonly string[]) => {
+  const header = ['-c', `http.extraHeader=Authorization: Bearer ${token}`];
+  const done = await execa('git', [...header, ...args], {
+    cwd,
+    env: { ...sealed, GIT_TERMINAL_PROMPT: '0' },
+    extendEnv: false,
+    reject: false,
+  });
+  return { code: done.exitCode, said: `${done.stdout}\n${done.stderr}` };
+};
 
 export const hostGit = (env: Readonly<Record<string, string>> = sealed, silenceSeconds?: number) =>
   createHostGit({ env, silenceSeconds, processes: createHostProcesses(silentLog) });

@@ -1,9 +1,8 @@
 /** What a push may make the host spend: memory, processor, disk. Each is bounded, and beyond it only the push fails. */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createSample, sealed, serveHub, shell, WORKSPACE } from '../../../test/git/sample.ts';
+import { createSample, gitWithToken, serveHub, shell, WORKSPACE } from '../../../test/git/sample.ts';
 import { unfoldingPack } from '../../../test/git/unfolding-pack.ts';
 import { FLUSH, pktLine } from './pkt-line.ts';
 import { MAX_PUSH_OBJECTS } from './push-commands.ts';
@@ -32,16 +31,7 @@ afterAll(async () => {
 
 const url = (of = server) => `${of.url}/git/${WORKSPACE}/source.git`;
 
-const client = async (cwd: string, args: readonly string[]) => {
-  const header = ['-c', `http.extraHeader=Authorization: Bearer ${TOKEN}`];
-  const done = await execa('git', [...header, ...args], {
-    cwd,
-    env: { ...sealed, GIT_TERMINAL_PROMPT: '0' },
-    extendEnv: false,
-    reject: false,
-  });
-  return { code: done.exitCode, said: `${done.stdout}\n${done.stderr}` };
-};
+const client = (cwd: string, args: readonly string[]) => gitWithToken(TOKEN, cwd, args);
 
 const post = async (body: Buffer) => {
   const headers = { authorization: `Bearer ${TOKEN}` };

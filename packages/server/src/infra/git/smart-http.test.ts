@@ -3,7 +3,15 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createSample, run, sealed, serveHub, shell, WORKSPACE } from '../../../test/git/sample.ts';
+import {
+  createSample,
+  gitWithToken,
+  run,
+  sealed,
+  serveHub,
+  shell,
+  WORKSPACE,
+} from '../../../test/git/sample.ts';
 import { FLUSH, pktLine } from './pkt-line.ts';
 import { encodePushHead, parsePushHead } from './push-commands.ts';
 
@@ -39,17 +47,7 @@ afterEach(async () => {
 
 const url = () => `${server.url}/git/${WORKSPACE}/source.git`;
 
-/** Git as a client with a token; resolves with its exit code and what it said. */
-const client = async (cwd: string, args: readonly string[], token = TOKEN) => {
-  const header = ['-c', `http.extraHeader=Authorization: Bearer ${token}`];
-  const done = await execa('git', [...header, ...args], {
-    cwd,
-    env: { ...sealed, GIT_TERMINAL_PROMPT: '0' },
-    extendEnv: false,
-    reject: false,
-  });
-  return { code: done.exitCode, said: `${done.stdout}\n${done.stderr}` };
-};
+const client = (cwd: string, args: readonly string[], token = TOKEN) => gitWithToken(token, cwd, args);
 
 const cloned = async () => {
   expect(await client(sample.folder, ['clone', '-q', url(), clone])).toMatchObject({ code: 0 });
