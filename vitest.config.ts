@@ -7,7 +7,6 @@ const ELSEWHERE = [
   // Entries of processes: system tests start them and look at what they do.
   'packages/server/src/run.ts',
   'packages/cli/src/main.ts',
-  'packages/plugin-api/src/fakes/model/program.ts',
   'packages/plugins/src/agents/acp/stub-agent.ts',
   // Runs in a browser: packages/server/test/dashboard drives a real one.
   'packages/dashboard/src/**/use-*.ts',
@@ -18,7 +17,7 @@ const ELSEWHERE = [
 
 export default defineConfig({
   test: {
-    include: ['packages/*/{src,test}/**/*.test.ts', 'tools/**/*.test.ts'],
+    include: ['packages/*/{src,test,testing,testkit}/**/*.test.ts', 'tools/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     testTimeout: 20_000,
     hookTimeout: 30_000,

@@ -41,7 +41,7 @@ interface Rule {
 const packageOf = (path: string) => /^packages\/([^/]+)\//.exec(path)?.[1];
 const sliceOf = (path: string) => /^packages\/core\/src\/([^/]+)\//.exec(path)?.[1];
 const pluginOf = (path: string) => /^packages\/plugins\/src\/([^/]+\/[^/.]+)/.exec(path)?.[1];
-const NOT_SLICES = ['kernel', 'workflows', 'verbs', 'reconcilers', 'simulation'];
+const NOT_SLICES = ['kernel', 'workflows', 'verbs', 'reconcilers'];
 
 export const RULES: readonly Rule[] = [
   {
@@ -101,7 +101,7 @@ export const RULES: readonly Rule[] = [
     breaks: ({ from, to }, plugins) => {
       const [own, other] = [pluginOf(from), pluginOf(to)];
       if (own === undefined || other === undefined || own === other) return false;
-      const mayPick = isTest(from) || own.startsWith('testing/') || own.endsWith('/_registry');
+      const mayPick = isTest(from) || own.endsWith('/_registry');
       return !mayPick && (plugins.has(other) || other.endsWith('/_registry'));
     },
   },

@@ -43,15 +43,15 @@ const TOUR_LINES = 700;
 
 /** Where programs are started on the host: for the server, and by drivers for what is to live on or to build one. */
 const STARTERS: readonly string[] = [
-  'packages/server/src/infra/system/host-processes.ts',
+  'packages/server/src/system/host-processes.ts',
   'packages/plugins/src/drivers/host/index.ts',
   'packages/plugins/src/drivers/host/user.ts',
-  'packages/plugins/src/drivers/oci/fork-server.ts',
+  'packages/plugins/src/drivers/oci/runtime/fork-server.ts',
   'packages/plugins/src/linux/system-program.ts',
 ];
 
 /** Laws and conformance suites are tests that others run. */
-const isSuite = (path: string) => /\/src\/(?:kernel\/laws|conformance)\//.test(path);
+const isSuite = (path: string) => /\/(?:testkit\/conformance|testing)\//.test(path);
 
 const isDocument = (path: string) => path.endsWith('.md');
 /** The rules and their planted violations name what they forbid. */

@@ -32,4 +32,4 @@ export const isCode = (path: string): boolean => /\.(?:tsx?|m?js)$/.test(path);
 
 /** Code that ships or builds what ships: neither a test nor a suite of tests. */
 export const isProduction = (path: string): boolean =>
-  isCode(path) && !isTest(path) && /^packages\/[^/]+\/(?:src|bin)\/|^tools\//.test(path);
+  isCode(path) && !isTest(path) && /^packages\/[^/]+\/(?:src|bin|testkit)\/|^tools\//.test(path);

@@ -6,8 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createIds, type Store, silentLog } from '@berth/core';
 import { createHttpServer } from '../../packages/server/src/http/server.ts';
-import { openSqliteStore } from '../../packages/server/src/infra/store/sqlite-store.ts';
-import { systemClock as clock } from '../../packages/server/src/infra/system/system-clock.ts';
+import { openSqliteStore } from '../../packages/server/src/store/sqlite-store.ts';
+import { systemClock as clock } from '../../packages/server/src/system/system-clock.ts';
 
 export interface Load {
   readonly perSecond: number;

@@ -5,11 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Driver } from '@berth/plugin-api';
 import { drivers } from '@berth/plugins/drivers';
-import { findGuestProgram } from '../../packages/server/src/infra/guest/program.ts';
-import {
-  createSandboxClient,
-  type SandboxClient,
-} from '../../packages/server/src/infra/guest/sandbox-client.ts';
+import { findGuestProgram } from '../../packages/server/src/guest/program.ts';
+import { createSandboxClient, type SandboxClient } from '../../packages/server/src/guest/sandbox-client.ts';
 import type { Contender } from './contest.ts';
 
 export interface OpenDriver extends AsyncDisposable {

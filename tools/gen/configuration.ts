@@ -2,13 +2,13 @@
 import { z } from 'zod';
 import { agents } from '../../packages/plugins/src/agents/_registry.ts';
 import { drivers } from '../../packages/plugins/src/drivers/_registry.ts';
-import { VARIABLES } from '../../packages/server/src/config-environment.ts';
-import { ConfigInput } from '../../packages/server/src/config-schema.ts';
+import { VARIABLES } from '../../packages/server/src/config/environment.ts';
+import { ConfigInput } from '../../packages/server/src/config/schema.ts';
 import { type JsonSchema, typeName } from './fields.ts';
 import { page, table } from './page.ts';
 
 export const configurationPage = (): string =>
-  page('Configuration', 'packages/server/src/config-schema.ts', [
+  page('Configuration', 'packages/server/src/config/schema.ts', [
     'Nothing has to be set. What is set stands in `config.json` in the home, in variables of the environment, or in flags of ' +
       '`berth up`; a flag wins over a variable, and a variable over the file. An unknown key or a wrong value refuses the start and is ' +
       'named with its place.',

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createWorld } from '../test/scripted-world.ts';
+import { createWorld } from '../test/scripted-io.ts';
 import { placeOf } from './connection.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-home-'));

@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fail } from '@berth/contract';
 import { CALL_LIMITS, type CallLimits, type Client, createClient } from '@berth/sdk/node';
-import type { World } from './world.ts';
+import type { World } from './io.ts';
 
 export interface Place {
   readonly home: string;

@@ -1,6 +1,7 @@
 /** Values for people: tables and facts; for programs: one JSON value a line. */
+
+import type { World } from './io.ts';
 import { coloured } from './screen.ts';
-import type { World } from './world.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 

@@ -11,10 +11,10 @@ import { systemCommands } from './commands/system.ts';
 import { taskCommands } from './commands/task.ts';
 import { upCommand } from './commands/up.ts';
 import { report } from './failure.ts';
+import type { World } from './io.ts';
 import { routeCommand } from './route-command.ts';
 import { NOUNS, ROUTE_COMMANDS } from './route-commands.ts';
 import { screened } from './screen.ts';
-import type { World } from './world.ts';
 
 /** Runs one command line to its end. Returns the exit code. */
 export const runCommandLine = async (args: readonly string[], outside: World): Promise<number> => {

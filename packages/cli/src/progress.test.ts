@@ -2,7 +2,7 @@ import { fail, type GateRun, type ItemBody } from '@berth/contract';
 import type { Client } from '@berth/sdk/node';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { createWorld } from '../test/scripted-world.ts';
+import { createWorld } from '../test/scripted-io.ts';
 import { report } from './failure.ts';
 import { createOutput } from './output.ts';
 import { createProgress, gateLines, itemLine } from './progress.ts';

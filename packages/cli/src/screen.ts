@@ -6,7 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { escapeControls } from '@berth/contract';
-import type { World, Writer } from './world.ts';
+import type { World, Writer } from './io.ts';
 
 const MARK = randomUUID();
 const KEPT = '\n\t';

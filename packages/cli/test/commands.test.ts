@@ -5,7 +5,7 @@ import { type ErrorCode, fail } from '@berth/contract';
 import { type Script, startScriptedServer } from '@berth/sdk/scripted-server';
 import { describe, expect, test } from 'vitest';
 import { runCommandLine } from '../src/program.ts';
-import { berth, createWorld } from './scripted-world.ts';
+import { berth, createWorld } from './scripted-io.ts';
 
 const idOf = (prefix: string) => `${prefix}_${'1'.repeat(20)}`;
 const task = { id: idOf('tk'), state: 'queued', agent: 'opencode', createdAt: 0, title: 'Fix\u001b[31m it' };

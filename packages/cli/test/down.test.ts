@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import { type Script, startScriptedServer } from '@berth/sdk/scripted-server';
 import { afterEach, expect, test, vi } from 'vitest';
-import { berth } from './scripted-world.ts';
+import { berth } from './scripted-io.ts';
 
 afterEach(() => {
   vi.useRealTimers();

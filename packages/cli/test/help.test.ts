@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { createProgram, runCommandLine } from '../src/program.ts';
-import { createWorld } from './scripted-world.ts';
+import { createWorld } from './scripted-io.ts';
 
 const helpOf = (command: Command): string[] => [
   command.helpInformation(),

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { createProgram, runCommandLine } from '../src/program.ts';
-import { createWorld } from './scripted-world.ts';
+import { createWorld } from './scripted-io.ts';
 
 /** Writes the clipboard (OSC 52), clears, moves up, turns the text round, forges a line. */
 const EVIL = 'ok\u001b]52;c;ZXZpbA==\u0007\u001b[2J\u009b1A\u202eevil\u2028\rerror: forged';

@@ -1,7 +1,7 @@
 /** `sandbox exec` and `logs`, `doctor`, `status` and `events`, in every way in which they can end. */
 import { type Script, startScriptedServer } from '@berth/sdk/scripted-server';
 import { expect, test } from 'vitest';
-import { berth } from './scripted-world.ts';
+import { berth } from './scripted-io.ts';
 
 const id = `sb_${'1'.repeat(20)}`;
 const execId = `ex_${'1'.repeat(20)}`;

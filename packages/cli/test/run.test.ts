@@ -6,7 +6,7 @@ import { fail } from '@berth/contract';
 import { type Call, type Script, startScriptedServer } from '@berth/sdk/scripted-server';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runCommandLine } from '../src/program.ts';
-import { berth, createWorld } from './scripted-world.ts';
+import { berth, createWorld } from './scripted-io.ts';
 
 const idOf = (prefix: string) => `${prefix}_${'1'.repeat(20)}`;
 const record = { revision: 1, createdAt: 0, updatedAt: 0 };

@@ -6,7 +6,7 @@ import { createOutput } from '../src/output.ts';
 import { runCommandLine } from '../src/program.ts';
 import { itemLine } from '../src/progress.ts';
 import { screened } from '../src/screen.ts';
-import { createWorld } from './scripted-world.ts';
+import { createWorld } from './scripted-io.ts';
 
 /** Writes the clipboard (OSC 52), clears, moves up, turns the text round, forges a line. */
 const EVIL = 'ok\u001b]52;c;ZXZpbA==\u0007\u001b[2J\u009b1A\u202eevil\u2028\rerror: forged';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCommandLine } from '../src/program.ts';
-import { createWorld } from './scripted-world.ts';
+import { createWorld } from './scripted-io.ts';
 
 const LIMITS = { silenceMs: 150, pauseMs: 150 };
 const UNAVAILABLE = 6;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runCommandLine } from '../src/program.ts';
-import { createWorld } from './scripted-world.ts';
+import { createWorld } from './scripted-io.ts';
 
 const bin = fileURLToPath(new URL('../bin/berth.js', import.meta.url));
 let home = '';

@@ -31,13 +31,14 @@ import {
   silentLog,
   type Troubles,
 } from './kernel/index.ts';
+import type { Ports, World } from './ports.ts';
 import { approvalReconciler } from './reconcilers/approvals.ts';
 import { branchReconciler } from './reconcilers/branches.ts';
 import { clockReconciler, followClock } from './reconcilers/clock.ts';
 import { historyReconciler } from './reconcilers/history.ts';
 import { hubReconciler } from './reconcilers/hub.ts';
 import { layerReconciler } from './reconcilers/layers.ts';
-import { lifeReconciler } from './reconcilers/life.ts';
+import { lifeReconciler } from './reconcilers/liveness.ts';
 import { orphanReconciler } from './reconcilers/orphans.ts';
 import { placeReconciler } from './reconcilers/places.ts';
 import { runReconciler } from './reconcilers/runs.ts';
@@ -50,14 +51,13 @@ import { createSandboxes, removeAllSandboxes, type Sandboxes } from './verbs/san
 import { createTasks, type Tasks } from './verbs/tasks.ts';
 import { createWorkspaces, type Workspaces } from './verbs/workspaces.ts';
 import { placeOf } from './work-place.ts';
-import { checkTarget } from './workflows/baseline.ts';
 import { checkGate } from './workflows/check-gate.ts';
 import { createSandbox } from './workflows/create-sandbox.ts';
 import { landChange } from './workflows/land-change.ts';
+import { checkTarget } from './workflows/landing/baseline.ts';
 import { prepareWorkspace } from './workflows/prepare-workspace.ts';
 import { runTask } from './workflows/run-task.ts';
 import { takeTurn } from './workflows/take-turn.ts';
-import type { Ports, World } from './world.ts';
 
 /** Every saga, in every version that may have unfinished runs. */
 export const SAGAS = [

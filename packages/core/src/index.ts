@@ -5,4 +5,3 @@ export type { Changes } from './verbs/changes.ts';
 export type { Sandboxes } from './verbs/sandboxes.ts';
 export type { Tasks } from './verbs/tasks.ts';
 export type { Workspaces } from './verbs/workspaces.ts';
-export type { Ports, World } from './world.ts';

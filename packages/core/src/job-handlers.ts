@@ -9,13 +9,13 @@ import {
   type Job,
   type Tx,
 } from './kernel/index.ts';
+import type { World } from './ports.ts';
 import { progressed } from './task/index.ts';
-import { type AttemptInput, attemptOf, runIdOf } from './workflows/attempt.ts';
-import { failTask } from './workflows/attempt-records.ts';
-import { baselineJobOf, runBaseline } from './workflows/baseline.ts';
+import { type AttemptInput, attemptOf, runIdOf } from './workflows/attempt/attempt.ts';
+import { failTask } from './workflows/attempt/records.ts';
+import { baselineJobOf, runBaseline } from './workflows/landing/baseline.ts';
 import { type PrepareInput, prepareWorkspace } from './workflows/prepare-workspace.ts';
 import { runTask } from './workflows/run-task.ts';
-import type { World } from './world.ts';
 
 /**
  * The end of a task is in its record, so an attempt that failed is a job that was done. Only a run that could not come

@@ -3,6 +3,7 @@
  * simulation and the saga laws use scripted ones. All of them may be called again with the same arguments after a
  * crash and then lead to the same end.
  */
+
 import type {
   CommitId,
   EgressPolicy,
@@ -15,6 +16,9 @@ import type {
 } from '@berth/contract';
 import type { Driver, Json, ListedMachine, Machine, MachineSpec, Sandbox, TurnEnd } from '@berth/plugin-api';
 import type { z } from 'zod';
+import type { Precedence } from './change/index.ts';
+import type { Clock, Ids, Leases, Log, Queue, Sagas, Store, Troubles } from './kernel/index.ts';
+import type { Places } from './sandbox/index.ts';
 
 type Commit = z.infer<typeof CommitId>;
 export type CommitByRepository = Readonly<Record<string, Commit>>;
@@ -285,4 +289,34 @@ export interface Retention {
   readonly tokensMs: number;
   /** Changes that wait for a person; they are turned down then. */
   readonly approvalsMs: number;
+}
+
+export interface Ports {
+  readonly machines: Machines;
+  readonly hub: Hub;
+  readonly checkouts: Checkouts;
+  readonly grants: Grants;
+  readonly agents: Agents;
+  readonly defaults: Defaults;
+  readonly retention: Retention;
+}
+
+/**
+ * All that workflows, reconcilers and verbs are given: the kernel's parts and the ports. One object, made once in
+ * `core.ts`, so that a simulation can replace every part of the world and nothing reaches past it.
+ */
+export interface World extends Ports {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** SHA-256 of a text in UTF-8, hex. */
+  readonly digest: (text: string) => string;
+  readonly log: Log;
+  readonly troubles: Troubles;
+  readonly queue: Queue;
+  readonly leases: Leases;
+  readonly precedence: Precedence;
+  readonly places: Places;
+  /** To run a saga from a step of another. */
+  readonly sagas: Sagas<World>;
 }

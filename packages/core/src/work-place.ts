@@ -1,7 +1,7 @@
 /** Where the work of a job is: the last line of every journal of its runs that are not at their end. */
 import type { Json } from '@berth/plugin-api';
 import { allRows, type Ids, type Job, type ReadTx } from './kernel/index.ts';
-import { type BaselineJob, sandboxesOf } from './workflows/baseline.ts';
+import { type BaselineJob, sandboxesOf } from './workflows/landing/baseline.ts';
 
 /** Fields by which jobs and the inputs of their runs name what they work on. */
 const NAMES = ['attemptId', 'prebuildId'] as const;

@@ -1,7 +1,7 @@
 /** The flags of the server's program, which are those of `berth up`. */
 import { parseArgs } from 'node:util';
-import { numberOf } from './config-environment.ts';
-import type { Plain } from './config-merge.ts';
+import { numberOf } from './config/environment.ts';
+import type { Plain } from './config/merge.ts';
 
 const FLAGS = {
   home: 'home',

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createIds, createQueue } from '@berth/core';
-import { openSqliteStore } from '../../../packages/server/src/infra/store/sqlite-store.ts';
-import { systemClock as clock } from '../../../packages/server/src/infra/system/system-clock.ts';
+import { openSqliteStore } from '../../../packages/server/src/store/sqlite-store.ts';
+import { systemClock as clock } from '../../../packages/server/src/system/system-clock.ts';
 import type { Group } from '../row.ts';
 import { summaryOf } from '../statistics.ts';
 

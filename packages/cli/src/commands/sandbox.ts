@@ -5,8 +5,8 @@ import type { Command } from 'commander';
 import { type Context, type Frame, leaf, text } from '../command.ts';
 import { numberOf } from '../derive.ts';
 import { exitCodeOf } from '../failure.ts';
+import type { Interrupt, Writer } from '../io.ts';
 import { openShell } from '../shell.ts';
-import type { Interrupt, Writer } from '../world.ts';
 
 export const sandboxCommands = (frame: Frame): Command[] => [
   leaf(frame, 'exec', 'Run a command and pass on its output and exit code', (context, { args, options }) =>

@@ -1,6 +1,6 @@
-export { alwaysGreen } from './always-green.ts';
-export { judgeChanges } from './judges.ts';
-export { linesInto } from './neighbours.ts';
+export { judgeChanges } from './judges/judges.ts';
+export { deciding, isAgreedTo, removedCommands, setupRed, weakenedBy } from './judges/weakening.ts';
+export { alwaysGreen } from './plan/always-green.ts';
 export {
   type GatePlan,
   gateInputHash,
@@ -10,7 +10,7 @@ export {
   planOf,
   readAt,
   readForGate,
-} from './plan.ts';
+} from './plan/plan.ts';
 export { programOf } from './program.ts';
+export { linesInto } from './repository/neighbours.ts';
 export { failedIn, missingTools, runGate } from './run.ts';
-export { deciding, isAgreedTo, removedCommands, setupRed, weakenedBy } from './weakening.ts';

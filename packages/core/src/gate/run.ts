@@ -6,9 +6,9 @@
 import { type Evidence, isGreen, type JudgedBy } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { tailOfBoth } from '../kernel/index.ts';
-import type { PlannedCommand } from './plan.ts';
+import type { PlannedCommand } from './plan/plan.ts';
 import { programOf } from './program.ts';
-import { testsRun } from './test-counts.ts';
+import { testsRun } from './suite/counts.ts';
 
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 

@@ -6,7 +6,7 @@
  * the keys of sagas do, hands that id's time on, so that derived ids sort beside the work that made them.
  */
 import { type IdNoun, PREFIXES } from '@berth/contract';
-import type { Chance, Clock } from './clock.ts';
+import type { Chance, Clock } from './time/clock.ts';
 
 export interface Ids {
   readonly new: (noun: IdNoun) => string;

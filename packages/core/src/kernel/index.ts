@@ -1,28 +1,34 @@
 export * from './assert.ts';
-export * from './backoff.ts';
-export * from './clock.ts';
-export * from './crash-points.ts';
-export * from './event-of.ts';
 export * from './failure.ts';
 export * from './ids.ts';
 export * from './interrupt.ts';
 export * from './json.ts';
-export * from './leases.ts';
 export * from './log.ts';
-export * from './manual-clock.ts';
-export { createMemoryStore } from './memory-store.ts';
-export * from './move.ts';
-export * from './nouns.ts';
-export * from './pages.ts';
-export * from './prune.ts';
-export { type AddOptions, createQueue, type ProcessOptions, type Queue, type QueueDeps } from './queue.ts';
-export type { Handler } from './queue-handling.ts';
+export type { Handler } from './queue/handling.ts';
+export {
+  type AddOptions,
+  createQueue,
+  type ProcessOptions,
+  type Queue,
+  type QueueDeps,
+} from './queue/queue.ts';
 export * from './reconcile.ts';
-export * from './saga.ts';
-export { type FinalSagaBuilder, type SagaBuilder, saga } from './saga-builder.ts';
-export { createSagas, type RunRequest, type SagaDeps, type Sagas } from './saga-engine.ts';
+export { type FinalSagaBuilder, type SagaBuilder, saga } from './saga/builder.ts';
+export * from './saga/crash-points.ts';
+export { createSagas, type RunRequest, type SagaDeps, type Sagas } from './saga/engine.ts';
+export * from './saga/saga.ts';
 export * from './scope.ts';
-export * from './store.ts';
-export * from './tables.ts';
+export * from './store/event-of.ts';
+export * from './store/leases.ts';
+export { createMemoryStore } from './store/memory-store.ts';
+export * from './store/move.ts';
+export * from './store/nouns.ts';
+export * from './store/pages.ts';
+export * from './store/prune.ts';
+export * from './store/store.ts';
+export * from './store/tables.ts';
 export * from './text-tail.ts';
+export * from './time/backoff.ts';
+export * from './time/clock.ts';
+export * from './time/manual-clock.ts';
 export * from './troubles.ts';

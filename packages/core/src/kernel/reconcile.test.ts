@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createIds } from './ids.ts';
 import { isStop } from './interrupt.ts';
-import { createManualClock } from './manual-clock.ts';
-import { createMemoryStore } from './memory-store.ts';
 import { createReconcilers, defineReconciler, type Reconcilers } from './reconcile.ts';
+import { createMemoryStore } from './store/memory-store.ts';
+import { createManualClock } from './time/manual-clock.ts';
 
 interface Ports {
   readonly passes: string[];

@@ -11,11 +11,11 @@
  * MUST NOT: two passes of one reconciler run at the same time; the runner sees to that.
  */
 import type { EventType } from '@berth/contract';
-import { createAlarm } from './alarm.ts';
-import type { Clock } from './clock.ts';
 import { Stopped } from './interrupt.ts';
 import { type Log, silentLog } from './log.ts';
-import type { Store } from './store.ts';
+import type { Store } from './store/store.ts';
+import { createAlarm } from './time/alarm.ts';
+import type { Clock } from './time/clock.ts';
 import type { Troubles } from './troubles.ts';
 
 /** What a pass did, in numbers: `{ removed: 2 }`. */

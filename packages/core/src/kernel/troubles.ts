@@ -2,8 +2,9 @@
  * What could not be done and is tried again: one entry per subject, from the first failure until it succeeds. The log
  * hears of each that is kept once, not at every try, and once that there are more; the doctor and the metrics show those that are there now.
  */
-import type { Clock } from './clock.ts';
+
 import type { Log } from './log.ts';
+import type { Clock } from './time/clock.ts';
 
 export interface Trouble {
   /** A record, a driver, a reconciler. */

@@ -1,8 +1,8 @@
 /** A change waits for a person for a while. Then it is turned down, so that what it holds is let go. */
 import { defineReconciler, pagesOf, type Tx } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { decide, isUndecided } from '../verbs/changes.ts';
-import type { World } from '../world.ts';
-import { tally } from './look.ts';
+import { tally } from './isolated.ts';
 
 const TOO_LATE = 'nobody decided in the time that `retention.approvalsMs` gives';
 

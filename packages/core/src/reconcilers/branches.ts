@@ -5,8 +5,8 @@
  */
 import type { Workspace } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx, type Summary } from '../kernel/index.ts';
-import type { World } from '../world.ts';
-import { tally } from './look.ts';
+import type { World } from '../ports.ts';
+import { tally } from './isolated.ts';
 
 const MAX_PER_PASS = 500;
 

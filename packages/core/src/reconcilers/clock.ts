@@ -5,7 +5,7 @@
  * is known is never more than how far it was. Jobs that somebody works on keep their leases, which he measures himself.
  */
 import { allRows, defineReconciler, type RowOf, type Tx } from '../kernel/index.ts';
-import type { World } from '../world.ts';
+import type { World } from '../ports.ts';
 
 const SETTING = 'clock';
 const RECORDED_EVERY_MS = 60_000;

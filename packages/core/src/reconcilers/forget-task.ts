@@ -5,8 +5,8 @@
  */
 import type { Task } from '@berth/contract';
 import { allRows, type ReadTx, removeBelongings, removeSome, type Tx } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { isThere } from '../sandbox/index.ts';
-import type { World } from '../world.ts';
 
 const MAX_ATTEMPTS = 1000;
 const MAX_PARTS = 10_000;

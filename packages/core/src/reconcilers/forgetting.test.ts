@@ -1,10 +1,10 @@
 /** What has ended is forgotten when its time is over, and nothing that somebody may still need. */
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import type { Act } from '../../testing/simulation/agents.ts';
+import { createScriptedWorld } from '../../testing/simulation/simulate.ts';
 import { createCore } from '../core.ts';
 import { createIds, type SagaRun, type TableName } from '../kernel/index.ts';
-import type { Act } from '../simulation/agents.ts';
-import { createScriptedWorld } from '../simulation/simulate.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 const DAY_MS = 86_400_000;

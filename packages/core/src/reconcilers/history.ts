@@ -4,9 +4,9 @@
  */
 import type { Task } from '@berth/contract';
 import { defineReconciler, oldRows, pruneRows, removeBelongings, type Summary } from '../kernel/index.ts';
-import type { World } from '../world.ts';
+import type { World } from '../ports.ts';
 import { forgetTask, isForgettable, listOnce } from './forget-task.ts';
-import { tally } from './look.ts';
+import { tally } from './isolated.ts';
 
 const GONE = { state: 'destroyed' };
 const EVENTS_PER_TRANSACTION = 500;

@@ -6,9 +6,9 @@
  */
 import { fail } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { THERE } from '../sandbox/index.ts';
-import type { World } from '../world.ts';
-import { tally } from './look.ts';
+import { tally } from './isolated.ts';
 
 const GRACE_MS = 86_400_000;
 /** Longer than a collection may take, so that the one of a killed server has ended. */

@@ -7,10 +7,10 @@
  */
 import { attemptStates, isFinal } from '@berth/contract';
 import { allRows, defineReconciler, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { isThere, THERE } from '../sandbox/index.ts';
-import { creationOf } from '../workflows/creation-of.ts';
-import type { World } from '../world.ts';
-import { eachDriver, tally } from './look.ts';
+import { creationOf } from '../workflows/machine/creation-of.ts';
+import { eachDriver, tally } from './isolated.ts';
 
 const KEPT_OF_EACH = 2;
 const GRACE_MS = 600_000;

@@ -4,10 +4,10 @@
  * acknowledged too early. Only what a driver lists as ours is looked at, and only when it is not brand-new.
  */
 import { defineReconciler } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { isThere } from '../sandbox/index.ts';
-import { creationOf } from '../workflows/creation-of.ts';
-import type { World } from '../world.ts';
-import { eachDriver, tally } from './look.ts';
+import { creationOf } from '../workflows/machine/creation-of.ts';
+import { eachDriver, tally } from './isolated.ts';
 
 const ORPHAN_GRACE_MS = 60_000;
 

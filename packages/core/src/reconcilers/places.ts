@@ -1,8 +1,8 @@
 /** Work that waits for a place under the ceiling of sandboxes begins again when there is one. */
 import { fail } from '@berth/contract';
 import { defineReconciler } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { PLACE_ENDS } from '../sandbox/index.ts';
-import type { World } from '../world.ts';
 
 const TROUBLE = 'work waits for a sandbox';
 

@@ -17,10 +17,10 @@ import {
   type SagaRun,
   type Tx,
 } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { isThere } from '../sandbox/index.ts';
-import { runIdOf } from '../workflows/attempt.ts';
+import { runIdOf } from '../workflows/attempt/attempt.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
-import type { World } from '../world.ts';
 
 const MAX_JOB_BATCHES = 50;
 

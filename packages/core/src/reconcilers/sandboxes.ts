@@ -4,10 +4,10 @@
  */
 import type { Sandbox } from '@berth/contract';
 import { defineReconciler, move, pagesOf } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { askRemoval } from '../sandbox/index.ts';
-import { creationOf } from '../workflows/creation-of.ts';
-import type { World } from '../world.ts';
-import { tally, tallyByDriver } from './look.ts';
+import { creationOf } from '../workflows/machine/creation-of.ts';
+import { tally, tallyByDriver } from './isolated.ts';
 
 export const sandboxReconciler = defineReconciler<World>({
   name: 'sandboxes',

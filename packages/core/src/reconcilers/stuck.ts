@@ -4,9 +4,9 @@
  * it up is gone on with, too.
  */
 import { defineReconciler, isStop, oldRows, type SagaRun } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
-import type { World } from '../world.ts';
-import { tally } from './look.ts';
+import { tally } from './isolated.ts';
 
 const AGAIN_AFTER_MS = 3_600_000;
 

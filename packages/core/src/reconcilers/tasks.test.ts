@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { createScriptedWorld } from '../../testing/simulation/simulate.ts';
 import { createCore } from '../core.ts';
 import { createIds, move } from '../kernel/index.ts';
-import { createScriptedWorld } from '../simulation/simulate.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 

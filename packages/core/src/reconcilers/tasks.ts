@@ -4,11 +4,11 @@
  */
 import type { Task } from '@berth/contract';
 import { defineReconciler, type ReadTx, type Tx } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { enqueueAttempt } from '../verbs/tasks.ts';
-import { runIdOf } from '../workflows/attempt.ts';
-import { failTask } from '../workflows/attempt-records.ts';
-import type { World } from '../world.ts';
-import { tally } from './look.ts';
+import { runIdOf } from '../workflows/attempt/attempt.ts';
+import { failTask } from '../workflows/attempt/records.ts';
+import { tally } from './isolated.ts';
 
 const WORKING = { state: ['queued', 'spawning', 'running', 'verifying', 'landing'] };
 const PAGE = 500;

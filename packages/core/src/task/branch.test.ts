@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { createScriptedHub } from '../simulation/repository.ts';
+import { createScriptedHub } from '../../testing/simulation/repository.ts';
 import { createBranch, dropUnworkedBranches } from './branch.ts';
 
 const setting = () => {

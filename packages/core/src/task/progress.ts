@@ -1,6 +1,6 @@
 /** Says what long work does now, and how long each part of it took: what a person watches in the terminal. */
 import type { Store } from '../kernel/index.ts';
-import type { World } from '../world.ts';
+import type { World } from '../ports.ts';
 
 export interface Stage {
   readonly attemptId: string;

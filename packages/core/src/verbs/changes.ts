@@ -1,7 +1,7 @@
 /** What people decide about a change that waits for them. */
 import { type Change, type ChangeDecision, fail } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
-import type { World } from '../world.ts';
+import type { World } from '../ports.ts';
 import { wakeTask } from './tasks.ts';
 
 export interface Changes {

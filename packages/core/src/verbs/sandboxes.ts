@@ -1,12 +1,12 @@
 /** Sandboxes that a person asks for. Creation is a saga that the caller waits for; removal is a wish. */
 import { allows, fail, type Sandbox, type SandboxCreate, sandboxStates } from '@berth/contract';
 import { move, pagesOf } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { askRemoval, branchRef, planSandbox, type SandboxPlan } from '../sandbox/index.ts';
-import { targetsOf } from '../workflows/attempt.ts';
+import { targetsOf } from '../workflows/attempt/attempt.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
-import { startFrom } from '../workflows/start-from.ts';
+import { startFrom } from '../workflows/prebuild/ensure.ts';
 import { workspaceOf } from '../workspace/index.ts';
-import type { World } from '../world.ts';
 
 export interface Sandboxes {
   /**

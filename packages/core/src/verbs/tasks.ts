@@ -4,10 +4,10 @@
  */
 import { allows, fail, type Task, type TaskCreate, taskStates } from '@berth/contract';
 import { allRows, move, type Tx } from '../kernel/index.ts';
-import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt.ts';
-import { assertJudged } from '../workflows/target-gate.ts';
+import type { World } from '../ports.ts';
+import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt/attempt.ts';
+import { assertJudged } from '../workflows/attempt/target-gate.ts';
 import { workspaceOf } from '../workspace/index.ts';
-import type { World } from '../world.ts';
 
 export interface Tasks {
   /**

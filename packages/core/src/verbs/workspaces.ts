@@ -1,9 +1,9 @@
 /** Workspaces: importing repositories, and letting them go when nothing needs them any more. */
 import { fail, type Repository, taskStates, type Workspace, type WorkspaceCreate } from '@berth/contract';
 import type { Tx } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { THERE } from '../sandbox/index.ts';
 import { gateIssues } from '../workspace/index.ts';
-import type { World } from '../world.ts';
 
 export interface Workspaces {
   /**

@@ -5,12 +5,12 @@
 import type { JudgedBy } from '@berth/contract';
 import { type PlannedCommand, runGate } from '../gate/index.ts';
 import { nothingToUndo, saga } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { askRemoval, type SandboxPlan } from '../sandbox/index.ts';
 import { staged } from '../task/index.ts';
-import type { World } from '../world.ts';
 import { endChild } from './child.ts';
 import { createSandbox } from './create-sandbox.ts';
-import { inMachine } from './machine-life.ts';
+import { inMachine } from './machine/life.ts';
 
 export type GatePart = {
   readonly judgedBy: JudgedBy;

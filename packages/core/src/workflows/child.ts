@@ -1,7 +1,7 @@
 /** How a saga gets rid of another one that a step of it started. */
 import type { Json } from '@berth/plugin-api';
 import { allRows, familyOf, isStop } from '../kernel/index.ts';
-import type { World } from '../world.ts';
+import type { World } from '../ports.ts';
 
 /**
  * Has a child run end: undone when it was under way, as it is when it had ended, nothing when it never began. However

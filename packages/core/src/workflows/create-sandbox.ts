@@ -5,11 +5,11 @@
 import type { Sandbox } from '@berth/contract';
 import type { Sandbox as MachineInside } from '@berth/plugin-api';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { branchRef, type SandboxPlan } from '../sandbox/index.ts';
-import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
-import { inNewMachine, makeMachine } from './machine-life.ts';
-import { runSetup } from './run-setup.ts';
+import { inNewMachine, makeMachine } from './machine/life.ts';
+import { runSetup } from './prebuild/run-setup.ts';
 
 export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
   .step('driver', {

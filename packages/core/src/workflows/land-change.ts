@@ -14,14 +14,14 @@ import {
 } from '../change/index.ts';
 import { deciding, failedIn, missingTools, weakenedBy } from '../gate/index.ts';
 import { move, nothingToUndo, saga } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { staged } from '../task/index.ts';
 import { workspaceOf } from '../workspace/index.ts';
-import type { World } from '../world.ts';
-import { allowWeakened } from './approval.ts';
-import { baselineOf, type Target } from './baseline.ts';
-import { endParts, type PartsEnd, runParts, setupRedOf } from './gate-parts.ts';
-import { planJudging } from './judge-plan.ts';
-import { breakGate, insertGateRun, landingStarted, reject } from './land-change-records.ts';
+import { allowWeakened } from './landing/approval.ts';
+import { baselineOf, type Target } from './landing/baseline.ts';
+import { endParts, type PartsEnd, runParts, setupRedOf } from './landing/gate-parts.ts';
+import { planJudging } from './landing/judge-plan.ts';
+import { breakGate, insertGateRun, landingStarted, reject } from './landing/records.ts';
 
 export interface LandInput {
   readonly changeId: string;

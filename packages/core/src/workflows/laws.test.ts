@@ -1,15 +1,15 @@
 /** Every saga keeps the kernel's laws, in a scripted world without faults of its own. */
 import { createHash } from 'node:crypto';
+import { type SagaWorld, sagaLaws } from '../../testing/laws/index.ts';
+import { createScriptedWorld, type ScriptedWorld } from '../../testing/simulation/simulate.ts';
 import { createWorld } from '../core.ts';
 import { createIds, type Store } from '../kernel/index.ts';
-import { type SagaWorld, sagaLaws } from '../kernel/laws/index.ts';
+import type { World } from '../ports.ts';
 import { planSandbox } from '../sandbox/index.ts';
-import { createScriptedWorld, type ScriptedWorld } from '../simulation/simulate.ts';
-import type { World } from '../world.ts';
-import { checkTarget } from './baseline.ts';
 import { checkGate } from './check-gate.ts';
 import { createSandbox } from './create-sandbox.ts';
 import { landChange } from './land-change.ts';
+import { checkTarget } from './landing/baseline.ts';
 import { prepareWorkspace } from './prepare-workspace.ts';
 import { runTask } from './run-task.ts';
 import { takeTurn } from './take-turn.ts';

@@ -5,15 +5,15 @@
 import { fail } from '@berth/contract';
 import type { KeptOfDisk } from '@berth/plugin-api';
 import { nothingToUndo, type Patch, type Prebuild, saga, type Tx } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
+import { keptOfSetup } from '../prebuild/index.ts';
 import { unlessAborted } from '../race.ts';
 import type { SandboxPlan } from '../sandbox/index.ts';
 import { askRemoval } from '../sandbox/index.ts';
-import { keptOfSetup } from '../workspace/index.ts';
-import type { World } from '../world.ts';
 import { causeOf } from './cause.ts';
 import { endChild } from './child.ts';
 import { createSandbox } from './create-sandbox.ts';
-import { inMachine } from './machine-life.ts';
+import { inMachine } from './machine/life.ts';
 
 export interface PrepareInput {
   /** The record; it is there, as `building`, before the saga begins. */

@@ -5,17 +5,17 @@
  */
 import type { Attempt } from '@berth/contract';
 import { type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
 import { askRemoval } from '../sandbox/index.ts';
 import { createBranch, dropUnworkedBranches, staged } from '../task/index.ts';
-import type { World } from '../world.ts';
-import { type AttemptFacts, type AttemptInput, factsOf } from './attempt.ts';
-import { type AttemptPlan, type Continuity, firstPrompt, planAttempt } from './attempt-plan.ts';
-import { claimTask, completeTask, endAttempt, startAttempt } from './attempt-records.ts';
-import { ownSandboxId, sandboxForAttempt, sandboxRunId } from './attempt-sandbox.ts';
-import { beginBaseline, type Target } from './baseline.ts';
+import { type AttemptFacts, type AttemptInput, factsOf } from './attempt/attempt.ts';
+import { type AttemptPlan, type Continuity, firstPrompt, planAttempt } from './attempt/plan.ts';
+import { claimTask, completeTask, endAttempt, startAttempt } from './attempt/records.ts';
+import { ROUND_SAGAS, workThrough } from './attempt/rounds.ts';
+import { ownSandboxId, sandboxForAttempt, sandboxRunId } from './attempt/sandbox.ts';
+import { assertTools, redBefore } from './attempt/target-gate.ts';
 import { endChild, endChildrenOf } from './child.ts';
-import { ROUND_SAGAS, workThrough } from './rounds.ts';
-import { assertTools, redBefore } from './target-gate.ts';
+import { beginBaseline, type Target } from './landing/baseline.ts';
 
 export const runTask = saga<World, AttemptInput>('task.run', 1)
   .step('claim', {

@@ -7,13 +7,12 @@
 import { fail, type Turn } from '@berth/contract';
 import type { Json, Sandbox } from '@berth/plugin-api';
 import { createInterrupts, isStop, move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
-import type { CheckoutStep, CommitByRepository } from '../ports.ts';
+import type { CheckoutStep, CommitByRepository, World } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
 import { createItemSink, diedPrompt, putItem, staged } from '../task/index.ts';
-import type { World } from '../world.ts';
+import { deathsOf, noteDeath } from './attempt/turn-deaths.ts';
 import { causeOf } from './cause.ts';
-import { inSandbox } from './revive-sandbox.ts';
-import { deathsOf, noteDeath } from './turn-deaths.ts';
+import { inSandbox } from './machine/revive.ts';
 
 export interface TurnInputs {
   readonly turnId: string;

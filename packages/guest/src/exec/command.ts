@@ -10,10 +10,10 @@ import type { GuestExec, GuestExecStart, GuestExit } from '@berth/contract/guest
 import { readOutOfMemoryKills } from '../cgroup.ts';
 import { Refusal, systemCode } from '../refusal.ts';
 import type { CommandUser, Spawned } from '../user.ts';
-import { createGate, findProgram, heldArgv } from './gate.ts';
 import { createInput, type Input } from './input.ts';
 import { createOutputLog, type OutputLog } from './log.ts';
 import { createPump } from './pump.ts';
+import { createGate, findProgram, heldArgv } from './start-latch.ts';
 import { killTree, signalTree } from './tree.ts';
 
 export interface CommandPlan {

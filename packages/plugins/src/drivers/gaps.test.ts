@@ -6,8 +6,8 @@ import { type DriverPlugin, defineDriver } from '@berth/plugin-api';
 import { driverConformance } from '@berth/plugin-api/conformance';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { driverHost } from '../testing/driver-host.ts';
-import { killInMemory } from '../testing/kill-machine.ts';
+import { driverHost } from '../../testing/driver-host.ts';
+import { killInMemory } from '../../testing/kill-machine.ts';
 import memory from './memory.ts';
 
 const forgetful: DriverPlugin = defineDriver({
@@ -42,7 +42,7 @@ await run.close();`;
 it('a gap that was mended and a gap without a case are red, and nothing else', {
   timeout: 60_000,
 }, async () => {
-  const file = fileURLToPath(new URL('../testing/stale-gaps.ts', import.meta.url));
+  const file = fileURLToPath(new URL('../../testing/stale-gaps.ts', import.meta.url));
   const args = ['--input-type=module', '--eval', RUN, '--', file];
   const { code, output } = await new Promise<{ code: unknown; output: string }>((resolve) => {
     execFile(execPath, args, (error, stdout) => resolve({ code: error?.code ?? 0, output: stdout }));

@@ -1,7 +1,7 @@
 import { driverConformance } from '@berth/plugin-api/conformance';
 import { describe, expect, it } from 'vitest';
-import { driverHost } from '../testing/driver-host.ts';
-import { killInMemory } from '../testing/kill-machine.ts';
+import { driverHost } from '../../testing/driver-host.ts';
+import { killInMemory } from '../../testing/kill-machine.ts';
 import memory from './memory.ts';
 
 driverConformance(memory, { config: {}, host: driverHost, kill: killInMemory, saysVerdict: true });

@@ -1,20 +1,20 @@
 /** What sandboxes reach through their uplink, put together: egress, git, models, and the rights that tokens give. */
 import { homedir } from 'node:os';
 import type { Clock, Grants, Ids, Log, Store } from '@berth/core';
-import type { Config } from '../config.ts';
-import type { HostGit } from '../infra/git/git.ts';
-import { createGitHttp } from '../infra/git/smart-http.ts';
-import type { UplinkHandler } from '../infra/guest/uplink.ts';
+import type { Config } from '../config/config.ts';
+import type { HostGit } from '../git/git.ts';
+import type { UplinkHandler } from '../guest/channel/uplink.ts';
 import { createConnectionLog } from './egress/connection-log.ts';
 import { createEgress } from './egress/egress.ts';
 import { readRegistries } from './egress/registries.ts';
+import { createGitHttp } from './git/smart-http.ts';
 import { createGrantBook } from './grant-book.ts';
+import { createStanding } from './grant-watch.ts';
 import { createLedger } from './models/ledger.ts';
 import { createModelRelay } from './models/relay.ts';
 import { createLinkJudge } from './models/request-links.ts';
 import { createPushBudget } from './push-budget.ts';
-import { createStanding } from './standing.ts';
-import { createWayOut } from './way-out.ts';
+import { createWayOut } from './router.ts';
 
 export interface GatewayParts {
   readonly config: Pick<Config, 'models' | 'defaults'>;

@@ -4,8 +4,8 @@
  */
 import { type Attempt, allows, attemptStates, type Sandbox } from '@berth/contract';
 import type { AttemptGrant, Clock, Grants, ReadTx, Store } from '@berth/core';
-import type { GitGrant } from '../infra/git/serve-git.ts';
 import type { EgressRule } from './egress/policy.ts';
+import type { GitGrant } from './git/serve-git.ts';
 import type { ModelGrant } from './models/relay.ts';
 
 const USABLE: readonly string[] = ['creating', 'running', 'paused'];

@@ -3,7 +3,7 @@
  * for a while also what the sandbox has taken back since.
  */
 import type { Store } from '@berth/core';
-import type { PushBudget } from '../infra/git/push-places.ts';
+import type { PushBudget } from './git/push-places.ts';
 
 export const createPushBudget = (store: Store, defaults: { readonly diskBytes: number }): PushBudget => ({
   leftBytes: (sandboxId) =>

@@ -8,12 +8,12 @@ import { fail, type Task } from '@berth/contract';
 import type { LogFields } from '@berth/core';
 import { createLocalSandbox, type LocalSandbox } from '@berth/plugin-api/fakes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clock, type Harness, ids, openHarness, UPGRADE } from '../../test/http/harness.ts';
+import { QUEUED_TASK } from '../../test/http/queued-task.ts';
 import { logFailure, toBerthError } from './errors.ts';
 import type { OpenTerminal } from './handlers/sandbox-shell.ts';
 import type { TaskWork } from './handlers/task.ts';
 import { createAnswerBook } from './idempotency.ts';
-import { clock, type Harness, ids, openHarness, UPGRADE } from './testing/harness.ts';
-import { QUEUED_TASK } from './testing/queued-task.ts';
 
 const SANDBOX = `sb_${'0'.repeat(20)}`;
 const WORKSPACE = `ws_${'0'.repeat(20)}`;

@@ -1,7 +1,7 @@
 /** Who has no token keeps nobody out: by connections that say half a request, or ask for another protocol. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Harness, openHarness } from './testing/harness.ts';
+import { type Harness, openHarness } from '../../test/http/harness.ts';
 
 let harness: Harness;
 beforeAll(async () => {

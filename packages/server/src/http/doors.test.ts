@@ -3,10 +3,10 @@ import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect, type NetConnectOpts } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashToken } from '../infra/secrets/installation-key.ts';
+import { clock, type Harness, ids, openHarness, optionsFor } from '../../test/http/harness.ts';
+import { hashToken } from '../secrets/installation-key.ts';
 import { ensureOwner } from './auth/owner-token.ts';
 import { createTokens } from './auth/tokens.ts';
-import { clock, type Harness, ids, openHarness, optionsFor } from './testing/harness.ts';
 
 let harness: Harness;
 let port: string;

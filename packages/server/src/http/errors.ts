@@ -9,7 +9,7 @@ import {
   statusOf,
 } from '@berth/contract';
 import { cancelled, isStop, type Log } from '@berth/core';
-import { saysNoSpace } from '../infra/system/no-space.ts';
+import { saysNoSpace } from '../system/no-space.ts';
 
 /** The limit of a JSON body. */
 export const BODY_LIMIT_BYTES = 1_048_576;

@@ -1,9 +1,9 @@
 import type { Store } from '@berth/core';
 import { createMemoryStore } from '@berth/core';
 import { describe, expect, it } from 'vitest';
+import { clock, ids } from '../../test/http/harness.ts';
 import { createEventFeed } from './event-feed.ts';
 import type { SseClient } from './handler-types.ts';
-import { clock, ids } from './testing/harness.ts';
 
 const write = (store: Store, count: number) =>
   store.write(async (tx) => {

@@ -2,7 +2,7 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { Event } from '@berth/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Harness, openHarness, optionsFor } from './testing/harness.ts';
+import { type Harness, openHarness, optionsFor } from '../../test/http/harness.ts';
 
 let harness: Harness;
 const open: ClientRequest[] = [];

@@ -5,7 +5,7 @@
 import { fail } from '@berth/contract';
 import { excessOf } from '@berth/plugin-api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { createFairShare } from '../infra/fair-share.ts';
+import { createFairShare } from '../system/fair-share.ts';
 import { BODY_LIMIT_BYTES } from './errors.ts';
 
 /** Shared by callers: a text and what is made of it take several times as much. */

@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Harness, openHarness } from './testing/harness.ts';
+import { type Harness, openHarness } from '../../test/http/harness.ts';
 
 let server: Harness;
 beforeAll(async () => {

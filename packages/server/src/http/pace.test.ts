@@ -1,8 +1,8 @@
 /** How long clients may take, on both doors, over real sockets. The limits are like those of the server and shorter. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Harness, openHarness } from './testing/harness.ts';
-import { createSandboxStub, type SandboxStub } from './testing/sandbox-stub.ts';
+import { type Harness, openHarness } from '../../test/http/harness.ts';
+import { createSandboxStub, type SandboxStub } from '../../test/http/sandbox-stub.ts';
 
 const PACE = { idleMs: 200, graceMs: 400, bytesPerSecond: 65_536 };
 const PIECE = Buffer.alloc(16_384, 'a');

@@ -2,7 +2,7 @@
 import { PREFIXES, ROUTES, type RouteShape } from '@berth/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Ask, type Harness, openHarness, type Reply, UPGRADE } from './testing/harness.ts';
+import { type Ask, type Harness, openHarness, type Reply, UPGRADE } from '../../test/http/harness.ts';
 
 let harness: Harness;
 let viewer: string;

@@ -2,8 +2,8 @@
 import { connect, type Socket } from 'node:net';
 import { ROUTES, type RouteId, type RouteShape } from '@berth/contract';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Harness, openHarness, UPGRADE } from './testing/harness.ts';
-import { createSandboxStub, type SandboxStub } from './testing/sandbox-stub.ts';
+import { type Harness, openHarness, UPGRADE } from '../../test/http/harness.ts';
+import { createSandboxStub, type SandboxStub } from '../../test/http/sandbox-stub.ts';
 
 const PACE = { idleMs: 400, graceMs: 800, bytesPerSecond: 4 * 2 ** 20 };
 const CLIENTS = 12;

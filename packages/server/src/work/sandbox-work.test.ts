@@ -1,7 +1,7 @@
 import { type Core, createIds, createManualClock, createMemoryStore } from '@berth/core';
 import { expect, it, vi } from 'vitest';
 import type { Caller } from '../http/handler-types.ts';
-import type { ServerMachines } from '../infra/machines/machines.ts';
+import type { ServerMachines } from '../machines/machines.ts';
 import { createSandboxWork } from './sandbox-work.ts';
 
 const operator: Caller = {

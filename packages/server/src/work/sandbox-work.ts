@@ -1,12 +1,12 @@
 /** What the API does inside sandboxes: opened only while their record says that they run. */
 import { fail, type Sandbox as SandboxRecord } from '@berth/contract';
 import type { Core, Grants, Ids, Store } from '@berth/core';
+import type { RepositoryCommands } from '../git/hub/repository-commands.ts';
+import type { SandboxClient } from '../guest/sandbox-client.ts';
 import type { Caller } from '../http/handler-types.ts';
 import type { SandboxWork } from '../http/handlers/sandbox.ts';
-import type { RepositoryCommands } from '../infra/git/repository-commands.ts';
-import type { SandboxClient } from '../infra/guest/sandbox-client.ts';
-import type { Drivers } from '../infra/machines/drivers.ts';
-import type { ServerMachines } from '../infra/machines/machines.ts';
+import type { Drivers } from '../machines/drivers.ts';
+import type { ServerMachines } from '../machines/machines.ts';
 import { viewerFiles } from './viewer-files.ts';
 
 export interface SandboxWorkParts {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { hostGit } from '../../test/git/sample.ts';
-import type { DriverFacts, Drivers } from '../infra/machines/drivers.ts';
+import type { DriverFacts, Drivers } from '../machines/drivers.ts';
 import { createSystemWork, type SystemWorkParts } from './system-work.ts';
 import { kernelCheck, nodeCheck, sqliteCheck } from './version-checks.ts';
 

@@ -2,11 +2,11 @@
 import { release } from 'node:os';
 import type { Check } from '@berth/contract';
 import type { Trouble, Troubles } from '@berth/core';
+import type { AgentFacts } from '../agents/agents.ts';
+import type { Git } from '../git/git.ts';
 import type { SystemWork } from '../http/handlers/system.ts';
-import type { AgentFacts } from '../infra/agents/agents.ts';
-import type { Git } from '../infra/git/git.ts';
-import type { Drivers } from '../infra/machines/drivers.ts';
-import { sqliteVersion } from '../infra/store/sqlite-connection.ts';
+import type { Drivers } from '../machines/drivers.ts';
+import { sqliteVersion } from '../store/sqlite-connection.ts';
 import { gitCheck, kernelCheck, nodeCheck, sqliteCheck } from './version-checks.ts';
 
 export interface SystemWorkParts {

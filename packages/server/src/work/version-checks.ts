@@ -1,7 +1,7 @@
 /** Versions of what Berth stands on: the floor, and what is known to be wrong with the one that is here. */
 import type { Check } from '@berth/contract';
 import { compareVersions, type Flaw, flawsIn, type ProgramVersion, packageOf } from '@berth/plugin-api';
-import type { Git } from '../infra/git/git.ts';
+import type { Git } from '../git/git.ts';
 
 const GIT_TIMEOUT_MS = 10_000;
 /** `rev-list --exclude-hidden` came with it, which a push is judged by. */

@@ -1,8 +1,8 @@
 import type { Change } from '@berth/contract';
 import { type Core, createIds, createManualClock, createMemoryStore, type Hub } from '@berth/core';
 import { expect, it, vi } from 'vitest';
+import { QUEUED_TASK } from '../../test/http/queued-task.ts';
 import type { Work } from '../http/handlers/index.ts';
-import { QUEUED_TASK } from '../http/testing/queued-task.ts';
 import { createWork } from './work.ts';
 
 const caller = {

@@ -3,7 +3,7 @@ import type { Change } from '@berth/contract';
 import type { Core, Hub, Store } from '@berth/core';
 import type { Caller } from '../http/handler-types.ts';
 import type { Work } from '../http/handlers/index.ts';
-import type { Drivers } from '../infra/machines/drivers.ts';
+import type { Drivers } from '../machines/drivers.ts';
 import { driverOf } from './sandbox-work.ts';
 
 export interface WorkParts extends Pick<Work, 'sandboxes' | 'system'> {

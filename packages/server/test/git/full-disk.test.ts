@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { isBerthError } from '@berth/contract';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createHub } from '../../src/infra/git/hub.ts';
-import { saysNoSpace } from '../../src/infra/system/no-space.ts';
+import { createHub } from '../../src/git/hub/hub.ts';
+import { saysNoSpace } from '../../src/system/no-space.ts';
 import { hostGit, run, sealed, serveHub, shell, WORKSPACE } from './sample.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-hub-full-'));

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { silentLog } from '@berth/core';
 import { execa, execaSync } from 'execa';
-import { createHostGit } from '../../src/infra/git/git.ts';
-import { createHub } from '../../src/infra/git/hub.ts';
-import type { GitGrant, GitHttpLimits } from '../../src/infra/git/serve-git.ts';
-import { createGitHttp } from '../../src/infra/git/smart-http.ts';
-import { createHostProcesses } from '../../src/infra/system/host-processes.ts';
+import type { GitGrant, GitHttpLimits } from '../../src/gateway/git/serve-git.ts';
+import { createGitHttp } from '../../src/gateway/git/smart-http.ts';
+import { createHostGit } from '../../src/git/git.ts';
+import { createHub } from '../../src/git/hub/hub.ts';
+import { createHostProcesses } from '../../src/system/host-processes.ts';
 
 export const WORKSPACE = 'ws_00000000000000000001';
 

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { execaSync } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createHub } from '../../src/infra/git/hub.ts';
+import { createHub } from '../../src/git/hub/hub.ts';
 import { createSample, hostGit, run, sealed, shell, WORKSPACE } from './sample.ts';
 
 const SILENCE_SECONDS = 1;

@@ -4,8 +4,8 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ACCEPTED } from '@berth/contract/guest';
 import { expect, test } from 'vitest';
-import { openControl } from '../../src/infra/guest/control.ts';
-import { attachUplink } from '../../src/infra/guest/uplink.ts';
+import { openControl } from '../../src/guest/channel/control.ts';
+import { attachUplink } from '../../src/guest/channel/uplink.ts';
 
 /** The first frame of either side: settings, empty. */
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);

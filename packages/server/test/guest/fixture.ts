@@ -7,9 +7,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GUEST_ENV } from '@berth/contract/guest';
 import { startGuest } from '@berth/guest/start';
-import type { Containment } from '../../src/infra/guest/command-place.ts';
-import { createSandboxClient, type SandboxClient } from '../../src/infra/guest/sandbox-client.ts';
-import type { UplinkHandler } from '../../src/infra/guest/uplink.ts';
+import type { UplinkHandler } from '../../src/guest/channel/uplink.ts';
+import type { Containment } from '../../src/guest/exec/command-place.ts';
+import { createSandboxClient, type SandboxClient } from '../../src/guest/sandbox-client.ts';
 
 const MAIN = fileURLToPath(import.meta.resolve('@berth/guest/start').replace('start.ts', 'main.ts'));
 const PTY_MODULE = dirname(fileURLToPath(import.meta.resolve('@lydell/node-pty')));

@@ -1,7 +1,7 @@
 /** What programs inside send to the guest's own ports: whatever it is, the guest goes on, and so does what it runs. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { UplinkHandler } from '../../src/infra/guest/uplink.ts';
+import type { UplinkHandler } from '../../src/guest/channel/uplink.ts';
 import { guestProcess, type TestGuest, until } from './fixture.ts';
 
 let guest: Awaited<ReturnType<typeof guestProcess>>;

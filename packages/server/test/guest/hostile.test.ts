@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ACCEPTED, encodeFrameHeader, FRAME } from '@berth/contract/guest';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openControl } from '../../src/infra/guest/control.ts';
-import { createSandboxClient } from '../../src/infra/guest/sandbox-client.ts';
-import { attachUplink } from '../../src/infra/guest/uplink.ts';
+import { openControl } from '../../src/guest/channel/control.ts';
+import { attachUplink } from '../../src/guest/channel/uplink.ts';
+import { createSandboxClient } from '../../src/guest/sandbox-client.ts';
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {

@@ -6,7 +6,7 @@ import { initCommand } from '@berth/contract/guest';
 import type { Process } from '@berth/plugin-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildGuest } from '../../../guest/build.mjs';
-import { createSandboxClient } from '../../src/infra/guest/sandbox-client.ts';
+import { createSandboxClient } from '../../src/guest/sandbox-client.ts';
 import { guestProcess, until } from './fixture.ts';
 
 let folder = '';
@@ -63,7 +63,7 @@ describe('the bundle', () => {
 
 /** Another process starts the command and reads it, as a server that is about to die. */
 const readInOtherProcess = (socket: string, script: string): { child: ChildProcess; text: () => string } => {
-  const clientUrl = import.meta.resolve('../../src/infra/guest/sandbox-client.ts');
+  const clientUrl = import.meta.resolve('../../src/guest/sandbox-client.ts');
   const code = `
     import { connect } from 'node:net';
     import { createSandboxClient } from ${JSON.stringify(clientUrl)};

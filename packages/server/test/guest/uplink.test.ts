@@ -3,8 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { UplinkHandler } from '../../src/infra/guest/uplink.ts';
-import { keepUplink, parseAuthority } from '../../src/infra/guest/uplink.ts';
+import type { UplinkHandler } from '../../src/guest/channel/uplink.ts';
+import { keepUplink, parseAuthority } from '../../src/guest/channel/uplink.ts';
 import { guestInProcess, until } from './fixture.ts';
 
 let guest: Awaited<ReturnType<typeof guestInProcess>>;

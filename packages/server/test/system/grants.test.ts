@@ -1,7 +1,7 @@
 /** What a sandbox's token opens, tried from two real sandboxes: where it is presented, when, and which refs it names. */
 import type { Sandbox, Task, Workspace } from '@berth/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createGrants, openInstallationKey } from '../../src/infra/secrets/installation-key.ts';
+import { createGrants, openInstallationKey } from '../../src/secrets/installation-key.ts';
 import { makeRepository } from './repository.ts';
 import { createWorld, type SystemWorld, until } from './server.ts';
 import { COMPLETED, endOf, steps } from './tasks.ts';

@@ -19,7 +19,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@berth/sdk/node';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openSqliteStore } from '../../src/infra/store/sqlite-store.ts';
+import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/program.js', import.meta.url));
 

@@ -5,8 +5,8 @@ import { type AcpTurn, blameOf } from './acp-turn.ts';
 import { readAnswer } from './answer.ts';
 import { failure } from './errors.ts';
 import type { Items } from './items.ts';
-import type { Life } from './life.ts';
 import { keptSession, type Opened, openSession } from './session.ts';
+import type { Life } from './turn-state.ts';
 
 export interface Conversation {
   run(items: Items): Promise<TurnEnd>;

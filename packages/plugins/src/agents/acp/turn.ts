@@ -15,9 +15,9 @@ import { type Conversation, createConversation } from './conversation.ts';
 import { endProcess } from './end-process.ts';
 import { agentError } from './errors.ts';
 import { createItems, type Items } from './items.ts';
-import { createLife, isInTurn, type Life } from './life.ts';
 import { CANCELLED, decide } from './permission.ts';
 import { createTransport, type Transport } from './transport.ts';
+import { createLife, isInTurn, type Life } from './turn-state.ts';
 import { readUpdate, ToolUpdate } from './update.ts';
 import { createWatchdog, failureOf } from './watchdog.ts';
 

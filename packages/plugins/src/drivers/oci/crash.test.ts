@@ -8,19 +8,19 @@ import { setImmediate } from 'node:timers/promises';
 import type { DriverHost } from '@berth/plugin-api';
 import { guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { driverHost, groupsLeft } from '../../../testing/driver-host.ts';
 import { processesNaming } from '../../linux/processes.ts';
-import { driverHost, groupsLeft } from '../../testing/driver-host.ts';
-import { detectCgroups } from './cgroups.ts';
-import { endContainer } from './container.ts';
+import { detectCgroups } from './cgroups/cgroups.ts';
 import { openOci } from './driver.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
 import { identify } from './identity.ts';
 import plugin from './index.ts';
+import { endContainer } from './runtime/container.ts';
 import { makeDisks } from './sandbox.ts';
 
 const open = (host: DriverHost) => openOci(plugin.config.parse({}), host);
 const spec = (id: string) => ({ id, layers: [], limits: {}, env: {}, tools: [] });
-const script = new URL('../../testing/create-and-die.ts', import.meta.url);
+const script = new URL('../../../testing/create-and-die.ts', import.meta.url);
 
 const expectNothing = async (host: DriverHost, id: string): Promise<void> => {
   const containerId = containerIdOf(host.installation, id);

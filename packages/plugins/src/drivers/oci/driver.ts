@@ -14,16 +14,18 @@ import { connectGuest } from '../../linux/door.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { isAlive } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
-import { forgeableVerdict, unenforcedOf } from './bundle.ts';
-import type { Cgroups } from './cgroups.ts';
-import type { CommandGroups } from './command-groups.ts';
-import { openLog, startContainer, tailOf } from './container.ts';
-import type { DiskSize } from './disk-usage.ts';
-import type { RuntimeName } from './engines.ts';
+import type { Cgroups } from './cgroups/cgroups.ts';
+import type { CommandGroups } from './cgroups/command-groups.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
 import { createImages, type Images } from './images/images.ts';
-import { lookAtLife, toldLife } from './life.ts';
+import { lookAtLife, toldLife } from './liveness.ts';
 import { claimedIds, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
+import type { DiskSize } from './rootfs/disk-usage.ts';
+import { createSnapshots, LAYER_NAME } from './rootfs/snapshots.ts';
+import { type WatchedDisks, watchDisks } from './rootfs/watched-disks.ts';
+import { forgeableVerdict, unenforcedOf } from './runtime/bundle.ts';
+import { openLog, startContainer, tailOf } from './runtime/container.ts';
+import type { RuntimeName } from './runtime/engines.ts';
 import {
   containerOf,
   HOME,
@@ -34,8 +36,6 @@ import {
   RUN_FOLDER,
   SOCKET_NAME,
 } from './sandbox.ts';
-import { createSnapshots, LAYER_NAME } from './snapshots.ts';
-import { type WatchedDisks, watchDisks } from './watched-disks.ts';
 import { createWorkshop, type Workshop } from './workshop.ts';
 
 export interface OciConfig {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { driverHost } from '../../testing/driver-host.ts';
+import { driverHost } from '../../../testing/driver-host.ts';
 import { openOci } from './driver.ts';
 import plugin from './index.ts';
 

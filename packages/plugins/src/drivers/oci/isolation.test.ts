@@ -7,7 +7,7 @@ import { hostname, networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { driverHost } from '../../testing/driver-host.ts';
+import { driverHost } from '../../../testing/driver-host.ts';
 import { openOci } from './driver.ts';
 import { identify } from './identity.ts';
 import plugin from './index.ts';

@@ -3,7 +3,7 @@ import { watch } from 'node:fs';
 import { arch } from 'node:process';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { driverHost } from '../../testing/driver-host.ts';
+import { driverHost } from '../../../testing/driver-host.ts';
 import { openOci } from './driver.ts';
 import plugin from './index.ts';
 

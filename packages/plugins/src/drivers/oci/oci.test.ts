@@ -1,6 +1,6 @@
 import { driverConformance } from '@berth/plugin-api/conformance';
-import { driverHost } from '../../testing/driver-host.ts';
-import { killContainer } from '../../testing/kill-machine.ts';
+import { driverHost } from '../../../testing/driver-host.ts';
+import { killContainer } from '../../../testing/kill-machine.ts';
 import oci from './index.ts';
 
 // Root's home is closed to the users that sandboxes run as, so the folder is, too.

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Driver, DriverHost } from '@berth/plugin-api';
 import { guestClient } from '@berth/plugin-api/conformance';
 import { expect, it } from 'vitest';
-import { driverHost } from '../../testing/driver-host.ts';
+import { driverHost } from '../../../testing/driver-host.ts';
 import { openOci } from './driver.ts';
 import plugin from './index.ts';
 

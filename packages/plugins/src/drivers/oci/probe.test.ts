@@ -4,7 +4,7 @@ import { execPath } from 'node:process';
 import { promisify } from 'node:util';
 import type { Probe } from '@berth/plugin-api';
 import { expect, it } from 'vitest';
-import { driverHost } from '../../testing/driver-host.ts';
+import { driverHost } from '../../../testing/driver-host.ts';
 import { identify } from './identity.ts';
 
 const TIMEOUT_MS = 60_000;

@@ -6,7 +6,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { realGuest } from '../../testing/driver-host.ts';
+import { realGuest } from '../../../testing/driver-host.ts';
 
 const TIMEOUT_MS = 180_000;
 

@@ -1,6 +1,6 @@
 import { driverConformance } from '@berth/plugin-api/conformance';
-import { driverHost } from '../../testing/driver-host.ts';
-import { killContainer } from '../../testing/kill-machine.ts';
+import { driverHost } from '../../../testing/driver-host.ts';
+import { killContainer } from '../../../testing/kill-machine.ts';
 import oci from './index.ts';
 
 // The second choice, held to the same promises where crun would be taken.

@@ -5,11 +5,11 @@ import { fail, type Limits } from '@berth/contract';
 import { GUEST_ENV, guestCommand, INTERNAL_AUTHORITY, initCommand } from '@berth/contract/guest';
 import type { GuestProgram, MachineSpec } from '@berth/plugin-api';
 import { makeFolder } from '../../linux/folder.ts';
-import { type Base, CA_BUNDLE } from './base.ts';
-import { type Container, guestOomScore, type Mount, overlay, shown, writable } from './bundle.ts';
 import { type Folders, makeThrough } from './folders.ts';
 import type { Identity } from './identity.ts';
-import { DISKS } from './snapshots.ts';
+import { type Base, CA_BUNDLE } from './rootfs/base.ts';
+import { DISKS } from './rootfs/snapshots.ts';
+import { type Container, guestOomScore, type Mount, overlay, shown, writable } from './runtime/bundle.ts';
 
 export const ROOT = '/workspace';
 export const HOME = '/home/agent';

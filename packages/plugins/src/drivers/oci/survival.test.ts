@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { driverHost } from '../../testing/driver-host.ts';
+import { driverHost } from '../../../testing/driver-host.ts';
 import { openOci } from './driver.ts';
 import plugin from './index.ts';
 

@@ -1,20 +1,20 @@
 /** What the driver needs before its first sandbox, found out once per process and again after a failure. */
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
-import { createTurns } from '../../linux/turns.ts';
-import { type Base, prepareBase } from './base.ts';
-import type { World } from './bundle.ts';
-import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups.ts';
-import { type Chore, type ChoreResult, runChore } from './chore.ts';
-import { type End, endContainer } from './container.ts';
-import { measure } from './disk-usage.ts';
-import { chooseEngine, type RuntimeName } from './engines.ts';
+import { createTurns } from '../../linux/concurrency-limit.ts';
+import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups/cgroups.ts';
+import { shareKernelLimits } from './cgroups/kernel-limits.ts';
 import { type Folders, foldersOf, makeThrough } from './folders.ts';
 import { type Identity, identify } from './identity.ts';
-import { shareKernelLimits } from './kernel-limits.ts';
-import { createLauncher, type Engine, type Launcher } from './launch.ts';
-import { createTrash } from './trash.ts';
-import { versionOf } from './versions.ts';
+import { type Base, prepareBase } from './rootfs/base.ts';
+import { measure } from './rootfs/disk-usage.ts';
+import { createTrash } from './rootfs/trash.ts';
+import type { World } from './runtime/bundle.ts';
+import { type Chore, type ChoreResult, runChore } from './runtime/chore.ts';
+import { type End, endContainer } from './runtime/container.ts';
+import { chooseEngine, type RuntimeName } from './runtime/engines.ts';
+import { createLauncher, type Engine, type Launcher } from './runtime/launch.ts';
+import { versionOf } from './runtime/versions.ts';
 
 export interface Ready {
   readonly base: Base;

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { slowText } from '@berth/plugin-api/conformance';
 import { expect, test } from 'vitest';
-import { createLog } from '../../infra/telemetry/log.ts';
+import { createLog } from '../../telemetry/log.ts';
 import { MAX_FIRST_BYTES, readFirstBytes } from './first-bytes.ts';
 import { judgeRequests } from './plain-requests.ts';
 

@@ -1,5 +1,5 @@
 /** Which models of a provider agents may ask: the operator's list. */
-import type { ModelProvider } from '../../config.ts';
+import type { ModelProvider } from '../../config/config.ts';
 import { refused } from './request-rules.ts';
 
 export interface ModelAskedFor {

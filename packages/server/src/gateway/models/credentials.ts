@@ -1,6 +1,6 @@
 /** Two kinds of credentials meet here and never mix: the token of an attempt comes in, the provider's key goes out. */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
-import type { ModelProvider } from '../../config.ts';
+import type { ModelProvider } from '../../config/config.ts';
 
 /** The token in whichever place the agent's client puts keys. */
 export const presentedToken = (headers: IncomingHttpHeaders, query: URLSearchParams): string | undefined => {

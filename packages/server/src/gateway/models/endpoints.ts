@@ -3,7 +3,7 @@
  * keeps data. Base URLs follow each vendor's own custom: OpenAI-compatible ones end with the version (`…/v1`), the
  * others do not.
  */
-import type { ModelProvider } from '../../config.ts';
+import type { ModelProvider } from '../../config/config.ts';
 import type { RequestTable } from './request-rules.ts';
 import { REQUEST_TABLES } from './request-tables.ts';
 

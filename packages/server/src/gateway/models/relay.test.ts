@@ -5,7 +5,7 @@ import { connect as connectHttp2, createServer as createHttp2Server } from 'node
 import type { AddressInfo } from 'node:net';
 import { type ScriptedModel, type Scripts, startScriptedModel } from '@berth/plugin-api/fakes';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { secret } from '../../infra/secrets/secret.ts';
+import { secret } from '../../secrets/secret.ts';
 import { createModelRelay, type SpentTokens } from './relay.ts';
 
 const KEY = 'the-real-key-0123456789';

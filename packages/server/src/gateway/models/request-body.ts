@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { fail } from '@berth/contract';
 import { createGrowingBytes, parseWithin } from '@berth/plugin-api';
-import { createFairShare, type FairShare } from '../../infra/fair-share.ts';
+import { createFairShare, type FairShare } from '../../system/fair-share.ts';
 
 export const MAX_BODY_BYTES = 32 * 2 ** 20;
 const BODY_MS = 60_000;

@@ -1,5 +1,5 @@
 /** Addresses in a request, which the provider would fetch in the sandbox's place: held to the sandbox's egress policy. */
-import type { ModelProvider } from '../../config.ts';
+import type { ModelProvider } from '../../config/config.ts';
 import type { EgressOptions } from '../egress/admission.ts';
 import { parseAuthority, type Target } from '../egress/host.ts';
 import { type Decision, decide } from '../egress/policy.ts';

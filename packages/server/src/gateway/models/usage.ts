@@ -1,7 +1,7 @@
 /** What an answer cost, read from whatever object of the wire says it: a whole answer or one event of a stream. */
 import type { Usage } from '@berth/contract';
 import { z } from 'zod';
-import type { ModelProvider } from '../../config.ts';
+import type { ModelProvider } from '../../config/config.ts';
 
 export interface Counted {
   readonly usage: Usage;

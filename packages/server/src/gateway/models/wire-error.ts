@@ -3,7 +3,7 @@
  * too: most agents show nothing else, and what they show is how the failure is recognised later.
  */
 import type { BerthError } from '@berth/contract';
-import type { ModelProvider } from '../../config.ts';
+import type { ModelProvider } from '../../config/config.ts';
 
 export const wireError = (wire: ModelProvider['wire'], status: number, error: BerthError): string => {
   const message = `${error.message} (${error.code})`;

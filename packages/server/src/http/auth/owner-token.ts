@@ -9,8 +9,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import { allRows, type Store } from '@berth/core';
-import { hashToken } from '../../infra/secrets/installation-key.ts';
-import { createPrivateFile, readPrivateFile, replacePrivateFile } from '../../infra/secrets/private-file.ts';
+import { hashToken } from '../../secrets/installation-key.ts';
+import { createPrivateFile, readPrivateFile, replacePrivateFile } from '../../secrets/private-file.ts';
 import type { Tokens } from './tokens.ts';
 
 const BOOTSTRAP_BYTES = 32;

@@ -6,7 +6,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { fail, type Role, type Token } from '@berth/contract';
 import type { Clock, Ids, Store } from '@berth/core';
-import { hashToken } from '../../infra/secrets/installation-key.ts';
+import { hashToken } from '../../secrets/installation-key.ts';
 import type { Caller } from '../handler-types.ts';
 
 const TOKEN_BYTES = 32;

@@ -1,7 +1,7 @@
 /** A terminal over a WebSocket: binary frames are bytes, text frames are `{"columns","rows"}`. */
 import { fail } from '@berth/contract';
 import { z } from 'zod';
-import type { Terminal } from '../../infra/guest/terminal.ts';
+import type { Terminal } from '../../guest/exec/terminal.ts';
 import type { ClientSocket } from '../handler-types.ts';
 
 export type OpenTerminal = Pick<Terminal, 'stream' | 'resize' | 'kill'>;

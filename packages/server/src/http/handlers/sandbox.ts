@@ -8,7 +8,7 @@ import {
 import type { Ids, Store } from '@berth/core';
 import type { Sandbox } from '@berth/plugin-api';
 import type { z } from 'zod';
-import { createFairShare } from '../../infra/fair-share.ts';
+import { createFairShare } from '../../system/fair-share.ts';
 import type { Caller, HandlersOf } from '../handler-types.ts';
 import { UPLOAD_LIMIT_BYTES } from '../upload.ts';
 import { findRecord, pageOfRecords } from './pages.ts';

@@ -10,7 +10,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { Driver, DriverHost } from '@berth/plugin-api';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { driverHost } from '../../../testing/driver-host.ts';
+import { driverHost } from '../../../../testing/driver-host.ts';
 import { openOci } from '../driver.ts';
 import plugin from '../index.ts';
 

@@ -1,0 +1,126 @@
+/** Files that judge what was there before although the target had nothing at their place, and lists of files that are not looked at. */
+import { isRemembered, isSource, isUnreadable, isWhereToolsLook } from '../repository/file-kinds.ts';
+import { matchesGlob } from '../repository/glob.ts';
+import {
+  isConfiguration,
+  isForAll,
+  isNamedAfter,
+  isTestFile,
+  isToolInPlace,
+  placeOf,
+} from '../repository/judge-paths.ts';
+import { isLockFile } from '../repository/lock-files.ts';
+import { changedFields, isManifest } from '../repository/manifests.ts';
+import { folderOf, nameOf } from '../repository/paths.ts';
+import { isProjectFile, judgingText } from '../repository/project-files.ts';
+import type { Trees } from './trees.ts';
+
+export const isJudgeAdded = async (path: string, trees: Trees): Promise<boolean> => {
+  const { index, reached } = trees;
+  if (isToolInPlace(path) || isForAll(path)) return true;
+  // What a new folder brings with it concerns that folder.
+  if (!index.target.hasFolder(placeOf(path).replace(/\/$/, ''))) return false;
+  if (isIgnoreList(path)) return hidesFiles(path, trees);
+  if (isManifest(path)) return isManifestThatJudges(path, trees);
+  if (isProjectFile(path)) return isProjectThatJudges(path, trees);
+  if (isConfiguration(path) || isNamedAfter(path, reached.programs)) return true;
+  return path.endsWith('.py') && isTestFile(path) && isRunForOthers(path, trees);
+};
+
+const isManifestThatJudges = async (path: string, { index, read }: Trees): Promise<boolean> => {
+  // It cuts what lies below off from the manifest above.
+  if (path.includes('/') && index.target.below(folderOf(path)).some(isSource)) return true;
+  const text = await read('change', path);
+  return text === undefined || changedFields('{}', text).length > 0;
+};
+
+/** Files of a language that belong to the project of the nearest such file above them. */
+const HEADS: Readonly<Record<string, RegExp>> = {
+  'go.mod': /\.go$/,
+  'Cargo.toml': /\.rs$/,
+  'pom.xml': /\.(?:java|kts?)$/,
+  'build.gradle': /\.(?:java|kts?|groovy)$/,
+  'build.gradle.kts': /\.(?:java|kts?|groovy)$/,
+};
+/** The same for tools that look for their settings from a file on upwards; at the root they are read. */
+const NESTED_HEADS: Readonly<Record<string, RegExp>> = {
+  'pyproject.toml': /\.py$/,
+  'setup.cfg': /\.py$/,
+  'composer.json': /\.php$/,
+};
+
+const isProjectThatJudges = async (path: string, { index, reached, read }: Trees): Promise<boolean> => {
+  const [folder, name] = [folderOf(path), nameOf(path)];
+  const headed = HEADS[name] ?? (folder === '' ? undefined : NESTED_HEADS[name]);
+  if (headed !== undefined)
+    return index.target.below(folder).some((one) => headed.test(one)) || index.target.isSpent();
+  const text = await read('change', path);
+  return text === undefined || judgingText(path, text, reached.programs) !== '';
+};
+
+/**
+ * Whether nobody can say that a file does not judge: compiled code, what tools remember or were told to let pass, and
+ * what lies where tools look for settings.
+ */
+export const isUnknown = (path: string, { target, change, index }: Trees): boolean => {
+  if (isUnreadable(path)) return change.paths.has(path);
+  if (isManifest(path) || isProjectFile(path) || isLockFile(path) || isIgnoreList(path)) return false;
+  if (!index.target.hasFolder(placeOf(path).replace(/\/$/, ''))) return false;
+  const isRoot = (folder: string): boolean =>
+    folder === '' || PROJECT_HEADS.some((name) => target.paths.has(`${folder}${name}`));
+  return isRemembered(path) || isWhereToolsLook(path, isRoot);
+};
+const PROJECT_HEADS = [
+  'package.json',
+  'composer.json',
+  'Gemfile',
+  'mix.exs',
+  'Makefile',
+  ...Object.keys(HEADS),
+].concat(Object.keys(NESTED_HEADS));
+
+/** Python runs the first file of a folder before its tests, and takes what lies beside a test for what that imports. */
+const isRunForOthers = async (path: string, { target, read }: Trees): Promise<boolean> => {
+  const name = nameOf(path).slice(0, -'.py'.length);
+  if (name === '__init__') {
+    const code = ((await read('change', path)) ?? 'unknown').replace(/^\s*#.*$/gm, '');
+    return code.trim() !== '';
+  }
+  return ['', 'src/'].some(
+    (place) => target.paths.has(`${place}${name}.py`) || target.paths.has(`${place}${name}/__init__.py`),
+  );
+};
+
+/** Linters and formatters leave out what git does not keep. */
+export const isIgnoreList = (path: string): boolean => nameOf(path) === '.gitignore';
+
+/** Whether it names files of the repository that it did not name in the target, or names too much to say. */
+export const hidesFiles = async (path: string, { change, index, read }: Trees): Promise<boolean> => {
+  const [was, is] = [await read('target', path), await read('change', path)];
+  if (is === undefined) return change.paths.has(path);
+  const known = new Set(was?.split('\n').map((line) => line.trim()));
+  const added = is
+    .split('\n')
+    .filter((line) => !known.has(line.trim()))
+    .slice(0, MAX_PATTERNS);
+  const folder = folderOf(path);
+  const inside = index.change.below(folder).map((one) => one.slice(folder.length));
+  for (const pattern of added.flatMap(patternsOf)) {
+    if (!index.change.spend(inside) || inside.some((one) => matchesGlob(pattern, one))) return true;
+    await index.change.rest(false);
+  }
+  return false;
+};
+
+/** Of a list of what is not kept, more are no such list. */
+const MAX_PATTERNS = 1000;
+
+/** One with a slash in it is meant from its own folder on, another anywhere; both also mean what lies below. */
+const patternsOf = (line: string): string[] => {
+  const pattern = line.trim();
+  if (pattern === '' || pattern.startsWith('#') || pattern.startsWith('!')) return [];
+  const plain = pattern.replace(/^\//, '').replace(/\/+$/, '');
+  const isAnchored = pattern.replace(/\/+$/, '').includes('/');
+  const places = isAnchored ? [plain] : [plain, `**/${plain}`];
+  return places.flatMap((one) => [one, `${one}/**`]);
+};

@@ -1,0 +1,315 @@
+/**
+ * What a change does to that which judges it, read off the trees of its target and of its merge. Pure but for the texts,
+ * which are asked for one by one.
+ */
+import type { Weakening } from '@berth/contract';
+import { toolChanges } from '../reach/manifest-tools.ts';
+import { type Reached, reach } from '../reach/reach.ts';
+import type { JudgedTree } from '../repository/files.ts';
+import {
+  isCode,
+  isConfiguration,
+  isNamedAfter,
+  isOutOfSight,
+  isScriptPlace,
+  isTestCode,
+  isTestFile,
+  isToolInPlace,
+} from '../repository/judge-paths.ts';
+import { followLinks } from '../repository/links.ts';
+import { isLockFile, lockChanges } from '../repository/lock-files.ts';
+import { changedFields, isManifest, judgingManifest, scriptsIn } from '../repository/manifests.ts';
+import { memberPaths } from '../repository/node-members.ts';
+import { indexPaths } from '../repository/path-index.ts';
+import { nameOf } from '../repository/paths.ts';
+import { isProjectFile, judgingText } from '../repository/project-files.ts';
+import { endsOthers, isOnlyMore, reductionOf } from '../suite/measure.ts';
+import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown } from './added.ts';
+import { testsWithinChanged } from './tests-within.ts';
+import type { ReadText, Trees } from './trees.ts';
+import { listed } from './weakening.ts';
+
+export interface JudgeChanges {
+  /** Paths that judge as they are in the target, or not at all when they are not there. */
+  readonly fromTarget: readonly string[];
+  /** Manifests that judge with other texts than both have. */
+  readonly texts: Readonly<Record<string, string>>;
+  readonly weakened: readonly Weakening[];
+}
+
+export interface JudgedPair {
+  readonly target: JudgedTree;
+  readonly change: JudgedTree;
+  /** The shell lines of the gate that run in this repository. */
+  readonly lines: readonly string[];
+}
+
+type Found = Omit<Weakening, 'repository'>;
+
+const MAX_MEASURED = 200;
+
+export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<JudgeChanges> => {
+  const manifests = manifestsOf(pair.target);
+  const mayJudge = (path: string): boolean =>
+    [isConfiguration, isTestFile, isScriptPlace].some((is) => is(path) || is(`${path}/`)) ||
+    pair.lines.some((line) => line.includes(nameOf(path)));
+  const target = await followLinks(pair.target, (path) => read('target', path), mayJudge);
+  const change = await followLinks(pair.change, (path) => read('change', path), mayJudge);
+  const reached = await reach({
+    paths: target.paths,
+    lines: pair.lines,
+    manifests,
+    textOf: (path) => read('target', target.realOf(path)),
+  });
+  const trees: Trees = {
+    ...{ target, change, reached },
+    index: { target: indexPaths(target.paths), change: indexPaths(change.paths) },
+    read: bounded((side, path) => read(side, (side === 'target' ? target : change).realOf(path))),
+  };
+  const altered = [...new Set([...target.paths, ...change.paths])]
+    .filter((path) => target.ids[path] !== change.ids[path])
+    .sort();
+  const files = await fileChanges(altered, trees);
+  const ofManifests = await manifestChanges(manifests, trees);
+  const entries = files.judging.flatMap((path) => [...target.entriesOf(path), ...change.entriesOf(path)]);
+  const fromTarget = new Set([
+    ...entries.filter((entry) => pair.target.ids[entry] !== pair.change.ids[entry]),
+    ...ofManifests.fromTarget,
+  ]);
+  const found = [
+    ...ofManifests.found,
+    ...linksCut(trees),
+    ...files.found,
+    ...(await testsWithinChanged(altered, trees)),
+    ...(await changedLocks(altered, trees)),
+  ];
+  return {
+    fromTarget: [...fromTarget].sort(),
+    texts: ofManifests.texts,
+    weakened: listed(found).map((one) => ({ ...one, repository: pair.target.repository })),
+  };
+};
+
+/** All that judges and is altered, but for manifests, and what of it is weaker. */
+const fileChanges = async (altered: readonly string[], trees: Trees) => {
+  const { target, change, index } = trees;
+  const takesCopy = copiesOf(trees);
+  const judging: string[] = [];
+  const found: Found[] = [];
+  for (const [count, path] of altered.filter((one) => !isReadByFields(one, trees)).entries()) {
+    await index.change.rest(count % PATHS_AT_ONCE === 0);
+    const how = target.paths.has(path) ? (change.paths.has(path) ? 'changed' : 'deleted') : 'added';
+    const kind = await kindOf(path, how, trees);
+    const wasMoved = how === 'deleted' && kind === 'test' && takesCopy(path);
+    if (kind === undefined || wasMoved) continue;
+    judging.push(path);
+    const weakening = await weakeningOf({ path, how, kind, measured: judging.length }, trees);
+    if (weakening !== undefined) found.push(weakening);
+  }
+  return { judging, found };
+};
+
+/** Others have their turn after so many. */
+const PATHS_AT_ONCE = 200;
+
+/** Whether a test is found where it has gone. Each copy stands for one. */
+const copiesOf = ({ target, change, reached }: Trees): ((path: string) => boolean) => {
+  const copies = new Map<string | undefined, { found: string[]; other: string[] }>();
+  for (const path of change.paths) {
+    if (target.paths.has(path) || isOutOfSight(path)) continue;
+    const isFound = reached.findsTest(path);
+    if (!isFound && !isTestCode(path)) continue;
+    const alike = copies.get(change.ids[path]) ?? { found: [], other: [] };
+    copies.set(change.ids[path], alike);
+    (isFound ? alike.found : alike.other).push(path);
+  }
+  return (path) => {
+    const alike = copies.get(target.ids[path]);
+    const other = reached.tests.has(path) ? undefined : alike?.other.pop();
+    return (other ?? alike?.found.pop()) !== undefined;
+  };
+};
+
+/** Texts that are compared for one change. What is not read counts as changed. */
+const MAX_READS = 2000;
+const bounded = (read: ReadText): ReadText => {
+  let reads = 0;
+  return async (side, path) => {
+    reads += 1;
+    return reads > MAX_READS ? undefined : read(side, path);
+  };
+};
+
+const linksCut = ({ target, change }: Trees): Found[] =>
+  change.isUnknown || (change.isCut && !target.isCut)
+    ? [{ kind: 'configuration_changed', subject: 'symbolic links', detail: 'more than are followed' }]
+    : [];
+
+/** A manifest of the target is not judged as a whole: see `manifestChanges`. */
+const isReadByFields = (path: string, { target, reached }: Trees): boolean =>
+  isManifest(path) &&
+  target.paths.has(path) &&
+  !isTestFile(path) &&
+  !isToolInPlace(path) &&
+  !reached.runs(path);
+
+type Kind = 'test' | 'script' | 'configuration';
+type How = 'changed' | 'deleted' | 'added';
+
+const kindOf = (path: string, how: How, trees: Trees): Promise<Kind | undefined> =>
+  how === 'added' ? kindOfAdded(path, trees) : kindOfKnown(path, trees);
+
+const kindOfAdded = async (path: string, trees: Trees): Promise<Kind | undefined> => {
+  if (trees.reached.runs(path)) return 'script';
+  if ((await isJudgeAdded(path, trees)) || isUnknown(path, trees)) return 'configuration';
+  return isTestCode(path) && endsOthers((await trees.read('change', path)) ?? '') ? 'test' : undefined;
+};
+
+const kindOfKnown = async (path: string, trees: Trees): Promise<Kind | undefined> => {
+  const { reached } = trees;
+  // A list of tests that a line reads is no test.
+  if (reached.tests.has(path) && (isCode(path) || !reached.runs(path))) return 'test';
+  if (reached.runs(path)) return 'script';
+  if ((await isConfigurationChanged(path, trees)) || isUnknown(path, trees)) return 'configuration';
+  return isTestFile(path) && !isReadInParts(path) ? 'test' : undefined;
+};
+
+const isReadInParts = (path: string): boolean => isIgnoreList(path) || isProjectFile(path);
+
+const isConfigurationChanged = async (path: string, trees: Trees): Promise<boolean> => {
+  if (isIgnoreList(path)) return hidesFiles(path, trees);
+  if (isProjectFile(path)) return !(await isJudgingAlike(path, trees));
+  return isConfiguration(path) || isNamedAfter(path, trees.reached.programs);
+};
+
+const isJudgingAlike = async (path: string, { read, reached }: Trees): Promise<boolean> => {
+  const [was, is] = [await read('target', path), await read('change', path)];
+  if (was === undefined || is === undefined) return false;
+  return judgingText(path, was, reached.programs) === judgingText(path, is, reached.programs);
+};
+
+interface Altered {
+  readonly path: string;
+  readonly kind: Kind;
+  readonly how: How;
+  readonly measured: number;
+}
+
+const weakeningOf = async (altered: Altered, trees: Trees): Promise<Found | undefined> => {
+  const { path, kind, how } = altered;
+  const { target, change, read } = trees;
+  const [, link, real] = (how === 'added' ? change : target).entriesOf(path);
+  const subject = real === undefined || real === path ? path : `${path} (a link: ${link} leads to ${real})`;
+  if (kind === 'script') {
+    const isMore = how === 'changed' && isTestCode(path) && (await hasOnlyMore(path, read));
+    return isMore ? undefined : { kind: 'script_changed', subject, detail: how };
+  }
+  if (kind === 'configuration') return { kind: 'configuration_changed', subject, detail: how };
+  return weakenedTest(altered, subject, trees);
+};
+
+const weakenedTest = async (
+  { path, how, measured }: Altered,
+  subject: string,
+  { reached, read }: Trees,
+): Promise<Found | undefined> => {
+  const reduced = (detail: string): Found => ({ kind: 'test_reduced', subject, detail });
+  if (how === 'added') return reduced('it ends the run of the tests beside it');
+  if (!isTestCode(path) && !reached.tests.has(path)) return undefined;
+  if (how === 'deleted') return { kind: 'test_deleted', subject, detail: how };
+  if (measured > MAX_MEASURED) return reduced('one of too many changed test files to be looked at');
+  const [was, is] = [await read('target', path), await read('change', path)];
+  if (is === undefined) return reduced('it is no readable file any more');
+  if (was === undefined) return reduced('it was too large to be compared');
+  const reduction = reductionOf(was, is);
+  return reduction === undefined ? undefined : reduced(reduction);
+};
+
+/** Of tests that are run as a program of their own: nobody counts them. */
+const hasOnlyMore = async (path: string, read: ReadText): Promise<boolean> => {
+  const [was, is] = [await read('target', path), await read('change', path)];
+  return was !== undefined && is !== undefined && isOnlyMore(was, is);
+};
+
+const changedLocks = async (
+  altered: readonly string[],
+  { target, change, reached, read }: Trees,
+): Promise<Found[]> => {
+  const found: Found[] = [];
+  for (const path of altered.filter((one) => target.paths.has(one) && isLockFile(one))) {
+    const changed = (subject: string, detail: string): Found => ({
+      kind: 'configuration_changed',
+      subject,
+      detail,
+    });
+    const [was, is] = [await read('target', path), await read('change', path)];
+    const changes =
+      was === undefined || is === undefined ? undefined : lockChanges(path, was, is, reached.programs);
+    if (!change.paths.has(path)) found.push(changed(path, 'deleted'));
+    else if (changes === undefined) found.push(changed(path, 'it cannot be compared'));
+    else found.push(...changes.map(({ name, detail }) => changed(`${path}: ${name}`, detail)));
+  }
+  return found;
+};
+
+const ROOT = 'package.json';
+const manifestsOf = (tree: JudgedTree): string[] =>
+  [ROOT, ...memberPaths(tree)].filter((path) => tree.texts[path] !== undefined);
+
+const manifestChanges = async (manifests: readonly string[], { target, change, reached, read }: Trees) => {
+  const texts: Record<string, string> = {};
+  const fromTarget: string[] = [];
+  const found: Found[] = [];
+  for (const path of manifests.filter((one) => target.ids[one] !== change.ids[one])) {
+    const was = (await read('target', path)) ?? '';
+    const is = await read('change', path);
+    found.push(...manifestWeakening(path, { was, is, reached }));
+    if (is === undefined) fromTarget.push(path);
+    else if (judgesOtherwise(was, is)) texts[path] = judgingManifest(was, is);
+  }
+  return { texts, fromTarget, found };
+};
+
+const manifestWeakening = (
+  path: string,
+  texts: {
+    readonly was: string;
+    readonly is: string | undefined;
+    readonly reached: Reached;
+  },
+): Found[] => {
+  const { was, is, reached } = texts;
+  if (is === undefined)
+    return [{ kind: 'configuration_changed', subject: path, detail: 'it is no readable file any more' }];
+  const place = path === ROOT ? '' : ` of ${path}`;
+  const [ours, theirs] = [scriptsIn(was), scriptsIn(is)];
+  const scripts = [...reached.packageScripts].sort().filter((name) => ours[name] !== theirs[name]);
+  return [
+    ...scripts.map((name) => ({
+      kind: 'script_changed' as const,
+      subject: `${name}${place}`,
+      detail: scriptDetail(ours[name], theirs[name]),
+    })),
+    ...changedFields(was, is).map((field) => ({
+      kind: 'configuration_changed' as const,
+      subject: `${path}: ${field}`,
+      detail: 'changed',
+    })),
+    ...toolChanges(was, is, reached).map(({ field, detail }) => ({
+      kind: 'configuration_changed' as const,
+      subject: `${path}: ${field}`,
+      detail: clipped(detail),
+    })),
+  ];
+};
+
+const judgesOtherwise = (was: string, is: string): boolean =>
+  changedFields(was, is).length > 0 || JSON.stringify(scriptsIn(was)) !== JSON.stringify(scriptsIn(is));
+
+const SHOWN_CHARACTERS = 200;
+const clipped = (text: string): string => text.slice(0, SHOWN_CHARACTERS);
+const scriptDetail = (was: string | undefined, is: string | undefined): string => {
+  const shown = (text: string): string => `\`${clipped(text)}\``;
+  if (is === undefined) return `removed, was ${shown(was ?? '')}`;
+  return was === undefined ? `added, ${shown(is)}` : `${shown(was)} → ${shown(is)}`;
+};

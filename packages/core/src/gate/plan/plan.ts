@@ -1,0 +1,157 @@
+/** What a gate will run: the workspace's declared commands, or those that its repositories show. Never nothing. */
+import {
+  type EgressPolicy,
+  fail,
+  type GateCommand,
+  type GateProfile,
+  type Isolation,
+  type Limits,
+  type Workspace,
+} from '@berth/contract';
+import type { CommitByRepository, Hub } from '../../ports.ts';
+import type { SetupPlan } from '../../setup-plan.ts';
+import type { JudgedTree, RepositoryFiles } from '../repository/files.ts';
+import { isLockFile } from '../repository/lock-files.ts';
+import { memberPaths } from '../repository/node-members.ts';
+import { detectCommands, GATE_MARKERS } from './detect.ts';
+
+export type PlannedCommand = {
+  readonly name: string;
+  readonly repository: string;
+  readonly run: string;
+  readonly timeoutMs: number;
+  /** Names of those before it whose state it starts from. */
+  readonly needs: readonly string[];
+};
+
+export type GatePlan = {
+  readonly profile: GateProfile;
+  readonly commands: readonly PlannedCommand[];
+};
+
+export interface GateInputs {
+  readonly workspaceId: string;
+  readonly commits: CommitByRepository;
+  readonly commands: readonly PlannedCommand[];
+  readonly image?: string | undefined;
+  readonly driver: string;
+  readonly isolation: Isolation;
+  readonly setup?: SetupPlan | undefined;
+  readonly egress: EgressPolicy;
+  readonly limits: Limits;
+}
+
+const MARKER_MAX_BYTES = 256 * 1024;
+/** Lock files of large projects have several MiB. */
+const LOCK_MAX_BYTES = 16 * 1024 * 1024;
+
+/** Of the target, which decides. Rejects with `gate.empty` when there is nothing to run: a gate without commands would pass anything. */
+export const planGate = (
+  workspace: Pick<Workspace, 'gate' | 'repositories'>,
+  files: readonly RepositoryFiles[],
+  defaults: GateDefaults,
+): GatePlan => {
+  const plan = planOf(workspace, files, defaults);
+  if (plan.commands.length === 0) throw fail('gate.empty', { profile: plan.profile });
+  return plan;
+};
+
+export interface GateDefaults {
+  readonly gate: GateProfile;
+  readonly gateTimeoutMs: number;
+}
+
+/** The same for what may have nothing to run. */
+export const planOf = (
+  workspace: Pick<Workspace, 'gate' | 'repositories'>,
+  files: readonly RepositoryFiles[],
+  defaults: GateDefaults,
+): GatePlan => {
+  const profile = workspace.gate?.profile ?? defaults.gate;
+  const declared = workspace.gate?.commands ?? [];
+  const commands = declared.length > 0 ? declared : files.flatMap((one) => detectCommands(one, profile));
+  const first = workspace.repositories[0]?.name ?? '';
+  return { profile, commands: commands.map((command) => planned(command, first, defaults.gateTimeoutMs)) };
+};
+
+/** Commands that need each other, in the order of the plan: one group, one sandbox. */
+export const groupsOf = (commands: readonly PlannedCommand[]): PlannedCommand[][] => {
+  const groups: PlannedCommand[][] = [];
+  for (const command of commands) {
+    const isNeeded = ({ name, repository }: PlannedCommand): boolean =>
+      command.needs.includes(name) && (command.repository === repository || isAlone(commands, name));
+    const joined = groups.filter((group) => group.some(isNeeded));
+    const [first] = joined;
+    if (first === undefined) groups.push([command]);
+    else groups.splice(groups.indexOf(first), 1, [...joined.flat(), command]);
+    for (const other of joined.slice(1)) groups.splice(groups.indexOf(other), 1);
+  }
+  return groups.map((group) => commands.filter((command) => group.includes(command)));
+};
+
+/** What is found has one name in several repositories. */
+const isAlone = (commands: readonly PlannedCommand[], name: string): boolean =>
+  commands.filter((command) => command.name === name).length === 1;
+
+const planned = (command: GateCommand, first: string, defaultTimeoutMs: number): PlannedCommand => ({
+  name: command.name,
+  repository: command.repository ?? first,
+  run: command.run,
+  timeoutMs: command.timeoutMs ?? defaultTimeoutMs,
+  needs: command.needs ?? [],
+});
+
+/** Reads what the detection needs from the hub, never from a sandbox: an agent cannot choose its own judge's input. */
+export const readForGate = async (
+  hub: Pick<Hub, 'files' | 'readFile'>,
+  workspaceId: string,
+  commits: CommitByRepository,
+): Promise<JudgedTree[]> => {
+  const all: JudgedTree[] = [];
+  for (const [repository, commit] of Object.entries(commits)) {
+    const ids = await hub.files(workspaceId, repository, commit);
+    const paths = new Set(Object.keys(ids));
+    const texts: Record<string, string> = {};
+    const read = async (wanted: readonly string[]): Promise<void> => {
+      for (const path of wanted) {
+        const text = await readAt(hub, workspaceId, repository, { commit, path });
+        if (text !== undefined) texts[path] = text;
+      }
+    };
+    await read(GATE_MARKERS.filter((marker) => paths.has(marker)));
+    await read(memberPaths({ paths, texts }));
+    all.push({ repository, paths, texts, ids });
+  }
+  return all;
+};
+
+export const readAt = (
+  hub: Pick<Hub, 'readFile'>,
+  workspaceId: string,
+  repository: string,
+  at: { readonly commit: string; readonly path: string; readonly links?: boolean },
+): Promise<string | undefined> =>
+  hub.readFile(workspaceId, repository, {
+    ...at,
+    maxBytes: isLockFile(at.path) ? LOCK_MAX_BYTES : MARKER_MAX_BYTES,
+  });
+
+/** SHA-256 over everything that decides a verdict. `digest` gives hex. */
+export const gateInputHash = (digest: (text: string) => string, inputs: GateInputs): string =>
+  digest(
+    JSON.stringify([
+      'gate@2',
+      inputs.workspaceId,
+      Object.entries(inputs.commits).sort(),
+      inputs.commands.map(({ name, repository, run, timeoutMs, needs }) => [
+        ...[name, repository, run, timeoutMs],
+        needs,
+      ]),
+      inputs.image ?? null,
+      inputs.driver,
+      inputs.isolation,
+      inputs.setup ?? null,
+      inputs.egress,
+      Object.entries(inputs.limits).sort(),
+    ]),
+  );

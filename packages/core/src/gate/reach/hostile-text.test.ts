@@ -1,0 +1,98 @@
+import { slowText } from '@berth/plugin-api/conformance';
+import { expect, test } from 'vitest';
+import { cannotFail } from '../plan/always-green.ts';
+import { detectCommands, GATE_MARKERS } from '../plan/detect.ts';
+import { programOf } from '../program.ts';
+import { matchesGlob } from '../repository/glob.ts';
+import {
+  isConfiguration,
+  isOutOfSight,
+  isTestCode,
+  isTestFile,
+  isToolInPlace,
+  placeOf,
+} from '../repository/judge-paths.ts';
+import { lockChanges } from '../repository/lock-files.ts';
+import { memberPaths } from '../repository/node-members.ts';
+import { judgingText } from '../repository/project-files.ts';
+import { isTool } from '../repository/tools.ts';
+import { testsRun } from '../suite/counts.ts';
+import { reductionOf, testsWithin } from '../suite/measure.ts';
+import { pathsFedTo } from './fed-lines.ts';
+import { codeStrings, loadedByConfiguration, modulesBeside, recipeLines } from './judge-texts.ts';
+import {
+  callsUnknownScript,
+  foldersIn,
+  pathsRunBy,
+  programFolders,
+  runsUnknown,
+  testsRunBy,
+} from './shell-lines.ts';
+
+const filesOf = (texts: Readonly<Record<string, string>>) => ({
+  repository: 'app',
+  paths: new Set([...Object.keys(texts), 'packages/a/package.json']),
+  texts,
+});
+const STAR = '*'.repeat(16);
+
+test.each<[string, (text: string) => unknown, readonly string[]]>([
+  ['what a gate prints', testsRun, ['Tests: 1 a', '1 passed ']],
+  ['a file of tests', (text) => reductionOf(text, ''), ['test', "expect('", 'if ']],
+  ['tests within a file', (text) => [testsWithin('a.py', text), testsWithin('a.rs', text)], ['>>> a\n']],
+  ['the command of a gate', programOf, ['A=']],
+  [
+    'what the detection reads',
+    (text) =>
+      detectCommands(filesOf(Object.fromEntries(GATE_MARKERS.map((name) => [name, text]))), 'standard'),
+    ['deps'],
+  ],
+  [
+    'members of a workspace',
+    (text) => memberPaths(filesOf({ 'pnpm-workspace.yaml': `packages:\n${text}` })),
+    ['- '],
+  ],
+  ['a line of a gate', (text) => [pathsFedTo(text), cannotFail(text)], ['xargs ', "-c '"]],
+  ['a path', (text) => matchesGlob(`${[...STAR].join('a')}b`, text), []],
+  ['a pattern', (text) => matchesGlob(text, 'a'.repeat(4096)), []],
+])('the time to read grows with the text: %s', (_, read, begins) => {
+  expect(slowText(read, { begins })).toBeUndefined();
+});
+
+const EACH_LOCK = ['package-lock.json', 'yarn.lock', 'pnpm-lock.yaml', 'uv.lock'];
+const EACH_PROJECT = [
+  ...['requirements.txt', 'pyproject.toml', 'setup.cfg', 'Cargo.toml', 'go.mod'],
+  ...['build.gradle', 'pom.xml', 'Gemfile', 'composer.json'],
+];
+
+test.each<[string, (text: string) => unknown, readonly string[]]>([
+  ...EACH_LOCK.map((name): [string, (text: string) => unknown, string[]] => [
+    name,
+    (text) => lockChanges(name, '', text),
+    ['[[package]]\nname = "a"\n'],
+  ]),
+  ...EACH_PROJECT.map((name): [string, (text: string) => unknown, string[]] => [
+    name,
+    (text) => judgingText(name, text),
+    [],
+  ]),
+  ['a script', (text) => [codeStrings('a.py', text), modulesBeside('b/a.py', text)], ['from a import ']],
+  ['a configuration', loadedByConfiguration, ['extends: [', 'import ']],
+  ['a recipe', recipeLines, ['a = ']],
+  ['words of a line', (text) => [pathsRunBy(text), foldersIn(text), programFolders(text)], ['sh ']],
+  ['what a line computes', (text) => [runsUnknown(text), callsUnknownScript(text)], ['sh $']],
+  ['tests of a line', (text) => testsRunBy(`node --test ${text}`), ['*']],
+  ['the path of a test', (path) => [isTestFile(path), isTestCode(path), isOutOfSight(path)], []],
+  ['the path of a configuration', (path) => [isConfiguration(path), placeOf(path), isToolInPlace(path)], []],
+  ['the name of a package', isTool, []],
+])('the time to judge grows with the text: %s', (_, read, begins) => {
+  expect(slowText(read, { begins })).toBeUndefined();
+});
+
+test('the longest output of a gate is read at once', () => {
+  const maxCharacters = 2 ** 20;
+  const outputs = [' \n', '1 1111 ', `${'1 '.repeat(400)}\n`].map((text) =>
+    text.repeat(maxCharacters / text.length),
+  );
+  for (const output of outputs) expect(testsRun(`${output}x\n2 passed in 0.1s\n`)).toBe(2);
+});

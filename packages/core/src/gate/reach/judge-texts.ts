@@ -1,0 +1,70 @@
+/** What the texts of scripts, recipes and configuration name, in the ways that their languages have for it. */
+import { folderOf, nameOf } from '../repository/paths.ts';
+
+const RECIPES: readonly (readonly [RegExp, string])[] = [
+  [/^(?:GNUm|m|M)akefile$|\.mk$/, 'make'],
+  [/^\.?justfile$/i, 'just'],
+  [/^taskfile(?:\.dist)?\.ya?ml$/i, 'task'],
+  [/^tox\.ini$/, 'tox'],
+  [/^\.pre-commit-config\.yaml$/, 'pre-commit'],
+  [/^\.?lefthook\.ya?ml$/, 'lefthook'],
+  [/^\.?mise(?:\.[^/]+)?\.toml$/, 'mise'],
+  [/^deno\.jsonc?$/, 'deno'],
+];
+
+/** The program that reads its shell lines from a file of this name. */
+export const runnerOf = (path: string): string | undefined =>
+  RECIPES.find(([name]) => name.test(nameOf(path)))?.[1];
+
+/** Of Make, Just, Task and their like: without what stands before a shell line. */
+export const recipeLines = (text: string): string[] =>
+  text
+    .split('\n')
+    .map((line) =>
+      line.replace(/^\s*(?:-\s+)?(?:"?[\w.-]+"?\s*(?:[:+?]?=|:(?=\s|$))\s*)?[\s>|[{"'@+-]*/, ''),
+    );
+
+const QUOTED = /(["'`])((?:(?!\1)[^\\\n])*)\1/g;
+const PYTHON_IMPORT = /^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]+([\w, ]+)|import[ \t]+([\w., ]+))/gm;
+
+/** Names that a script in another language than shell loads or runs: what it has in quotes, and imports of Python. */
+export const codeStrings = (path: string, text: string): string[] => {
+  const quoted = [...text.matchAll(QUOTED)].flatMap(([, , value = '']) => value.split(/\s+/));
+  const imported = path.endsWith('.py') ? [...text.matchAll(PYTHON_IMPORT)].flatMap(modulesOf) : [];
+  return [...quoted.filter((word) => /[\w]/.test(word)), ...imported];
+};
+
+/** Files that Python would take for the modules that a script imports, there or not. */
+export const modulesBeside = (path: string, text: string): string[] =>
+  path.endsWith('.py')
+    ? [...text.matchAll(PYTHON_IMPORT)]
+        .flatMap(modulesOf)
+        .filter((name) => name !== '')
+        .flatMap((name) => [`${folderOf(path)}${name}.py`, `${folderOf(path)}${name}/__init__.py`])
+    : [];
+
+const modulesOf = ([, from, names = '', plain = '']: readonly (string | undefined)[]): string[] => {
+  const pathOf = (module: string): string => module.replace(/^\.+/, '').replaceAll('.', '/');
+  if (from === undefined) return plain.split(/[, ]+/).map(pathOf);
+  const base = pathOf(from);
+  return [base, ...names.split(/[, ]+/).map((name) => (base === '' ? name : `${base}/${name}`))];
+};
+
+/** Members that name what is loaded before or beside what is checked. */
+const LOADED =
+  /["']?\b(?:extends|setup\w*|global(?:Setup|Teardown)|reporters?|require|import|plugins?|presets?|transform|testEnvironment|environment|runner|resolver|snapshotSerializers|jsPlugins|rulesdir|rulePaths|loader|file|globalConfig|importMap|preset|projects|pytest_plugins|moduleNameMapper|preload)["']?\s*[:=]\s*(\[[^\]]{0,2000}\]|\{[^}]{0,2000}\}|["'`][^"'`\n]*["'`])/g;
+const IMPORTED = /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\()\s*["'`]([^"'`\n]+)["'`]/g;
+const PLUGIN = /(?:^|\s)-p\s+([\w.]+)/gm;
+
+/** Of Python: `a.b` is `a/b`. */
+const moduleIn = (name: string): string[] =>
+  /^[A-Za-z_]\w*(?:\.\w+)+$/.test(name) ? [name.replaceAll('.', '/')] : [];
+
+export const loadedByConfiguration = (text: string): string[] =>
+  [
+    ...[...text.matchAll(LOADED)].flatMap(([, value = '']) =>
+      [...value.matchAll(QUOTED)].flatMap(([, , name = '']) => [name, ...moduleIn(name)]),
+    ),
+    ...[...text.matchAll(IMPORTED)].map(([, name = '']) => name),
+    ...[...text.matchAll(PLUGIN)].map(([, name = '']) => name.replaceAll('.', '/')),
+  ].map((name) => name.replace(/^<rootDir>\//, '').replace(/^\.(?=\w)/, './'));

@@ -1,0 +1,35 @@
+/**
+ * Files among scripts that a line names, whatever its program does with them: no list of programs is complete, and a
+ * function, a loop or a pattern of the shell hands names on to others. What a known tool is given is what it checks.
+ */
+import { matchesGlob } from '../repository/glob.ts';
+import { isScriptPlace, isTestFile } from '../repository/judge-paths.ts';
+import type { PathIndex } from '../repository/path-index.ts';
+import { joined } from '../repository/paths.ts';
+import type { Line } from './script-parts.ts';
+import { isGivenToTool, wordsOf } from './shell-lines.ts';
+
+/** More patterns in a line are not looked for. */
+const MAX_PATTERNS = 20;
+
+export const scriptsNamedIn = (index: PathIndex, { folder, line }: Line): readonly string[] => {
+  const words = wordsOf(line)
+    .filter((_, at, all) => !isGivenToTool(all, at))
+    // Also what a variable or an option is set to: `PYTHONPATH=ci:lib`, `--rules=ci/rules`.
+    .flatMap((word) => word.replace(/^[\w-]{1,100}=/, '').split(':'))
+    .filter((word) => /^[\w.*?[{]/.test(word));
+  const places = new Set(words.flatMap((word) => [joined(folder, word), joined('', word)]));
+  const named = [...places]
+    .filter((place) => isScriptPlace(`${place}/`))
+    .map((place) => place.replace(/\/$/, ''));
+  const patterns = named.filter((place) => /[*?[{]/.test(place)).slice(0, MAX_PATTERNS);
+  return [
+    ...named.filter((place) => index.has(place)),
+    ...named.filter((place) => index.hasFolder(place)).flatMap((place) => index.below(`${place}/`)),
+    ...patterns.flatMap((pattern) => {
+      // At least what the shell would take.
+      const wider = pattern.replace(/\?|\[[^\]]*\]|\{[^}]*\}/g, '*');
+      return index.filter((path) => matchesGlob(wider, path), wider.split('*').length);
+    }),
+  ].filter((path) => !isTestFile(path));
+};

@@ -1,0 +1,248 @@
+/**
+ * What a gate's lines lead to in the target: the scripts that they run, what these run and load in turn, in whatever
+ * language they are, what configuration names, and the scripts of packages. What cannot be known before it runs
+ * counts as everything that it could be, and so does what would take too long to find out.
+ */
+
+import { matchesGlob } from '../repository/glob.ts';
+import { isConfiguration, isScriptPlace, isTestFile } from '../repository/judge-paths.ts';
+import { checksIn, isManifest, scriptsIn } from '../repository/manifests.ts';
+import { foldersAbove, indexPaths, type PathIndex } from '../repository/path-index.ts';
+import { folderOf, joined } from '../repository/paths.ts';
+import { pathsFedTo } from './fed-lines.ts';
+import { loadedByConfiguration, runnerOf } from './judge-texts.ts';
+import { scriptsNamedIn } from './named-places.ts';
+import { followCalls } from './package-calls.ts';
+import { candidates, isCode, type Line, loaded, type Parts, partsOf, UNKNOWN } from './script-parts.ts';
+import {
+  callsPackageScripts,
+  foldersEntered,
+  foldersIn,
+  pathsRunBy,
+  programFolders,
+  programsIn,
+  runsUnknown,
+  testsRunBy,
+  withoutExpansions,
+  wordsOf,
+} from './shell-lines.ts';
+
+export interface ReachedFrom {
+  readonly paths: ReadonlySet<string>;
+  readonly lines: readonly string[];
+  /** Of the packages whose scripts the lines may run. */
+  readonly manifests: readonly string[];
+  readonly textOf: (path: string) => Promise<string | undefined>;
+}
+
+/** Names of files, also of those that are not there and would be taken if they were. */
+export interface Reached {
+  readonly scripts: ReadonlySet<string>;
+  /** Files that a runner of tests is pointed to. */
+  readonly tests: ReadonlySet<string>;
+  /** Whether such a runner would find a test at a path, there or not. */
+  readonly findsTest: (path: string) => boolean;
+  readonly packageScripts: ReadonlySet<string>;
+  /** Whether a file would be run or loaded at a path, there or not. */
+  readonly runs: (path: string) => boolean;
+  /** Words of the lines, among them the names of programs. */
+  readonly words: ReadonlySet<string>;
+  /** The programs that the lines start. */
+  readonly programs: ReadonlySet<string>;
+}
+
+/** Files whose texts are looked into; more than any repository's checks have. */
+const MAX_READ = 400;
+/** Different lines that are looked at; no repository's checks have more. */
+const MAX_LINES = 100_000;
+/** As long as a line of a gate may be. A longer one is looked at in pieces. */
+const MAX_LINE_CHARACTERS = 4000;
+/** Patterns of tests, and of files that are included: each path of a change is held against all of them. */
+const MAX_PATTERNS = 100;
+/** Others have their turn after so many. */
+const LINES_AT_ONCE = 50;
+
+export const reach = async (from: ReachedFrom): Promise<Reached> => {
+  const index = indexPaths(from.paths);
+  const search = createSearch(from, index);
+  for (const line of from.lines) search.call({ folder: '', line });
+  for (const path of manifestsBeside(from)) search.take(path);
+  for (const path of from.manifests) search.addPackage(path, await from.textOf(path));
+  const configuration = [...from.paths].filter((path) => isConfiguration(path) && !isManifest(path));
+  search.read(configuration.filter((path) => runnerOf(path) === undefined));
+  for (let read = 0; read < MAX_READ; read += 1) {
+    await search.lookAtAll();
+    search.read(configuration.filter((path) => search.words.has(runnerOf(path) ?? ' ')));
+    const path = search.next();
+    if (path === undefined) break;
+    search.open(path, await from.textOf(path));
+  }
+  await search.lookAtAll();
+  if (search.next() !== undefined) search.giveUp();
+  return search;
+};
+
+const createSearch = ({ manifests }: ReachedFrom, index: PathIndex) => {
+  const [scripts, tests] = [new Set<string>(), new Set<string>()];
+  const [words, programs] = [new Set<string>(), new Set<string>()];
+  const included = inclusions(index);
+  const runners = testRunners(index);
+  const opened = new Set<string>();
+  const waiting: string[] = [];
+  const lines = lineQueue();
+  let isAnyRun = false;
+  const read = (files: readonly string[]): void => {
+    waiting.push(...new Set(files.filter((path) => !opened.has(path))));
+    for (const path of files) opened.add(path);
+  };
+  const take = (path: string): void => {
+    scripts.add(path);
+    if (index.has(path)) read([path]);
+  };
+  const calls = followCalls((folder, line) => lines.look({ folder, line }));
+  const call = (line: Line): void => {
+    lines.look(line);
+    calls.call(line.line);
+  };
+  const runAny = (): void => {
+    if (isAnyRun) return;
+    isAnyRun = true;
+    for (const path of index.filter(isScript)) take(path);
+  };
+  const giveUp = (): void => {
+    runAny();
+    calls.call(UNKNOWN);
+  };
+  const lookAt = (line: Line): void => {
+    for (const word of wordsOf(line.line)) words.add(word);
+    for (const program of programsIn(line.line)) programs.add(program);
+    if (runsUnknown(line.line)) runAny();
+    for (const path of runners.look(line)) tests.add(path);
+    for (const path of manifestsEntered(index, line).filter((one) => !manifests.includes(one))) take(path);
+    for (const path of filesRunBy(index, line)) take(path);
+  };
+  const addPackage = (path: string, text: string | undefined): void => {
+    const folder = folderOf(path);
+    calls.add({ folder, scripts: scriptsIn(text) });
+    for (const name of loadedByConfiguration(checksIn(text)))
+      for (const one of loaded(index, folder, name)) take(one);
+  };
+  const isTooMuch = (): boolean =>
+    index.isSpent() || lines.count() > MAX_LINES || runners.count() + included.count() > MAX_PATTERNS;
+  return {
+    ...{ scripts, tests, words, programs, packageScripts: calls.reached, read, take, call, giveUp },
+    runs: (path: string): boolean => scripts.has(path) || included.has(path) || (isAnyRun && isScript(path)),
+    findsTest: runners.findsTest,
+    next: (): string | undefined => waiting.pop(),
+    addPackage,
+    lookAtAll: async (): Promise<void> => {
+      for (let line = lines.next(); line !== undefined; line = lines.next()) {
+        if (isTooMuch()) {
+          lines.clear();
+          return giveUp();
+        }
+        lookAt(line);
+        await index.rest(lines.count() % LINES_AT_ONCE === 0);
+      }
+    },
+    open: (path: string, text: string | undefined): void => {
+      if (isManifest(path)) calls.add({ folder: folderOf(path), scripts: scriptsIn(text) });
+      const parts = partsOf(index, path, text);
+      for (const one of included.add(parts)) take(one);
+      for (const line of parts.lines) {
+        lines.look(line);
+        if (callsPackageScripts(line.line)) calls.call(line.line);
+      }
+      for (const one of parts.files) take(one);
+    },
+  };
+};
+
+/** Each line of a folder comes once, in pieces of a bounded length. */
+const lineQueue = () => {
+  const [waiting, known]: [Line[], Set<string>] = [[], new Set()];
+  let looked = 0;
+  return {
+    look: ({ folder, line: whole }: Line): void => {
+      for (let at = 0; at < whole.length; at += MAX_LINE_CHARACTERS) {
+        const line = whole.slice(at, at + MAX_LINE_CHARACTERS).trim();
+        const key = `${folder}\0${line}`;
+        if (known.has(key)) continue;
+        known.add(key);
+        waiting.push({ folder, line });
+      }
+    },
+    next: (): Line | undefined => {
+      looked += 1;
+      return waiting.pop();
+    },
+    count: (): number => looked,
+    clear: (): void => void waiting.splice(0),
+  };
+};
+
+/** The patterns that runners of tests are given. */
+const testRunners = (index: PathIndex) => {
+  const patterns = new Map<string, (path: string) => boolean>();
+  return {
+    /** Tests that are there. */
+    look: ({ folder, line }: Line): readonly string[] => {
+      const isRun = testsRunBy(line);
+      const key = `${folder}\0${wordsOf(line).join(' ')}`;
+      if (isRun === undefined || patterns.has(key)) return [];
+      const isTest = (path: string): boolean => path.startsWith(folder) && isRun(path.slice(folder.length));
+      patterns.set(key, isTest);
+      return index.filter(isTest, wordsOf(line).length);
+    },
+    count: (): number => patterns.size,
+    findsTest: (path: string): boolean => [...patterns.values()].some((isTest) => isTest(path)),
+  };
+};
+
+/** What makefiles include, and what they would take for the result of a rule. */
+const inclusions = (index: PathIndex) => {
+  const patterns = new Set<string>();
+  const made = new Set<string>();
+  const addPattern = (pattern: string): readonly string[] => {
+    if (patterns.has(pattern)) return [];
+    patterns.add(pattern);
+    return index.filter((path) => matchesGlob(pattern, path), pattern.split('*').length);
+  };
+  return {
+    /** Files that are there and included. */
+    add: (parts: Parts): readonly string[] => {
+      for (const path of parts.made) if (!index.has(path) && !index.hasFolder(path)) made.add(path);
+      return parts.included.flatMap(addPattern);
+    },
+    count: (): number => patterns.size,
+    has: (path: string): boolean =>
+      [...patterns].some((pattern) => matchesGlob(pattern, path)) ||
+      (made.size > 0 && [path, ...foldersAbove(path)].some((one) => made.has(one))),
+  };
+};
+
+const filesRunBy = (index: PathIndex, { folder, line }: Line): readonly string[] => [
+  ...[...pathsRunBy(line), ...pathsRunBy(withoutExpansions(line))].flatMap((path) =>
+    candidates(index, folder, path),
+  ),
+  ...pathsFedTo(line).flatMap((path) => loaded(index, folder, path)),
+  ...programFolders(line).flatMap(index.below),
+  ...scriptsNamedIn(index, { folder, line }),
+];
+
+/** What could be meant when it is not known which script is run. */
+const isScript = (path: string): boolean =>
+  !isTestFile(path) && (/\.(ba|da|z)?sh$/.test(path) || (isScriptPlace(path) && isCode(path)));
+
+/** Manifests of folders that a line names: `cd sub && npm test`, `npm --prefix sub test`. */
+const manifestsBeside = ({ paths, lines, manifests }: ReachedFrom): string[] =>
+  lines.flatMap(foldersIn).flatMap((folder) => {
+    const path = `${folder}/package.json`;
+    return paths.has(path) && !manifests.includes(path) ? [path] : [];
+  });
+
+const manifestsEntered = (index: PathIndex, { folder, line }: Line): string[] =>
+  foldersEntered(line)
+    .flatMap((to) => [joined(folder, to), joined('', to)])
+    .filter(index.hasFolder)
+    .map((to) => `${to}/package.json`);

@@ -1,0 +1,87 @@
+/** What the text of one reached file leads to: lines that are run, files that are loaded. */
+import { isConfiguration, isPartOfJudge, isProductPlace, isTestCode } from '../repository/judge-paths.ts';
+import { isManifest } from '../repository/manifests.ts';
+import type { PathIndex } from '../repository/path-index.ts';
+import { folderOf, joined } from '../repository/paths.ts';
+import { codeStrings, loadedByConfiguration, modulesBeside, recipeLines, runnerOf } from './judge-texts.ts';
+import { makeTargets } from './make-targets.ts';
+import { callsPackageScripts, includedBy } from './shell-lines.ts';
+
+export interface Line {
+  /** Where it is run, or where the script that holds it lies. */
+  readonly folder: string;
+  readonly line: string;
+}
+
+export interface Parts {
+  /** Patterns of files that are loaded, there or not. */
+  readonly included: readonly string[];
+  readonly lines: readonly Line[];
+  readonly files: readonly string[];
+  /** What would be taken for the result of a rule. */
+  readonly made: readonly string[];
+}
+
+const NONE: Parts = { lines: [], files: [], included: [], made: [] };
+
+/** What stands for what cannot be read: anything could be run there. */
+export const UNKNOWN = 'sh "$UNKNOWN"; npm run "$UNKNOWN"';
+
+export const partsOf = (index: PathIndex, path: string, text: string | undefined): Parts => {
+  const folder = folderOf(path);
+  const inFolder = (line: string): Line => ({ folder, line });
+  if (text === undefined) return { ...NONE, lines: isTestCode(path) ? [] : [inFolder(UNKNOWN)] };
+  const loads = isConfiguration(path) ? loadedByConfiguration(text) : [];
+  const files = loads.flatMap((one) => loaded(index, folder, one));
+  if (runnerOf(path) !== undefined) {
+    const patterns = runnerOf(path) === 'make' ? text.split('\n').flatMap(includedBy) : [];
+    const included = patterns.flatMap((one) => [joined(folder, one), joined('', one)]);
+    const made = runnerOf(path) === 'make' ? makeTargets(text).map((name) => joined(folder, name)) : [];
+    return { lines: recipeLines(text).map(inFolder), files, included, made };
+  }
+  if (isShell(path) && !isConfiguration(path)) return { ...NONE, lines: text.split('\n').map(inFolder) };
+  const lines = isTestCode(path) ? [] : text.split('\n').filter(callsPackageScripts).map(inFolder);
+  return { ...NONE, lines, files: [...files, ...partsOfCode(index, path, text)] };
+};
+
+const partsOfCode = (index: PathIndex, path: string, text: string): string[] => {
+  if (isTestCode(path)) return [];
+  const folder = folderOf(path);
+  const named = isAsserting(text) ? [] : codeStrings(path, text);
+  return [
+    ...(folder === '' ? [] : modulesBeside(path, text)),
+    ...named.flatMap((one) =>
+      resolved(index, folder, one).filter((to) => isCode(to) && isPartOfJudge(path, to)),
+    ),
+  ];
+};
+
+export const loaded = (index: PathIndex, folder: string, name: string): string[] =>
+  resolved(index, folder, name).filter((path) => !isProductPlace(path));
+
+/** What holds the tests itself loads what they test. */
+const isAsserting = (text: string): boolean => /\bassert|\bexpect\s*\(/.test(text);
+
+const ENDINGS = [
+  ...['', '.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.json', '.py', '.rb', '.sh'],
+  ...['/index.js', '/index.ts', '/index.mjs', '/index.cjs', '/__init__.py'],
+];
+
+const resolved = (index: PathIndex, folder: string, name: string): string[] =>
+  [...new Set([joined(folder, name), joined('', name)])]
+    .flatMap((path) => ENDINGS.map((ending) => `${path}${ending}`))
+    .filter((path) => index.has(path) && !isManifest(path));
+
+/** From where the line is, from the root, and behind a folder that is computed from wherever it is. */
+export const candidates = (index: PathIndex, folder: string, word: string): readonly string[] => {
+  const [, behind] = /^\$\w+\/(.+)$/.exec(word) ?? [];
+  const names = [...new Set([joined(folder, behind ?? word), joined('', behind ?? word)])];
+  const all = names.flatMap((name) => ENDINGS.map((ending) => `${name}${ending}`));
+  if (all.some(index.has)) return all;
+  if (behind !== undefined) return index.endingWith(joined('', behind));
+  return /[./]/.test(word) ? all : [];
+};
+
+export const isCode = (path: string): boolean =>
+  /\.([cm]?[jt]sx?|py|rb|pl|php|lua|mk|(ba|da|z)?sh|json|ya?ml|toml)$/.test(path) || !/\.[^/]*$/.test(path);
+const isShell = (path: string): boolean => /\.(ba|da|z)?sh$/.test(path) || !/\.[^/]*$/.test(path);

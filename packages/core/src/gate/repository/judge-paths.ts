@@ -1,0 +1,148 @@
+/**
+ * Which files of a repository judge the rest of it: tests, the configuration of what checks them, and the scripts that
+ * a gate's commands run. By their names and places, as the usual tools find them; what a tool is told to read elsewhere
+ * is found in its command line.
+ */
+import { folderOf, nameOf } from './paths.ts';
+import { isTool } from './tools.ts';
+
+const TEST_FOLDER = /(^|\/)(tests?|testdata|__tests__|__snapshots__|specs?|e2e|Tests)\//;
+/** What tests compare with or read, and no test itself. */
+const TEST_DATA = /(^|\/)(__fixtures__|fixtures|goldens?|cassettes|(?:[^/]+-)?snapshots)\//;
+const CODE =
+  '(?:[cm]?[jt]sx?|py|go|rs|rb|java|kts?|cs|fs|vb|swift|php|exs?|dart|sh|bats|c|cc|cpp|cxx|mm?|hs|clj[cs]?|scala|sc|groovy|ml|zig|nim|erl|R|jl|lua|pl|t|cr|d|tcl|feature|robot|hurl)';
+const TEST_NAME = new RegExp(
+  `(^|/)(${[
+    String.raw`test[^/]*\.py|[^/]+[._-](?:test|spec)\.${CODE}|tests?\.${CODE}|test[_-][^/]+\.(?!py)${CODE}`,
+    String.raw`[^/]+(?:Tests?|Spec|TestCase|IT)\.(?:java|kts?|cs|fs|vb|swift|php|scala|groovy|cpp|cc|mm?|hs)`,
+    String.raw`[^/]+\.(?:bats|t|feature|robot|hurl)`,
+  ].join('|')})$`,
+);
+const CODE_FILE = new RegExp(`\\.${CODE}$`);
+
+const CONFIGURATION = new RegExp(
+  `(^|/)(${[
+    // Runners of tests and what they load.
+    String.raw`(vitest|vite|jest|ava|playwright(-ct)?|cypress|babel|webpack|rollup|web-test-runner)\.(config|setup|workspace|preset)\.[^/]+`,
+    String.raw`(karma|wdio|nightwatch|codecept|protractor)\.conf\.[^/]+|cypress\.json|testem\.[^/]+|\.?cucumber\.(js|json|ya?ml)`,
+    String.raw`\.(mocharc|babelrc|swcrc|nycrc|c8rc|taprc|jestrc)([^/]*)`,
+    String.raw`\.?pytest\.(ini|toml)|setupTests\.[^/]+|jasmine\.(json|m?js)|mocha\.opts|nextest\.toml`,
+    String.raw`(tox|mypy)\.ini|\.mypy\.ini|\.coveragerc|conftest\.py|noxfile\.py|pyrightconfig\.json`,
+    String.raw`(sitecustomize|usercustomize)\.py|[^/]+\.pth|\.rspec(-local)?|phpunit(\.dist)?\.xml[^/]*|\.proverc|\.busted`,
+    // Linters and type checkers.
+    String.raw`(eslint|prettier|stylelint|commitlint)\.config\.[^/]+`,
+    String.raw`\.(eslintrc|prettierrc|stylelintrc)[^/]*|\.(eslint|prettier|stylelint)ignore|biome\.jsonc?`,
+    String.raw`tsconfig[^/]*\.json|jsconfig\.json|\.?ruff\.toml|\.flake8|\.?pylintrc|\.?clippy\.toml`,
+    String.raw`\.?rustfmt\.toml|\.golangci\.[^/]+|rust-toolchain[^/]*|\.tool-versions|\.(nvmrc|sdkmanrc|((python|node|ruby|java|php|go)-version))`,
+    String.raw`\.(oxlintrc|jshintrc|markdownlint|yamllint|shellcheckrc|rubocop|swiftlint|phpstan)[^/]*|phpstan\.neon[^/]*`,
+    String.raw`\.(editorconfig|globalconfig)|psalm\.xml|\.php-cs-fixer[^/]*|\.credo\.exs|\.clang-(tidy|format)|detekt\.ya?ml|\.flowconfig|\.semgrep[^/]*|\.pyre_configuration|checkstyle\.xml`,
+    String.raw`(tslint|knip|dprint|commitlint)\.jsonc?|deny\.toml|\.pre-commit-config\.yaml|\.?lefthook\.ya?ml`,
+    // What runs the others.
+    String.raw`(GNUm|m|M)akefile|[^/]+\.mk|\.?[Jj][Uu][Ss][Tt][Ff][Ii][Ll][Ee]|[Rr]akefile(\.rb)?|[^/]+\.rake|[Tt]askfile(\.dist)?\.ya?ml`,
+    String.raw`\.?mise(\.[^/]+)?\.toml|(turbo|nx|lerna|project|workspace|angular|rush)\.json|magefile\.go|moon\.ya?ml|pants\.toml|Snakefile`,
+    String.raw`build\.(sbt|sc|mill|xml|zig)|project\.clj|(deps|bb)\.edn|rebar\.config|[^/]+\.cabal|meson\.build|dune(-project)?|SConstruct|wscript`,
+    String.raw`\.bazel(rc|version)|BUILD(\.bazel)?|WORKSPACE(\.bazel)?|MODULE\.bazel|[^/]+\.(bzl|cmake)|global\.json|[^/]+\.(runsettings|sln|slnx)`,
+    String.raw`Directory\.[^/]+\.(props|targets)|[Nn]u[Gg]et\.[Cc]onfig|xunit\.runner\.json|gradle\.properties|[^/]+\.gradle(\.kts)?`,
+    String.raw`settings\.gradle(\.kts)?|gradle-wrapper\.(jar|properties)|CMakeLists\.txt|CMake(User)?Presets\.json|[Gg]ulpfile\.[^/]+|Gruntfile\.[^/]+`,
+    String.raw`deno\.jsonc?|build\.rs|binding\.gyp`,
+    String.raw`\.npmrc|\.yarnrc[^/]*|pnpm-workspace\.yaml|\.?pnpmfile\.[cm]?js|bunfig\.toml|go\.work|\.gitattributes|pip\.conf`,
+    String.raw`\.env(\.(test|local|ci)[^/]*)?|\.envrc|\.gitmodules|\.pnp\.(c?js|loader\.mjs)`,
+    // What is found in folders of their own.
+    String.raw`\.cargo/config(\.toml)?|(\.config/)?\.?mise/[^/]+\.toml|vendor/autoload\.php`,
+  ].join(
+    '|',
+  )})$|(^|/)(patches|\\.yarn|\\.mvn|\\.bundle|\\.moon|buildSrc|__mocks__|[^/]+\\.(egg|dist)-info|vendor/(composer|bin))/`,
+);
+
+/** What stands in for a tool where one is looked for first: committed dependencies, modules with a tool's name. */
+const IN_PLACE_OF_A_TOOL =
+  /(^|\/)(node_modules|\.venv|venv|site-packages)(\/|$)|^(?:src\/)?(_?pytest(?:_\w+)?|unittest|doctest|mypy|ruff|coverage|tox|black|flake8|pylint|isort|bandit|hypothesis|xdist)(\.py$|\/)|^(?:src\/)?(pluggy|iniconfig|packaging|exceptiongroup|tomli|colorama|pygments|click|attrs?|execnet|sortedcontainers|pyflakes|pycodestyle|mccabe|astroid|dill|tomlkit|pathspec|platformdirs|typing_extensions|mypy_extensions)(\.py$|\/__init__\.py$)/;
+/** Found before the standard library's own by any Python that is started at the root. */
+const STANDARD_MODULE = new RegExp(
+  `^(?:${[
+    'abc|aifc|annotationlib|argparse|array|ast|asynchat|asyncio|asyncore|atexit|audioop|base64|bdb|binascii|bisect|builtins',
+    'bz2|cProfile|calendar|cgi|cgitb|chunk|cmath|cmd|code|codecs|codeop|collections|colorsys|compileall|compression',
+    'concurrent|configparser|contextlib|contextvars|copy|copyreg|crypt|csv|ctypes|curses|dataclasses|datetime|dbm|decimal',
+    'difflib|dis|distutils|doctest|email|encodings|ensurepip|enum|errno|faulthandler|fcntl|filecmp|fileinput|fnmatch',
+    'fractions|ftplib|functools|genericpath|getopt|getpass|gettext|glob|graphlib|grp|gzip|hashlib|heapq|hmac|html|http',
+    'imaplib|imghdr|imp|importlib|inspect|io|ipaddress|itertools|json|keyword|lib2to3|linecache|locale|logging|lzma|mailbox',
+    'mailcap|marshal|mimetypes|mmap|modulefinder|multiprocessing|netrc|nis|nntplib|ntpath|nturl2path|numbers|opcode',
+    'operator|optparse|os|ossaudiodev|pathlib|pdb|pickle|pickletools|pipes|pkgutil|platform|plistlib|poplib|posix|posixpath',
+    'pprint|profile|pstats|pty|pwd|py_compile|pyclbr|pydoc|pydoc_data|pyexpat|queue|quopri|random|re|readline|reprlib',
+    'resource|rlcompleter|runpy|sched|secrets|select|selectors|shelve|shlex|shutil|signal|site|smtpd|smtplib|sndhdr|socket',
+    'socketserver|spwd|sqlite3|sre_compile|sre_constants|sre_parse|ssl|stat|statistics|string|stringprep|struct|subprocess',
+    'sunau|symtable|sysconfig|syslog|tabnanny|tarfile|telnetlib|tempfile|termios|textwrap|threading|timeit|tkinter|token',
+    'tokenize|tomllib|trace|traceback|tracemalloc|tty|types|typing|unicodedata|unittest|urllib|uu|uuid|venv|warnings|wave',
+    'weakref|webbrowser|wsgiref|xdrlib|xml|xmlrpc|zipapp|zipfile|zipimport|zlib|zoneinfo',
+  ].join('|')})(?:\\.py|/__init__\\.py)$`,
+);
+const VENDORED = /(^|\/)vendor\//;
+
+export const isTestFile = (path: string): boolean =>
+  TEST_NAME.test(path) || TEST_FOLDER.test(path) || TEST_DATA.test(path);
+
+export const isCode = (path: string): boolean => CODE_FILE.test(path);
+
+/** One that holds tests, not only what they read. */
+export const isTestCode = (path: string): boolean =>
+  TEST_NAME.test(path) || (TEST_FOLDER.test(path) && isCode(path));
+
+export const isConfiguration = (path: string): boolean => CONFIGURATION.test(path) || isToolInPlace(path);
+
+export const isToolInPlace = (path: string): boolean =>
+  IN_PLACE_OF_A_TOOL.test(path) ||
+  STANDARD_MODULE.test(path) ||
+  (VENDORED.test(path) && isTool(path.replace(/^.*?vendor\//, '')));
+
+/** Where the files lie that a piece of configuration is for. */
+export const placeOf = (path: string): string =>
+  folderOf(path).replace(
+    /(^|\/)(?:\.[^/]+|mise|patches|buildSrc|gradle|__mocks__|vendor|[^/]+\.(?:egg|dist)-info)\/.*$/s,
+    '$1',
+  );
+
+/** Read for all tests, wherever it lies. */
+export const isForAll = (path: string): boolean => nameOf(path) === 'conftest.py';
+
+/**
+ * The settings of a program that nobody knows here, by the names that such files have. `words` are those of the lines that
+ * are run.
+ */
+export const isNamedAfter = (path: string, words: ReadonlySet<string>): boolean => {
+  const [, hidden, named] =
+    /^(?:\.([\w-]+?)(?:rc|ignore)?(?:\.(?:jsonc?|ya?ml|toml|ini|[cm]?[jt]s))?|([\w-]+)(?:\.(?:config|conf|setup)\.\w+|\.(?:ya?ml|toml|ini)))$/.exec(
+      nameOf(path),
+    ) ?? [];
+  const program = hidden ?? named;
+  return program !== undefined && words.has(program);
+};
+
+const SCRIPTS = /(^|\/)(scripts?|tools?|ci|\.ci|bin|build|hack|dev|checks?|tasks|gate|\.github)\//;
+const PRODUCT =
+  /(^|\/)(src|libs?|apps?|sources?|pkg|internal|cmd|include|public|pages|components|packages|crates|modules|server|client|api|web|core|dist)\//;
+const JUDGE_NAME = /(lint|check|rules?|config|gate|verif|valid)/i;
+
+/** Folders of what runs, builds and checks the product. */
+export const isScriptPlace = (path: string): boolean => SCRIPTS.test(path);
+
+/**
+ * Whether what a judge reads its parts from is a part of it rather than of the product: by its place, or because it
+ * lies with the judge. The product has its say in each of its tests anyway.
+ */
+export const isPartOfJudge = (judge: string, path: string): boolean => {
+  if (isTestFile(path)) return false;
+  if (isScriptPlace(path) || JUDGE_NAME.test(nameOf(path))) return true;
+  const folder = folderOf(judge);
+  return folder !== '' && path.startsWith(folder) && !PRODUCT.test(judge);
+};
+
+export const isProductPlace = (path: string): boolean => PRODUCT.test(path) && !SCRIPTS.test(path);
+
+const UNSEEN =
+  /(^|\/)(?:_(?!_)[^/]*|\.[^/]*|testdata|vendor|node_modules|fixtures?|attic|old|archive|disabled)\//;
+/** Compiled on no machine but its own. */
+const ELSEWHERE =
+  /_(?:windows|darwin|freebsd|netbsd|openbsd|solaris|aix|android|ios|js|wasm|plan9|arm|arm64|386|riscv64|s390x)_test\.go$/;
+
+/** A test that has gone there is run no more, as far as names tell. */
+export const isOutOfSight = (path: string): boolean => UNSEEN.test(path) || ELSEWHERE.test(path);

@@ -1,0 +1,265 @@
+/**
+ * Files that say what a project depends on and also how it is checked. Dependencies are part of what is judged; what
+ * stays when ordinary ones are taken out judges: settings of tools, the tools themselves, packages that come from
+ * somewhere else than a registry, and where registries are.
+ */
+import { replaceBlocks } from './blocks.ts';
+import { nameOf } from './paths.ts';
+import { isTool } from './tools.ts';
+
+/** What of such a file judges, as a text to be compared; undefined of any other file. `programs` are those that the gate starts. */
+export const judgingText = (
+  path: string,
+  text: string,
+  programs: ReadonlySet<string> = NO_PROGRAMS,
+): string | undefined => readerOf(path)?.(text, (name) => isTool(name) || programs.has(name));
+const NO_PROGRAMS: ReadonlySet<string> = new Set();
+
+export const isProjectFile = (path: string): boolean => readerOf(path) !== undefined;
+
+type IsTool = (name: string) => boolean;
+type Reader = (text: string, judges: IsTool) => string;
+
+const readerOf = (path: string): Reader | undefined => READERS.find(([name]) => name.test(nameOf(path)))?.[1];
+
+/** `name[extras]>=1; condition`, with hashes. */
+const REQUIRED = /^([A-Za-z0-9][\w.-]*)(?:\[[\w., -]*\])?\s*/;
+const TERMS = /^(?:(?:--hash=|[(<>=!~])[^/\\@;]*)?(?:;[^/\\]*)?$/;
+const isOrdinaryRequirement = (text: string, judges: IsTool): boolean => {
+  const line = text.trim();
+  const [start, name] = REQUIRED.exec(line) ?? [];
+  return start !== undefined && name !== undefined && !judges(name) && TERMS.test(line.slice(start.length));
+};
+
+/** A longer line is not looked into, so it judges. */
+const MAX_LINE_CHARACTERS = 2000;
+
+const kept = (lines: readonly string[], isOrdinary: (line: string) => boolean): string =>
+  lines
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && (line.length > MAX_LINE_CHARACTERS || !isOrdinary(line)))
+    .join('\n');
+
+const requirementList: Reader = (text, judges) =>
+  kept(
+    text
+      .replace(/\\\r?\n/g, ' ')
+      .split(/\r?\n/)
+      .map((line) => line.replace(/(?:^|\s)#.*$/, '')),
+    (line) => isOrdinaryRequirement(line, judges),
+  );
+
+/** A member of a TOML table, or a line of one that goes on. */
+interface Member {
+  readonly table: string;
+  readonly key: string;
+  readonly text: string;
+}
+
+const membersOf = (text: string): Member[] => {
+  const members: Member[] = [];
+  let table = '';
+  let open: { key: string; text: string } | undefined;
+  /** Brackets that are not closed yet. */
+  let depth = 0;
+  for (const line of text.split(/\r?\n/).map((one) => one.replace(/^\s*#.*$/, '').trim())) {
+    if (line === '') continue;
+    if (open !== undefined) open.text += ` ${line}`;
+    else {
+      const [, header] = /^\[{1,2}([^[\]]{1,500})\]/.exec(line) ?? [];
+      if (header !== undefined) {
+        table = header.replaceAll(/["'\s]/g, '');
+        members.push({ table, key: '', text: line });
+        continue;
+      }
+      const [, key = line] = /^["']?([\w.@/-]+)["']?\s*=/.exec(line) ?? [];
+      open = { key, text: line };
+      depth = 0;
+    }
+    depth += bracketsLeftOpen(line);
+    if (depth <= 0) {
+      members.push({ table, ...open });
+      open = undefined;
+    }
+  }
+  return open === undefined ? members : [...members, { table, ...open }];
+};
+
+/** Outside of strings. */
+const bracketsLeftOpen = (line: string): number => {
+  let open = 0;
+  for (let at = 0; at < line.length; at += 1) {
+    const sign = line.charAt(at);
+    if (sign === '"' || sign === "'") at = endOfString(line, at);
+    else if ('[{'.includes(sign)) open += 1;
+    else if (']}'.includes(sign)) open -= 1;
+  }
+  return open;
+};
+
+const endOfString = (line: string, start: number): number => {
+  const quote = line.charAt(start);
+  let at = start + 1;
+  while (at < line.length && line.charAt(at) !== quote)
+    at += quote === '"' && line.charAt(at) === '\\' ? 2 : 1;
+  return at;
+};
+
+const CARGO_DEPENDENCIES = /^(?:target\..*\.)?(?:workspace\.)?((?:dev-|build-)?)dependencies(?:\.(.+))?$/;
+const CARGO_ABOUT =
+  /^(?:name|version|authors|description|license.*|repository|homepage|documentation|readme|keywords|categories|rust-version|publish|edition|default-run)(?:\.workspace)?$/;
+
+const cargoManifest: Reader = (text, judges) =>
+  membersOf(text)
+    .filter(({ table, key, text: member }) => {
+      const dependencies = CARGO_DEPENDENCIES.exec(table);
+      if (dependencies !== null) {
+        const [, kind, inTable] = dependencies;
+        const name = inTable ?? key;
+        if (judges(name)) return true;
+        return kind !== '' && /\b(?:path|git|registry|package)\s*=/.test(member);
+      }
+      if (/^(?:workspace\.)?package$/.test(table)) return key !== '' && !CARGO_ABOUT.test(key);
+      if (table === 'workspace') return key !== '' && key !== 'members';
+      return table !== 'features' || key === 'default';
+    })
+    .map(({ table, text: member }) => `${table} ${member}`)
+    .join('\n');
+
+const PYTHON_ABOUT =
+  /^(?:name|version|description|readme|requires-python|license.*|authors|maintainers|keywords|classifiers|urls|dynamic|homepage|repository|documentation|packages|python)$/;
+const PYTHON_DEPENDENCIES =
+  /^(?:project\.optional-dependencies|dependency-groups|tool\.poetry\.(?:dev-)?dependencies|tool\.poetry\.group\..*dependencies|tool\.pdm\.dev-dependencies)$/;
+const QUOTED = /"([^"]*)"|'([^']*)'/g;
+
+const pythonProject: Reader = (text, judges) =>
+  membersOf(text)
+    .flatMap(({ table, key, text: member }) => {
+      const isList =
+        table === 'project' ? /^(?:optional-)?dependencies$/.test(key) : key === 'dev-dependencies';
+      if (isList || PYTHON_DEPENDENCIES.test(table)) return dependenciesThatJudge(key, member, judges);
+      const isAbout = /^(?:project|tool\.poetry)$/.test(table) && (key === '' || PYTHON_ABOUT.test(key));
+      return isAbout || table === 'project.urls' ? [] : [`${table} ${member}`];
+    })
+    .join('\n');
+
+/** Of a list of requirements, or of Poetry's `name = "version"`. */
+const dependenciesThatJudge = (key: string, member: string, judges: IsTool): string[] => {
+  if (key === '') return [];
+  const value = member.slice(member.indexOf('=') + 1).trim();
+  if (value.startsWith('['))
+    return [...value.matchAll(QUOTED)]
+      .map(([, one, other]) => one ?? other ?? '')
+      .filter((one) => !isOrdinaryRequirement(one, judges));
+  return judges(key) || /\b(?:path|git|url|source)\s*=/.test(value) ? [member] : [];
+};
+
+const GO_ORDINARY = /^(?:require\s+)?([\w-]+\.[\w.-]+(?:\/\S*)?)\s+v\S+(?:\s*\/\/ indirect)?$/;
+const goModule: Reader = (text, judges) =>
+  kept(text.split(/\r?\n/), (line) => {
+    if (/^(?:\/\/|module\s|go\s|require\s*\(|\)|exclude\s*\()/.test(line)) return true;
+    const [, name] = GO_ORDINARY.exec(line) ?? [];
+    return name !== undefined && !judges(name);
+  });
+
+/** Lists of requirements as strings, one a line, in setup.py, and plain ones in setup.cfg. */
+const pythonSetup: Reader = (text, judges) =>
+  kept(text.split(/\r?\n/), (line) => {
+    const [, quoted] = /^["']([^"']+)["'],?$/.exec(line) ?? [];
+    if (quoted !== undefined) return isOrdinaryRequirement(quoted, judges);
+    return /^version\s*=/.test(line) || (/[<>=~]=?\s*\d/.test(line) && isOrdinaryRequirement(line, judges));
+  });
+
+const GRADLE_DEPENDENCY =
+  /^(?:\w*(?:[iI]mplementation|[aA]pi|[cC]ompileOnly|[rR]untimeOnly|kapt|ksp|annotationProcessor))\b\s*(?:\(\s*)?(?:platform\()?["']([^"']+)["']\)*$/;
+const gradleBuild: Reader = (text, judges) =>
+  kept(text.split(/\r?\n/), (line) => {
+    const [, name] = GRADLE_DEPENDENCY.exec(line) ?? [];
+    return (name !== undefined && !judges(name)) || /^version\s*(?:=\s*)?["'][^"']*["']$/.test(line);
+  });
+
+const mavenProject: Reader = (text, judges) =>
+  replaceBlocks(text, ['<dependency>', '</dependency>'], (block) => {
+    const names = [...block.matchAll(/<(?:groupId|artifactId)>\s*([^<\s]+)/g)].map(([, name = '']) => name);
+    return names.some(judges) || block.includes('systemPath') ? block : '';
+  })
+    .replace(/\s+/g, ' ')
+    .replaceAll('> <', '><');
+
+const gemList: Reader = (text, judges) =>
+  kept(text.split(/\r?\n/), (line) => {
+    const [, name] = /^gem\s*(?:\(\s*)?["']([^"']+)["'](?!.*\b(?:path|git|github|source)\b)/.exec(line) ?? [];
+    return line.startsWith('#') || (name !== undefined && !judges(name));
+  });
+
+const ABOUT_COMPOSER = [
+  'name',
+  'description',
+  'version',
+  'keywords',
+  'homepage',
+  'license',
+  'authors',
+  'support',
+];
+const composerManifest: Reader = (text, judges) => {
+  try {
+    const value = JSON.parse(text) as Record<string, unknown>;
+    for (const field of ABOUT_COMPOSER) delete value[field];
+    for (const field of ['require', 'require-dev']) {
+      const names = Object.entries((value[field] ?? {}) as object);
+      value[field] = names.filter(([name]) => judges(name));
+    }
+    return JSON.stringify(value);
+  } catch (error) {
+    return `${String(error)} in ${text}`;
+  }
+};
+
+/** A package of .NET, in one line or more. */
+const dotnetProject: Reader = (text, judges) =>
+  text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => {
+      const [, name] = /^<Package(?:Reference|Version) Include="([^"]+)"[^>]*\/>$/.exec(line) ?? [];
+      return line !== '' && (name === undefined || judges(name));
+    })
+    .join('\n');
+
+/** A dependency in a line of its own: of Mix `{:name, "~> 1.0"}`, of Swift `.package(url: "https://…/name", from: "1.0")`. */
+const dependencyLines: Reader = (text, judges) =>
+  kept(text.split(/\r?\n/), (line) => {
+    const [, mix, swift] =
+      /^(?:\{:(\w+), *"[^"]*"\},?|\.package\(url: *"https:\/\/[^"]*\/([^"/]+?)(?:\.git)?", *from: *"[^"]*"\),?)$/.exec(
+        line,
+      ) ?? [];
+    const name = mix ?? swift;
+    return (
+      /^(?:#|\/\/)/.test(line) || (name !== undefined && !judges(name)) || /^version: *"[^"]*",?$/.test(line)
+    );
+  });
+
+const CATALOG_LINE = /^([\w.-]+)\s*=\s*(?:"[^"]*"|\{[^}]*\})$/;
+/** Of Gradle: versions, and libraries under short names. */
+const versionCatalog: Reader = (text, judges) =>
+  kept(text.split(/\r?\n/), (line) => {
+    const [, name] = CATALOG_LINE.exec(line) ?? [];
+    return line.startsWith('#') || (name !== undefined && ![name, ...line.split(/[":\s]+/)].some(judges));
+  });
+
+const READERS: readonly (readonly [RegExp, Reader])[] = [
+  [/^(?=.*(?:requirements|constraints)).*\.(?:txt|in)$/, requirementList],
+  [/^pyproject\.toml$/, pythonProject],
+  [/^Pipfile$/, pythonSetup],
+  [/^setup\.(?:cfg|py)$/, pythonSetup],
+  [/^Cargo\.toml$/, cargoManifest],
+  [/^go\.mod$/, goModule],
+  [/^build\.gradle(?:\.kts)?$/, gradleBuild],
+  [/^pom\.xml$/, mavenProject],
+  [/^Gemfile$/, gemList],
+  [/^composer\.json$/, composerManifest],
+  [/\.(?:cs|fs|vb)proj$|^Directory\.Packages\.props$/, dotnetProject],
+  [/^(?:mix\.exs|Package\.swift)$/, dependencyLines],
+  [/\.versions\.toml$/, versionCatalog],
+];

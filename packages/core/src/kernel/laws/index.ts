@@ -1,4 +1,0 @@
-export { RESTING } from './resting.ts';
-export { type SagaLawOptions, sagaLaws } from './saga.ts';
-export type { SagaWorld } from './saga-trial.ts';
-export { type OpenStore, storeLaws } from './store.ts';

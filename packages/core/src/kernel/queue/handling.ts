@@ -1,0 +1,78 @@
+/** One claimed job, from its handler to the record of how it ended. */
+import { fail } from '@berth/contract';
+import { isDeferred } from '../interrupt.ts';
+import type { Log } from '../log.ts';
+import type { Patch, Store, Tx } from '../store/store.ts';
+import type { Job } from '../store/tables.ts';
+import type { Clock } from '../time/clock.ts';
+import { type Ending, outcomeOf } from './outcome.ts';
+
+/** MUST be safe to run again with the same job: a crash may fall after its last effect. */
+export type Handler = (job: Job, signal: AbortSignal) => Promise<unknown>;
+
+export interface HandlingDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly handler: Handler;
+  readonly onGivenUp: ((tx: Tx, job: Job) => Promise<unknown>) | undefined;
+  /** Hears of each job that was deferred. */
+  readonly deferred: (job: Job) => void;
+}
+
+const MAX_CRASHES = 3;
+
+/** Never rejects: what cannot be written down now is found again by its lease. */
+export const handleJob = async (deps: HandlingDeps, job: Job, signal: AbortSignal): Promise<void> => {
+  const { clock, log } = deps;
+  const fields = { queue: job.queue, job: job.id, attempt: job.attempts };
+  const startedAt = clock.now();
+  try {
+    const isGivenUp = job.crashes >= MAX_CRASHES;
+    const ending = isGivenUp ? crashed(job) : await endingOf(deps.handler, job, signal);
+    const end = await settle(deps, job, { ending, isGivenUp });
+    const error = ending.kind === 'rejected' ? ending.error : undefined;
+    if (end === 'waiting' && isDeferred(error)) deps.deferred(job);
+    log.info(`job.${end}`, { ...fields, durationMs: clock.now() - startedAt, error });
+  } catch (error) {
+    log.error('job.not_settled', { ...fields, error });
+  }
+};
+
+/** The fence at work: false, and nothing written, when the job was claimed again since. */
+export const updateHeld = async (tx: Tx, job: Job, patch: Patch<Job>): Promise<boolean> => {
+  const row = await tx.table('jobs').get(job.id);
+  if (row?.state !== 'active' || row.fence !== job.fence) return false;
+  await tx.table('jobs').update(job.id, row.revision, patch);
+  return true;
+};
+
+const endingOf = async (handler: Handler, job: Job, signal: AbortSignal): Promise<Ending> => {
+  try {
+    signal.throwIfAborted();
+    await handler(job, signal);
+    return { kind: 'resolved' };
+  } catch (error) {
+    return { kind: 'rejected', error, signal };
+  }
+};
+
+const crashed = ({ id, crashes }: Job): Ending => ({
+  kind: 'rejected',
+  error: fail('work.crashed', { job: id, crashes }),
+  signal: new AbortController().signal,
+});
+
+const settle = (
+  { store, clock, onGivenUp }: HandlingDeps,
+  job: Job,
+  { ending, isGivenUp }: { ending: Ending; isGivenUp: boolean },
+): Promise<string> => {
+  const outcome = outcomeOf(job, ending, clock.now());
+  return store.write(async (tx) => {
+    if (!(await updateHeld(tx, job, outcome))) return 'lost';
+    // With why it was given up: what its last try met, or waited for, is another matter.
+    if (isGivenUp) await onGivenUp?.(tx, { ...job, error: outcome.error });
+    return outcome.state;
+  });
+};

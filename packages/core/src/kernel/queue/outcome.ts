@@ -1,0 +1,48 @@
+/**
+ * What becomes of a job whose handler has ended. A pure decision, from top to bottom:
+ *
+ * | the handler …                        | the job is                                   |
+ * |--------------------------------------|----------------------------------------------|
+ * | resolved                             | `done`                                       |
+ * | rejected after the server's stop     | `waiting`, as if it had not been tried       |
+ * | rejected with `work.cancelled`       | `cancelled`                                  |
+ * | rejected after it was cancelled      | `cancelled`                                  |
+ * | rejected with `Deferred`             | `waiting`, as if it had not been tried, with the reason as its error |
+ * | rejected with a retryable kind, and tries are left | `waiting`, after the back-off  |
+ * | rejected otherwise                   | `failed`                                     |
+ */
+import { isBerthError } from '@berth/contract';
+import { bodyOf, failureOf, isRetryable } from '../failure.ts';
+import { isDeferred, isStop } from '../interrupt.ts';
+import type { Patch } from '../store/store.ts';
+import type { Job } from '../store/tables.ts';
+import { backoffMs } from '../time/backoff.ts';
+
+export type Ending =
+  | { readonly kind: 'resolved' }
+  | { readonly kind: 'rejected'; readonly error: unknown; readonly signal: AbortSignal };
+
+export type Outcome = Patch<Job> & { readonly state: Job['state'] };
+
+export const outcomeOf = (job: Job, ending: Ending, now: number): Outcome => {
+  if (ending.kind === 'resolved') return { ...FREE, state: 'done' };
+  const { signal } = ending;
+  if (isStop(signal.reason)) return { ...FREE, state: 'waiting', attempts: job.attempts - 1 };
+  if (isDeferred(ending.error) && !signal.aborted) {
+    const { error, againMs } = ending.error;
+    const attempts = job.attempts - 1;
+    return { ...FREE, state: 'waiting', attempts, error: bodyOf(error), runAt: now + againMs };
+  }
+  const isCancelled = signal.aborted || isCancel(ending.error);
+  const thrown: unknown = signal.aborted ? signal.reason : ending.error;
+  const error = bodyOf(failureOf(thrown, job.id));
+  if (isCancelled) return { ...FREE, state: 'cancelled', error };
+  const tried = job.attempts - job.crashes;
+  if (!isRetryable(thrown) || tried >= job.maxAttempts) return { ...FREE, state: 'failed', error };
+  return { ...FREE, state: 'waiting', error, runAt: now + backoffMs(job.backoffMs, tried) };
+};
+
+/** Nobody has the job any more. */
+export const FREE = { owner: undefined, leaseUntil: undefined } as const;
+
+const isCancel = (error: unknown): boolean => isBerthError(error) && error.code === 'work.cancelled';

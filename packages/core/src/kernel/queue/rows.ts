@@ -1,0 +1,51 @@
+/** Changes to jobs that no worker has. */
+import type { BerthError } from '@berth/contract';
+import { bodyOf } from '../failure.ts';
+import { allRows } from '../store/pages.ts';
+import type { ReadTx, Tx } from '../store/store.ts';
+import type { Job } from '../store/tables.ts';
+import { awaitsTurn, type Found, judgeAfterCrash, type QueueOrder } from './crash-count.ts';
+
+/** The job as it is afterwards; a job that does not wait stays as it was. */
+export const cancelWaiting = async (tx: Tx, id: string, error: BerthError): Promise<Job | undefined> => {
+  const row = await tx.table('jobs').get(id);
+  if (row?.state !== 'waiting') return row;
+  return tx.table('jobs').update(id, row.revision, { state: 'cancelled', error: bodyOf(error) });
+};
+
+export interface Recovery {
+  /** Tells where the work of a job is. */
+  readonly placeOf: (tx: ReadTx, job: Job) => Promise<string>;
+  readonly order: QueueOrder;
+}
+
+/** Everything that runs under another owner waits again, with a crash more where it counts. Returns the ids by turn. */
+export const putBack = async (
+  tx: Tx,
+  { owner, now, leaseMs, placeOf, order }: Recovery & { owner: string; now: number; leaseMs: number },
+): Promise<string[][]> => {
+  const unended = await allRows(tx, { table: 'jobs', where: { state: ['active', 'waiting'] } });
+  const found: Found[] = [];
+  for (const job of unended) {
+    if (awaitsTurn(job, now)) found.push({ job, place: job.crashPlace ?? '' });
+    else if (job.state === 'active' && job.owner !== owner)
+      found.push({ job, place: await placeOf(tx, job) });
+  }
+  const verdicts = judgeAfterCrash(found, { now, leaseMs, order });
+  for (const { job, patch } of verdicts) await tx.table('jobs').update(job.id, job.revision, patch);
+  const turns = 1 + Math.max(0, ...verdicts.map(({ turn }) => turn));
+  return Array.from({ length: turns }, (_, turn) =>
+    verdicts.filter((verdict) => verdict.turn === turn).map(({ job }) => job.id),
+  );
+};
+
+const PRUNED_AT_ONCE = 200;
+
+/** Removes ended jobs that were last touched before a moment, a few: nobody waits long for the store. Returns how many. */
+export const removeEnded = async (tx: Tx, before: number): Promise<number> => {
+  const jobs = tx.table('jobs');
+  const where = { state: ['done', 'failed', 'cancelled'] };
+  const old = await jobs.untouched({ where, since: before, limit: PRUNED_AT_ONCE });
+  for (const job of old) await jobs.remove(job.id);
+  return old.length;
+};

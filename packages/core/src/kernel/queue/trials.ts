@@ -1,0 +1,78 @@
+/**
+ * After the server died twice with the same work, what was under way is begun in turns: what others wait for first, and
+ * each suspect alone, until it has ended or has run for longer than it takes to kill a server. So one that kills it is
+ * alone when it does so, and one that only waited for it is not there.
+ */
+
+import { isStop, Stopped } from '../interrupt.ts';
+import type { Log } from '../log.ts';
+import type { Store, Tx } from '../store/store.ts';
+import type { Job } from '../store/tables.ts';
+import type { Clock } from '../time/clock.ts';
+import { isSuspect, TRIAL_MS } from './crash-count.ts';
+
+export interface TrialDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly wake: (queue: string) => void;
+}
+
+export interface Trials {
+  stop(): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 250;
+
+/** `turns` are ids of jobs, those that are begun together in one array. Should this fail, each begins at its `runAt`. */
+export const startTrials = (deps: TrialDeps, turns: readonly (readonly string[])[]): Trials => {
+  const { store, clock, log } = deps;
+  const stopping = new AbortController();
+  const run = async (): Promise<void> => {
+    for (const [index, next] of turns.slice(1).entries()) {
+      const before = turns[index] ?? [];
+      while (!(await store.write((tx) => areTried(tx, deps, before))))
+        await clock.sleep(LOOK_EVERY_MS, stopping.signal);
+      for (const queue of await store.write((tx) => begin(tx, next, clock.now()))) deps.wake(queue);
+    }
+  };
+  const end = run().catch((error: unknown) => {
+    if (!isStop(error)) log.error('queue.trial_failed', { error });
+  });
+  return {
+    async stop() {
+      stopping.abort(new Stopped('the server stops'));
+      await end;
+    },
+  };
+};
+
+const areTried = async (tx: Tx, deps: TrialDeps, ids: readonly string[]): Promise<boolean> => {
+  for (const id of ids) {
+    const job = await tx.table('jobs').get(id);
+    if (job !== undefined && !(await isTried(tx, deps, job))) return false;
+  }
+  return true;
+};
+
+const isTried = async (tx: Tx, { clock }: TrialDeps, job: Job): Promise<boolean> => {
+  // One with an error has had its trial and waits for its next try.
+  if (job.state === 'waiting') return job.error !== undefined;
+  if (job.state !== 'active') return true;
+  if (clock.now() - (job.claimedAt ?? clock.now()) < TRIAL_MS) return false;
+  // Cleared: a later death is of something else and begins to count anew.
+  if (isSuspect(job)) await tx.table('jobs').update(job.id, job.revision, { crashPlace: undefined });
+  return true;
+};
+
+/** Returns the queues that have something to do. */
+const begin = async (tx: Tx, ids: readonly string[], now: number): Promise<ReadonlySet<string>> => {
+  const queues = new Set<string>();
+  for (const id of ids) {
+    const job = await tx.table('jobs').get(id);
+    if (job?.state !== 'waiting') continue;
+    await tx.table('jobs').update(id, job.revision, { runAt: Math.min(job.runAt, now) });
+    queues.add(job.queue);
+  }
+  return queues;
+};

@@ -1,0 +1,202 @@
+/**
+ * Runs sagas. A run is known by its id: to start it again is to join it, to go on with it, or to hear its end again.
+ *
+ * What ends a run's way forward, and what follows:
+ * | a step fails | undone, then its error is thrown |
+ * | cancel       | undone, then `work.cancelled`; after the point of no return nothing happens |
+ * | stop         | left as it is; the reason of the signal is thrown; `resume` goes on at the next start |
+ * | store fails  | left as it is, as after a crash: nobody can say what was written |
+ * | superseded   | left as it is: another engine took it up, and this one writes no more (`saga-fence.ts`) |
+ * | undo fails   | `stuck`, with both causes; `retryStuck` or `forget` decides |
+ */
+import { fail } from '@berth/contract';
+import { assert } from '../assert.ts';
+import { revive } from '../failure.ts';
+import { cancelled, createInterrupts, type Interrupts } from '../interrupt.ts';
+import { toJson } from '../json.ts';
+import { type Log, silentLog } from '../log.ts';
+import { allRows } from '../store/pages.ts';
+import type { ReadTx, Store, Tx } from '../store/store.ts';
+import type { SagaRun } from '../store/tables.ts';
+import type { Clock } from '../time/clock.ts';
+import { drive, endOf, isOver } from './drive.ts';
+import { fencedStore, type HeldRun, heldOf, sagaRow, takeUp } from './fence.ts';
+import { openJournal } from './journal.ts';
+import type { AnySaga, Output, Saga } from './saga.ts';
+
+export interface Sagas<P> {
+  /** Rejects with the error of the failing step, `work.cancelled`, or `saga.stuck`, once everything is undone. */
+  run<I, R extends Output>(saga: Saga<P, I, R>, request: RunRequest<I>): Promise<R>;
+  /** Goes on with a run where it was left. Rejects with `record.missing`, else as `run`. */
+  resume(id: string, signal?: AbortSignal): Promise<Output>;
+  /** Ids of the runs that were left in the middle, oldest first. */
+  unfinished(): Promise<string[]>;
+  /** Has a run undone. It is written down, so that it holds over a restart. No effect on a finished run. */
+  askCancel(id: string, reason: string): Promise<void>;
+  /** Tries the way back again from where it stuck. Rejects as `run` does. */
+  retryStuck(id: string, signal?: AbortSignal): Promise<Output>;
+  /** Gives a stuck run up: what it left behind is somebody else's now. Rejects with `state.illegal`. */
+  forget(id: string): Promise<void>;
+}
+
+export interface RunRequest<I> {
+  /** Chosen by the caller. */
+  readonly id: string;
+  /** JSON. A run that exists already keeps the input it began with. */
+  readonly input: I;
+  /** The record that the run is about. */
+  readonly subject?: string | undefined;
+  /** Aborted with `Stopped`: leave the run. With anything else: cancel it. Of callers that join, the first counts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SagaDeps<P> {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ports: P;
+  /** Puts what is fenced for one run into the ports that its steps get; the ports as they are when absent. */
+  readonly fenced?: ((ports: P, own: Fenced<P>) => P) | undefined;
+  /** Names this process; another at every start. */
+  readonly owner: string;
+  /** All versions that may still have unfinished runs. */
+  readonly definitions: readonly AnySaga<P>[];
+  readonly log?: Log;
+  /** Called at named moments (`crashPointsOf`), so that a test can end the process exactly there. */
+  readonly crashPoint?: (name: string) => void;
+}
+
+/** For the steps of one run: whatever they write and begin by these stops with `Stopped` once the run was taken up elsewhere. */
+export interface Fenced<P> {
+  readonly store: Store;
+  readonly sagas: Sagas<P>;
+}
+
+interface Active {
+  readonly end: Promise<Output>;
+  readonly interrupts: Interrupts;
+}
+
+export const createSagas = <P>(deps: SagaDeps<P>): Sagas<P> => {
+  const definitions = new Map(deps.definitions.map((definition) => [definition.name, definition]));
+  assert(definitions.size === deps.definitions.length, 'every definition has a name of its own');
+  const active = new Map<string, Active>();
+
+  /** One engine runs a run once: whoever comes while it runs waits for the same end. */
+  const join: Engine<P>['join'] = (id, signal, row) => {
+    const running = active.get(id);
+    if (running !== undefined) return running.end;
+    const interrupts = createInterrupts(signal);
+    const end = goOn({ ...deps, definitions, interrupts, portsOf }, row).finally(() => {
+      active.delete(id);
+      interrupts.release();
+    });
+    active.set(id, { end, interrupts });
+    return end;
+  };
+  const portsOf = (held: HeldRun): P => {
+    if (deps.fenced === undefined) return deps.ports;
+    const store = fencedStore(deps.store, held);
+    return deps.fenced(deps.ports, { store, sagas: sagasBy(engine, store) });
+  };
+  const engine: Engine<P> = { owner: deps.owner, definitions, active, join };
+  return sagasBy(engine, deps.store);
+};
+
+interface Engine<P> {
+  readonly owner: string;
+  readonly definitions: ReadonlyMap<string, AnySaga<P>>;
+  readonly active: ReadonlyMap<string, Active>;
+  join(id: string, signal: AbortSignal | undefined, row: () => Promise<SagaRun>): Promise<Output>;
+}
+
+/** What is asked about runs from outside of them goes through this store; how they go on has a fence of its own. */
+const sagasBy = <P>({ owner, definitions, active, join }: Engine<P>, store: Store): Sagas<P> => ({
+  async run<I, R extends Output>(saga: Saga<P, I, R>, { id, input, subject, signal }: RunRequest<I>) {
+    assert(definitions.has(saga.name), `${saga.name} is among the definitions`);
+    const begin = (): Promise<SagaRun> =>
+      store.write(async (tx) => {
+        const row = {
+          id,
+          name: saga.name,
+          state: 'running',
+          input: toJson(input, 'input'),
+          subject,
+          owner,
+          fence: 1,
+        } as const;
+        const begun = await tx.table('sagas').get(id);
+        return begun === undefined ? tx.table('sagas').insert(row) : taken(tx, begun, owner);
+      });
+    // The result was made by this saga's `returns`, or by that of its older version, and is JSON.
+    return (await join(id, signal, begin)) as R;
+  },
+  resume: (id, signal) =>
+    join(id, signal, () => store.write(async (tx) => taken(tx, await sagaRow(tx, id), owner))),
+  unfinished: () => store.read((tx) => unfinishedIds(tx)),
+  async askCancel(id, reason) {
+    await store.write(async (tx) => {
+      const row = await sagaRow(tx, id);
+      if (row.state !== 'running' || row.cancelAsked !== undefined) return;
+      await tx.table('sagas').update(id, row.revision, { cancelAsked: reason });
+    });
+    active.get(id)?.interrupts.askCancel(cancelled(reason));
+  },
+  retryStuck: (id, signal) =>
+    join(id, signal, () =>
+      store.write(async (tx) =>
+        takeUp(tx, await stuckRow(tx, id, 'undoing'), owner, { state: 'undoing', stuckAt: undefined }),
+      ),
+    ),
+  forget: (id) =>
+    store.write(async (tx) => {
+      const { revision } = await stuckRow(tx, id, 'forgotten');
+      await tx.table('sagas').update(id, revision, { state: 'forgotten' });
+    }),
+});
+
+/** A run that is over is only read. */
+const taken = async (tx: Tx, row: SagaRun, owner: string): Promise<SagaRun> =>
+  isOver(row) ? row : takeUp(tx, row, owner);
+
+const goOn = async <P>(
+  deps: Omit<SagaDeps<P>, 'definitions'> & {
+    readonly definitions: ReadonlyMap<string, AnySaga<P>>;
+    readonly interrupts: Interrupts;
+    readonly portsOf: (held: HeldRun) => P;
+  },
+  read: () => Promise<SagaRun>,
+): Promise<Output> => {
+  const { store, clock, portsOf, interrupts, log = silentLog, crashPoint = () => undefined } = deps;
+  const row = await read();
+  if (isOver(row)) return endOf(row);
+  const definition = deps.definitions.get(row.name);
+  assert(definition !== undefined, `the definition ${row.name} of the unfinished run ${row.id} is kept`);
+  if (row.cancelAsked !== undefined)
+    interrupts.askCancel(row.error === undefined ? cancelled(row.cancelAsked) : revive(row.error));
+  const held = heldOf(row);
+  const journal = await openJournal(store, held, definition);
+  // The input is what the starter of this very saga gave, as JSON.
+  const input = row.input as never;
+  return drive({
+    id: row.id,
+    row,
+    definition,
+    input,
+    ports: portsOf(held),
+    journal,
+    interrupts,
+    store,
+    clock,
+    log,
+    crashPoint,
+  });
+};
+
+const stuckRow = async (tx: ReadTx, id: string, trigger: SagaRun['state']): Promise<SagaRun> => {
+  const row = await sagaRow(tx, id);
+  if (row.state !== 'stuck') throw fail('state.illegal', { noun: 'saga', id, state: row.state, trigger });
+  return row;
+};
+
+const unfinishedIds = async (tx: ReadTx): Promise<string[]> =>
+  (await allRows(tx, { table: 'sagas', where: { state: ['running', 'undoing'] } })).map(({ id }) => id);

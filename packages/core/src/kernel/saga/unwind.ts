@@ -1,0 +1,38 @@
+/** The way back: every step that started, last started first, whether or not it got anywhere. */
+import { retryable, withRetries } from './retry.ts';
+import { contextOf, isNothing, ofStep, type Run, type RunStep } from './run.ts';
+
+const UNDO_TRIES = 5;
+
+/** Rejects with `StepFailed` when an undo does not succeed; the steps before it are then still to be undone. */
+export const unwind = async <P>(run: Run<P>): Promise<void> => {
+  const steps = new Map(
+    run.definition.stages.flatMap((stage) => stage.steps.map((step) => [step.name, step])),
+  );
+  for (const name of run.journal.toUndo()) {
+    run.interrupts.stop.throwIfAborted();
+    const step = steps.get(name);
+    if (step !== undefined && hasWayBack(step)) await undoStep(run, step);
+  }
+};
+
+export const hasWayBack = <P>(step: RunStep<P>): boolean =>
+  !isNothing(step.undo) || step.unsave !== undefined;
+
+const undoStep = async <P>(run: Run<P>, step: RunStep<P>): Promise<void> => {
+  const { name, undo } = step;
+  const ctx = contextOf(run, name, new AbortController().signal);
+  const crashPoint = (point: string): void => run.crashPoint(`${run.definition.name}/${name}/${point}`);
+  if (!run.journal.isUndoing(name)) await run.journal.write([{ step: name, phase: 'undo_started' }]);
+  await withRetries(run, retryable(UNDO_TRIES, run.interrupts.stop), async () => {
+    await run.journal.check();
+    crashPoint('before-undo');
+    if (!isNothing(undo)) await ofStep(name, () => undo(ctx));
+    crashPoint('after-undo');
+    crashPoint('before-undone');
+    await run.journal.write([{ step: name, phase: 'undone' }], (tx) =>
+      ofStep(name, () => step.unsave?.(tx, ctx)),
+    );
+    crashPoint('after-undone');
+  });
+};

@@ -1,0 +1,60 @@
+/**
+ * What a prepared layer came from, as one hash: equal inputs give the same layer. The hash names the manifests, lock files
+ * and configuration of installers (`SetupInputFiles`), so that a set-up runs once per lock file and not once per commit.
+ * When a set-up may run or read anything else of the repositories, the hash names the commits themselves.
+ */
+import type { Isolation, Limits, Workspace } from '@berth/contract';
+import type { CommitByRepository } from '../ports.ts';
+import type { SetupPlan } from '../setup-plan.ts';
+import type { FilesByRepository } from './plan.ts';
+import { isInput, readsInputsOnly } from './reads.ts';
+
+export interface SetupInputs {
+  readonly setup: SetupPlan;
+  readonly workspace: Pick<Workspace, 'image' | 'limits'>;
+  readonly driver: string;
+  readonly isolation: Isolation;
+  readonly commits: CommitByRepository;
+  readonly files: FilesByRepository;
+  /** The text of a file in the commits; undefined when it is a link, or too large. */
+  readonly read: (repository: string, path: string) => Promise<string | undefined>;
+}
+
+/** SHA-256 by the given digest, hex. */
+export const setupInputHash = async (
+  digest: (text: string) => string,
+  inputs: SetupInputs,
+): Promise<string> => {
+  const { setup, workspace, driver, isolation, commits } = inputs;
+  const commands = setup.commands.map(({ repository, run }) => [repository ?? null, run]);
+  const limits: Limits | null = workspace.limits ?? null;
+  return digest(
+    JSON.stringify([
+      'setup@2',
+      commands,
+      setup.egress,
+      setup.keep ?? [],
+      workspace.image ?? null,
+      limits,
+      driver,
+      isolation,
+      (await readsInputsOnly(inputs)) ? inputFilesOf(inputs.files) : Object.entries(commits).sort(byName),
+    ]),
+  );
+};
+
+const inputFilesOf = (files: FilesByRepository) =>
+  Object.entries(files)
+    .map(
+      ([repository, paths]) =>
+        [
+          repository,
+          Object.entries(paths)
+            .filter(([path]) => isInput(path))
+            .sort(byName),
+        ] as const,
+    )
+    .sort(byName);
+
+const byName = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number =>
+  one < other ? -1 : 1;

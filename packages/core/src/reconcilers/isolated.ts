@@ -1,0 +1,63 @@
+/** What several reconcilers ask, and how they go through a list. */
+import type { Summary } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
+
+export interface Tally extends Summary {
+  readonly done: number;
+  readonly failed: number;
+}
+
+/** Does each in turn. One that fails is told as a trouble and left for the next pass; it does not keep the others back. */
+export const tally = async <T extends { readonly id: string }>(
+  { troubles }: Pick<World, 'troubles'>,
+  all: readonly T[],
+  signal: AbortSignal,
+  act: (one: T) => Promise<void>,
+): Promise<Tally> => {
+  const summary = { done: 0, failed: 0 };
+  for (const one of all) {
+    signal.throwIfAborted();
+    try {
+      await act(one);
+      troubles.clear(one.id);
+      summary.done += 1;
+    } catch (error) {
+      signal.throwIfAborted();
+      troubles.note(one.id, error);
+      summary.failed += 1;
+    }
+  }
+  return summary;
+};
+
+/** The same for what belongs to drivers, all drivers at once: one that fails or takes its time keeps no other back. */
+export const tallyByDriver = async <T extends { readonly id: string; readonly driver: string }>(
+  world: Pick<World, 'troubles'>,
+  all: readonly T[],
+  signal: AbortSignal,
+  act: (one: T) => Promise<void>,
+): Promise<Tally> => {
+  const tallies = await Promise.allSettled(
+    [...Map.groupBy(all, ({ driver }) => driver).values()].map((own) => tally(world, own, signal, act)),
+  );
+  signal.throwIfAborted();
+  const summaries = tallies.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  return {
+    done: summaries.reduce((sum, { done }) => sum + done, 0),
+    failed: summaries.reduce((sum, { failed }) => sum + failed, 0),
+  };
+};
+
+/** Once per driver, under its name. */
+export const eachDriver = (
+  world: Pick<World, 'troubles'>,
+  drivers: readonly string[],
+  signal: AbortSignal,
+  act: (driver: string) => Promise<void>,
+): Promise<Tally> =>
+  tallyByDriver(
+    world,
+    drivers.map((driver) => ({ id: `driver ${driver}`, driver })),
+    signal,
+    ({ driver }) => act(driver),
+  );

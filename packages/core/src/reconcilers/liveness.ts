@@ -1,0 +1,55 @@
+/**
+ * A sandbox whose machine has died says so, with the reason. It keeps its disk until its owner, or its time, removes it,
+ * and says when a machine lives again. Records are read before the machines: what runs then has had its machine for longer.
+ */
+import type { Sandbox } from '@berth/contract';
+import type { Life } from '@berth/plugin-api';
+import { defineReconciler, pagesOf } from '../kernel/index.ts';
+import type { World } from '../ports.ts';
+import { lose, recover } from '../sandbox/index.ts';
+import { deathIn } from '../workflows/machine/life.ts';
+import { eachDriver } from './isolated.ts';
+
+const LIVING: readonly Sandbox['state'][] = ['running', 'paused'];
+const LOOKED_AT: readonly Sandbox['state'][] = [...LIVING, 'error'];
+
+export const lifeReconciler = defineReconciler<World>({
+  name: 'life',
+  everyMs: 5000,
+  wakeOn: [],
+  async pass(world, signal) {
+    const looks = { table: 'sandboxes', where: { state: LOOKED_AT } } as const;
+    const sandboxes = (await Array.fromAsync(pagesOf(world.store, looks, signal))).flat();
+    const byDriver = Map.groupBy(sandboxes, ({ driver }) => driver);
+    let lost = 0;
+    const looked = await eachDriver(world, [...byDriver.keys()], signal, async (driver) => {
+      const lives = new Map<string, Life>();
+      for await (const { id, life } of world.machines.list(driver)) lives.set(id, life);
+      for (const one of byDriver.get(driver) ?? [])
+        if (await settle(world, one, lives.get(one.id))) lost += 1;
+    });
+    return { lost, failed: looked.failed };
+  },
+});
+
+/** True when it was found dead. One that could not be looked at stays as it is, one that moved meanwhile as well. */
+const settle = async (world: World, before: Sandbox, life: Life | undefined): Promise<boolean> => {
+  const { store, troubles, machines } = world;
+  const { id, revision } = before;
+  if (life?.state === 'unknown') troubles.note(id, life.reason);
+  if (life?.state === 'alive') {
+    troubles.clear(id);
+    if (before.state === 'error') await store.write((tx) => recover(tx, id));
+  }
+  const reason = deathIn(life);
+  if (reason === undefined || !LIVING.includes(before.state)) return false;
+  // The word is about its machine of then, and may be late: it may have another one by now.
+  const isStill = async (): Promise<boolean> =>
+    (await store.read((tx) => tx.table('sandboxes').get(id)))?.revision === revision;
+  if (!(await isStill())) return false;
+  await machines.hangUp(id);
+  return store.write(async (tx) => {
+    const now = await tx.table('sandboxes').get(id);
+    return now?.revision === revision && (await lose(tx, id, reason)) === 'error';
+  });
+};

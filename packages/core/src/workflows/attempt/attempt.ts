@@ -1,0 +1,51 @@
+/** What every step of an attempt starts from: its ids, and the records as they are now. */
+import { type Attempt, fail, type Task, type Workspace } from '@berth/contract';
+import { allRows, assert, type Ids, type Job } from '../../kernel/index.ts';
+import type { CommitByRepository, World } from '../../ports.ts';
+
+export interface AttemptInput {
+  readonly taskId: string;
+  readonly attemptId: string;
+}
+
+/** The run of an attempt: the same after every restart. */
+export const runIdOf = (ids: Ids, attemptId: string): string => ids.from('saga', `${attemptId}/run`);
+
+/** What a job of the queue `task.run` is about. */
+export const attemptOf = ({ data }: Job): AttemptInput => {
+  assert(
+    typeof data === 'object' && data !== null && 'taskId' in data && 'attemptId' in data,
+    'a job names its attempt',
+  );
+  return { taskId: String(data.taskId), attemptId: String(data.attemptId) };
+};
+
+export interface AttemptFacts {
+  readonly task: Task;
+  readonly workspace: Workspace;
+  /** Of the same task, oldest first, without this one. */
+  readonly earlier: readonly Attempt[];
+}
+
+export const factsOf = ({ store }: World, { taskId, attemptId }: AttemptInput): Promise<AttemptFacts> =>
+  store.read(async (tx) => {
+    const task = await tx.table('tasks').get(taskId);
+    if (task === undefined) throw fail('record.missing', { noun: 'task', id: taskId });
+    const workspace = await tx.table('workspaces').get(task.workspaceId);
+    if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id: task.workspaceId });
+    const attempts = await allRows(tx, { table: 'attempts', where: { taskId } });
+    return { task, workspace, earlier: attempts.filter(({ id }) => id !== attemptId) };
+  });
+
+export const targetsOf = async (
+  { hub }: Pick<World, 'hub'>,
+  workspace: Workspace,
+): Promise<CommitByRepository> => {
+  const commits: Record<string, string> = {};
+  for (const { name, branch } of workspace.repositories) {
+    const commit = await hub.resolve(workspace.id, name, `refs/heads/${branch}`);
+    if (commit === undefined) throw fail('branch.missing', { repository: name, branch });
+    commits[name] = commit;
+  }
+  return commits;
+};

@@ -1,0 +1,130 @@
+/**
+ * From where an attempt sets out. A follow-up goes on where the attempt before it ended: on its commits, and in its
+ * sandbox and conversation when these still live. Everything else begins at the targets as they are now.
+ */
+import type { Attempt, Evidence, Session, Workspace } from '@berth/contract';
+import type { Json } from '@berth/plugin-api';
+import type { GatePlan } from '../../gate/index.ts';
+import { allRows, type ReadTx } from '../../kernel/index.ts';
+import type { CommitByRepository, World } from '../../ports.ts';
+import { freshFollowUpPrompt, type Refused, type Said, taskPrompt } from '../../task/index.ts';
+import { type AttemptFacts, type AttemptInput, factsOf, runIdOf, targetsOf } from './attempt.ts';
+import { gateOf } from './target-gate.ts';
+
+export type Continuity = Session['continuity'];
+
+export type AttemptPlan = StartOfWork & {
+  /** What the target is judged by: known before anybody works. */
+  readonly gate: GatePlan;
+  readonly targets: CommitByRepository;
+};
+
+type StartOfWork = {
+  /** Where the branch begins, by repository. */
+  readonly bases: CommitByRepository;
+  /** Branches of the task that were there before. */
+  readonly used: readonly string[];
+  /** A sandbox that may still live, with what its agent needs to go on. */
+  readonly earlier?: { readonly sandboxId: string; readonly session?: Json | undefined } | undefined;
+};
+
+/** Rejects with `gate.empty` when nothing could be checked. */
+export const planAttempt = async (
+  world: World,
+  input: AttemptInput,
+  signal: AbortSignal,
+): Promise<AttemptPlan> => {
+  const start = await startOf(world, input, signal);
+  const { workspace } = await factsOf(world, input);
+  const targets = await targetsOf(world, workspace);
+  return { ...start, targets, gate: await gateOf(world, workspace, targets) };
+};
+
+const startOf = async (world: World, input: AttemptInput, signal: AbortSignal): Promise<StartOfWork> => {
+  const { task, workspace, earlier } = await factsOf(world, input);
+  const used = await usedBranches(world, workspace, task.id);
+  const last = earlier.at(-1);
+  if (task.followUps.length > 0 && last?.state === 'completed' && last.branch !== undefined) {
+    const bases = await tipsOf(world, workspace, last.branch);
+    if (bases !== undefined) return { bases, used, earlier: await conversationOf(world, last) };
+  }
+  for (const repository of workspace.repositories) await world.hub.refresh(workspace.id, repository, signal);
+  return { bases: await targetsOf(world, workspace), used };
+};
+
+const usedBranches = async ({ hub }: World, workspace: Workspace, taskId: string): Promise<string[]> => {
+  const used = new Set<string>();
+  for (const { name } of workspace.repositories) {
+    const refs = await hub.listRefs(workspace.id, name, `refs/heads/task/${taskId}`);
+    for (const ref of Object.keys(refs)) used.add(ref.slice('refs/heads/'.length));
+  }
+  return [...used];
+};
+
+const tipsOf = async (
+  { hub }: World,
+  workspace: Workspace,
+  branch: string,
+): Promise<CommitByRepository | undefined> => {
+  const commits: Record<string, string> = {};
+  for (const { name } of workspace.repositories) {
+    const commit = await hub.resolve(workspace.id, name, `refs/heads/${branch}`);
+    if (commit === undefined) return undefined;
+    commits[name] = commit;
+  }
+  return commits;
+};
+
+/** What the agent returned is in the result of the attempt's run. */
+const conversationOf = async ({ store, ids }: World, attempt: Attempt): Promise<AttemptPlan['earlier']> => {
+  if (attempt.sandboxId === undefined) return undefined;
+  const run = await store.read((tx) => tx.table('sagas').get(runIdOf(ids, attempt.id)));
+  const result = run?.result;
+  const session =
+    typeof result === 'object' && result !== null && 'session' in result ? result.session : undefined;
+  return { sandboxId: attempt.sandboxId, session };
+};
+
+/** What the attempt is asked: the newest follow-up, else the task. An agent that does not know the rest is told it. */
+export const firstPrompt = async (
+  world: World,
+  { task, workspace, earlier }: AttemptFacts,
+  place: {
+    readonly root: string;
+    readonly continuity: Continuity;
+    /** Of the target, before any work. */
+    readonly red: readonly Evidence[];
+  },
+): Promise<string> => {
+  const folders = workspace.repositories.map(({ name }) => `${place.root}/${name}`);
+  const asked = task.followUps.at(-1);
+  if (asked !== undefined && place.continuity === 'resumed') return asked;
+  const refused = await world.store.read((tx) => refusedIn(tx, task.id, earlier));
+  const told = taskPrompt(asked ?? task.prompt, { folders, red: place.red, refused });
+  if (asked === undefined) return told;
+  const said = await world.store.read((tx) => saidIn(tx, earlier));
+  return freshFollowUpPrompt(told, said);
+};
+
+/** Of the attempts since the last one that was completed: what came before it was about something else. */
+const refusedIn = async (tx: ReadTx, taskId: string, earlier: readonly Attempt[]): Promise<Refused[]> => {
+  const since = earlier.findLastIndex(({ state }) => state === 'completed') + 1;
+  const now = new Set(earlier.slice(since).map(({ id }) => id));
+  const rejected = await allRows(tx, { table: 'changes', where: { taskId, state: 'rejected' } });
+  return rejected.flatMap(({ attemptId, decision, weakened = [] }) =>
+    now.has(attemptId) && decision?.verdict === 'rejected' ? [{ reason: decision.reason, weakened }] : [],
+  );
+};
+
+const MAX_SAID = 200;
+
+const saidIn = async (tx: ReadTx, attempts: readonly Attempt[]): Promise<Said[]> => {
+  const said: Said[] = [];
+  for (const { sessionId } of attempts) {
+    if (sessionId === undefined) continue;
+    const items = await tx.table('items').list({ where: { sessionId }, order: 'desc', limit: MAX_SAID });
+    const messages = items.reverse().flatMap(({ body }) => (body.kind === 'message' ? [body] : []));
+    said.push(...messages.map(({ role, text }) => ({ role, text })));
+  }
+  return said;
+};

@@ -1,0 +1,133 @@
+/** What the records say as an attempt goes on. Each function is part of one transaction of `run-task.ts`. */
+import { allows, type Change, type ErrorBody, taskStates } from '@berth/contract';
+import { allRows, move, type Tx } from '../../kernel/index.ts';
+import type { World } from '../../ports.ts';
+import { askRemoval } from '../../sandbox/index.ts';
+import { causeOf } from '../cause.ts';
+import type { AttemptInput } from './attempt.ts';
+import type { Continuity } from './plan.ts';
+
+export const claimTask = async (tx: Tx, { taskId, attemptId }: AttemptInput, run: string): Promise<void> => {
+  const task = await move(tx, 'tasks', taskId, { trigger: 'claimed', causedBy: run });
+  const attempts = task.attempts + 1;
+  const { agent, model } = task;
+  await tx
+    .table('attempts')
+    .insert({ id: attemptId, state: 'spawning', taskId, number: attempts, agent, model, rounds: 0 });
+  const patch = { attempts, attemptId, error: undefined, endedAt: undefined };
+  await tx.table('tasks').update(taskId, task.revision, patch);
+};
+
+export interface Started {
+  readonly sandboxId: string;
+  readonly sessionId: string;
+  readonly continuity: Continuity;
+}
+
+export const startAttempt = async (
+  tx: Tx,
+  input: AttemptInput,
+  started: Started,
+  run: string,
+): Promise<void> => {
+  const { sandboxId, sessionId, continuity } = started;
+  const { taskId, attemptId } = input;
+  const patch = { sandboxId, sessionId };
+  const attempt = await move(tx, 'attempts', attemptId, { trigger: 'started', patch, causedBy: run });
+  const { agent, model } = attempt;
+  await tx.table('sessions').insert({ id: sessionId, attemptId, taskId, agent, model, continuity });
+  await tx.emit({ type: 'session.opened', subject: sessionId, causedBy: run, data: { agent, continuity } });
+  await move(tx, 'tasks', taskId, { trigger: 'started', causedBy: run });
+};
+
+/** Runs also when the claim never came through: whatever the records say by then is ended. */
+export const endAttempt = async (
+  tx: Tx,
+  input: AttemptInput,
+  { run, at }: { readonly run: string; readonly at: number },
+): Promise<void> => endRecords(tx, { ...input, error: await causeOf(tx, run), causedBy: run, at });
+
+/** For an attempt whose run can say no more: it is stuck, or gone. */
+export const failTask = (
+  tx: Tx,
+  { clock }: World,
+  ended: AttemptInput & { readonly error: ErrorBody | undefined },
+): Promise<void> => endRecords(tx, { ...ended, at: clock.now() });
+
+interface Ended extends AttemptInput {
+  readonly error: ErrorBody | undefined;
+  readonly at: number;
+  readonly causedBy?: string | undefined;
+}
+
+const endRecords = async (tx: Tx, ended: Ended): Promise<void> => {
+  const { taskId, attemptId } = ended;
+  const attempt = await tx.table('attempts').get(attemptId);
+  const task = await tx.table('tasks').get(taskId);
+  const landed = await landedBy(tx, ended);
+  if (landed !== undefined) return endLanded(tx, ended, landed);
+  if (attempt?.state === 'spawning' || attempt?.state === 'running') await endAs(tx, 'attempts', ended);
+  if (task === undefined || !allows(taskStates, task.state, 'failed')) return;
+  // An attempt that ends late says nothing about a task that has gone on to the next one.
+  const isUnclaimed = attempt === undefined && task.state === 'queued';
+  const isItsOwn = task.attemptId === attemptId && task.state !== 'queued';
+  if (isUnclaimed || isItsOwn) await endAs(tx, 'tasks', ended);
+};
+
+const endAs = async (tx: Tx, table: 'attempts' | 'tasks', ended: Ended): Promise<void> => {
+  const { error, at, causedBy } = ended;
+  const cancelled = error?.code === 'work.cancelled';
+  const details = error === undefined ? {} : { code: error.code, message: error.message };
+  if (table === 'attempts') {
+    const trigger = cancelled ? 'killed' : 'failed';
+    await move(tx, 'attempts', ended.attemptId, { trigger, patch: { error }, details, causedBy });
+    return;
+  }
+  const trigger = cancelled ? 'cancelled' : 'failed';
+  await move(tx, 'tasks', ended.taskId, { trigger, patch: { error, endedAt: at }, details, causedBy });
+};
+
+const landedBy = async (tx: Tx, { taskId, attemptId }: AttemptInput): Promise<Change | undefined> => {
+  const merged = await allRows(tx, { table: 'changes', where: { taskId, state: 'merged' } });
+  return merged.find((change) => change.attemptId === attemptId);
+};
+
+/** What has landed has landed: a cancel or a failure that came after it came too late. */
+const endLanded = async (
+  tx: Tx,
+  { taskId, attemptId, at, causedBy }: Ended,
+  change: Change,
+): Promise<void> => {
+  const attempt = await tx.table('attempts').get(attemptId);
+  if (attempt?.state === 'running') await move(tx, 'attempts', attemptId, { trigger: 'completed', causedBy });
+  const task = await tx.table('tasks').get(taskId);
+  if (task?.state !== 'landing' || task.attemptId !== attemptId) return;
+  const patch = { changeId: change.id, endedAt: at, error: undefined };
+  const details = { changeId: change.id };
+  await move(tx, 'tasks', taskId, { trigger: 'completed', patch, details, causedBy });
+};
+
+export interface Completed {
+  readonly changeId: string;
+  readonly sandboxId: string;
+  readonly run: string;
+}
+
+/** The sandbox lives on for a while, for a look or a follow-up, when the task says so. */
+export const completeTask = async (
+  tx: Tx,
+  { clock }: World,
+  { taskId, attemptId }: AttemptInput,
+  { changeId, sandboxId, run }: Completed,
+): Promise<void> => {
+  const at = clock.now();
+  await move(tx, 'attempts', attemptId, { trigger: 'completed', causedBy: run });
+  const patch = { changeId, endedAt: at, error: undefined };
+  const details = { changeId };
+  const task = await move(tx, 'tasks', taskId, { trigger: 'completed', patch, details, causedBy: run });
+  const sandbox = await tx.table('sandboxes').get(sandboxId);
+  if (sandbox === undefined) return;
+  if (task.keepAliveMs === 0)
+    await askRemoval(tx, sandboxId, { reason: 'the task is completed', causedBy: run });
+  else await tx.table('sandboxes').update(sandboxId, sandbox.revision, { expiresAt: at + task.keepAliveMs });
+};

@@ -1,0 +1,137 @@
+/** What a task is told before an agent's turn is paid: nothing can be checked, a tool is missing, the target is red. */
+import { type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
+import type { Sandbox } from '@berth/plugin-api';
+import { alwaysGreen, type GatePlan, planGate, programOf, readForGate } from '../../gate/index.ts';
+import type { CommitByRepository, World } from '../../ports.ts';
+import { progressed } from '../../task/index.ts';
+import { baselineOf, type Target } from '../landing/baseline.ts';
+import { inSandbox } from '../machine/revive.ts';
+import { targetsOf } from './attempt.ts';
+import type { AttemptSandbox } from './sandbox.ts';
+
+/** Rejects with `gate.empty`. */
+export const gateOf = async (
+  { hub, defaults }: World,
+  workspace: Workspace,
+  commits: CommitByRepository,
+): Promise<GatePlan> => planGate(workspace, await readForGate(hub, workspace.id, commits), defaults);
+
+/** The same for the targets as they are here; only when these show nothing is the source asked for newer ones. */
+export const assertJudged = async (
+  world: World,
+  workspace: Workspace,
+  signal: AbortSignal,
+): Promise<void> => {
+  if ((workspace.gate?.commands ?? []).length > 0) return;
+  try {
+    await gateOf(world, workspace, await targetsOf(world, workspace));
+  } catch (error) {
+    if (!isBerthError(error) || error.code !== 'gate.empty') throw error;
+    for (const repository of workspace.repositories)
+      await world.hub.refresh(workspace.id, repository, signal);
+    await gateOf(world, workspace, await targetsOf(world, workspace));
+  }
+};
+
+const LOOK_TIMEOUT_MS = 10_000;
+
+interface Wanted {
+  readonly plan: GatePlan;
+  readonly key: string;
+  readonly signal: AbortSignal;
+}
+
+/** Rejects with `gate.tool_missing` when the sandbox, which is made as that of the gate, lacks a program that it names. */
+export const assertTools = async (
+  world: World,
+  { id, driver }: Pick<AttemptSandbox, 'id' | 'driver'>,
+  wanted: Wanted,
+): Promise<void> =>
+  inSandbox(world, { id, driver, signal: wanted.signal }, ({ sandbox }) =>
+    lookForTools(world, sandbox, wanted),
+  );
+
+const lookForTools = async (world: World, sandbox: Sandbox, { plan, key, signal }: Wanted): Promise<void> => {
+  const missing = new Set<string>();
+  for (const [index, { run, repository, timeoutMs }] of plan.commands.entries()) {
+    const program = programOf(run);
+    if (program === undefined) continue;
+    const { name: tool, environment } = program;
+    const exports = environment === '' ? '' : `export ${environment}; `;
+    const ended = await sandbox.run(
+      {
+        id: world.ids.from('exec', `${key}/tool/${index}`),
+        argv: ['/bin/sh', '-c', `${exports}command -v ${tool}`],
+        cwd: `${sandbox.root}/${repository}`,
+        timeoutMs: Math.min(timeoutMs, LOOK_TIMEOUT_MS),
+      },
+      signal,
+    );
+    if (ended.exitCode === NOT_FOUND || ended.exitCode === NOT_FOUND_BY_DASH) missing.add(tool);
+  }
+  if (missing.size > 0) throw fail('gate.tool_missing', { tools: [...missing] });
+};
+
+const NOT_FOUND = 1;
+const NOT_FOUND_BY_DASH = 127;
+
+/** A wait that is longer is told. */
+const WAIT_TOLD_AFTER_MS = 3000;
+
+interface Listener {
+  readonly target: Target;
+  readonly attemptId: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What is red before any work (nothing when work has begun). The first attempt on a commit waits for the gate of the
+ * target, within `defaults.targetGateWaitMs`, so that whoever follows it hears before an agent is paid; he is told in
+ * any case, when it is known.
+ */
+export const redBefore = async (world: World, listener: Listener): Promise<readonly Evidence[]> => {
+  const { attemptId, signal } = listener;
+  const attempt = await world.store.read((tx) => tx.table('attempts').get(attemptId));
+  if ((attempt?.rounds ?? 0) > 0) return [];
+  await sayWhatCannotFail(world, listener);
+  const { clock, store, defaults } = world;
+  const known = new AbortController();
+  const waiting = AbortSignal.any([known.signal, signal]);
+  const late = clock.sleep(defaults.targetGateWaitMs, waiting).then(none, none);
+  const told = clock.sleep(WAIT_TOLD_AFTER_MS, waiting).then(
+    () => progressed(store, { attemptId, stage: 'waiting', detail: WAITS_FOR_TARGET }),
+    () => undefined,
+  );
+  try {
+    return await Promise.race([hearRed(world, listener).catch(none), late]);
+  } finally {
+    known.abort();
+    await told;
+  }
+};
+
+const WAITS_FOR_TARGET = 'for the gate of the target, which nobody has run on this commit';
+
+const sayWhatCannotFail = async (world: World, { target, attemptId }: Listener): Promise<void> => {
+  const { workspaceId, commits, plan } = target;
+  const lines = alwaysGreen(plan.commands, await readForGate(world.hub, workspaceId, commits));
+  if (lines.length === 0) return;
+  const shown = lines.map((line) => `\`${line.slice(0, MAX_SHOWN_CHARACTERS)}\``).join(', ');
+  const detail =
+    lines.length === plan.commands.length
+      ? `the gate cannot fail, so it lands any work: ${shown}`
+      : `a part of the gate cannot fail: ${shown}`;
+  await progressed(world.store, { attemptId, stage: 'target', detail });
+};
+const MAX_SHOWN_CHARACTERS = 200;
+
+const hearRed = async (world: World, { target, attemptId, signal }: Listener): Promise<Evidence[]> => {
+  const red = (await baselineOf(world, target, signal)).filter((one) => !isGreen(one));
+  if (red.length > 0) {
+    const detail = `red before any work: ${red.map(({ name }) => name).join(', ')}`;
+    await progressed(world.store, { attemptId, stage: 'target', detail });
+  }
+  return red;
+};
+
+const none = (): readonly Evidence[] => [];

@@ -1,0 +1,87 @@
+/**
+ * What becomes of a change that passes but weakens what judges it. By default a person decides, and until then nothing
+ * is held: the run is parked, the attempt's sandbox goes. A yes is one for exactly this: what landing anew (because the
+ * target moved) weakens beyond it needs another one.
+ */
+import { type Change, fail, type WeakenedPolicy, type Weakening } from '@berth/contract';
+import { isAgreedTo } from '../../gate/index.ts';
+import { move, Parked, type Tx } from '../../kernel/index.ts';
+import type { World } from '../../ports.ts';
+import { askRemoval } from '../../sandbox/index.ts';
+
+export interface Weakened {
+  readonly changeId: string;
+  readonly taskId: string;
+  readonly gateRunId: string;
+  readonly policy: WeakenedPolicy;
+  readonly weakened: readonly Weakening[];
+  readonly run: string;
+}
+
+/** Resolves when it may land. Rejects with `gate.weakened`, `change.refused`, or `Parked` while nobody has decided. */
+export const allowWeakened = async (world: World, asked: Weakened): Promise<void> => {
+  const { changeId, taskId, gateRunId, policy, weakened } = asked;
+  if (weakened.length === 0 || policy === 'allow') return;
+  if (policy === 'refuse')
+    throw fail('gate.weakened', { gateRun: gateRunId, subjects: subjectsOf(weakened) });
+  const decision = await world.store.write((tx) => decisionOn(tx, asked));
+  if (decision === undefined) throw new Parked(`the change ${changeId} weakens its gate`);
+  if (decision.verdict === 'rejected')
+    throw fail('change.refused', {
+      id: changeId,
+      reason: decision.reason ?? 'no reason was given',
+      task: taskId,
+    });
+};
+
+const decisionOn = async (tx: Tx, asked: Weakened): Promise<Change['decision']> => {
+  const change = await tx.table('changes').get(asked.changeId);
+  if (change === undefined) throw fail('record.missing', { noun: 'change', id: asked.changeId });
+  if (change.decision !== undefined || change.state === 'waiting') return change.decision;
+  const patch = { weakened: [...asked.weakened] };
+  const decision = await earlierYes(tx, change, asked.weakened);
+  if (decision !== undefined) {
+    await tx.table('changes').update(change.id, change.revision, { ...patch, decision });
+    return decision;
+  }
+  await ask(tx, change, { ...asked, patch });
+  return undefined;
+};
+
+/** Of an earlier landing of the same work, which agreed to all that is weakened now. */
+const earlierYes = async (
+  tx: Tx,
+  { id, taskId, attemptId, parts }: Change,
+  weakened: readonly Weakening[],
+): Promise<Change['decision']> => {
+  const heads = ({ parts: own }: Pick<Change, 'parts'>): string =>
+    JSON.stringify(own.map(({ repository, head }) => [repository, head]));
+  const changes = await tx.table('changes').list({ where: { taskId } });
+  return changes.find(
+    (one) =>
+      one.id !== id &&
+      one.attemptId === attemptId &&
+      one.decision?.verdict === 'approved' &&
+      heads(one) === heads({ parts }) &&
+      isAgreedTo(weakened, one.weakened ?? []),
+  )?.decision;
+};
+
+const ask = async (
+  tx: Tx,
+  { id, taskId, attemptId }: Change,
+  { weakened, run, patch }: Weakened & { readonly patch: Pick<Change, 'weakened'> },
+): Promise<void> => {
+  const details = { changeId: id, subjects: subjectsOf(weakened) };
+  await move(tx, 'changes', id, { trigger: 'approval_asked', patch, details, causedBy: run });
+  const task = await tx.table('tasks').get(taskId);
+  if (task?.state === 'verifying')
+    await move(tx, 'tasks', taskId, { trigger: 'approval_asked', details, causedBy: run });
+  const attempt = await tx.table('attempts').get(attemptId);
+  const reason = 'its change waits for a person';
+  if (attempt?.sandboxId !== undefined) await askRemoval(tx, attempt.sandboxId, { reason, causedBy: run });
+};
+
+const MAX_SUBJECTS = 20;
+const subjectsOf = (weakened: readonly Weakening[]): string[] =>
+  [...new Set(weakened.map(({ subject }) => subject))].slice(0, MAX_SUBJECTS);

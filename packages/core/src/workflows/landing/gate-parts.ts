@@ -1,0 +1,114 @@
+/** The parts of a gate: how each is planned, run one after the other, and ended; and what all of it comes from. */
+import {
+  type EgressPolicy,
+  ERRORS,
+  type Evidence,
+  isBerthError,
+  type Weakening,
+  type Workspace,
+} from '@berth/contract';
+import { type GatePlan, gateInputHash, setupRed } from '../../gate/index.ts';
+import type { CommitByRepository, World } from '../../ports.ts';
+import { planSetup } from '../../prebuild/index.ts';
+import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
+import { checkGate, type GatePart } from '../check-gate.ts';
+import { endChild } from '../child.ts';
+import { filesOf, type Start } from '../prebuild/ensure.ts';
+
+export interface GateSandbox {
+  readonly id: string;
+  readonly start: Start;
+  readonly attemptId?: string | undefined;
+  readonly egress: EgressPolicy;
+  readonly commits: CommitByRepository;
+  /** The refs of the hub that lead to the commits, by repository; the target's when absent. */
+  readonly from?: Readonly<Record<string, string>> | undefined;
+}
+
+export const gateSandbox = (
+  { defaults }: Pick<World, 'defaults'>,
+  workspace: Workspace,
+  { id, start, attemptId, egress, commits, from }: GateSandbox,
+): SandboxPlan =>
+  planSandbox(defaults, workspace, {
+    ...start,
+    id,
+    purpose: 'gate',
+    attemptId,
+    egress,
+    checkout: workspace.repositories.map(({ name, branch }) => ({
+      name,
+      branch,
+      commit: commits[name] ?? '',
+      from: from?.[name],
+    })),
+  });
+
+/** Everything that a verdict on these commits by their own checks comes from, as one hash. */
+export const judgedBy = async (
+  world: World,
+  workspace: Workspace,
+  judged: Pick<GateSandbox, 'commits' | 'egress'> & Pick<GatePlan, 'commands'>,
+): Promise<string> => {
+  const { commits, egress, commands } = judged;
+  const { name: driver, isolation } = await world.machines.choose({ driver: workspace.driver });
+  const setup = planSetup(workspace, await filesOf(world, workspace.id, commits), world.defaults);
+  const { image, limits } = gateSandbox(world, workspace, { id: '', start: { layers: [] }, egress, commits });
+  return gateInputHash(world.digest, {
+    workspaceId: workspace.id,
+    ...{ commits, commands, image, driver, isolation, setup, egress, limits },
+  });
+};
+
+export interface RunOfParts {
+  readonly parts: readonly GatePart[];
+  /** Of the step that runs them. */
+  readonly key: string;
+  readonly signal: AbortSignal;
+}
+
+export interface PartsEnd {
+  readonly evidence: readonly Evidence[];
+  /** The set-up of the target's judgement failed where that of the change works. */
+  readonly weakened: readonly Weakening[];
+}
+
+export const runParts = async (world: World, { parts, key, signal }: RunOfParts): Promise<PartsEnd> => {
+  const evidence: Evidence[] = [];
+  let weakened: Weakening[] = [];
+  for (const [index, part] of parts.entries()) {
+    if (part.judgedBy === 'target' && weakened.length > 0) continue;
+    const run = { id: runOfPart(world, key, index), input: part, subject: part.sandbox.id };
+    try {
+      evidence.push(...(await world.sagas.run(checkGate, { ...run, signal })));
+    } catch (error) {
+      const red = setupRedOf(error, part.sandbox.checkout[0]?.name);
+      const isJudgedBeside = part.judgedBy === 'target' && parts.some((one) => one.judgedBy === 'change');
+      if (red === undefined || !isJudgedBeside) throw error;
+      weakened = [red];
+    }
+  }
+  return { evidence: evidence.filter((one) => one.judgedBy !== 'target' || weakened.length === 0), weakened };
+};
+
+export const endParts = async (
+  world: World,
+  { parts, key, reason }: Pick<RunOfParts, 'parts' | 'key'> & { readonly reason: string },
+): Promise<void> => {
+  for (const index of parts.keys()) await endChild(world, runOfPart(world, key, index), reason);
+};
+
+const runOfPart = ({ ids }: Pick<World, 'ids'>, key: string, index: number): string =>
+  ids.from('saga', `${key}/${index}`);
+
+/** What it says of a target whose set-up ended so; nothing for any other error. */
+export const setupRedOf = (error: unknown, repository = ''): Weakening | undefined => {
+  if (!isBerthError(error)) return undefined;
+  if (error.code === 'setup.failed') {
+    const { command, exitCode } = ERRORS[error.code].data.parse(error.details);
+    return setupRed(repository, command, `exit code ${exitCode ?? 'none'}`);
+  }
+  if (error.code !== 'exec.timeout') return undefined;
+  const { command, timeoutMs } = ERRORS[error.code].data.parse(error.details);
+  return setupRed(repository, command, `not within ${timeoutMs} ms`);
+};

@@ -1,0 +1,174 @@
+/**
+ * How a merge is judged. The target decides: its commands run on the merge with the target's own scripts, configuration
+ * and tests in place. What the change made of these runs in addition, on the merge as it is. Both are the same, and run
+ * once, when the change leaves them alone.
+ */
+import { type ChangePart, type EgressPolicy, fail, type Weakening, type Workspace } from '@berth/contract';
+import { changeRef, judgeRef, type MergedPart } from '../../change/index.ts';
+import {
+  type GatePlan,
+  groupsOf,
+  judgeChanges,
+  linesInto,
+  type PlannedCommand,
+  planGate,
+  planOf,
+  readAt,
+  readForGate,
+  removedCommands,
+} from '../../gate/index.ts';
+import type { CommitByRepository, World } from '../../ports.ts';
+import { planSetup, setupChanges, setupLines } from '../../prebuild/index.ts';
+import type { GatePart } from '../check-gate.ts';
+import { filesOf, type Start, settingOf, startFrom } from '../prebuild/ensure.ts';
+import { gateSandbox, judgedBy, setupRedOf } from './gate-parts.ts';
+
+export interface ToJudge {
+  readonly changeId: string;
+  readonly taskId: string;
+  readonly attemptId: string;
+  readonly workspace: Workspace;
+  readonly createdAt: number;
+  readonly merged: readonly MergedPart[];
+  readonly signal: AbortSignal;
+}
+
+export type JudgePlan = {
+  readonly plan: GatePlan;
+  /** The merge, and beside it the targets of repositories that the change does not touch. */
+  readonly commits: CommitByRepository;
+  readonly targets: CommitByRepository;
+  readonly weakened: readonly Weakening[];
+  readonly inputHash: string;
+  readonly egress: EgressPolicy;
+  readonly parts: readonly GatePart[];
+};
+
+export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgePlan> => {
+  const { workspace } = wanted;
+  const { commits, targets } = await commitsOf(world, wanted);
+  const target = await readForGate(world.hub, workspace.id, targets);
+  const change = await readForGate(world.hub, workspace.id, commits);
+  const plan = planGate(workspace, target, world.defaults);
+  const own = planOf(workspace, change, world.defaults);
+  const setUp = {
+    target: await setupOf(world, workspace, targets),
+    change: await setupOf(world, workspace, commits),
+  };
+  const weakened: Weakening[] = [
+    ...removedCommands(plan.commands, own.commands),
+    ...(await setupChanges(setUp.target, setUp.change)),
+  ];
+  const judging: Record<string, string> = { ...commits };
+  for (const tree of change) {
+    const { repository } = tree;
+    const base = target.find((one) => one.repository === repository);
+    const at = { target: targets[repository] ?? '', change: commits[repository] ?? '' };
+    if (base === undefined || at.target === at.change) continue;
+    const isFirst = workspace.repositories[0]?.name === repository;
+    const lines = [
+      ...plan.commands.flatMap((one) => (one.repository === repository ? [one.run] : [])),
+      ...plan.commands.flatMap(({ run }) => linesInto(run, repository)),
+      ...setupLines(setUp.target.setup, repository, isFirst),
+    ];
+    const found = await judgeChanges({ target: base, change: tree, lines }, (side, path) =>
+      readAt(world.hub, workspace.id, repository, { commit: at[side], path, links: true }),
+    );
+    weakened.push(...found.weakened);
+    if (found.fromTarget.length + Object.keys(found.texts).length === 0) continue;
+    judging[repository] = await world.hub.compose(workspace.id, repository, {
+      commit: at.change,
+      from: at.target,
+      paths: found.fromTarget,
+      texts: found.texts,
+      message: `Judge ${wanted.changeId} by its target`,
+      at: wanted.createdAt,
+      keepAt: judgeRef(wanted.changeId),
+    });
+  }
+  const isAltered =
+    JSON.stringify(plan.commands) !== JSON.stringify(own.commands) ||
+    Object.keys(commits).some((repository) => judging[repository] !== commits[repository]);
+  const judgements: Judgement[] = [
+    { judgedBy: 'target', commands: plan.commands, commits: judging },
+    ...(isAltered ? [{ judgedBy: 'change' as const, commands: own.commands, commits }] : []),
+  ];
+  const task = await world.store.read((tx) => tx.table('tasks').get(wanted.taskId));
+  // A gate runs under the policy that the work was done under.
+  const egress = task?.egress ?? workspace.egress ?? world.defaults.egress;
+  const inputHash = await judgedBy(world, workspace, { commits, commands: own.commands, egress });
+  const planned = await partsOf(world, wanted, judgements, egress);
+  weakened.push(...planned.weakened);
+  return { plan, commits, targets, weakened, inputHash, egress, parts: planned.parts };
+};
+
+const setupOf = async (world: World, workspace: Workspace, commits: CommitByRepository) => {
+  const files = await filesOf(world, workspace.id, commits);
+  return {
+    setup: planSetup(workspace, files, world.defaults),
+    files,
+    read: settingOf(world, workspace.id, commits),
+  };
+};
+
+interface Judgement {
+  readonly judgedBy: GatePart['judgedBy'];
+  readonly commands: readonly PlannedCommand[];
+  readonly commits: CommitByRepository;
+}
+
+const partsOf = async (
+  world: World,
+  wanted: ToJudge,
+  judgements: readonly Judgement[],
+  egress: EgressPolicy,
+): Promise<Pick<JudgePlan, 'parts' | 'weakened'>> => {
+  const { workspace, changeId, attemptId, signal } = wanted;
+  const started: (Judgement & { readonly from: Record<string, string>; readonly start: Start })[] = [];
+  const weakened: Weakening[] = [];
+  // Each from a set-up by its own scripts: that of the change could put other tools in place.
+  for (const one of judgements) {
+    const from = refsTo(wanted, one.commits);
+    try {
+      const start = await startFrom(world, { workspace, commits: one.commits, from, attemptId, signal });
+      started.push({ ...one, from, start });
+    } catch (error) {
+      const red = setupRedOf(error, workspace.repositories[0]?.name);
+      const isJudgedBeside = one.judgedBy === 'target' && (judgements[1]?.commands.length ?? 0) > 0;
+      if (red === undefined || !isJudgedBeside) throw error;
+      weakened.push(red);
+    }
+  }
+  const parts = started
+    .flatMap((one) => groupsOf(one.commands).map((commands) => ({ ...one, commands })))
+    .map((one, index) => {
+      const id = world.ids.from('sandbox', `${changeId}/gate/${index}`);
+      const sandbox = gateSandbox(world, workspace, { ...one, id, attemptId, egress });
+      return { judgedBy: one.judgedBy, commands: one.commands, attemptId, sandbox };
+    });
+  return { parts, weakened };
+};
+
+/** The hidden refs that lead to what is judged; its target leads to a repository that the change leaves alone. */
+const refsTo = ({ changeId, merged }: ToJudge, commits: CommitByRepository): Record<string, string> =>
+  Object.fromEntries(
+    merged
+      .filter(({ repository, base }) => commits[repository] !== base)
+      .map(({ repository, merge }) => [
+        repository,
+        commits[repository] === merge ? changeRef(changeId) : judgeRef(changeId),
+      ]),
+  );
+
+const commitsOf = async ({ hub }: World, { workspace, merged }: ToJudge) => {
+  const commits: Record<string, string> = {};
+  const targets: Record<string, string> = {};
+  for (const { name, branch } of workspace.repositories) {
+    const part = merged.find(({ repository }: ChangePart) => repository === name);
+    const commit = part?.base ?? (await hub.resolve(workspace.id, name, `refs/heads/${branch}`));
+    if (commit === undefined) throw fail('branch.missing', { repository: name, branch });
+    targets[name] = commit;
+    commits[name] = part?.merge ?? commit;
+  }
+  return { commits, targets };
+};

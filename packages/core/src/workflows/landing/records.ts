@@ -1,0 +1,48 @@
+/** What the records of a landing say when it does not go through, and the task's word that it does. */
+import { allows, changeStates } from '@berth/contract';
+import { move, type Tx } from '../../kernel/index.ts';
+import { causeOf } from '../cause.ts';
+import type { JudgePlan } from './judge-plan.ts';
+
+export const reject = async (tx: Tx, changeId: string, run: string): Promise<void> => {
+  const change = await tx.table('changes').get(changeId);
+  if (change === undefined || !allows(changeStates, change.state, 'rejected')) return;
+  const error = await causeOf(tx, run);
+  const details = error === undefined ? {} : { code: error.code };
+  await move(tx, 'changes', changeId, { trigger: 'rejected', patch: { error }, details, causedBy: run });
+};
+
+export const insertGateRun = async (
+  tx: Tx,
+  planned: JudgePlan & { readonly gateRunId: string; readonly changeId: string },
+): Promise<void> => {
+  const { gateRunId: id, changeId, plan, commits, inputHash, parts } = planned;
+  const [first] = parts;
+  if (first === undefined) return;
+  await tx.table('gateRuns').insert({
+    id,
+    state: 'running',
+    changeId,
+    sandboxId: first.sandbox.id,
+    profile: plan.profile,
+    commits,
+    inputHash,
+    evidence: [],
+  });
+  const change = await tx.table('changes').get(changeId);
+  if (change !== undefined) await tx.table('changes').update(changeId, change.revision, { gateRunId: id });
+};
+
+/** A gate that came to no verdict has not passed. */
+export const breakGate = async (tx: Tx, gateRunId: string, run: string): Promise<void> => {
+  const gateRun = await tx.table('gateRuns').get(gateRunId);
+  if (gateRun?.state !== 'running') return;
+  const error = await causeOf(tx, run);
+  await move(tx, 'gateRuns', gateRunId, { trigger: 'broke', patch: { error }, causedBy: run });
+};
+
+export const landingStarted = async (tx: Tx, taskId: string, run: string): Promise<void> => {
+  const task = await tx.table('tasks').get(taskId);
+  if (task?.state === 'verifying')
+    await move(tx, 'tasks', taskId, { trigger: 'landing_started', causedBy: run });
+};

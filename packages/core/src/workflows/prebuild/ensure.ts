@@ -1,0 +1,251 @@
+/**
+ * What a sandbox of a workspace starts from: the layer that its set-up left, made now when there is none yet. Many may
+ * wait for the same layer; one job makes it, and goes on when those who wait lose interest. A driver without disk
+ * snapshots gets no layer: each of its sandboxes runs the set-up itself.
+ *
+ * A layer that others may use is made from the tips of the target branches and from nothing else. Commits that have not
+ * landed may start from such a layer when their set-up would come from the same; a layer of their own is found by the
+ * attempt that it is for, and goes with it.
+ */
+import { fail, type Isolation, type Workspace } from '@berth/contract';
+import {
+  createInterrupts,
+  isDeferred,
+  type Prebuild,
+  type ReadTx,
+  revive,
+  type Tx,
+  toJson,
+} from '../../kernel/index.ts';
+import type { CommitByRepository, World } from '../../ports.ts';
+import { type FilesByRepository, planSetup, setupInputHash } from '../../prebuild/index.ts';
+import { unlessAborted } from '../../race.ts';
+import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
+import type { SetupPlan } from '../../setup-plan.ts';
+import { staged } from '../../task/index.ts';
+import { targetsOf } from '../attempt/attempt.ts';
+import { type PrepareInput, prepareWorkspace, settle } from '../prepare-workspace.ts';
+
+export interface StartRequest {
+  /** Image and driver may be other ones than the workspace's own. */
+  readonly workspace: Workspace;
+  readonly isolation?: Isolation | undefined;
+  readonly commits: CommitByRepository;
+  /** The refs of the hub that lead to the commits, by repository; the target's when absent. */
+  readonly from?: Readonly<Record<string, string>> | undefined;
+  /** Is told that it waits for a set-up. */
+  readonly attemptId?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export type Start = Pick<SandboxPlan, 'layers' | 'setup'>;
+
+const MAX_PREPARATIONS = 3;
+const NO_VERDICT = new Set(['work.cancelled', 'sandbox.unreachable', 'sandbox.died']);
+const SETTING_MAX_BYTES = 4 * 2 ** 20;
+
+/** Rejects with the error of the set-up, or with the reason of the signal; the making of the layer goes on then. */
+export const startFrom = async (world: World, request: StartRequest): Promise<Start> => {
+  const { workspace, isolation, commits } = request;
+  const driver = await world.machines.choose({ driver: workspace.driver, isolation });
+  const asked = await sourceOf(world, request, driver, commits);
+  if (asked === undefined) return { layers: [] };
+  const { setup } = asked;
+  if (world.machines.facets(driver.name).snapshots === undefined) return { layers: [], setup };
+  let reason = 'its result was gone before it could be used';
+  for (let preparation = 1; preparation <= MAX_PREPARATIONS; preparation += 1) {
+    const wanted = { ...asked, driver: driver.name, request };
+    const prebuild = await findOrBegin(world, wanted, () => trustedSource(world, request, driver, asked));
+    if (prebuild === undefined) return { layers: [], setup };
+    const { layer, error } = await layerOf(world, prebuild, wanted);
+    if (layer !== undefined) return { layers: [layer] };
+    if (error !== undefined) reason = error.message;
+  }
+  throw fail('setup.unfinished', { times: MAX_PREPARATIONS, reason });
+};
+
+type Driver = { readonly name: string; readonly isolation: Isolation };
+
+interface Source {
+  readonly inputHash: string;
+  readonly commits: CommitByRepository;
+  readonly setup: SetupPlan;
+  /** Whose alone the layer is. */
+  readonly attemptId?: string | undefined;
+}
+
+const sourceOf = async (
+  world: World,
+  { workspace }: StartRequest,
+  driver: Driver,
+  commits: CommitByRepository,
+): Promise<Source | undefined> => {
+  const files: FilesByRepository = await filesOf(world, workspace.id, commits);
+  const setup = planSetup(workspace, files, world.defaults);
+  if (setup === undefined) return undefined;
+  const inputHash = await setupInputHash(world.digest, {
+    ...{ setup, workspace, commits, files },
+    driver: driver.name,
+    isolation: driver.isolation,
+    read: settingOf(world, workspace.id, commits),
+  });
+  return { inputHash, commits, setup };
+};
+
+/** The targets, when the same set-up would come from them; else what was asked for, as the attempt's own. */
+const trustedSource = async (
+  world: World,
+  request: StartRequest,
+  driver: Driver,
+  asked: Source,
+): Promise<Source | undefined> => {
+  const commits = await targetsOf(world, request.workspace);
+  const target = await sourceOf(world, request, driver, commits);
+  if (target?.inputHash === asked.inputHash) return target;
+  const { attemptId } = request;
+  if (attemptId === undefined) return undefined;
+  return { ...asked, attemptId, inputHash: world.digest(`${asked.inputHash} of ${attemptId}`) };
+};
+
+/** Neither when it was superseded meanwhile. The error is no verdict about the set-up. */
+const layerOf = async (
+  world: World,
+  prebuild: Prebuild,
+  wanted: Wanted,
+): Promise<Pick<Prebuild, 'layer' | 'error'>> => {
+  const now =
+    prebuild.state === 'building'
+      ? await told(world, wanted, () => settled(world, prebuild, wanted))
+      : prebuild;
+  return now?.state === 'ready' ? { layer: now.layer } : { error: now?.error };
+};
+
+/** Rejects with the verdict about this set-up. Another task's fate (its cancel, a layer dropped meanwhile) is none, nor is the death of a machine. */
+const settled = async (world: World, prebuild: Prebuild, wanted: Wanted): Promise<Prebuild | undefined> => {
+  await untilSettled(world, prebuild, wanted);
+  const now = await world.store.read((tx) => tx.table('prebuilds').get(prebuild.id));
+  if (now?.error !== undefined && !NO_VERDICT.has(now.error.code)) throw revive(now.error);
+  return now;
+};
+
+/** Reads what an installer would read, in these commits. */
+export const settingOf =
+  ({ hub }: Pick<World, 'hub'>, workspaceId: string, commits: CommitByRepository) =>
+  (repository: string, path: string): Promise<string | undefined> =>
+    hub.readFile(workspaceId, repository, {
+      ...{ commit: commits[repository] ?? '', path, maxBytes: SETTING_MAX_BYTES },
+    });
+
+export const filesOf = async (
+  { hub }: Pick<World, 'hub'>,
+  workspaceId: string,
+  commits: CommitByRepository,
+): Promise<FilesByRepository> => {
+  const files: Record<string, Readonly<Record<string, string>>> = {};
+  for (const [repository, commit] of Object.entries(commits))
+    files[repository] = await hub.files(workspaceId, repository, commit);
+  return files;
+};
+
+/** A person who watches an attempt sees what it waits for. */
+const told = <T>(world: World, { request, setup }: Wanted, wait: () => Promise<T>): Promise<T> => {
+  const { attemptId } = request;
+  const detail = setup.commands.map(({ run }) => run).join('; ');
+  return attemptId === undefined ? wait() : staged(world, { attemptId, stage: 'setup', detail }, wait);
+};
+
+interface Wanted extends Source {
+  readonly driver: string;
+  readonly request: StartRequest;
+}
+
+const known = async (
+  tx: ReadTx,
+  { id: workspaceId }: Workspace,
+  inputHash: string,
+): Promise<Prebuild | undefined> => {
+  const all = await tx.table('prebuilds').list({
+    where: { inputHash, workspaceId, state: ['ready', 'building'] },
+    order: 'desc',
+  });
+  return all.find((one) => one.state === 'ready') ?? all[0];
+};
+
+/** The prebuild of these inputs that is ready or being made; else a new one from a source that may be trusted with it. */
+const findOrBegin = async (
+  world: World,
+  { inputHash, driver, request }: Wanted,
+  trusted: () => Promise<Source | undefined>,
+): Promise<Prebuild | undefined> => {
+  const { workspace } = request;
+  const found = await world.store.read((tx) => known(tx, workspace, inputHash));
+  if (found !== undefined) return found;
+  const source = await trusted();
+  if (source === undefined) return undefined;
+  return world.store.write(async (tx) => {
+    const theirs = await known(tx, workspace, source.inputHash);
+    if (theirs !== undefined) return theirs;
+    const id = world.ids.new('prebuild');
+    const { inputHash, attemptId } = source;
+    const begun = await tx
+      .table('prebuilds')
+      .insert({ id, workspaceId: workspace.id, state: 'building', inputHash, driver, attemptId });
+    const input = inputOf(world, id, { ...source, driver, request });
+    await world.queue.add(tx, 'workspace.prepare', toJson(input, 'data'), { key: id });
+    return begun;
+  });
+};
+
+const inputOf = (world: World, prebuildId: string, wanted: Wanted): PrepareInput => {
+  const { driver, setup, commits, attemptId, request } = wanted;
+  const { workspace } = request;
+  // The refs lead to what was asked for; a target leads to itself.
+  const from = commits === request.commits ? request.from : undefined;
+  const checkout = workspace.repositories
+    .filter(({ name }) => commits[name] !== undefined)
+    .map(({ name, branch }) => ({ name, commit: commits[name] ?? '', branch, from: from?.[name] }));
+  const sandbox = planSandbox(world.defaults, workspace, {
+    id: world.ids.from('sandbox', prebuildId),
+    purpose: 'setup',
+    driver,
+    isolation: request.isolation,
+    egress: { preset: 'none' },
+    checkout,
+    setup,
+  });
+  return { prebuildId, sandbox, isPrivate: attemptId !== undefined };
+};
+
+/**
+ * Joins the run that the job began, or begins it in the job's words: whoever waits for a layer must not have a say in
+ * what it is made from. How it ends is read from the record afterwards. A cancel ends the waiting alone: others may
+ * wait for the same layer.
+ */
+const untilSettled = async (world: World, prebuild: Prebuild, { request }: Wanted): Promise<void> => {
+  const id = world.ids.from('saga', prebuild.id);
+  const input = await world.store.write((tx) => promisedInput(tx, prebuild.id, id));
+  if (input === undefined) return;
+  const { stop, either, release } = createInterrupts(request.signal);
+  const made = world.sagas.run(prepareWorkspace, { id, input, subject: prebuild.id, signal: stop });
+  try {
+    await unlessAborted(made.then(ended, endedBadly), either);
+  } finally {
+    release();
+  }
+};
+
+/** A prebuild that nobody will make any more (its job was lost with a restored database) is written off. */
+const promisedInput = async (tx: Tx, prebuildId: string, run: string): Promise<PrepareInput | undefined> => {
+  const where = { queue: 'workspace.prepare', key: prebuildId };
+  const [job] = await tx.table('jobs').list({ where, order: 'desc', limit: 1 });
+  const promised = job?.data ?? (await tx.table('sagas').get(run))?.input;
+  if (promised === undefined) await settle(tx, prebuildId, { state: 'failed' });
+  return promised as PrepareInput | undefined;
+};
+
+const ended = (): void => undefined;
+
+/** What waits for a place has not ended, and whoever waits for it gives its worker back as well. */
+const endedBadly = (error: unknown): void => {
+  if (isDeferred(error)) throw error;
+};

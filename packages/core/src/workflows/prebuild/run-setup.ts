@@ -1,0 +1,33 @@
+/** Runs set-up commands, each in its repository, one after the other; the first that fails ends it. */
+import { fail } from '@berth/contract';
+import type { Sandbox } from '@berth/plugin-api';
+import { tailOfBoth } from '../../kernel/index.ts';
+import type { CheckoutRequest, World } from '../../ports.ts';
+import type { SetupPlan } from '../../setup-plan.ts';
+
+const ERROR_TAIL_MAX_BYTES = 2000;
+
+export interface SetupRun {
+  readonly sandbox: Sandbox;
+  readonly setup: SetupPlan;
+  readonly checkout: CheckoutRequest['repositories'];
+  readonly key: string;
+  readonly signal: AbortSignal;
+}
+
+/** Rejects with `setup.failed` or `exec.timeout`. */
+export const runSetup = async ({ ids }: Pick<World, 'ids'>, run: SetupRun): Promise<void> => {
+  const { sandbox, setup, checkout, key, signal } = run;
+  for (const [index, { run: command, repository = checkout[0]?.name }] of setup.commands.entries()) {
+    const cwd = repository === undefined ? sandbox.root : `${sandbox.root}/${repository}`;
+    const id = ids.from('exec', `${key}/${index}`);
+    const { timeoutMs } = setup;
+    const argv = ['/bin/sh', '-c', command] as const;
+    const ended = await sandbox.run({ id, argv, cwd, timeoutMs, contained: true }, signal);
+    if (ended.timedOut) throw fail('exec.timeout', { command, timeoutMs });
+    if (ended.exitCode !== 0) {
+      const tail = tailOfBoth(ended.stdout, ended.stderr, ERROR_TAIL_MAX_BYTES);
+      throw fail('setup.failed', { command, exitCode: ended.exitCode, tail });
+    }
+  }
+};

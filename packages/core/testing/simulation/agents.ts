@@ -1,0 +1,81 @@
+/**
+ * An agent that works by the dice: well, badly, into the same file as others, on what judges it, not at all, or it crashes. A turn is
+ * decided once and remembered by its process, so that a turn which is replayed after a crash does the same.
+ */
+import { fail } from '@berth/contract';
+import type { TurnEnd } from '@berth/plugin-api';
+import type { Agents, AgentTurn } from '../../src/ports.ts';
+import type { Dice } from './dice.ts';
+import type { Checkout, ScriptedMachines } from './machines.ts';
+import type { ScriptedHub, Tree } from './repository.ts';
+
+export type Act = 'good' | 'buggy' | 'shared' | 'weak' | 'nothing' | 'crash';
+const ACTS: readonly Act[] = [
+  'good',
+  'good',
+  'good',
+  'good',
+  'buggy',
+  'buggy',
+  'shared',
+  'weak',
+  'nothing',
+  'crash',
+];
+
+export interface AgentWorld {
+  readonly dice: Dice;
+  readonly hub: ScriptedHub;
+  readonly machines: ScriptedMachines;
+  /** What the dice choose from. */
+  readonly acts?: readonly Act[] | undefined;
+}
+
+export const createScriptedAgents = ({ dice, hub, machines, acts = ACTS }: AgentWorld): Agents => {
+  const decided = new Map<string, { readonly act: Act; applied: boolean }>();
+
+  const decide = (turn: AgentTurn) => {
+    const known = decided.get(turn.execId);
+    if (known !== undefined) return known;
+    const act = acts[dice.below(acts.length)] ?? 'good';
+    const made = { act, applied: false };
+    decided.set(turn.execId, made);
+    return made;
+  };
+
+  const merge = (turn: AgentTurn, repository: string, checkout: Checkout): void => {
+    const target = hub.refs.get(`${repository} refs/heads/main`) ?? checkout.head;
+    const theirs = hub.look(repository, target).tree;
+    checkout.tree = { ...checkout.tree, ...theirs, shared: `${theirs.shared}, ${turn.attemptId}` };
+    checkout.head = hub.commit(repository, { parents: [checkout.head, target], tree: checkout.tree });
+  };
+
+  const apply = (turn: AgentTurn, act: Act): void => {
+    for (const [repository, checkout] of machines.insideOf(turn.sandbox.id).checkouts) {
+      if (turn.prompt.includes('conflicts')) merge(turn, repository, checkout);
+      checkout.tree = { ...checkout.tree, ...editOf(turn, act) };
+    }
+  };
+
+  return {
+    names: ['scripted'],
+    prepare: async () => ({ tools: [], memoryBytes: 0, model: undefined }),
+    async turn(turn, signal): Promise<TurnEnd> {
+      signal.throwIfAborted();
+      const decision = decide(turn);
+      turn.emit('1', { kind: 'message', role: 'agent', text: decision.act });
+      if (!decision.applied) apply(turn, decision.act);
+      decision.applied = true;
+      if (decision.act === 'crash') throw fail('agent.crashed', { agent: turn.agent, exitCode: 1, tail: '' });
+      return { stop: 'end', continued: true, session: { sandbox: turn.sandbox.id } };
+    },
+  };
+};
+
+const editOf = ({ attemptId, execId }: AgentTurn, act: Act): Tree => {
+  // What judges it says something else now.
+  if (act === 'weak') return { 'package.json': JSON.stringify({ scripts: { test: `check ${execId}` } }) };
+  if (act === 'shared') return { shared: execId };
+  if (act === 'good') return { [`of-${attemptId}`]: execId };
+  return act === 'buggy' ? { [`of-${attemptId}`]: `bug ${execId}` } : {};
+};

@@ -1,0 +1,27 @@
+/** Seeded chance: the same seed throws the same dice, so a run that failed can be run again. */
+import type { Chance } from '../../src/kernel/index.ts';
+
+export interface Dice {
+  /** Below `limit`, from 0. */
+  below(limit: number): number;
+  /** True in so many of a hundred throws. */
+  percent(chance: number): boolean;
+  readonly bytes: Chance;
+}
+
+/** Mulberry32. */
+export const createDice = (seed: number): Dice => {
+  let state = seed >>> 0;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const below = (limit: number): number => Math.floor(next() * limit);
+  return {
+    below,
+    percent: (chance) => next() * 100 < chance,
+    bytes: (count) => Uint8Array.from({ length: count }, () => below(256)),
+  };
+};

@@ -1,0 +1,267 @@
+/**
+ * The whole core against a scripted world, driven by the dice: tasks come, are cancelled, retried and continued; calls
+ * fail, come late, or act and then fail; the core is killed at any moment and started again. Then the faults end, time
+ * passes, and the promises are looked at.
+ */
+import { type Core, createCore } from '../../src/core.ts';
+import {
+  createIds,
+  createManualClock,
+  createMemoryStore,
+  type ManualClock,
+  type Store,
+} from '../../src/kernel/index.ts';
+import type { Defaults, Grants, Ports, Retention } from '../../src/ports.ts';
+import { type Act, createScriptedAgents } from './agents.ts';
+import { createDice, type Dice } from './dice.ts';
+import { brokenPromises, unforgotten } from './invariants.ts';
+import { createScriptedCheckouts, createScriptedMachines, type ScriptedMachines } from './machines.ts';
+import { createScriptedHub, type ScriptedHub } from './repository.ts';
+import { createLife, type Faults, type Life } from './server-life.ts';
+
+type Digest = (text: string) => string;
+
+export interface Seed {
+  readonly seed: number;
+  readonly steps: number;
+  /** Of a hundred calls that fail or come late. */
+  readonly failing: number;
+  /** Of a hundred moments of sagas at which the core dies. */
+  readonly deadly: number;
+  /** Whether the workspace has something to set up, and the driver can keep disks. */
+  readonly setup?: boolean | undefined;
+  /** Whether what has ended is forgotten at once and not after days. */
+  readonly hasty?: boolean | undefined;
+  /** Of a hundred calls, at so many a machine dies; none when absent. */
+  readonly dying?: number | undefined;
+  /** Of sandboxes at the same time. */
+  readonly ceiling?: number | undefined;
+}
+
+export interface Outcome {
+  readonly broken: readonly string[];
+  readonly lives: number;
+  readonly tasks: Readonly<Record<string, number>>;
+}
+
+export interface ScriptedWorld {
+  readonly clock: ManualClock;
+  readonly dice: Dice;
+  readonly hub: ScriptedHub;
+  readonly machines: ScriptedMachines;
+  readonly ports: Ports;
+  readonly store: Store;
+  readonly digest: Digest;
+  readonly root: string;
+}
+
+const REST_MS = 60_000;
+const MAX_RESTS = 120;
+
+export const createScriptedWorld = (
+  digest: Digest,
+  {
+    seed,
+    setup = true,
+    hasty = false,
+    locked = false,
+    ceiling = DEFAULTS.maxSandboxes,
+    acts,
+  }: Pick<Seed, 'seed' | 'setup' | 'hasty' | 'ceiling'> & {
+    readonly locked?: boolean | undefined;
+    readonly acts?: readonly Act[] | undefined;
+  },
+): ScriptedWorld => {
+  const clock = createManualClock();
+  const dice = createDice(seed);
+  const hub = createScriptedHub(digest);
+  const root = hub.commit('app', {
+    parents: [],
+    tree: { 'package.json': MANIFEST, ...(locked ? LOCK : {}), shared: 'start' },
+  });
+  void hub.swap('', 'app', 'refs/heads/main', undefined, root);
+  const machines = createScriptedMachines({ snapshots: setup });
+  const checkouts = createScriptedCheckouts(machines, hub);
+  const agents = createScriptedAgents({ dice, hub, machines, acts });
+  const ports = {
+    machines,
+    hub,
+    checkouts,
+    agents,
+    grants: GRANTS,
+    defaults: { ...DEFAULTS, maxSandboxes: ceiling },
+    retention: { ...(hasty ? HASTY : RETENTION) },
+  };
+  const store = createMemoryStore({ clock, ids: createIds(clock, dice.bytes) });
+  return { clock, dice, hub, machines, ports, store, digest, root };
+};
+
+const MANIFEST = JSON.stringify({ scripts: { test: 'check' } });
+const LOCK = { 'package-lock.json': '{}' };
+const GRANTS: Grants = { tokenFor: (id) => `token of ${id}`, hash: (token) => `hash of ${token}` };
+const DEFAULTS: Defaults = {
+  limits: { cpus: 1, memoryBytes: 2 ** 30, pids: 100, diskBytes: 2 ** 30, inodes: 10_000 },
+  egress: { preset: 'none' },
+  agent: 'scripted',
+  trustedGateDrivers: [],
+  maxSandboxes: 20,
+  keepAliveMs: 60_000,
+  maxRounds: 3,
+  gate: 'standard',
+  gateTimeoutMs: 60_000,
+  targetGateWaitMs: 60_000,
+  setupTimeoutMs: 60_000,
+};
+
+const DAY_MS = 86_400_000;
+const RETENTION: Retention = {
+  runsMs: 7 * DAY_MS,
+  eventsMs: 30 * DAY_MS,
+  maxEvents: 500_000,
+  maxEventBytes: 2 ** 30,
+  tasksMs: 90 * DAY_MS,
+  sandboxesMs: 30 * DAY_MS,
+  refsMs: 30 * DAY_MS,
+  tokensMs: 30 * DAY_MS,
+  approvalsMs: 14 * DAY_MS,
+};
+/**
+ * Below zero, because this clock stands still while work goes on. Tasks and refs stay: they are the promises that are
+ * looked at.
+ */
+const HASTY: Retention = { ...RETENTION, runsMs: -1, eventsMs: -1, sandboxesMs: -1, tokensMs: -1 };
+const LONGER_THAN_ANY_RETENTION_MS = 100 * DAY_MS;
+
+export const simulate = async (digest: Digest, seed: Seed): Promise<Outcome> => {
+  const world = createScriptedWorld(digest, seed);
+  const faults: Faults = { failing: 0, deadly: 0, dying: 0 };
+  const lives = createLives(world, faults, seed);
+  const workspaceId = await importWorkspace(world, lives.core(), seed);
+  Object.assign(faults, { failing: seed.failing, deadly: seed.deadly, dying: seed.dying ?? 0 });
+  const promised = new Set<string>();
+  for (let step = 0; step < seed.steps; step += 1) {
+    await act(world, lives.core(), { workspaceId, promised });
+    await world.clock.advance(world.dice.below(8000));
+    if (lives.current().isOver() || world.dice.percent(seed.deadly)) lives.restart();
+  }
+  Object.assign(faults, { failing: 0, deadly: 0, dying: 0 });
+  await rest(world, lives);
+  const { store } = world;
+  const broken = await brokenPromises({ ...world, promised: [...promised] });
+  const tasks = await store.read((tx) => tx.table('tasks').countBy('state'));
+  const count = lives.count();
+  const forgotten = await afterLongAbsence(world, lives);
+  return { broken: [...broken, ...forgotten], lives: count, tasks };
+};
+
+const importWorkspace = async (
+  { clock }: ScriptedWorld,
+  core: Core,
+  { setup = true }: Seed,
+): Promise<string> => {
+  const repositories = [{ source: '/app' }];
+  const commands = setup ? { setup: { commands: ['npm ci'] } } : {};
+  return (await clock.through(core.workspaces.create({ repositories, ...commands }))).id;
+};
+
+const createLives = (world: ScriptedWorld, faults: Faults, { hasty = false }: Seed) => {
+  let count = 0;
+  let life: Life;
+  let core: Core;
+  const restart = (): void => {
+    life?.kill();
+    count += 1;
+    const own = createLife({ ...world, faults, killOne: () => killOne(world) });
+    life = own;
+    let isForgetting = false;
+    const forget = (): void => {
+      if (!hasty || isForgetting) return;
+      isForgetting = true;
+      const done = (): void => {
+        isForgetting = false;
+      };
+      core.reconcilers.runAll().then(done, done);
+    };
+    core = createCore({
+      ...life,
+      ids: createIds(world.clock, world.dice.bytes),
+      digest: world.digest,
+      owner: `life ${count}`,
+      crashPoint: () => {
+        forget();
+        own.crashPoint();
+      },
+    });
+    // A life that ends while it starts never answers; the next one starts anew.
+    void core.start();
+  };
+  restart();
+  return { restart, current: () => life, core: () => core, count: () => count };
+};
+
+const killOne = ({ dice, machines }: ScriptedWorld): void => {
+  const ids = [...machines.alive.keys()];
+  machines.kill(ids[dice.below(ids.length)] ?? '');
+};
+
+/** What people do. Refusals (a task that cannot be cancelled any more) are answers like any other. */
+const act = async (
+  { dice, store }: ScriptedWorld,
+  { tasks, changes }: Core,
+  { workspaceId, promised }: { workspaceId: string; promised: Set<string> },
+): Promise<void> => {
+  const known = [...promised];
+  const one = known[dice.below(known.length)];
+  const kind = dice.below(10);
+  if (kind < 4 || one === undefined) {
+    const task = { workspaceId, prompt: 'do it', priority: 1 + dice.below(10), delayMs: dice.below(3000) };
+    tasks.create(task).then(({ id }) => promised.add(id), ignore);
+  } else if (kind < 6) tasks.cancel(one, 'by the dice').catch(ignore);
+  else if (kind < 7) tasks.retry(one).catch(ignore);
+  else if (kind < 9) tasks.prompt(one, 'and more').catch(ignore);
+  else for (const id of await waitingIn(store)) changes.decide(id, decisionBy(dice)).catch(ignore);
+};
+
+const ignore = (): void => undefined;
+
+const waitingIn = (store: Store): Promise<string[]> =>
+  store.read(async (tx) => {
+    const waiting = await tx.table('changes').list({ where: { state: 'waiting' } });
+    return waiting.filter(({ decision }) => decision === undefined).map(({ id }) => id);
+  });
+
+const decisionBy = (dice: Dice) => ({
+  verdict: dice.percent(60) ? ('approved' as const) : ('rejected' as const),
+  by: 'the dice',
+});
+
+const rest = async (
+  { clock, store, dice }: ScriptedWorld,
+  lives: ReturnType<typeof createLives>,
+): Promise<void> => {
+  if (lives.current().isOver()) lives.restart();
+  for (let rests = 0; rests < MAX_RESTS; rests += 1) {
+    await clock.advance(REST_MS);
+    const waiting = await waitingIn(store);
+    for (const id of waiting) lives.core().changes.decide(id, decisionBy(dice)).catch(ignore);
+    if (waiting.length === 0 && (await store.read(isQuiet))) return;
+  }
+};
+
+/** The server is away for very long; then it starts once more, and has the time for a pass of everything. */
+const afterLongAbsence = async (
+  world: ScriptedWorld,
+  lives: ReturnType<typeof createLives>,
+): Promise<string[]> => {
+  lives.current().kill();
+  await world.clock.advance(LONGER_THAN_ANY_RETENTION_MS);
+  lives.restart();
+  await world.clock.advance(REST_MS);
+  return unforgotten(world);
+};
+
+const isQuiet: Parameters<Store['read']>[0] = async (tx) => {
+  const jobs = await tx.table('jobs').count({ state: ['waiting', 'active'] });
+  const { destroyed = 0, ...alive } = await tx.table('sandboxes').countBy('state');
+  return jobs === 0 && Object.keys(alive).length === 0 && destroyed >= 0;
+};

@@ -1,8 +1,0 @@
-export type { LocalSandbox, LocalSandboxOptions } from './local-sandbox.ts';
-export { createLocalSandbox } from './local-sandbox.ts';
-export type { Answer, Script } from './model/script.ts';
-export { DEFAULT_SCRIPTS, Scripts } from './model/script.ts';
-export type { ModelRequest, ScriptedModel, ScriptedModelOptions } from './model/server.ts';
-export { startScriptedModel } from './model/server.ts';
-export type { MortalSandbox } from './mortal-sandbox.ts';
-export { createMortalSandbox } from './mortal-sandbox.ts';

@@ -1,0 +1,216 @@
+/** Cases for every driver. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { Driver, Life } from '../../src/driver.ts';
+import { type Bench, freshId, specOf } from './driver-bench.ts';
+
+export interface DriverCase {
+  readonly title: string;
+  readonly check: (bench: Bench) => Promise<void>;
+}
+
+const idsOf = async (driver: Driver): Promise<string[]> => {
+  const ids: string[] = [];
+  for await (const { id } of driver.list()) ids.push(id);
+  return ids.sort();
+};
+
+export const lifeOf = async (driver: Driver, id: string): Promise<Life | undefined> => {
+  for await (const listed of driver.list()) if (listed.id === id) return listed.life;
+  return undefined;
+};
+
+const SEEN_DEAD_WITHIN_MS = 10_000;
+
+export const coreCases: readonly DriverCase[] = [
+  {
+    title: 'probe finds it usable and says what it found',
+    check: async ({ driver }) => {
+      const { health, detail } = await driver.probe(AbortSignal.timeout(30_000));
+      expect(health, detail).not.toBe('absent');
+      expect(detail).not.toBe('');
+    },
+  },
+  {
+    title: 'create starts a guest that answers under the id',
+    check: async ({ create, client }) => {
+      const { id, unenforced } = await create();
+      expect(await (await client(id)).health()).toMatchObject({ id });
+      expect(Array.isArray(unenforced)).toBe(true);
+    },
+  },
+  {
+    title: 'connections are independent of each other',
+    check: async ({ create, client }) => {
+      const { id } = await create();
+      const first = await client(id);
+      const second = await client(id);
+      first[Symbol.dispose]();
+      expect(await second.health()).toMatchObject({ id });
+    },
+  },
+  {
+    title: 'create with the id of a running machine returns that machine',
+    check: async ({ create, client }) => {
+      const machine = await create();
+      await (await client(machine.id)).write(`${machine.root}/kept`, 'yes');
+      const again = await create({ id: machine.id });
+      expect(again.root).toBe(machine.root);
+      expect(await (await client(machine.id)).read(`${machine.root}/kept`)).toBe('yes');
+    },
+  },
+  {
+    title: 'creates of one id at the same time make one machine',
+    check: async ({ create, driver }) => {
+      const id = freshId();
+      await Promise.all([create({ id }), create({ id }), create({ id })]);
+      expect(await idsOf(driver)).toEqual([id]);
+    },
+  },
+  {
+    title: 'machines do not share files',
+    check: async ({ create, client }) => {
+      const [one, two] = await Promise.all([create(), create()]);
+      await (await client(one.id)).write(`${one.root}/mine`, 'one');
+      expect(await (await client(two.id)).read(`${two.root}/mine`)).toBeUndefined();
+      expect(await (await client(two.id)).read(`${two.home}/mine`)).toBeUndefined();
+    },
+  },
+  {
+    title: 'commands see the environment that was asked for',
+    check: async ({ create, client }) => {
+      const { id } = await create({ env: { CONFORMANCE: 'a b "c"' } });
+      const { exitCode, stdout } = await (await client(id)).run(['printenv', 'CONFORMANCE']);
+      expect([exitCode, stdout.trim()]).toEqual([0, 'a b "c"']);
+    },
+  },
+  {
+    title: 'tools are where toolPath says',
+    check: async ({ create, client, host }) => {
+      const source = join(host.folder, '..', 'tool');
+      await mkdir(source, { recursive: true });
+      await writeFile(join(source, 'file'), 'a tool', { mode: 0o644 });
+      const target = '/opt/berth/tools/one';
+      const { id, toolPath } = await create({ tools: [{ source, target }] });
+      const { stdout } = await (await client(id)).run(['cat', `${toolPath(target)}/file`]);
+      expect(stdout).toBe('a tool');
+    },
+  },
+  {
+    title: 'attach finds a machine after a restart, with its files',
+    check: async ({ create, client, reopen }) => {
+      const machine = await create();
+      await (await client(machine.id)).write(`${machine.root}/kept`, 'yes');
+      const later = reopen();
+      expect(await later.attach(machine.id)).toMatchObject({ id: machine.id, root: machine.root });
+      expect(await (await client(machine.id, later)).read(`${machine.root}/kept`)).toBe('yes');
+    },
+  },
+  {
+    title: 'attach of an unknown id finds nothing',
+    check: async ({ driver }) => expect(await driver.attach(freshId())).toBeUndefined(),
+  },
+  {
+    title: 'connect to an unknown machine says that it is unreachable',
+    check: async ({ driver }) =>
+      await expect(driver.connect(freshId())).rejects.toMatchObject({ code: 'sandbox.unreachable' }),
+  },
+  {
+    title: 'destroy hangs up and leaves nothing',
+    check: async ({ create, client, driver }) => {
+      const { id } = await create();
+      const open = await client(id);
+      await driver.destroy(id);
+      await open.closed;
+      expect(await idsOf(driver)).toEqual([]);
+      expect(await driver.attach(id)).toBeUndefined();
+      await expect(driver.connect(id)).rejects.toMatchObject({ code: 'sandbox.unreachable' });
+    },
+  },
+  {
+    title: 'destroy succeeds for an unknown id and a second time',
+    check: async ({ create, driver }) => {
+      await driver.destroy(freshId());
+      const { id } = await create();
+      await driver.destroy(id);
+      await driver.destroy(id);
+    },
+  },
+  {
+    title: 'an id can be used again after destroy, and nothing of the old machine is there',
+    check: async ({ create, client, driver }) => {
+      const { id, root } = await create();
+      await (await client(id)).write(`${root}/old`, 'x');
+      await driver.destroy(id);
+      await create({ id });
+      expect(await (await client(id)).read(`${root}/old`)).toBeUndefined();
+    },
+  },
+  {
+    title: 'list yields what this installation owns and nothing else',
+    check: async ({ create, driver, reopen }) => {
+      const ids = [(await create()).id, (await create()).id].sort();
+      expect(await idsOf(driver)).toEqual(ids);
+      expect(await idsOf(reopen())).toEqual(ids);
+      expect(await idsOf(reopen({ installation: 'another' }))).toEqual([]);
+    },
+  },
+  ...(['guest', 'all'] as const).map(
+    (which): DriverCase => ({
+      title: `a machine is seen to be dead when ${which === 'all' ? 'all its processes are' : 'its guest is'} killed from outside`,
+      check: async ({ create, driver, reopen, kill }) => {
+        const [killed, other] = await Promise.all([create(), create()]);
+        expect(await lifeOf(driver, killed.id)).toEqual({ state: 'alive' });
+        await kill(killed.id, which);
+        const seen = { timeout: SEEN_DEAD_WITHIN_MS, interval: 50 };
+        await expect.poll(() => lifeOf(driver, killed.id), seen).toMatchObject({ state: 'dead' });
+        expect(await lifeOf(reopen(), killed.id)).toMatchObject({
+          state: 'dead',
+          reason: expect.stringMatching(/./),
+        });
+        expect(await lifeOf(driver, other.id)).toEqual({ state: 'alive' });
+        expect(await driver.attach(killed.id)).toBeUndefined();
+        await expect(driver.connect(killed.id)).rejects.toMatchObject({ code: 'sandbox.unreachable' });
+        await driver.destroy(killed.id);
+        expect(await idsOf(driver)).toEqual([other.id]);
+      },
+    }),
+  ),
+  {
+    title: 'limits hold or are reported with the reason',
+    check: async ({ create, client, driver }) => {
+      const { id, unenforced } = await create({ limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 64 } });
+      const reported = unenforced.map((line) => line.split(': ')[0]);
+      if (driver.facets.limits === undefined)
+        expect(reported).toEqual(expect.arrayContaining(['memory', 'cpu']));
+      else expect(reported.filter((name) => name !== 'containment')).toEqual([]);
+      if (reported.includes('pids')) return;
+      const guest = await client(id);
+      const bomb = 'i=0; while [ $i -lt 150 ]; do sleep 20 & i=$((i+1)); done';
+      expect((await guest.run(['sh', '-c', bomb])).stderr).toMatch(/fork|Resource temporarily unavailable/i);
+      expect(await guest.health()).toMatchObject({ id });
+    },
+  },
+  {
+    title: 'groups for commands are there, or their absence is reported with the reason',
+    check: async ({ create, driver }) => {
+      const { unenforced } = await create();
+      const reported = unenforced.some((line) => /^containment: ./.test(line));
+      expect(reported).toBe(driver.facets.groups === undefined);
+    },
+  },
+  {
+    title: 'an aborted create rejects and leaves nothing after destroy',
+    check: async ({ driver, host }) => {
+      for (const afterMs of [0, 30]) {
+        const spec = specOf();
+        const creating = driver.create(spec, AbortSignal.timeout(afterMs));
+        // A quick driver may be done before the signal comes.
+        await creating.catch((error: unknown) => expect(error).toBeDefined());
+        await driver.destroy(spec.id);
+        expect(await idsOf(driver), host.folder).toEqual([]);
+      }
+    },
+  },
+];

@@ -1,0 +1,50 @@
+/**
+ * A sandbox as a server sees it that can die: from then on nothing that it was doing goes on and nothing it asks is
+ * answered, while the sandbox itself lives on. What a new server must be able to continue.
+ */
+import type { Process, Sandbox } from '../../src/sandbox.ts';
+
+export interface MortalSandbox {
+  readonly sandbox: Sandbox;
+  die(): void;
+}
+
+export const createMortalSandbox = (inner: Sandbox): MortalSandbox => {
+  const life = { dead: false };
+  /** Never answers once the server is dead, also not what was asked before. */
+  const alive = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (life.dead) return forever();
+    const result = await work();
+    return life.dead ? forever() : result;
+  };
+  const mortal = (process: Process): Process => ({
+    id: process.id,
+    async *output(from, signal) {
+      for await (const chunk of process.output(from, signal)) {
+        if (life.dead) await forever();
+        yield chunk;
+      }
+    },
+    write: (offset, bytes) => alive(() => process.write(offset, bytes)),
+    closeInput: () => alive(() => process.closeInput()),
+    signal: (name) => alive(() => process.signal(name)),
+  });
+  return {
+    die: () => {
+      life.dead = true;
+    },
+    sandbox: {
+      ...inner,
+      start: async (spec) => mortal(await alive(() => inner.start(spec))),
+      attach: async (execId) => {
+        const process = await alive(() => inner.attach(execId));
+        return process === undefined ? undefined : mortal(process);
+      },
+      endCommands: (idPrefix) => alive(() => inner.endCommands(idPrefix)),
+      run: (spec, signal) => alive(() => inner.run(spec, signal)),
+      metrics: () => alive(() => inner.metrics()),
+    },
+  };
+};
+
+const forever = (): Promise<never> => Promise.withResolvers<never>().promise;

@@ -1,0 +1,125 @@
+/**
+ * The root folder of a sandbox that has no image: an allow-list, never a deny-list.
+ *
+ * Of the host only /usr is shown (with the links or folders /bin, /sbin, /lib… that belong to it) and a handful of
+ * harmless files and folders of /etc; everything else of /etc is written here. A home, a secret or a socket of the host cannot be
+ * seen because nothing ever mentions it. The skeleton is made once, named by its content, and shared read-only.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { cpSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder } from '../../../linux/folder.ts';
+import { type Folders, makeThrough } from '../folders.ts';
+import type { Identity } from '../identity.ts';
+
+export interface Base {
+  /** The skeleton: folders to mount on, links, /etc. */
+  readonly rootfs: string;
+  /** Folders of the host to show, read-only, at the same place. */
+  readonly system: readonly string[];
+}
+
+/** Mount points and nothing more. */
+export const MOUNT_POINTS =
+  `proc dev tmp usr workspace home/agent run/berth opt/berth var/tmp mnt/from/workspace mnt/from/home mnt/to/workspace mnt/to/home mnt/lists`.split(
+    ' ',
+  );
+
+const SYSTEM = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
+
+/** Copied when they exist. None holds anything that is not the same on every machine of a distribution. */
+const COPIED =
+  /^(ca-certificates\.conf|debian_version|host\.conf|inputrc|java-\d+-openjdk|ld\.so\.(cache|conf|conf\.d)|localtime|magic|mime\.types|os-release|profile|protocols|python3(\.\d+)?|rpc|services|skel|terminfo|timezone)$/;
+const COPIED_BELOW = ['ssl/openssl.cnf'];
+
+/** Folders of links into /usr: shown as they are, for copying hundreds of links takes longer than all the rest. */
+const SHOWN_BELOW = ['/etc/alternatives', '/etc/ssl/certs'];
+
+/** Files of /etc that every sandbox has, whatever its image says. */
+export const WRITTEN: Readonly<Record<string, string>> = {
+  hosts: '127.0.0.1 localhost berth.internal\n::1 localhost ip6-localhost\n',
+  hostname: 'sandbox\n',
+  'resolv.conf': '# There is no network here; names are resolved by the proxy.\n',
+};
+
+/** `agent` comes first: a number that two accounts have is the first one's. */
+const accountsOf = ({ commands: id }: Identity): Readonly<Record<string, string>> => ({
+  passwd: `agent:x:${id}:${id}:agent:/home/agent:/bin/bash\nroot:x:0:0:root:/root:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
+  group: `agent:x:${id}:\nroot:x:0:\ntty:x:5:\nnogroup:x:65534:\n`,
+  'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n',
+});
+
+export const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+
+/** Makes the skeleton of this host, or finds it. */
+export const prepareBase = async (folders: Folders, identity: Identity): Promise<Base> => {
+  await makeThrough(folders.bases);
+  const draft = join(folders.bases, `.draft-${randomUUID()}`);
+  await makeFolder(draft, 0o755);
+  try {
+    const system = await writeSkeleton(draft, identity);
+    const rootfs = join(folders.bases, await contentHash(draft));
+    await rename(draft, rootfs).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      await rm(draft, { recursive: true });
+    });
+    return { rootfs, system: ['/usr', ...system] };
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
+  }
+};
+
+/** Returns the folders to show beside /usr: those of /etc, and /bin and so on where they are not links yet. */
+const writeSkeleton = async (root: string, identity: Identity): Promise<string[]> => {
+  for (const point of MOUNT_POINTS) await mkdir(join(root, point), { recursive: true });
+  await mkdir(join(root, 'etc/ssl'), { recursive: true });
+  const real: string[] = [];
+  for (const path of SHOWN_BELOW) {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) continue;
+    await mkdir(join(root, path), { recursive: true });
+    real.push(path);
+  }
+  for (const path of SYSTEM) {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (stats?.isSymbolicLink() === true) await symlink(await readlink(path), join(root, path));
+    else if (stats?.isDirectory() === true) {
+      await mkdir(join(root, path));
+      real.push(path);
+    }
+  }
+  const shown = (await readdir('/etc')).filter((name) => COPIED.test(name));
+  for (const name of [...shown, ...COPIED_BELOW]) copyShown(name, root);
+  for (const [name, text] of Object.entries({ ...WRITTEN, ...accountsOf(identity) }))
+    await writeFile(join(root, 'etc', name), text);
+  return real;
+};
+
+/** Synchronous: a few small files, once per server. */
+const copyShown = (name: string, root: string): void => {
+  const source = join('/etc', name);
+  if (lstatSync(source, { throwIfNoEntry: false }) === undefined) return;
+  cpSync(source, join(root, 'etc', name), {
+    recursive: true,
+    verbatimSymlinks: true,
+    // What others may not read on the host is not shown to them here.
+    filter: (path) => {
+      const entry = lstatSync(path);
+      return entry.isSymbolicLink() || (entry.mode & 0o004) !== 0;
+    },
+  });
+};
+
+const contentHash = async (root: string): Promise<string> => {
+  const hash = createHash('sha256');
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  const named = entries.map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }));
+  for (const { entry, path } of named.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    hash.update(`${path.slice(root.length)}\0`);
+    if (entry.isFile()) hash.update(readFileSync(path));
+    if (entry.isSymbolicLink()) hash.update(readlinkSync(path));
+    hash.update('\0');
+  }
+  return hash.digest('hex').slice(0, 32);
+};

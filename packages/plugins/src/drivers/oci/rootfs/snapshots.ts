@@ -1,0 +1,175 @@
+/**
+ * Disk snapshots: the writable part of a sandbox, copied once into a folder named by what it holds. Two machines that
+ * did the same work give the same layer. Deletions from lower layers (whiteouts, opaque folders) are part of it.
+ */
+import { randomUUID } from 'node:crypto';
+import { chmod, chown, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '@berth/contract';
+import type { KeptOfDisk, Snapshots } from '@berth/plugin-api';
+import { makeFolder } from '../../../linux/folder.ts';
+import { makeThrough } from '../folders.ts';
+import { shown, writable } from '../runtime/bundle.ts';
+import { piped } from '../runtime/chore.ts';
+import type { Workshop } from '../workshop.ts';
+import type { DiskSize } from './disk-usage.ts';
+
+export interface SnapshotWorld extends Pick<Workshop, 'folders' | 'ready' | 'discard'> {
+  /** Keeps the machine from changing while it is copied, as far as it can be. */
+  readonly quietly: <T>(id: string, act: () => Promise<T>) => Promise<T>;
+  /** What a layer may hold. */
+  readonly most: DiskSize;
+  /** The folder of a machine's disk; rejects when there is none. */
+  readonly diskOf: (id: string) => Promise<string>;
+}
+
+/** The two places a sandbox can write for keeps. */
+export const DISKS = ['workspace', 'home'] as const;
+
+const TAKE_TIMEOUT_MS = 300_000;
+const TOO_LARGE = 'too large: ';
+const SIZE_FILE = 'size';
+export const LAYER_NAME = /^[0-9a-f]{64}$/;
+
+const COPY_ALL = `
+cp -a --reflink=auto -- /mnt/from/workspace/. /mnt/to/workspace/
+cp -a --reflink=auto -- /mnt/from/home/. /mnt/to/home/`;
+
+/** `is_real`: all folders on the way are there and none is a link. */
+const COPY_KEPT = `
+is_real() (
+  path=$1
+  while path=$(dirname -- "$path"); [ "$path" != . ]; do
+    if [ ! -d "$path" ] || [ -L "$path" ]; then exit 1; fi
+  done
+  [ -e "$1" ] && [ ! -L "$1" ]
+)
+copy() {
+  cd "/mnt/from/$1"
+  while IFS= read -r path; do
+    if is_real "$path"; then cp -a --reflink=auto --parents -- "$path" "/mnt/to/$1/"; fi
+  done < "/mnt/lists/$1"
+}
+copy workspace
+copy home
+find /mnt/to/workspace -name .git -prune -exec rm -rf -- {} +
+cd /mnt/to/workspace
+xargs -0 -r -a /mnt/lists/without rm -rf --`;
+
+/** Blocks that are really taken: what a file says about its size is nothing. Ends the script when there is too much. */
+const weigh = (folder: string, { bytes, inodes }: DiskSize): string =>
+  piped(
+    `find ${folder} -xdev -printf '%b %P\\n'`,
+    `awk -v most_bytes=${bytes} -v most_inodes=${inodes} '
+  $1 !~ /^[0-9]+$/ { next }
+  { inodes += 1; taken += $1 * 512 }
+  $1 > largest { largest = $1; name = substr($0, length($1) + 2, 200) }
+  inodes > most_inodes { exit }
+  END {
+    if (taken <= most_bytes && inodes <= most_inodes) exit 0
+    printf "${TOO_LARGE}%.0f MiB in %.0f files; the largest is %s with %.0f MiB\\n", taken / 1048576, inodes, name, largest / 2048
+    exit 1
+  }'`,
+  );
+
+/**
+ * Names, modes, bytes, links, whiteouts and opaque marks count, and where a file has holes, which are not read; times and numbers of owners do not. The archive exists
+ * only as a stream into the hash.
+ */
+const NAME = [
+  piped('du --summarize --block-size=1 /mnt/to', 'cut -f1'),
+  piped(
+    `tar --create --sparse --sort=name --format=posix --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime,delete=mtime \
+--mtime=@0 --owner=0 --group=0 --numeric-owner --xattrs --xattrs-include=user.overlay.opaque --warning=no-file-ignored \
+--directory=/mnt/to --file=- workspace home`,
+    'sha256sum',
+    "cut -d' ' -f1",
+  ),
+].join('');
+
+export const createSnapshots = (world: SnapshotWorld): Snapshots => ({
+  take: (id, kept) => world.quietly(id, () => take(world, id, kept)),
+  async *list() {
+    for (const layer of await readdir(world.folders.layers).catch(() => [])) {
+      if (!LAYER_NAME.test(layer)) continue;
+      const size = await readFile(join(world.folders.layers, layer, SIZE_FILE), 'utf8').catch(
+        () => undefined,
+      );
+      if (size !== undefined) yield { layer, sizeBytes: Number(size) };
+    }
+  },
+  drop: async (layer) => {
+    if (LAYER_NAME.test(layer)) await world.discard(join(world.folders.layers, layer));
+  },
+});
+
+const take = async (
+  world: SnapshotWorld,
+  id: string,
+  kept: KeptOfDisk | undefined,
+): Promise<{ layer: string; sizeBytes: number }> => {
+  const disk = await world.diskOf(id);
+  const { launcher, chore, world: runtime } = await world.ready();
+  const { uid, gid } = runtime.identity.root;
+  const draft = await makeThrough(join(world.folders.trash, `draft-${randomUUID()}`));
+  try {
+    for (const name of DISKS) {
+      await chown(await makeFolder(join(draft, name), 0o755), uid, gid);
+    }
+    const lists = await writeLists(draft, kept);
+    const { exitCode, output } = await chore({
+      script: scriptOf(kept, world.most),
+      asOwner: true,
+      timeoutMs: TAKE_TIMEOUT_MS,
+      mounts: [
+        ...DISKS.flatMap((name) => [
+          shown(launcher.at(join(disk, name, 'upper')), `/mnt/from/${name}`),
+          writable(launcher.at(join(draft, name)), `/mnt/to/${name}`),
+        ]),
+        shown(launcher.at(lists), '/mnt/lists'),
+      ],
+    });
+    await rm(lists, { recursive: true });
+    const [size = '', layer = ''] = output.trim().split('\n').slice(-2);
+    const tooLarge = output.split('\n').find((line) => line.startsWith(TOO_LARGE));
+    if (tooLarge !== undefined)
+      throw fail('layer.too_large', { id, detail: tooLarge.slice(TOO_LARGE.length) });
+    if (exitCode !== 0 || !LAYER_NAME.test(layer))
+      throw fail('driver.failed', { driver: 'oci', act: 'snapshot', detail: output.slice(-500) });
+    await writeFile(join(draft, SIZE_FILE), size);
+    await keep(draft, join(world.folders.layers, layer));
+    return { layer, sizeBytes: Number(size) };
+  } finally {
+    await world.discard(draft);
+  }
+};
+
+/** All is weighed before it is copied; of what is kept, the copy is. */
+const scriptOf = (kept: KeptOfDisk | undefined, most: DiskSize): string =>
+  kept === undefined
+    ? `${weigh('/mnt/from', most)}${COPY_ALL}${NAME}`
+    : `${COPY_KEPT}${weigh('/mnt/to', most)}${NAME}`;
+
+/** Names that end a line are none of ours: a repository's name and a declared path cannot, and other paths end with a zero. */
+const writeLists = async (draft: string, kept: KeptOfDisk | undefined): Promise<string> => {
+  const folder = await makeFolder(join(draft, 'lists'), 0o755);
+  const { root = [], home = [], without = [] } = kept ?? {};
+  const linesOf = (paths: readonly string[]): string => paths.map((path) => `${path}\n`).join('');
+  const texts = {
+    workspace: linesOf(root),
+    home: linesOf(home),
+    without: without.map((path) => `./${path}\0`).join(''),
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    await writeFile(join(folder, name), text);
+    await chmod(join(folder, name), 0o644);
+  }
+  return folder;
+};
+
+const keep = async (draft: string, place: string): Promise<void> => {
+  await rename(draft, place).catch((error: NodeJS.ErrnoException) => {
+    // Somebody kept the same content before: theirs is as good.
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+  });
+};

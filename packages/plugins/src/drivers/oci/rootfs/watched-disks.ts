@@ -1,0 +1,77 @@
+/** The disks of this driver's machines, watched: which machines there are, how they are measured and how they end. */
+import { fail } from '@berth/contract';
+import type { DriverHost } from '@berth/plugin-api';
+import { isAlive } from '../../../linux/processes.ts';
+import { claimedIds, readRecord, writeRecord } from '../record.ts';
+import type { Workshop } from '../workshop.ts';
+import { type DiskSize, fileSystemOf, measure } from './disk-usage.ts';
+import { createDiskWatch, type DiskWatch, type Watched } from './disk-watch.ts';
+
+export interface WatchedDisksOptions {
+  readonly workshop: Workshop;
+  readonly host: DriverHost;
+  readonly reserve: DiskSize;
+  readonly folderOf: (id: string) => string;
+  readonly containerId: (id: string) => string;
+  /** Keeps a machine from being made or removed meanwhile. */
+  readonly alone: (id: string, act: () => Promise<void>) => Promise<void>;
+}
+
+export interface WatchedDisks extends DiskWatch {
+  /** Rejects with `disk.full`, which says what is short. */
+  assertRoom(): Promise<void>;
+}
+
+export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
+  const { workshop, host, folderOf, containerId, alone } = options;
+  const { folders, identity } = workshop;
+  const machines = async (): Promise<Watched[]> => {
+    const found: Watched[] = [];
+    for (const id of await claimedIds(folders.sandboxes, host.installation)) {
+      const record = await readRecord(folderOf(id)).catch(() => undefined);
+      if (record === undefined || !(await isAlive(record.process))) continue;
+      const { bytes = Number.POSITIVE_INFINITY, inodes = Number.POSITIVE_INFINITY } = record.disk ?? {};
+      found.push({ id, most: { bytes, inodes } });
+    }
+    return found;
+  };
+  /** At once, so that nothing more is written while its end waits for its turn. What cannot be stopped is ended all the same. */
+  const stop = async (id: string, isStopped: boolean): Promise<void> => {
+    if (workshop.cgroups?.canFreeze !== true) return;
+    await workshop.cgroups.freeze(containerId(id), isStopped).catch((error: unknown) => {
+      host.log('debug', 'a sandbox could not be stopped or let go on', { id, error: String(error) });
+    });
+  };
+  const end = async (id: string, reason: string): Promise<void> => {
+    const record = await readRecord(folderOf(id));
+    if (record === undefined || !(await isAlive(record.process))) return;
+    host.log('warn', 'a sandbox was ended', { id, reason });
+    await writeRecord(folderOf(id), { ...record, ended: reason });
+    const container = { containerId: containerId(id), folder: folderOf(id) };
+    await workshop.end({ ...container, marks: [record.process], search: false });
+  };
+  const watch = createDiskWatch({
+    fileSystem: () => fileSystemOf(folders.root),
+    reserve: options.reserve,
+    machines,
+    // Its folder and not only its disks: what the guest writes and what it says counts, too.
+    measure: (id, most) => measure(folderOf(id), most, identity.asOwner),
+    end: async (id, reason) => {
+      await stop(id, true);
+      try {
+        await alone(id, () => end(id, reason));
+      } finally {
+        await stop(id, false);
+      }
+    },
+    log: (message, facts) => host.log('warn', message, facts),
+    now: () => performance.now(),
+  });
+  return {
+    ...watch,
+    assertRoom: async () => {
+      const detail = await watch.scarcity();
+      if (detail !== undefined) throw fail('disk.full', { path: folders.root, detail });
+    },
+  };
+};

@@ -1,0 +1,112 @@
+/**
+ * Work of ours on files that the inside of a sandbox wrote, or that came with an image: done in a sandbox of its own
+ * that sees nothing but those folders. So a hostile link, name or archive can reach nothing else, and no code here has
+ * to be clever about it.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gone, type ProcessMark } from '../../../linux/processes.ts';
+import type { Cgroups } from '../cgroups/cgroups.ts';
+import { containerIdOf, type Folders, makeThrough } from '../folders.ts';
+import type { Base } from '../rootfs/base.ts';
+import { type Mount, shown, type World } from './bundle.ts';
+import { endContainer, openLog, startContainer, tailOf } from './container.ts';
+import type { Engine, Launcher } from './launch.ts';
+
+export interface Chore {
+  /** For `sh -c`, with `set -e`. Its output is read as text. */
+  readonly script: string;
+  readonly mounts?: readonly Mount[];
+  /** True: root inside, with the rights over files of all mapped users; false: `agent` with none. */
+  readonly asOwner: boolean;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Lines for a script: programs that read from each other, and that fail with each of them. A shell asks the last one only,
+ * and what the others did not say is then taken for all that there was.
+ */
+export const piped = (...parts: readonly [string, string, ...string[]]): string => `
+{
+  failed=$({ ${parts.map((part) => `{ ${part} || echo failed >&3; }`).join(' | ')}; } 3>&1 >&4)
+} 4>&1
+[ -z "$failed" ]`;
+
+export interface ChoreResult {
+  readonly exitCode: number;
+  /** The end of standard output and errors together. */
+  readonly output: string;
+  /** What the runtime left of the compiled filter while the chore ran, base64. */
+  readonly compiledSeccomp: string | undefined;
+}
+
+export interface ChoreTools {
+  readonly folders: Folders;
+  readonly base: Base;
+  readonly launcher: Launcher;
+  readonly cgroups: Cgroups | undefined;
+  readonly world: World;
+  readonly engine: Engine;
+  readonly installation: string;
+}
+
+const OWNER_RIGHTS = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_DAC_READ_SEARCH', 'CAP_FOWNER', 'CAP_FSETID'];
+const CHORE_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 64, cpus: 1 };
+const MAX_SAID_BYTES = 3000;
+const EXIT = /\n?exit (\d+)\s*$/;
+const PREFIX = 'chore-';
+
+/** Rejects when the runtime does not start it or it does not end in time; a failed script is a result. */
+export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreResult> => {
+  const name = `${PREFIX}${randomUUID()}`;
+  const id = containerIdOf(tools.installation, name);
+  const folder = await makeThrough(join(tools.folders.trash, name));
+  const { state } = tools.folders;
+  await using log = await openLog(folder);
+  const end = (marks: readonly ProcessMark[], search: boolean): Promise<void> =>
+    endContainer({ containerId: id, folder, state, cgroups: tools.cgroups, marks, search });
+  try {
+    const mark = await startContainer(
+      {
+        container: {
+          id,
+          rootfs: tools.launcher.at(tools.base.rootfs),
+          // The runtime goes away once it has started this, so the exit code is said in the output.
+          argv: [
+            '/bin/sh',
+            '-c',
+            `{ (set -e; ${chore.script}) 2>&1; echo "exit $?"; } | tail -c ${MAX_SAID_BYTES}`,
+            id,
+          ],
+          env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
+          mounts: [...tools.base.system.map((path) => shown(path, path)), ...(chore.mounts ?? [])],
+          limits: CHORE_LIMITS,
+          user: chore.asOwner ? { uid: 0, gid: 0, capabilities: OWNER_RIGHTS } : undefined,
+        },
+        world: tools.world,
+        engine: tools.engine,
+        folder,
+        log,
+        signal: AbortSignal.timeout(chore.timeoutMs),
+      },
+      tools.launcher,
+    );
+    // Only crun leaves it, and it is proven before it is used: without it a start compiles its own.
+    const compiledSeccomp = await readFile(join(state, id, 'seccomp.bpf'), 'base64').catch(() => undefined);
+    const ended = mark === undefined || (await gone([mark], chore.timeoutMs));
+    const said = ended ? await tailOf(log) : `it did not end within ${chore.timeoutMs} ms`;
+    const exitCode = ended ? Number(EXIT.exec(said)?.[1] ?? 255) : 255;
+    await end(mark === undefined ? [] : [mark], false);
+    return { exitCode, output: said.replace(EXIT, ''), compiledSeccomp };
+  } catch (error) {
+    await end([], true);
+    throw error;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+/** What of the trash is a chore that a server which died left running. */
+export const choreContainer = (installation: string, trashName: string): string | undefined =>
+  trashName.startsWith(PREFIX) ? containerIdOf(installation, trashName) : undefined;

@@ -1,0 +1,122 @@
+/** One container's life at the runtime: started, and ended with everything it started, also when half-made. */
+import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail } from '@berth/contract';
+import {
+  CLEAN_LOOKS,
+  gone,
+  isAlive,
+  kill,
+  markOf,
+  type ProcessMark,
+  processesNaming,
+} from '../../../linux/processes.ts';
+import type { Cgroups } from '../cgroups/cgroups.ts';
+import { ignoreMissing } from '../cgroups/group.ts';
+import { bundleOf, type Container, type World } from './bundle.ts';
+import type { Engine, Launcher } from './launch.ts';
+
+export interface Start {
+  readonly container: Container;
+  readonly world: World;
+  readonly engine: Engine;
+  /** The container's own folder: config.json, pid and log appear in it. */
+  readonly folder: string;
+  /** Where the runtime and then the inside write; runtimes may give its file to the user inside. */
+  readonly log: FileHandle;
+  readonly signal: AbortSignal;
+}
+
+const LOG_FILE = 'log';
+const PID_FILE = 'pid';
+const CONFIG_FILE = 'config.json';
+const END_DEADLINE_MS = 20_000;
+const BUSY_PAUSE_MS = 2;
+const TAIL_BYTES = 4_000;
+
+/** Resolves when the runtime has started the process inside; rejects with what the runtime said. */
+export const startContainer = async (
+  { container, world, engine, folder, log, signal }: Start,
+  launcher: Launcher,
+): Promise<ProcessMark | undefined> => {
+  await writeFile(join(folder, CONFIG_FILE), JSON.stringify(bundleOf(container, world)));
+  const pidFile = join(folder, PID_FILE);
+  const options = ['--detach', '--bundle', launcher.at(folder), '--pid-file', pidFile];
+  const args = ['run', ...options, container.id];
+  const code = await launcher.run(engine, { args, log: join(folder, LOG_FILE) }, signal);
+  if (code !== 0) throw new RuntimeRefusal(engine.name, code, await tailOf(log));
+  return await markOf(Number(await readFile(pidFile, 'utf8')));
+};
+
+export interface End {
+  readonly containerId: string;
+  /** Its own, as at the start. */
+  readonly folder: string;
+  readonly state: string;
+  readonly cgroups: Cgroups | undefined;
+  readonly marks: readonly ProcessMark[];
+  /** Also find what a server that died in the middle of a start left running. */
+  readonly search: boolean;
+}
+
+/**
+ * Ends every process, removes the runtime's record and the control groups. Succeeds when there is nothing; rejects with
+ * `driver.failed` when something is still there at the deadline, so that whoever asked asks again.
+ *
+ * A runtime may be on its way while this works. Without its configuration it can start nothing; one that has read it is
+ * a process that names the container or is in its groups. So the configuration goes first, and then this looks and
+ * kills until there is nothing to find and the groups, which the kernel keeps while they have members, are gone.
+ */
+export const endContainer = async (end: End): Promise<void> => {
+  const { containerId, folder, state, cgroups } = end;
+  await rm(join(folder, CONFIG_FILE), { force: true }).catch(ignoreNoFolder);
+  const deadline = performance.now() + END_DEADLINE_MS;
+  const enough = end.search ? CLEAN_LOOKS : 1;
+  for (let clean = 0; clean < enough || (await cgroups?.remove(containerId)) === false; ) {
+    const found = await look(end);
+    clean = found.length === 0 ? clean + 1 : 0;
+    for (const { pid } of found) kill(pid);
+    // A frozen process (v1) dies when it thaws.
+    if (found.length > 0) await cgroups?.freeze(containerId, false).catch(ignoreMissing);
+    const left = Math.max(0, deadline - performance.now());
+    if (!(await gone(found, left)) || left === 0) throw stillThere(containerId, found);
+    if (clean >= enough) await sleep(BUSY_PAUSE_MS);
+  }
+  await rm(join(state, containerId), { recursive: true, force: true });
+};
+
+/** Something else stands in the place of its folder: there is nothing in it. */
+const ignoreNoFolder = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== 'ENOTDIR') throw error;
+};
+
+const look = async ({ containerId, cgroups, marks, search }: End): Promise<ProcessMark[]> => {
+  const alive = await Promise.all(marks.map(async (mark) => ((await isAlive(mark)) ? mark : undefined)));
+  const members = await Promise.all(((await cgroups?.members(containerId)) ?? []).map(markOf));
+  const naming = search ? await processesNaming(containerId) : [];
+  return [...alive, ...members, ...naming].filter((mark) => mark !== undefined);
+};
+
+const stillThere = (containerId: string, found: readonly ProcessMark[]): Error => {
+  const pids = found.map(({ pid }) => pid).join(', ');
+  const detail = `${containerId} is still there: ${pids === '' ? 'its control groups are busy' : `processes ${pids}`}`;
+  return fail('driver.failed', { driver: 'oci', act: 'destroy', detail });
+};
+
+/** What the runtime said when it did not start a container. */
+class RuntimeRefusal extends Error {
+  constructor(runtime: string, code: number, said: string) {
+    super(`${runtime} ended with ${code}: ${said === '' ? 'it said nothing' : said}`);
+  }
+}
+
+/** The end of what the runtime and then the inside wrote; the inside decides how long the file is. */
+export const tailOf = async (log: FileHandle): Promise<string> => {
+  const { size } = await log.stat();
+  const start = Math.max(0, size - TAIL_BYTES);
+  const { buffer, bytesRead } = await log.read(Buffer.alloc(TAIL_BYTES), 0, TAIL_BYTES, start);
+  return buffer.toString('utf8', 0, bytesRead).trim();
+};
+
+export const openLog = (folder: string): Promise<FileHandle> => open(join(folder, LOG_FILE), 'a+', 0o600);

@@ -1,0 +1,96 @@
+/**
+ * Which runtime to use, found out by starting a sandbox with each: being on the path says nothing (crun refuses some
+ * layouts of control groups), and neither does a version. The trial also looks from inside whether the walls stand.
+ */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ProgramVersion } from '@berth/plugin-api';
+import { SYSTEM_PATH } from '../../../linux/system-program.ts';
+import type { World } from './bundle.ts';
+import { type Chore, type ChoreResult, type ChoreTools, runChore } from './chore.ts';
+import type { Engine } from './launch.ts';
+import { judge } from './versions.ts';
+
+export interface Chosen {
+  /** Its version, and what is known to be wrong with it. */
+  readonly note: string;
+  readonly engine: Engine;
+  readonly compiledSeccomp: string | undefined;
+}
+
+export type RuntimeName = Engine['name'];
+
+export interface TrialTools extends Omit<ChoreTools, 'engine'> {
+  /** Control groups of both versions are mounted. */
+  readonly besideV1: boolean;
+  readonly versionOf: (name: RuntimeName, path: string) => Promise<ProgramVersion>;
+}
+
+const PACKAGES = 'install one with: apt-get install crun (or: apt-get install runc)';
+const TRIAL: Chore = { script: 'cat /proc/self/status', asOwner: false, timeoutMs: 15_000 };
+
+/** Rejects never; without a usable runtime the answer is what was tried. */
+export const chooseEngine = async (
+  wanted: readonly RuntimeName[],
+  tools: TrialTools,
+): Promise<Chosen | { readonly absent: string }> => {
+  const tried: string[] = [];
+  for (const name of wanted) {
+    const path = await findProgram(name);
+    if (path === undefined) {
+      tried.push(`${name} is not installed`);
+      continue;
+    }
+    const { note, refusal } = judge(name, await tools.versionOf(name, path));
+    const result = refusal ?? (await trial({ name, hidesV2: name === 'crun' && tools.besideV1 }, tools));
+    if (typeof result !== 'string') return { ...result, note };
+    tried.push(result);
+  }
+  const advice = tried.every((line) => line.endsWith('not installed')) ? `; ${PACKAGES}` : '';
+  return { absent: `${tried.join('; ')}${advice}` };
+};
+
+const trial = async (engine: Engine, tools: TrialTools): Promise<Omit<Chosen, 'note'> | string> => {
+  try {
+    const first = await runChore(TRIAL, { ...tools, engine });
+    const weakness = weaknessOf(first);
+    if (weakness !== undefined) return `${engine.name}: ${weakness}`;
+    return { engine, compiledSeccomp: await provenFilter(engine, first.compiledSeccomp, tools) };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+};
+
+/** Handing over the compiled filter saves half of crun's start; kept only if the walls stand with it, too. */
+const provenFilter = async (
+  engine: Engine,
+  compiledSeccomp: string | undefined,
+  tools: TrialTools,
+): Promise<string | undefined> => {
+  if (compiledSeccomp === undefined) return undefined;
+  const world: World = { ...tools.world, compiledSeccomp };
+  const second = await runChore(TRIAL, { ...tools, world, engine }).catch(() => undefined);
+  return second !== undefined && weaknessOf(second) === undefined ? compiledSeccomp : undefined;
+};
+
+const weaknessOf = ({ exitCode, output }: ChoreResult): string | undefined => {
+  if (exitCode !== 0) return `a trial sandbox ended with ${exitCode}: ${output.slice(-300)}`;
+  const expected = { Seccomp: '2', NoNewPrivs: '1', CapEff: '0000000000000000', CapBnd: '0000000000000000' };
+  for (const [name, value] of Object.entries(expected)) {
+    const found = new RegExp(`^${name}:\\s*(\\S+)$`, 'm').exec(output)?.[1];
+    if (found !== value) return `a trial sandbox had ${name} ${found ?? 'unknown'} instead of ${value}`;
+  }
+  return undefined;
+};
+
+const findProgram = async (name: string): Promise<string | undefined> => {
+  for (const folder of SYSTEM_PATH.split(':')) {
+    const path = join(folder, name);
+    const found = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return undefined;
+};

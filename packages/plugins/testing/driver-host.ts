@@ -1,0 +1,56 @@
+/** A host for one driver under test: a folder of its own and the real guest, built once for all tests. */
+import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execPath, getuid } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import type { DriverHost, GuestProgram } from '@berth/plugin-api';
+import { identify } from '../src/drivers/oci/identity.ts';
+import { removeTree } from '../src/linux/remove-tree.ts';
+
+let built: Promise<GuestProgram> | undefined;
+
+/** The guest as the server would bundle it. */
+export const realGuest = (): Promise<GuestProgram> => {
+  built ??= build();
+  return built;
+};
+
+const build = async (): Promise<GuestProgram> => {
+  // Plain JavaScript of another package's tooling, without types and outside the imports that packages may make.
+  const tool: string = new URL('../../guest/build.mjs', import.meta.url).href;
+  const { buildGuest } = (await import(tool)) as { buildGuest: () => Promise<string> };
+  // A user who may not write the checkout takes what its owner built.
+  const there = fileURLToPath(new URL('../../../guest/dist/guest.cjs', import.meta.url));
+  return { node: execPath, bundle: await buildGuest().catch(() => there) };
+};
+
+export const driverHost = async (
+  options: { readonly mode?: number } = {},
+): Promise<DriverHost & AsyncDisposable> => {
+  const place = await mkdtemp(join(tmpdir(), 'berth-driver-'));
+  // Where a server's home would be closed to everybody else, this is, too.
+  await chmod(place, options.mode ?? 0o755);
+  const folder = join(place, 'driver');
+  await mkdir(folder);
+  return {
+    installation: 'installation-of-the-test',
+    folder,
+    guest: await realGuest(),
+    log: () => undefined,
+    [Symbol.asyncDispose]: async () => {
+      // What commands wrote is not this user's, unless root is.
+      if (getuid?.() !== 0) await removeTree(folder, identify(0).asOwner);
+      await rm(place, { recursive: true, force: true });
+    },
+  };
+};
+
+/** Names of the control groups that exist for sandboxes of any driver on this machine. */
+export const groupsLeft = async (containerIds: readonly string[]): Promise<string[]> => {
+  const found = await readdir('/sys/fs/cgroup', { recursive: false });
+  const folders = await Promise.all(
+    found.map((name) => readdir(join('/sys/fs/cgroup', name)).catch(() => [])),
+  );
+  return [...found, ...folders.flat()].filter((name) => containerIds.includes(name));
+};

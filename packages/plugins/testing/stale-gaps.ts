@@ -1,0 +1,16 @@
+/** A suite that must fail: its gaps are of a case that holds and of none at all. Run by `gaps.test.ts`. */
+import { driverConformance } from '@berth/plugin-api/conformance';
+import memory from '../src/drivers/memory.ts';
+import { driverHost } from './driver-host.ts';
+import { killInMemory } from './kill-machine.ts';
+
+driverConformance(memory, {
+  config: {},
+  host: driverHost,
+  kill: killInMemory,
+  saysVerdict: true,
+  gaps: [
+    { title: 'attach of an unknown id finds nothing', why: 'mended since' },
+    { title: 'machines can fly', why: 'no case says so' },
+  ],
+});

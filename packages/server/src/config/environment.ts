@@ -1,0 +1,103 @@
+/** Which variables of the environment say what, and the keys of model providers that users have there already. */
+import type { Path, Plain, Source } from './merge.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const TEXTS = {
+  BERTH_HOME: ['home'],
+  BERTH_HOST: ['host'],
+  BERTH_SOCKET: ['socketPath'],
+  BERTH_DRIVER: ['defaultDriver'],
+  BERTH_AGENT: ['defaultAgent'],
+  BERTH_MODEL: ['models', 'default'],
+  BERTH_LOG_LEVEL: ['logLevel'],
+} as const;
+
+const NUMBERS = {
+  // BERTH_PORT comes last and wins.
+  ORCHESTRATOR_PORT: ['port'],
+  BERTH_PORT: ['port'],
+  BERTH_MAX_SANDBOXES: ['defaults', 'maxSandboxes'],
+} as const;
+
+const POLICIES = { BERTH_EGRESS: ['defaults', 'egress'] } as const;
+
+const PROVIDERS = [
+  { name: 'openai', key: 'OPENAI_API_KEY', url: 'OPENAI_BASE_URL', usual: 'https://api.openai.com/v1' },
+  {
+    name: 'anthropic',
+    key: 'ANTHROPIC_API_KEY',
+    url: 'ANTHROPIC_BASE_URL',
+    usual: 'https://api.anthropic.com',
+  },
+  {
+    name: 'gemini',
+    key: 'GEMINI_API_KEY',
+    url: 'GOOGLE_GEMINI_BASE_URL',
+    usual: 'https://generativelanguage.googleapis.com',
+  },
+] as const;
+
+/** For the reference page. */
+export const VARIABLES = {
+  settings: Object.entries({ ...TEXTS, ...NUMBERS, ...POLICIES }).map(([name, path]) => ({ name, path })),
+  providers: PROVIDERS,
+} as const;
+
+/** Empty variables count as absent. */
+export const fromEnvironment = (env: Environment): Source => {
+  const values: Nested = {};
+  for (const [name, path] of Object.entries(TEXTS)) put(values, path, env[name] || undefined);
+  for (const [name, path] of Object.entries(POLICIES)) put(values, path, policyOf(env[name] || undefined));
+  for (const [name, path] of Object.entries(NUMBERS)) put(values, path, numberOf(env[name] || undefined));
+  for (const provider of PROVIDERS) putProvider(values, env, provider);
+  return { values, placeOf: (path) => variableOf(env, path) };
+};
+
+/** The variable that a value came from: of several that mean the same, the one that wins. */
+const variableOf = (env: Environment, path: Path): string => {
+  const [, kind, name, member] = path;
+  const provider = kind === 'providers' ? PROVIDERS.find((one) => one.name === name) : undefined;
+  if (provider !== undefined) return member === 'key' ? provider.key : provider.url;
+  const isIn = (whole: readonly string[]) => whole.every((step, index) => path[index] === step);
+  return VARIABLES.settings.findLast((one) => env[one.name] && isIn(one.path))?.name ?? path.join('.');
+};
+
+/** What is no number stays as it is: the schema refuses it. */
+export const numberOf = (text: string | undefined): number | string | undefined =>
+  text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : text;
+
+/** As on the command line: a preset, or hosts with commas between. */
+const policyOf = (text: string | undefined): Plain | undefined => {
+  if (text === undefined) return undefined;
+  if (text === 'none' || text === 'packages') return { preset: text };
+  return { preset: 'custom', allow: text.split(',').map((host) => host.trim()) };
+};
+
+const putProvider = (values: Nested, env: Environment, provider: (typeof PROVIDERS)[number]): void => {
+  const key = env[provider.key] || undefined;
+  const baseUrl = env[provider.url] || undefined;
+  if (key === undefined && baseUrl === undefined) return;
+  const said = {
+    wire: provider.name,
+    baseUrl: baseUrl ?? provider.usual,
+    ...(key === undefined ? {} : { key }),
+  };
+  put(values, ['models', 'providers', provider.name], said);
+};
+
+interface Nested {
+  [key: string]: unknown;
+}
+
+const put = (target: Nested, path: readonly string[], value: unknown): void => {
+  const [first, ...rest] = path;
+  if (first === undefined || value === undefined) return;
+  if (rest.length === 0) {
+    target[first] = value;
+    return;
+  }
+  const inner = (target[first] ?? {}) as Nested;
+  target[first] = inner;
+  put(inner, rest, value);
+};

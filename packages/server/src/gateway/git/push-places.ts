@@ -1,0 +1,63 @@
+/** Serves git; a push when it is its turn, within what its sandbox may still send and what the disk has left. */
+import { statfs } from 'node:fs/promises';
+import { fail } from '@berth/contract';
+import { createFairShare } from '../../system/fair-share.ts';
+import { type GitCall, type GitHttpLimits, serveGit } from './serve-git.ts';
+
+export interface PushBudget {
+  /** What a sandbox may still push. */
+  leftBytes(sandboxId: string): Promise<number>;
+  add(sandboxId: string, bytes: number): Promise<void>;
+}
+
+export interface InTurnParts {
+  readonly limits: GitHttpLimits;
+  readonly sent: PushBudget;
+}
+
+export type ServeInTurn = (
+  call: Omit<GitCall, 'maxPushBytes'>,
+  sandboxId: string,
+  signal: AbortSignal,
+) => Promise<void>;
+
+export const createServeInTurn = ({ limits, sent }: InTurnParts): ServeInTurn => {
+  const pushes = createFairShare({
+    what: 'pushes',
+    total: limits.maxPushes,
+    // Few, for each knows only what those that have ended sent; two, so that one that does not end blocks no other.
+    perOwner: Math.min(2, limits.maxPushes),
+    waitingPerOwner: limits.maxProcessesPerSandbox,
+    waitMs: limits.waitMs,
+  });
+  return async (call, sandboxId, signal) => {
+    if (call.advertise || call.service === 'upload-pack') return serveGit({ ...call, maxPushBytes: 0 });
+    const leave = await pushes.take(sandboxId, 1, signal);
+    let sentBytes = 0;
+    const received = (bytes: number): void => {
+      sentBytes += bytes;
+      call.received(bytes);
+    };
+    try {
+      const free = await freeBytes(call.gitDir, limits);
+      const left = await sent.leftBytes(sandboxId);
+      const refusal = free <= 0 ? DISK_FULL : left <= 0 ? NOTHING_LEFT : undefined;
+      await serveGit({ ...call, received, maxPushBytes: Math.min(free, left), refusal });
+    } finally {
+      await sent.add(sandboxId, sentBytes).finally(leave);
+    }
+  };
+};
+
+const DISK_FULL = fail('disk.full', { path: 'the repositories' }).message.replace(/\.$/, '');
+const NOTHING_LEFT =
+  'The push goes beyond what this sandbox may send: as much as its disk may hold (limits.diskBytes)';
+
+/** Beyond the reserve. */
+const freeBytes = async (
+  folder: string,
+  { reserveBytes, maxReserveShare }: Pick<GitHttpLimits, 'reserveBytes' | 'maxReserveShare'>,
+): Promise<number> => {
+  const { bavail, blocks, bsize } = await statfs(folder);
+  return bavail * bsize - Math.min(reserveBytes, blocks * bsize * maxReserveShare);
+};

@@ -1,0 +1,80 @@
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { expect, test } from 'vitest';
+import type { Egress } from './egress/egress.ts';
+import type { Standing } from './grant-watch.ts';
+import { createWayOut, type WayOutParts } from './router.ts';
+
+const standing = { hold: () => undefined, review: () => undefined };
+
+/** What was asked of whom, in one line each. */
+const ask = (authority: string, url: string): string[] => {
+  const seen: string[] = [];
+  const parts: Omit<WayOutParts, 'standing'> = {
+    egress: {
+      onConnect: () => undefined,
+      onRequest: (_request, _response, sandboxId) => void seen.push(`egress ${sandboxId}`),
+    },
+    git: async (_request, _response, { path, sandboxId }) => void seen.push(`git ${path} of ${sandboxId}`),
+    models: {
+      handle: async (_request, _response, { path, sandboxId }) =>
+        void seen.push(`models ${path} of ${sandboxId}`),
+    },
+  };
+  const response = {
+    writeHead: (status: number) => seen.push(String(status)),
+    end: (text: string) => seen.push(text),
+  };
+  createWayOut({ ...parts, standing }).onRequest(
+    { authority, url } as Http2ServerRequest,
+    response as unknown as Http2ServerResponse,
+    'sb_1',
+  );
+  return seen;
+};
+
+test.each([
+  ['/git/ws_1/shop/info/refs?service=x', 'git /ws_1/shop/info/refs?service=x of sb_1'],
+  ['/git', 'git  of sb_1'],
+  ['/models/openai/v1/chat', 'models /openai/v1/chat of sb_1'],
+  ['/models', 'models  of sb_1'],
+])('berth.internal%s', (url, expected) => {
+  expect(ask('berth.internal', url)).toEqual([expected]);
+});
+
+test.each(['/', '/other/x', '/gitx/y', '/GIT/x', '//git/x', '*'])('nothing is at berth.internal%s', (url) => {
+  expect(ask('berth.internal', url)).toEqual(['404', `There is nothing at berth.internal${url}.\n`]);
+});
+
+test('a long path is not repeated in full', () => {
+  const [, text = ''] = ask('berth.internal', `/${'x'.repeat(5000)}`);
+  expect(text.length).toBeLessThan(300);
+});
+
+test.each(['example.com', 'berth.internal.example.com', 'berth.internal:81', ''])(
+  '%s is egress',
+  (authority) => {
+    expect(ask(authority, '/git/x')).toEqual(['egress sb_1']);
+  },
+);
+
+test('connections are all for egress, and are held by the right of their sandbox', () => {
+  const held: unknown[] = [];
+  const stream = {} as Duplex;
+  const egress: Egress = { onConnect: (_target, accept) => void accept(), onRequest: () => undefined };
+  const models = { handle: async () => undefined };
+  const hold: Standing['hold'] = (...what) => void held.push(what);
+  const wayOut = createWayOut({
+    egress,
+    git: async () => undefined,
+    models,
+    standing: { ...standing, hold },
+  });
+  const target = { host: 'example.com', port: 443, sandboxId: 'sb_1' };
+  wayOut.onConnect(
+    target,
+    () => stream,
+    () => undefined,
+  );
+  expect(held).toEqual([['sb_1', 'egress', stream]]);
+});

@@ -1,0 +1,181 @@
+/**
+ * The hub: one bare repository for each repository of a workspace, written by this server alone. Sandboxes clone from
+ * it and push to it over HTTP (`smart-http.ts`); merges are computed in it; a landing moves one of its refs by
+ * compare-and-swap. Git on the host opens these folders and no other, except a source while it is read.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { fail, isBerthError, type Repository } from '@berth/contract';
+import type { Hub } from '@berth/core';
+import { tellingNoSpace } from '../../system/no-space.ts';
+import { composeIn } from '../checkouts/compose.ts';
+import { containsCommit, diffOf, fileOf, filesOf } from '../checkouts/look.ts';
+import type { Git } from '../git.ts';
+import { assertCommit, assertRef } from '../refs.ts';
+import { importInto, originOf, targetBranch } from './import.ts';
+import { MAINTENANCE_LIMITS, type MaintenanceLimits, maintainRepository } from './maintenance.ts';
+import { mergeIn } from './merge.ts';
+import { createRefreshes } from './refreshes.ts';
+import { createCopies, createRepositoryFolders, exists } from './repository-folder.ts';
+import { parseSource } from './source.ts';
+
+export interface HubOptions {
+  /** Made when absent; only the server may write in it. */
+  readonly folder: string;
+  readonly git: Git;
+  readonly maintenance?: MaintenanceLimits | undefined;
+  /** How long a source may keep somebody waiting who only wants to know what is new. */
+  readonly refreshPatienceMs?: number | undefined;
+}
+
+const REFRESH_TIMEOUT_MS = 60_000;
+const REFRESH_PATIENCE_MS = 5_000;
+const SWAP_ATTEMPTS = 5;
+const SWAP_PAUSE_MS = 40;
+const ABSENT = '0'.repeat(40);
+
+export const createHub = (options: HubOptions): Hub => {
+  const { folder, git, maintenance = MAINTENANCE_LIMITS } = options;
+  const refreshes = createRefreshes(options.refreshPatienceMs ?? REFRESH_PATIENCE_MS);
+  const folders = createRepositoryFolders(folder);
+  const alone = serially();
+  const copies = createCopies(folder);
+  const { open } = folders;
+
+  const hub: Hub = {
+    importRepository: async (workspaceId, spec, signal) => {
+      const source = parseSource(spec.source);
+      const name = spec.name ?? source.name;
+      const final = folders.repository(workspaceId, name);
+      const begin = () => copies.begin(workspaceId);
+      const repository = await alone(final, () =>
+        importOrForward(git, { final, source, branch: spec.branch, name, signal, begin }),
+      );
+      return { ...repository, hubPath: final };
+    },
+
+    refresh: async (workspaceId, repository, signal) => {
+      const gitDir = await open(workspaceId, repository.name);
+      await refreshes(gitDir, () => alone(gitDir, () => forward(git, gitDir, repository)), signal);
+    },
+
+    ...copies.kept,
+    maintain: async (workspaceId, name, isQuiet) =>
+      maintainRepository(git, await open(workspaceId, name), { ...maintenance, isQuiet }),
+
+    resolve: async (workspaceId, name, ref) => resolveRef(git, await open(workspaceId, name), assertRef(ref)),
+
+    swap: async (workspaceId, name, ...[ref, from, to]) =>
+      swapRef(git, await open(workspaceId, name), { ref: assertRef(ref), from, to }),
+
+    listRefs: async (workspaceId, name, prefix) => {
+      const gitDir = await open(workspaceId, name);
+      // Git goes no further than where a pattern leads; by whole path parts it would read the refs of every other task.
+      assertRef(`${prefix}x`);
+      const patterns = prefix.endsWith('/') ? [prefix.slice(0, -1)] : [`${prefix}*`, `${prefix}*/**`];
+      const format = '--format=%(refname)%00%(objectname)%00%(*objectname)';
+      const listed = await git(['for-each-ref', format, '--', ...patterns], { gitDir });
+      const rows = listed.stdout.split('\n').map((line) => line.split('\0'));
+      return Object.fromEntries(
+        rows.flatMap(([ref = '', direct = '', peeled = '']) =>
+          ref !== '' && ref.startsWith(prefix) ? [[ref, peeled || direct]] : [],
+        ),
+      );
+    },
+
+    compose: async (workspaceId, name, request) => composeIn(git, await open(workspaceId, name), request),
+    merge: async (workspaceId, name, request) => mergeIn(git, await open(workspaceId, name), request),
+
+    diff: async (workspaceId, name, ...[from, to, folder]) =>
+      diffOf(git, await open(workspaceId, name), { from, to, folder }),
+    files: async (workspaceId, name, commit) => filesOf(git, await open(workspaceId, name), commit),
+    readFile: async (workspaceId, name, file) => fileOf(git, await open(workspaceId, name), file),
+    contains: async (workspaceId, name, descendant, ancestor) =>
+      containsCommit(git, await open(workspaceId, name), descendant, ancestor),
+  };
+  return tellingNoSpace(hub, folder);
+};
+
+/** A repository that is here already is brought up to date; the same name from another source is refused. */
+const importOrForward = async (git: Git, request: Parameters<typeof importInto>[1]): Promise<Repository> => {
+  const { final, source, name } = request;
+  if (!(await exists(final))) {
+    return { name, source: source.address, hubPath: final, branch: await importInto(git, request) };
+  }
+  if ((await originOf(git, final)) !== source.address) {
+    throw fail('record.exists', { noun: 'repository', id: name });
+  }
+  const branch = await targetBranch(git, request);
+  const repository = { name, source: source.address, hubPath: final, branch };
+  await forward(git, final, repository);
+  return repository;
+};
+
+/**
+ * Fast-forwards our copy of the target branch. A source that is away or went another way changes nothing. Resolves with
+ * whether it answered.
+ */
+const forward = async (
+  git: Git,
+  gitDir: string,
+  repository: { readonly source: string; readonly branch: string },
+): Promise<boolean> => {
+  const { address } = parseSource(repository.source);
+  const ref = assertRef(`refs/heads/${repository.branch}`);
+  try {
+    await git(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', address, `${ref}:${ref}`], {
+      gitDir,
+      as: 'user',
+      timeoutMs: REFRESH_TIMEOUT_MS,
+    });
+    return true;
+  } catch (thrown) {
+    if (!isBerthError(thrown) || !['git.failed', 'git.timeout', 'git.too_costly'].includes(thrown.code))
+      throw thrown;
+    return thrown.code !== 'git.timeout';
+  }
+};
+
+const resolveRef = async (git: Git, gitDir: string, ref: string): Promise<string | undefined> => {
+  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`] as const;
+  const found = await git(args, { gitDir, answers: [1, 128] });
+  return found.exitCode === 0 ? found.stdout.trim() : undefined;
+};
+
+/**
+ * Git itself compares and swaps under the lock of the ref. When it says no, the ref is looked at: elsewhere means
+ * that somebody else won; where it should be means that the lock was busy for a moment.
+ */
+const swapRef = async (
+  git: Git,
+  gitDir: string,
+  move: { ref: string; from: string | undefined; to: string | undefined },
+): Promise<boolean> => {
+  const to = move.to === undefined ? ABSENT : assertCommit(move.to);
+  const from = move.from === undefined ? ABSENT : assertCommit(move.from);
+  const command = `update ${move.ref}\0${to}\0${from}\0`;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await git(['update-ref', '-z', '--stdin'], { gitDir, input: command });
+      return true;
+    } catch (thrown) {
+      if (!isBerthError(thrown) || thrown.code !== 'git.failed') throw thrown;
+      if ((await resolveRef(git, gitDir, move.ref)) !== move.from) return false;
+      if (attempt === SWAP_ATTEMPTS) throw thrown;
+      await delay(SWAP_PAUSE_MS * attempt);
+    }
+  }
+};
+
+/** Runs acts on one key one after the other. */
+const serially = () => {
+  const last = new Map<string, Promise<unknown>>();
+  return async <T>(key: string, act: () => Promise<T>): Promise<T> => {
+    const turn = (last.get(key) ?? Promise.resolve()).then(act, act);
+    last.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (last.get(key) === turn) last.delete(key);
+    }
+  };
+};

@@ -1,0 +1,33 @@
+/** Where a command is: its sandbox's guest, and its address there. */
+import { GUEST_PATHS } from '@berth/contract/guest';
+import { z } from 'zod';
+import type { Link } from '../channel/link.ts';
+
+export interface ProcessPlace {
+  readonly id: string;
+  readonly link: Link;
+  /** Absent where the driver has no groups for commands. */
+  readonly groups?: Containment | undefined;
+}
+
+/** The driver's groups for the commands of one sandbox, each known by the command's id. */
+export interface Containment {
+  /** Rejects unless it is a process of this sandbox that belongs to no other command. */
+  enter(execId: string, insidePid: number): Promise<void>;
+  /** Ends all of it. Succeeds when there is none. */
+  end(execId: string): Promise<void>;
+}
+
+export const pathOf = (execId: string): string => `${GUEST_PATHS.exec}${encodeURIComponent(execId)}`;
+
+/** Asks for something that makes no difference when it is asked twice. */
+export const ask = async (
+  { link }: ProcessPlace,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<void> => {
+  await link.repeat((control) => control.json({ method: 'POST', path, query }, z.object({})));
+};
+
+export const isMissing = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === 'exec.missing';

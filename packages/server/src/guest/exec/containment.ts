@@ -1,0 +1,48 @@
+/**
+ * Commands kept together with all that they start. Where the driver has groups for commands, the guest holds the new
+ * process, the driver puts it into a group named after the command, and then it is let go. Every step may be done
+ * again, so whoever takes over after a crash begins with the first. Elsewhere the guest ends what it finds by its
+ * marks, which a process can shed.
+ */
+import { fail } from '@berth/contract';
+import { GuestExec } from '@berth/contract/guest-messages';
+import { printable } from '../channel/preface.ts';
+import { ask, isMissing, type ProcessPlace, pathOf } from './command-place.ts';
+
+const NOT_HELD = 'a command of this id was started already, and nothing holds together what it starts';
+
+/**
+ * `begun` is what the guest said of a command that it was asked to hold. One that it neither holds nor held is not
+ * contained, whatever it is: rejects with `exec.not_startable`.
+ */
+export const contain = async (place: ProcessPlace, begun: GuestExec): Promise<void> => {
+  const { id, pid, command, exit } = begun;
+  const path = pathOf(id);
+  if (begun.released === true) return;
+  if (begun.held !== true)
+    throw fail('exec.not_startable', { command: printable(command), reason: NOT_HELD });
+  if (exit !== undefined) return;
+  try {
+    await place.groups?.enter(id, pid);
+  } catch (error) {
+    // It may have ended while it was held, by its time limit or by another program inside: then that is the answer.
+    const now = await place.link.repeat((control) => control.json({ method: 'GET', path }, GuestExec));
+    if (now.exit === undefined) throw error;
+    return;
+  }
+  await ask(place, `${path}/release`);
+};
+
+/**
+ * The group first, which needs no word of the guest; then what the guest knows of. Rejects when the server has let go
+ * of the sandbox: a turn that a stop left in the middle may come here late, and must not end what shall go on.
+ */
+export const endTree = async (place: ProcessPlace, execId: string): Promise<void> => {
+  place.link.assertOpen();
+  await place.groups?.end(execId);
+  try {
+    await ask(place, `${pathOf(execId)}/signal`, { name: 'SIGKILL' });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+};

@@ -1,0 +1,141 @@
+/** The configured drivers: opened at the start, probed by really trying, chosen without ever lowering isolation. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, type Isolation, type Role } from '@berth/contract';
+import {
+  capabilitiesOf,
+  type Driver,
+  type DriverHost,
+  type DriverPlugin,
+  type Probe,
+} from '@berth/plugin-api';
+import { parsePluginConfig, type Registry } from '../config/plugin-config.ts';
+import { tellNoSpace } from '../system/no-space.ts';
+
+/** Weakest first. */
+const STRENGTH: readonly Isolation[] = ['none', 'process', 'container', 'gvisor', 'microvm'];
+/** Tried in this order when the configuration names no default. `host` and `memory` are used only by name. */
+const PREFERRED = ['oci'] as const;
+const PROBE_TIMEOUT_MS = 30_000;
+
+export interface OpenDriver {
+  readonly name: string;
+  readonly isolation: Isolation;
+  readonly driver: Driver;
+  /** As in `DriverPlugin`. */
+  readonly exposesHost: boolean;
+}
+
+export interface DriverFacts extends Probe {
+  readonly name: string;
+  readonly isolation: Isolation;
+  readonly facets: string[];
+  readonly isDefault: boolean;
+}
+
+export interface Drivers {
+  readonly names: readonly string[];
+  readonly defaultName: string;
+  /** The parent of the drivers' folders. */
+  readonly folder: string;
+  /** Also one that is off, whose machines must still be found and removed. Throws `driver.unknown`. */
+  find(name: string): OpenDriver;
+  /**
+   * Whether somebody of this role may have work done by a driver, the default when none is named. Throws
+   * `auth.forbidden`, `driver.disabled` or `driver.unknown`.
+   */
+  permit(name: string | undefined, role: Role): void;
+  /** Rejects with `driver.unknown`, `driver.disabled`, `driver.absent`, or `driver.unsupported` when weaker than asked. */
+  choose(wanted: {
+    driver?: string | undefined;
+    isolation?: Isolation | undefined;
+  }): Promise<{ name: string; isolation: Isolation }>;
+  /** Really tries every driver. */
+  describe(): Promise<DriverFacts[]>;
+}
+
+export interface DriversOptions {
+  readonly registry: Registry<DriverPlugin>;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly defaultDriver: string | undefined;
+  /** Drivers whose verdict is taken although a command can forge it. */
+  readonly trustedGateDrivers: readonly string[];
+  /** The parent of the drivers' folders. */
+  readonly folder: string;
+  readonly host: Omit<DriverHost, 'folder'>;
+}
+
+/** Rejects with `config.invalid`, or `driver.unknown` for a driver that is named and does not exist. */
+export const openDrivers = async (options: DriversOptions): Promise<Drivers> => {
+  const names = Object.keys(options.registry).sort();
+  const opened = new Map<string, OpenDriver>();
+  for (const name of names) opened.set(name, await openDriver(options, name));
+  const probes = new Map<string, Promise<Probe>>();
+  const defaultName = options.defaultDriver ?? PREFERRED[0];
+
+  const find = (name: string): OpenDriver => {
+    const found = opened.get(name);
+    if (found === undefined) throw fail('driver.unknown', { driver: name, known: names });
+    return found;
+  };
+  for (const name of [defaultName, ...options.trustedGateDrivers]) find(name);
+  const isOn = (name: string): boolean =>
+    !find(name).exposesHost || Object.hasOwn(options.config, name) || options.defaultDriver === name;
+  const usable = (name: string): OpenDriver => {
+    if (!isOn(name)) throw fail('driver.disabled', { driver: name });
+    return find(name);
+  };
+
+  const probe = async (name: string): Promise<Probe> => {
+    const known = probes.get(name) ?? find(name).driver.probe(AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    probes.set(name, known);
+    const found = await known.catch((cause: unknown) => ({
+      health: 'absent' as const,
+      detail: String(cause),
+    }));
+    // A negative answer is not kept: the operator may be installing what is missing.
+    if (found.health === 'absent') probes.delete(name);
+    return found;
+  };
+
+  return {
+    names,
+    defaultName,
+    folder: options.folder,
+    find,
+    permit: (name = defaultName, role) => {
+      if (find(name).exposesHost && role !== 'owner') throw fail('auth.forbidden', { needs: 'owner' });
+      usable(name);
+    },
+    choose: async (wanted) => {
+      const { name, isolation } = usable(wanted.driver ?? defaultName);
+      if (wanted.isolation && STRENGTH.indexOf(isolation) < STRENGTH.indexOf(wanted.isolation)) {
+        throw fail('driver.unsupported', { driver: name, facet: `isolation "${wanted.isolation}"` });
+      }
+      const { health, detail } = await probe(name);
+      if (health === 'absent')
+        throw tellNoSpace(fail('driver.absent', { driver: name, detail }), options.folder);
+      return { name, isolation };
+    },
+    describe: () => {
+      probes.clear();
+      const offered = [...opened.values()].filter(({ name }) => isOn(name));
+      return Promise.all(
+        offered.map(async ({ name, isolation, driver }) => {
+          const { health, detail } = await probe(name);
+          const isDefault = name === defaultName;
+          return { name, isolation, health, detail, facets: capabilitiesOf(driver), isDefault };
+        }),
+      );
+    },
+  };
+};
+
+const openDriver = async (options: DriversOptions, name: string): Promise<OpenDriver> => {
+  const { plugin, config } = await parsePluginConfig(options, 'drivers', name);
+  const folder = join(options.folder, name);
+  // Others may pass through, not look in: sandboxes run as users of their own.
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  const driver = plugin.open(config, { ...options.host, folder });
+  return { name, isolation: plugin.isolation, driver, exposesHost: plugin.exposesHost === true };
+};

@@ -1,0 +1,53 @@
+/**
+ * What every sandbox gets of this machine beyond the driver's own: the addresses of the package registries that its
+ * user has configured, the certificates by which they are trusted, and toolchains that lie outside the system folders.
+ * Looked for once, when the server starts. Nothing secret is among it: addresses come without credentials, and of a
+ * toolchain only its programs and libraries are shown.
+ */
+import { homedir } from 'node:os';
+import type { Isolation } from '@berth/contract';
+import type { MachineSpec } from '@berth/plugin-api';
+import { registryEnvironment } from '../gateway/egress/registries.ts';
+import { type Certificates, findCertificates } from './certificates.ts';
+import { findToolchains, type Toolchains } from './toolchains.ts';
+
+export interface Provisions {
+  /** The specification with them. What it says itself wins. */
+  added(spec: MachineSpec, isolation: Isolation): MachineSpec;
+}
+
+export interface ProvisionSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The user's own when absent. */
+  readonly home?: string | undefined;
+  /** The Node that runs the server. */
+  readonly execPath: string;
+}
+
+export const findProvisions = async (sources: ProvisionSources): Promise<Provisions> => {
+  const { env, execPath, home = env.HOME ?? homedir() } = sources;
+  const registries = await registryEnvironment({ env, home });
+  const certificates = await findCertificates(env);
+  const toolchains = await findToolchains({ path: env.PATH ?? '', home, execPath });
+  return { added: (spec, isolation) => adding({ registries, certificates, toolchains }, spec, isolation) };
+};
+
+interface Found {
+  readonly registries: Readonly<Record<string, string>>;
+  readonly certificates: Certificates;
+  readonly toolchains: Toolchains;
+}
+
+const adding = (found: Found, spec: MachineSpec, isolation: Isolation): MachineSpec => {
+  const { registries, certificates, toolchains } = found;
+  // Without isolation everything is seen where it lies.
+  if (isolation === 'none') return { ...spec, env: { ...registries, ...certificates.outside, ...spec.env } };
+  // An image brings its own programs, which may be for another system than ours.
+  const { tools, path } = spec.image === undefined ? toolchains : { tools: [], path: [] };
+  return {
+    ...spec,
+    env: { ...registries, ...certificates.inside, ...spec.env },
+    tools: [...certificates.tools, ...tools, ...spec.tools],
+    path: [...(spec.path ?? []), ...path],
+  };
+};
