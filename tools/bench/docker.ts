@@ -28,8 +28,8 @@ export const openDocker = async (): Promise<Contender | string> => {
   if (!existsSync(BUSYBOX)) return 'Docker was not measured: install busybox-static for its image';
   await api('POST', `/images/create?fromSrc=-&repo=berth-bench&tag=busybox`, imageTar());
   const exec = async (id: string): Promise<void> => {
-    const wish = { Cmd: ['/bin/true'], AttachStdout: true, AttachStderr: true };
-    const { Id } = JSON.parse(await api('POST', `/containers/${id}/exec`, wish));
+    const request = { Cmd: ['/bin/true'], AttachStdout: true, AttachStderr: true };
+    const { Id } = JSON.parse(await api('POST', `/containers/${id}/exec`, request));
     // Attached, so the answer ends when the command has.
     await api('POST', `/exec/${Id}/start`, { Detach: false, Tty: false });
   };
@@ -37,8 +37,8 @@ export const openDocker = async (): Promise<Contender | string> => {
     name: 'docker',
     exec,
     start: async () => {
-      const wish = { Image: IMAGE, Cmd: ['/bin/sleep', '1000'], HostConfig: { NetworkMode: 'none' } };
-      const { Id } = JSON.parse(await api('POST', '/containers/create', wish));
+      const request = { Image: IMAGE, Cmd: ['/bin/sleep', '1000'], HostConfig: { NetworkMode: 'none' } };
+      const { Id } = JSON.parse(await api('POST', '/containers/create', request));
       await api('POST', `/containers/${Id}/start`);
       await exec(Id);
       return Id;

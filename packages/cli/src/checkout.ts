@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { fail } from '@berth/contract';
-import type { World } from './io.ts';
+import type { CommandIo } from './io.ts';
 
 const exec = promisify(execFile);
 const REMOTES = ['berth', 'berth-server'] as const;
@@ -14,7 +14,7 @@ const ELSEWHERE = /^GIT_(DIR|WORK_TREE|INDEX_FILE|PREFIX|COMMON_DIR|OBJECT_DIREC
 const MAX_OUTPUT_BYTES = 16 * 2 ** 20;
 
 /** The top folder of the checkout that holds a path; of a bare repository, itself. */
-export const topOf = async (world: World, folder: string): Promise<string> => {
+export const topOf = async (world: CommandIo, folder: string): Promise<string> => {
   const path = resolve(world.cwd, folder);
   const at = { world, folder: path };
   const top = await git(at, 'rev-parse', '--show-toplevel');
@@ -26,7 +26,7 @@ export const topOf = async (world: World, folder: string): Promise<string> => {
 };
 
 /** The branch that is checked out, or undefined when none is. */
-export const branchOf = async (world: World, source: string): Promise<string | undefined> => {
+export const branchOf = async (world: CommandIo, source: string): Promise<string | undefined> => {
   const { stdout } = await git({ world, folder: source }, 'symbolic-ref', '--quiet', '--short', 'HEAD');
   return stdout.trim() === '' ? undefined : stdout.trim();
 };
@@ -38,7 +38,7 @@ export interface Target {
 }
 
 /** What in the checkout the task will not see, in sentences. */
-export const unseenIn = async (world: World, target: Target): Promise<readonly string[]> => {
+export const unseenIn = async (world: CommandIo, target: Target): Promise<readonly string[]> => {
   const { source, branch } = target;
   const at = { world, folder: source };
   const changed = (await git(at, 'status', '--porcelain', '--ignore-submodules=dirty')).stdout.trimEnd();
@@ -79,7 +79,7 @@ export interface Home {
 }
 
 /** Makes `refs/remotes/berth/<branch>` what landed, through a remote named `berth`; no branch is moved. */
-export const fetchLanded = async (world: World, landed: LandedBranch): Promise<Home> => {
+export const fetchLanded = async (world: CommandIo, landed: LandedBranch): Promise<Home> => {
   const { source, hubPath, branch, base, merge } = landed;
   const at = { world, folder: source };
   const remote = await remoteOf(at, hubPath);
@@ -131,7 +131,7 @@ const isBareAt = async (at: At): Promise<boolean> =>
   (await git(at, 'rev-parse', '--is-bare-repository')).stdout.trim() === 'true';
 
 interface At {
-  readonly world: World;
+  readonly world: CommandIo;
   readonly folder: string;
 }
 

@@ -3,11 +3,11 @@ import type { Client } from '@berth/sdk/node';
 import { Command } from 'commander';
 import { clientAt, type Place, placeOf } from './connection.ts';
 import { explained } from './explain.ts';
-import type { World } from './io.ts';
+import type { CommandIo } from './io.ts';
 import { createOutput, type Output } from './output.ts';
 
 export interface Context {
-  readonly world: World;
+  readonly world: CommandIo;
   readonly output: Output;
   readonly place: Place;
   readonly client: Client;
@@ -25,7 +25,7 @@ export type Act = (context: Context, given: Given) => Promise<number | undefined
 export type Done = (exitCode: number) => void;
 
 export interface Frame {
-  readonly world: World;
+  readonly world: CommandIo;
   readonly done: Done;
 }
 
@@ -48,7 +48,7 @@ export const leaf = (frame: Frame, name: string, summary: string, act: Act): Com
       }
     });
 
-const contextOf = (world: World, options: Record<string, unknown>): Context => {
+const contextOf = (world: CommandIo, options: Record<string, unknown>): Context => {
   const place = placeOf(world, { address: text(options.address), home: text(options.home) });
   return { world, place, output: createOutput(world, options.json === true), client: clientAt(place) };
 };

@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fail } from '@berth/contract';
 import { CALL_LIMITS, type CallLimits, type Client, createClient } from '@berth/sdk/node';
-import type { World } from './io.ts';
+import type { CommandIo } from './io.ts';
 
 export interface Place {
   readonly home: string;
@@ -27,7 +27,7 @@ export interface Where {
   readonly home?: string | undefined;
 }
 
-export const placeOf = ({ env, isRoot, limits = CALL_LIMITS }: World, where: Where = {}): Place => {
+export const placeOf = ({ env, isRoot, limits = CALL_LIMITS }: CommandIo, where: Where = {}): Place => {
   const home = resolve(where.home ?? (env.BERTH_HOME || defaultHome(env, isRoot)));
   const homeFrom = where.home !== undefined ? '--home' : env.BERTH_HOME ? 'BERTH_HOME' : undefined;
   const named = namedAddress(env, where);
@@ -41,12 +41,12 @@ export const placeOf = ({ env, isRoot, limits = CALL_LIMITS }: World, where: Whe
 
 /** The server of a home, whatever address and token are set for other commands. */
 export const placeInHome = (
-  { env: { BERTH_ADDRESS: _address, BERTH_TOKEN: _token, ...env }, ...world }: World,
+  { env: { BERTH_ADDRESS: _address, BERTH_TOKEN: _token, ...env }, ...world }: CommandIo,
   { home, homeFrom }: Pick<Place, 'home' | 'homeFrom'>,
 ): Place => ({ ...placeOf({ ...world, env }, { home }), homeFrom });
 
 /** The address that a flag or the environment names. */
-const namedAddress = (env: World['env'], where: Where): string | undefined => {
+const namedAddress = (env: CommandIo['env'], where: Where): string | undefined => {
   const named = where.address ?? (env.BERTH_ADDRESS || undefined);
   if (named === undefined || /^unix:./.test(named) || isHttp(named)) return named;
   const path = where.address === undefined ? 'BERTH_ADDRESS' : '--address';
@@ -75,7 +75,7 @@ const tokenIn = (path: string): string | undefined => {
   }
 };
 
-const defaultHome = (env: World['env'], isRoot: boolean): string => {
+const defaultHome = (env: CommandIo['env'], isRoot: boolean): string => {
   if (isRoot) return '/var/lib/berth';
   const data = env.XDG_DATA_HOME;
   const folder = data !== undefined && isAbsolute(data) ? data : join(env.HOME ?? homedir(), '.local/share');

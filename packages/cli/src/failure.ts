@@ -2,13 +2,13 @@
 import { constants } from 'node:os';
 import { type BerthError, isBerthError, jsonPath, KINDS } from '@berth/contract';
 import { z } from 'zod';
-import type { World } from './io.ts';
+import type { CommandIo } from './io.ts';
 
 /** As shells report a death by a signal. */
 export const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
 export const INTERRUPTED = exitCodeOf('SIGINT');
 
-export const report = (error: unknown, world: World, asJson: boolean): number => {
+export const report = (error: unknown, world: CommandIo, asJson: boolean): number => {
   if (error instanceof z.ZodError) {
     const [place = ''] = error.issues.map(({ path }) => jsonPath(path));
     const said = `What the server said is not understood${place === '' ? '' : ` (${place})`}.`;

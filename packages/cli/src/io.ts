@@ -7,7 +7,7 @@ export interface Writer {
   write(text: string | Uint8Array): unknown;
 }
 
-export interface World {
+export interface CommandIo {
   /** How long a silent server is waited for; those of the client when absent. */
   readonly limits?: CallLimits | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -1,12 +1,12 @@
 /** The entry: the only file of the command line that reads the process. */
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
-import type { World } from './io.ts';
+import type { CommandIo } from './io.ts';
 import { runCommandLine } from './program.ts';
 
 const isTerminal = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 
-const world: World = {
+const world: CommandIo = {
   env: process.env,
   cwd: process.cwd(),
   isRoot: process.getuid?.() === 0,

@@ -1,6 +1,6 @@
 /** Values for people: tables and facts; for programs: one JSON value a line. */
 
-import type { World } from './io.ts';
+import type { CommandIo } from './io.ts';
 import { coloured } from './screen.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -20,7 +20,7 @@ export interface Output {
   readonly colour: (name: keyof typeof COLOURS, text: string) => string;
 }
 
-export const createOutput = (world: World, isJson: boolean): Output => {
+export const createOutput = (world: CommandIo, isJson: boolean): Output => {
   const text = (lines: string) => void world.stdout.write(`${lines}\n`);
   const line = (one: string) => text(one.replace(/[\r\n]+/g, ' '));
   return {

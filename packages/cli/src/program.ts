@@ -11,13 +11,13 @@ import { systemCommands } from './commands/system.ts';
 import { taskCommands } from './commands/task.ts';
 import { upCommand } from './commands/up.ts';
 import { report } from './failure.ts';
-import type { World } from './io.ts';
+import type { CommandIo } from './io.ts';
 import { routeCommand } from './route-command.ts';
 import { NOUNS, ROUTE_COMMANDS } from './route-commands.ts';
 import { screened } from './screen.ts';
 
 /** Runs one command line to its end. Returns the exit code. */
-export const runCommandLine = async (args: readonly string[], outside: World): Promise<number> => {
+export const runCommandLine = async (args: readonly string[], outside: CommandIo): Promise<number> => {
   const world = screened(outside);
   let exitCode = 0;
   const program = createProgram({
@@ -58,7 +58,7 @@ const nounCommand = (frame: Frame, noun: string): Command => {
 };
 
 /** commander must neither end the process nor write past the world it was given. */
-const tamed = (command: Command, world: World): Command => {
+const tamed = (command: Command, world: CommandIo): Command => {
   command
     .exitOverride()
     .showHelpAfterError('(--help shows what is possible)')

@@ -6,7 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { escapeControls } from '@berth/contract';
-import type { World, Writer } from './io.ts';
+import type { CommandIo, Writer } from './io.ts';
 
 const MARK = randomUUID();
 const KEPT = '\n\t';
@@ -14,7 +14,7 @@ const KEPT = '\n\t';
 /** `code`: of Select Graphic Rendition (ECMA-48, 8.3.117). */
 export const coloured = (code: number, text: string): string => `${MARK}[${code}m${text}${MARK}[0m`;
 
-export const screened = (world: World): World => ({
+export const screened = (world: CommandIo): CommandIo => ({
   ...world,
   stdout: cleaning(world.stdout),
   stderr: cleaning(world.stderr),

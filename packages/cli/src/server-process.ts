@@ -11,7 +11,7 @@ import { getSystemErrorMap } from 'node:util';
 import { type BerthError, ErrorAnswer, errorOfBody, fail, isBerthError } from '@berth/contract';
 import { clientAt, type Place, placeInHome } from './connection.ts';
 import { holderOf } from './home-lock.ts';
-import type { World } from './io.ts';
+import type { CommandIo } from './io.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
@@ -32,14 +32,14 @@ export const serverArguments = (flags: readonly string[] = []): string[] => [
   ...flags,
 ];
 
-const run = (world: World, { place, flags }: ServerOptions, stdio: StdioOptions) => {
+const run = (world: CommandIo, { place, flags }: ServerOptions, stdio: StdioOptions) => {
   const home = place.homeFrom === '--home' ? ['--home', place.home] : [];
   const args = serverArguments([...home, ...flags]);
   return spawn(process.execPath, args, { detached: true, stdio, env: world.env });
 };
 
 /** Lives and ends with us. In a group of its own, so that a signal reaches it once: through us. */
-export const runInForeground = (world: World, options: ServerOptions): Promise<number> => {
+export const runInForeground = (world: CommandIo, options: ServerOptions): Promise<number> => {
   const child = run(world, options, ['ignore', 'inherit', 'inherit']);
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
   const forgetInterrupt = world.onInterrupt(forward);
@@ -57,7 +57,7 @@ export const runInForeground = (world: World, options: ServerOptions): Promise<n
  * Starts a server that outlives us and waits until it takes work. Of several that are started in one home at the same
  * time one gets it, and all wait for that one. Its output goes to `<home>/server.log`.
  */
-export const startDetached = async (world: World, options: ServerOptions): Promise<Place> => {
+export const startDetached = async (world: CommandIo, options: ServerOptions): Promise<Place> => {
   const { home } = options.place;
   const deadline = Date.now() + START_TIMEOUT_MS;
   let own = launch(world, options);
@@ -81,7 +81,7 @@ export const startDetached = async (world: World, options: ServerOptions): Promi
   }
 };
 
-const launch = (world: World, options: ServerOptions) => {
+const launch = (world: CommandIo, options: ServerOptions) => {
   const { log, output, from } = openLog(options.place);
   const child = run(world, options, ['ignore', output, output]);
   closeSync(output);

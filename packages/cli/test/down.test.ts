@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Ready for as many looks as given, then on its way out. */
+/** Ready for as many looks as given, then stopping. */
 const stopping = (looks = 0, pid = 1): Script => {
   let left = looks;
   return {

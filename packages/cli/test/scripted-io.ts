@@ -1,9 +1,9 @@
 /** A world whose output is kept and whose Ctrl-C is pressed by the test. */
 
-import type { Interrupt, World } from '../src/io.ts';
+import type { CommandIo, Interrupt } from '../src/io.ts';
 import { runCommandLine } from '../src/program.ts';
 
-export interface ScriptedWorld extends World {
+export interface ScriptedWorld extends CommandIo {
   readonly out: () => string;
   readonly err: () => string;
   /** Ctrl-C when no other signal is named. */
@@ -13,7 +13,7 @@ export interface ScriptedWorld extends World {
 export const createWorld = (
   env: Record<string, string> = {},
   cwd = '/',
-  limits?: World['limits'],
+  limits?: CommandIo['limits'],
 ): ScriptedWorld => {
   const [out, err]: [string[], string[]] = [[], []];
   const acts = new Set<(signal: Interrupt) => void>();

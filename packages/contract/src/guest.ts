@@ -6,7 +6,7 @@
  *
  *   control   the server is the HTTP/2 client: it runs commands, terminals, files, and reaches ports inside.
  *   uplink    the roles are reversed, the guest is the client: what programs inside ask of the loopback proxy and of
- *             `berth.internal` is forwarded to the server, which decides. It is the only way out of a sandbox.
+ *             `berth.internal` is forwarded to the server, which decides. Nothing else leaves a sandbox.
  *
  * This file holds data alone and does not load zod, because it is bundled into the guest, whose start is part of the
  * start of every sandbox. The schemas that the server checks a guest's answers with are in `guest-messages.ts`.

@@ -1,5 +1,5 @@
 /**
- * Ids: a prefix that names the noun, then 10 characters of time and 10 of chance in Crockford's base 32, so
+ * Ids: a prefix that names the noun, then 10 characters of time and 10 random ones in Crockford's base 32, so
  * that they sort by creation and fit into host names, container names and socket paths.
  */
 import { z } from 'zod';

@@ -31,14 +31,14 @@ import {
   silentLog,
   type Troubles,
 } from './kernel/index.ts';
-import type { Ports, World } from './ports.ts';
+import type { ExternalPorts, Ports } from './ports.ts';
 import { approvalReconciler } from './reconcilers/approvals.ts';
 import { branchReconciler } from './reconcilers/branches.ts';
 import { clockReconciler, followClock } from './reconcilers/clock.ts';
 import { historyReconciler } from './reconcilers/history.ts';
 import { hubReconciler } from './reconcilers/hub.ts';
 import { layerReconciler } from './reconcilers/layers.ts';
-import { lifeReconciler } from './reconcilers/liveness.ts';
+import { livenessReconciler } from './reconcilers/liveness.ts';
 import { orphanReconciler } from './reconcilers/orphans.ts';
 import { placeReconciler } from './reconcilers/places.ts';
 import { runReconciler } from './reconcilers/runs.ts';
@@ -71,7 +71,7 @@ export const SAGAS = [
 ] as const;
 export const RECONCILERS = [
   clockReconciler,
-  lifeReconciler,
+  livenessReconciler,
   sandboxReconciler,
   placeReconciler,
   orphanReconciler,
@@ -91,7 +91,7 @@ export interface CoreDeps {
   readonly ids: Ids;
   /** SHA-256 of a text in UTF-8, hex. */
   readonly digest: (text: string) => string;
-  readonly ports: Ports;
+  readonly ports: ExternalPorts;
   readonly log?: Log | undefined;
   /** Names this process; another at every start. */
   readonly owner: string;
@@ -106,7 +106,7 @@ export interface Core {
   readonly sandboxes: Sandboxes;
   readonly tasks: Tasks;
   readonly changes: Changes;
-  readonly sagas: Sagas<World>;
+  readonly sagas: Sagas<Ports>;
   readonly queue: Queue;
   readonly reconcilers: Reconcilers;
   /** What could not be done and is tried again. */
@@ -122,11 +122,20 @@ const DEFAULT_MAX_TASKS = 4;
 const MAX_PREPARATIONS = 2;
 const MAX_BASELINES = 2;
 
-/** All that sagas are given. They are given the world, and the world holds them: the getter closes the circle. */
-export const createWorld = (deps: CoreDeps): World => {
-  const { store, clock, ids, digest, ports, owner, log = silentLog, crashPoint = () => undefined } = deps;
-  const world: World = {
-    ...ports,
+/** All that sagas are given. They are given the ports, and the ports hold them: the getter closes the circle. */
+export const createPorts = (deps: CoreDeps): Ports => {
+  const {
+    store,
+    clock,
+    ids,
+    digest,
+    ports: external,
+    owner,
+    log = silentLog,
+    crashPoint = () => undefined,
+  } = deps;
+  const ports: Ports = {
+    ...external,
     store,
     clock,
     ids,
@@ -136,58 +145,58 @@ export const createWorld = (deps: CoreDeps): World => {
     queue: createQueue({ store, clock, ids, owner, log }),
     leases: createLeases({ store, clock, owner }),
     precedence: createPrecedence({ store }),
-    places: createPlaces({ store, clock, limit: ports.defaults.maxSandboxes }),
+    places: createPlaces({ store, clock, limit: external.defaults.maxSandboxes }),
     get sagas() {
       return sagas;
     },
   };
-  const sagas = createSagas<World>({
-    ...{ store, clock, ports: world, owner, definitions: SAGAS, log, crashPoint },
+  const sagas = createSagas<Ports>({
+    ...{ store, clock, ports, owner, definitions: SAGAS, log, crashPoint },
     fenced: (ports, own) => ({ ...ports, ...own }),
   });
-  return world;
+  return ports;
 };
 
 export const createCore = (deps: CoreDeps): Core => {
   const { store, clock, log = silentLog, maxTasks = DEFAULT_MAX_TASKS } = deps;
-  const world = createWorld(deps);
-  const { queue, sagas } = world;
+  const ports = createPorts(deps);
+  const { queue, sagas } = ports;
   const reconcilers = createReconcilers({
     store,
     clock,
     definitions: RECONCILERS,
-    ports: world,
+    ports,
     log,
-    troubles: world.troubles,
+    troubles: ports.troubles,
   });
   const stopping = new AbortController();
 
   return {
-    workspaces: createWorkspaces(world),
-    sandboxes: createSandboxes(world, stopping.signal),
-    tasks: createTasks(world, stopping.signal),
-    changes: createChanges(world),
+    workspaces: createWorkspaces(ports),
+    sandboxes: createSandboxes(ports, stopping.signal),
+    tasks: createTasks(ports, stopping.signal),
+    changes: createChanges(ports),
     sagas,
     queue,
     reconcilers,
-    troubles: world.troubles,
+    troubles: ports.troubles,
     async start() {
-      await followClock(world);
+      await followClock(ports);
       await queue.recover({
         placeOf: (tx, job) => placeOf(tx, deps.ids, job),
         order: ['workspace.prepare', 'gate.baseline', 'task.run'],
       });
-      await resumeManual(world, stopping.signal);
-      queue.process('workspace.prepare', handlePrepare(world), {
+      await resumeManual(ports, stopping.signal);
+      queue.process('workspace.prepare', handlePrepare(ports), {
         concurrency: MAX_PREPARATIONS,
-        onGivenUp: prepareGivenUp(world),
+        onGivenUp: prepareGivenUp(ports),
       });
-      queue.process('gate.baseline', handleBaseline(world), {
+      queue.process('gate.baseline', handleBaseline(ports), {
         concurrency: MAX_BASELINES,
-        onGivenUp: baselineGivenUp(world),
+        onGivenUp: baselineGivenUp(ports),
       });
-      const onGivenUp = taskGivenUp(world);
-      queue.process('task.run', handleTask(world), { concurrency: maxTasks, onGivenUp });
+      const onGivenUp = taskGivenUp(ports);
+      queue.process('task.run', handleTask(ports), { concurrency: maxTasks, onGivenUp });
       reconcilers.start();
     },
     async stop() {
@@ -196,13 +205,13 @@ export const createCore = (deps: CoreDeps): Core => {
     },
     async removeSandboxes() {
       await queue.close();
-      await removeAllSandboxes(world, stopping.signal);
+      await removeAllSandboxes(ports, stopping.signal);
     },
   };
 };
 
 /** Runs that somebody waited for in a request have no job of their own; those of tasks are taken up by theirs. */
-const resumeManual = async ({ sagas, store, log }: World, signal: AbortSignal): Promise<void> => {
+const resumeManual = async ({ sagas, store, log }: Ports, signal: AbortSignal): Promise<void> => {
   const unfinished = { table: 'sagas', where: { state: ['running', 'undoing'] } } as const;
   for await (const runs of pagesOf(store, unfinished, signal))
     for (const { id, name, input } of runs)

@@ -9,7 +9,7 @@ import {
   type Job,
   type Tx,
 } from './kernel/index.ts';
-import type { World } from './ports.ts';
+import type { Ports } from './ports.ts';
 import { progressed } from './task/index.ts';
 import { type AttemptInput, attemptOf, runIdOf } from './workflows/attempt/attempt.ts';
 import { failTask } from './workflows/attempt/records.ts';
@@ -22,25 +22,25 @@ import { runTask } from './workflows/run-task.ts';
  * to an end (the store failed) rejects.
  */
 export const handleTask =
-  (world: World): Handler =>
+  (ports: Ports): Handler =>
   async (job, signal) => {
     const input = attemptOf(job);
-    const id = runIdOf(world.ids, input.attemptId);
-    if (!(await isWanted(world, input, id))) return;
+    const id = runIdOf(ports.ids, input.attemptId);
+    if (!(await isWanted(ports, input, id))) return;
     try {
-      await untilPlace(world, job, id);
-      await world.sagas.run(runTask, { id, input, subject: input.taskId, signal });
+      await untilPlace(ports, job, id);
+      await ports.sagas.run(runTask, { id, input, subject: input.taskId, signal });
     } catch (error) {
       // A person's decision comes with a job of its own.
       if (isParked(error)) return;
-      if (isDeferred(error) && job.error === undefined) await tellWaits(world, input, error);
+      if (isDeferred(error) && job.error === undefined) await tellWaits(ports, input, error);
       if (isStop(error) || !isBerthError(error)) throw error;
-      await world.store.write(async (tx) => {
+      await ports.store.write(async (tx) => {
         const run = await tx.table('sagas').get(id);
         if (run?.state === 'running' || run?.state === 'undoing') throw error;
         // A stuck run cannot speak for its task any more, and one that never began says nothing.
         if (run === undefined || run.state === 'stuck')
-          await failTask(tx, world, { ...input, error: { ...error.body } });
+          await failTask(tx, ports, { ...input, error: { ...error.body } });
       });
     }
   };
@@ -49,7 +49,7 @@ export const handleTask =
  * A task begins when there is a place for its sandbox: those that wait cost next to nothing then. A follow-up may have
  * one already.
  */
-const untilPlace = ({ store, places }: World, job: Job, run: string): Promise<void> =>
+const untilPlace = ({ store, places }: Ports, job: Job, run: string): Promise<void> =>
   store.read(async (tx) => {
     const task = await tx.table('tasks').get(attemptOf(job).taskId);
     const isBegun = (await tx.table('sagas').get(run)) !== undefined;
@@ -61,7 +61,7 @@ const untilPlace = ({ store, places }: World, job: Job, run: string): Promise<vo
 
 /** Whoever follows the attempt hears once what it waits for; before it began, `berth doctor` says it. */
 const tellWaits = async (
-  { store }: World,
+  { store }: Ports,
   { attemptId }: AttemptInput,
   { error }: Deferred,
 ): Promise<void> => {
@@ -70,29 +70,29 @@ const tellWaits = async (
 };
 
 /** A task that was cancelled while it waited needs no attempt; a run that began is seen through in any case. */
-const isWanted = ({ store }: World, { taskId }: AttemptInput, run: string): Promise<boolean> =>
+const isWanted = ({ store }: Ports, { taskId }: AttemptInput, run: string): Promise<boolean> =>
   store.read(async (tx) => {
     const task = await tx.table('tasks').get(taskId);
     return task?.state === 'queued' || (await tx.table('sagas').get(run)) !== undefined;
   });
 
 /**
- * The server died in this job too often, so its run is turned back, under a new job. When even the way back is given
+ * The server died in this job too often, so its run is turned back, under a new job. When even the undo is given
  * up, it is tried again much later: until then nobody can say how the task ended, it may have landed.
  */
 export const taskGivenUp =
-  (world: World) =>
+  (ports: Ports) =>
   async (tx: Tx, job: Job): Promise<void> => {
     const input = attemptOf(job);
-    const goesOn = await turnBack(world, tx, { job, run: runIdOf(world.ids, input.attemptId) });
-    if (!goesOn) await failTask(tx, world, { ...input, error: job.error ?? GIVEN_UP });
+    const goesOn = await turnBack(ports, tx, { job, run: runIdOf(ports.ids, input.attemptId) });
+    if (!goesOn) await failTask(tx, ports, { ...input, error: job.error ?? GIVEN_UP });
   };
 
 export const prepareGivenUp =
-  (world: World) =>
+  (ports: Ports) =>
   async (tx: Tx, job: Job): Promise<void> => {
     const { prebuildId } = prepareOf(job);
-    await turnBack(world, tx, { job, run: world.ids.from('saga', prebuildId) });
+    await turnBack(ports, tx, { job, run: ports.ids.from('saga', prebuildId) });
   };
 
 const GIVEN_UP = { code: 'work.crashed', message: 'The server died in this too often.' };
@@ -100,7 +100,7 @@ const LATER_MS = 600_000;
 
 /** False when there is nothing to turn back. */
 const turnBack = async (
-  { queue }: World,
+  { queue }: Ports,
   tx: Tx,
   { job, run: id }: { readonly job: Job; readonly run: string },
 ): Promise<boolean> => {
@@ -114,23 +114,23 @@ const turnBack = async (
 };
 
 export const handlePrepare =
-  (world: World): Handler =>
+  (ports: Ports): Handler =>
   async (job, signal) => {
     const input = prepareOf(job);
-    const id = world.ids.from('saga', input.prebuildId);
-    await world.sagas.run(prepareWorkspace, { id, input, subject: input.prebuildId, signal });
+    const id = ports.ids.from('saga', input.prebuildId);
+    await ports.sagas.run(prepareWorkspace, { id, input, subject: input.prebuildId, signal });
   };
 
 export const handleBaseline =
-  (world: World): Handler =>
+  (ports: Ports): Handler =>
   async (job, signal) => {
-    await runBaseline(world, baselineJobOf(job), signal);
+    await runBaseline(ports, baselineJobOf(job), signal);
   };
 
 export const baselineGivenUp =
-  (world: World) =>
+  (ports: Ports) =>
   async (tx: Tx, job: Job): Promise<void> => {
-    await turnBack(world, tx, { job, run: baselineJobOf(job).id });
+    await turnBack(ports, tx, { job, run: baselineJobOf(job).id });
   };
 
 /** Written by `startFrom` and read nowhere else. */

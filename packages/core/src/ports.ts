@@ -42,7 +42,7 @@ export interface Machines {
   hangUp(id: string): Promise<void>;
   list(driver: string): AsyncIterable<ListedMachine>;
   facets(driver: string): Driver['facets'];
-  /** The inside of a running machine; also opens its way out (git, models, egress). Rejects with `sandbox.unreachable`. */
+  /** The inside of a running machine; also opens its uplink (git, models, egress). Rejects with `sandbox.unreachable`. */
   open(driver: string, id: string): Promise<Sandbox>;
 }
 
@@ -291,7 +291,7 @@ export interface Retention {
   readonly approvalsMs: number;
 }
 
-export interface Ports {
+export interface ExternalPorts {
   readonly machines: Machines;
   readonly hub: Hub;
   readonly checkouts: Checkouts;
@@ -305,7 +305,7 @@ export interface Ports {
  * All that workflows, reconcilers and verbs are given: the kernel's parts and the ports. One object, made once in
  * `core.ts`, so that a simulation can replace every part of the world and nothing reaches past it.
  */
-export interface World extends Ports {
+export interface Ports extends ExternalPorts {
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -318,5 +318,5 @@ export interface World extends Ports {
   readonly precedence: Precedence;
   readonly places: Places;
   /** To run a saga from a step of another. */
-  readonly sagas: Sagas<World>;
+  readonly sagas: Sagas<Ports>;
 }

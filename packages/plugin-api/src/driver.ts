@@ -57,7 +57,7 @@ export interface Machine {
 }
 
 /** Whether a machine lives: its guest runs and can be connected to. Reasons are for people. */
-export type Life =
+export type Liveness =
   | { readonly state: 'alive' }
   | { readonly state: 'dead'; readonly reason: string }
   /** `create` has not come to its end, or never will. */
@@ -67,7 +67,7 @@ export type Life =
 
 export interface ListedMachine {
   readonly id: string;
-  readonly life: Life;
+  readonly life: Liveness;
 }
 
 export interface Probe {

@@ -19,7 +19,7 @@ export interface Flaw {
   readonly branchNumbers?: 1 | 2 | undefined;
   /** Packages that a distribution has mended under an old version: `debian 12` and the first package without it. */
   readonly packages?: Readonly<Record<string, string>> | undefined;
-  /** A way out of a sandbox that Berth cannot close: the program is not used. */
+  /** A sandbox escape that Berth cannot close: the program is not used. */
   readonly isEscape?: boolean | undefined;
 }
 

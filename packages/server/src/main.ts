@@ -22,7 +22,7 @@ import { createHub } from './git/hub/hub.ts';
 import { createRepositoryCommands } from './git/hub/repository-commands.ts';
 import { findGuestProgram } from './guest/program.ts';
 import { checkHome, markHome } from './home/consistency.ts';
-import { closeHome, makeHome, tellStartFailure } from './home/home.ts';
+import { closeHome, explainStartFailure, makeHome } from './home/home.ts';
 import { DRIVERS_FOLDER, HUB_FOLDER } from './home/parts.ts';
 import type { SystemWork } from './http/handlers/system.ts';
 import { createHttpServer, type HttpServer, type Listening } from './http/server.ts';
@@ -33,7 +33,7 @@ import { createGrants, openInstallationKey } from './secrets/installation-key.ts
 import { installationId } from './store/installation.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import { createHostProcesses } from './system/host-processes.ts';
-import { systemClock as clock, sha256, systemChance } from './system/system-clock.ts';
+import { systemClock as clock, sha256, systemRandom } from './system/system-clock.ts';
 import { createLog } from './telemetry/log.ts';
 import { VERSION } from './version.ts';
 import { createSandboxWork } from './work/sandbox-work.ts';
@@ -66,20 +66,20 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
   const log = createLog(config.logLevel);
   const scope = createScope();
   try {
-    const ground = await openGround(config, scope);
-    const world = await openWorld({ ...ground, config, env, log, scope });
-    const core = createCore({ ...ground, ports: world.ports, digest: sha256, log, crashPoint });
+    const opened = await openStore(config, scope);
+    const services = await openServices({ ...opened, config, env, log, scope });
+    const core = createCore({ ...opened, ports: services.ports, digest: sha256, log, crashPoint });
     // Together: work that is left in the middle may wait for a program.
-    void scope.add('core', () => Promise.all([core.stop(), world.processes.close()]));
+    void scope.add('core', () => Promise.all([core.stop(), services.processes.close()]));
     const state = { working: false };
     const shutdown: SystemWork['shutdown'] = async ({ removeSandboxes }) => {
       state.working = false;
       if (removeSandboxes === true) await core.removeSandboxes();
       setImmediate(onShutdown ?? (() => void scope.close()));
     };
-    const http = await openDoors({
-      ...ground,
-      ...world,
+    const http = await openHttp({
+      ...opened,
+      ...services,
       core,
       config,
       log,
@@ -90,34 +90,34 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
 
     const listening = await http.listen();
     await core.start();
-    await reopen(ground.store, world.machines, log);
+    await reopen(opened.store, services.machines, log);
     state.working = true;
     log.info('server.started', { address: listening.address, home: config.home, version: VERSION });
     return { ...listening, config, close: () => scope.close() };
   } catch (error) {
     await scope.close();
-    throw tellStartFailure(error, settings);
+    throw explainStartFailure(error, settings);
   }
 };
 
 /** The store and what is derived from it. */
-const openGround = async (config: Config, scope: Scope) => {
+const openStore = async (config: Config, scope: Scope) => {
   await makeHome(config.home);
   const store = await openSqliteStore({ folder: config.home, clock, check: checkHome });
   void scope.add('store', () => store.close());
   await closeHome(config.home);
-  const ids = createIds(clock, systemChance);
+  const ids = createIds(clock, systemRandom);
   const installation = await installationId(store, ids);
   const grants = createGrants(await openInstallationKey(config.home));
   await markHome(config.home, store, installation);
   return { store, clock, ids, installation, grants, owner: ids.new('job') };
 };
 
-type Ground = Awaited<ReturnType<typeof openGround>>;
-type WorldParts = Ground & { config: Config; env: NodeJS.ProcessEnv; log: Log; scope: Scope };
+type StoreParts = Awaited<ReturnType<typeof openStore>>;
+type ServiceOptions = StoreParts & { config: Config; env: NodeJS.ProcessEnv; log: Log; scope: Scope };
 
-/** Everything outside that the core asks: repositories, machines with their way out, agents with their models. */
-const openWorld = async (parts: WorldParts) => {
+/** Everything outside that the core asks: repositories, machines with their uplinks, agents with their models. */
+const openServices = async (parts: ServiceOptions) => {
   const { store, ids, installation, grants, config, env, log, scope } = parts;
   const newExecId = () => ids.new('exec');
   const hubFolder = join(config.home, HUB_FOLDER);
@@ -159,14 +159,14 @@ const openWorld = async (parts: WorldParts) => {
   return { ports, hub, git: hostGit.run, processes, drivers, machines, agents, providers, commands };
 };
 
-type World = Awaited<ReturnType<typeof openWorld>>;
-type DoorParts = Ground &
-  World & { core: ReturnType<typeof createCore>; config: Config; log: Log } & {
+type Services = Awaited<ReturnType<typeof openServices>>;
+type HttpParts = StoreParts &
+  Services & { core: ReturnType<typeof createCore>; config: Config; log: Log } & {
     isWorking: () => boolean;
     shutdown: SystemWork['shutdown'];
   };
 
-const openDoors = (parts: DoorParts): Promise<HttpServer> => {
+const openHttp = (parts: HttpParts): Promise<HttpServer> => {
   const { store, ids, config, log } = parts;
   const sandboxes = createSandboxWork(parts);
   const system = createSystemWork({
@@ -179,7 +179,7 @@ const openDoors = (parts: DoorParts): Promise<HttpServer> => {
   return createHttpServer({ config, store, clock, ids, work, log, version: VERSION, dashboardFolder });
 };
 
-/** What ran before the start goes on, and gets its way out back; a machine that is gone is the reconciler's business. */
+/** What ran before the start goes on, and gets its uplink back; a machine that is gone is the reconciler's business. */
 const reopen = async (store: Store, machines: ServerMachines, log: Log): Promise<void> => {
   for await (const page of pagesOf(store, { table: 'sandboxes', where: { state: 'running' } }))
     for (const { id, driver } of page)

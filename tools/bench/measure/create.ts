@@ -1,4 +1,4 @@
-/** From the wish for a sandbox to the end of the first command in it. */
+/** From the request for a sandbox to the end of the first command in it. */
 import { type Contender, contest, timed } from '../contest.ts';
 import { rowsOf } from '../ratios.ts';
 import type { Group } from '../row.ts';

@@ -37,7 +37,7 @@ const landingOf = async ({ hub, change }: Awaited<ReturnType<typeof setting>>) =
   parts: await mergeParts(hub, change),
 });
 
-test('all targets move, the way back is kept, and again changes nothing', async () => {
+test('all targets move, the revert point is kept, and again changes nothing', async () => {
   const world = await setting();
   const before = [world.main('app'), world.main('lib')];
   const landing = await landingOf(world);

@@ -1,6 +1,6 @@
 /**
  * The landing itself: every target moves from the commit that the merge was made on to the merge, by compare-and-swap,
- * after the way back has been kept under a ref of its own. It may be repeated: a target that holds the merge already,
+ * after the revert point has been kept under a ref of its own. It may be repeated: a target that holds the merge already,
  * at its tip or below what landed since, has been moved.
  *
  * Several repositories cannot move in one instant. They move in order; when one of them moved elsewhere, those before

@@ -1,12 +1,12 @@
 /** An act that runs one at a time: asked for while it runs, it runs once more afterwards, however often it was asked. */
-export interface Rounds {
-  ask(): void;
+export interface CoalescingRunner {
+  trigger(): void;
   /** Resolves when no round is under way. */
-  rest(): Promise<void>;
+  whenIdle(): Promise<void>;
 }
 
 /** `act` MUST NOT reject. */
-export const createRounds = (act: () => Promise<void>): Rounds => {
+export const createCoalescingRunner = (act: () => Promise<void>): CoalescingRunner => {
   let current: Promise<void> | undefined;
   let isAsked = false;
   const run = async (): Promise<void> => {
@@ -17,10 +17,10 @@ export const createRounds = (act: () => Promise<void>): Rounds => {
     current = undefined;
   };
   return {
-    ask() {
+    trigger() {
       isAsked = true;
       current ??= run();
     },
-    rest: async () => current,
+    whenIdle: async () => current,
   };
 };

@@ -1,12 +1,12 @@
 /**
- * Ids sort by creation: 10 characters of time, then 10 of chance, each character 5 bits. Within one millisecond, and
+ * Ids sort by creation: 10 characters of time, then 10 random ones, each character 5 bits. Within one millisecond, and
  * when the clock steps back, the last id is counted up instead, so that the order of minting is the order of sorting.
  *
  * A step that runs again must mint the same id again: `from` derives it from a key. A key that begins with an id, as
  * the keys of sagas do, hands that id's time on, so that derived ids sort beside the work that made them.
  */
 import { type IdNoun, PREFIXES } from '@berth/contract';
-import type { Chance, Clock } from './time/clock.ts';
+import type { Clock, RandomSource } from './time/clock.ts';
 
 export interface Ids {
   readonly new: (noun: IdNoun) => string;
@@ -19,7 +19,7 @@ const PART = 10;
 const PART_BITS = 50n;
 const LEADING_ID = /^[a-z]{2}_([0-9a-hjkmnp-tv-z]{10})[0-9a-hjkmnp-tv-z]{10}(?:\/|$)/;
 
-export const createIds = (clock: Clock, chance: Chance): Ids => {
+export const createIds = (clock: Clock, chance: RandomSource): Ids => {
   let last = { at: -1, tail: 0n };
   return {
     new(noun) {

@@ -1,23 +1,23 @@
 /** A change waits for a person for a while. Then it is turned down, so that what it holds is let go. */
 import { defineReconciler, pagesOf, type Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { decide, isUndecided } from '../verbs/changes.ts';
-import { tally } from './isolated.ts';
+import { forEachIsolated } from './isolated.ts';
 
 const TOO_LATE = 'nobody decided in the time that `retention.approvalsMs` gives';
 
-export const approvalReconciler = defineReconciler<World>({
+export const approvalReconciler = defineReconciler<Ports>({
   name: 'approvals',
   everyMs: 600_000,
   wakeOn: [],
-  async pass(world, signal) {
-    const { store } = world;
+  async pass(ports, signal) {
+    const { store } = ports;
     let expired = 0;
     let failed = 0;
     const waiting = { table: 'changes', where: { state: ['waiting'] } } as const;
     for await (const changes of pagesOf(store, waiting, signal)) {
-      const page = await tally(world, changes, signal, async ({ id }) => {
-        if (await store.write((tx) => expire(world, tx, id))) expired += 1;
+      const page = await forEachIsolated(ports, changes, signal, async ({ id }) => {
+        if (await store.write((tx) => expire(ports, tx, id))) expired += 1;
       });
       failed += page.failed;
     }
@@ -25,11 +25,11 @@ export const approvalReconciler = defineReconciler<World>({
   },
 });
 
-const expire = async (world: World, tx: Tx, id: string): Promise<boolean> => {
-  const { clock, retention } = world;
+const expire = async (ports: Ports, tx: Tx, id: string): Promise<boolean> => {
+  const { clock, retention } = ports;
   const change = await tx.table('changes').get(id);
   if (change === undefined || !isUndecided(change)) return false;
   if (change.updatedAt >= clock.now() - retention.approvalsMs) return false;
-  await decide(world, tx, change, { verdict: 'rejected', by: 'server', reason: TOO_LATE });
+  await decide(ports, tx, change, { verdict: 'rejected', by: 'server', reason: TOO_LATE });
   return true;
 };

@@ -5,17 +5,17 @@
  */
 import type { Workspace } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx, type Summary } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
-import { tally } from './isolated.ts';
+import type { Ports } from '../ports.ts';
+import { forEachIsolated } from './isolated.ts';
 
 const MAX_PER_PASS = 500;
 
-export const branchReconciler = defineReconciler<World>({
+export const branchReconciler = defineReconciler<Ports>({
   name: 'branches',
   everyMs: 3_600_000,
   wakeOn: [],
-  async pass(world, signal): Promise<Summary> {
-    const workspaces = (await Array.fromAsync(pagesOf(world.store, { table: 'workspaces' }, signal))).flat();
+  async pass(ports, signal): Promise<Summary> {
+    const workspaces = (await Array.fromAsync(pagesOf(ports.store, { table: 'workspaces' }, signal))).flat();
     const places = workspaces.flatMap((workspace) =>
       workspace.repositories.map(({ name, branch }) => ({
         id: `refs of ${workspace.id}/${name}`,
@@ -23,8 +23,8 @@ export const branchReconciler = defineReconciler<World>({
       })),
     );
     let dropped = 0;
-    const { failed } = await tally(world, places, signal, async (place) => {
-      if (dropped < MAX_PER_PASS) dropped += await sweep(world, place);
+    const { failed } = await forEachIsolated(ports, places, signal, async (place) => {
+      if (dropped < MAX_PER_PASS) dropped += await sweep(ports, place);
     });
     return { dropped, failed };
   },
@@ -38,15 +38,15 @@ interface Place {
 
 const PREFIXES = ['refs/berth/changes/', 'refs/berth/revert/', 'refs/berth/turns/', 'refs/heads/task/'];
 
-const sweep = async (world: World, place: Place): Promise<number> => {
-  const { hub, store, clock, retention } = world;
+const sweep = async (ports: Ports, place: Place): Promise<number> => {
+  const { hub, store, clock, retention } = ports;
   const before = clock.now() - retention.refsMs;
   let dropped = 0;
   for (const prefix of PREFIXES) {
     const refs = await hub.listRefs(place.workspace.id, place.repository, prefix);
     for (const [ref, commit] of Object.entries(refs)) {
       if (!(await store.read((tx) => isPast(tx, ref.slice(prefix.length), before)))) continue;
-      if (prefix === 'refs/heads/task/' && !(await isLanded(world, place, commit))) continue;
+      if (prefix === 'refs/heads/task/' && !(await isLanded(ports, place, commit))) continue;
       if (await hub.swap(place.workspace.id, place.repository, ref, commit, undefined)) dropped += 1;
     }
   }
@@ -65,7 +65,7 @@ const isPast = async (tx: ReadTx, name: string, before: number): Promise<boolean
 
 const ENDED = new Set(['merged', 'rejected', 'completed', 'failed', 'killed', 'cancelled']);
 
-const isLanded = async ({ hub }: World, place: Place, commit: string): Promise<boolean> => {
+const isLanded = async ({ hub }: Ports, place: Place, commit: string): Promise<boolean> => {
   const { workspace, repository, target } = place;
   const tip = await hub.resolve(workspace.id, repository, `refs/heads/${target}`);
   return tip !== undefined && hub.contains(workspace.id, repository, tip, commit);

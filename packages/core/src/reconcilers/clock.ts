@@ -5,22 +5,22 @@
  * is known is never more than how far it was. Jobs that somebody works on keep their leases, which he measures himself.
  */
 import { allRows, defineReconciler, type RowOf, type Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 
 const SETTING = 'clock';
 const RECORDED_EVERY_MS = 60_000;
 /** Less is the ordinary correction of a clock. */
 const NOTICED_MS = 1000;
 
-export const clockReconciler = defineReconciler<World>({
+export const clockReconciler = defineReconciler<Ports>({
   name: 'clock',
   everyMs: 5000,
   wakeOn: [],
-  pass: async (world) => ({ moved: await followClock(world) }),
+  pass: async (ports) => ({ moved: await followClock(ports) }),
 });
 
 /** Returns how much was moved. Also called before work is taken up at a start. */
-export const followClock = async ({ store, clock, queue, log }: World): Promise<number> => {
+export const followClock = async ({ store, clock, queue, log }: Ports): Promise<number> => {
   const lastAt = await store.read(async (tx) =>
     Number((await tx.table('settings').get(SETTING))?.value ?? 0),
   );

@@ -5,7 +5,7 @@
  */
 import type { Task } from '@berth/contract';
 import { allRows, type ReadTx, removeBelongings, removeSome, type Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { isThere } from '../sandbox/index.ts';
 
 const MAX_ATTEMPTS = 1000;
@@ -23,12 +23,12 @@ export const isForgettable = async (tx: ReadTx, { id }: Task): Promise<boolean> 
 };
 
 export const forgetTask = async (
-  world: World,
+  ports: Ports,
   { task, refs }: { readonly task: Task; readonly refs: RefsByRepository },
   signal: AbortSignal,
 ): Promise<void> => {
-  const { store } = world;
-  await dropRefs(world, task, refs);
+  const { store } = ports;
+  await dropRefs(ports, task, refs);
   const sessions = await store.read((tx) => allRows(tx, { table: 'sessions', where: { taskId: task.id } }));
   for (const { id } of sessions) await removeBelongings(store, 'items', { sessionId: id }, signal);
   await removeBelongings(store, 'ledger', { taskId: task.id }, signal);
@@ -57,7 +57,7 @@ type RefsByRecord = ReadonlyMap<string, readonly (readonly [ref: string, commit:
 
 const NAMED_AFTER = /^refs\/(?:heads\/task|berth\/[a-z]+)\/([a-z]+_[0-9a-z]+)/;
 
-export const listOnce = ({ hub }: World): RefsByRepository => {
+export const listOnce = ({ hub }: Ports): RefsByRepository => {
   const listed = new Map<string, Promise<RefsByRecord>>();
   const list = async (workspaceId: string, repository: string): Promise<RefsByRecord> => {
     const places = await Promise.all(
@@ -74,9 +74,9 @@ export const listOnce = ({ hub }: World): RefsByRepository => {
   };
 };
 
-/** Whatever is left of it: saved turns, ways back, and branches with work that never landed. */
+/** Whatever is left of it: saved turns, revert points, and branches with work that never landed. */
 const dropRefs = async (
-  { hub, store }: World,
+  { hub, store }: Ports,
   { id, workspaceId }: Task,
   refs: RefsByRepository,
 ): Promise<void> => {

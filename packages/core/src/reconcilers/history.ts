@@ -4,9 +4,9 @@
  */
 import type { Task } from '@berth/contract';
 import { defineReconciler, oldRows, pruneRows, removeBelongings, type Summary } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { forgetTask, isForgettable, listOnce } from './forget-task.ts';
-import { tally } from './isolated.ts';
+import { forEachIsolated } from './isolated.ts';
 
 const GONE = { state: 'destroyed' };
 const EVENTS_PER_TRANSACTION = 500;
@@ -14,22 +14,22 @@ const MAX_EVENT_BATCHES = 200;
 /** Longer than any holder could have been away and still come back with its old fence. */
 const LEASE_GRACE_MS = 7 * 86_400_000;
 
-export const historyReconciler = defineReconciler<World>({
+export const historyReconciler = defineReconciler<Ports>({
   name: 'history',
   everyMs: 600_000,
   wakeOn: [],
-  async pass(world, signal) {
+  async pass(ports, signal) {
     return {
-      events: await forgetEvents(world, signal),
-      sandboxes: await forgetSandboxes(world, signal),
-      tokens: await forgetTokens(world, signal),
-      leases: await forgetLeases(world, signal),
-      ...(await forgetTasks(world, signal)),
+      events: await forgetEvents(ports, signal),
+      sandboxes: await forgetSandboxes(ports, signal),
+      tokens: await forgetTokens(ports, signal),
+      leases: await forgetLeases(ports, signal),
+      ...(await forgetTasks(ports, signal)),
     };
   },
 });
 
-const forgetEvents = async ({ store, clock, retention }: World, signal: AbortSignal): Promise<number> => {
+const forgetEvents = async ({ store, clock, retention }: Ports, signal: AbortSignal): Promise<number> => {
   const before = clock.now() - retention.eventsMs;
   const { maxEvents: keep, maxEventBytes: keepBytes } = retention;
   const query = { before, keep, keepBytes, limit: EVENTS_PER_TRANSACTION };
@@ -44,18 +44,18 @@ const forgetEvents = async ({ store, clock, retention }: World, signal: AbortSig
 };
 
 /** A task goes with its last trace in the repositories; one that cannot be cleared now is left for the next pass. */
-const forgetTasks = async (world: World, signal: AbortSignal): Promise<Summary> => {
-  const { store, clock, retention } = world;
+const forgetTasks = async (ports: Ports, signal: AbortSignal): Promise<Summary> => {
+  const { store, clock, retention } = ports;
   const where = { state: ['completed', 'failed', 'cancelled', 'killed'] };
   const since = clock.now() - retention.tasksMs;
   const due: Task[] = [];
   for await (const tasks of oldRows(store, { table: 'tasks', where, since }, signal))
     for (const task of tasks) if (await store.read((tx) => isForgettable(tx, task))) due.push(task);
-  const refs = listOnce(world);
-  return tally(world, due, signal, (task) => forgetTask(world, { task, refs }, signal));
+  const refs = listOnce(ports);
+  return forEachIsolated(ports, due, signal, (task) => forgetTask(ports, { task, refs }, signal));
 };
 
-const forgetSandboxes = async ({ store, clock, retention }: World, signal: AbortSignal): Promise<number> => {
+const forgetSandboxes = async ({ store, clock, retention }: Ports, signal: AbortSignal): Promise<number> => {
   const since = clock.now() - retention.sandboxesMs;
   let forgotten = 0;
   for await (const sandboxes of oldRows(store, { table: 'sandboxes', where: GONE, since }, signal))
@@ -67,7 +67,7 @@ const forgetSandboxes = async ({ store, clock, retention }: World, signal: Abort
   return forgotten;
 };
 
-const forgetTokens = ({ store, clock, retention }: World, signal: AbortSignal): Promise<number> => {
+const forgetTokens = ({ store, clock, retention }: Ports, signal: AbortSignal): Promise<number> => {
   const since = clock.now() - retention.tokensMs;
   return pruneRows(
     store,
@@ -88,7 +88,7 @@ const forgetTokens = ({ store, clock, retention }: World, signal: AbortSignal): 
   );
 };
 
-const forgetLeases = ({ store, clock }: World, signal: AbortSignal): Promise<number> => {
+const forgetLeases = ({ store, clock }: Ports, signal: AbortSignal): Promise<number> => {
   const since = clock.now() - LEASE_GRACE_MS;
   return pruneRows(
     store,

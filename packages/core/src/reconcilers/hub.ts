@@ -6,20 +6,20 @@
  */
 import { fail } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { THERE } from '../sandbox/index.ts';
-import { tally } from './isolated.ts';
+import { forEachIsolated } from './isolated.ts';
 
 const GRACE_MS = 86_400_000;
 /** Longer than a collection may take, so that the one of a killed server has ended. */
 const LEASE_MS = 3_600_000;
 
-export const hubReconciler = defineReconciler<World>({
+export const hubReconciler = defineReconciler<Ports>({
   name: 'hub',
   everyMs: 3_600_000,
   wakeOn: [],
-  async pass(world, signal) {
-    const { hub, store, clock } = world;
+  async pass(ports, signal) {
+    const { hub, store, clock } = ports;
     const old = (await hub.listWorkspaces()).filter(
       ({ changedAt, isHalfMade }) => isHalfMade || changedAt <= clock.now() - GRACE_MS,
     );
@@ -28,36 +28,36 @@ export const hubReconciler = defineReconciler<World>({
       return new Set(rows.map((row) => row?.id));
     });
     const strays = old.filter(({ id }) => !known.has(id));
-    const removed = await tally(world, strays, signal, async ({ id, isHalfMade }) => {
-      if (!isHalfMade && !(await wasRemoved(world, id))) throw fail('workspace.record_lost', { id });
+    const removed = await forEachIsolated(ports, strays, signal, async ({ id, isHalfMade }) => {
+      if (!isHalfMade && !(await wasRemoved(ports, id))) throw fail('workspace.record_lost', { id });
       await hub.removeWorkspace(id);
     });
     for (const { id, isHalfMade } of old) if (isHalfMade && known.has(id)) await hub.recorded(id);
-    return { ...removed, collected: await collect(world, signal) };
+    return { ...removed, collected: await collect(ports, signal) };
   },
 });
 
-const wasRemoved = ({ store }: World, id: string): Promise<boolean> =>
+const wasRemoved = ({ store }: Ports, id: string): Promise<boolean> =>
   store.read(
     async (tx) =>
       (await tx.events({ afterSeq: 0, limit: 1, subject: id, type: 'workspace.removed' })).length > 0,
   );
 
-const collect = async (world: World, signal: AbortSignal): Promise<number> => {
-  const workspaces = (await Array.fromAsync(pagesOf(world.store, { table: 'workspaces' }, signal))).flat();
+const collect = async (ports: Ports, signal: AbortSignal): Promise<number> => {
+  const workspaces = (await Array.fromAsync(pagesOf(ports.store, { table: 'workspaces' }, signal))).flat();
   let collected = 0;
   const repositories = workspaces.flatMap(({ id: workspaceId, repositories }) =>
     repositories.map(({ name }) => ({ id: `hub/${workspaceId}/${name}`, workspaceId, name })),
   );
-  await tally(world, repositories, signal, async (one) => {
-    if (await collectOne(world, one)) collected += 1;
+  await forEachIsolated(ports, repositories, signal, async (one) => {
+    if (await collectOne(ports, one)) collected += 1;
   });
   return collected;
 };
 
 /** Alone in a repository, also when a server was killed and the next one is here while git is still at work. */
 const collectOne = async (
-  { hub, store, leases }: World,
+  { hub, store, leases }: Ports,
   { id, workspaceId, name }: { readonly id: string; readonly workspaceId: string; readonly name: string },
 ): Promise<boolean> => {
   const held = await leases.acquire(id, LEASE_MS);

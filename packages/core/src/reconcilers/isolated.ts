@@ -1,19 +1,19 @@
 /** What several reconcilers ask, and how they go through a list. */
 import type { Summary } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 
-export interface Tally extends Summary {
+export interface IsolatedSummary extends Summary {
   readonly done: number;
   readonly failed: number;
 }
 
 /** Does each in turn. One that fails is told as a trouble and left for the next pass; it does not keep the others back. */
-export const tally = async <T extends { readonly id: string }>(
-  { troubles }: Pick<World, 'troubles'>,
+export const forEachIsolated = async <T extends { readonly id: string }>(
+  { troubles }: Pick<Ports, 'troubles'>,
   all: readonly T[],
   signal: AbortSignal,
   act: (one: T) => Promise<void>,
-): Promise<Tally> => {
+): Promise<IsolatedSummary> => {
   const summary = { done: 0, failed: 0 };
   for (const one of all) {
     signal.throwIfAborted();
@@ -31,14 +31,16 @@ export const tally = async <T extends { readonly id: string }>(
 };
 
 /** The same for what belongs to drivers, all drivers at once: one that fails or takes its time keeps no other back. */
-export const tallyByDriver = async <T extends { readonly id: string; readonly driver: string }>(
-  world: Pick<World, 'troubles'>,
+export const forEachByDriver = async <T extends { readonly id: string; readonly driver: string }>(
+  ports: Pick<Ports, 'troubles'>,
   all: readonly T[],
   signal: AbortSignal,
   act: (one: T) => Promise<void>,
-): Promise<Tally> => {
+): Promise<IsolatedSummary> => {
   const tallies = await Promise.allSettled(
-    [...Map.groupBy(all, ({ driver }) => driver).values()].map((own) => tally(world, own, signal, act)),
+    [...Map.groupBy(all, ({ driver }) => driver).values()].map((own) =>
+      forEachIsolated(ports, own, signal, act),
+    ),
   );
   signal.throwIfAborted();
   const summaries = tallies.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
@@ -50,13 +52,13 @@ export const tallyByDriver = async <T extends { readonly id: string; readonly dr
 
 /** Once per driver, under its name. */
 export const eachDriver = (
-  world: Pick<World, 'troubles'>,
+  ports: Pick<Ports, 'troubles'>,
   drivers: readonly string[],
   signal: AbortSignal,
   act: (driver: string) => Promise<void>,
-): Promise<Tally> =>
-  tallyByDriver(
-    world,
+): Promise<IsolatedSummary> =>
+  forEachByDriver(
+    ports,
     drivers.map((driver) => ({ id: `driver ${driver}`, driver })),
     signal,
     ({ driver }) => act(driver),

@@ -7,32 +7,32 @@
  */
 import { attemptStates, isFinal } from '@berth/contract';
 import { allRows, defineReconciler, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { isThere, THERE } from '../sandbox/index.ts';
 import { creationOf } from '../workflows/machine/creation-of.ts';
-import { eachDriver, tally } from './isolated.ts';
+import { eachDriver, forEachIsolated } from './isolated.ts';
 
 const KEPT_OF_EACH = 2;
 const GRACE_MS = 600_000;
 const FAILED_RETENTION_MS = 7 * 86_400_000;
 
-export const layerReconciler = defineReconciler<World>({
+export const layerReconciler = defineReconciler<Ports>({
   name: 'layers',
   everyMs: GRACE_MS,
   wakeOn: ['workspace.removed'],
-  async pass(world, signal) {
-    const now = world.clock.now();
-    const superseded = await world.store.write((tx) => supersede(tx));
-    const strays = await writeDownStrays(world, signal);
-    const missing = await supersedeMissing(world, signal);
-    const pruned = await world.store.write((tx) => prune(tx, now - FAILED_RETENTION_MS));
-    const due = await world.store.read((tx) => dueIn(tx, now - GRACE_MS));
+  async pass(ports, signal) {
+    const now = ports.clock.now();
+    const superseded = await ports.store.write((tx) => supersede(tx));
+    const strays = await writeDownStrays(ports, signal);
+    const missing = await supersedeMissing(ports, signal);
+    const pruned = await ports.store.write((tx) => prune(tx, now - FAILED_RETENTION_MS));
+    const due = await ports.store.read((tx) => dueIn(tx, now - GRACE_MS));
     return {
       superseded,
       strays,
       missing,
       pruned,
-      ...(await tally(world, due, signal, (one) => drop(world, one))),
+      ...(await forEachIsolated(ports, due, signal, (one) => drop(ports, one))),
     };
   },
 });
@@ -66,10 +66,10 @@ const isUnderWay = async (tx: Tx, attemptId: string): Promise<boolean> => {
 };
 
 /** A layer that is just being named by a prebuild in the making may be among them: `dueIn` looks again. */
-const writeDownStrays = async (world: World, signal: AbortSignal): Promise<number> => {
-  const { machines, store, ids } = world;
+const writeDownStrays = async (ports: Ports, signal: AbortSignal): Promise<number> => {
+  const { machines, store, ids } = ports;
   let strays = 0;
-  await eachDriver(world, machines.names, signal, async (driver) => {
+  await eachDriver(ports, machines.names, signal, async (driver) => {
     for await (const { layer } of machines.facets(driver).snapshots?.list() ?? []) {
       const isWritten = await store.write(async (tx) => {
         const known = await allRows(tx, { table: 'prebuilds' });
@@ -89,12 +89,12 @@ const writeDownStrays = async (world: World, signal: AbortSignal): Promise<numbe
  * A layer that its driver does not have (it lay on another machine, or was left out of a backup) is made again when it is
  * needed. Records are read before the layers: what is ready then has had its layer for longer.
  */
-const supersedeMissing = async (world: World, signal: AbortSignal): Promise<number> => {
-  const { machines, store } = world;
+const supersedeMissing = async (ports: Ports, signal: AbortSignal): Promise<number> => {
+  const { machines, store } = ports;
   const query = { table: 'prebuilds', where: { state: 'ready' } } as const;
   const ready = await store.read((tx) => allRows(tx, query));
   let missing = 0;
-  await eachDriver(world, [...new Set(ready.map(({ driver }) => driver))], signal, async (driver) => {
+  await eachDriver(ports, [...new Set(ready.map(({ driver }) => driver))], signal, async (driver) => {
     if (!machines.names.includes(driver)) return;
     const there = new Set<string>();
     for await (const { layer } of machines.facets(driver).snapshots?.list() ?? []) there.add(layer);
@@ -154,7 +154,7 @@ const textsThatMayName = async (tx: ReadTx): Promise<string[]> => {
 };
 
 /** The layer first, then the word: a crash in between only repeats the first. */
-const drop = async ({ machines, store }: World, { id, driver, layer, isShared }: Due): Promise<void> => {
+const drop = async ({ machines, store }: Ports, { id, driver, layer, isShared }: Due): Promise<void> => {
   const isOurs = layer !== undefined && !isShared && machines.names.includes(driver);
   if (isOurs) await machines.facets(driver).snapshots?.drop(layer);
   await store.write((tx) => tx.table('prebuilds').remove(id));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fail } from '@berth/contract';
-import type { Life } from '@berth/plugin-api';
+import type { Liveness } from '@berth/plugin-api';
 import { expect, test } from 'vitest';
 import { createScriptedWorld } from '../../testing/simulation/simulate.ts';
 import { createCore } from '../core.ts';
@@ -14,7 +14,7 @@ const twoDrivers = async () => {
   const world = createScriptedWorld(digest, { seed: 3 });
   const { clock, store, dice, ports, machines } = world;
   const ids = createIds(clock, dice.bytes);
-  const lives = new Map<string, Life>();
+  const lives = new Map<string, Liveness>();
   const hungUp: string[] = [];
   const away = new Set<string>();
   const driverOf = new Map<string, string>();
@@ -33,7 +33,12 @@ const twoDrivers = async () => {
     },
   });
   const coreOf = (owner: string) => createCore({ store, clock, ids, digest, ports, owner });
-  const addAll = async (driver: string, count: number, life: Life, patch: { expiresAt?: number } = {}) => {
+  const addAll = async (
+    driver: string,
+    count: number,
+    life: Liveness,
+    patch: { expiresAt?: number } = {},
+  ) => {
     const made = Array.from({ length: count }, () => ids.new('sandbox'));
     const fixed = { purpose: 'manual', isolation: 'container', limits: {}, root: '/workspace' } as const;
     await store.write(async (tx) => {
@@ -47,14 +52,14 @@ const twoDrivers = async () => {
     });
     return made;
   };
-  const add = async (driver: string, life: Life, patch: { expiresAt?: number } = {}) =>
+  const add = async (driver: string, life: Liveness, patch: { expiresAt?: number } = {}) =>
     (await addAll(driver, 1, life, patch))[0] ?? '';
   const sandbox = (id: string) => store.read((tx) => tx.table('sandboxes').get(id));
   return { clock, store, coreOf, add, addAll, sandbox, lives, hungUp, away, destroyed };
 };
 
-const ALIVE: Life = { state: 'alive' };
-const DEAD: Life = { state: 'dead', reason: 'its processes have ended' };
+const ALIVE: Liveness = { state: 'alive' };
+const DEAD: Liveness = { state: 'dead', reason: 'its processes have ended' };
 const PROMISED_MS = 10_000;
 
 test('a dead machine is told within ten seconds, with the reason, and is not connected to any more', async () => {

@@ -3,9 +3,9 @@
  * and says when a machine lives again. Records are read before the machines: what runs then has had its machine for longer.
  */
 import type { Sandbox } from '@berth/contract';
-import type { Life } from '@berth/plugin-api';
+import type { Liveness } from '@berth/plugin-api';
 import { defineReconciler, pagesOf } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { lose, recover } from '../sandbox/index.ts';
 import { deathIn } from '../workflows/machine/life.ts';
 import { eachDriver } from './isolated.ts';
@@ -13,28 +13,28 @@ import { eachDriver } from './isolated.ts';
 const LIVING: readonly Sandbox['state'][] = ['running', 'paused'];
 const LOOKED_AT: readonly Sandbox['state'][] = [...LIVING, 'error'];
 
-export const lifeReconciler = defineReconciler<World>({
+export const livenessReconciler = defineReconciler<Ports>({
   name: 'life',
   everyMs: 5000,
   wakeOn: [],
-  async pass(world, signal) {
+  async pass(ports, signal) {
     const looks = { table: 'sandboxes', where: { state: LOOKED_AT } } as const;
-    const sandboxes = (await Array.fromAsync(pagesOf(world.store, looks, signal))).flat();
+    const sandboxes = (await Array.fromAsync(pagesOf(ports.store, looks, signal))).flat();
     const byDriver = Map.groupBy(sandboxes, ({ driver }) => driver);
     let lost = 0;
-    const looked = await eachDriver(world, [...byDriver.keys()], signal, async (driver) => {
-      const lives = new Map<string, Life>();
-      for await (const { id, life } of world.machines.list(driver)) lives.set(id, life);
+    const looked = await eachDriver(ports, [...byDriver.keys()], signal, async (driver) => {
+      const lives = new Map<string, Liveness>();
+      for await (const { id, life } of ports.machines.list(driver)) lives.set(id, life);
       for (const one of byDriver.get(driver) ?? [])
-        if (await settle(world, one, lives.get(one.id))) lost += 1;
+        if (await settle(ports, one, lives.get(one.id))) lost += 1;
     });
     return { lost, failed: looked.failed };
   },
 });
 
 /** True when it was found dead. One that could not be looked at stays as it is, one that moved meanwhile as well. */
-const settle = async (world: World, before: Sandbox, life: Life | undefined): Promise<boolean> => {
-  const { store, troubles, machines } = world;
+const settle = async (ports: Ports, before: Sandbox, life: Liveness | undefined): Promise<boolean> => {
+  const { store, troubles, machines } = ports;
   const { id, revision } = before;
   if (life?.state === 'unknown') troubles.note(id, life.reason);
   if (life?.state === 'alive') {

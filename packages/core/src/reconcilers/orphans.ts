@@ -4,25 +4,25 @@
  * acknowledged too early. Only what a driver lists as ours is looked at, and only when it is not brand-new.
  */
 import { defineReconciler } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { isThere } from '../sandbox/index.ts';
 import { creationOf } from '../workflows/machine/creation-of.ts';
-import { eachDriver, tally } from './isolated.ts';
+import { eachDriver, forEachIsolated } from './isolated.ts';
 
 const ORPHAN_GRACE_MS = 60_000;
 
-export const orphanReconciler = defineReconciler<World>({
+export const orphanReconciler = defineReconciler<Ports>({
   name: 'orphans',
   everyMs: 60_000,
   wakeOn: [],
-  async pass(world, signal) {
+  async pass(ports, signal) {
     const ended = { done: 0, failed: 0 };
-    const looked = await eachDriver(world, world.machines.names, signal, async (driver) => {
+    const looked = await eachDriver(ports, ports.machines.names, signal, async (driver) => {
       const orphans: { id: string }[] = [];
-      for await (const { id } of world.machines.list(driver))
-        if (await isOrphan(world, id)) orphans.push({ id });
-      const { done, failed } = await tally(world, orphans, signal, ({ id }) =>
-        world.machines.destroy(driver, id),
+      for await (const { id } of ports.machines.list(driver))
+        if (await isOrphan(ports, id)) orphans.push({ id });
+      const { done, failed } = await forEachIsolated(ports, orphans, signal, ({ id }) =>
+        ports.machines.destroy(driver, id),
       );
       ended.done += done;
       ended.failed += failed;
@@ -31,7 +31,7 @@ export const orphanReconciler = defineReconciler<World>({
   },
 });
 
-const isOrphan = ({ store, clock }: World, id: string): Promise<boolean> =>
+const isOrphan = ({ store, clock }: Ports, id: string): Promise<boolean> =>
   store.read(async (tx) => {
     if (isThere(await tx.table('sandboxes').get(id))) return false;
     const run = await creationOf(tx, id);

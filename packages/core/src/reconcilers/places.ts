@@ -1,12 +1,12 @@
 /** Work that waits for a place under the ceiling of sandboxes begins again when there is one. */
 import { fail } from '@berth/contract';
 import { defineReconciler } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { PLACE_ENDS } from '../sandbox/index.ts';
 
 const TROUBLE = 'work waits for a sandbox';
 
-export const placeReconciler = defineReconciler<World>({
+export const placeReconciler = defineReconciler<Ports>({
   name: 'places',
   everyMs: 30_000,
   wakeOn: PLACE_ENDS,

@@ -17,24 +17,24 @@ import {
   type SagaRun,
   type Tx,
 } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { isThere } from '../sandbox/index.ts';
 import { runIdOf } from '../workflows/attempt/attempt.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
 
 const MAX_JOB_BATCHES = 50;
 
-export const runReconciler = defineReconciler<World>({
+export const runReconciler = defineReconciler<Ports>({
   name: 'runs',
   everyMs: 600_000,
   wakeOn: [],
-  async pass(world, signal) {
-    const { store, clock, ids, retention } = world;
+  async pass(ports, signal) {
+    const { store, clock, ids, retention } = ports;
     const since = clock.now() - retention.runsMs;
     const where = { state: ['done', 'undone', 'forgotten'] };
     const old = { table: 'sagas', where, since } as const;
     const runs = await pruneRows(store, { ...old, remove: (tx, run) => remove(tx, ids, run) }, signal);
-    return { runs, jobs: await pruneJobs(world, since, signal) };
+    return { runs, jobs: await pruneJobs(ports, since, signal) };
   },
 });
 
@@ -66,7 +66,7 @@ const sandboxOf = async (tx: Tx, attemptId: string | undefined): Promise<string 
 const attemptOf = (input: Json): string | undefined =>
   typeof input === 'object' && input !== null && 'attemptId' in input ? String(input.attemptId) : undefined;
 
-const pruneJobs = async ({ queue }: World, before: number, signal: AbortSignal): Promise<number> => {
+const pruneJobs = async ({ queue }: Ports, before: number, signal: AbortSignal): Promise<number> => {
   let pruned = 0;
   for (let batch = 0; batch < MAX_JOB_BATCHES; batch += 1) {
     signal.throwIfAborted();

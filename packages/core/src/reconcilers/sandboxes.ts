@@ -4,47 +4,47 @@
  */
 import type { Sandbox } from '@berth/contract';
 import { defineReconciler, move, pagesOf } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
-import { askRemoval } from '../sandbox/index.ts';
+import type { Ports } from '../ports.ts';
+import { requestRemoval } from '../sandbox/index.ts';
 import { creationOf } from '../workflows/machine/creation-of.ts';
-import { tally, tallyByDriver } from './isolated.ts';
+import { forEachByDriver, forEachIsolated } from './isolated.ts';
 
-export const sandboxReconciler = defineReconciler<World>({
+export const sandboxReconciler = defineReconciler<Ports>({
   name: 'sandboxes',
   everyMs: 5000,
   wakeOn: ['sandbox.removal_asked'],
-  async pass(world, signal) {
-    const expired = await askForExpired(world, signal);
-    const abandoned = await settleAbandoned(world, signal);
-    const doomed = await inState(world, ['deleting'], signal);
-    const removed = await tallyByDriver(world, doomed, signal, (one) => remove(world, one));
+  async pass(ports, signal) {
+    const expired = await askForExpired(ports, signal);
+    const abandoned = await settleAbandoned(ports, signal);
+    const doomed = await inState(ports, ['deleting'], signal);
+    const removed = await forEachByDriver(ports, doomed, signal, (one) => remove(ports, one));
     return { expired, abandoned, ...removed };
   },
 });
 
 const inState = async (
-  { store }: World,
+  { store }: Ports,
   state: readonly Sandbox['state'][],
   signal: AbortSignal,
 ): Promise<Sandbox[]> =>
   (await Array.fromAsync(pagesOf(store, { table: 'sandboxes', where: { state } }, signal))).flat();
 
-const askForExpired = async (world: World, signal: AbortSignal): Promise<number> => {
+const askForExpired = async (ports: Ports, signal: AbortSignal): Promise<number> => {
   const isExpired = ({ expiresAt }: Sandbox): boolean =>
-    expiresAt !== undefined && expiresAt <= world.clock.now();
-  const living = await inState(world, ['running', 'paused', 'stopped', 'error'], signal);
-  const { done } = await tally(world, living.filter(isExpired), signal, ({ id }) =>
-    world.store.write(async (tx) => {
+    expiresAt !== undefined && expiresAt <= ports.clock.now();
+  const living = await inState(ports, ['running', 'paused', 'stopped', 'error'], signal);
+  const { done } = await forEachIsolated(ports, living.filter(isExpired), signal, ({ id }) =>
+    ports.store.write(async (tx) => {
       const now = await tx.table('sandboxes').get(id);
       // An attempt may have adopted it meanwhile.
-      if (now !== undefined && isExpired(now)) await askRemoval(tx, id, { reason: 'its time is over' });
+      if (now !== undefined && isExpired(now)) await requestRemoval(tx, id, { reason: 'its time is over' });
     }),
   );
   return done;
 };
 
 /** The machine first, then the word: a crash in between only repeats the first. */
-const remove = async ({ machines, store }: World, { id, driver }: Sandbox): Promise<void> => {
+const remove = async ({ machines, store }: Ports, { id, driver }: Sandbox): Promise<void> => {
   await machines.destroy(driver, id);
   await store.write(async (tx) => {
     await tx.table('grants').remove(id);
@@ -56,22 +56,27 @@ const remove = async ({ machines, store }: World, { id, driver }: Sandbox): Prom
 /**
  * A record in the making whose saga is over will never be made: it is stuck for as long as the saga is, else it can go.
  */
-const settleAbandoned = async (world: World, signal: AbortSignal): Promise<number> => {
+const settleAbandoned = async (ports: Ports, signal: AbortSignal): Promise<number> => {
   let settled = 0;
-  await tally(world, await inState(world, ['creating', 'stuck'], signal), signal, async ({ id }) => {
-    if (await settle(world, id)) settled += 1;
-  });
+  await forEachIsolated(
+    ports,
+    await inState(ports, ['creating', 'stuck'], signal),
+    signal,
+    async ({ id }) => {
+      if (await settle(ports, id)) settled += 1;
+    },
+  );
   return settled;
 };
 
-const settle = ({ store }: World, id: string): Promise<boolean> =>
+const settle = ({ store }: Ports, id: string): Promise<boolean> =>
   store.write(async (tx) => {
     const state = (await tx.table('sandboxes').get(id))?.state;
     if (state !== 'creating' && state !== 'stuck') return false;
     const run = await creationOf(tx, id);
     if (run?.state === 'running' || run?.state === 'undoing' || run?.state === state) return false;
     if (run?.state !== 'stuck') {
-      await askRemoval(tx, id, { reason: 'its creation was given up', causedBy: run?.id });
+      await requestRemoval(tx, id, { reason: 'its creation was given up', causedBy: run?.id });
       return true;
     }
     const patch = { error: run.stuckAt?.error };

@@ -33,7 +33,7 @@ const stuck = async () => {
   return { ...world, core, coreOf, states, lines, heal: () => Object.assign(machines, { open, destroy }) };
 };
 
-test('a way back that got stuck is walked to its end when what stood in its way has passed', async () => {
+test('an undo that got stuck is finished when what stood in its way has passed', async () => {
   const { clock, machines, states, heal } = await stuck();
   expect(await states()).toEqual(['stuck', 'stuck']);
   expect(machines.alive.size).toBe(1);
@@ -54,7 +54,7 @@ test('while it stays stuck nothing grows', async () => {
   expect(await states()).toEqual(['stuck', 'stuck']);
 });
 
-test('a way back that a crash cut off is gone on with', async () => {
+test('an undo that a crash cut off is resumed', async () => {
   const { clock, store, core, coreOf, machines, states, heal } = await stuck();
   await core.stop();
   await store.write(async (tx) => {

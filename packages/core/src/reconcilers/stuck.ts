@@ -1,21 +1,21 @@
 /**
- * A way back that got stuck is walked again every hour: what stood in its way (a driver that was away, a full disk)
- * often passes. Until then both causes stay on record. A way back that a crash cut off while nobody was left to take
+ * An undo that got stuck is tried again every hour: what stood in its way (a driver that was away, a full disk)
+ * often passes. Until then both causes stay on record. An undo that a crash cut off while nobody was left to take
  * it up is gone on with, too.
  */
 import { defineReconciler, isStop, oldRows, type SagaRun } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
-import { tally } from './isolated.ts';
+import { forEachIsolated } from './isolated.ts';
 
 const AGAIN_AFTER_MS = 3_600_000;
 
-export const stuckReconciler = defineReconciler<World>({
+export const stuckReconciler = defineReconciler<Ports>({
   name: 'stuck',
   everyMs: 600_000,
   wakeOn: [],
-  async pass(world, signal) {
-    const { store, clock } = world;
+  async pass(ports, signal) {
+    const { store, clock } = ports;
     const where = { state: ['stuck', 'undoing'] };
     const due: SagaRun[] = [];
     for await (const runs of oldRows(
@@ -24,12 +24,12 @@ export const stuckReconciler = defineReconciler<World>({
       signal,
     ))
       due.push(...runs);
-    return tally(world, due, signal, (run) => walkBack(world, run, signal));
+    return forEachIsolated(ports, due, signal, (run) => walkBack(ports, run, signal));
   },
 });
 
 /** Rejects while it stays stuck. A run that is under way in other hands is waited for, but not held on to. */
-const walkBack = async ({ sagas, store }: World, run: SagaRun, signal: AbortSignal): Promise<void> => {
+const walkBack = async ({ sagas, store }: Ports, run: SagaRun, signal: AbortSignal): Promise<void> => {
   const end = run.state === 'stuck' ? sagas.retryStuck(run.id, signal) : sagas.resume(run.id, signal);
   try {
     await unlessAborted(end, signal);

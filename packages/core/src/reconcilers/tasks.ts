@@ -4,27 +4,27 @@
  */
 import type { Task } from '@berth/contract';
 import { defineReconciler, type ReadTx, type Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { enqueueAttempt } from '../verbs/tasks.ts';
 import { runIdOf } from '../workflows/attempt/attempt.ts';
 import { failTask } from '../workflows/attempt/records.ts';
-import { tally } from './isolated.ts';
+import { forEachIsolated } from './isolated.ts';
 
 const WORKING = { state: ['queued', 'spawning', 'running', 'verifying', 'landing'] };
 const PAGE = 500;
 
-export const taskReconciler = defineReconciler<World>({
+export const taskReconciler = defineReconciler<Ports>({
   name: 'tasks',
   everyMs: 30_000,
   wakeOn: [],
-  async pass(world, signal) {
+  async pass(ports, signal) {
     let adopted = 0;
     let failed = 0;
     for (let after: string | undefined; ; ) {
       signal.throwIfAborted();
-      const { abandoned, last } = await world.store.read((tx) => look(tx, after));
-      const page = await tally(world, abandoned, signal, async ({ id }) => {
-        if (await world.store.write((tx) => adopt(world, tx, id))) adopted += 1;
+      const { abandoned, last } = await ports.store.read((tx) => look(tx, after));
+      const page = await forEachIsolated(ports, abandoned, signal, async ({ id }) => {
+        if (await ports.store.write((tx) => adopt(ports, tx, id))) adopted += 1;
       });
       failed += page.failed;
       if (last === undefined) return { adopted, failed };
@@ -44,19 +44,19 @@ const look = async (tx: ReadTx, after: string | undefined) => {
 const isPromised = async (tx: ReadTx, key: string): Promise<boolean> =>
   (await tx.table('jobs').count({ key, state: ['waiting', 'active'] })) > 0;
 
-const adopt = async (world: World, tx: Tx, id: string): Promise<boolean> => {
+const adopt = async (ports: Ports, tx: Tx, id: string): Promise<boolean> => {
   const task = await tx.table('tasks').get(id);
   if (task === undefined || !WORKING.state.includes(task.state) || (await isPromised(tx, id))) return false;
   if (task.state === 'queued' || task.attemptId === undefined) {
-    await enqueueAttempt(world, tx, task);
+    await enqueueAttempt(ports, tx, task);
     return true;
   }
-  const run = await tx.table('sagas').get(runIdOf(world.ids, task.attemptId));
+  const run = await tx.table('sagas').get(runIdOf(ports.ids, task.attemptId));
   if (run?.state === 'running' || run?.state === 'undoing') {
     const data = { taskId: task.id, attemptId: task.attemptId };
-    await world.queue.add(tx, 'task.run', data, { key: task.id, priority: task.priority });
+    await ports.queue.add(tx, 'task.run', data, { key: task.id, priority: task.priority });
   } else {
-    await failTask(tx, world, {
+    await failTask(tx, ports, {
       taskId: task.id,
       attemptId: task.attemptId,
       error: run?.stuckAt?.error ?? run?.error,

@@ -10,12 +10,12 @@ export interface Places {
   /** How many are free; below zero when the ceiling was lowered. */
   free(tx: ReadTx): Promise<number>;
   /** Rejects with `Deferred`, or with `sandbox.limit_reached` when it has waited since then and nothing moved for long. */
-  assertFree(tx: ReadTx, wish: PlaceWish): Promise<void>;
+  assertFree(tx: ReadTx, request: PlaceRequest): Promise<void>;
   /** For who does not wait. Rejects with `sandbox.limit_reached`. */
   assertFreeNow(tx: ReadTx): Promise<void>;
 }
 
-export interface PlaceWish {
+export interface PlaceRequest {
   readonly purpose: Sandbox['purpose'];
   readonly since: number;
 }

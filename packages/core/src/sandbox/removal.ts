@@ -1,16 +1,20 @@
 /**
- * Removal is a tombstone: the wish is written with its event, and the reconciler makes it true. Asking again, or for
- * something that is already on its way out, changes nothing.
+ * Removal is a tombstone: the request is written with its event, and the reconciler makes it true. Asking again, or for
+ * something that is already being removed, changes nothing.
  */
 import { allows, sandboxStates } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
 
-export interface RemovalWish {
+export interface RemovalRequest {
   readonly reason: string;
   readonly causedBy?: string | undefined;
 }
 
-export const askRemoval = async (tx: Tx, id: string, { reason, causedBy }: RemovalWish): Promise<void> => {
+export const requestRemoval = async (
+  tx: Tx,
+  id: string,
+  { reason, causedBy }: RemovalRequest,
+): Promise<void> => {
   const sandbox = await tx.table('sandboxes').get(id);
   if (sandbox === undefined || !allows(sandboxStates, sandbox.state, 'removal_asked')) return;
   await move(tx, 'sandboxes', id, { trigger: 'removal_asked', details: { reason }, causedBy });

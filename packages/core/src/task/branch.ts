@@ -5,7 +5,7 @@ import type { CommitByRepository, Hub } from '../ports.ts';
 const MAX_VARIANTS = 10;
 const HEADS = 'refs/heads/';
 
-export interface BranchWish {
+export interface BranchRequest {
   readonly workspaceId: string;
   readonly taskId: string;
   /** Where the branch begins, by repository. */
@@ -18,30 +18,31 @@ export interface BranchWish {
  * Makes the branch and says its name. To call it again finds the branch that the first call made: it lies where it
  * was put and was not there before. Rejects with `branch.exhausted`.
  */
-export const createBranch = async (hub: Hub, wish: BranchWish): Promise<string> => {
-  for (const name of variantsOf(wish.taskId)) if (await claimName(hub, wish, name)) return name;
-  throw fail('branch.exhausted', { branch: `task/${wish.taskId}` });
+export const createBranch = async (hub: Hub, request: BranchRequest): Promise<string> => {
+  for (const name of variantsOf(request.taskId)) if (await claimName(hub, request, name)) return name;
+  throw fail('branch.exhausted', { branch: `task/${request.taskId}` });
 };
 
 const variantsOf = (taskId: string): string[] =>
   Array.from({ length: MAX_VARIANTS }, (_, n) => `task/${taskId}${n === 0 ? '' : `_v${n + 1}`}`);
 
-const claimName = async (hub: Hub, wish: BranchWish, name: string): Promise<boolean> => {
+const claimName = async (hub: Hub, request: BranchRequest, name: string): Promise<boolean> => {
   const ref = `${HEADS}${name}`;
-  const ours = !wish.used.includes(name);
-  const bases = Object.entries(wish.bases);
+  const ours = !request.used.includes(name);
+  const bases = Object.entries(request.bases);
   for (const [repository, base] of bases) {
-    const tip = await hub.resolve(wish.workspaceId, repository, ref);
+    const tip = await hub.resolve(request.workspaceId, repository, ref);
     if (tip !== undefined && !(ours && tip === base)) return false;
   }
-  for (const [repository, base] of bases) await hub.swap(wish.workspaceId, repository, ref, undefined, base);
+  for (const [repository, base] of bases)
+    await hub.swap(request.workspaceId, repository, ref, undefined, base);
   return true;
 };
 
-/** Removes a branch of this wish wherever nothing was added to it. One with work on it stays. */
-export const dropUnworkedBranches = async (hub: Hub, wish: BranchWish): Promise<void> => {
-  const { workspaceId, taskId, used } = wish;
-  for (const [repository, base] of Object.entries(wish.bases)) {
+/** Removes a branch of this request wherever nothing was added to it. One with work on it stays. */
+export const dropUnworkedBranches = async (hub: Hub, request: BranchRequest): Promise<void> => {
+  const { workspaceId, taskId, used } = request;
+  for (const [repository, base] of Object.entries(request.bases)) {
     const refs = await hub.listRefs(workspaceId, repository, `${HEADS}task/${taskId}`);
     for (const [ref, tip] of Object.entries(refs))
       if (tip === base && !used.includes(ref.slice(HEADS.length)))

@@ -1,6 +1,6 @@
 /** Says what long work does now, and how long each part of it took: what a person watches in the terminal. */
 import type { Store } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 
 export interface Stage {
   readonly attemptId: string;
@@ -11,7 +11,7 @@ export interface Stage {
 
 /** Two events about a stage: its beginning, and with its duration its end. A stage that fails has no end. */
 export const staged = async <T>(
-  { store, clock }: Pick<World, 'store' | 'clock'>,
+  { store, clock }: Pick<Ports, 'store' | 'clock'>,
   stage: Stage,
   work: () => Promise<T>,
 ): Promise<T> => {

@@ -1,7 +1,7 @@
 /** What people decide about a change that waits for them. */
 import { type Change, type ChangeDecision, fail } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { wakeTask } from './tasks.ts';
 
 export interface Changes {
@@ -9,15 +9,15 @@ export interface Changes {
   decide(id: string, decision: Omit<ChangeDecision, 'at'>): Promise<Change>;
 }
 
-export const createChanges = (world: World): Changes => ({
+export const createChanges = (ports: Ports): Changes => ({
   decide: (id, wanted) =>
-    world.store.write(async (tx) => {
+    ports.store.write(async (tx) => {
       const change = await tx.table('changes').get(id);
       if (change === undefined) throw fail('record.missing', { noun: 'change', id });
       const { verdict } = wanted;
       if (!isUndecided(change))
         throw fail('state.illegal', { noun: 'change', id, state: change.state, trigger: verdict });
-      return decide(world, tx, change, wanted);
+      return decide(ports, tx, change, wanted);
     }),
 });
 
@@ -26,14 +26,14 @@ export const isUndecided = ({ state, decision }: Change): boolean =>
 
 /** Of a change that is undecided. */
 export const decide = async (
-  world: World,
+  ports: Ports,
   tx: Tx,
   change: Change,
   decision: Omit<ChangeDecision, 'at'>,
 ): Promise<Change> => {
   const { id: changeId, taskId, attemptId } = change;
-  const decided = await record(tx, change, { ...decision, at: world.clock.now() });
-  await wakeTask(world, tx, { taskId, attemptId }, { changeId, verdict: decision.verdict });
+  const decided = await record(tx, change, { ...decision, at: ports.clock.now() });
+  await wakeTask(ports, tx, { taskId, attemptId }, { changeId, verdict: decision.verdict });
   return decided;
 };
 

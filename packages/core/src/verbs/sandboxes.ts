@@ -1,11 +1,11 @@
-/** Sandboxes that a person asks for. Creation is a saga that the caller waits for; removal is a wish. */
+/** Sandboxes that a person asks for. Creation is a saga that the caller waits for; removal is a tombstone. */
 import { allows, fail, type Sandbox, type SandboxCreate, sandboxStates } from '@berth/contract';
 import { move, pagesOf } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
-import { askRemoval, branchRef, planSandbox, type SandboxPlan } from '../sandbox/index.ts';
+import type { Ports } from '../ports.ts';
+import { branchRef, planSandbox, requestRemoval, type SandboxPlan } from '../sandbox/index.ts';
 import { targetsOf } from '../workflows/attempt/attempt.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
-import { startFrom } from '../workflows/prebuild/ensure.ts';
+import { ensurePrebuild } from '../workflows/prebuild/ensure.ts';
 import { workspaceOf } from '../workspace/index.ts';
 
 export interface Sandboxes {
@@ -19,19 +19,19 @@ export interface Sandboxes {
 }
 
 /** `stopping` aborts with `Stopped`: what is being created then goes on at the next start. */
-export const createSandboxes = (world: World, stopping: AbortSignal): Sandboxes => ({
-  async create(request, id = world.ids.new('sandbox')) {
-    const run = world.ids.from('saga', id);
-    const begun = await world.store.read((tx) => tx.table('sagas').get(run));
-    if (begun !== undefined) await world.sagas.resume(run, stopping);
+export const createSandboxes = (ports: Ports, stopping: AbortSignal): Sandboxes => ({
+  async create(request, id = ports.ids.new('sandbox')) {
+    const run = ports.ids.from('saga', id);
+    const begun = await ports.store.read((tx) => tx.table('sagas').get(run));
+    if (begun !== undefined) await ports.sagas.resume(run, stopping);
     else {
-      const input = await planOf(world, request, { id, signal: stopping });
-      await world.sagas.run(createSandbox, { id: run, input, subject: id, signal: stopping });
+      const input = await planOf(ports, request, { id, signal: stopping });
+      await ports.sagas.run(createSandbox, { id: run, input, subject: id, signal: stopping });
     }
-    return get(world, id);
+    return get(ports, id);
   },
   remove: (id) =>
-    world.store.write(async (tx) => {
+    ports.store.write(async (tx) => {
       const sandbox = await tx.table('sandboxes').get(id);
       if (sandbox?.state === 'deleting') return sandbox;
       return move(tx, 'sandboxes', id, { trigger: 'removal_asked', details: { reason: 'it was asked for' } });
@@ -41,13 +41,13 @@ export const createSandboxes = (world: World, stopping: AbortSignal): Sandboxes 
 const REMOVAL_POLL_MS = 100;
 
 /** Asks for the removal of every sandbox, also of those that come to be meanwhile, until none is left. */
-export const removeAllSandboxes = async (world: World, signal: AbortSignal): Promise<void> => {
-  const { store, clock } = world;
+export const removeAllSandboxes = async (ports: Ports, signal: AbortSignal): Promise<void> => {
+  const { store, clock } = ports;
   const there = { table: 'sandboxes', where: { state: THERE } } as const;
   while ((await store.read((tx) => tx.table('sandboxes').count(there.where))) > 0) {
     for await (const page of pagesOf(store, there, signal))
       for (const { id } of page)
-        await store.write((tx) => askRemoval(tx, id, { reason: 'the server removes its sandboxes' }));
+        await store.write((tx) => requestRemoval(tx, id, { reason: 'the server removes its sandboxes' }));
     await clock.sleep(REMOVAL_POLL_MS, signal);
   }
 };
@@ -58,25 +58,25 @@ const THERE = (Object.keys(sandboxStates) as Sandbox['state'][]).filter(
 );
 
 const planOf = async (
-  world: World,
+  ports: Ports,
   request: SandboxCreate,
   { id, signal }: { readonly id: string; readonly signal: AbortSignal },
 ): Promise<SandboxPlan> => {
   const { workspaceId, ttlMs, ...asked } = request;
-  const expiresAt = ttlMs === undefined ? undefined : world.clock.now() + ttlMs;
+  const expiresAt = ttlMs === undefined ? undefined : ports.clock.now() + ttlMs;
   const own = { ...asked, id, purpose: 'manual', expiresAt } as const;
-  if (workspaceId === undefined) return planSandbox(world.defaults, undefined, own);
-  const workspace = await workspaceOf(world, workspaceId);
-  const commits = await targetsOf(world, workspace);
+  if (workspaceId === undefined) return planSandbox(ports.defaults, undefined, own);
+  const workspace = await workspaceOf(ports, workspaceId);
+  const commits = await targetsOf(ports, workspace);
   const { driver = workspace.driver, image = workspace.image, isolation } = asked;
-  const start = await startFrom(world, {
+  const start = await ensurePrebuild(ports, {
     workspace: { ...workspace, driver, image },
     isolation,
     commits,
     signal,
   });
   const branch = `sandbox/${id}`;
-  return planSandbox(world.defaults, workspace, {
+  return planSandbox(ports.defaults, workspace, {
     ...own,
     ...start,
     writeRefs: [branchRef(branch)],
@@ -89,7 +89,7 @@ const planOf = async (
   });
 };
 
-const get = async ({ store }: World, id: string): Promise<Sandbox> => {
+const get = async ({ store }: Ports, id: string): Promise<Sandbox> => {
   const sandbox = await store.read((tx) => tx.table('sandboxes').get(id));
   if (sandbox === undefined) throw fail('record.missing', { noun: 'sandbox', id });
   return sandbox;

@@ -4,7 +4,7 @@
  */
 import { allows, fail, type Task, type TaskCreate, taskStates } from '@berth/contract';
 import { allRows, move, type Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt/attempt.ts';
 import { assertJudged } from '../workflows/attempt/target-gate.ts';
 import { workspaceOf } from '../workspace/index.ts';
@@ -26,48 +26,48 @@ export interface Tasks {
 const DEFAULT_PRIORITY = 5;
 const TITLE_MAX_CHARACTERS = 80;
 
-export const createTasks = (world: World, stopping: AbortSignal): Tasks => ({
-  async create(request, id = world.ids.new('task')) {
-    const made = await world.store.read((tx) => tx.table('tasks').get(id));
+export const createTasks = (ports: Ports, stopping: AbortSignal): Tasks => ({
+  async create(request, id = ports.ids.new('task')) {
+    const made = await ports.store.read((tx) => tx.table('tasks').get(id));
     if (made !== undefined) return made;
-    const agent = request.agent ?? world.defaults.agent;
-    await world.agents.prepare(agent, request.model);
-    await assertJudged(world, await workspaceOf(world, request.workspaceId), stopping);
-    return world.store.write(async (tx) => {
-      const task = await insert(tx, world, { ...request, agent, id });
-      await enqueueAttempt(world, tx, task, request.delayMs);
+    const agent = request.agent ?? ports.defaults.agent;
+    await ports.agents.prepare(agent, request.model);
+    await assertJudged(ports, await workspaceOf(ports, request.workspaceId), stopping);
+    return ports.store.write(async (tx) => {
+      const task = await insert(tx, ports, { ...request, agent, id });
+      await enqueueAttempt(ports, tx, task, request.delayMs);
       return task;
     });
   },
   async cancel(id, reason) {
-    const task = await world.store.write(async (tx) => {
+    const task = await ports.store.write(async (tx) => {
       const row = await tx.table('tasks').get(id);
       if (row !== undefined && row.state !== 'queued' && allows(taskStates, row.state, 'cancelled'))
         return row;
       const error = { ...fail('work.cancelled', { reason }).body };
-      const patch = { error, endedAt: world.clock.now() };
+      const patch = { error, endedAt: ports.clock.now() };
       return move(tx, 'tasks', id, { trigger: 'cancelled', patch, details: { reason } });
     });
-    if (task.state === 'cancelled') await dropJobs(world, id, reason);
+    if (task.state === 'cancelled') await dropJobs(ports, id, reason);
     else if (task.attemptId !== undefined) {
       const input = { taskId: id, attemptId: task.attemptId };
-      await world.sagas.askCancel(runIdOf(world.ids, task.attemptId), reason);
-      await world.store.write(async (tx) => {
-        await wakeTask(world, tx, input, { verdict: 'cancelled' });
-        await world.queue.deferred.hasten(tx, id);
+      await ports.sagas.askCancel(runIdOf(ports.ids, task.attemptId), reason);
+      await ports.store.write(async (tx) => {
+        await wakeTask(ports, tx, input, { verdict: 'cancelled' });
+        await ports.queue.deferred.hasten(tx, id);
       });
     }
     return task;
   },
   retry: (id) =>
-    world.store.write(async (tx) => {
+    ports.store.write(async (tx) => {
       const patch = { error: undefined, endedAt: undefined };
       const task = await move(tx, 'tasks', id, { trigger: 'retried', patch });
-      await enqueueAttempt(world, tx, task);
+      await enqueueAttempt(ports, tx, task);
       return task;
     }),
   prompt: (id, prompt) =>
-    world.store.write(async (tx) => {
+    ports.store.write(async (tx) => {
       const before = await tx.table('tasks').get(id);
       if (before === undefined) throw fail('record.missing', { noun: 'task', id });
       if (!allows(taskStates, before.state, 'continued'))
@@ -75,14 +75,14 @@ export const createTasks = (world: World, stopping: AbortSignal): Tasks => ({
       const patch = { followUps: [...before.followUps, prompt], endedAt: undefined };
       const task = await move(tx, 'tasks', id, { trigger: 'continued', patch });
       await tx.emit({ type: 'task.prompted', subject: id, data: { prompt } });
-      await enqueueAttempt(world, tx, task);
+      await enqueueAttempt(ports, tx, task);
       return task;
     }),
 });
 
 const insert = async (
   tx: Tx,
-  { defaults }: World,
+  { defaults }: Ports,
   request: TaskCreate & { readonly agent: string; readonly id: string },
 ): Promise<Task> => {
   const { workspaceId, prompt, agent, model } = request;
@@ -115,9 +115,9 @@ const titleOf = (prompt: string): string => {
   return `${line.slice(0, TITLE_MAX_CHARACTERS - 1).replace(/\s+\S*$/, '')}…`;
 };
 
-/** Each wish for work is an attempt of its own, named here, so that its job can be run again and stays one attempt. */
+/** Each request for work is an attempt of its own, named here, so that its job can be run again and stays one attempt. */
 export const enqueueAttempt = async (
-  { ids, queue }: World,
+  { ids, queue }: Ports,
   tx: Tx,
   task: Pick<Task, 'id' | 'priority'>,
   delayMs?: number,
@@ -128,7 +128,7 @@ export const enqueueAttempt = async (
 
 /** Has the run of a task that waits for a person taken up again; nothing when it does not wait. */
 export const wakeTask = async (
-  { queue }: World,
+  { queue }: Ports,
   tx: Tx,
   data: AttemptInput,
   details: Readonly<Record<string, string>>,
@@ -142,7 +142,7 @@ export const wakeTask = async (
 
 /** A job whose run has begun (and was left by a crash) is kept: it is what takes the run back. */
 const dropJobs = async (
-  { store, queue, sagas, ids }: World,
+  { store, queue, sagas, ids }: Ports,
   taskId: string,
   reason: string,
 ): Promise<void> => {

@@ -1,7 +1,7 @@
 /** Workspaces: importing repositories, and letting them go when nothing needs them any more. */
 import { fail, type Repository, taskStates, type Workspace, type WorkspaceCreate } from '@berth/contract';
 import type { Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { THERE } from '../sandbox/index.ts';
 import { gateIssues } from '../workspace/index.ts';
 
@@ -15,12 +15,12 @@ export interface Workspaces {
   remove(id: string): Promise<void>;
 }
 
-export const createWorkspaces = (world: World): Workspaces => ({
-  async create(request, id = world.ids.new('workspace'), signal = undefined) {
-    const made = await world.store.read((tx) => tx.table('workspaces').get(id));
+export const createWorkspaces = (ports: Ports): Workspaces => ({
+  async create(request, id = ports.ids.new('workspace'), signal = undefined) {
+    const made = await ports.store.read((tx) => tx.table('workspaces').get(id));
     if (made !== undefined) return made;
     const { driver } = request;
-    const { names } = world.machines;
+    const { names } = ports.machines;
     if (driver !== undefined && !names.includes(driver))
       throw fail('driver.unknown', { driver, known: [...names] });
     // Before anything is imported; once more when the repositories have their names.
@@ -29,18 +29,18 @@ export const createWorkspaces = (world: World): Workspaces => ({
     try {
       const repositories: Repository[] = [];
       for (const spec of request.repositories)
-        repositories.push(await world.hub.importRepository(id, spec, signal));
+        repositories.push(await ports.hub.importRepository(id, spec, signal));
       checkNames(request, repositories);
-      const workspace = await world.store.write((tx) => insert(tx, { ...request, id, repositories }));
-      await recorded(world, id);
+      const workspace = await ports.store.write((tx) => insert(tx, { ...request, id, repositories }));
+      await recorded(ports, id);
       return workspace;
     } catch (error) {
-      await world.hub.removeWorkspace(id);
+      await ports.hub.removeWorkspace(id);
       throw error;
     }
   },
   async remove(id) {
-    await world.store.write(async (tx) => {
+    await ports.store.write(async (tx) => {
       const workspace = await tx.table('workspaces').get(id);
       if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id });
       const { sandboxes, tasks } = await usersOf(tx, id);
@@ -48,12 +48,12 @@ export const createWorkspaces = (world: World): Workspaces => ({
       await tx.table('workspaces').remove(id);
       await tx.emit({ type: 'workspace.removed', subject: id, data: { name: workspace.name } });
     });
-    await world.hub.removeWorkspace(id);
+    await ports.hub.removeWorkspace(id);
   },
 });
 
 /** Only a note for the next start, which reads the record as well: a failure must not take the copies away. */
-const recorded = ({ hub, log }: World, id: string): Promise<void> =>
+const recorded = ({ hub, log }: Ports, id: string): Promise<void> =>
   hub.recorded(id).catch((error: unknown) => log.warn('workspace.not_noted', { workspace: id, error }));
 
 const checkNames = (request: WorkspaceCreate, repositories: readonly Repository[]): void => {

@@ -5,8 +5,8 @@
 import type { JudgedBy } from '@berth/contract';
 import { type PlannedCommand, runGate } from '../gate/index.ts';
 import { nothingToUndo, saga } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
-import { askRemoval, type SandboxPlan } from '../sandbox/index.ts';
+import type { Ports } from '../ports.ts';
+import { requestRemoval, type SandboxPlan } from '../sandbox/index.ts';
 import { staged } from '../task/index.ts';
 import { endChild } from './child.ts';
 import { createSandbox } from './create-sandbox.ts';
@@ -20,7 +20,7 @@ export type GatePart = {
   readonly attemptId?: string | undefined;
 };
 
-export const checkGate = saga<World, GatePart>('gate.check', 1)
+export const checkGate = saga<Ports, GatePart>('gate.check', 1)
   .step('sandbox', {
     do: ({ ports, input, key, signal }) =>
       told(ports, input, 'gate sandbox', () =>
@@ -33,7 +33,7 @@ export const checkGate = saga<World, GatePart>('gate.check', 1)
       ),
     undo: ({ ports, key }) => endChild(ports, ports.ids.from('saga', key), 'the gate was given up'),
     unsave: (tx, { input, run }) =>
-      askRemoval(tx, input.sandbox.id, { reason: 'the gate was given up', causedBy: run }),
+      requestRemoval(tx, input.sandbox.id, { reason: 'the gate was given up', causedBy: run }),
   })
   .step('run', {
     do: ({ ports, input, out, key, signal }) =>
@@ -50,14 +50,14 @@ export const checkGate = saga<World, GatePart>('gate.check', 1)
   .pointOfNoReturn()
   .step('remove', {
     save: (tx, { input, run }) =>
-      askRemoval(tx, input.sandbox.id, { reason: 'the gate has run', causedBy: run }),
+      requestRemoval(tx, input.sandbox.id, { reason: 'the gate has run', causedBy: run }),
   })
   .returns(({ out }) => out.run);
 
-const told = <T>(world: World, part: GatePart, stage: string, work: () => Promise<T>): Promise<T> => {
+const told = <T>(ports: Ports, part: GatePart, stage: string, work: () => Promise<T>): Promise<T> => {
   const { attemptId, judgedBy, commands } = part;
   if (attemptId === undefined) return work();
   const names = commands.map(({ name }) => name).join(', ');
   const detail = judgedBy === 'target' ? names : `${names}, as the change has it`;
-  return staged(world, { attemptId, stage, detail }, work);
+  return staged(ports, { attemptId, stage, detail }, work);
 };

@@ -1,13 +1,13 @@
 /** How a saga gets rid of another one that a step of it started. */
 import type { Json } from '@berth/plugin-api';
 import { allRows, familyOf, isStop } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 
 /**
  * Has a child run end: undone when it was under way, as it is when it had ended, nothing when it never began. However
  * it ends, it has an end of its own on record; only when it has none does this reject.
  */
-export const endChild = async ({ sagas, store }: World, id: string, reason: string): Promise<void> => {
+export const endChild = async ({ sagas, store }: Ports, id: string, reason: string): Promise<void> => {
   const child = await store.read((tx) => tx.table('sagas').get(id));
   if (child === undefined) return;
   await sagas.askCancel(id, reason);
@@ -25,15 +25,15 @@ export const endChild = async ({ sagas, store }: World, id: string, reason: stri
  * their parent takes them up again.
  */
 export const endChildrenOf = async (
-  world: World,
+  ports: Ports,
   attemptId: string,
   children: readonly { readonly family: string }[],
 ): Promise<void> => {
   const query = { table: 'sagas', where: { state: ['running', 'undoing'] } } as const;
-  const unfinished = await world.store.read((tx) => allRows(tx, query));
+  const unfinished = await ports.store.read((tx) => allRows(tx, query));
   for (const { id, name, input } of unfinished)
     if (children.some(({ family }) => family === familyOf(name)) && isOf(input, attemptId))
-      await endChild(world, id, 'the attempt ended');
+      await endChild(ports, id, 'the attempt ended');
 };
 
 const isOf = (input: Json, attemptId: string): boolean =>

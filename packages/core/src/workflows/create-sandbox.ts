@@ -5,13 +5,13 @@
 import type { Sandbox } from '@berth/contract';
 import type { Sandbox as MachineInside } from '@berth/plugin-api';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { branchRef, type SandboxPlan } from '../sandbox/index.ts';
 import { causeOf } from './cause.ts';
 import { inNewMachine, makeMachine } from './machine/life.ts';
 import { runSetup } from './prebuild/run-setup.ts';
 
-export const createSandbox = saga<World, SandboxPlan>('sandbox.create', 1)
+export const createSandbox = saga<Ports, SandboxPlan>('sandbox.create', 1)
   .step('driver', {
     do: ({ ports, input }) => ports.machines.choose({ driver: input.driver, isolation: input.isolation }),
     undo: nothingToUndo('a choice costs nothing'),
@@ -98,7 +98,7 @@ interface CheckingOut {
 }
 
 const checkOut = async (
-  { checkouts, grants }: World,
+  { checkouts, grants }: Ports,
   sandbox: MachineInside,
   { plan: { id, workspaceId, checkout }, run, signal }: CheckingOut,
 ): Promise<void> => {
@@ -114,7 +114,7 @@ interface Chosen {
 }
 
 /** Only what has a machine takes a place. */
-const insertRecord = async (tx: Tx, { places }: World, { input, driver, run }: Chosen): Promise<void> => {
+const insertRecord = async (tx: Tx, { places }: Ports, { input, driver, run }: Chosen): Promise<void> => {
   const sandboxes = tx.table('sandboxes');
   // Work waits for a place under the ceiling; a person is told at once.
   const since = (await tx.table('sagas').get(run))?.createdAt ?? 0;

@@ -14,7 +14,7 @@ import {
 } from '../change/index.ts';
 import { deciding, failedIn, missingTools, weakenedBy } from '../gate/index.ts';
 import { move, nothingToUndo, saga } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { staged } from '../task/index.ts';
 import { workspaceOf } from '../workspace/index.ts';
 import { allowWeakened } from './landing/approval.ts';
@@ -33,7 +33,7 @@ export interface LandInput {
   readonly parts: readonly ChangePart[];
 }
 
-export const landChange = saga<World, LandInput>('change.land', 1)
+export const landChange = saga<Ports, LandInput>('change.land', 1)
   .step('record', {
     save: async (tx, { input, run }) => {
       const { changeId: id, taskId, attemptId, title, parts } = input;
@@ -146,9 +146,9 @@ const unique = (all: readonly Weakening[]): Weakening[] => [
 const NOTHING: PartsEnd = { evidence: [], weakened: [] };
 
 /** A target that cannot be set up says nothing, and no agent is to answer for it: a person does. */
-const saidBefore = async (world: World, target: Target, signal: AbortSignal): Promise<PartsEnd> => {
+const saidBefore = async (ports: Ports, target: Target, signal: AbortSignal): Promise<PartsEnd> => {
   try {
-    return { evidence: await baselineOf(world, target, signal), weakened: [] };
+    return { evidence: await baselineOf(ports, target, signal), weakened: [] };
   } catch (error) {
     const red = setupRedOf(error, Object.keys(target.commits)[0]);
     if (red === undefined) throw error;
@@ -158,7 +158,7 @@ const saidBefore = async (world: World, target: Target, signal: AbortSignal): Pr
 
 const repositoriesOf = ({ parts }: LandInput): string[] => parts.map((part) => part.repository);
 
-const recordOf = async ({ store }: World, id: string) => {
+const recordOf = async ({ store }: Ports, id: string) => {
   const change = await store.read((tx) => tx.table('changes').get(id));
   if (change === undefined) throw fail('record.missing', { noun: 'change', id });
   return change;

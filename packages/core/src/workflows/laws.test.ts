@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { type SagaWorld, sagaLaws } from '../../testing/laws/index.ts';
 import { createScriptedWorld, type ScriptedWorld } from '../../testing/simulation/simulate.ts';
-import { createWorld } from '../core.ts';
+import { createPorts } from '../core.ts';
 import { createIds, type Store } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { planSandbox } from '../sandbox/index.ts';
 import { checkGate } from './check-gate.ts';
 import { createSandbox } from './create-sandbox.ts';
@@ -27,7 +27,7 @@ const PB = id('pb');
 
 interface Setting {
   readonly scripted: ScriptedWorld;
-  readonly world: World;
+  readonly world: Ports;
   readonly store: Store;
 }
 
@@ -36,7 +36,7 @@ const settingOf = async (prepare: (setting: Setting) => Promise<unknown>): Promi
   const scripted = createScriptedWorld(digest, { seed: GOOD_SEED });
   const { clock, store, dice, ports } = scripted;
   const ids = createIds(clock, dice.bytes);
-  const world = createWorld({ store, clock, ids, digest, ports, owner: 'laws' });
+  const world = createPorts({ store, clock, ids, digest, ports, owner: 'laws' });
   const repositories = [{ name: 'app', source: '/app', branch: 'main' }];
   await store.write((tx) => tx.table('workspaces').insert({ id: WS, name: 'app', repositories }));
   const setting = { scripted, world, store };
@@ -52,7 +52,7 @@ const lawful = async (
     isClean,
     isDone,
   }: { isClean(setting: Setting): Promise<boolean>; isDone(setting: Setting): Promise<boolean> },
-): Promise<SagaWorld<World>> => {
+): Promise<SagaWorld<Ports>> => {
   const setting = await settingOf(prepare);
   return {
     ports: setting.world,

@@ -5,11 +5,11 @@
 import { fail } from '@berth/contract';
 import type { KeptOfDisk } from '@berth/plugin-api';
 import { nothingToUndo, type Patch, type Prebuild, saga, type Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import { keptOfSetup } from '../prebuild/index.ts';
 import { unlessAborted } from '../race.ts';
 import type { SandboxPlan } from '../sandbox/index.ts';
-import { askRemoval } from '../sandbox/index.ts';
+import { requestRemoval } from '../sandbox/index.ts';
 import { causeOf } from './cause.ts';
 import { endChild } from './child.ts';
 import { createSandbox } from './create-sandbox.ts';
@@ -23,7 +23,7 @@ export interface PrepareInput {
   readonly isPrivate: boolean;
 }
 
-export const prepareWorkspace = saga<World, PrepareInput>('workspace.prepare', 1)
+export const prepareWorkspace = saga<Ports, PrepareInput>('workspace.prepare', 1)
   .step('record', {
     undo: nothingToUndo('the record stays, to say why it failed'),
     unsave: async (tx, { input, run }) => {
@@ -40,7 +40,7 @@ export const prepareWorkspace = saga<World, PrepareInput>('workspace.prepare', 1
       }),
     undo: ({ ports, key }) => endChild(ports, ports.ids.from('saga', key), 'the set-up was given up'),
     unsave: (tx, { input, run }) =>
-      askRemoval(tx, input.sandbox.id, { reason: 'the set-up was given up', causedBy: run }),
+      requestRemoval(tx, input.sandbox.id, { reason: 'the set-up was given up', causedBy: run }),
   })
   .step('layer', {
     do: async ({ ports, input, out, signal }) => {
@@ -60,12 +60,12 @@ export const prepareWorkspace = saga<World, PrepareInput>('workspace.prepare', 1
   .pointOfNoReturn()
   .step('remove', {
     save: (tx, { input, run }) =>
-      askRemoval(tx, input.sandbox.id, { reason: 'the set-up is done', causedBy: run }),
+      requestRemoval(tx, input.sandbox.id, { reason: 'the set-up is done', causedBy: run }),
   })
   .returns(({ out }) => ({ layer: out.layer.layer }));
 
 const keptOf = async (
-  { hub }: World,
+  { hub }: Ports,
   { workspaceId = '', checkout, setup }: SandboxPlan,
 ): Promise<KeptOfDisk> => {
   const files: Record<string, Readonly<Record<string, string>>> = {};
@@ -75,7 +75,7 @@ const keptOf = async (
 
 /** A target may go back while its set-up runs: a landing in several repositories that failed in one of them. */
 const checkLanded = async (
-  { hub, store }: World,
+  { hub, store }: Ports,
   { workspaceId = '', checkout }: SandboxPlan,
 ): Promise<void> => {
   const workspace = await store.read((tx) => tx.table('workspaces').get(workspaceId));

@@ -5,8 +5,8 @@
  */
 import type { Attempt } from '@berth/contract';
 import { type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/index.ts';
-import type { World } from '../ports.ts';
-import { askRemoval } from '../sandbox/index.ts';
+import type { Ports } from '../ports.ts';
+import { requestRemoval } from '../sandbox/index.ts';
 import { createBranch, dropUnworkedBranches, staged } from '../task/index.ts';
 import { type AttemptFacts, type AttemptInput, factsOf } from './attempt/attempt.ts';
 import { type AttemptPlan, type Continuity, firstPrompt, planAttempt } from './attempt/plan.ts';
@@ -17,7 +17,7 @@ import { assertTools, redBefore } from './attempt/target-gate.ts';
 import { endChild, endChildrenOf } from './child.ts';
 import { beginBaseline, type Target } from './landing/baseline.ts';
 
-export const runTask = saga<World, AttemptInput>('task.run', 1)
+export const runTask = saga<Ports, AttemptInput>('task.run', 1)
   .step('claim', {
     save: (tx, { input, run }) => claimTask(tx, input, run),
     undo: nothingToUndo('the records stay, to say how the attempt ended'),
@@ -37,10 +37,10 @@ export const runTask = saga<World, AttemptInput>('task.run', 1)
     undo: nothingToUndo('it only looks'),
   })
   .step('branch', {
-    do: async ({ ports, input, out }) => createBranch(ports.hub, await branchWish(ports, input, out.plan)),
+    do: async ({ ports, input, out }) => createBranch(ports.hub, await branchRequest(ports, input, out.plan)),
     save: (tx, { input }, branch) => patchAttempt(tx, input, { branch }),
     undo: async ({ ports, input, out }) =>
-      dropUnworkedBranches(ports.hub, await branchWish(ports, input, out.plan)),
+      dropUnworkedBranches(ports.hub, await branchRequest(ports, input, out.plan)),
   })
   .step('sandbox', {
     do: async ({ ports, input, out, key, signal }) => {
@@ -63,7 +63,7 @@ export const runTask = saga<World, AttemptInput>('task.run', 1)
       for (const id of [ownSandboxId(ports, input.attemptId), out.plan.earlier?.sandboxId ?? '']) {
         const sandbox = await tx.table('sandboxes').get(id);
         const ours = sandbox?.attemptId === input.attemptId;
-        if (ours) await askRemoval(tx, id, { reason: 'the attempt ended', causedBy: run });
+        if (ours) await requestRemoval(tx, id, { reason: 'the attempt ended', causedBy: run });
       }
     },
   })
@@ -114,7 +114,7 @@ export const runTask = saga<World, AttemptInput>('task.run', 1)
 const targetOf = (
   { task, workspace }: AttemptFacts,
   { targets, gate }: AttemptPlan,
-  { defaults }: Pick<World, 'defaults'>,
+  { defaults }: Pick<Ports, 'defaults'>,
 ): Target => ({
   workspaceId: workspace.id,
   commits: targets,
@@ -133,8 +133,8 @@ const continuityOf = (
   return adopted && plan.earlier.session !== undefined ? 'resumed' : 'fresh';
 };
 
-const branchWish = async (
-  ports: World,
+const branchRequest = async (
+  ports: Ports,
   input: AttemptInput,
   plan: { readonly bases: Readonly<Record<string, string>>; readonly used: readonly string[] },
 ) => {

@@ -1,13 +1,13 @@
 /**
  * One turn of an agent: one prompt, worked on to its end. Whatever the end is, the work is saved: forward as the step
- * `keep`, and on the way back as the undo of `work`, because what an agent did before it failed or was cancelled is
+ * `keep`, and as the undo of `work`, because what an agent did before it failed or was cancelled is
  * still somebody's work. After a restart the agent's process is still there, and the step `work` reads it from its
  * first byte again. When its machine dies, the work is taken up in the next one, from the disk.
  */
 import { fail, type Turn } from '@berth/contract';
 import type { Json, Sandbox } from '@berth/plugin-api';
 import { createInterrupts, isStop, move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
-import type { CheckoutStep, CommitByRepository, World } from '../ports.ts';
+import type { CheckoutStep, CommitByRepository, Ports } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
 import { createItemSink, diedPrompt, putItem, staged } from '../task/index.ts';
 import { deathsOf, noteDeath } from './attempt/turn-deaths.ts';
@@ -42,7 +42,7 @@ const NEVER = new AbortController().signal;
 export const turnRef = (attemptId: string, number: number | ''): string =>
   `refs/berth/turns/${attemptId}/${number}`;
 
-export const takeTurn = saga<World, TurnInputs>('agent.turn', 1)
+export const takeTurn = saga<Ports, TurnInputs>('agent.turn', 1)
   .step('record', {
     save: (tx, { input, run }) => openTurn(tx, input, run),
     undo: nothingToUndo('the record stays, to say how the turn ended'),
@@ -57,7 +57,7 @@ export const takeTurn = saga<World, TurnInputs>('agent.turn', 1)
           // What a machine's death left is safe before anything goes on with it.
           await saveIn(ports, input, { sandbox, key, signal });
         }
-        return staged(ports, stage, () => converse(ports, input, { sandbox, signal }));
+        return staged(ports, stage, () => runAgentTurn(ports, input, { sandbox, signal }));
       });
     },
     undo: ({ ports, input, key }) => saveLost(ports, input, key),
@@ -97,7 +97,7 @@ const closeTurn = async (tx: Tx, { turnId }: TurnInputs, run: string): Promise<v
 };
 
 /** The newest of what a person asked: nobody asks for more while an attempt is under way. */
-const askedOf = ({ store }: World, taskId: string): Promise<string> =>
+const askedOf = ({ store }: Ports, taskId: string): Promise<string> =>
   store.read(async (tx) => {
     const task = await tx.table('tasks').get(taskId);
     if (task === undefined) throw fail('record.missing', { noun: 'task', id: taskId });
@@ -105,33 +105,33 @@ const askedOf = ({ store }: World, taskId: string): Promise<string> =>
   });
 
 /** A stop of the server leaves the agent alone: it goes on in its sandbox and is heard again after the restart. */
-const converse = async (
-  world: World,
+const runAgentTurn = async (
+  ports: Ports,
   input: TurnInputs,
   { sandbox, signal }: { readonly sandbox: Sandbox; readonly signal: AbortSignal },
 ) => {
   const { agent, model, attemptId, turnId, session } = input;
-  const deaths = await world.store.read((tx) => deathsOf(tx, turnId));
+  const deaths = await ports.store.read((tx) => deathsOf(tx, turnId));
   const last = deaths.at(-1);
-  const items = createItemSink(world.store, input, last?.place);
+  const items = createItemSink(ports.store, input, last?.place);
   const { stop, cancel, release } = createInterrupts(signal);
   try {
     const turn = {
-      asked: await askedOf(world, input.taskId),
+      asked: await askedOf(ports, input.taskId),
       agent,
       model,
       driver: input.sandbox.driver,
       sandbox,
       attemptId,
       // The same after a restart of the server, so that it is heard again, and another one in each machine.
-      execId: world.ids.from('exec', last === undefined ? turnId : `${turnId}/${deaths.length}`),
+      execId: ports.ids.from('exec', last === undefined ? turnId : `${turnId}/${deaths.length}`),
       prompt: last === undefined ? input.prompt : diedPrompt(input.prompt, last.reason),
       cwd: `${sandbox.root}/${input.repositories[0] ?? ''}`,
       session,
-      token: world.grants.tokenFor(input.sandbox.id),
+      token: ports.grants.tokenFor(input.sandbox.id),
       emit: items.emit,
     };
-    const end = await unlessAborted(world.agents.turn(turn, cancel), stop);
+    const end = await unlessAborted(ports.agents.turn(turn, cancel), stop);
     cancel.throwIfAborted();
     await items.flush();
     return { stop: end.stop, detail: end.detail, session: end.session, continued: end.continued };
@@ -145,19 +145,19 @@ const converse = async (
 };
 
 /** Also from the disk of a machine that has died. */
-const saveWork = async (world: World, input: TurnInputs, step: CheckoutStep): Promise<CommitByRepository> => {
+const saveWork = async (ports: Ports, input: TurnInputs, step: CheckoutStep): Promise<CommitByRepository> => {
   const { key, signal = NEVER } = step;
-  return inSandbox(world, { ...input.sandbox, signal }, ({ sandbox }) =>
-    saveIn(world, input, { sandbox, key, signal }),
+  return inSandbox(ports, { ...input.sandbox, signal }, ({ sandbox }) =>
+    saveIn(ports, input, { sandbox, key, signal }),
   );
 };
 
 const saveIn = (
-  world: World,
+  ports: Ports,
   input: TurnInputs,
   { sandbox, ...step }: CheckoutStep & { readonly sandbox: Sandbox },
 ): Promise<CommitByRepository> =>
-  world.checkouts.saveTurn(sandbox, {
+  ports.checkouts.saveTurn(sandbox, {
     ...step,
     workspaceId: input.workspaceId,
     repositories: input.repositories,
@@ -166,14 +166,14 @@ const saveIn = (
     at: input.at,
     turnRef: turnRef(input.attemptId, input.number),
     branchRef: `refs/heads/${input.branch}`,
-    token: world.grants.tokenFor(input.sandbox.id),
+    token: ports.grants.tokenFor(input.sandbox.id),
   });
 
 /** A sandbox that is gone has nothing left to save; that must not keep the rest from being undone. */
-const saveLost = async (world: World, input: TurnInputs, key: string): Promise<void> => {
+const saveLost = async (ports: Ports, input: TurnInputs, key: string): Promise<void> => {
   try {
-    const commits = await saveWork(world, input, { key });
-    await world.store.write(async (tx) => {
+    const commits = await saveWork(ports, input, { key });
+    await ports.store.write(async (tx) => {
       const turn = await tx.table('turns').get(input.turnId);
       const commit = commits[input.repositories[0] ?? ''];
       if (turn !== undefined) await tx.table('turns').update(turn.id, turn.revision, { commit });
@@ -181,6 +181,6 @@ const saveLost = async (world: World, input: TurnInputs, key: string): Promise<v
   } catch (error) {
     // Nothing is lost: it is saved at the next start.
     if (isStop(error)) throw error;
-    world.log.warn('turn.save_failed', { turn: input.turnId, error });
+    ports.log.warn('turn.save_failed', { turn: input.turnId, error });
   }
 };

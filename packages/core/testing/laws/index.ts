@@ -1,4 +1,4 @@
 export { type SagaLawOptions, sagaLaws } from './saga.ts';
 export type { SagaWorld } from './saga-trial.ts';
 export { type OpenStore, storeLaws } from './store.ts';
-export { RESTING } from './terminal-states.ts';
+export { TERMINAL_STATES } from './terminal-states.ts';

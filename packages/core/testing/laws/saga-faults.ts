@@ -54,7 +54,7 @@ export const refusedAt = <P, I, R>(definition: Saga<P, I, R>, name: string): Sag
     },
   }));
 
-/** Every step acts twice, and every way back is walked twice. */
+/** Every step acts twice, and every undo runs twice. */
 export const repeating = <P, I, R>(definition: Saga<P, I, R>): Saga<P, I, R> =>
   mapSteps(definition, (step) => {
     const { do: act, undo } = step;

@@ -32,7 +32,7 @@ export const sagaLaws = <P, I>(
       expect(await trial.world.isClean()).toBe(true);
       await expectEnd(trial, ['done']);
     });
-    it('bears every act and every way back twice', async () => {
+    it('tolerates every act and every undo running twice', async () => {
       await expectEnd(await tryOut(repeating(definition)), ['done']);
       for (const failing of lastFailures(definition)) {
         await expectEnd(await tryOut(repeating(failing)), ['undone']);
@@ -72,7 +72,7 @@ const crashLaws = <P, I>(definition: Saga<P, I, Output>, tryOut: TryOut<P, I>): 
   it('gets there over a crash after any write', async () => {
     await crashAfterEveryWrite(() => tryOut(), 'done');
   });
-  it('leaves nothing over a crash after any write on its way back', async () => {
+  it('leaves nothing over a crash after any write of its undo', async () => {
     for (const failing of lastFailures(definition))
       await crashAfterEveryWrite(() => tryOut(failing), 'undone');
   });
@@ -105,7 +105,7 @@ const interruptLaws = <P, I>(definition: Saga<P, I, Output>, tryOut: TryOut<P, I
   }
 };
 
-/** The definition with its last ordinary step failing after its effect: the longest way back there is. */
+/** The definition with its last ordinary step failing after its effect: the longest undo there is. */
 const lastFailures = <P, I>(definition: Saga<P, I, Output>): Saga<P, I, Output>[] =>
   stepNames(definition, 'ordinary')
     .slice(-1)

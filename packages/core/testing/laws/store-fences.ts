@@ -120,7 +120,7 @@ export const fenceLaws = (fresh: Fresh): void => {
     expect(await nextEnd).toBe('the end');
   });
 
-  it('keeps an engine that was superseded on the way back from writing what it took back', async () => {
+  it('keeps an engine that was superseded during undo from writing what it took back', async () => {
     const store = await fresh();
     const late = engine(store, 'late', '-first');
     late.ports.on.second = async () => {

@@ -1,5 +1,5 @@
 /** The states in which the rows of each table may rest, when nothing is under way and nobody is needed. */
-export const RESTING = {
+export const TERMINAL_STATES = {
   tasks: ['completed', 'failed', 'cancelled'],
   attempts: ['completed', 'failed', 'killed'],
   turns: ['ended', 'failed', 'cancelled'],

@@ -1,12 +1,12 @@
 /** Seeded chance: the same seed throws the same dice, so a run that failed can be run again. */
-import type { Chance } from '../../src/kernel/index.ts';
+import type { RandomSource } from '../../src/kernel/index.ts';
 
 export interface Dice {
   /** Below `limit`, from 0. */
   below(limit: number): number;
   /** True in so many of a hundred throws. */
   percent(chance: number): boolean;
-  readonly bytes: Chance;
+  readonly bytes: RandomSource;
 }
 
 /** Mulberry32. */

@@ -1,11 +1,11 @@
 /** What must hold when everything has come to rest, whatever happened before. Each broken promise is one sentence. */
 import type { Change } from '@berth/contract';
 import type { ReadTx, Store, TableName } from '../../src/kernel/index.ts';
-import { RESTING } from '../laws/terminal-states.ts';
+import { TERMINAL_STATES } from '../laws/terminal-states.ts';
 import type { ScriptedMachines } from './machines.ts';
 import type { ScriptedHub } from './repository.ts';
 
-export interface AtRest {
+export interface QuiescentSystem {
   readonly store: Store;
   readonly hub: ScriptedHub;
   readonly machines: ScriptedMachines;
@@ -15,7 +15,7 @@ export interface AtRest {
   readonly promised: readonly string[];
 }
 
-export const brokenPromises = ({ store, ...world }: AtRest): Promise<string[]> =>
+export const violatedInvariants = ({ store, ...world }: QuiescentSystem): Promise<string[]> =>
   store.read(async (tx) => [
     ...(await unfinished(tx)),
     ...(await lostTasks(tx, world.promised)),
@@ -30,8 +30,8 @@ const ALL = { limit: 100_000 };
 const unfinished = async (tx: ReadTx): Promise<string[]> => {
   const broken: string[] = [];
   // The keys of a constant are its keys.
-  for (const table of Object.keys(RESTING) as (keyof typeof RESTING)[]) {
-    const resting: readonly string[] = RESTING[table];
+  for (const table of Object.keys(TERMINAL_STATES) as (keyof typeof TERMINAL_STATES)[]) {
+    const resting: readonly string[] = TERMINAL_STATES[table];
     const rows: readonly { id: string; state: string }[] = await tx.table(table).list(ALL);
     for (const row of rows)
       if (!resting.includes(row.state)) broken.push(`${table}: ${row.id} is still ${row.state}${whyOf(row)}`);
@@ -89,7 +89,10 @@ const missingLayers = async (tx: ReadTx, { layers }: ScriptedMachines): Promise<
 };
 
 /** The target holds every merged change once, in one line, and nothing else. */
-const landings = async (tx: ReadTx, { hub, root }: Pick<AtRest, 'hub' | 'root'>): Promise<string[]> => {
+const landings = async (
+  tx: ReadTx,
+  { hub, root }: Pick<QuiescentSystem, 'hub' | 'root'>,
+): Promise<string[]> => {
   const changes = await tx.table('changes').list(ALL);
   const mergeOf = (change: Change): string | undefined => change.parts[0]?.merge;
   const merged = changes.filter(({ state }) => state === 'merged').map(mergeOf);
@@ -166,7 +169,7 @@ const log = async (tx: ReadTx): Promise<string[]> => {
 };
 
 /** What nobody has touched for longer than any retention leaves nothing behind, in the store and in the repositories. */
-export const unforgotten = ({ store, hub }: Pick<AtRest, 'store' | 'hub'>): Promise<string[]> =>
+export const unforgotten = ({ store, hub }: Pick<QuiescentSystem, 'store' | 'hub'>): Promise<string[]> =>
   store.read(async (tx) => {
     const left: string[] = [];
     for (const table of FORGOTTEN)

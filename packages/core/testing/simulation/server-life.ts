@@ -4,13 +4,13 @@
  */
 import { fail } from '@berth/contract';
 import type { Clock, Store } from '../../src/kernel/index.ts';
-import type { Ports } from '../../src/ports.ts';
+import type { ExternalPorts } from '../../src/ports.ts';
 import type { Dice } from './dice.ts';
 
-export interface Life {
+export interface ServerLife {
   readonly store: Store;
   readonly clock: Clock;
-  readonly ports: Ports;
+  readonly ports: ExternalPorts;
   readonly isOver: () => boolean;
   /** Ends it now. */
   kill(): void;
@@ -30,7 +30,7 @@ export interface Faults {
 export interface Outside {
   readonly store: Store;
   readonly clock: Clock;
-  readonly ports: Ports;
+  readonly ports: ExternalPorts;
   readonly dice: Dice;
   readonly faults: Faults;
   /** Ends a machine. */
@@ -43,7 +43,7 @@ class Dead extends Error {
 
 const never = <T>(): Promise<T> => new Promise(() => undefined);
 
-export const createLife = ({ store, clock, ports, dice, faults, killOne }: Outside): Life => {
+export const startServerLife = ({ store, clock, ports, dice, faults, killOne }: Outside): ServerLife => {
   let over = false;
 
   const living = async <T>(act: () => Promise<T>): Promise<T> => {

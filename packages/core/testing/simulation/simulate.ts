@@ -11,13 +11,13 @@ import {
   type ManualClock,
   type Store,
 } from '../../src/kernel/index.ts';
-import type { Defaults, Grants, Ports, Retention } from '../../src/ports.ts';
+import type { Defaults, ExternalPorts, Grants, Retention } from '../../src/ports.ts';
 import { type Act, createScriptedAgents } from './agents.ts';
 import { createDice, type Dice } from './dice.ts';
-import { brokenPromises, unforgotten } from './invariants.ts';
+import { unforgotten, violatedInvariants } from './invariants.ts';
 import { createScriptedCheckouts, createScriptedMachines, type ScriptedMachines } from './machines.ts';
 import { createScriptedHub, type ScriptedHub } from './repository.ts';
-import { createLife, type Faults, type Life } from './server-life.ts';
+import { type Faults, type ServerLife, startServerLife } from './server-life.ts';
 
 type Digest = (text: string) => string;
 
@@ -49,7 +49,7 @@ export interface ScriptedWorld {
   readonly dice: Dice;
   readonly hub: ScriptedHub;
   readonly machines: ScriptedMachines;
-  readonly ports: Ports;
+  readonly ports: ExternalPorts;
   readonly store: Store;
   readonly digest: Digest;
   readonly root: string;
@@ -147,7 +147,7 @@ export const simulate = async (digest: Digest, seed: Seed): Promise<Outcome> => 
   Object.assign(faults, { failing: 0, deadly: 0, dying: 0 });
   await rest(world, lives);
   const { store } = world;
-  const broken = await brokenPromises({ ...world, promised: [...promised] });
+  const broken = await violatedInvariants({ ...world, promised: [...promised] });
   const tasks = await store.read((tx) => tx.table('tasks').countBy('state'));
   const count = lives.count();
   const forgotten = await afterLongAbsence(world, lives);
@@ -166,12 +166,12 @@ const importWorkspace = async (
 
 const createLives = (world: ScriptedWorld, faults: Faults, { hasty = false }: Seed) => {
   let count = 0;
-  let life: Life;
+  let life: ServerLife;
   let core: Core;
   const restart = (): void => {
     life?.kill();
     count += 1;
-    const own = createLife({ ...world, faults, killOne: () => killOne(world) });
+    const own = startServerLife({ ...world, faults, killOne: () => killOne(world) });
     life = own;
     let isForgetting = false;
     const forget = (): void => {

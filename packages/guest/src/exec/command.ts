@@ -13,7 +13,7 @@ import type { CommandUser, Spawned } from '../user.ts';
 import { createInput, type Input } from './input.ts';
 import { createOutputLog, type OutputLog } from './log.ts';
 import { createPump } from './pump.ts';
-import { createGate, findProgram, heldArgv } from './start-latch.ts';
+import { createStartLatch, findProgram, heldArgv } from './start-latch.ts';
 import { killTree, signalTree } from './tree.ts';
 
 export interface CommandPlan {
@@ -101,18 +101,22 @@ const isFolder = (path: string): boolean => {
   }
 };
 
-interface Birth {
+interface StartInfo {
   readonly startedAt: number;
   readonly killsBefore: number | undefined;
 }
 
-const watchCommand = ({ start, user, logPath }: CommandPlan, child: ChildProcess, birth: Birth): Command => {
+const watchCommand = (
+  { start, user, logPath }: CommandPlan,
+  child: ChildProcess,
+  birth: StartInfo,
+): Command => {
   const keep = start.keep ?? 'tail';
   const stdout = createOutputLog(`${logPath}.out`, keep);
   const stderr = createOutputLog(`${logPath}.err`, keep);
   const changes = new EventEmitter().setMaxListeners(0);
   const input = createInput(child.stdin);
-  const gate = createGate(child);
+  const gate = createStartLatch(child);
   const pid = child.pid ?? 0;
   let alive = true;
   let timedOut = false;
@@ -174,7 +178,7 @@ const watchCommand = ({ start, user, logPath }: CommandPlan, child: ChildProcess
   };
 };
 
-const exitOf = (child: ChildProcess, facts: Birth & { readonly timedOut: boolean }): GuestExit => {
+const exitOf = (child: ChildProcess, facts: StartInfo & { readonly timedOut: boolean }): GuestExit => {
   const kills = readOutOfMemoryKills();
   const signal = child.signalCode ?? undefined;
   return {

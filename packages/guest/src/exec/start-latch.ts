@@ -73,7 +73,7 @@ export interface Gate {
 }
 
 /** Always open for a command that was not started `held`. */
-export const createGate = (child: ChildProcess): Gate => {
+export const createStartLatch = (child: ChildProcess): Gate => {
   const line = child.stdio[GATE] as Duplex | undefined; // A pipe both ways, or none.
   let closed = line !== undefined;
   line?.on('error', () => undefined); // It ended while it was held.

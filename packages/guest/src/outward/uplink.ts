@@ -1,5 +1,5 @@
 /**
- * The way out. The server gives the guest a connection on which the guest asks and the server answers. The newest one
+ * The uplink. The server gives the guest a connection on which the guest asks and the server answers. The newest one
  * is used; while there is none (the server restarts), requests wait a little.
  */
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';

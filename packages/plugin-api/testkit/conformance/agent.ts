@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import type { Agent, AgentHost, AgentPlugin, AgentWorld, ModelAccess, TurnInput } from '../../src/agent.ts';
 import type { Sandbox } from '../../src/sandbox.ts';
-import { createMortalSandbox } from '../fakes/crashable-sandbox.ts';
+import { createCrashableSandbox } from '../fakes/crashable-sandbox.ts';
 
 export interface AgentBench extends AsyncDisposable {
   readonly host: AgentHost;
@@ -138,7 +138,7 @@ const repeats = async (stage: Stage, prompt: string): Promise<void> => {
 };
 
 const survives = async (stage: Stage, prompt: string): Promise<void> => {
-  const doomed = createMortalSandbox(stage.sandbox);
+  const doomed = createCrashableSandbox(stage.sandbox);
   const started = Promise.withResolvers<void>();
   const sandbox: Sandbox = {
     ...doomed.sandbox,

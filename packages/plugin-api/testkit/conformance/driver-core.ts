@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { Driver, Life } from '../../src/driver.ts';
+import type { Driver, Liveness } from '../../src/driver.ts';
 import { type Bench, freshId, specOf } from './driver-bench.ts';
 
 export interface DriverCase {
@@ -16,7 +16,7 @@ const idsOf = async (driver: Driver): Promise<string[]> => {
   return ids.sort();
 };
 
-export const lifeOf = async (driver: Driver, id: string): Promise<Life | undefined> => {
+export const livenessOf = async (driver: Driver, id: string): Promise<Liveness | undefined> => {
   for await (const listed of driver.list()) if (listed.id === id) return listed.life;
   return undefined;
 };
@@ -161,15 +161,15 @@ export const coreCases: readonly DriverCase[] = [
       title: `a machine is seen to be dead when ${which === 'all' ? 'all its processes are' : 'its guest is'} killed from outside`,
       check: async ({ create, driver, reopen, kill }) => {
         const [killed, other] = await Promise.all([create(), create()]);
-        expect(await lifeOf(driver, killed.id)).toEqual({ state: 'alive' });
+        expect(await livenessOf(driver, killed.id)).toEqual({ state: 'alive' });
         await kill(killed.id, which);
         const seen = { timeout: SEEN_DEAD_WITHIN_MS, interval: 50 };
-        await expect.poll(() => lifeOf(driver, killed.id), seen).toMatchObject({ state: 'dead' });
-        expect(await lifeOf(reopen(), killed.id)).toMatchObject({
+        await expect.poll(() => livenessOf(driver, killed.id), seen).toMatchObject({ state: 'dead' });
+        expect(await livenessOf(reopen(), killed.id)).toMatchObject({
           state: 'dead',
           reason: expect.stringMatching(/./),
         });
-        expect(await lifeOf(driver, other.id)).toEqual({ state: 'alive' });
+        expect(await livenessOf(driver, other.id)).toEqual({ state: 'alive' });
         expect(await driver.attach(killed.id)).toBeUndefined();
         await expect(driver.connect(killed.id)).rejects.toMatchObject({ code: 'sandbox.unreachable' });
         await driver.destroy(killed.id);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { expect } from 'vitest';
 import type { Driver, DriverFacets } from '../../src/driver.ts';
 import { freshId } from './driver-bench.ts';
-import { type DriverCase, lifeOf } from './driver-core.ts';
+import { type DriverCase, livenessOf } from './driver-core.ts';
 
 const facet = <F extends keyof DriverFacets>(driver: Driver, name: F): DriverFacets[F] => {
   const found = driver.facets[name];
@@ -184,7 +184,7 @@ export const limitsCases: readonly DriverCase[] = [
       // What the kernel took for want of memory is told of a machine that is dead.
       await kill(id, 'all');
       const reason = expect.stringMatching(/memory/);
-      await expect.poll(() => lifeOf(driver, id)).toMatchObject({ state: 'dead', reason });
+      await expect.poll(() => livenessOf(driver, id)).toMatchObject({ state: 'dead', reason });
     },
   },
   {

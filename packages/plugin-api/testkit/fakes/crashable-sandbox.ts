@@ -4,12 +4,12 @@
  */
 import type { Process, Sandbox } from '../../src/sandbox.ts';
 
-export interface MortalSandbox {
+export interface CrashableSandbox {
   readonly sandbox: Sandbox;
   die(): void;
 }
 
-export const createMortalSandbox = (inner: Sandbox): MortalSandbox => {
+export const createCrashableSandbox = (inner: Sandbox): CrashableSandbox => {
   const life = { dead: false };
   /** Never answers once the server is dead, also not what was asked before. */
   const alive = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -1,5 +1,5 @@
-export type { MortalSandbox } from './crashable-sandbox.ts';
-export { createMortalSandbox } from './crashable-sandbox.ts';
+export type { CrashableSandbox } from './crashable-sandbox.ts';
+export { createCrashableSandbox } from './crashable-sandbox.ts';
 export type { LocalSandbox, LocalSandboxOptions } from './local-sandbox.ts';
 export { createLocalSandbox } from './local-sandbox.ts';
 export type { Answer, Script } from './model/script.ts';

@@ -6,8 +6,8 @@ import { join, resolve } from 'node:path';
 import type { ItemBody } from '@berth/contract';
 import type { AgentHost, AgentWorld, Sandbox } from '@berth/plugin-api';
 import {
+  createCrashableSandbox,
   createLocalSandbox,
-  createMortalSandbox,
   type LocalSandbox,
   type Scripts,
   startScriptedModel,
@@ -134,7 +134,7 @@ describe('opencode', { timeout: 60_000 }, () => {
   });
 
   it('goes on after the server died in the middle of a turn', async () => {
-    const first = createMortalSandbox(sandbox);
+    const first = createCrashableSandbox(sandbox);
     const before = new Map<string, ItemBody>();
     const input = { execId: 'ex_replay', prompt: '[[script:slow]] go', asked: 'go', cwd: repository };
     const abandoned = agent.turn(input, worldOf(first.sandbox, before, new AbortController().signal));

@@ -13,7 +13,7 @@ import {
   type DriverHost,
   defineDriver,
   type KeptOfDisk,
-  type Life,
+  type Liveness,
   type Machine,
   type MachineSpec,
   type Snapshots,
@@ -40,7 +40,7 @@ interface Kept {
   isDead?: true;
 }
 
-interface World {
+interface MemoryMachines {
   readonly machines: Map<string, Kept>;
   /** Name → path → content, or null where a path was removed. */
   readonly layers: Map<string, ReadonlyMap<string, string | null>>;
@@ -50,7 +50,7 @@ interface World {
   failedDestroys: number;
 }
 
-const worlds = new Map<string, World>();
+const worlds = new Map<string, MemoryMachines>();
 const ROOT = '/workspace';
 const HOME = '/home/agent';
 
@@ -101,14 +101,14 @@ const openMemory = (script: z.infer<typeof config>, host: DriverHost): Driver =>
     async *list() {
       for (const id of [...world.machines.keys()]) {
         const kept = own(id);
-        if (kept !== undefined) yield { id, life: lifeOf(kept) };
+        if (kept !== undefined) yield { id, life: livenessOf(kept) };
       }
     },
     facets: { snapshots: snapshotsOf(world) },
   };
 };
 
-const lifeOf = ({ guest, isDead }: Kept): Life => {
+const livenessOf = ({ guest, isDead }: Kept): Liveness => {
   if (isDead === true) return { state: 'dead', reason: 'it was killed' };
   return { state: guest === undefined ? 'unfinished' : 'alive' };
 };
@@ -120,10 +120,10 @@ export const killMachine = (folder: string, id: string): void => {
   if (kept !== undefined) kept.isDead = true;
 };
 
-const worldOf = (folder: string): World => {
+const worldOf = (folder: string): MemoryMachines => {
   const known = worlds.get(folder);
   if (known !== undefined) return known;
-  const world: World = {
+  const world: MemoryMachines = {
     machines: new Map(),
     layers: new Map(),
     origins: new Map(),
@@ -148,7 +148,7 @@ const machineOf = (id: string): Machine => ({
 const never = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 
-const startingFiles = (spec: MachineSpec, world: World): Map<string, string> => {
+const startingFiles = (spec: MachineSpec, world: MemoryMachines): Map<string, string> => {
   const files = new Map<string, string>();
   for (const name of spec.layers) {
     const layer = world.layers.get(name);
@@ -180,7 +180,7 @@ const isKept = (path: string, kept: KeptOfDisk | undefined): boolean => {
   return isAmong(ROOT, kept.root) && !isAmong(ROOT, kept.without) && !/\/\.git(?:\/|$)/.test(path);
 };
 
-const snapshotsOf = (world: World): Snapshots => ({
+const snapshotsOf = (world: MemoryMachines): Snapshots => ({
   take: async (id, kept) => {
     const files = world.machines.get(id)?.files;
     if (files === undefined) throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });

@@ -1,5 +1,5 @@
 /** Runs acts so many at once; the others wait in the order of asking. */
-export const createTurns = (most: number): (<T>(act: () => Promise<T>) => Promise<T>) => {
+export const createConcurrencyLimit = (most: number): (<T>(act: () => Promise<T>) => Promise<T>) => {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async (act) => {

@@ -141,7 +141,9 @@ const Retention = z.strictObject({
     'Of finished tasks with their conversations, evidence and costs, and of branches with work that never landed.',
   ),
   sandboxesMs: Days.default(30 * DAY_MS).describe('Of records of sandboxes that are gone.'),
-  refsMs: Days.default(30 * DAY_MS).describe('Of saved turns, ways back, and branches of what has landed.'),
+  refsMs: Days.default(30 * DAY_MS).describe(
+    'Of saved turns, revert points, and branches of what has landed.',
+  ),
   tokensMs: Days.default(30 * DAY_MS).describe('Of tokens that were revoked or have expired.'),
   approvalsMs: Days.default(14 * DAY_MS).describe(
     'Of changes that wait for a person: one that nobody decided on by then is turned down; its work stays on the branch.',

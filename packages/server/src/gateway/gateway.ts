@@ -9,12 +9,12 @@ import { createEgress } from './egress/egress.ts';
 import { readRegistries } from './egress/registries.ts';
 import { createGitHttp } from './git/smart-http.ts';
 import { createGrantBook } from './grant-book.ts';
-import { createStanding } from './grant-watch.ts';
+import { createGrantWatch } from './grant-watch.ts';
 import { createLedger } from './models/ledger.ts';
 import { createModelRelay } from './models/relay.ts';
 import { createLinkJudge } from './models/request-links.ts';
 import { createPushBudget } from './push-budget.ts';
-import { createWayOut } from './router.ts';
+import { createUplinkRouter } from './router.ts';
 
 export interface GatewayParts {
   readonly config: Pick<Config, 'models' | 'defaults'>;
@@ -60,9 +60,9 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
     clock,
     log: (level, event, facts) => log[level](event, facts),
   });
-  const standing = createStanding({ store, book, log: log.error });
+  const standing = createGrantWatch({ store, book, log: log.error });
   return {
-    uplink: createWayOut({ egress, git, models, standing }),
+    uplink: createUplinkRouter({ egress, git, models, standing }),
     close: () => {
       standing.close();
       return connections.flush();

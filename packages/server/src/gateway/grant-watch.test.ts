@@ -1,14 +1,14 @@
 import { PassThrough } from 'node:stream';
 import type { Event } from '@berth/contract';
 import { expect, test } from 'vitest';
-import { createStanding } from './grant-watch.ts';
+import { createGrantWatch } from './grant-watch.ts';
 
 const stream = () => new PassThrough().on('error', () => undefined);
 
 const scene = () => {
   const listeners = new Set<(events: readonly Event[]) => void>();
   const rights = { token: true, egress: true };
-  const standing = createStanding({
+  const standing = createGrantWatch({
     store: {
       subscribe: (listener) => {
         listeners.add(listener);

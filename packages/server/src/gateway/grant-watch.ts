@@ -16,7 +16,7 @@ export interface Held {
 
 type Right = 'egress' | 'token';
 
-export interface Standing {
+export interface GrantWatch {
   /** Ends the stream when the right goes. */
   hold(sandboxId: string, right: Right, stream: Held): void;
   /** Ends what was held too late to hear that its right has gone. */
@@ -24,7 +24,7 @@ export interface Standing {
   close(): void;
 }
 
-export interface StandingParts {
+export interface GrantWatchParts {
   readonly store: Pick<Store, 'subscribe'>;
   readonly book: Pick<GrantBook, 'isGranted' | 'ruleOf'>;
   readonly log: Log['error'];
@@ -32,7 +32,7 @@ export interface StandingParts {
 
 const ENDINGS = new Set(['attempt.completed', 'attempt.failed', 'attempt.killed']);
 
-export const createStanding = ({ store, book, log }: StandingParts): Standing => {
+export const createGrantWatch = ({ store, book, log }: GrantWatchParts): GrantWatch => {
   const held = new Map<string, Map<Held, Right>>();
 
   const holds = async (sandboxId: string, right: Right): Promise<boolean> =>

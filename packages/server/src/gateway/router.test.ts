@@ -2,15 +2,15 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { Egress } from './egress/egress.ts';
-import type { Standing } from './grant-watch.ts';
-import { createWayOut, type WayOutParts } from './router.ts';
+import type { GrantWatch } from './grant-watch.ts';
+import { createUplinkRouter, type UplinkRouterParts } from './router.ts';
 
 const standing = { hold: () => undefined, review: () => undefined };
 
 /** What was asked of whom, in one line each. */
 const ask = (authority: string, url: string): string[] => {
   const seen: string[] = [];
-  const parts: Omit<WayOutParts, 'standing'> = {
+  const parts: Omit<UplinkRouterParts, 'standing'> = {
     egress: {
       onConnect: () => undefined,
       onRequest: (_request, _response, sandboxId) => void seen.push(`egress ${sandboxId}`),
@@ -25,7 +25,7 @@ const ask = (authority: string, url: string): string[] => {
     writeHead: (status: number) => seen.push(String(status)),
     end: (text: string) => seen.push(text),
   };
-  createWayOut({ ...parts, standing }).onRequest(
+  createUplinkRouter({ ...parts, standing }).onRequest(
     { authority, url } as Http2ServerRequest,
     response as unknown as Http2ServerResponse,
     'sb_1',
@@ -63,15 +63,15 @@ test('connections are all for egress, and are held by the right of their sandbox
   const stream = {} as Duplex;
   const egress: Egress = { onConnect: (_target, accept) => void accept(), onRequest: () => undefined };
   const models = { handle: async () => undefined };
-  const hold: Standing['hold'] = (...what) => void held.push(what);
-  const wayOut = createWayOut({
+  const hold: GrantWatch['hold'] = (...what) => void held.push(what);
+  const router = createUplinkRouter({
     egress,
     git: async () => undefined,
     models,
     standing: { ...standing, hold },
   });
   const target = { host: 'example.com', port: 443, sandboxId: 'sb_1' };
-  wayOut.onConnect(
+  router.onConnect(
     target,
     () => stream,
     () => undefined,

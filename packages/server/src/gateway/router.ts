@@ -1,5 +1,5 @@
 /**
- * The way out of every sandbox: the one handler of all uplinks. What is asked of `berth.internal` goes to git or to the
+ * The one handler of all uplinks. What is asked of `berth.internal` goes to git or to the
  * models, everything else to egress. The connection itself says which sandbox asks; tokens say what it may, and only in
  * the sandbox that they were made for.
  */
@@ -7,17 +7,17 @@ import { INTERNAL_AUTHORITY } from '@berth/contract/guest';
 import type { UplinkHandler } from '../guest/channel/uplink.ts';
 import type { Egress } from './egress/egress.ts';
 import type { GitHttp } from './git/smart-http.ts';
-import type { Standing } from './grant-watch.ts';
+import type { GrantWatch } from './grant-watch.ts';
 import type { ModelRelay } from './models/relay.ts';
 
-export interface WayOutParts {
+export interface UplinkRouterParts {
   readonly egress: Egress;
   readonly git: GitHttp;
   readonly models: ModelRelay;
-  readonly standing: Pick<Standing, 'hold' | 'review'>;
+  readonly standing: Pick<GrantWatch, 'hold' | 'review'>;
 }
 
-export const createWayOut = ({ egress, git, models, standing }: WayOutParts): UplinkHandler => ({
+export const createUplinkRouter = ({ egress, git, models, standing }: UplinkRouterParts): UplinkHandler => ({
   onConnect: (target, accept, refuse) =>
     egress.onConnect(
       target,

@@ -21,7 +21,7 @@ export interface SandboxParts {
   /** A new raw connection to the guest: `driver.connect(id)`. */
   readonly connect: () => Promise<Duplex>;
   readonly groups?: Containment | undefined;
-  /** Given: its way out is open, and is opened again whenever it breaks, until `close`. */
+  /** Given: its uplink is open, and is opened again whenever it breaks, until `close`. */
   readonly uplink?: UplinkHandler | undefined;
   /** Of the guest, while something is asked of it; 30 s when absent. */
   readonly silenceMs?: number | undefined;

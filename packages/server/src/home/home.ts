@@ -26,7 +26,7 @@ export const closeHome = async (home: string): Promise<void> => {
 };
 
 /** A failure of the system while the server starts, in our words, with the setting that led to it; anything else is what it was. */
-export const tellStartFailure = (failure: unknown, { config, placeOf }: Settings): unknown => {
+export const explainStartFailure = (failure: unknown, { config, placeOf }: Settings): unknown => {
   if (isBerthError(failure)) return unknownName(failure, { config, placeOf });
   if (!isSystemError(failure)) return failure;
   const { home, host, port, socketPath } = config;

@@ -12,7 +12,7 @@ import type { Caller, ClientSocket, Handlers, SseProgram } from './handler-types
 import type { AnswerBook } from './idempotency.ts';
 import { type BodyRoom, createBodyRoom } from './json-body.ts';
 import type { Metrics } from './metrics.ts';
-import { converse } from './sockets.ts';
+import { serveSocket } from './sockets.ts';
 import { answerEvents } from './sse.ts';
 import { limitedBytes } from './upload.ts';
 import { type Said, validate } from './validate.ts';
@@ -152,7 +152,7 @@ const openSocket =
       // A handler of a socket route returns the conversation, by `Handlers`.
       await (conversation as (client: ClientSocket) => Promise<void>)(client);
     };
-    void converse(socket, talk, over);
+    void serveSocket(socket, talk, over);
   };
 
 const notASocket = () =>

@@ -196,7 +196,10 @@ const refuseUpgrade = ({ ws, routeOptions: { url } }: FastifyRequest): void => {
 /** Nothing is unpacked here: what is small on the wire and huge in memory does not come in. */
 const refusePacked = (encoding: string | undefined): void => {
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
-  const issue = { path: 'headers.content-encoding', message: 'bodies are taken as they are, not packed' };
+  const issue = {
+    path: 'headers.content-encoding',
+    message: 'Content-Encoding is not supported; send the body uncompressed',
+  };
   throw fail('request.invalid', { issues: [issue] });
 };
 

@@ -19,7 +19,7 @@ const LAG_MS = 60_000;
 const CLOSE = { done: 1000, leaving: 1001, failed: 1011, lagged: 1013 } as const;
 
 /** Runs the conversation to its end. `over` ends it from our side. */
-export const converse = async (
+export const serveSocket = async (
   socket: WebSocket,
   talk: (client: ClientSocket) => Promise<void>,
   over: AbortSignal,

@@ -10,7 +10,7 @@ import {
   type Probe,
 } from '@berth/plugin-api';
 import { parsePluginConfig, type Registry } from '../config/plugin-config.ts';
-import { tellNoSpace } from '../system/no-space.ts';
+import { explainNoSpace } from '../system/no-space.ts';
 
 /** Weakest first. */
 const STRENGTH: readonly Isolation[] = ['none', 'process', 'container', 'gvisor', 'microvm'];
@@ -114,7 +114,7 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
       }
       const { health, detail } = await probe(name);
       if (health === 'absent')
-        throw tellNoSpace(fail('driver.absent', { driver: name, detail }), options.folder);
+        throw explainNoSpace(fail('driver.absent', { driver: name, detail }), options.folder);
       return { name, isolation };
     },
     describe: () => {

@@ -1,6 +1,6 @@
 /**
  * Machines on all drivers, and the connections to their insides. One client per running sandbox, made when it is first
- * asked for and kept until the machine goes: with it the sandbox's way out is open.
+ * asked for and kept until the machine goes: with it the sandbox's uplink is open.
  */
 import { fail } from '@berth/contract';
 import type { Machines } from '@berth/core';
@@ -8,7 +8,7 @@ import type { CommandGroups } from '@berth/plugin-api';
 import type { UplinkHandler } from '../guest/channel/uplink.ts';
 import type { Containment } from '../guest/exec/command-place.ts';
 import { createSandboxClient, type SandboxClient } from '../guest/sandbox-client.ts';
-import { tellingNoSpace, tellNoSpace } from '../system/no-space.ts';
+import { explainingNoSpace, explainNoSpace } from '../system/no-space.ts';
 import { createClients } from './clients.ts';
 import { counted } from './counted.ts';
 import type { Drivers } from './drivers.ts';
@@ -64,7 +64,7 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
       try {
         return await driver.create(provisions.added(spec, isolation), signal);
       } catch (error) {
-        throw tellNoSpace(error, drivers.folder);
+        throw explainNoSpace(error, drivers.folder);
       }
     },
     destroy: (name, id) => clients.without(id, () => drivers.find(name).driver.destroy(id)),
@@ -74,7 +74,7 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
       const { facets } = drivers.find(name).driver;
       const { snapshots } = facets;
       if (snapshots === undefined) return facets;
-      const { take } = tellingNoSpace({ take: snapshots.take.bind(snapshots) }, drivers.folder);
+      const { take } = explainingNoSpace({ take: snapshots.take.bind(snapshots) }, drivers.folder);
       return { ...facets, snapshots: { ...snapshots, take } };
     },
     open: clients.open,

@@ -40,5 +40,5 @@ export const createGrants = (key: InstallationKey): Grants => ({
   hash: hashToken,
 });
 
-/** SHA-256, hex. Tokens have 256 bits of chance, so a fast hash without salt is enough. */
+/** SHA-256, hex. Tokens have 256 random bits, so a fast hash without salt is enough. */
 export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex');

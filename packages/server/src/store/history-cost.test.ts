@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCore, createIds, INDEXES } from '@berth/core';
-import { RESTING } from '@berth/core/laws';
+import { TERMINAL_STATES } from '@berth/core/laws';
 import { createScriptedWorld } from '@berth/core/simulation';
 import Database from 'better-sqlite3';
 import { afterEach, expect, it, vi } from 'vitest';
@@ -65,7 +65,7 @@ const addHistory = async (folder: string, round: string, times: number): Promise
   await vi.waitFor(() => database.exec('begin immediate'), 5000);
   for (const table of Object.keys(INDEXES).filter((name) => !kept.includes(name))) {
     const found: readonly string[] = Object.entries(INDEXES).find(([name]) => name === table)?.[1] ?? [];
-    const resting = RESTING[table as keyof typeof RESTING];
+    const resting = TERMINAL_STATES[table as keyof typeof TERMINAL_STATES];
     const own = ['id', ...found.filter((column) => !broad.includes(column))];
     const columns = columnsOf(table);
     const values = columns.map((name) =>

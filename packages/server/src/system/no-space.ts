@@ -4,7 +4,7 @@ import process from 'node:process';
 import { fail, isBerthError } from '@berth/contract';
 
 /** `disk.full` when that is behind the failure, else the failure itself. */
-export const tellNoSpace = (failure: unknown, folder: string): unknown =>
+export const explainNoSpace = (failure: unknown, folder: string): unknown =>
   saysNoSpace(failure) && !(isBerthError(failure) && failure.code === 'disk.full')
     ? fail('disk.full', { path: folder }, { cause: failure })
     : failure;
@@ -30,14 +30,14 @@ export const hasRoom = async (folder: string): Promise<boolean> => {
 };
 
 /** The same port, whose calls tell a full disk. */
-export const tellingNoSpace = <T extends object>(port: T, folder: string): T => {
+export const explainingNoSpace = <T extends object>(port: T, folder: string): T => {
   const told =
     (act: (...given: unknown[]) => unknown) =>
     async (...given: unknown[]): Promise<unknown> => {
       try {
         return await act(...given);
       } catch (error) {
-        throw tellNoSpace(error, folder);
+        throw explainNoSpace(error, folder);
       }
     };
   const calls = Object.entries(port).map(([name, act]) => [name, told(act)]);

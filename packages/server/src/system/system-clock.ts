@@ -1,7 +1,7 @@
-/** The machine's own time and chance. */
+/** The machine's own time and randomness. */
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Chance, Clock } from '@berth/core';
+import type { Clock, RandomSource } from '@berth/core';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -12,7 +12,7 @@ export const systemClock: Clock = {
   },
 };
 
-export const systemChance: Chance = (bytes) => randomBytes(bytes);
+export const systemRandom: RandomSource = (bytes) => randomBytes(bytes);
 
 /** SHA-256 of a text in UTF-8, hex. */
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

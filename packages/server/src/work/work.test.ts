@@ -71,7 +71,7 @@ it('says who decides about a change, by id and by name', async () => {
   expect(core.changes.decide).toHaveBeenCalledWith('ch_1', decision);
 });
 
-it('asks for every wish whether its caller may use the driver that will do it', async () => {
+it('asks for every request whether its caller may use the driver that will do it', async () => {
   const { work, core, drivers, store } = setting();
   const refusal = new Error('not you');
   drivers.permit.mockImplementation(() => {

@@ -76,7 +76,7 @@ describe.each(SAGAS.map((saga) => ({ name: saga.name, saga })))(
 );
 
 /**
- * What makes each saga turn back, and the steps whose way back it does not reach. A part of a gate turns back only with
+ * What makes each saga turn back, and the steps whose undo it does not reach. A part of a gate turns back only with
  * its sandbox or by a cancel; its laws and the simulation cover that.
  */
 const BACK: Readonly<Record<string, { readonly story: Story; readonly beyond?: string }>> = {
@@ -88,9 +88,9 @@ const BACK: Readonly<Record<string, { readonly story: Story; readonly beyond?: s
 };
 
 const TURNING = SAGAS.filter(({ name }) => name in BACK);
-describe.each(TURNING.map((saga) => ({ name: saga.name, saga })))('$name, on the way back', ({ saga }) => {
+describe.each(TURNING.map((saga) => ({ name: saga.name, saga })))('$name, during undo', ({ saga }) => {
   const { story, beyond } = BACK[saga.name] ?? { story: agentFails };
-  // The way back is walked from the last step to the first.
+  // Steps are undone from the last to the first.
   const steps = saga.stages.flatMap((stage) => stage.steps.map(({ name }) => name)).toReversed();
   cover(
     story,

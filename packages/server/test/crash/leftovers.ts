@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Attempt, Change, Workspace } from '@berth/contract';
 import type { Prebuild } from '@berth/core';
-import { RESTING } from '@berth/core/laws';
+import { TERMINAL_STATES } from '@berth/core/laws';
 import Database from 'better-sqlite3';
 import { hubOf, refsOf } from '../system/repository.ts';
 
@@ -42,7 +42,7 @@ export const readerOf =
   };
 
 const unfinished = (rows: Rows): string[] => [
-  ...Object.entries<readonly string[]>(RESTING).flatMap(([table, resting]) =>
+  ...Object.entries<readonly string[]>(TERMINAL_STATES).flatMap(([table, resting]) =>
     rows<{ id: string; state: string; stuckAt?: object }>(table)
       .filter(({ state }) => !resting.includes(state))
       .map(({ id, state, stuckAt }) => `${table}: ${id} is ${state} ${JSON.stringify(stuckAt) ?? ''}`),
@@ -138,7 +138,7 @@ const folders = (rows: Rows, home: string): string[] => {
   ];
 };
 
-/** Task branches with saved work, saved turns, and of what landed the merge and the way back: these stay. */
+/** Task branches with saved work, saved turns, and of what landed the merge and the revert point: these stay. */
 const refs = (rows: Rows): string[] => {
   const attempts = rows<Attempt>('attempts');
   const merged = rows<Change>('changes').flatMap(({ id, state }) => (state === 'merged' ? [id] : []));

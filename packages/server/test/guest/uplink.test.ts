@@ -46,7 +46,7 @@ const answerOf = async (outgoing: ReturnType<typeof request>) => {
   return promise;
 };
 
-describe('the way out', () => {
+describe('the uplink', () => {
   it('makes a request wait for the server, then carries it', async () => {
     const waiting = answerOf(
       ask({ port: guest.internalPort, path: '/echo', headers: { host: 'berth.internal' } }).end(),

@@ -3,7 +3,7 @@
  * polls: it wakes when a job was added, when one ended, and by one alarm for the next delay or lease.
  */
 
-import { createRounds } from '../coalescing-runner.ts';
+import { createCoalescingRunner } from '../coalescing-runner.ts';
 import { Stopped } from '../interrupt.ts';
 import type { Tx } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
@@ -48,7 +48,7 @@ export const startWorker = (deps: WorkerDeps): Worker => {
     if (state === 'closed') abort.abort(stopped());
     const end = handleJob(deps, job, abort.signal).then(() => {
       running.delete(one);
-      rounds.ask();
+      rounds.trigger();
     });
     const one: Running = { job, abort, end, leaseUntil: job.leaseUntil ?? 0 };
     running.add(one);
@@ -66,17 +66,17 @@ export const startWorker = (deps: WorkerDeps): Worker => {
       alarm.set(clock.now() + STORE_RETRY_MS);
     }
   };
-  const rounds = createRounds(round);
-  const alarm = createAlarm(clock, rounds.ask);
+  const rounds = createCoalescingRunner(round);
+  const alarm = createAlarm(clock, rounds.trigger);
 
   return {
-    wake: rounds.ask,
+    wake: rounds.trigger,
     pause() {
       if (state === 'open') state = 'paused';
     },
     resume() {
       if (state === 'paused') state = 'open';
-      rounds.ask();
+      rounds.trigger();
     },
     abort(id, reason) {
       const theirs = [...running].filter(({ job }) => job.id === id);
@@ -86,7 +86,7 @@ export const startWorker = (deps: WorkerDeps): Worker => {
     async close() {
       state = 'closed';
       for (const { abort } of running) abort.abort(stopped());
-      await rounds.rest();
+      await rounds.whenIdle();
       alarm.stop();
       await Promise.all([...running].map(({ end }) => end));
     },

@@ -54,7 +54,7 @@ describe('a definition', () => {
 });
 
 describe('what does not compile', () => {
-  it('is a step without a way back, with a name that is taken, or that looks at its own output', () => {
+  it('is a step without an undo, with a name that is taken, or that looks at its own output', () => {
     const never = (): void => {
       // @ts-expect-error: undo is missing
       first.step('machine', { do: async () => 1 });
@@ -78,7 +78,7 @@ describe('what does not compile', () => {
         undo: nothingToUndo('…'),
       });
       const final = first.pointOfNoReturn();
-      // @ts-expect-error: there is no way back any more
+      // @ts-expect-error: there is no undo any more
       final.step('land', { do: async () => 1, undo: async () => undefined });
       // @ts-expect-error: nor another such point
       final.pointOfNoReturn();

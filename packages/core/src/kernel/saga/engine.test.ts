@@ -227,7 +227,7 @@ describe('cancel', () => {
     ports.on.a = () => abort.abort(cancelled('enough'));
     const run = engine().run(twoSteps, { ...request, signal: abort.signal });
     await expect(run).rejects.toMatchObject({ code: 'work.cancelled', details: { reason: 'enough' } });
-    // The end of `a` announced `b`, so its way back is walked too.
+    // The end of `a` announced `b`, so it is undone too.
     expect(ports.acts).toEqual(['a', '-b', '-a']);
     expect(await row()).toMatchObject({ state: 'undone', error: { code: 'work.cancelled' } });
   });
@@ -361,7 +361,7 @@ describe('stop', () => {
     expect(await engine().unfinished()).toEqual([]);
   });
 
-  it('on the way back leaves the rest to be undone', async () => {
+  it('during undo leaves the rest to be undone', async () => {
     const { engine, ports, row } = openWorld();
     const stop = new AbortController();
     ports.on.b = () => Promise.reject(broken());

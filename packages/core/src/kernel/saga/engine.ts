@@ -33,7 +33,7 @@ export interface Sagas<P> {
   unfinished(): Promise<string[]>;
   /** Has a run undone. It is written down, so that it holds over a restart. No effect on a finished run. */
   askCancel(id: string, reason: string): Promise<void>;
-  /** Tries the way back again from where it stuck. Rejects as `run` does. */
+  /** Resumes the undo from where it stuck. Rejects as `run` does. */
   retryStuck(id: string, signal?: AbortSignal): Promise<Output>;
   /** Gives a stuck run up: what it left behind is somebody else's now. Rejects with `state.illegal`. */
   forget(id: string): Promise<void>;

@@ -13,7 +13,7 @@ export type Line = Pick<JournalEntry, 'step' | 'phase' | 'output' | 'durationMs'
 export interface Journal {
   hasStarted(step: string): boolean;
   isDone(step: string): boolean;
-  /** Its way back was begun before: a stuck run is tried again and again. */
+  /** Its undo was begun before: a stuck run is tried again and again. */
   isUndoing(step: string): boolean;
   /** Outputs of everything done in earlier stages than the step's own: what its do and its undo see. */
   outputsBefore(step: string): Outputs;

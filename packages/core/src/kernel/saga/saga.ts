@@ -1,5 +1,5 @@
 /**
- * A saga is a list of steps with their way back beside them. The engine (`saga-engine.ts`) journals `started` before
+ * A saga is a list of steps, each with its undo beside it. The engine (`engine.ts`) journals `started` before
  * a step acts and `done` with its output after, the latter in one transaction with what the step saves. After a crash
  * the same loop runs over the journal: finished steps are not repeated, a step that was under way runs again under
  * the same key, so every `do` checks before it acts. When a step fails, everything that *started* is undone, the
@@ -34,7 +34,7 @@ export type Output =
   | readonly Output[]
   | { readonly [key: string]: Output };
 
-/** A reason why a step needs no way back. */
+/** A reason why a step needs no undo. */
 export interface NothingToUndo {
   readonly why: string;
 }
@@ -60,7 +60,7 @@ export interface Step<P, I, O, R> {
   readonly decisive?: boolean;
 }
 
-/** After the point of no return there is no way back: a step is repeated until it succeeds. */
+/** After the point of no return nothing is undone: a step is repeated until it succeeds. */
 export type FinalStep<P, I, O, R> = Pick<Step<P, I, O, R>, 'do' | 'save'>;
 
 /** Steps that run together: one of them, unless they were given to `together`. */

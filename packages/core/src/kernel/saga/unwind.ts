@@ -1,4 +1,4 @@
-/** The way back: every step that started, last started first, whether or not it got anywhere. */
+/** Undoes every step that started, last started first, whether or not it got anywhere. */
 import { retryable, withRetries } from './retry.ts';
 import { contextOf, isNothing, ofStep, type Run, type RunStep } from './run.ts';
 

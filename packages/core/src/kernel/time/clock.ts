@@ -1,4 +1,4 @@
-/** Time and chance are ports, so that a simulation owns them. */
+/** Time and randomness are ports, so that a simulation owns them. */
 export interface Clock {
   /** Milliseconds since 1970-01-01 UTC. */
   now(): number;
@@ -7,4 +7,4 @@ export interface Clock {
 }
 
 /** Uniform bytes; in production from the system's generator. */
-export type Chance = (bytes: number) => Uint8Array;
+export type RandomSource = (bytes: number) => Uint8Array;

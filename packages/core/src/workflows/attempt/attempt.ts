@@ -1,7 +1,7 @@
 /** What every step of an attempt starts from: its ids, and the records as they are now. */
 import { type Attempt, fail, type Task, type Workspace } from '@berth/contract';
 import { allRows, assert, type Ids, type Job } from '../../kernel/index.ts';
-import type { CommitByRepository, World } from '../../ports.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
 
 export interface AttemptInput {
   readonly taskId: string;
@@ -27,7 +27,7 @@ export interface AttemptFacts {
   readonly earlier: readonly Attempt[];
 }
 
-export const factsOf = ({ store }: World, { taskId, attemptId }: AttemptInput): Promise<AttemptFacts> =>
+export const factsOf = ({ store }: Ports, { taskId, attemptId }: AttemptInput): Promise<AttemptFacts> =>
   store.read(async (tx) => {
     const task = await tx.table('tasks').get(taskId);
     if (task === undefined) throw fail('record.missing', { noun: 'task', id: taskId });
@@ -38,7 +38,7 @@ export const factsOf = ({ store }: World, { taskId, attemptId }: AttemptInput): 
   });
 
 export const targetsOf = async (
-  { hub }: Pick<World, 'hub'>,
+  { hub }: Pick<Ports, 'hub'>,
   workspace: Workspace,
 ): Promise<CommitByRepository> => {
   const commits: Record<string, string> = {};

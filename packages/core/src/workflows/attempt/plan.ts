@@ -6,7 +6,7 @@ import type { Attempt, Evidence, Session, Workspace } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
 import type { GatePlan } from '../../gate/index.ts';
 import { allRows, type ReadTx } from '../../kernel/index.ts';
-import type { CommitByRepository, World } from '../../ports.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
 import { freshFollowUpPrompt, type Refused, type Said, taskPrompt } from '../../task/index.ts';
 import { type AttemptFacts, type AttemptInput, factsOf, runIdOf, targetsOf } from './attempt.ts';
 import { gateOf } from './target-gate.ts';
@@ -30,29 +30,29 @@ type StartOfWork = {
 
 /** Rejects with `gate.empty` when nothing could be checked. */
 export const planAttempt = async (
-  world: World,
+  ports: Ports,
   input: AttemptInput,
   signal: AbortSignal,
 ): Promise<AttemptPlan> => {
-  const start = await startOf(world, input, signal);
-  const { workspace } = await factsOf(world, input);
-  const targets = await targetsOf(world, workspace);
-  return { ...start, targets, gate: await gateOf(world, workspace, targets) };
+  const start = await startOf(ports, input, signal);
+  const { workspace } = await factsOf(ports, input);
+  const targets = await targetsOf(ports, workspace);
+  return { ...start, targets, gate: await gateOf(ports, workspace, targets) };
 };
 
-const startOf = async (world: World, input: AttemptInput, signal: AbortSignal): Promise<StartOfWork> => {
-  const { task, workspace, earlier } = await factsOf(world, input);
-  const used = await usedBranches(world, workspace, task.id);
+const startOf = async (ports: Ports, input: AttemptInput, signal: AbortSignal): Promise<StartOfWork> => {
+  const { task, workspace, earlier } = await factsOf(ports, input);
+  const used = await usedBranches(ports, workspace, task.id);
   const last = earlier.at(-1);
   if (task.followUps.length > 0 && last?.state === 'completed' && last.branch !== undefined) {
-    const bases = await tipsOf(world, workspace, last.branch);
-    if (bases !== undefined) return { bases, used, earlier: await conversationOf(world, last) };
+    const bases = await tipsOf(ports, workspace, last.branch);
+    if (bases !== undefined) return { bases, used, earlier: await conversationOf(ports, last) };
   }
-  for (const repository of workspace.repositories) await world.hub.refresh(workspace.id, repository, signal);
-  return { bases: await targetsOf(world, workspace), used };
+  for (const repository of workspace.repositories) await ports.hub.refresh(workspace.id, repository, signal);
+  return { bases: await targetsOf(ports, workspace), used };
 };
 
-const usedBranches = async ({ hub }: World, workspace: Workspace, taskId: string): Promise<string[]> => {
+const usedBranches = async ({ hub }: Ports, workspace: Workspace, taskId: string): Promise<string[]> => {
   const used = new Set<string>();
   for (const { name } of workspace.repositories) {
     const refs = await hub.listRefs(workspace.id, name, `refs/heads/task/${taskId}`);
@@ -62,7 +62,7 @@ const usedBranches = async ({ hub }: World, workspace: Workspace, taskId: string
 };
 
 const tipsOf = async (
-  { hub }: World,
+  { hub }: Ports,
   workspace: Workspace,
   branch: string,
 ): Promise<CommitByRepository | undefined> => {
@@ -76,7 +76,7 @@ const tipsOf = async (
 };
 
 /** What the agent returned is in the result of the attempt's run. */
-const conversationOf = async ({ store, ids }: World, attempt: Attempt): Promise<AttemptPlan['earlier']> => {
+const conversationOf = async ({ store, ids }: Ports, attempt: Attempt): Promise<AttemptPlan['earlier']> => {
   if (attempt.sandboxId === undefined) return undefined;
   const run = await store.read((tx) => tx.table('sagas').get(runIdOf(ids, attempt.id)));
   const result = run?.result;
@@ -87,7 +87,7 @@ const conversationOf = async ({ store, ids }: World, attempt: Attempt): Promise<
 
 /** What the attempt is asked: the newest follow-up, else the task. An agent that does not know the rest is told it. */
 export const firstPrompt = async (
-  world: World,
+  ports: Ports,
   { task, workspace, earlier }: AttemptFacts,
   place: {
     readonly root: string;
@@ -99,10 +99,10 @@ export const firstPrompt = async (
   const folders = workspace.repositories.map(({ name }) => `${place.root}/${name}`);
   const asked = task.followUps.at(-1);
   if (asked !== undefined && place.continuity === 'resumed') return asked;
-  const refused = await world.store.read((tx) => refusedIn(tx, task.id, earlier));
+  const refused = await ports.store.read((tx) => refusedIn(tx, task.id, earlier));
   const told = taskPrompt(asked ?? task.prompt, { folders, red: place.red, refused });
   if (asked === undefined) return told;
-  const said = await world.store.read((tx) => saidIn(tx, earlier));
+  const said = await ports.store.read((tx) => saidIn(tx, earlier));
   return freshFollowUpPrompt(told, said);
 };
 

@@ -1,8 +1,8 @@
 /** What the records say as an attempt goes on. Each function is part of one transaction of `run-task.ts`. */
 import { allows, type Change, type ErrorBody, taskStates } from '@berth/contract';
 import { allRows, move, type Tx } from '../../kernel/index.ts';
-import type { World } from '../../ports.ts';
-import { askRemoval } from '../../sandbox/index.ts';
+import type { Ports } from '../../ports.ts';
+import { requestRemoval } from '../../sandbox/index.ts';
 import { causeOf } from '../cause.ts';
 import type { AttemptInput } from './attempt.ts';
 import type { Continuity } from './plan.ts';
@@ -50,7 +50,7 @@ export const endAttempt = async (
 /** For an attempt whose run can say no more: it is stuck, or gone. */
 export const failTask = (
   tx: Tx,
-  { clock }: World,
+  { clock }: Ports,
   ended: AttemptInput & { readonly error: ErrorBody | undefined },
 ): Promise<void> => endRecords(tx, { ...ended, at: clock.now() });
 
@@ -116,7 +116,7 @@ export interface Completed {
 /** The sandbox lives on for a while, for a look or a follow-up, when the task says so. */
 export const completeTask = async (
   tx: Tx,
-  { clock }: World,
+  { clock }: Ports,
   { taskId, attemptId }: AttemptInput,
   { changeId, sandboxId, run }: Completed,
 ): Promise<void> => {
@@ -128,6 +128,6 @@ export const completeTask = async (
   const sandbox = await tx.table('sandboxes').get(sandboxId);
   if (sandbox === undefined) return;
   if (task.keepAliveMs === 0)
-    await askRemoval(tx, sandboxId, { reason: 'the task is completed', causedBy: run });
+    await requestRemoval(tx, sandboxId, { reason: 'the task is completed', causedBy: run });
   else await tx.table('sandboxes').update(sandboxId, sandbox.revision, { expiresAt: at + task.keepAliveMs });
 };

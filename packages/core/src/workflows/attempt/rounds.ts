@@ -7,7 +7,7 @@ import { type ChangePart, ERRORS, fail, isBerthError, type Turn } from '@berth/c
 import type { Json } from '@berth/plugin-api';
 import { deciding } from '../../gate/index.ts';
 import { move } from '../../kernel/index.ts';
-import type { CommitByRepository, World } from '../../ports.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
 import { conflictPrompt, failedSetupPrompt, redGatePrompt, weakenedPrompt } from '../../task/index.ts';
 import { landChange } from '../land-change.ts';
 import { isGone } from '../machine/life.ts';
@@ -45,31 +45,31 @@ export type RoundsEnd = {
 };
 
 /** Rejects with the error of a turn, or of the last landing when the rounds are used up. */
-export const workThrough = async (world: World, rounds: Rounds): Promise<RoundsEnd> => {
+export const workThrough = async (ports: Ports, rounds: Rounds): Promise<RoundsEnd> => {
   let ask: Ask = rounds.first;
   let session = rounds.first.session;
   let previous = rounds.bases;
   let continued = true;
   for (let round = 1; ; round += 1) {
-    const turn = await converse(world, rounds, { ...ask, number: round, session, previous });
+    const turn = await runTurn(ports, rounds, { ...ask, number: round, session, previous });
     if (round === 1) continued = turn.continued;
     session = turn.session;
     previous = turn.commits;
-    const landing = await land(world, rounds, { round, heads: previous });
+    const landing = await land(ports, rounds, { round, heads: previous });
     if (landing.kind === 'landed') return { changeId: landing.changeId, session, continued };
-    if (round > rounds.maxRounds || !(await canGoOn(world, rounds))) throw landing.error;
+    if (round > rounds.maxRounds || !(await canGoOn(ports, rounds))) throw landing.error;
     ask = landing.ask;
-    if (ask.cause === 'conflict') await fetchTargets(world, rounds, { round, heads: previous });
+    if (ask.cause === 'conflict') await fetchTargets(ports, rounds, { round, heads: previous });
   }
 };
 
 /** The sandbox goes when a change waits for a person; what a yes then meets (a conflict) nobody is there to repair. */
-const canGoOn = async (world: World, { turn, signal }: Rounds): Promise<boolean> => {
-  const sandbox = await world.store.read((tx) => tx.table('sandboxes').get(turn.sandbox.id));
+const canGoOn = async (ports: Ports, { turn, signal }: Rounds): Promise<boolean> => {
+  const sandbox = await ports.store.read((tx) => tx.table('sandboxes').get(turn.sandbox.id));
   if (sandbox?.state !== 'error') return sandbox?.state === 'running';
   try {
     // Its machine died while the change was verified.
-    await reachSandbox(world, turn.sandbox, signal);
+    await reachSandbox(ports, turn.sandbox, signal);
     return true;
   } catch (error) {
     if (isGone(error)) return false;
@@ -79,11 +79,11 @@ const canGoOn = async (world: World, { turn, signal }: Rounds): Promise<boolean>
 
 type ThisTurn = Pick<TurnInputs, 'number' | 'prompt' | 'cause' | 'session' | 'previous'>;
 
-const converse = (world: World, { turn, signal }: Rounds, now: ThisTurn) => {
-  const turnId = world.ids.from('turn', `${turn.attemptId}/${now.number}`);
-  return world.sagas.run(takeTurn, {
-    id: world.ids.from('saga', `${turn.attemptId}/turn/${now.number}`),
-    input: { ...turn, ...now, turnId, at: world.clock.now() },
+const runTurn = (ports: Ports, { turn, signal }: Rounds, now: ThisTurn) => {
+  const turnId = ports.ids.from('turn', `${turn.attemptId}/${now.number}`);
+  return ports.sagas.run(takeTurn, {
+    id: ports.ids.from('saga', `${turn.attemptId}/turn/${now.number}`),
+    input: { ...turn, ...now, turnId, at: ports.clock.now() },
     subject: turnId,
     signal,
   });
@@ -99,18 +99,18 @@ interface Round {
 }
 
 /** A race that is lost is no failure: the same work is verified again, on what landed before it. */
-const land = async (world: World, rounds: Rounds, { round, heads }: Round): Promise<Landing> => {
+const land = async (ports: Ports, rounds: Rounds, { round, heads }: Round): Promise<Landing> => {
   const { workspaceId, attemptId } = rounds.turn;
   let moved: unknown;
   let died = 0;
   for (let landing = 1; landing <= MAX_LANDINGS_PER_ROUND; landing += 1) {
     const key = `${attemptId}/${round}.${landing}`;
-    await world.precedence.pass({ workspaceId, attemptId, parts: rounds.parts }, rounds.signal);
+    await ports.precedence.pass({ workspaceId, attemptId, parts: rounds.parts }, rounds.signal);
     try {
-      const { changeId } = await landOnce(world, rounds, { key, heads });
+      const { changeId } = await landOnce(ports, rounds, { key, heads });
       return { kind: 'landed', changeId };
     } catch (error) {
-      const ask = await askAfter(world, error);
+      const ask = await askAfter(ports, error);
       if (ask !== undefined) return { kind: 'sent_back', ask, error };
       if (isGone(error)) died += 1;
       if (!mayLandAgain(error, died)) throw error;
@@ -125,15 +125,15 @@ const mayLandAgain = (error: unknown, died: number): boolean =>
   isGone(error) ? died <= MACHINES_LOST : isBerthError(error) && error.code === 'change.target_moved';
 
 const landOnce = async (
-  world: World,
+  ports: Ports,
   { turn, parts, signal }: Rounds,
   { key, heads }: { readonly key: string; readonly heads: CommitByRepository },
 ) => {
-  const id = world.ids.from('saga', `${key}/land`);
-  await verifying(world, turn.taskId, id);
+  const id = ports.ids.from('saga', `${key}/land`);
+  await verifying(ports, turn.taskId, id);
   const { taskId, attemptId, workspaceId, title, agent, branch } = turn;
   const input = {
-    changeId: world.ids.from('change', key),
+    changeId: ports.ids.from('change', key),
     taskId,
     attemptId,
     workspaceId,
@@ -144,11 +144,11 @@ const landOnce = async (
       return head === undefined ? [] : [{ repository, target, branch, head }];
     }),
   };
-  return world.sagas.run(landChange, { id, input, subject: input.changeId, signal });
+  return ports.sagas.run(landChange, { id, input, subject: input.changeId, signal });
 };
 
 /** The task's state follows a landing that begins, not one that is only heard again. */
-const verifying = ({ store }: World, taskId: string, run: string): Promise<void> =>
+const verifying = ({ store }: Ports, taskId: string, run: string): Promise<void> =>
   store.write(async (tx) => {
     if ((await tx.table('sagas').get(run)) !== undefined) return;
     const task = await tx.table('tasks').get(taskId);
@@ -159,7 +159,7 @@ const verifying = ({ store }: World, taskId: string, run: string): Promise<void>
   });
 
 /** What the agent is asked after a landing that only it can help; nothing for any other failure. */
-const askAfter = async ({ store }: World, error: unknown): Promise<Ask | undefined> => {
+const askAfter = async ({ store }: Ports, error: unknown): Promise<Ask | undefined> => {
   if (!isBerthError(error)) return undefined;
   if (error.code === 'change.conflicted') {
     const { conflicts = [] } = ERRORS[error.code].data.parse(error.details);
@@ -180,18 +180,18 @@ const askAfter = async ({ store }: World, error: unknown): Promise<Ask | undefin
 };
 
 const fetchTargets = async (
-  world: World,
+  ports: Ports,
   { turn, signal }: Rounds,
   { round, heads }: Round,
 ): Promise<void> => {
-  await inSandbox(world, { ...turn.sandbox, signal }, ({ sandbox }) =>
-    world.checkouts.fetch(sandbox, {
+  await inSandbox(ports, { ...turn.sandbox, signal }, ({ sandbox }) =>
+    ports.checkouts.fetch(sandbox, {
       key: `${turn.attemptId}/fetch/${round}`,
       signal,
       workspaceId: turn.workspaceId,
       repositories: turn.repositories,
       saved: heads,
-      token: world.grants.tokenFor(turn.sandbox.id),
+      token: ports.grants.tokenFor(turn.sandbox.id),
     }),
   );
 };

@@ -1,15 +1,15 @@
 /** The sandbox of an attempt: the one that the attempt before left, when it still lives, else a new one. */
 import { type EgressPolicy, ERRORS, fail, isBerthError, type Workspace } from '@berth/contract';
-import type { PreparedAgent, World } from '../../ports.ts';
+import type { Ports, PreparedAgent } from '../../ports.ts';
 import { branchRef, planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
 import { createSandbox } from '../create-sandbox.ts';
-import { type Start, startFrom } from '../prebuild/ensure.ts';
+import { ensurePrebuild, type Start } from '../prebuild/ensure.ts';
 import { turnRef } from '../take-turn.ts';
 import type { AttemptInput } from './attempt.ts';
 import { factsOf } from './attempt.ts';
 import type { AttemptPlan } from './plan.ts';
 
-export interface SandboxWish {
+export interface SandboxRequest {
   readonly input: AttemptInput;
   readonly agent: PreparedAgent;
   readonly plan: AttemptPlan;
@@ -24,19 +24,19 @@ export type AttemptSandbox = {
   readonly adopted: boolean;
 };
 
-export const ownSandboxId = ({ ids }: Pick<World, 'ids'>, attemptId: string): string =>
+export const ownSandboxId = ({ ids }: Pick<Ports, 'ids'>, attemptId: string): string =>
   ids.from('sandbox', `${attemptId}/sandbox`);
 
 /** Of the child run that makes it. */
-export const sandboxRunId = ({ ids }: Pick<World, 'ids'>, attemptId: string): string =>
+export const sandboxRunId = ({ ids }: Pick<Ports, 'ids'>, attemptId: string): string =>
   ids.from('saga', `${attemptId}/sandbox`);
 
 /** Rejects with `setup.failed` where it fails before any work. */
-export const sandboxForAttempt = async (world: World, wish: SandboxWish): Promise<AttemptSandbox> => {
-  const adopted = await adopt(world, wish);
+export const sandboxForAttempt = async (ports: Ports, request: SandboxRequest): Promise<AttemptSandbox> => {
+  const adopted = await adopt(ports, request);
   if (adopted !== undefined) return adopted;
   try {
-    return await create(world, wish);
+    return await create(ports, request);
   } catch (error) {
     if (!isBerthError(error) || error.code !== 'setup.failed') throw error;
     throw fail('setup.failed', { ...ERRORS[error.code].data.parse(error.details), beforeWork: true });
@@ -44,12 +44,12 @@ export const sandboxForAttempt = async (world: World, wish: SandboxWish): Promis
 };
 
 /** In one transaction, so that nobody removes it between the look and the claim. */
-const adopt = async (world: World, wish: SandboxWish): Promise<AttemptSandbox | undefined> => {
-  const { store, clock } = world;
-  const { workspace } = await factsOf(world, wish.input);
+const adopt = async (ports: Ports, request: SandboxRequest): Promise<AttemptSandbox | undefined> => {
+  const { store, clock } = ports;
+  const { workspace } = await factsOf(ports, request.input);
   return store.write(async (tx) => {
-    const { attemptId } = wish.input;
-    const id = wish.plan.earlier?.sandboxId;
+    const { attemptId } = request.input;
+    const id = request.plan.earlier?.sandboxId;
     const sandbox = id === undefined ? undefined : await tx.table('sandboxes').get(id);
     if (sandbox?.state !== 'running') return undefined;
     if (sandbox.attemptId !== attemptId && (sandbox.expiresAt ?? 0) <= clock.now()) return undefined;
@@ -59,23 +59,25 @@ const adopt = async (world: World, wish: SandboxWish): Promise<AttemptSandbox | 
       await tx.table('grants').update(grant.id, grant.revision, {
         attemptId,
         readRefs: targetRefsOf(workspace),
-        writeRefs: writeRefsOf(wish),
+        writeRefs: writeRefsOf(request),
       });
     return { id: sandbox.id, driver: sandbox.driver, root: sandbox.root, adopted: true };
   });
 };
 
-const create = async (world: World, wish: SandboxWish): Promise<AttemptSandbox> => {
-  const { input, plan, signal } = wish;
-  const { task, workspace } = await factsOf(world, input);
+const create = async (ports: Ports, request: SandboxRequest): Promise<AttemptSandbox> => {
+  const { input, plan, signal } = request;
+  const { task, workspace } = await factsOf(ports, input);
   const { attemptId } = input;
   // The branch is there already, and begins at the bases.
-  const from = Object.fromEntries(workspace.repositories.map(({ name }) => [name, branchRef(wish.branch)]));
-  const start = await startFrom(world, { workspace, commits: plan.bases, from, attemptId, signal });
-  const made = await world.sagas.run(createSandbox, {
-    id: sandboxRunId(world, input.attemptId),
-    input: sandboxPlan(world, wish, { workspace, start, egress: task.egress }),
-    subject: ownSandboxId(world, input.attemptId),
+  const from = Object.fromEntries(
+    workspace.repositories.map(({ name }) => [name, branchRef(request.branch)]),
+  );
+  const start = await ensurePrebuild(ports, { workspace, commits: plan.bases, from, attemptId, signal });
+  const made = await ports.sagas.run(createSandbox, {
+    id: sandboxRunId(ports, input.attemptId),
+    input: sandboxPlan(ports, request, { workspace, start, egress: task.egress }),
+    subject: ownSandboxId(ports, input.attemptId),
     signal,
   });
   return { ...made, adopted: false };
@@ -87,22 +89,26 @@ interface Wanted {
   readonly egress: EgressPolicy | undefined;
 }
 
-const sandboxPlan = (world: World, wish: SandboxWish, { workspace, start, egress }: Wanted): SandboxPlan => {
-  const { defaults } = world;
-  const { agent, input, plan, branch } = wish;
+const sandboxPlan = (
+  ports: Ports,
+  request: SandboxRequest,
+  { workspace, start, egress }: Wanted,
+): SandboxPlan => {
+  const { defaults } = ports;
+  const { agent, input, plan, branch } = request;
   // A limit that the workspace names is its owner's word; the default gives way to what the agent needs.
   const memoryBytes =
     workspace.limits?.memoryBytes ?? Math.max(defaults.limits.memoryBytes, agent.memoryBytes);
   return planSandbox(defaults, workspace, {
     ...start,
-    id: ownSandboxId(world, input.attemptId),
+    id: ownSandboxId(ports, input.attemptId),
     purpose: 'attempt',
     attemptId: input.attemptId,
     egress,
     limits: { ...defaults.limits, ...workspace.limits, memoryBytes },
     tools: agent.tools,
     readRefs: targetRefsOf(workspace),
-    writeRefs: writeRefsOf(wish),
+    writeRefs: writeRefsOf(request),
     checkout: workspace.repositories.map(({ name }) => ({ name, commit: plan.bases[name] ?? '', branch })),
   });
 };
@@ -112,7 +118,7 @@ const targetRefsOf = ({ repositories }: Workspace): string[] => [
   ...new Set(repositories.map(({ branch }) => branchRef(branch))),
 ];
 
-const writeRefsOf = ({ input, branch }: SandboxWish): string[] => [
+const writeRefsOf = ({ input, branch }: SandboxRequest): string[] => [
   branchRef(branch),
   turnRef(input.attemptId, ''),
 ];

@@ -2,7 +2,7 @@
 import { type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { alwaysGreen, type GatePlan, planGate, programOf, readForGate } from '../../gate/index.ts';
-import type { CommitByRepository, World } from '../../ports.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
 import { progressed } from '../../task/index.ts';
 import { baselineOf, type Target } from '../landing/baseline.ts';
 import { inSandbox } from '../machine/revive.ts';
@@ -11,25 +11,25 @@ import type { AttemptSandbox } from './sandbox.ts';
 
 /** Rejects with `gate.empty`. */
 export const gateOf = async (
-  { hub, defaults }: World,
+  { hub, defaults }: Ports,
   workspace: Workspace,
   commits: CommitByRepository,
 ): Promise<GatePlan> => planGate(workspace, await readForGate(hub, workspace.id, commits), defaults);
 
 /** The same for the targets as they are here; only when these show nothing is the source asked for newer ones. */
 export const assertJudged = async (
-  world: World,
+  ports: Ports,
   workspace: Workspace,
   signal: AbortSignal,
 ): Promise<void> => {
   if ((workspace.gate?.commands ?? []).length > 0) return;
   try {
-    await gateOf(world, workspace, await targetsOf(world, workspace));
+    await gateOf(ports, workspace, await targetsOf(ports, workspace));
   } catch (error) {
     if (!isBerthError(error) || error.code !== 'gate.empty') throw error;
     for (const repository of workspace.repositories)
-      await world.hub.refresh(workspace.id, repository, signal);
-    await gateOf(world, workspace, await targetsOf(world, workspace));
+      await ports.hub.refresh(workspace.id, repository, signal);
+    await gateOf(ports, workspace, await targetsOf(ports, workspace));
   }
 };
 
@@ -43,15 +43,15 @@ interface Wanted {
 
 /** Rejects with `gate.tool_missing` when the sandbox, which is made as that of the gate, lacks a program that it names. */
 export const assertTools = async (
-  world: World,
+  ports: Ports,
   { id, driver }: Pick<AttemptSandbox, 'id' | 'driver'>,
   wanted: Wanted,
 ): Promise<void> =>
-  inSandbox(world, { id, driver, signal: wanted.signal }, ({ sandbox }) =>
-    lookForTools(world, sandbox, wanted),
+  inSandbox(ports, { id, driver, signal: wanted.signal }, ({ sandbox }) =>
+    lookForTools(ports, sandbox, wanted),
   );
 
-const lookForTools = async (world: World, sandbox: Sandbox, { plan, key, signal }: Wanted): Promise<void> => {
+const lookForTools = async (ports: Ports, sandbox: Sandbox, { plan, key, signal }: Wanted): Promise<void> => {
   const missing = new Set<string>();
   for (const [index, { run, repository, timeoutMs }] of plan.commands.entries()) {
     const program = programOf(run);
@@ -60,7 +60,7 @@ const lookForTools = async (world: World, sandbox: Sandbox, { plan, key, signal 
     const exports = environment === '' ? '' : `export ${environment}; `;
     const ended = await sandbox.run(
       {
-        id: world.ids.from('exec', `${key}/tool/${index}`),
+        id: ports.ids.from('exec', `${key}/tool/${index}`),
         argv: ['/bin/sh', '-c', `${exports}command -v ${tool}`],
         cwd: `${sandbox.root}/${repository}`,
         timeoutMs: Math.min(timeoutMs, LOOK_TIMEOUT_MS),
@@ -89,12 +89,12 @@ interface Listener {
  * target, within `defaults.targetGateWaitMs`, so that whoever follows it hears before an agent is paid; he is told in
  * any case, when it is known.
  */
-export const redBefore = async (world: World, listener: Listener): Promise<readonly Evidence[]> => {
+export const redBefore = async (ports: Ports, listener: Listener): Promise<readonly Evidence[]> => {
   const { attemptId, signal } = listener;
-  const attempt = await world.store.read((tx) => tx.table('attempts').get(attemptId));
+  const attempt = await ports.store.read((tx) => tx.table('attempts').get(attemptId));
   if ((attempt?.rounds ?? 0) > 0) return [];
-  await sayWhatCannotFail(world, listener);
-  const { clock, store, defaults } = world;
+  await sayWhatCannotFail(ports, listener);
+  const { clock, store, defaults } = ports;
   const known = new AbortController();
   const waiting = AbortSignal.any([known.signal, signal]);
   const late = clock.sleep(defaults.targetGateWaitMs, waiting).then(none, none);
@@ -103,7 +103,7 @@ export const redBefore = async (world: World, listener: Listener): Promise<reado
     () => undefined,
   );
   try {
-    return await Promise.race([hearRed(world, listener).catch(none), late]);
+    return await Promise.race([hearRed(ports, listener).catch(none), late]);
   } finally {
     known.abort();
     await told;
@@ -112,24 +112,24 @@ export const redBefore = async (world: World, listener: Listener): Promise<reado
 
 const WAITS_FOR_TARGET = 'for the gate of the target, which nobody has run on this commit';
 
-const sayWhatCannotFail = async (world: World, { target, attemptId }: Listener): Promise<void> => {
+const sayWhatCannotFail = async (ports: Ports, { target, attemptId }: Listener): Promise<void> => {
   const { workspaceId, commits, plan } = target;
-  const lines = alwaysGreen(plan.commands, await readForGate(world.hub, workspaceId, commits));
+  const lines = alwaysGreen(plan.commands, await readForGate(ports.hub, workspaceId, commits));
   if (lines.length === 0) return;
   const shown = lines.map((line) => `\`${line.slice(0, MAX_SHOWN_CHARACTERS)}\``).join(', ');
   const detail =
     lines.length === plan.commands.length
       ? `the gate cannot fail, so it lands any work: ${shown}`
       : `a part of the gate cannot fail: ${shown}`;
-  await progressed(world.store, { attemptId, stage: 'target', detail });
+  await progressed(ports.store, { attemptId, stage: 'target', detail });
 };
 const MAX_SHOWN_CHARACTERS = 200;
 
-const hearRed = async (world: World, { target, attemptId, signal }: Listener): Promise<Evidence[]> => {
-  const red = (await baselineOf(world, target, signal)).filter((one) => !isGreen(one));
+const hearRed = async (ports: Ports, { target, attemptId, signal }: Listener): Promise<Evidence[]> => {
+  const red = (await baselineOf(ports, target, signal)).filter((one) => !isGreen(one));
   if (red.length > 0) {
     const detail = `red before any work: ${red.map(({ name }) => name).join(', ')}`;
-    await progressed(world.store, { attemptId, stage: 'target', detail });
+    await progressed(ports.store, { attemptId, stage: 'target', detail });
   }
   return red;
 };

@@ -6,8 +6,8 @@
 import { type Change, fail, type WeakenedPolicy, type Weakening } from '@berth/contract';
 import { isAgreedTo } from '../../gate/index.ts';
 import { move, Parked, type Tx } from '../../kernel/index.ts';
-import type { World } from '../../ports.ts';
-import { askRemoval } from '../../sandbox/index.ts';
+import type { Ports } from '../../ports.ts';
+import { requestRemoval } from '../../sandbox/index.ts';
 
 export interface Weakened {
   readonly changeId: string;
@@ -19,12 +19,12 @@ export interface Weakened {
 }
 
 /** Resolves when it may land. Rejects with `gate.weakened`, `change.refused`, or `Parked` while nobody has decided. */
-export const allowWeakened = async (world: World, asked: Weakened): Promise<void> => {
+export const allowWeakened = async (ports: Ports, asked: Weakened): Promise<void> => {
   const { changeId, taskId, gateRunId, policy, weakened } = asked;
   if (weakened.length === 0 || policy === 'allow') return;
   if (policy === 'refuse')
     throw fail('gate.weakened', { gateRun: gateRunId, subjects: subjectsOf(weakened) });
-  const decision = await world.store.write((tx) => decisionOn(tx, asked));
+  const decision = await ports.store.write((tx) => decisionOn(tx, asked));
   if (decision === undefined) throw new Parked(`the change ${changeId} weakens its gate`);
   if (decision.verdict === 'rejected')
     throw fail('change.refused', {
@@ -79,7 +79,8 @@ const ask = async (
     await move(tx, 'tasks', taskId, { trigger: 'approval_asked', details, causedBy: run });
   const attempt = await tx.table('attempts').get(attemptId);
   const reason = 'its change waits for a person';
-  if (attempt?.sandboxId !== undefined) await askRemoval(tx, attempt.sandboxId, { reason, causedBy: run });
+  if (attempt?.sandboxId !== undefined)
+    await requestRemoval(tx, attempt.sandboxId, { reason, causedBy: run });
 };
 
 const MAX_SUBJECTS = 20;

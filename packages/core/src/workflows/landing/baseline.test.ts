@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { fail, type Workspace } from '@berth/contract';
 import { expect, test } from 'vitest';
 import { createScriptedWorld } from '../../../testing/simulation/simulate.ts';
-import { createWorld } from '../../core.ts';
+import { createPorts } from '../../core.ts';
 import { planGate, readForGate } from '../../gate/index.ts';
 import { createIds, move, Parked } from '../../kernel/index.ts';
 import { landChange } from '../land-change.ts';
@@ -36,7 +36,7 @@ const begin = async (workspaces: readonly Row[] = [rowOf('1')], { snapshots = tr
     },
   });
   const ports = { ...scripted.ports, machines: { ...machines, create, open } };
-  const world = createWorld({
+  const world = createPorts({
     ...{ store, clock, digest, owner: 'test' },
     ids: createIds(clock, dice.bytes),
     ports,

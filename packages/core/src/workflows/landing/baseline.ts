@@ -18,11 +18,11 @@ import {
   saga,
   toJson,
 } from '../../kernel/index.ts';
-import type { CommitByRepository, World } from '../../ports.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
 import { unlessAborted } from '../../race.ts';
 import { workspaceOf } from '../../workspace/index.ts';
 import type { GatePart } from '../check-gate.ts';
-import { startFrom } from '../prebuild/ensure.ts';
+import { ensurePrebuild } from '../prebuild/ensure.ts';
 import { endParts, gateSandbox, judgedBy, runParts, setupRedOf } from './gate-parts.ts';
 
 export type Target = {
@@ -32,12 +32,12 @@ export type Target = {
   readonly egress: EgressPolicy;
 };
 
-export const checkTarget = saga<World, Target>('gate.baseline', 1)
+export const checkTarget = saga<Ports, Target>('gate.baseline', 1)
   .step('plan', {
     do: async ({ ports, input, run, signal }): Promise<GatePart[]> => {
       const workspace = await workspaceOf(ports, input.workspaceId);
       const { commits, egress } = input;
-      const start = await startFrom(ports, { workspace, commits, signal });
+      const start = await ensurePrebuild(ports, { workspace, commits, signal });
       return groupsOf(input.plan.commands).map((commands, index) => {
         const id = sandboxOfPart(ports.ids, run, index);
         const sandbox = gateSandbox(ports, workspace, { id, start, egress, commits });
@@ -69,9 +69,9 @@ export const sandboxesOf = (ids: Ids, { id, target }: BaselineJob): string[] =>
   groupsOf(target.plan.commands).map((_, index) => sandboxOfPart(ids, id, index));
 
 /** Has it found out, unless it is known or under way. */
-export const beginBaseline = async (world: World, target: Target): Promise<void> => {
-  const inputHash = await inputHashOf(world, target);
-  if ((await landedEvidence(world, inputHash)) === undefined) await findOrBegin(world, target, inputHash);
+export const beginBaseline = async (ports: Ports, target: Target): Promise<void> => {
+  const inputHash = await inputHashOf(ports, target);
+  if ((await landedEvidence(ports, inputHash)) === undefined) await findOrBegin(ports, target, inputHash);
 };
 
 /** Runs without a verdict (a driver was away) that one asker waits for. */
@@ -79,17 +79,17 @@ const MAX_TRIES = 3;
 
 /** Rejects with the error of the run that tried last, or with the reason of the signal. */
 export const baselineOf = async (
-  world: World,
+  ports: Ports,
   target: Target,
   signal: AbortSignal,
 ): Promise<readonly Evidence[]> => {
-  const inputHash = await inputHashOf(world, target);
-  const landed = await landedEvidence(world, inputHash);
+  const inputHash = await inputHashOf(ports, target);
+  const landed = await landedEvidence(ports, inputHash);
   if (landed !== undefined) return landed;
   for (let tried = 1; ; tried += 1) {
-    const id = await findOrBegin(world, target, inputHash);
+    const id = await findOrBegin(ports, target, inputHash);
     try {
-      return await heard(world, { id, target, inputHash }, signal);
+      return await heard(ports, { id, target, inputHash }, signal);
     } catch (error) {
       if (signal.aborted || tried >= MAX_TRIES || !mayEndOtherwise(error)) throw error;
     }
@@ -101,42 +101,42 @@ const mayEndOtherwise = (error: unknown): boolean => setupRedOf(error) === undef
 
 const isCrash = (error: unknown): boolean => isBerthError(error) && error.code === 'work.crashed';
 
-const heard = async (world: World, job: BaselineJob, signal: AbortSignal): Promise<readonly Evidence[]> => {
+const heard = async (ports: Ports, job: BaselineJob, signal: AbortSignal): Promise<readonly Evidence[]> => {
   const { stop, either, release } = createInterrupts(signal);
   try {
     // A cancel ends the waiting alone: others may wait for the same.
-    return await unlessAborted(runBaseline(world, job, stop), either);
+    return await unlessAborted(runBaseline(ports, job, stop), either);
   } finally {
     release();
   }
 };
 
 export const runBaseline = (
-  { sagas }: Pick<World, 'sagas'>,
+  { sagas }: Pick<Ports, 'sagas'>,
   { id, target, inputHash }: BaselineJob,
   signal: AbortSignal,
 ): Promise<readonly Evidence[]> => sagas.run(checkTarget, { id, input: target, subject: inputHash, signal });
 
-const inputHashOf = async (world: World, { workspaceId, commits, plan, egress }: Target): Promise<string> => {
-  const workspace = await workspaceOf(world, workspaceId);
-  return judgedBy(world, workspace, { commits, egress, commands: plan.commands });
+const inputHashOf = async (ports: Ports, { workspaceId, commits, plan, egress }: Target): Promise<string> => {
+  const workspace = await workspaceOf(ports, workspaceId);
+  return judgedBy(ports, workspace, { commits, egress, commands: plan.commands });
 };
 
 /** For so long a target is not judged again whose judging the server died in. */
 const CRASHED_MS = 3_600_000;
 
 /** The run that came to a verdict or is under way; else a new one. Rejects with `work.crashed`. */
-const findOrBegin = (world: World, target: Target, inputHash: string): Promise<string> =>
-  world.store.write(async (tx) => {
+const findOrBegin = (ports: Ports, target: Target, inputHash: string): Promise<string> =>
+  ports.store.write(async (tx) => {
     const [latest] = await tx.table('sagas').list({ where: { subject: inputHash }, order: 'desc', limit: 1 });
     if (latest !== undefined && mayAnswer(latest)) return latest.id;
-    const since = world.clock.now() - CRASHED_MS;
+    const since = ports.clock.now() - CRASHED_MS;
     if (latest?.error?.code === 'work.crashed' && latest.updatedAt > since) throw revive(latest.error);
     const promised = await promisedRun(tx, inputHash);
     if (promised !== undefined) return promised;
-    const id = world.ids.new('saga');
+    const id = ports.ids.new('saga');
     const job = toJson({ id, target, inputHash } satisfies BaselineJob, 'data');
-    await world.queue.add(tx, 'gate.baseline', job, { key: id });
+    await ports.queue.add(tx, 'gate.baseline', job, { key: id });
     return id;
   });
 
@@ -159,7 +159,7 @@ export const baselineJobOf = ({ data }: Pick<Job, 'data'>): BaselineJob => data 
 const MAX_LANDED = 20;
 
 /** Of the gate of a change that landed, when it came from the very same. */
-const landedEvidence = ({ store }: World, inputHash: string): Promise<readonly Evidence[] | undefined> =>
+const landedEvidence = ({ store }: Ports, inputHash: string): Promise<readonly Evidence[] | undefined> =>
   store.read(async (tx) => {
     const where = { inputHash, state: 'green' };
     for (const run of await tx.table('gateRuns').list({ where, order: 'desc', limit: MAX_LANDED })) {

@@ -8,7 +8,7 @@ import {
   type Workspace,
 } from '@berth/contract';
 import { type GatePlan, gateInputHash, setupRed } from '../../gate/index.ts';
-import type { CommitByRepository, World } from '../../ports.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
 import { planSetup } from '../../prebuild/index.ts';
 import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
 import { checkGate, type GatePart } from '../check-gate.ts';
@@ -26,7 +26,7 @@ export interface GateSandbox {
 }
 
 export const gateSandbox = (
-  { defaults }: Pick<World, 'defaults'>,
+  { defaults }: Pick<Ports, 'defaults'>,
   workspace: Workspace,
   { id, start, attemptId, egress, commits, from }: GateSandbox,
 ): SandboxPlan =>
@@ -46,15 +46,15 @@ export const gateSandbox = (
 
 /** Everything that a verdict on these commits by their own checks comes from, as one hash. */
 export const judgedBy = async (
-  world: World,
+  ports: Ports,
   workspace: Workspace,
   judged: Pick<GateSandbox, 'commits' | 'egress'> & Pick<GatePlan, 'commands'>,
 ): Promise<string> => {
   const { commits, egress, commands } = judged;
-  const { name: driver, isolation } = await world.machines.choose({ driver: workspace.driver });
-  const setup = planSetup(workspace, await filesOf(world, workspace.id, commits), world.defaults);
-  const { image, limits } = gateSandbox(world, workspace, { id: '', start: { layers: [] }, egress, commits });
-  return gateInputHash(world.digest, {
+  const { name: driver, isolation } = await ports.machines.choose({ driver: workspace.driver });
+  const setup = planSetup(workspace, await filesOf(ports, workspace.id, commits), ports.defaults);
+  const { image, limits } = gateSandbox(ports, workspace, { id: '', start: { layers: [] }, egress, commits });
+  return gateInputHash(ports.digest, {
     workspaceId: workspace.id,
     ...{ commits, commands, image, driver, isolation, setup, egress, limits },
   });
@@ -73,14 +73,14 @@ export interface PartsEnd {
   readonly weakened: readonly Weakening[];
 }
 
-export const runParts = async (world: World, { parts, key, signal }: RunOfParts): Promise<PartsEnd> => {
+export const runParts = async (ports: Ports, { parts, key, signal }: RunOfParts): Promise<PartsEnd> => {
   const evidence: Evidence[] = [];
   let weakened: Weakening[] = [];
   for (const [index, part] of parts.entries()) {
     if (part.judgedBy === 'target' && weakened.length > 0) continue;
-    const run = { id: runOfPart(world, key, index), input: part, subject: part.sandbox.id };
+    const run = { id: runOfPart(ports, key, index), input: part, subject: part.sandbox.id };
     try {
-      evidence.push(...(await world.sagas.run(checkGate, { ...run, signal })));
+      evidence.push(...(await ports.sagas.run(checkGate, { ...run, signal })));
     } catch (error) {
       const red = setupRedOf(error, part.sandbox.checkout[0]?.name);
       const isJudgedBeside = part.judgedBy === 'target' && parts.some((one) => one.judgedBy === 'change');
@@ -92,13 +92,13 @@ export const runParts = async (world: World, { parts, key, signal }: RunOfParts)
 };
 
 export const endParts = async (
-  world: World,
+  ports: Ports,
   { parts, key, reason }: Pick<RunOfParts, 'parts' | 'key'> & { readonly reason: string },
 ): Promise<void> => {
-  for (const index of parts.keys()) await endChild(world, runOfPart(world, key, index), reason);
+  for (const index of parts.keys()) await endChild(ports, runOfPart(ports, key, index), reason);
 };
 
-const runOfPart = ({ ids }: Pick<World, 'ids'>, key: string, index: number): string =>
+const runOfPart = ({ ids }: Pick<Ports, 'ids'>, key: string, index: number): string =>
   ids.from('saga', `${key}/${index}`);
 
 /** What it says of a target whose set-up ended so; nothing for any other error. */

@@ -17,10 +17,10 @@ import {
   readForGate,
   removedCommands,
 } from '../../gate/index.ts';
-import type { CommitByRepository, World } from '../../ports.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
 import { planSetup, setupChanges, setupLines } from '../../prebuild/index.ts';
 import type { GatePart } from '../check-gate.ts';
-import { filesOf, type Start, settingOf, startFrom } from '../prebuild/ensure.ts';
+import { ensurePrebuild, filesOf, type Start, settingOf } from '../prebuild/ensure.ts';
 import { gateSandbox, judgedBy, setupRedOf } from './gate-parts.ts';
 
 export interface ToJudge {
@@ -44,16 +44,16 @@ export type JudgePlan = {
   readonly parts: readonly GatePart[];
 };
 
-export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgePlan> => {
+export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgePlan> => {
   const { workspace } = wanted;
-  const { commits, targets } = await commitsOf(world, wanted);
-  const target = await readForGate(world.hub, workspace.id, targets);
-  const change = await readForGate(world.hub, workspace.id, commits);
-  const plan = planGate(workspace, target, world.defaults);
-  const own = planOf(workspace, change, world.defaults);
+  const { commits, targets } = await commitsOf(ports, wanted);
+  const target = await readForGate(ports.hub, workspace.id, targets);
+  const change = await readForGate(ports.hub, workspace.id, commits);
+  const plan = planGate(workspace, target, ports.defaults);
+  const own = planOf(workspace, change, ports.defaults);
   const setUp = {
-    target: await setupOf(world, workspace, targets),
-    change: await setupOf(world, workspace, commits),
+    target: await setupOf(ports, workspace, targets),
+    change: await setupOf(ports, workspace, commits),
   };
   const weakened: Weakening[] = [
     ...removedCommands(plan.commands, own.commands),
@@ -72,11 +72,11 @@ export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgeP
       ...setupLines(setUp.target.setup, repository, isFirst),
     ];
     const found = await judgeChanges({ target: base, change: tree, lines }, (side, path) =>
-      readAt(world.hub, workspace.id, repository, { commit: at[side], path, links: true }),
+      readAt(ports.hub, workspace.id, repository, { commit: at[side], path, links: true }),
     );
     weakened.push(...found.weakened);
     if (found.fromTarget.length + Object.keys(found.texts).length === 0) continue;
-    judging[repository] = await world.hub.compose(workspace.id, repository, {
+    judging[repository] = await ports.hub.compose(workspace.id, repository, {
       commit: at.change,
       from: at.target,
       paths: found.fromTarget,
@@ -93,21 +93,21 @@ export const planJudging = async (world: World, wanted: ToJudge): Promise<JudgeP
     { judgedBy: 'target', commands: plan.commands, commits: judging },
     ...(isAltered ? [{ judgedBy: 'change' as const, commands: own.commands, commits }] : []),
   ];
-  const task = await world.store.read((tx) => tx.table('tasks').get(wanted.taskId));
+  const task = await ports.store.read((tx) => tx.table('tasks').get(wanted.taskId));
   // A gate runs under the policy that the work was done under.
-  const egress = task?.egress ?? workspace.egress ?? world.defaults.egress;
-  const inputHash = await judgedBy(world, workspace, { commits, commands: own.commands, egress });
-  const planned = await partsOf(world, wanted, judgements, egress);
+  const egress = task?.egress ?? workspace.egress ?? ports.defaults.egress;
+  const inputHash = await judgedBy(ports, workspace, { commits, commands: own.commands, egress });
+  const planned = await partsOf(ports, wanted, judgements, egress);
   weakened.push(...planned.weakened);
   return { plan, commits, targets, weakened, inputHash, egress, parts: planned.parts };
 };
 
-const setupOf = async (world: World, workspace: Workspace, commits: CommitByRepository) => {
-  const files = await filesOf(world, workspace.id, commits);
+const setupOf = async (ports: Ports, workspace: Workspace, commits: CommitByRepository) => {
+  const files = await filesOf(ports, workspace.id, commits);
   return {
-    setup: planSetup(workspace, files, world.defaults),
+    setup: planSetup(workspace, files, ports.defaults),
     files,
-    read: settingOf(world, workspace.id, commits),
+    read: settingOf(ports, workspace.id, commits),
   };
 };
 
@@ -118,7 +118,7 @@ interface Judgement {
 }
 
 const partsOf = async (
-  world: World,
+  ports: Ports,
   wanted: ToJudge,
   judgements: readonly Judgement[],
   egress: EgressPolicy,
@@ -130,7 +130,7 @@ const partsOf = async (
   for (const one of judgements) {
     const from = refsTo(wanted, one.commits);
     try {
-      const start = await startFrom(world, { workspace, commits: one.commits, from, attemptId, signal });
+      const start = await ensurePrebuild(ports, { workspace, commits: one.commits, from, attemptId, signal });
       started.push({ ...one, from, start });
     } catch (error) {
       const red = setupRedOf(error, workspace.repositories[0]?.name);
@@ -142,8 +142,8 @@ const partsOf = async (
   const parts = started
     .flatMap((one) => groupsOf(one.commands).map((commands) => ({ ...one, commands })))
     .map((one, index) => {
-      const id = world.ids.from('sandbox', `${changeId}/gate/${index}`);
-      const sandbox = gateSandbox(world, workspace, { ...one, id, attemptId, egress });
+      const id = ports.ids.from('sandbox', `${changeId}/gate/${index}`);
+      const sandbox = gateSandbox(ports, workspace, { ...one, id, attemptId, egress });
       return { judgedBy: one.judgedBy, commands: one.commands, attemptId, sandbox };
     });
   return { parts, weakened };
@@ -160,7 +160,7 @@ const refsTo = ({ changeId, merged }: ToJudge, commits: CommitByRepository): Rec
       ]),
   );
 
-const commitsOf = async ({ hub }: World, { workspace, merged }: ToJudge) => {
+const commitsOf = async ({ hub }: Ports, { workspace, merged }: ToJudge) => {
   const commits: Record<string, string> = {};
   const targets: Record<string, string> = {};
   for (const { name, branch } of workspace.repositories) {

@@ -1,8 +1,8 @@
 /** Whether a machine answers, whether it lives, why it died, and how one is made, also in the place of a dead one. */
 import { type BerthError, fail, isBerthError } from '@berth/contract';
-import type { Life, Machine, Sandbox } from '@berth/plugin-api';
+import type { Liveness, Machine, Sandbox } from '@berth/plugin-api';
 import { isStop } from '../../kernel/index.ts';
-import type { World } from '../../ports.ts';
+import type { Ports } from '../../ports.ts';
 import { unlessAborted } from '../../race.ts';
 import type { SandboxPlan } from '../../sandbox/index.ts';
 
@@ -16,7 +16,7 @@ export const isGone = (error: unknown): boolean =>
 
 /** A guest that says nothing holds neither a stop nor a cancel up. */
 export const answering = async (
-  { machines }: World,
+  { machines }: Ports,
   { id, driver }: Where,
   signal: AbortSignal,
 ): Promise<Sandbox> => {
@@ -26,13 +26,16 @@ export const answering = async (
 };
 
 /** Nothing when no machine of this id is there: after a crash in the middle. */
-export const lifeOf = async ({ machines }: World, { id, driver }: Where): Promise<Life | undefined> => {
+export const livenessOf = async (
+  { machines }: Ports,
+  { id, driver }: Where,
+): Promise<Liveness | undefined> => {
   for await (const one of machines.list(driver)) if (one.id === id) return one.life;
   return undefined;
 };
 
 /** Why a machine is dead; nothing when it lives, or when nobody knows. */
-export const deathIn = (life: Life | undefined): string | undefined => {
+export const deathIn = (life: Liveness | undefined): string | undefined => {
   if (life === undefined) return 'its machine is gone';
   if (life.state === 'dead') return life.reason;
   return life.state === 'unfinished' ? 'what its driver wrote down about it is gone' : undefined;
@@ -52,15 +55,15 @@ export interface Making {
 }
 
 /** The one way to a machine, also to one in the place of another. Rejects with `gate.forgeable`. */
-export const makeMachine = async (world: World, { plan, driver, signal }: Making): Promise<Machine> => {
+export const makeMachine = async (ports: Ports, { plan, driver, signal }: Making): Promise<Machine> => {
   const { id, layers, image, limits, tools, purpose } = plan;
   const spec = { id, layers, image, limits, tools, env: {} };
-  const machine = await world.machines.create(driver, spec, signal);
+  const machine = await ports.machines.create(driver, spec, signal);
   const refused =
-    purpose === 'gate' || purpose === 'attempt' ? forgeable(world, driver, machine.unenforced) : undefined;
+    purpose === 'gate' || purpose === 'attempt' ? forgeable(ports, driver, machine.unenforced) : undefined;
   if (refused === undefined) return machine;
   // Nobody may use it: it does not wait for its record to go.
-  await world.machines.destroy(driver, id);
+  await ports.machines.destroy(driver, id);
   throw refused;
 };
 
@@ -69,7 +72,7 @@ export const makeMachine = async (world: World, { plan, driver, signal }: Making
  * driver, so it is refused before the agent is asked.
  */
 const forgeable = (
-  { defaults }: World,
+  { defaults }: Ports,
   driver: string,
   unenforced: readonly string[],
 ): BerthError | undefined => {
@@ -86,36 +89,36 @@ const FORGEABLE = 'verdict: ';
  * `sandbox.died` when the last of them died.
  */
 export const inNewMachine = async (
-  world: World,
+  ports: Ports,
   { plan, driver, signal }: Making,
   act: (sandbox: Sandbox) => Promise<void>,
 ): Promise<void> => {
-  const { machines, log } = world;
+  const { machines, log } = ports;
   const where = { id: plan.id, driver };
   for (let used = 1; ; used += 1) {
     try {
-      return await act(await answering(world, where, signal));
+      return await act(await answering(ports, where, signal));
     } catch (error) {
-      const reason = await deathBehind(world, where, { error, signal });
+      const reason = await deathBehind(ports, where, { error, signal });
       if (reason === undefined) throw error;
       if (used >= MAX_MACHINES) throw diedOf(plan.id, reason, used);
       log.warn('sandbox.made_anew', { sandbox: plan.id, used, error });
       await machines.destroy(driver, plan.id);
-      await makeMachine(world, { plan, driver, signal });
+      await makeMachine(ports, { plan, driver, signal });
     }
   }
 };
 
 /** Acts inside a machine that is of no use when it has died: what it died of is told then, not how that was noticed. */
 export const inMachine = async <T>(
-  world: World,
+  ports: Ports,
   { id, driver, signal }: Where & { readonly signal: AbortSignal },
   act: (sandbox: Sandbox) => Promise<T>,
 ): Promise<T> => {
   try {
-    return await act(await world.machines.open(driver, id));
+    return await act(await ports.machines.open(driver, id));
   } catch (error) {
-    const reason = await deathBehind(world, { id, driver }, { error, signal });
+    const reason = await deathBehind(ports, { id, driver }, { error, signal });
     throw reason === undefined ? error : diedOf(id, reason);
   }
 };
@@ -128,14 +131,14 @@ const LOOK_AGAIN_MS = 1000;
  * driver is asked, not the error. Rejects with the reason of the signal, and with a stop.
  */
 export const deathBehind = async (
-  world: World,
+  ports: Ports,
   where: Where,
   { error, signal }: { readonly error: unknown; readonly signal: AbortSignal },
 ): Promise<string | undefined> => {
   signal.throwIfAborted();
   if (isStop(error)) throw error;
-  const reason = deathIn(await lifeOf(world, where));
+  const reason = deathIn(await livenessOf(ports, where));
   if (reason !== undefined || !isGone(error)) return reason;
-  await world.clock.sleep(LOOK_AGAIN_MS, signal);
-  return deathIn(await lifeOf(world, where));
+  await ports.clock.sleep(LOOK_AGAIN_MS, signal);
+  return deathIn(await livenessOf(ports, where));
 };

@@ -8,7 +8,7 @@
 import { fail, isBerthError } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import type { Prebuild, ReadTx } from '../../kernel/index.ts';
-import type { World } from '../../ports.ts';
+import type { Ports } from '../../ports.ts';
 import { lose, recover, type SandboxPlan } from '../../sandbox/index.ts';
 import { creationOf } from './creation-of.ts';
 import {
@@ -17,7 +17,7 @@ import {
   diedOf,
   inNewMachine,
   isGone,
-  lifeOf,
+  livenessOf,
   MAX_MACHINES,
   makeMachine,
   type Where,
@@ -34,35 +34,35 @@ export interface Reached {
  * the disk, so it MUST be safe to repeat. Rejects with `sandbox.died` when the last of them died, or left nothing.
  */
 export const inSandbox = async <T>(
-  world: World,
+  ports: Ports,
   { id, driver, signal }: Where & { readonly signal: AbortSignal },
   act: (reached: Reached) => Promise<T>,
 ): Promise<T> => {
   for (let used = 1; ; used += 1) {
-    const reached = await reachSandbox(world, { id, driver }, signal);
+    const reached = await reachSandbox(ports, { id, driver }, signal);
     try {
       return await act(reached);
     } catch (error) {
-      const reason = await deathBehind(world, { id, driver }, { error, signal });
+      const reason = await deathBehind(ports, { id, driver }, { error, signal });
       if (reason === undefined) throw error;
       if (used >= MAX_MACHINES) throw diedOf(id, reason, used);
-      world.log.warn('sandbox.died_at_work', { sandbox: id, used, reason, error });
+      ports.log.warn('sandbox.died_at_work', { sandbox: id, used, reason, error });
     }
   }
 };
 
 /** Rejects with `sandbox.unreachable` when it lives and does not answer, `sandbox.died` when nothing is left of it. */
-export const reachSandbox = async (world: World, where: Where, signal: AbortSignal): Promise<Reached> => {
+export const reachSandbox = async (ports: Ports, where: Where, signal: AbortSignal): Promise<Reached> => {
   let died: string | undefined;
   for (let used = 1; ; used += 1) {
     try {
-      return { sandbox: await answering(world, where, signal), died };
+      return { sandbox: await answering(ports, where, signal), died };
     } catch (error) {
       if (!isGone(error)) throw error;
-      const reason = await deathBehind(world, where, { error, signal });
+      const reason = await deathBehind(ports, where, { error, signal });
       if (reason === undefined) throw error;
       if (used >= MAX_MACHINES) throw diedOf(where.id, reason, used);
-      await revive(world, where, { died: reason, signal });
+      await revive(ports, where, { died: reason, signal });
       died = reason;
     }
   }
@@ -74,13 +74,13 @@ interface Death {
 }
 
 /** Rejects with `sandbox.died` when there is nothing to go on from, `sandbox.not_running` when it is removed. */
-const revive = async (world: World, where: Where, { died, signal }: Death): Promise<void> => {
-  const { machines, store } = world;
+const revive = async (ports: Ports, where: Where, { died, signal }: Death): Promise<void> => {
+  const { machines, store } = ports;
   const { id, driver } = where;
   // Who has seen the old machine dead finds another record when there is a new one.
   const state = await store.write((tx) => lose(tx, id, died));
   if (state !== 'error') throw fail('sandbox.not_running', { id, state: state ?? 'gone' });
-  await keepDisk(world, where, died);
+  await keepDisk(ports, where, died);
   const { plan, disks } = await store.read(async (tx) => ({
     // Written by the saga itself, from its own input.
     plan: (await creationOf(tx, id))?.input as SandboxPlan | undefined,
@@ -89,18 +89,18 @@ const revive = async (world: World, where: Where, { died, signal }: Death): Prom
   if (plan === undefined || disks.length === 0) throw diedOf(id, died);
   await machines.destroy(driver, id);
   const making = { plan: { ...plan, layers: [...plan.layers, ...disks] }, driver, signal };
-  const { unenforced } = await makeMachine(world, making);
-  await inNewMachine(world, making, async () => undefined);
+  const { unenforced } = await makeMachine(ports, making);
+  await inNewMachine(ports, making, async () => undefined);
   await store.write((tx) => recover(tx, id, unenforced));
-  world.log.info('sandbox.revived', { sandbox: id, disks: disks.length, died });
+  ports.log.info('sandbox.revived', { sandbox: id, disks: disks.length, died });
 };
 
 /** Kept under the sandbox's own id as key. Of a machine that is gone there is none, or it was kept before. */
-const keepDisk = async (world: World, where: Where, died: string): Promise<void> => {
-  const { machines, store, ids } = world;
+const keepDisk = async (ports: Ports, where: Where, died: string): Promise<void> => {
+  const { machines, store, ids } = ports;
   const { id, driver } = where;
   const { snapshots } = machines.facets(driver);
-  if (snapshots === undefined || (await lifeOf(world, where))?.state !== 'dead') return;
+  if (snapshots === undefined || (await livenessOf(ports, where))?.state !== 'dead') return;
   const { layer, sizeBytes } = await snapshots.take(id).catch((error: unknown) => {
     if (!isBerthError(error) || error.code !== 'layer.too_large') throw error;
     throw diedOf(id, `${died}; ${error.message}`);

@@ -17,7 +17,7 @@ import {
   type Tx,
   toJson,
 } from '../../kernel/index.ts';
-import type { CommitByRepository, World } from '../../ports.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
 import { type FilesByRepository, planSetup, setupInputHash } from '../../prebuild/index.ts';
 import { unlessAborted } from '../../race.ts';
 import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
@@ -45,19 +45,19 @@ const NO_VERDICT = new Set(['work.cancelled', 'sandbox.unreachable', 'sandbox.di
 const SETTING_MAX_BYTES = 4 * 2 ** 20;
 
 /** Rejects with the error of the set-up, or with the reason of the signal; the making of the layer goes on then. */
-export const startFrom = async (world: World, request: StartRequest): Promise<Start> => {
+export const ensurePrebuild = async (ports: Ports, request: StartRequest): Promise<Start> => {
   const { workspace, isolation, commits } = request;
-  const driver = await world.machines.choose({ driver: workspace.driver, isolation });
-  const asked = await sourceOf(world, request, driver, commits);
+  const driver = await ports.machines.choose({ driver: workspace.driver, isolation });
+  const asked = await sourceOf(ports, request, driver, commits);
   if (asked === undefined) return { layers: [] };
   const { setup } = asked;
-  if (world.machines.facets(driver.name).snapshots === undefined) return { layers: [], setup };
+  if (ports.machines.facets(driver.name).snapshots === undefined) return { layers: [], setup };
   let reason = 'its result was gone before it could be used';
   for (let preparation = 1; preparation <= MAX_PREPARATIONS; preparation += 1) {
     const wanted = { ...asked, driver: driver.name, request };
-    const prebuild = await findOrBegin(world, wanted, () => trustedSource(world, request, driver, asked));
+    const prebuild = await findOrBegin(ports, wanted, () => trustedSource(ports, request, driver, asked));
     if (prebuild === undefined) return { layers: [], setup };
-    const { layer, error } = await layerOf(world, prebuild, wanted);
+    const { layer, error } = await layerOf(ports, prebuild, wanted);
     if (layer !== undefined) return { layers: [layer] };
     if (error !== undefined) reason = error.message;
   }
@@ -75,69 +75,69 @@ interface Source {
 }
 
 const sourceOf = async (
-  world: World,
+  ports: Ports,
   { workspace }: StartRequest,
   driver: Driver,
   commits: CommitByRepository,
 ): Promise<Source | undefined> => {
-  const files: FilesByRepository = await filesOf(world, workspace.id, commits);
-  const setup = planSetup(workspace, files, world.defaults);
+  const files: FilesByRepository = await filesOf(ports, workspace.id, commits);
+  const setup = planSetup(workspace, files, ports.defaults);
   if (setup === undefined) return undefined;
-  const inputHash = await setupInputHash(world.digest, {
+  const inputHash = await setupInputHash(ports.digest, {
     ...{ setup, workspace, commits, files },
     driver: driver.name,
     isolation: driver.isolation,
-    read: settingOf(world, workspace.id, commits),
+    read: settingOf(ports, workspace.id, commits),
   });
   return { inputHash, commits, setup };
 };
 
 /** The targets, when the same set-up would come from them; else what was asked for, as the attempt's own. */
 const trustedSource = async (
-  world: World,
+  ports: Ports,
   request: StartRequest,
   driver: Driver,
   asked: Source,
 ): Promise<Source | undefined> => {
-  const commits = await targetsOf(world, request.workspace);
-  const target = await sourceOf(world, request, driver, commits);
+  const commits = await targetsOf(ports, request.workspace);
+  const target = await sourceOf(ports, request, driver, commits);
   if (target?.inputHash === asked.inputHash) return target;
   const { attemptId } = request;
   if (attemptId === undefined) return undefined;
-  return { ...asked, attemptId, inputHash: world.digest(`${asked.inputHash} of ${attemptId}`) };
+  return { ...asked, attemptId, inputHash: ports.digest(`${asked.inputHash} of ${attemptId}`) };
 };
 
 /** Neither when it was superseded meanwhile. The error is no verdict about the set-up. */
 const layerOf = async (
-  world: World,
+  ports: Ports,
   prebuild: Prebuild,
   wanted: Wanted,
 ): Promise<Pick<Prebuild, 'layer' | 'error'>> => {
   const now =
     prebuild.state === 'building'
-      ? await told(world, wanted, () => settled(world, prebuild, wanted))
+      ? await told(ports, wanted, () => settled(ports, prebuild, wanted))
       : prebuild;
   return now?.state === 'ready' ? { layer: now.layer } : { error: now?.error };
 };
 
 /** Rejects with the verdict about this set-up. Another task's fate (its cancel, a layer dropped meanwhile) is none, nor is the death of a machine. */
-const settled = async (world: World, prebuild: Prebuild, wanted: Wanted): Promise<Prebuild | undefined> => {
-  await untilSettled(world, prebuild, wanted);
-  const now = await world.store.read((tx) => tx.table('prebuilds').get(prebuild.id));
+const settled = async (ports: Ports, prebuild: Prebuild, wanted: Wanted): Promise<Prebuild | undefined> => {
+  await untilSettled(ports, prebuild, wanted);
+  const now = await ports.store.read((tx) => tx.table('prebuilds').get(prebuild.id));
   if (now?.error !== undefined && !NO_VERDICT.has(now.error.code)) throw revive(now.error);
   return now;
 };
 
 /** Reads what an installer would read, in these commits. */
 export const settingOf =
-  ({ hub }: Pick<World, 'hub'>, workspaceId: string, commits: CommitByRepository) =>
+  ({ hub }: Pick<Ports, 'hub'>, workspaceId: string, commits: CommitByRepository) =>
   (repository: string, path: string): Promise<string | undefined> =>
     hub.readFile(workspaceId, repository, {
       ...{ commit: commits[repository] ?? '', path, maxBytes: SETTING_MAX_BYTES },
     });
 
 export const filesOf = async (
-  { hub }: Pick<World, 'hub'>,
+  { hub }: Pick<Ports, 'hub'>,
   workspaceId: string,
   commits: CommitByRepository,
 ): Promise<FilesByRepository> => {
@@ -148,10 +148,10 @@ export const filesOf = async (
 };
 
 /** A person who watches an attempt sees what it waits for. */
-const told = <T>(world: World, { request, setup }: Wanted, wait: () => Promise<T>): Promise<T> => {
+const told = <T>(ports: Ports, { request, setup }: Wanted, wait: () => Promise<T>): Promise<T> => {
   const { attemptId } = request;
   const detail = setup.commands.map(({ run }) => run).join('; ');
-  return attemptId === undefined ? wait() : staged(world, { attemptId, stage: 'setup', detail }, wait);
+  return attemptId === undefined ? wait() : staged(ports, { attemptId, stage: 'setup', detail }, wait);
 };
 
 interface Wanted extends Source {
@@ -173,30 +173,30 @@ const known = async (
 
 /** The prebuild of these inputs that is ready or being made; else a new one from a source that may be trusted with it. */
 const findOrBegin = async (
-  world: World,
+  ports: Ports,
   { inputHash, driver, request }: Wanted,
   trusted: () => Promise<Source | undefined>,
 ): Promise<Prebuild | undefined> => {
   const { workspace } = request;
-  const found = await world.store.read((tx) => known(tx, workspace, inputHash));
+  const found = await ports.store.read((tx) => known(tx, workspace, inputHash));
   if (found !== undefined) return found;
   const source = await trusted();
   if (source === undefined) return undefined;
-  return world.store.write(async (tx) => {
+  return ports.store.write(async (tx) => {
     const theirs = await known(tx, workspace, source.inputHash);
     if (theirs !== undefined) return theirs;
-    const id = world.ids.new('prebuild');
+    const id = ports.ids.new('prebuild');
     const { inputHash, attemptId } = source;
     const begun = await tx
       .table('prebuilds')
       .insert({ id, workspaceId: workspace.id, state: 'building', inputHash, driver, attemptId });
-    const input = inputOf(world, id, { ...source, driver, request });
-    await world.queue.add(tx, 'workspace.prepare', toJson(input, 'data'), { key: id });
+    const input = inputOf(ports, id, { ...source, driver, request });
+    await ports.queue.add(tx, 'workspace.prepare', toJson(input, 'data'), { key: id });
     return begun;
   });
 };
 
-const inputOf = (world: World, prebuildId: string, wanted: Wanted): PrepareInput => {
+const inputOf = (ports: Ports, prebuildId: string, wanted: Wanted): PrepareInput => {
   const { driver, setup, commits, attemptId, request } = wanted;
   const { workspace } = request;
   // The refs lead to what was asked for; a target leads to itself.
@@ -204,8 +204,8 @@ const inputOf = (world: World, prebuildId: string, wanted: Wanted): PrepareInput
   const checkout = workspace.repositories
     .filter(({ name }) => commits[name] !== undefined)
     .map(({ name, branch }) => ({ name, commit: commits[name] ?? '', branch, from: from?.[name] }));
-  const sandbox = planSandbox(world.defaults, workspace, {
-    id: world.ids.from('sandbox', prebuildId),
+  const sandbox = planSandbox(ports.defaults, workspace, {
+    id: ports.ids.from('sandbox', prebuildId),
     purpose: 'setup',
     driver,
     isolation: request.isolation,
@@ -221,12 +221,12 @@ const inputOf = (world: World, prebuildId: string, wanted: Wanted): PrepareInput
  * what it is made from. How it ends is read from the record afterwards. A cancel ends the waiting alone: others may
  * wait for the same layer.
  */
-const untilSettled = async (world: World, prebuild: Prebuild, { request }: Wanted): Promise<void> => {
-  const id = world.ids.from('saga', prebuild.id);
-  const input = await world.store.write((tx) => promisedInput(tx, prebuild.id, id));
+const untilSettled = async (ports: Ports, prebuild: Prebuild, { request }: Wanted): Promise<void> => {
+  const id = ports.ids.from('saga', prebuild.id);
+  const input = await ports.store.write((tx) => promisedInput(tx, prebuild.id, id));
   if (input === undefined) return;
   const { stop, either, release } = createInterrupts(request.signal);
-  const made = world.sagas.run(prepareWorkspace, { id, input, subject: prebuild.id, signal: stop });
+  const made = ports.sagas.run(prepareWorkspace, { id, input, subject: prebuild.id, signal: stop });
   try {
     await unlessAborted(made.then(ended, endedBadly), either);
   } finally {

@@ -2,7 +2,7 @@
 import { fail } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { tailOfBoth } from '../../kernel/index.ts';
-import type { CheckoutRequest, World } from '../../ports.ts';
+import type { CheckoutRequest, Ports } from '../../ports.ts';
 import type { SetupPlan } from '../../setup-plan.ts';
 
 const ERROR_TAIL_MAX_BYTES = 2000;
@@ -16,7 +16,7 @@ export interface SetupRun {
 }
 
 /** Rejects with `setup.failed` or `exec.timeout`. */
-export const runSetup = async ({ ids }: Pick<World, 'ids'>, run: SetupRun): Promise<void> => {
+export const runSetup = async ({ ids }: Pick<Ports, 'ids'>, run: SetupRun): Promise<void> => {
   const { sandbox, setup, checkout, key, signal } = run;
   for (const [index, { run: command, repository = checkout[0]?.name }] of setup.commands.entries()) {
     const cwd = repository === undefined ? sandbox.root : `${sandbox.root}/${repository}`;

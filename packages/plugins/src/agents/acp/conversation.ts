@@ -6,7 +6,7 @@ import { readAnswer } from './answer.ts';
 import { failure } from './errors.ts';
 import type { Items } from './items.ts';
 import { keptSession, type Opened, openSession } from './session.ts';
-import type { Life } from './turn-state.ts';
+import type { TurnState } from './turn-state.ts';
 
 export interface Conversation {
   run(items: Items): Promise<TurnEnd>;
@@ -14,7 +14,7 @@ export interface Conversation {
   close(): void;
 }
 
-export const createConversation = (turn: AcpTurn, agent: ClientContext, life: Life): Conversation => {
+export const createConversation = (turn: AcpTurn, agent: ClientContext, life: TurnState): Conversation => {
   let hello: InitializeResponse | undefined;
   let opened: Opened | undefined;
   let prompted = false;
@@ -60,7 +60,7 @@ export const createConversation = (turn: AcpTurn, agent: ClientContext, life: Li
 const endOf = (
   turn: AcpTurn,
   answer: ReturnType<typeof readAnswer>,
-  { opened, items, life }: { opened: Opened; items: Items; life: Life },
+  { opened, items, life }: { opened: Opened; items: Items; life: TurnState },
 ): TurnEnd => {
   life.move('answered');
   items.finish();

@@ -3,13 +3,13 @@ import { next, type StateOf, type TriggerOf } from '@berth/contract';
 import { acpStates } from './states.ts';
 import type { Watchdog } from './watchdog.ts';
 
-export interface Life {
+export interface TurnState {
   state(): StateOf<typeof acpStates>;
   /** False when the move is not possible now: it came too late. */
   move(trigger: TriggerOf<typeof acpStates>): boolean;
 }
 
-export const createLife = (watchdog: Watchdog): Life => {
+export const createTurnState = (watchdog: Watchdog): TurnState => {
   let state: StateOf<typeof acpStates> = 'spawning';
   return {
     state: () => state,
@@ -23,4 +23,5 @@ export const createLife = (watchdog: Watchdog): Life => {
   };
 };
 
-export const isInTurn = (life: Life): boolean => ['running', 'blocked', 'cancelling'].includes(life.state());
+export const isInTurn = (life: TurnState): boolean =>
+  ['running', 'blocked', 'cancelling'].includes(life.state());

@@ -17,7 +17,7 @@ import { agentError } from './errors.ts';
 import { createItems, type Items } from './items.ts';
 import { CANCELLED, decide } from './permission.ts';
 import { createTransport, type Transport } from './transport.ts';
-import { createLife, isInTurn, type Life } from './turn-state.ts';
+import { createTurnState, isInTurn, type TurnState } from './turn-state.ts';
 import { readUpdate, ToolUpdate } from './update.ts';
 import { createWatchdog, failureOf } from './watchdog.ts';
 
@@ -72,7 +72,7 @@ const createTalk = (turn: AcpTurn, process: Process): Talk => {
   const givenUp = Promise.withResolvers<TurnEnd>();
   const limits = { ...world.limits, toolMs: turn.toolMs };
   const watchdog = createWatchdog(limits, timers, (expiry) => givenUp.reject(failureOf(turn.agent, expiry)));
-  const life = createLife(watchdog);
+  const life = createTurnState(watchdog);
   const transport = createTransport(process, {
     heard: () => {
       life.move('spoke');
@@ -115,7 +115,7 @@ const createTalk = (turn: AcpTurn, process: Process): Talk => {
 };
 
 /** Only permissions are answered. No files and no terminals of ours are offered, so asking for them is an error. */
-const connect = (transport: Transport, life: Life, items: Items) => {
+const connect = (transport: Transport, life: TurnState, items: Items) => {
   let permissions = 0;
   return client({ name: 'berth' })
     .onRequest('session/request_permission', ({ params }) => {
@@ -137,7 +137,7 @@ const connect = (transport: Transport, life: Life, items: Items) => {
 
 const watchCancel = (
   turn: AcpTurn,
-  { life, conversation, end }: { life: Life; conversation: Conversation; end: () => void },
+  { life, conversation, end }: { life: TurnState; conversation: Conversation; end: () => void },
 ): { stop(): void } => {
   const { signal } = turn.world;
   let stepOff: (() => void) | undefined;

@@ -1,7 +1,7 @@
 /** What the driver writes down about each machine, in a file of the server's own beside what the inside can write. */
 import { lstat, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DriverHost, Life, ListedMachine } from '@berth/plugin-api';
+import type { DriverHost, ListedMachine, Liveness } from '@berth/plugin-api';
 import { z } from 'zod';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { isAlive } from '../../linux/processes.ts';
@@ -55,7 +55,7 @@ export const openRecords = ({ folder, installation }: DriverHost, idBase: number
 /** One that cannot be looked at keeps nobody from seeing the others. */
 const looked = async (
   folder: string,
-): Promise<{ readonly record?: MachineRecord | undefined; readonly life: Life }> => {
+): Promise<{ readonly record?: MachineRecord | undefined; readonly life: Liveness }> => {
   try {
     const record = await readRecord(folder);
     if (record?.process === undefined) return { record, life: { state: 'unfinished' } };

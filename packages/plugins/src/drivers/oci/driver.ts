@@ -9,7 +9,15 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
-import type { Driver, DriverFacets, DriverHost, Life, Machine, MachineSpec, Probe } from '@berth/plugin-api';
+import type {
+  Driver,
+  DriverFacets,
+  DriverHost,
+  Liveness,
+  Machine,
+  MachineSpec,
+  Probe,
+} from '@berth/plugin-api';
 import { connectGuest } from '../../linux/door.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { isAlive } from '../../linux/processes.ts';
@@ -18,7 +26,7 @@ import type { Cgroups } from './cgroups/cgroups.ts';
 import type { CommandGroups } from './cgroups/command-groups.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
 import { createImages, type Images } from './images/images.ts';
-import { lookAtLife, toldLife } from './liveness.ts';
+import { describeLiveness, readLiveness } from './liveness.ts';
 import { claimedIds, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
 import type { DiskSize } from './rootfs/disk-usage.ts';
 import { createSnapshots, LAYER_NAME } from './rootfs/snapshots.ts';
@@ -67,8 +75,8 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
   const most = { bytes: config.layerBytes, inodes: config.layerInodes };
   const reserve = { bytes: config.reservedBytes, inodes: config.reservedInodes };
   const disks = watchDisks({ workshop, host, reserve, folderOf, containerId, alone });
-  const lifeOf = (id: string): Promise<Life> =>
-    lookAtLife(folderOf(id), () => cgroups?.usage(containerId(id)));
+  const livenessOf = (id: string): Promise<Liveness> =>
+    readLiveness(folderOf(id), () => cgroups?.usage(containerId(id)));
   const attach = async (id: string): Promise<Machine | undefined> => {
     disks.start();
     const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
@@ -102,22 +110,22 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
     connect: async (id) => {
       checkId(id);
-      const life = await lifeOf(id);
-      if (life.state !== 'alive') throw fail('sandbox.unreachable', { id, detail: toldLife(life) });
+      const life = await livenessOf(id);
+      if (life.state !== 'alive') throw fail('sandbox.unreachable', { id, detail: describeLiveness(life) });
       return await connectGuest(id, join(folderOf(id), RUN_FOLDER), SOCKET_NAME);
     },
     attach,
     destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
     async *list() {
       for (const id of await claimedIds(folders.sandboxes, host.installation))
-        yield { id, life: await lifeOf(id) };
+        yield { id, life: await livenessOf(id) };
     },
     close: async () => {
       await disks.close();
       await workshop.close();
     },
     facets: {
-      snapshots: snapshotsOf({ workshop, most, containerId, folderOf, lifeOf }),
+      snapshots: snapshotsOf({ workshop, most, containerId, folderOf, lifeOf: livenessOf }),
       ...(cgroups === undefined ? {} : heldBy(cgroups, containerId)),
     },
   };
@@ -253,7 +261,7 @@ interface SnapshotPlaces {
   readonly most: DiskSize;
   readonly containerId: (id: string) => string;
   readonly folderOf: (id: string) => string;
-  readonly lifeOf: (id: string) => Promise<Life>;
+  readonly lifeOf: (id: string) => Promise<Liveness>;
 }
 
 const snapshotsOf = ({

@@ -149,7 +149,7 @@ describe('inside an OCI sandbox', () => {
     expect((await sh(`ls -d /proc/${process.pid}`)).exitCode).not.toBe(0);
   });
 
-  it('there is no way out but loopback', async () => {
+  it('there is no network but loopback', async () => {
     expect((await sh('cat /proc/net/dev')).stdout.match(/^\s*\w+:/gm)).toEqual([
       expect.stringContaining('lo:'),
     ]);

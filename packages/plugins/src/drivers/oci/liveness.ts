@@ -1,11 +1,14 @@
 /** Whether a machine lives, from what the kernel says now. */
-import type { Life } from '@berth/plugin-api';
+import type { Liveness } from '@berth/plugin-api';
 import { isAlive } from '../../linux/processes.ts';
 import type { Usage } from './cgroups/cgroups.ts';
 import { readRecord } from './record.ts';
 
 /** `usage` reads the counters of its control groups, which outlive the processes in them. */
-export const lookAtLife = async (folder: string, usage: () => Promise<Usage> | undefined): Promise<Life> => {
+export const readLiveness = async (
+  folder: string,
+  usage: () => Promise<Usage> | undefined,
+): Promise<Liveness> => {
   try {
     const record = await readRecord(folder);
     if (record === undefined) return { state: 'unfinished' };
@@ -32,7 +35,7 @@ const killsForMemory = async (usage: () => Promise<Usage> | undefined): Promise<
 };
 
 /** Of one that cannot be connected to. */
-export const toldLife = (life: Life): string => {
+export const describeLiveness = (life: Liveness): string => {
   if (life.state === 'dead' || life.state === 'unknown') return life.reason;
   return 'there is no such machine';
 };

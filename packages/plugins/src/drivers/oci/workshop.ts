@@ -1,7 +1,7 @@
 /** What the driver needs before its first sandbox, found out once per process and again after a failure. */
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
-import { createTurns } from '../../linux/concurrency-limit.ts';
+import { createConcurrencyLimit } from '../../linux/concurrency-limit.ts';
 import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups/cgroups.ts';
 import { shareKernelLimits } from './cgroups/kernel-limits.ts';
 import { type Folders, foldersOf, makeThrough } from './folders.ts';
@@ -9,7 +9,7 @@ import { type Identity, identify } from './identity.ts';
 import { type Base, prepareBase } from './rootfs/base.ts';
 import { measure } from './rootfs/disk-usage.ts';
 import { createTrash } from './rootfs/trash.ts';
-import type { World } from './runtime/bundle.ts';
+import type { BundleHost } from './runtime/bundle.ts';
 import { type Chore, type ChoreResult, runChore } from './runtime/chore.ts';
 import { type End, endContainer } from './runtime/container.ts';
 import { chooseEngine, type RuntimeName } from './runtime/engines.ts';
@@ -19,7 +19,7 @@ import { versionOf } from './runtime/versions.ts';
 export interface Ready {
   readonly base: Base;
   readonly engine: Engine;
-  readonly world: World;
+  readonly world: BundleHost;
   readonly launcher: Launcher;
   /** What an operator should know of the machine. */
   readonly notes: readonly string[];
@@ -74,7 +74,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
   const cgroups = typeof detected === 'string' ? undefined : detected;
   const end: Workshop['end'] = (container) => endContainer({ ...container, state: folders.state, cgroups });
   const trash = createTrash({ folders, asOwner, ...options });
-  const inTurn = createTurns(MAX_CHORES);
+  const inTurn = createConcurrencyLimit(MAX_CHORES);
   let opened: Launcher | undefined;
   const close = async (): Promise<void> => opened?.close();
   const prepare = async (): Promise<Ready> => {
@@ -86,7 +86,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     await assertMeasures(base.rootfs, asOwner);
     const { inotify, notes } = shareKernelLimits(rootless);
     for (const note of notes) options.log('warn', `a limit of the kernel: ${note}`);
-    const world: World = { identity, cgroups, inotify, compiledSeccomp: undefined };
+    const world: BundleHost = { identity, cgroups, inotify, compiledSeccomp: undefined };
     const tools = { folders, base, launcher, cgroups, world, installation: options.installation };
     const chosen = await chooseEngine(options.runtimes, {
       ...tools,
@@ -95,7 +95,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     });
     if ('absent' in chosen) throw fail('driver.absent', { driver: 'oci', detail: chosen.absent });
     const { engine, compiledSeccomp, note } = chosen;
-    const proven: World = { ...world, compiledSeccomp };
+    const proven: BundleHost = { ...world, compiledSeccomp };
     const chore = (job: Chore): Promise<ChoreResult> =>
       inTurn(() => runChore(job, { ...tools, world: proven, engine }));
     return {

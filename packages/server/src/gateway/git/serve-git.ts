@@ -6,7 +6,7 @@ import { createGunzip } from 'node:zlib';
 import { fail } from '@berth/contract';
 import type { HostGit } from '../../git/git.ts';
 import type { HostProcess, ProgramLimits } from '../../system/host-processes.ts';
-import { tellNoSpace } from '../../system/no-space.ts';
+import { explainNoSpace } from '../../system/no-space.ts';
 import { encodeFetchHead, type FetchHead, parseFetchHead } from './fetch-wants.ts';
 import { FLUSH, pktLine } from './pkt-line.ts';
 import {
@@ -173,7 +173,7 @@ const exchange = async (
   // With the answer already sent, a client sees its failure in the protocol; this is for our log.
   if (code === 0) return;
   const detail = stderr().trim() || `exit ${code}`;
-  throw tellNoSpace(fail('git.failed', { act: call.service, detail }), call.gitDir);
+  throw explainNoSpace(fail('git.failed', { act: call.service, detail }), call.gitDir);
 };
 
 const wordsOf = ({ service, advertise }: GitCall): Transform[] => {

@@ -13,7 +13,7 @@ import type { Log } from '@berth/core';
 import type { HostGit } from '../../git/git.ts';
 import { createRepositoryFolders } from '../../git/hub/repository-folder.ts';
 import { createFairShare } from '../../system/fair-share.ts';
-import { tellNoSpace } from '../../system/no-space.ts';
+import { explainNoSpace } from '../../system/no-space.ts';
 import { watchClient } from './client-watch.ts';
 import { writePushHook } from './push-hook.ts';
 import { createServeInTurn, type PushBudget } from './push-places.ts';
@@ -112,7 +112,7 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     try {
       await serve(request, response, { ...route, sandboxId });
     } catch (failure) {
-      const thrown = tellNoSpace(failure, 'the repositories');
+      const thrown = explainNoSpace(failure, 'the repositories');
       if (!isRefused(response, thrown)) options.log('git.serve', { outcome: 'failed', path, cause: thrown });
       if (response.headersSent && !response.writableEnded) response.destroy();
       else if (!response.headersSent && !response.destroyed) answer(response, ...lastWord(thrown));

@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, isBerthError, type Repository } from '@berth/contract';
 import type { Hub } from '@berth/core';
-import { tellingNoSpace } from '../../system/no-space.ts';
+import { explainingNoSpace } from '../../system/no-space.ts';
 import { composeIn } from '../checkouts/compose.ts';
 import { containsCommit, diffOf, fileOf, filesOf } from '../checkouts/look.ts';
 import type { Git } from '../git.ts';
@@ -92,7 +92,7 @@ export const createHub = (options: HubOptions): Hub => {
     contains: async (workspaceId, name, descendant, ancestor) =>
       containsCommit(git, await open(workspaceId, name), descendant, ancestor),
   };
-  return tellingNoSpace(hub, folder);
+  return explainingNoSpace(hub, folder);
 };
 
 /** A repository that is here already is brought up to date; the same name from another source is refused. */

@@ -12,7 +12,7 @@ import { createGrowingBytes, parseWithin } from '@berth/plugin-api';
 import type { z } from 'zod';
 import { dropBytesOfEnded } from '../exec/early-end.ts';
 import { keepAlive } from './keep-alive.ts';
-import type { Hearing } from './liveness.ts';
+import type { GuestLiveness } from './liveness.ts';
 import { introduce, printable, unreachable, untrustworthy } from './preface.ts';
 
 export interface GuestCall {
@@ -45,7 +45,7 @@ export interface Control {
 export interface ControlParts {
   readonly id: string;
   /** Told when the guest answers a ping. */
-  readonly hearing?: Hearing | undefined;
+  readonly hearing?: GuestLiveness | undefined;
 }
 
 export const openControl = async (duplex: Duplex, { id, hearing }: ControlParts): Promise<Control> => {

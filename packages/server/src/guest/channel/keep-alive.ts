@@ -1,8 +1,8 @@
 /** Notices a guest that fell silent: a ping at an interval, and the end of the session when one is not answered. */
 import type { Http2Session } from 'node:http2';
-import { type Hearing, SILENCE_MS } from './liveness.ts';
+import { type GuestLiveness, SILENCE_MS } from './liveness.ts';
 
-export const keepAlive = (session: Http2Session, hearing?: Hearing): void => {
+export const keepAlive = (session: Http2Session, hearing?: GuestLiveness): void => {
   // A guest that is there is heard twice before it counts as silent.
   const intervalMs = (hearing?.silenceMs ?? SILENCE_MS) / 2;
   let outstanding = false;

@@ -6,7 +6,7 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Control, openControl } from './control.ts';
-import { createHearing, SILENCE_MS } from './liveness.ts';
+import { createGuestLiveness, SILENCE_MS } from './liveness.ts';
 import { mayRecover, unreachable } from './preface.ts';
 
 export interface Link {
@@ -35,7 +35,7 @@ export const createLink = ({ id, connect, silenceMs = SILENCE_MS }: LinkParts): 
   let current: Promise<Control> | undefined;
   let closed = false;
   const hangUp = (): void => void current?.then((made) => made.close()).catch(() => undefined);
-  const hearing = createHearing({ id, silenceMs, hangUp });
+  const hearing = createGuestLiveness({ id, silenceMs, hangUp });
 
   const assertOpen = (): void => {
     if (closed) throw unreachable(id, 'the connection was closed by the server');

@@ -6,21 +6,21 @@ import { untrustworthy } from './preface.ts';
 
 export const SILENCE_MS = 30_000;
 
-export interface Hearing {
+export interface GuestLiveness {
   readonly silenceMs: number;
   heard(): void;
   /** `since`: when the asking began. Rejects with `sandbox.unreachable`, which no other try will mend. */
   within<T>(since: number, act: () => Promise<T>): Promise<T>;
 }
 
-export interface HearingParts {
+export interface GuestLivenessParts {
   readonly id: string;
   readonly silenceMs: number;
   /** Ends the connection that nothing comes from. */
   readonly hangUp: () => void;
 }
 
-export const createHearing = ({ id, silenceMs, hangUp }: HearingParts): Hearing => {
+export const createGuestLiveness = ({ id, silenceMs, hangUp }: GuestLivenessParts): GuestLiveness => {
   let heardAt = Number.NEGATIVE_INFINITY;
   return {
     silenceMs,

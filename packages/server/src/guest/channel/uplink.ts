@@ -1,5 +1,5 @@
 /**
- * The way out of a sandbox, server's end: an HTTP/2 server on a connection to the guest. It knows nothing of policies:
+ * The uplink of a sandbox, server side: an HTTP/2 server on a connection to the guest. It knows nothing of policies:
  * the gateway's handler decides about every request.
  */
 import {

@@ -26,7 +26,7 @@ export const ensureOwner = async (home: string, store: Store, tokens: Tokens): P
   const bootstrap = (await readPrivateFile(bootstrapPath))?.trim();
   if (bootstrap === undefined) return ownerPath;
   if (bootstrap.length < LEAST_BOOTSTRAP_CHARACTERS) {
-    const message = `must have at least ${LEAST_BOOTSTRAP_CHARACTERS} characters of chance`;
+    const message = `must have at least ${LEAST_BOOTSTRAP_CHARACTERS} random characters`;
     throw fail('config.invalid', { issues: [{ path: bootstrapPath, message }] });
   }
   const secret = `berth_${createHmac('sha256', bootstrap).update('owner token').digest('base64url')}`;

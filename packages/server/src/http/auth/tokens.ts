@@ -1,5 +1,5 @@
 /**
- * Tokens: 256 bits of chance, shown once, kept as a SHA-256 hash in a table of its own. Who has been seen is
+ * Tokens: 256 random bits, shown once, kept as a SHA-256 hash in a table of its own. Who has been seen is
  * remembered in memory and forgotten with the event of a revocation, so that a revoked token fails at once and the
  * streams it opened end.
  */

@@ -1,7 +1,7 @@
 /** What a sandbox may have on the disk, and what becomes of the one that takes more: only that one. */
 import { join } from 'node:path';
 import type { Limits } from '@berth/contract';
-import type { Driver, DriverHost, Life } from '@berth/plugin-api';
+import type { Driver, DriverHost, Liveness } from '@berth/plugin-api';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { driverHost } from '../../../../testing/driver-host.ts';
@@ -30,7 +30,7 @@ const start = async (id: string, limits: Limits): Promise<GuestClient> => {
   return stack.use(await guestClient(await driver.connect(id)));
 };
 
-const lifeOf = async (id: string): Promise<Life | undefined> =>
+const lifeOf = async (id: string): Promise<Liveness | undefined> =>
   (await Array.fromAsync(driver.list())).find((one) => one.id === id)?.life;
 
 /** Started, and left to itself. */

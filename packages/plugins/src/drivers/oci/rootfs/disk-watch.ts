@@ -10,7 +10,7 @@
  * One that may have too much and cannot be measured is tried again, and ended when that lasts.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createTurns } from '../../../linux/concurrency-limit.ts';
+import { createConcurrencyLimit } from '../../../linux/concurrency-limit.ts';
 import type { DiskSize, FileSystem } from './disk-usage.ts';
 
 export interface Watched {
@@ -150,7 +150,10 @@ const createSizes = (world: DiskWatchWorld) => {
   const known = new Map<string, Measured>();
   const failures = new Map<string, { readonly since: number; readonly walks: number }>();
   const walks = new Map<string, Promise<DiskSize>>();
-  const turns = { few: createTurns(WALKS_OF_A_KIND), many: createTurns(WALKS_OF_A_KIND) };
+  const turns = {
+    few: createConcurrencyLimit(WALKS_OF_A_KIND),
+    many: createConcurrencyLimit(WALKS_OF_A_KIND),
+  };
   const growth = createGrowth(world);
 
   /** One that an earlier server started has been growing for as long as there is anything. */

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DriverHost } from '@berth/plugin-api';
-import { createTurns } from '../../../linux/concurrency-limit.ts';
+import { createConcurrencyLimit } from '../../../linux/concurrency-limit.ts';
 import { removeTree } from '../../../linux/remove-tree.ts';
 import { type Folders, makeThrough } from '../folders.ts';
 import { choreContainer } from '../runtime/chore.ts';
@@ -39,7 +39,7 @@ const MAX_DELETIONS = 2;
 const PATIENCE_MS = 10_000;
 
 export const createTrash = ({ folders, installation, asOwner, log }: TrashOptions): Trash => {
-  const inTurn = createTurns(MAX_DELETIONS);
+  const inTurn = createConcurrencyLimit(MAX_DELETIONS);
   const setAside = async (path: string, reason: unknown): Promise<void> => {
     const place = join(await makeThrough(folders.quarantine), randomUUID());
     const moved = await rename(path, place).then(() => true, isMissing);

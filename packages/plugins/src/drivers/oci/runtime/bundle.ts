@@ -35,7 +35,7 @@ export interface User {
   readonly capabilities: readonly string[];
 }
 
-export interface World {
+export interface BundleHost {
   readonly identity: Identity;
   /** Absent where groups cannot be had. */
   readonly cgroups: Cgroups | undefined;
@@ -57,7 +57,7 @@ const OOM_SCORE = 500;
 export const guestOomScore = (): number =>
   Math.max(0, Number(readFileSync('/proc/self/oom_score_adj', 'utf8')));
 
-export const bundleOf = (container: Container, world: World): object => {
+export const bundleOf = (container: Container, world: BundleHost): object => {
   const { commands } = world.identity;
   const limits = withoutSockets(container.limits, world.cgroups);
   const { uid, gid, capabilities } = container.user ?? { uid: commands, gid: commands, capabilities: [] };

@@ -10,7 +10,7 @@ import { gone, type ProcessMark } from '../../../linux/processes.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import { containerIdOf, type Folders, makeThrough } from '../folders.ts';
 import type { Base } from '../rootfs/base.ts';
-import { type Mount, shown, type World } from './bundle.ts';
+import { type BundleHost, type Mount, shown } from './bundle.ts';
 import { endContainer, openLog, startContainer, tailOf } from './container.ts';
 import type { Engine, Launcher } from './launch.ts';
 
@@ -46,7 +46,7 @@ export interface ChoreTools {
   readonly base: Base;
   readonly launcher: Launcher;
   readonly cgroups: Cgroups | undefined;
-  readonly world: World;
+  readonly world: BundleHost;
   readonly engine: Engine;
   readonly installation: string;
 }

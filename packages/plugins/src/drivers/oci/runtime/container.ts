@@ -14,12 +14,12 @@ import {
 } from '../../../linux/processes.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import { ignoreMissing } from '../cgroups/group.ts';
-import { bundleOf, type Container, type World } from './bundle.ts';
+import { type BundleHost, bundleOf, type Container } from './bundle.ts';
 import type { Engine, Launcher } from './launch.ts';
 
 export interface Start {
   readonly container: Container;
-  readonly world: World;
+  readonly world: BundleHost;
   readonly engine: Engine;
   /** The container's own folder: config.json, pid and log appear in it. */
   readonly folder: string;

@@ -56,7 +56,7 @@ it('a runtime that cannot start a sandbox is not taken, and what it said is told
   });
 });
 
-it('a runtime with a known way out is not taken, a mended package of the same version is, and what is known is told', async () => {
+it('a runtime with a known escape is not used, a patched package of the same version is, and what is known is told', async () => {
   const packaged = (version: string) => ({ distribution: 'debian 12', version });
   expect(judge('runc', { version: '1.1.11' }).refusal).toMatch(/CVE-2024-21626.+install 1\.1\.12/);
   expect(judge('runc', { version: '1.1.5+ds1', packaged: packaged('1.1.5+ds1-1') }).refusal).toBeDefined();

@@ -6,7 +6,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProgramVersion } from '@berth/plugin-api';
 import { SYSTEM_PATH } from '../../../linux/system-program.ts';
-import type { World } from './bundle.ts';
+import type { BundleHost } from './bundle.ts';
 import { type Chore, type ChoreResult, type ChoreTools, runChore } from './chore.ts';
 import type { Engine } from './launch.ts';
 import { judge } from './versions.ts';
@@ -68,7 +68,7 @@ const provenFilter = async (
   tools: TrialTools,
 ): Promise<string | undefined> => {
   if (compiledSeccomp === undefined) return undefined;
-  const world: World = { ...tools.world, compiledSeccomp };
+  const world: BundleHost = { ...tools.world, compiledSeccomp };
   const second = await runChore(TRIAL, { ...tools, world, engine }).catch(() => undefined);
   return second !== undefined && weaknessOf(second) === undefined ? compiledSeccomp : undefined;
 };

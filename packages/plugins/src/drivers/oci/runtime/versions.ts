@@ -55,14 +55,14 @@ export interface Judged {
 export const judge = (name: RuntimeName, found: ProgramVersion): Judged => {
   const flaws = flawsIn(KNOWN[name], found);
   const told = `${name} ${found.packaged?.version ?? found.version}`;
-  const wayOut = flaws.find(({ isEscape }) => isEscape === true);
+  const escapeFlaw = flaws.find(({ isEscape }) => isEscape === true);
   const known = flaws.map((flaw) => ` has ${flaw.name} (${flaw.what})`).join(',');
   return {
     note: `${told}${known}`,
     refusal:
-      wayOut === undefined
+      escapeFlaw === undefined
         ? undefined
-        : `${told} is not used: it has ${wayOut.name} (${wayOut.what}); install ${wayOut.fixed[0]} or newer, or the mended package of your distribution`,
+        : `${told} is not used: it has ${escapeFlaw.name} (${escapeFlaw.what}); install ${escapeFlaw.fixed[0]} or newer, or the mended package of your distribution`,
   };
 };
 
