@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { ERRORS } from '@berth/contract';
 import { describe, expect, test } from 'vitest';
-import { TIDY_RULES, TOUR, tidyProblems, tourProblems } from './tidy.ts';
+import { TIDY_RULES, TOUR, tidyProblems, tourProblems, wordProblems } from './tidy.ts';
 import { readTree } from './tree.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -67,9 +67,22 @@ describe('tidy', () => {
     );
   });
 
+  test.each([
+    ['packages/core/src/a.ts', 'const branchWish = 1;'],
+    ['packages/core/src/a.ts', '/** One of the wishes. */'],
+    ['packages/core/src/a.ts', 'const USAGE_TABLE = 1;'],
+    ['docs/a.md', '# A\n\nOpen a merge request.'],
+  ])('a word that the glossary avoids is found in %s: %s', (path, text) => {
+    const row = ['| request | what somebody asks for | wish, usage table, merge request |'];
+    const glossary = { path: 'CONTEXT.md', text: ['| term | meaning | avoid |', ...row].join('\n') };
+    expect(wordProblems([glossary, { path, text }])).toHaveLength(1);
+    expect(wordProblems([glossary, { path, text: 'A request.' }])).toEqual([]);
+    expect(wordProblems([{ path, text }])).toHaveLength(1);
+  });
+
   test('this repository is tidy', () => {
     const files = readTree(root);
-    expect([...tidyProblems(files), ...tourProblems(files)]).toEqual([]);
+    expect([...tidyProblems(files), ...tourProblems(files), ...wordProblems(files)]).toEqual([]);
   });
 
   test('every error code is in the reference', () => {

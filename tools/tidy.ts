@@ -186,6 +186,37 @@ export const tourProblems = (files: readonly TreeFile[]): Problem[] => {
   ];
 };
 
+/** The right column of the glossary holds words that have a better one in its left column. */
+export const wordProblems = (files: readonly TreeFile[]): Problem[] => {
+  const glossary = files.find(({ path }) => path === GLOSSARY)?.text ?? '';
+  const better = new Map(
+    glossary.split('\n').flatMap((line) => {
+      const [, term = '', , avoid = ''] = line.split('|').map((cell) => cell.trim());
+      return term === 'term' || avoid === '' ? [] : avoid.split(', ').map((word) => [word, term] as const);
+    }),
+  );
+  if (better.size === 0) return [{ path: GLOSSARY, message: 'words-of-the-glossary: it avoids nothing' }];
+  const avoided = new RegExp(`\\b(${[...better.keys()].join('|').toLowerCase()})(?:s|es)?\\b`, 'g');
+  const hasWords = (path: string) => isProduction(path) || isDocument(path);
+  return files
+    .filter(({ path }) => hasWords(path) && path !== GLOSSARY && !isOwnRules(path))
+    .flatMap(({ path, text }) =>
+      matches(avoided, asWords(text)).map((word) => {
+        const term = [...better].find(([name]) => name.toLowerCase() === word.toLowerCase())?.[1];
+        return { path, message: `words-of-the-glossary: "${word}"; ${GLOSSARY} has "${term}"` };
+      }),
+    );
+};
+
+const GLOSSARY = 'CONTEXT.md';
+
+/** Names taken apart: `branchWish`, `BRANCH_WISH` and `branch-wish` hold the same words. */
+const asWords = (text: string): string =>
+  text
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .replace(/[_-]/g, ' ')
+    .toLowerCase();
+
 const matches = (pattern: RegExp, text: string): string[] =>
   [...text.matchAll(pattern)].map((match) => match[1] ?? match[0]);
 

@@ -92,7 +92,7 @@ export interface Hub {
    * Computes the merge of `head` into `base` without a working tree and keeps it under the full ref `keepAt`.
    * The commit is the same for the same arguments: author, dates and message are given.
    */
-  merge(workspaceId: string, repository: string, merge: MergeRequest): Promise<MergeResult>;
+  merge(workspaceId: string, repository: string, merge: MergeOptions): Promise<MergeResult>;
   /**
    * A commit of its own, kept under the full ref `keepAt`: the files of `commit`, but some as they are in `from` (or
    * absent, as there), and some with texts of their own. The same for the same arguments.
@@ -123,7 +123,7 @@ export interface FileRequest {
   readonly links?: boolean | undefined;
 }
 
-export interface MergeRequest {
+export interface MergeOptions {
   readonly base: Commit;
   readonly head: Commit;
   readonly message: string;

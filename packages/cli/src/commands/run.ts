@@ -16,8 +16,8 @@ import { allWorkspaces } from '../workspace-name.ts';
 const KEEP_MS = 86_400_000;
 const MOST_NAMES = 20;
 const EGRESS = flagFor('task.create', 'egress');
-const TaskWish = TaskCreate.omit({ workspaceId: true });
-type TaskWish = Omit<TaskCreate, 'workspaceId'>;
+const TaskRequest = TaskCreate.omit({ workspaceId: true });
+type TaskRequest = Omit<TaskCreate, 'workspaceId'>;
 
 export const runCommand = (frame: Frame): Command =>
   leaf(
@@ -74,13 +74,13 @@ const run = async (
   return 0;
 };
 
-const wantedBy = (prompt: string, options: Readonly<Record<string, unknown>>): TaskWish => {
+const wantedBy = (prompt: string, options: Readonly<Record<string, unknown>>): TaskRequest => {
   const { agent, model, egress, keep } = options;
   const keepAliveMs = keep === true ? KEEP_MS : undefined;
-  const wish = { prompt, agent, model, egress, keepAliveMs };
-  const { success, data, error } = TaskWish.safeParse(wish);
+  const request = { prompt, agent, model, egress, keepAliveMs };
+  const { success, data, error } = TaskRequest.safeParse(request);
   if (success) return data;
-  throw fail('request.invalid', { issues: issuesIn('body', error, wish) });
+  throw fail('request.invalid', { issues: issuesIn('body', error, request) });
 };
 
 /** Commands in the order in which they were given. */

@@ -18,14 +18,14 @@ const status = async ({ client, output }: Context): Promise<number> => {
   if (output.isJson) output.json({ health, stats });
   else {
     const { sandboxes, tasks, changes, jobs, ...rest } = stats;
-    const counted = Object.entries({ sandboxes, tasks, changes, jobs }).map(([n, by]) => [n, tally(by)]);
+    const counted = Object.entries({ sandboxes, tasks, changes, jobs }).map(([n, by]) => [n, countsOf(by)]);
     output.facts({ ...health, checks: undefined, ...Object.fromEntries(counted), ...rest });
   }
   return 0;
 };
 
 /** How many there are in which state. */
-const tally = (byState: Readonly<Record<string, number>> = {}): string =>
+const countsOf = (byState: Readonly<Record<string, number>> = {}): string =>
   Object.entries(byState)
     .map(([state, count]) => `${count} ${state}`)
     .join(', ') || 'none';

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createIds } from './ids.ts';
 
-const chance = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes));
-const at = (now: number, bytes = chance) =>
+const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes));
+const at = (now: number, bytes = random) =>
   createIds({ now: () => now, sleep: async () => undefined }, bytes);
 
 describe('new ids', () => {
@@ -15,7 +15,7 @@ describe('new ids', () => {
     expect(ids.new('gateRun')).toMatch(/^gr_/);
   });
 
-  it('sort by the order of minting, whatever the clock and chance do', () => {
+  it('sort by the order of minting, whatever the clock and the random source do', () => {
     const moments = fc.array(fc.record({ now: fc.nat(5), byte: fc.nat(255) }), { minLength: 2 });
     fc.assert(
       fc.property(moments, (steps) => {

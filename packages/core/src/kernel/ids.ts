@@ -19,12 +19,12 @@ const PART = 10;
 const PART_BITS = 50n;
 const LEADING_ID = /^[a-z]{2}_([0-9a-hjkmnp-tv-z]{10})[0-9a-hjkmnp-tv-z]{10}(?:\/|$)/;
 
-export const createIds = (clock: Clock, chance: RandomSource): Ids => {
+export const createIds = (clock: Clock, random: RandomSource): Ids => {
   let last = { at: -1, tail: 0n };
   return {
     new(noun) {
       const at = clock.now();
-      last = at > last.at ? { at, tail: numberFrom(chance(6)) } : { at: last.at, tail: counted(last.tail) };
+      last = at > last.at ? { at, tail: numberFrom(random(6)) } : { at: last.at, tail: counted(last.tail) };
       return `${PREFIXES[noun]}_${base32(BigInt(last.at))}${base32(last.tail)}`;
     },
     from(noun, key) {

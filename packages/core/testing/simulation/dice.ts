@@ -1,11 +1,11 @@
-/** Seeded chance: the same seed throws the same dice, so a run that failed can be run again. */
+/** Seeded randomness: the same seed throws the same dice, so a run that failed can be run again. */
 import type { RandomSource } from '../../src/kernel/index.ts';
 
 export interface Dice {
   /** Below `limit`, from 0. */
   below(limit: number): number;
   /** True in so many of a hundred throws. */
-  percent(chance: number): boolean;
+  percent(probability: number): boolean;
   readonly bytes: RandomSource;
 }
 
@@ -21,7 +21,7 @@ export const createDice = (seed: number): Dice => {
   const below = (limit: number): number => Math.floor(next() * limit);
   return {
     below,
-    percent: (chance) => next() * 100 < chance,
+    percent: (probability) => next() * 100 < probability,
     bytes: (count) => Uint8Array.from({ length: count }, () => below(256)),
   };
 };

@@ -7,7 +7,7 @@ export const installationId = (store: Store, ids: Ids): Promise<string> =>
   store.write(async (tx) => {
     const known = await tx.table('settings').get(NAME);
     if (typeof known?.value === 'string') return known.value;
-    // The part by chance: short names and labels are made of it.
+    // The random part: short names and labels are made of it.
     const id = `in${ids.new('workspace').slice(-10)}`;
     await tx.table('settings').insert({ id: NAME, value: id });
     return id;

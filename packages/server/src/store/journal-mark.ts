@@ -3,7 +3,7 @@
  * journal that lies beside a database into it, and takes a missing one for an empty one, so neither a journal of another
  * database nor a lost one is noticed by SQLite itself.
  *
- * - Each time the database is opened it gets a number by chance, the life, in its first page (`user_version`). The mark
+ * - Each time the database is opened it gets a random number, the life, in its first page (`user_version`). The mark
  *   holds the same one: a journal is used with a file of that life only.
  * - The head of a journal holds a salt and a count of checkpoints, and both grow by one together: their difference is
  *   the same for as long as the journal is there, and tells it from others.

@@ -84,14 +84,14 @@ it('asks for every request whether its caller may use the driver that will do it
       .table('tasks')
       .insert({ ...QUEUED_TASK, id: 'tk_1', workspaceId: 'ws_1', title: '', prompt: '' });
   });
-  const wishes = [
+  const requests = [
     () => work.workspaces.create({ repositories: [], driver: 'bare' }, caller, caller.gone),
     () => work.tasks.create({ workspaceId: 'ws_1', prompt: 'do' }, caller),
     () => work.tasks.retry('tk_1', caller),
     () => work.tasks.prompt('tk_1', 'more', caller),
   ];
-  for (const wish of wishes) await expect(wish()).rejects.toBe(refusal);
-  expect(drivers.permit.mock.calls).toEqual(wishes.map(() => ['bare', 'operator']));
+  for (const request of requests) await expect(request()).rejects.toBe(refusal);
+  expect(drivers.permit.mock.calls).toEqual(requests.map(() => ['bare', 'operator']));
   for (const verb of Object.values(core.tasks)) expect(verb).not.toHaveBeenCalled();
   expect(core.workspaces.create).not.toHaveBeenCalled();
 });

@@ -9,7 +9,7 @@ import type { Clock } from '../time/clock.ts';
 import { createManualClock } from '../time/manual-clock.ts';
 import { createQueue, type Queue } from './queue.ts';
 
-const chance = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes));
+const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes));
 const opened: Queue[] = [];
 afterEach(async () => {
   for (const queue of opened.splice(0)) await queue.close();
@@ -17,7 +17,7 @@ afterEach(async () => {
 
 const openWorld = () => {
   const clock = createManualClock();
-  const ids = createIds(clock, chance);
+  const ids = createIds(clock, random);
   const store = createMemoryStore({ clock, ids });
   const start = (owner = 'first', own: Store = store, ownClock: Clock = clock): Queue => {
     const queue = createQueue({ store: own, clock: ownClock, ids, owner, leaseMs: 30_000 });

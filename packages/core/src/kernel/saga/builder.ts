@@ -63,11 +63,11 @@ const builder = <P, I>(name: string, stages: readonly Stage<P, I>[]): SagaBuilde
 
 const finalBuilder = <P, I>(name: string, stages: readonly Stage<P, I>[]): unknown => ({
   step: (step: string, body: object) =>
-    finalBuilder(name, withStage(stages, { [step]: { ...body, undo: NO_WAY_BACK } }, true)),
+    finalBuilder(name, withStage(stages, { [step]: { ...body, undo: NO_UNDO } }, true)),
   returns: (result: Saga<P, I, Output>['result']) => ({ name, family: familyOf(name), stages, result }),
 });
 
-const NO_WAY_BACK = nothingToUndo('it lies after the point of no return');
+const NO_UNDO = nothingToUndo('it lies after the point of no return');
 const STEP_NAME = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 
 const withStage = <P, I>(

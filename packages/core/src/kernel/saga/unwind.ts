@@ -12,12 +12,11 @@ export const unwind = async <P>(run: Run<P>): Promise<void> => {
   for (const name of run.journal.toUndo()) {
     run.interrupts.stop.throwIfAborted();
     const step = steps.get(name);
-    if (step !== undefined && hasWayBack(step)) await undoStep(run, step);
+    if (step !== undefined && hasUndo(step)) await undoStep(run, step);
   }
 };
 
-export const hasWayBack = <P>(step: RunStep<P>): boolean =>
-  !isNothing(step.undo) || step.unsave !== undefined;
+export const hasUndo = <P>(step: RunStep<P>): boolean => !isNothing(step.undo) || step.unsave !== undefined;
 
 const undoStep = async <P>(run: Run<P>, step: RunStep<P>): Promise<void> => {
   const { name, undo } = step;

@@ -1,5 +1,5 @@
 /**
- * Decides about one outbound connection and, when it is allowed, opens it: the spelling of the host, the policy, the
+ * Decides about one egress connection and, when it is allowed, opens it: the spelling of the host, the policy, the
  * number of open connections, the addresses that the name has now. What the client then says is judged by those who
  * carry it (`tunnel.ts`, `forward-request.ts`).
  */

@@ -2,7 +2,7 @@
  * Merges in the hub, without a working tree. The commit depends on the arguments alone (author, date and message are
  * given), so a merge that is computed again after a crash is the same commit.
  */
-import type { MergeRequest, MergeResult } from '@berth/core';
+import type { MergeOptions, MergeResult } from '@berth/core';
 import { containsCommit, filesOf } from '../checkouts/look.ts';
 import type { Git } from '../git.ts';
 import { assertCommit, assertRef } from '../refs.ts';
@@ -11,7 +11,7 @@ import { assertCommit, assertRef } from '../refs.ts';
 const COMMITTER = { name: 'Berth', email: 'berth@localhost' } as const;
 const MERGE_TIMEOUT_MS = 5 * 60_000;
 
-export const mergeIn = async (git: Git, gitDir: string, request: MergeRequest): Promise<MergeResult> => {
+export const mergeIn = async (git: Git, gitDir: string, request: MergeOptions): Promise<MergeResult> => {
   const base = assertCommit(request.base);
   const head = assertCommit(request.head);
   const keepAt = assertRef(request.keepAt);

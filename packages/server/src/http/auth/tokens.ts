@@ -22,7 +22,7 @@ export interface Tokens {
     readonly name: string;
     readonly role: Role;
     readonly ttlMs?: number | undefined;
-    /** Made by chance when absent. */
+    /** Made at random when absent. */
     readonly secret?: string | undefined;
   }): Promise<{ readonly token: Token; readonly secret: string }>;
   /** Revoking twice is one revocation. Rejects with `record.missing`. */
