@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { PROJECTS } from './tools/check/projects.ts';
 
 /** Code that only ever runs in a process of its own, where Vitest cannot count; what tests it instead is said. */
 const ELSEWHERE = [
@@ -17,7 +18,10 @@ const ELSEWHERE = [
 
 export default defineConfig({
   test: {
-    include: ['packages/*/{src,test,testing,testkit}/**/*.test.ts', 'tools/**/*.test.ts'],
+    projects: Object.entries(PROJECTS).map(([name, folders]) => ({
+      extends: true as const,
+      test: { name, include: folders.map((folder) => `${folder}/**/*.test.ts`) },
+    })),
     exclude: ['**/node_modules/**', '**/dist/**'],
     testTimeout: 20_000,
     hookTimeout: 30_000,

@@ -1,5 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { count, type Report } from './tests.ts';
+import { readTree } from '../tree.ts';
+import { projectOf } from './projects.ts';
+import { count, type Report, timesOf } from './tests.ts';
 
 const file = (
   status: string,
@@ -9,6 +12,8 @@ const file = (
   name: '/r/a.test.ts',
   status,
   message,
+  startTime: 1000,
+  endTime: 3500,
   assertionResults,
 });
 const passed = { status: 'passed', fullName: 'adds' };
@@ -49,4 +54,21 @@ test('a failure outside the tests, such as too little coverage, counts as one', 
   const outcome = count(report(1, file('passed', '', passed)), 1, '/r');
   expect([outcome.passed, outcome.failed]).toEqual([1, 1]);
   expect(outcome.reasons[0]).toContain('coverage');
+});
+
+test('every file of tests is of one kind', () => {
+  const files = readTree(fileURLToPath(new URL('../..', import.meta.url))).map(({ path }) => path);
+  const tests = files.filter((path) => /\.test\.tsx?$/.test(path));
+  expect(tests.length).toBeGreaterThan(100);
+  expect(tests.filter((path) => projectOf(path) === undefined)).toEqual([]);
+});
+
+test('says how long each kind takes', () => {
+  const named = (name: string) => ({ ...file('passed', ''), name: `/r/${name}` });
+  const testResults = [named('tools/a.test.ts'), named('packages/sdk/src/b.test.ts')];
+  const crash = named('packages/server/test/crash/c.test.ts');
+  expect(timesOf({ testResults: [...testResults, crash] }, '/r')).toEqual([
+    'unit: 2 files, 5.0 s one after another',
+    'system: 1 files, 2.5 s one after another',
+  ]);
 });

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { Outcome } from './outcome.ts';
+import { projectOf } from './projects.ts';
 import { run } from './run.ts';
 
 export interface Report {
@@ -12,6 +13,9 @@ export interface Report {
     readonly name: string;
     readonly status: string;
     readonly message: string;
+    /** Milliseconds since 1970. */
+    readonly startTime: number;
+    readonly endTime: number;
     readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
   }[];
 }
@@ -22,10 +26,21 @@ export const runTests = async (root: string): Promise<Outcome> => {
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
     const { exitCode } = await run(root, 'vitest', ['run', '--coverage', ...reporters], { live: true });
-    return count(JSON.parse(readFileSync(file, 'utf8')), exitCode, root);
+    const report: Report = JSON.parse(readFileSync(file, 'utf8'));
+    for (const line of timesOf(report, root)) console.log(line);
+    return count(report, exitCode, root);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+};
+
+/** How long each kind of tests takes, all its files one after another. */
+export const timesOf = ({ testResults }: Pick<Report, 'testResults'>, root: string): string[] => {
+  const byProject = Map.groupBy(testResults, ({ name }) => projectOf(relative(root, name)) ?? 'no project');
+  return [...byProject].map(([project, results]) => {
+    const seconds = results.reduce((sum, { startTime, endTime }) => sum + (endTime - startTime) / 1000, 0);
+    return `${project}: ${results.length} files, ${seconds.toFixed(1)} s one after another`;
+  });
 };
 
 export const count = (report: Report, exitCode: number, root: string): Outcome => {
