@@ -152,6 +152,13 @@ export const GUEST_LIMITS = {
   killAfterMs: 2_000,
   /** What has not taken on its program by then is ended: another command stops it on its way. */
   execBeginMs: 5_000,
+  /** Processes that wait to become commands. */
+  spareStarters: 2,
+  /** Another is made when so long nothing was started, or after a command has ended. */
+  spareAfterStartMs: 10,
+  spareAfterEndMs: 1,
+  /** One that has not read its command by then is ended, and the command is another's. */
+  spareTakeMs: 1_000,
   /** How long the pipes of a command that ended may stay open before its output counts as complete. */
   drainMs: 500,
 } as const;

@@ -55,12 +55,15 @@ export const startGuest = async (config: GuestConfig): Promise<Guest> => {
   );
   writeFileSync(join(config.state, READY_FILE), JSON.stringify({ pid: process.pid, ...ports }));
   const door = await openDoor(config.socket, { control, uplink: uplink.adopt });
-  // The first connection finds it loaded.
-  setImmediate(() => process.getBuiltinModule('node:http2'));
+  // The first connection finds it loaded, and the first command a process that becomes it.
+  setImmediate(() => {
+    process.getBuiltinModule('node:http2');
+    user.prepare();
+  });
   return {
     ...ports,
     close: () => {
-      for (const listener of [door, internal, proxy]) listener.close();
+      for (const part of [door, internal, proxy, user]) part.close();
     },
   };
 };

@@ -5,10 +5,12 @@
  *
  * The guest is root of the machine without the rights to other users' files, so whatever is forgotten here fails.
  */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { chownSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
-import { starterBegan, systemBegan } from './exec/begin.ts';
-import { STARTER_STATUS, writeStarter } from './exec/starter.ts';
+import { type Beginning, tellStarter } from './exec/begin.ts';
+import { encodeStart, type Start } from './exec/start-block.ts';
+import { writeStarter } from './exec/starter.ts';
+import { createStarters } from './exec/starters.ts';
 
 export interface CommandUser {
   /** Absent: commands are the same user as the guest. */
@@ -19,8 +21,12 @@ export interface CommandUser {
   starting<T>(act: () => T): T;
   /** The argument vector that becomes this one as that user, where a process is made without `spawn`. */
   argv(program: Program): readonly string[];
-  /** As that user, in a folder that it may enter. Of `stdio` what follows the first three is one further. */
-  spawn(program: Program, options: Options): Spawned;
+  /** As that user. By a process that was made ahead, unless it shall be a `fresh` one. Throws a system error. */
+  start(start: Start, fresh: boolean): Started;
+  /** From now on processes are made ahead. */
+  prepare(): void;
+  /** Ends those that wait. */
+  close(): void;
   /** Makes a file or folder of the guest's theirs; its group stays unless one is said. */
   give(path: string, group?: number): void;
 }
@@ -31,57 +37,50 @@ export interface Program {
   readonly argv: readonly string[];
 }
 
-export interface Options extends SpawnOptions {
-  readonly cwd: string;
-  readonly stdio: ('ignore' | 'pipe')[];
-}
-
-export interface Spawned {
+export interface Started extends Beginning {
   /** Without a number when there is none. */
   readonly child: ChildProcess;
-  /** Rejects with the system's error when it does not take on the program. */
-  readonly begun: Promise<void>;
 }
 
 /** `state`: a folder that is the guest's alone. */
 export const createUser = (uid: number | undefined, state: string): CommandUser => {
-  const starter = uid === undefined ? undefined : writeStarter(state, uid);
-  const argvOf = ({ path, argv }: Program): readonly string[] =>
-    starter === undefined ? [path, ...argv.slice(1)] : [starter, path, ...argv];
+  const program = writeStarter(state, uid);
   const as = uid === undefined ? <T>(act: () => T): T => act() : actAs(uid);
   const starting = uid === undefined ? <T>(act: () => T): T => act() : createSacrifice();
+  const starters = createStarters(program, starting);
   return {
     uid,
     as,
     starting,
-    argv: argvOf,
-    spawn: (program, { cwd, ...options }) => {
-      const [file = '', ...args] = argvOf(program);
-      if (starter === undefined) {
-        const stdio = spread(options.stdio, 'ignore');
-        const child = spawn(file, args, { ...options, cwd, stdio, argv0: program.argv[0] });
-        return { child, begun: systemBegan(child) };
-      }
-      const whole = { ...options, stdio: spread(options.stdio, 'pipe') };
-      const child = starting(() => {
-        const first = spawn(file, args, { ...whole, cwd });
-        if (first.pid !== undefined) return first;
-        first.once('error', () => undefined); // The second try says why not.
-        return within(as, cwd, () => spawn(file, args, whole));
-      });
-      return { child, begun: starterBegan(child, () => as(() => child.kill('SIGKILL'))) };
+    argv: ({ path, argv }) => (uid === undefined ? [path, ...argv.slice(1)] : [program, path, ...argv]),
+    start: (start, fresh) => {
+      const block = encodeStart(start);
+      const starter = starters.take(fresh);
+      const { child } = starter;
+      const kill = (): void => {
+        killOwn(child);
+        as(() => killOwn(child));
+      };
+      if (start.inputless) child.stdin?.destroy();
+      return { child, ...tellStarter(starter, block, kill) };
     },
+    prepare: starters.prepare,
+    close: starters.close,
     give: (path, group = -1) => {
       if (uid !== undefined && statSync(path).uid !== uid) chownSync(path, uid, group);
     },
   };
 };
 
-/** With the starter's place in between; for a command alone it stays out of it. */
-const spread = (stdio: Options['stdio'], place: 'ignore' | 'pipe'): Options['stdio'] =>
-  place === 'ignore' && stdio.length === STARTER_STATUS
-    ? stdio
-    : [...stdio.slice(0, STARTER_STATUS), place, ...stdio.slice(STARTER_STATUS)];
+/** Nothing when it ended, or is another user's. */
+const killOwn = ({ pid, exitCode, signalCode }: ChildProcess): void => {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    return;
+  }
+};
 
 const actAs =
   (uid: number) =>
@@ -95,16 +94,6 @@ const actAs =
       process.seteuid?.(own);
     }
   };
-
-/** A new process enters its folder before it becomes its user; where only that user may enter, it begins inside. */
-const within = <T>(as: CommandUser['as'], folder: string, act: () => T): T => {
-  as(() => process.chdir(folder));
-  try {
-    return act();
-  } finally {
-    process.chdir('/');
-  }
-};
 
 const SCORE = '/proc/self/oom_score_adj';
 const SACRIFICED = '1000';

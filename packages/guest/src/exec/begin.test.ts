@@ -2,18 +2,44 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { GUEST_LIMITS } from '@berth/contract/guest';
 import { afterEach, expect, it, vi } from 'vitest';
-import { starterBegan } from './begin.ts';
+import { NotTaken, tellStarter } from './begin.ts';
 
 afterEach(() => vi.useRealTimers());
 
-it('a program that does not begin and that may not be ended is refused, and the guest lives on', async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const child = spawn('sleep', ['60'], { stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'] });
+/** A process in the place of a starter, which does something else with what it is told. */
+const starterThat = async (script: string, isSpare: boolean) => {
+  const child = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   await once(child, 'spawn');
-  // What Node makes of EPERM.
-  const begun = starterBegan(child, () => child.emit('error', new Error('kill EPERM')));
+  for (const pipe of child.stdio) pipe?.on('error', () => undefined);
+  return { child, isSpare };
+};
+const block = Buffer.from('x\n');
+
+it('a program that does not begin and that may not be ended is refused, and the guest lives on', async () => {
+  const starter = await starterThat('exec sleep 60', false);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { begun } = tellStarter(starter, block, () => undefined);
   const refused = expect(begun).rejects.toMatchObject({ code: 'ETIMEDOUT' });
   await vi.advanceTimersByTimeAsync(GUEST_LIMITS.execBeginMs);
   await refused;
-  child.kill('SIGKILL');
+  starter.child.kill('SIGKILL');
+});
+
+it('a spare process that does not read its command is ended, and the command is for another', async () => {
+  const starter = await starterThat('exec sleep 60', true);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { begun } = tellStarter(starter, block, () => starter.child.kill('SIGKILL'));
+  const replaced = expect(begun).rejects.toBeInstanceOf(NotTaken);
+  await vi.advanceTimersByTimeAsync(GUEST_LIMITS.spareTakeMs);
+  await replaced;
+  expect(starter.child.killed).toBe(true);
+});
+
+it('one that had read it when it was ended is not replaced: its command may have run', async () => {
+  const starter = await starterThat('read _ <&3; printf "\\0" >&3; exec sleep 60', true);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { begun } = tellStarter(starter, block, () => starter.child.kill('SIGKILL'));
+  const refused = expect(begun).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+  await vi.advanceTimersByTimeAsync(GUEST_LIMITS.spareTakeMs + GUEST_LIMITS.execBeginMs);
+  await refused;
 });

@@ -1,57 +1,92 @@
-/** Whether a new process has taken on its program. */
+/** Tells a starter what to become, and waits until it has. */
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { GUEST_LIMITS } from '@berth/contract/guest';
-import { STARTER_STATUS } from './starter.ts';
+import { StartError } from './start-block.ts';
+import { controlOf, type Starter } from './starters.ts';
 
-class NotBegun extends Error {
-  readonly code: string;
-
-  constructor(code: string) {
-    super(code);
-    this.code = code;
-  }
+export interface Beginning {
+  /**
+   * Its program runs, or waits for `release`. Rejects with the system's error, or with `NotTaken`; then none of the command
+   * has run, and none will.
+   */
+  readonly begun: Promise<void>;
+  /** Lets one that is held begin. */
+  release(): void;
+  /** Calls back with the system's code when one that was held could not become its program. */
+  onFailure(tell: (code: string) => void): void;
 }
 
-/** Rejects with the system's error. */
-export const systemBegan = async (child: ChildProcess): Promise<void> => {
-  if (child.pid !== undefined) return;
-  const { promise, reject } = Promise.withResolvers<never>();
-  child.once('error', reject);
-  await promise;
+/** A spare process ended, or did not answer and was ended, before it had read what to become. */
+export class NotTaken extends Error {}
+
+/** `block`: what it shall become. `kill` ends the process, whichever user it is by now, as far as that can be done. */
+export const tellStarter = ({ child, isSpare }: Starter, block: Buffer, kill: () => void): Beginning => {
+  const control = controlOf(child);
+  if (child.pid === undefined || control === undefined) return noProcess(child);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let taken = false;
+  let killed = false;
+  let failure = '';
+  let tellFailure: ((code: string) => void) | undefined;
+  const settle = (): void => {
+    clearTimeout(timer);
+    if (killed && taken) failure = 'ETIMEDOUT';
+    if (failure !== '') reject(new StartError(failure));
+    else if (taken || !isSpare) resolve();
+    else reject(new NotTaken());
+  };
+  const end = (): void => {
+    killed = true;
+    kill();
+  };
+  const giveUp = (): void => {
+    end();
+    // One that cannot be ended is waited for no longer.
+    failure = 'ETIMEDOUT';
+    settle();
+  };
+  /** Whether it had read the command after all is told until its pipe ends. */
+  const replace = (): void => {
+    if (!taken) end();
+    timer = lateOn(control, giveUp, GUEST_LIMITS.execBeginMs);
+  };
+  let timer = isSpare
+    ? lateOn(control, replace, GUEST_LIMITS.spareTakeMs)
+    : lateOn(control, giveUp, GUEST_LIMITS.execBeginMs);
+  control.on('data', (bytes: Buffer) => {
+    for (const byte of bytes) {
+      if (byte !== 0) {
+        failure = NAMES.get(byte) ?? `errno ${byte}`;
+        tellFailure?.(failure);
+      } else if (taken) settle();
+      else taken = true;
+    }
+  });
+  control.once('end', settle).once('close', settle).write(block);
+  return {
+    begun: promise,
+    release: () => void control.write('\n'),
+    onFailure: (tell) => {
+      tellFailure = tell;
+    },
+  };
 };
 
-/**
- * The same, of one that goes by the starter. One that commands keep from getting there is ended after a while, and was
- * waited for by nobody but who asked for it.
- */
-export const starterBegan = async (child: ChildProcess, kill: () => void): Promise<void> => {
-  await systemBegan(child);
-  const status = child.stdio[STARTER_STATUS] as Readable; // A pipe, or there is no process.
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let failure = 0;
-  status.on('data', (bytes: Buffer) => {
-    failure = bytes[0] ?? 0;
-  });
-  // Whoever cannot be ended is said here, and is waited for no longer.
-  child.on('error', () => resolve());
-  status
-    .once('end', resolve)
-    .once('error', () => resolve())
-    .once('close', resolve);
-  const timer = setTimeout(async () => {
+/** Unless it ends before. */
+const lateOn = (control: Duplex, act: () => void, ms: number): NodeJS.Timeout =>
+  setTimeout(async () => {
     // After a pause of the whole machine this comes first, and what happened meanwhile next.
     await setImmediate();
-    if (status.readableEnded || status.destroyed) return;
-    failure = constants.errno.ETIMEDOUT;
-    kill();
-  }, GUEST_LIMITS.execBeginMs);
-  await promise;
-  clearTimeout(timer);
-  status.destroy();
-  if (failure !== 0) throw new NotBegun(NAMES.get(failure) ?? `errno ${failure}`);
+    if (!control.readableEnded && !control.destroyed) act();
+  }, ms);
+
+const noProcess = (child: ChildProcess): Beginning => {
+  const { promise, reject } = Promise.withResolvers<void>();
+  child.once('error', reject);
+  return { begun: promise, release: () => undefined, onFailure: () => undefined };
 };
 
 const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));

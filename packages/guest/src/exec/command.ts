@@ -9,11 +9,12 @@ import { EXEC_MARKER, GUEST_LIMITS } from '@berth/contract/guest';
 import type { GuestExec, GuestExecStart, GuestExit } from '@berth/contract/guest-messages';
 import { readOutOfMemoryKills } from '../cgroup.ts';
 import { Refusal, systemCode } from '../refusal.ts';
-import type { CommandUser, Spawned } from '../user.ts';
+import type { CommandUser, Started } from '../user.ts';
+import { NotTaken } from './begin.ts';
+import { findProgram } from './find-program.ts';
 import { createInput, type Input } from './input.ts';
 import { createOutputLog, type OutputLog } from './log.ts';
 import { createPump } from './pump.ts';
-import { createStartLatch, findProgram, heldArgv } from './start-latch.ts';
 import { killTree, signalTree } from './tree.ts';
 
 export interface CommandPlan {
@@ -42,34 +43,44 @@ export interface Command {
 
 /** Rejects with a refusal when the program cannot be started. */
 export const startCommand = async (plan: CommandPlan): Promise<Command> => {
-  const birth = { killsBefore: readOutOfMemoryKills(), startedAt: Date.now() };
-  const { child, begun } = launch(plan);
-  // At once: what it says and its end are told to whoever listens by then.
-  const command = child.pid === undefined ? undefined : watchCommand(plan, child, birth);
   try {
-    await begun;
+    return await startOnce(plan, false);
+  } catch (error) {
+    // Nothing of it has run, so it may be started by another process.
+    if (error instanceof NotTaken) return startOnce(plan, true);
+    throw error;
+  }
+};
+
+const startOnce = async (plan: CommandPlan, fresh: boolean): Promise<Command> => {
+  const birth = { killsBefore: readOutOfMemoryKills(), startedAt: Date.now() };
+  const started = launch(plan, fresh);
+  // At once: what it says and its end are told to whoever listens by then.
+  const command = started.child.pid === undefined ? undefined : watchCommand(plan, started, birth);
+  try {
+    await started.begun;
   } catch (error) {
     command?.stdout.drop();
     command?.stderr.drop();
-    throw refusalOf(plan, systemCode(error));
+    throw error instanceof NotTaken ? error : refusalOf(plan, systemCode(error));
   }
   return command ?? Promise.reject(refusalOf(plan, ''));
 };
 
-const launch = (plan: CommandPlan): Spawned => {
+const launch = (plan: CommandPlan, fresh: boolean): Started => {
   const { start, user, cwd, env } = plan;
   const whole: Readonly<Record<string, string>> = { ...env, ...start.env, [EXEC_MARKER]: start.id };
-  const held = start.held === true;
   const found = findProgram({ program: start.argv[0] ?? '', cwd, path: whole.PATH }, user);
   if (found.path === undefined) throw refusalOf(plan, found.code);
-  const shell = heldArgv(start.argv, whole);
   try {
-    return user.spawn(held ? { path: shell[0] ?? '', argv: shell } : { path: found.path, argv: start.argv }, {
-      cwd,
-      env: whole,
-      detached: true,
-      stdio: [start.input === '' ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(held ? ['pipe' as const] : [])],
-    });
+    return user.start(
+      {
+        ...{ path: found.path, argv: start.argv, cwd, env: whole },
+        inputless: start.input === '',
+        held: start.held === true,
+      },
+      fresh,
+    );
   } catch (error) {
     throw refusalOf(plan, systemCode(error));
   }
@@ -87,10 +98,14 @@ const notStartable = (command: string, reason: string): Refusal =>
 /** The system says ENOENT for a missing program and for a missing folder. */
 const reasonOf = (cwd: string, code: string): string => {
   if (!isFolder(cwd)) return `the folder ${cwd} does not exist (${code})`;
+  return code === '' ? 'the system refused' : wordsOf(code);
+};
+
+const wordsOf = (code: string): string => {
   if (code === 'ENOENT') return 'no such program (ENOENT)';
   if (code === 'EACCES') return 'not allowed to run it (EACCES)';
   if (code === 'ETIMEDOUT') return `it did not begin within ${GUEST_LIMITS.execBeginMs} ms (ETIMEDOUT)`;
-  return code === '' ? 'the system refused' : code;
+  return code;
 };
 
 const isFolder = (path: string): boolean => {
@@ -106,18 +121,15 @@ interface StartInfo {
   readonly killsBefore: number | undefined;
 }
 
-const watchCommand = (
-  { start, user, logPath }: CommandPlan,
-  child: ChildProcess,
-  birth: StartInfo,
-): Command => {
+const watchCommand = ({ start, user, logPath }: CommandPlan, started: Started, birth: StartInfo): Command => {
+  const { child } = started;
   const keep = start.keep ?? 'tail';
   const stdout = createOutputLog(`${logPath}.out`, keep);
   const stderr = createOutputLog(`${logPath}.err`, keep);
   const changes = new EventEmitter().setMaxListeners(0);
-  const input = createInput(child.stdin);
-  const gate = createStartLatch(child);
+  const input = createInput(start.input === '' ? null : child.stdin);
   const pid = child.pid ?? 0;
+  let waits = start.held === true;
   let alive = true;
   let timedOut = false;
   let exit: GuestExit | undefined;
@@ -133,7 +145,7 @@ const watchCommand = (
   const pump = createPump({ keep, logs: [stdout, stderr], changed: () => changes.emit('change') });
   pump.take(child.stdout, stdout);
   pump.take(child.stderr, stderr);
-  child.on('error', () => undefined);
+  started.onFailure((code) => stderr.append(Buffer.from(`${start.argv[0]}: ${wordsOf(code)}\n`)));
   child.once('exit', () => {
     alive = false;
     pump.drain(() => child.emit('drained'));
@@ -166,10 +178,13 @@ const watchCommand = (
       stdoutBytes: stdout.end,
       stderrBytes: stderr.end,
       inputBytes: input.receivedBytes,
-      ...(start.held === true ? (gate.closed ? { held: true } : { released: true }) : {}),
+      ...(start.held === true ? (waits ? { held: true } : { released: true }) : {}),
       ...(exit === undefined ? {} : { exit }),
     }),
-    release: gate.open,
+    release: () => {
+      if (waits) started.release();
+      waits = false;
+    },
     signal,
     onChange: (listener) => {
       changes.on('change', listener);

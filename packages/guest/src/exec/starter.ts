@@ -4,18 +4,23 @@
  * does. So the guest starts this one, as itself; it becomes the user of commands, and then what was asked for, while nobody
  * waits.
  *
- * It has to run in every image, within a fraction of a millisecond, so it is a few system calls in machine code. Its arguments
- * are the path of a program and the argument vector of that. As the C library does, it hands a file that the kernel does not
- * know to the shell. What fails is told on descriptor 3, as one byte (errno); the program does not inherit that.
+ * It has to run in every image, within a fraction of a millisecond, so it is a few system calls in machine code. What it shall
+ * become it is told on descriptor 3 (start-block.ts), which the program does not inherit. There it answers with a zero when
+ * it has read all of it, with another when it has done everything but start a program that is to wait, for which it then
+ * reads one byte, and with the error (errno, one byte) of what failed. When the guest ends while it reads, it ends.
+ *
+ * With arguments (the path of a program and the argument vector of that) it reads nothing and becomes that at once. As the C
+ * library does, it hands a file that the kernel does not know to the shell.
  *
  * The sources are `starter/<architecture>.S`. To see that they are what stands here: assemble one (`as`, for riscv64 with
- * `-mno-relax`, then `ld -Ttext=0x400078`), take its `.text` (`objcopy -O binary -j .text`) and encode it (base64).
+ * `-mno-relax`, then `ld -Ttext=0x4000b0`), take its `.text` (`objcopy -O binary -j .text`) and encode it (base64).
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BLOCK_AT, BLOCK_BYTES } from './start-block.ts';
 
-/** On which the starter says what failed. */
-export const STARTER_STATUS = 3;
+/** On which the starter is told what to become, and says how that went. */
+export const STARTER_CONTROL = 3;
 
 interface Machine {
   /** In the header of an ELF file. */
@@ -28,36 +33,46 @@ const MACHINES: Readonly<Record<string, Machine>> = {
   x64: {
     number: 62,
     code:
-      'vwMAAAC+AgAAALoBAAAAuEgAAAAPBYs9dgAAAIn+ifq4dQAAAA8FhcB1PEiLBCRIi3wkEEiNdCQYSI1UxBC4OwAAAA8Fg/j4' +
-      'dR1Ii0QkEEiJRCQYSI09LwAAAEiNdCQQuDsAAAAPBffYUL8DAAAASInmugEAAAC4AQAAAA8Fv38AAAC45wAAAA8FL2Jpbi9z' +
-      'aAA=',
+      'vwMAAAC+AgAAALoBAAAAuEgAAAAPBUiLBCRIjVwkEEiNbMQQRTHkSIP4AXdSQb4AAAAQQb8IAAAAvwMAAABLjTQmTIn6TCniMcAP' +
+      'BUiFwA+O4wAAAEkBxE05/HLcTYs+TTn8ctS4AQAAAOjVAAAASY1eIE2LZghNi24QSYtuGIs95AAAAIn+ifq4dQAAAA8FhcAPhYkA' +
+      'AABB9sQBdCIx/7gDAAAADwW/nP///0iNNaoAAAAx0rgBAQAADwWFwHVhQfbEAnQOTInvuFAAAAAPBYXAdU1B9sQEdBa4AQAAAOhg' +
+      'AAAAMcDoWQAAAIP4AXVISIs7SI1zCEiJ6rg7AAAADwWD+Ph1G0iLA0iJQwhIjT1BAAAASIneSInquDsAAAAPBffYUL8DAAAASInm' +
+      'ugEAAAC4AQAAAA8Fv38AAAC45wAAAA8FvwMAAABJjXYHugEAAAAPBcMvYmluL3NoAC9kZXYvbnVsbAAAAA==',
   },
   arm64: {
     number: 183,
     code:
-      'YACA0kEAgNIiAIDSKAOA0gEAANQgBAAY4QMAKuIDACpoEoDSAQAA1AACALXpA0D54AtA+eFjAJHiQwCRQgwJi6gbgNIBAADU' +
-      'HyAAseEAAFTjC0D54w8A+cABABDhQwCRqBuA0gEAANTgAwDL4A8f+GAAgNLhAwCRIgCA0ggIgNIBAADU4A+A0sgLgNIBAADU' +
-      'L2Jpbi9zaAA=',
+      'YACA0kEAgNIiAIDSKAOA0gEAANTpA0D580MAkXQOCYsVAIDSPwUA8agCAFQXAKLSGAGA0mAAgNLhAhWLAgMVy+gHgNIBAADUHwAA' +
+      '8a0HAFS1AgCLvwIY6+P+/1T4AkD5vwIY64P+/1QICIDSOAAAlPOCAJH12kCp9A5A+cAHABjhAwAq4gMAKmgSgNIBAADUoAQAtVUB' +
+      'ADYAAIDSKAeA0gEAANRgDICSAQYAEAIAgNIIB4DSAQAA1GADALW1AAg24AMWqigGgNIBAADUwAIAtfUAEDYICIDSHQAAlOgHgNIb' +
+      'AACUHwQA8cECAFRgAkD5YSIAkeIDFKqoG4DSAQAA1B8gALEBAQBUYwJA+WMGAPmAAgAQ4QMTquIDFKqoG4DSAQAA1OADAMvgDx/4' +
+      'YACA0uEDAJEiAIDSCAiA0gEAANTgD4DSyAuA0gEAANRgAIDS4R4AkSIAgNIBAADUwANf1i9iaW4vc2gAL2Rldi9udWxsAAAA',
   },
   riscv64: {
     number: 243,
     code:
-      'EwUwAJMFIAATBhAAkwiQAXMAAACXBgAAA6VGCZMFBQATBgUAkwgwCXMAAABjFAUEgzIBAAM1AQGTBYEBk5IyABMGAQEzBlYA' +
-      'kwjQDXMAAAATA4D/YxBlAoMyAQEjPFEAFwUAABMFBQSTBQEBkwjQDXMAAAAzBaBAEwEB/yMwoQATBTAAkwUBABMGEACTCAAE' +
-      'cwAAABMF8AeTCOAFcwAAAC9iaW4vc2gA',
+      'EwUwAJMFIAATBhAAkwiQAXMAAACDMgEAEwQBAROTMgCzBGQAEwkAABMDEABjZlMENwoAEJMKgAATBTAAswUqATOGKkGTCPADcwAA' +
+      'AGNWoBAzCakA42JZ/4M6CgDjbln9kwgABO8AABATBAoCAzmKAIM5CgGDNIoBlwYAAAOlRhGTBQUAEwYFAJMIMAlzAAAAYxQFCpNy' +
+      'GQBjhgICEwUAAJMIkANzAAAAEwXA+ZcFAACThUUNEwYAAJMIgANzAAAAYxwFBpNyKQBjigIAE4UJAJMIEANzAAAAYxAFBpNySQBj' +
+      'jgIAkwgABO8AwAeTCPAD7wBAB5MCEABjEFUGAzUEAJMFhAAThgQAkwjQDXMAAAATA4D/YxJlAoMyBAAjNFQAFwUAABMFhQWTBQQA' +
+      'E4YEAJMI0A1zAAAAMwWgQBMBAf8jMKEAEwUwAJMFAQATBhAAkwgABHMAAAATBfAHkwjgBXMAAAATBTAAkwV6ABMGEABzAAAAZ4AA' +
+      'AC9iaW4vc2gAL2Rldi9udWxsAAAA',
   },
 };
 
 const LOADED_AT = 0x40_0000;
 const ELF_HEADER_BYTES = 64;
 const PROGRAM_HEADER_BYTES = 56;
-const CODE_AT = ELF_HEADER_BYTES + PROGRAM_HEADER_BYTES;
+const CODE_AT = ELF_HEADER_BYTES + 2 * PROGRAM_HEADER_BYTES;
+const READ_AND_EXECUTE = 5;
+const READ_AND_WRITE = 6;
+/** For `setresuid`: as it is. */
+const SAME_USER = 0xffff_ffff;
 
-/** Writes the program that becomes this user; returns its path. For the guest alone. */
-export const writeStarter = (folder: string, uid: number): string => {
+/** Writes the program that becomes this user, or stays who starts it; returns its path. For the guest alone. */
+export const writeStarter = (folder: string, uid = SAME_USER): string => {
   const machine = MACHINES[process.arch];
-  if (machine === undefined)
-    throw new TypeError(`commands cannot be another user than the guest on ${process.arch}`);
+  if (machine === undefined) throw new TypeError(`commands cannot be started on ${process.arch}`);
   const path = join(folder, 'starter');
   writeFileSync(path, programOf(machine, uid), { mode: 0o700 });
   return path;
@@ -67,10 +82,16 @@ const programOf = ({ number, code }: Machine, uid: number): Buffer => {
   const user = Buffer.alloc(4);
   user.writeUInt32LE(uid);
   const body = Buffer.concat([Buffer.from(code, 'base64'), user]);
-  return Buffer.concat([elfHeader(number), programHeader(CODE_AT + body.length), body]);
+  const fileBytes = CODE_AT + body.length;
+  return Buffer.concat([
+    elfHeader(number),
+    programHeader({ at: LOADED_AT, rights: READ_AND_EXECUTE, fileBytes, memoryBytes: fileBytes }),
+    programHeader({ at: BLOCK_AT, rights: READ_AND_WRITE, fileBytes: 0, memoryBytes: BLOCK_BYTES }),
+    body,
+  ]);
 };
 
-/** 64 bits, little endian, an executable for Linux with one program header. */
+/** 64 bits, little endian, an executable for Linux with two program headers. */
 const elfHeader = (machine: number): Buffer => {
   const header = Buffer.alloc(ELF_HEADER_BYTES);
   header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
@@ -81,19 +102,26 @@ const elfHeader = (machine: number): Buffer => {
   header.writeBigUInt64LE(BigInt(ELF_HEADER_BYTES), 32);
   header.writeUInt16LE(ELF_HEADER_BYTES, 52);
   header.writeUInt16LE(PROGRAM_HEADER_BYTES, 54);
-  header.writeUInt16LE(1, 56);
+  header.writeUInt16LE(2, 56);
   return header;
 };
 
-/** The whole file, to be read and executed. */
-const programHeader = (fileBytes: number): Buffer => {
+interface Segment {
+  readonly at: number;
+  readonly rights: number;
+  readonly fileBytes: number;
+  readonly memoryBytes: number;
+}
+
+/** From the beginning of the file. */
+const programHeader = ({ at, rights, fileBytes, memoryBytes }: Segment): Buffer => {
   const header = Buffer.alloc(PROGRAM_HEADER_BYTES);
   header.writeUInt32LE(1, 0);
-  header.writeUInt32LE(5, 4);
-  header.writeBigUInt64LE(BigInt(LOADED_AT), 16);
-  header.writeBigUInt64LE(BigInt(LOADED_AT), 24);
+  header.writeUInt32LE(rights, 4);
+  header.writeBigUInt64LE(BigInt(at), 16);
+  header.writeBigUInt64LE(BigInt(at), 24);
   header.writeBigUInt64LE(BigInt(fileBytes), 32);
-  header.writeBigUInt64LE(BigInt(fileBytes), 40);
+  header.writeBigUInt64LE(BigInt(memoryBytes), 40);
   header.writeBigUInt64LE(4096n, 48);
   return header;
 };
