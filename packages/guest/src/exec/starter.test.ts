@@ -69,7 +69,8 @@ describe('without', () => {
   };
 
   test('it becomes what it is told, in that folder, with that environment and nothing of its own', async () => {
-    const line = 'id -u; pwd; echo $0 "$@"; test -e /proc/$$/fd/3 || echo closed; readlink /proc/$$/fd/0; tr "\\0" "\\n" < /proc/$$/environ';
+    const line =
+      'id -u; pwd; echo $0 "$@"; test -e /proc/$$/fd/3 || echo closed; readlink /proc/$$/fd/0; tr "\\0" "\\n" < /proc/$$/environ';
     const argv = ['name', '-c', line, 'zero', 'a b', ''];
     const env = { B: 'ü', 'a//b:c': '' };
     const { stdout, told, status } = await run({ path: '/bin/sh', argv, cwd: '/proc', env });
@@ -82,7 +83,11 @@ describe('without', () => {
     const { child, control } = wait();
     const argv = ['sh', '-c', 'cat; printf %s "$@" | wc -c', 'sh', ...Array.from({ length: 12 }, () => word)];
     const start = startOf({ path: '/bin/sh', argv, inputless: false });
-    for (const [from, to] of [[0, 3], [3, 9], [9, start.length]]) {
+    for (const [from, to] of [
+      [0, 3],
+      [3, 9],
+      [9, start.length],
+    ]) {
       control.write(start.subarray(from, to));
       // So that it is read by itself.
       await setImmediate();
