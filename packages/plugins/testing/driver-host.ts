@@ -21,7 +21,7 @@ const build = async (): Promise<GuestProgram> => {
   const tool: string = new URL('../../guest/build.mjs', import.meta.url).href;
   const { buildGuest } = (await import(tool)) as { buildGuest: () => Promise<string> };
   // A user who may not write the checkout takes what its owner built.
-  const there = fileURLToPath(new URL('../../../guest/dist/guest.cjs', import.meta.url));
+  const there = fileURLToPath(new URL('../../guest/dist/guest.cjs', import.meta.url));
   return { node: execPath, bundle: await buildGuest().catch(() => there) };
 };
 
