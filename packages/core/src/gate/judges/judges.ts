@@ -25,6 +25,7 @@ import { nameOf } from '../repository/paths.ts';
 import { isProjectFile, judgingText } from '../repository/project-files.ts';
 import { endsOthers, isOnlyMore, reductionOf } from '../suite/measure.ts';
 import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown } from './added.ts';
+import { exitsAdded } from './exits.ts';
 import { testsWithinChanged } from './tests-within.ts';
 import type { ReadText, Trees } from './trees.ts';
 import { listed } from './weakening.ts';
@@ -81,6 +82,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
     ...linksCut(trees),
     ...files.found,
     ...(await testsWithinChanged(altered, trees)),
+    ...(await exitsAdded(altered, trees)),
     ...(await changedLocks(altered, trees)),
   ];
   return {

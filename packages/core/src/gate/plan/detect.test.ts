@@ -118,7 +118,7 @@ describe('other languages', () => {
     expect(runs({ 'go.mod': '' })).toEqual([
       'go-lint: go vet ./...',
       'go-build: go build ./...',
-      'go-test: go test ./...',
+      'go-test: go test -v ./...',
     ]);
   });
 
@@ -173,7 +173,7 @@ describe('other languages', () => {
   test('several languages at once', () => {
     expect(runs({ 'package.json': manifest({ test: 'x' }), 'go.mod': '' }, 'minimal')).toEqual([
       'npm-test: npm run test',
-      'go-test: go test ./...',
+      'go-test: go test -v ./...',
     ]);
   });
 

@@ -77,7 +77,8 @@ const detectGo = ({ paths }: RepositoryFiles): Detected[] =>
     ? [
         { tool: 'go', kind: 'lint', run: 'go vet ./...' },
         { tool: 'go', kind: 'build', run: 'go build ./...' },
-        { tool: 'go', kind: 'test', run: 'go test ./...' },
+        // Without `-v` nothing says how many tests ran.
+        { tool: 'go', kind: 'test', run: 'go test -v ./...' },
       ]
     : [];
 

@@ -17,6 +17,7 @@ import { memberPaths } from '../repository/node-members.ts';
 import { judgingText } from '../repository/project-files.ts';
 import { isTool } from '../repository/tools.ts';
 import { testsRun } from '../suite/counts.ts';
+import { exitsOnLoad } from '../suite/exits.ts';
 import { reductionOf, testsWithin } from '../suite/measure.ts';
 import { pathsFedTo } from './fed-lines.ts';
 import { codeStrings, loadedByConfiguration, modulesBeside, recipeLines } from './judge-texts.ts';
@@ -40,6 +41,11 @@ test.each<[string, (text: string) => unknown, readonly string[]]>([
   ['what a gate prints', testsRun, ['Tests: 1 a', '1 passed ']],
   ['a file of tests', (text) => reductionOf(text, ''), ['test', "expect('", 'if ']],
   ['tests within a file', (text) => [testsWithin('a.py', text), testsWithin('a.rs', text)], ['>>> a\n']],
+  [
+    'code that may end its tests',
+    (text) => [exitsOnLoad('a.ts', `process.exit(0);${text}`), exitsOnLoad('a.py', `exit(0)\n${text}`)],
+    ['f(() => {', '({', "p.on('a', ", 'def a'],
+  ],
   ['the command of a gate', programOf, ['A=']],
   [
     'what the detection reads',

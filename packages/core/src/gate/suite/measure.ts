@@ -38,8 +38,14 @@ const SKIPPED = new RegExp(
 const OBEYED =
   /^[ \t]*(?:\/\/go:build|\/\/ \+build|\/\/\s*@ts-nocheck|\/\*\s*@(?:jest|vitest)-environment)/gm;
 /** What ends a program before its tests have said anything. */
-const ENDED =
-  /\b(?:process|sys|os|Deno|Bun|std::process|Runtime\.getRuntime\(\))(?:\.|::)_?(?:exit|Exit|abort|kill|reallyExit)\s*\(|\bprocess\.exitCode\s*=|^[ \t]*exit\b/gm;
+const ENDED = new RegExp(
+  [
+    String.raw`\b(?:process|sys|os|syscall|unix|Deno|Bun|System|Process|Kernel|std::process)\s{0,9}(?:\?\.|\.|::)_?(?:exit!?|Exit|abort|kill|Kill|reallyExit|exec[lv]\w*)\s*(?:\?\.)?\(`,
+    String.raw`\b(?:process|Deno|Bun)\s{0,9}\[\s{0,9}["'\x60](?:exit|abort|kill|reallyExit)\b|\bprocess\.exitCode\s*=`,
+    String.raw`\bRuntime\.getRuntime\(\)\.(?:exit|halt)\s*\(|\bexitProcess\s*\(|\braise[ \t]+SystemExit\b|(?<![\w.])(?:_exit|_Exit|quick_exit)\s*\(|^[ \t]*exit\b`,
+  ].join('|'),
+  'gm',
+);
 
 const WAYS_OUT =
   /\breturn\b[ \t]*(?=[;}\n]|$)|\bcatch\b|^[ \t]*except\b|\brescue\b|\brecover\(|\b(?:if|while)[ \t]{0,2}\(?[ \t]{0,2}(?:false|False|0|!1)\b|\|\|[ \t]{0,2}(?:true\b|:)/gm;

@@ -1,0 +1,259 @@
+/**
+ * Calls by which code of the product ends the program that loads it as if all were well. A runner that prints no number
+ * of its tests has then said nothing, and succeeds.
+ */
+import { replaceBlocks } from '../repository/blocks.ts';
+
+interface Language {
+  readonly files: RegExp;
+  /** Ends the program, and not surely as a failure. */
+  readonly exit: RegExp;
+  readonly isIndented?: boolean;
+  /** The body of a function may begin on the line below its head. */
+  readonly isBraceBelow?: boolean;
+  /** Nothing tells what of it runs first, so an exit as a success counts anywhere but in `main`. */
+  readonly success?: RegExp;
+}
+
+/** No number that says that something has failed follows. */
+const ZERO = String.raw`\s{0,9}\(\s{0,9}(?!-?[1-9])`;
+const LANGUAGES: readonly Language[] = [
+  {
+    files: /\.[cm]?[jt]sx?$/,
+    exit: new RegExp(
+      String.raw`\b(?:process|Deno|Bun)\s{0,9}(?:\??\.\s{0,9}|\[\s{0,9}["'\x60])(?:exit|reallyExit)(?:["'\x60]\s{0,9}\])?(?:\?\.)?${ZERO}|\bprocess\.exitCode\s{0,9}=\s{0,9}0\b`,
+      'g',
+    ),
+  },
+  {
+    files: /\.py$/,
+    isIndented: true,
+    exit: /(?:\b(?:sys\.exit|os\._exit)|(?<![\w.])(?:exit|quit))\s{0,9}\(\s{0,9}(?!-?[1-9]|f?["'])|\braise\s{1,9}SystemExit\b(?!\s{0,9}\(\s{0,9}[1-9"'])/g,
+  },
+  {
+    files: /\.rb$/,
+    isIndented: true,
+    exit: /(?<![\w.@:])(?:(?:Kernel|Process)\.)?exit!?(?![\w?=:])(?!\s{0,9}\(?\s{0,9}(?:[1-9]|false))/g,
+  },
+  {
+    files: /\.go$/,
+    exit: new RegExp(String.raw`\b(?:os|syscall|unix)\.Exit${ZERO}`, 'g'),
+    success: /\b(?:os|syscall|unix)\.Exit\s{0,9}\(\s{0,9}0\s{0,9}\)/g,
+  },
+  {
+    files: /\.(?:java|kts?|scala|groovy)$/,
+    isBraceBelow: true,
+    exit: new RegExp(String.raw`\b(?:(?:System|sys)\.exit|exitProcess)${ZERO}|\.halt${ZERO}`, 'g'),
+    success: /(?:\b(?:(?:System|sys)\.exit|exitProcess)|\.halt)\s{0,9}\(\s{0,9}0\s{0,9}\)/g,
+  },
+  {
+    files: /\.(?:c|cc|cpp|cxx|h|hpp|mm?)$/,
+    isBraceBelow: true,
+    exit: new RegExp(String.raw`(?<![\w.])(?:_?exit|_Exit|quick_exit)${ZERO}`, 'g'),
+  },
+];
+
+export const mayEndProgram = (path: string): boolean => LANGUAGES.some(({ files }) => files.test(path));
+
+/** How many ways a file has to end as a success what loads it. */
+export const exitsOnLoad = (path: string, text: string): number => {
+  const language = LANGUAGES.find(({ files }) => files.test(path));
+  if (language === undefined || text.match(language.exit) === null) return 0;
+  const parts =
+    language.isIndented === true
+      ? partsByIndent(text)
+      : partsByBraces(withoutComments(text), language.isBraceBelow === true);
+  const run = partsRunOnLoad(parts);
+  const onLoad = run.reduce((sum, part) => sum + countOf(part, language.exit), 0);
+  const { success } = language;
+  if (success === undefined) return onLoad;
+  const others = parts.filter((part) => part.name !== 'main' && !run.includes(part));
+  return others.reduce((sum, part) => sum + (part.text.match(success)?.length ?? 0), onLoad);
+};
+
+const withoutComments = (text: string): string =>
+  replaceBlocks(text, ['/*', '*/'], (block) => block.replace(/[^\n]/g, ' ')).replace(/(^|\s)\/\/.*$/gm, '$1');
+
+/** What stands directly in a function with a name, or in none. */
+interface Part {
+  readonly name: string | undefined;
+  readonly text: string;
+}
+
+/** An arrow without braces belongs to the name that it is given. */
+const NAMED_ARROW =
+  /[\w$]\s{0,9}[:=]\s{0,9}(?:async\s{0,9})?(?:\([^()\n]{0,200}\)|[\w$]{1,100})\s{0,9}[=-]>\s{0,9}$/;
+const MAX_BEFORE = 300;
+
+const countOf = ({ text }: Part, exit: RegExp): number =>
+  [...text.matchAll(exit)].filter(({ index }) => {
+    const before = text.slice(Math.max(0, index - MAX_BEFORE), index);
+    return !NAMED_ARROW.test(before) && !isListener(before.slice(before.lastIndexOf(';') + 1));
+  }).length;
+
+/** Called later and from outside, unless what it hears of is the end of the program. */
+const LISTENS =
+  /\.(?:on|once|addListener|addEventListener|action)\s{0,9}\(\s{0,9}(?!["'`](?:exit|beforeExit|uncaught\w*|unhandled\w*)["'`])[^()]{0,200},?\s{0,9}(?:async\s{0,9})?(?:\([^()]{0,200}\)|[\w$]{0,100})\s{0,9}=>\s{0,9}$|\.(?:on|once|addListener|addEventListener|action)\s{0,9}\([^()]{0,200}function[^(){}]{0,100}\([^()]{0,200}\)\s{0,9}$/;
+const isListener = (before: string): boolean => LISTENS.test(before);
+
+/** What runs on loading: what is in no function, and by their names the functions that it calls. */
+const partsRunOnLoad = (parts: readonly Part[]): readonly Part[] => {
+  const byName = Map.groupBy(parts, ({ name }) => name);
+  const called = new Set<string | undefined>([undefined, 'init']);
+  const waiting = [undefined, 'init'].flatMap((name) => byName.get(name) ?? []);
+  const run: Part[] = [];
+  for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
+    run.push(part);
+    for (const [, name] of part.text.matchAll(/(?<![\w$])([\w$]{1,100})\s{0,9}\(/g)) {
+      if (called.has(name)) continue;
+      called.add(name);
+      waiting.push(...(byName.get(name) ?? []));
+    }
+  }
+  return run;
+};
+
+/** Of Python and Ruby: a line further in than `def` belongs to it. What only runs as a program is loaded by nobody. */
+const partsByIndent = (text: string): Part[] => {
+  const parts = new Map<string | undefined, string[]>();
+  const open: { readonly indent: number; readonly name: string }[] = [];
+  for (const line of text.split('\n').map((one) => one.replace(/(?:^|\s)#.*$/, ''))) {
+    const indent = line.search(/\S/);
+    if (indent < 0) continue;
+    while (indent <= (open.at(-1)?.indent ?? -1)) open.pop();
+    const name = open.at(-1)?.name;
+    const [, def] = /^\s*(?:async\s+)?def\s+(?:self\.)?(\w+)/.exec(line) ?? [];
+    const isProgram = /^if\s+(?:__name__\s*==|__FILE__\s*==|\$0\s*==)/.test(line);
+    if (def !== undefined || isProgram) {
+      open.push({ indent, name: def ?? AS_PROGRAM });
+      // What follows on the same line belongs to it.
+      addTo(parts, def ?? AS_PROGRAM, line.slice(line.indexOf(':') + 1));
+    } else addTo(parts, name, callsOf(line));
+  }
+  return [...parts].map(([name, lines]) => ({ name, text: lines.join('\n') }));
+};
+const AS_PROGRAM = ' as a program';
+/** Ruby calls without parentheses. */
+const callsOf = (line: string): string => (/^\s*\w+\s*$/.test(line) ? `${line}\n${line.trim()}()` : line);
+
+const addTo = (parts: Map<string | undefined, string[]>, name: string | undefined, text: string): void => {
+  const texts = parts.get(name) ?? [];
+  texts.push(text);
+  parts.set(name, texts);
+};
+
+const MAX_HEAD = 200;
+/** Bodies whose names are looked for; those of more count as run. */
+const MAX_BLOCKS = 5000;
+const CONTROL =
+  /^(?:if|for|while|switch|catch|with|synchronized|when|function|func|fun|select|match|return|else)$/;
+const ASSIGNED =
+  /([\w$]+)["']?\s{0,9}(?::?=|:)\s{0,9}(?:async\s{0,9})?(?:func(?:tion)?\b[^=]*|\([^()=]*\)[^()=]*[=-]>|[\w$]+\s{0,9}[=-]>)\s*$/;
+const DECLARED =
+  /^[^=(]*\b(?:func(?:tion)?|fun|def)\b[\s*]{0,9}(?:\([^()]*\)\s{0,9})?(?:[\w$]+\.)?([\w$]+)\s{0,9}[(<[]/;
+const METHOD = /(?:^|[\s*&:])([\w$#]+)\s{0,9}\([^()]*\)\s*(?:(?::|throws\b|const\b|noexcept\b)[^()]*)?$/;
+
+interface Head {
+  readonly name: string;
+  /** Where it begins; what stands before is run. */
+  readonly at: number;
+}
+
+/** The name of the function whose body begins behind this; undefined of any other block. */
+const functionBefore = (head: string): Head | undefined => {
+  if (/\bconstructor\b/.test(head)) return undefined;
+  if (isListener(head)) return { name: ' a listener', at: head.length };
+  const assigned = ASSIGNED.exec(head);
+  if (assigned !== null) return { name: assigned[1] ?? '', at: assigned.index };
+  const declared = DECLARED.exec(head);
+  if (declared !== null) return { name: declared[1] ?? '', at: 0 };
+  const method = /[=-]>\s*$/.test(head) ? null : METHOD.exec(head);
+  const [, name = ''] = method ?? [];
+  return method === null || CONTROL.test(name) ? undefined : { name, at: method.index };
+};
+
+const IS_CALLED = /\s{0,9}\)?\s{0,9}(?:\(|\.(?:call|apply)\b)/y;
+
+/** Of languages with braces. A name that is not seen makes a function a part of what it stands in: it counts as run. */
+const partsByBraces = (code: string, isBraceBelow: boolean): Part[] => {
+  const parts = new Map<string | undefined, string[]>();
+  const open: { readonly name: string | undefined; readonly depth: number; readonly start: number }[] = [];
+  let [name, from, start, depth]: [string | undefined, number, number, number] = [undefined, 0, 0, 0];
+  let blocks = 0;
+  const cut = (end: number, next: number): void => {
+    if (end > from) addTo(parts, name, code.slice(from, end));
+    from = next;
+  };
+  const enter = (at: number): void => {
+    blocks += 1;
+    open.push({ name, depth, start });
+    const begin = Math.max(start, at - MAX_HEAD);
+    const inner = blocks > MAX_BLOCKS ? undefined : functionBefore(code.slice(begin, at));
+    if (inner !== undefined) {
+      cut(begin + inner.at, at + 1);
+      name = inner.name;
+    }
+    [start, depth] = [at + 1, 0];
+  };
+  const leave = (at: number): void => {
+    const outer = open.pop();
+    const inner = name;
+    if (outer?.name !== inner) cut(at, at + 1);
+    [name, depth, start] = [outer?.name, outer?.depth ?? 0, outer?.start ?? 0];
+    IS_CALLED.lastIndex = at + 1;
+    if (inner !== undefined && inner !== name && IS_CALLED.test(code)) addTo(parts, name, `${inner}()`);
+    if (depth === 0) start = at + 1;
+  };
+  const isEnd = (sign: string, at: number): boolean =>
+    depth <= 0 && (sign === ';' || (sign === '\n' && isEndOfLine(code, at, isBraceBelow)));
+  for (let at = 0; at < code.length; at += 1) {
+    const sign = code.charAt(at);
+    if (SKIPPED.includes(sign)) at = sign === '/' ? endOfPattern(code, at) : endOfString(code, at);
+    else if (sign === '{') enter(at);
+    else if (sign === '}') leave(at);
+    else if (isEnd(sign, at)) start = at + 1;
+    else depth += DEPTH.get(sign) ?? 0;
+  }
+  cut(code.length, code.length);
+  return [...parts].map(([one, texts]) => ({ name: one, text: texts.join('\n') }));
+};
+
+const SKIPPED = '"\'`/';
+const DEPTH: ReadonlyMap<string, number> = new Map([
+  ...['(', '['].map((sign) => [sign, 1] as const),
+  ...[')', ']'].map((sign) => [sign, -1] as const),
+]);
+
+const BRACE_BELOW = /\s{0,100}\{/y;
+const isEndOfLine = (code: string, at: number, isBraceBelow: boolean): boolean => {
+  if (!/[\w)\]"'`]/.test(code.charAt(at - 1))) return false;
+  BRACE_BELOW.lastIndex = at;
+  return !isBraceBelow || !BRACE_BELOW.test(code);
+};
+
+/** A sign that opens no string stands for itself. */
+const endOfString = (code: string, start: number): number => {
+  const quote = code.charAt(start);
+  const isLong = quote === '`';
+  for (let at = start + 1; at < Math.min(code.length, start + MAX_STRING); at += 1) {
+    const sign = code.charAt(at);
+    if (sign === '\\') at += 1;
+    else if (sign === quote) return at;
+    else if (sign === '\n' && !isLong) return start;
+  }
+  return start;
+};
+const MAX_STRING = 4000;
+
+const endOfPattern = (code: string, start: number): number => {
+  const before = code.slice(Math.max(0, start - MAX_BEFORE_PATTERN), start).trimEnd();
+  if (!/(?:^|[(,=:[!&|?{};]|\breturn)$/.test(before)) return start;
+  for (let at = start + 1; at < Math.min(code.length, start + MAX_STRING); at += 1) {
+    const sign = code.charAt(at);
+    if (sign === '\\') at += 1;
+    else if (sign === '/') return at;
+    else if (sign === '\n') return start;
+  }
+  return start;
+};
+const MAX_BEFORE_PATTERN = 20;
