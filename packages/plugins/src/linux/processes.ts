@@ -25,7 +25,7 @@ const PF_KTHREAD = 0x0020_0000;
 
 /** Undefined when it has ended; a zombie has ended. */
 export const markOf = async (pid: number): Promise<ProcessMark | undefined> => {
-  const fields = await statFields(pid);
+  const fields = await statOf(pid);
   return fields === undefined || fields.state === 'Z' || fields.state === 'X'
     ? undefined
     : { pid, startTicks: fields.startTicks };
@@ -80,7 +80,7 @@ export const processesNaming = async (text: string): Promise<ProcessMark[]> => {
   const named = new Set<number>();
   await Promise.all(
     numbers.map(async (pid) => {
-      const fields = await statFields(pid);
+      const fields = await statOf(pid);
       if (fields === undefined || pid === process.pid) return;
       parents.set(pid, fields.parent);
       if (hasProgram(fields) && (await names(pid, text))) named.add(pid);
@@ -95,7 +95,7 @@ export const processesNaming = async (text: string): Promise<ProcessMark[]> => {
   return marks.filter((mark) => mark !== undefined);
 };
 
-const hasProgram = ({ state, flags }: StatFields): boolean =>
+const hasProgram = ({ state, flags }: ProcessStat): boolean =>
   state !== 'Z' && state !== 'X' && (flags & PF_KTHREAD) === 0;
 
 const names = async (pid: number, text: string): Promise<boolean> => {
@@ -109,14 +109,15 @@ const names = async (pid: number, text: string): Promise<boolean> => {
   return false;
 };
 
-interface StatFields {
+export interface ProcessStat {
   readonly state: string;
   readonly parent: number;
   readonly flags: number;
   readonly startTicks: number;
 }
 
-const statFields = async (pid: number): Promise<StatFields | undefined> => {
+/** Undefined when there is no such process. */
+export const statOf = async (pid: number): Promise<ProcessStat | undefined> => {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   // The second field is the name in brackets, which may itself contain brackets and blanks.

@@ -29,6 +29,7 @@ import { createImages, type Images } from './images/images.ts';
 import { describeLiveness, readLiveness } from './liveness.ts';
 import { claimedIds, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
 import type { DiskSize } from './rootfs/disk-usage.ts';
+import { unseenHeld } from './rootfs/nameless.ts';
 import { createSnapshots, LAYER_NAME } from './rootfs/snapshots.ts';
 import { type WatchedDisks, watchDisks } from './rootfs/watched-disks.ts';
 import { forgeableVerdict, unenforcedOf } from './runtime/bundle.ts';
@@ -202,6 +203,7 @@ const boots = async ({
       ...unenforcedOf(limitsOf(spec), cgroups ?? workshop.cgroupsAbsent),
       ...forgeableVerdict(world.identity),
       ...(await keepMemory(cgroups, id, spec.limits.memoryBytes)),
+      ...(await unseenHeld(process, world.identity)),
     ];
     const disk = { bytes: spec.limits.diskBytes, inodes: spec.limits.inodes };
     await writeRecord(folder, { version: 1, process, unenforced, disk });

@@ -70,8 +70,11 @@ it('the suite holds for an ordinary user, too', { timeout: TIMEOUT_MS }, async (
   expect(await asOrdinaryUser('oci.test.ts', '')).toMatch(/because it has snapshots/);
 });
 
-it('an ordinary user starts sandboxes from images, too', { timeout: TIMEOUT_MS }, async () => {
-  const output = await asOrdinaryUser('images/images.test.ts', 'starts from|paths lead|hard links|is shared');
+it('an ordinary user starts sandboxes from images, and their disks are measured, too', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const tests = 'starts from|paths lead|hard links|is shared|files without a name';
+  const output = await asOrdinaryUser('images/images.test.ts rootfs/nameless.test.ts', tests);
   expect(output).toMatch(/paths lead through links/);
   expect(output).toMatch(/is shared while a sandbox uses it/);
 });

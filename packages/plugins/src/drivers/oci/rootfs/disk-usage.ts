@@ -9,6 +9,17 @@ export interface DiskSize {
   readonly inodes: number;
 }
 
+export const NOTHING: DiskSize = { bytes: 0, inodes: 0 };
+
+export const combined = (of: (part: keyof DiskSize) => number): DiskSize => ({
+  bytes: of('bytes'),
+  inodes: of('inodes'),
+});
+export const sum = (a: DiskSize, b: DiskSize): DiskSize => combined((of) => a[of] + b[of]);
+export const difference = (a: DiskSize, b: DiskSize): DiskSize => combined((of) => a[of] - b[of]);
+export const exceeds = (size: DiskSize, most: DiskSize): boolean =>
+  size.bytes > most.bytes || size.inodes > most.inodes;
+
 export interface FileSystem {
   readonly used: DiskSize;
   /** For the server's user. A file system without a number of inodes has as many as one likes. */

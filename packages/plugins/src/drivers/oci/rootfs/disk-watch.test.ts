@@ -25,7 +25,10 @@ const endless = (): Promise<DiskSize> => {
 };
 
 /** Machines that have nothing yet, on a file system and with a clock that go as the test says. */
-const watching = async (walks: Record<string, () => Promise<DiskSize>>) => {
+const watching = async (
+  walks: Record<string, () => Promise<DiskSize>>,
+  written: Readonly<Record<string, number>> = {},
+) => {
   const state = { used: 0, free: 2 * RESERVE.bytes, now: 0 };
   const ended: string[] = [];
   const walked: string[] = [];
@@ -44,6 +47,7 @@ const watching = async (walks: Record<string, () => Promise<DiskSize>>) => {
       walked.push(id);
       return (await walks[id]?.()) ?? LITTLE;
     },
+    written: async (id) => written[id] ?? 0,
     end: async (id, reason) => void ended.push(`${id}: ${reason}`),
     log: (message, { id }) => void logged.push(`${message}: ${String(id)}`),
     now: () => state.now,
@@ -175,4 +179,13 @@ test.each([
   grow(24);
   start();
   await expect.poll(() => ended, SOON).toEqual([expect.stringMatching(/^b: .*it had most on it/)]);
+});
+
+test('with the disk nearly full, what no walk explains is weighed by who wrote', async () => {
+  const walks = { a: async () => LITTLE, b: async () => MUCH };
+  const { state, grow, start, ended } = await watching(walks, { a: 200 * MEBIBYTE, b: 20 * MEBIBYTE });
+  state.free = RESERVE.bytes / 4;
+  grow(300);
+  start();
+  await expect.poll(() => ended, SOON).toContainEqual(expect.stringMatching(/^a: .*it had most on it/));
 });

@@ -11,7 +11,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createConcurrencyLimit } from '../../../linux/concurrency-limit.ts';
-import type { DiskSize, FileSystem } from './disk-usage.ts';
+import { combined, type DiskSize, difference, exceeds, type FileSystem, NOTHING, sum } from './disk-usage.ts';
 
 export interface Watched {
   readonly id: string;
@@ -25,6 +25,8 @@ export interface DiskWatchWorld {
   /** Machines that live. */
   readonly machines: () => Promise<readonly Watched[]>;
   readonly measure: (id: string, most: DiskSize) => Promise<DiskSize>;
+  /** Bytes that it wrote so far, whether they are still there or not. */
+  readonly written: (id: string) => Promise<number>;
   readonly end: (id: string, reason: string) => Promise<void>;
   readonly log: (message: string, facts: Record<string, unknown>) => void;
   /** Milliseconds that only go forward. */
@@ -63,7 +65,6 @@ const WALKS_OF_A_KIND = 2;
 const FEW_INODES = 50_000;
 /** With the disk nearly full, who is not measured within this time counts as what it may have. */
 const LAST_RESORT_MS = 5000;
-const NOTHING: DiskSize = { bytes: 0, inodes: 0 };
 const EVERYTHING: DiskSize = { bytes: Number.POSITIVE_INFINITY, inodes: Number.POSITIVE_INFINITY };
 
 /** What one had when the file system had grown by that much in all. */
@@ -271,16 +272,25 @@ const createChecks = (world: DiskWatchWorld, sizes: Sizes) => {
   };
 };
 
+interface Growth {
+  readonly grown: DiskSize;
+  readonly free: DiskSize;
+  /** What is there of it now. */
+  readonly taken: DiskSize;
+}
+
 /** What a file system has grown by since the first question. What is freed between two questions counts for nothing. */
 const createGrowth = ({ fileSystem }: DiskWatchWorld) => {
   let grown = NOTHING;
   let before: DiskSize | undefined;
-  return async (): Promise<{ readonly grown: DiskSize; readonly free: DiskSize }> => {
+  let first: DiskSize | undefined;
+  return async (): Promise<Growth> => {
     const { used, free } = await fileSystem();
     const last = before ?? used;
     grown = combined((of) => grown[of] + Math.max(0, used[of] - last[of]));
     before = used;
-    return { grown, free };
+    first ??= used;
+    return { grown, free, taken: difference(used, first) };
   };
 };
 
@@ -298,7 +308,12 @@ const createLastResort = (world: DiskWatchWorld, sizes: Sizes) => {
     const lack = lackOf(free, halfOf(world.reserve));
     if (lack === undefined) endedAt = undefined;
     if (lack === undefined || (endedAt !== undefined && !exceeds(used, sum(endedAt, UNNOTICED)))) return;
-    const largest = await largestOf(sizes, machines, lack.startsWith('bytes') ? 'bytes' : 'inodes', signal);
+    const largest = await largestOf(
+      { sizes, written: world.written },
+      machines,
+      lack.startsWith('bytes') ? 'bytes' : 'inodes',
+      signal,
+    );
     if (largest === undefined || signal.aborted) return;
     await world.end(largest, `the disk of the server was nearly full (${lack}), and it had most on it`);
     endedAt = used;
@@ -320,9 +335,12 @@ const createLastResort = (world: DiskWatchWorld, sizes: Sizes) => {
   };
 };
 
-/** What cannot be measured, or not soon, counts as what it may be. */
+/**
+ * What cannot be measured, or not soon, counts as what it may be. What was taken and is nobody's that can be measured
+ * counts for whoever wrote as much.
+ */
 const largestOf = async (
-  sizes: Sizes,
+  { sizes, written: writtenBy }: { sizes: Sizes } & Pick<DiskWatchWorld, 'written'>,
   machines: readonly Watched[],
   by: keyof DiskSize,
   signal: AbortSignal,
@@ -338,8 +356,14 @@ const largestOf = async (
   };
   const found = await Promise.all(machines.map(sizeOf));
   measured.abort();
-  const [largest] = found.sort((a, b) => (a.own[by] === b.own[by] ? 0 : b.own[by] - a.own[by]));
-  return largest === undefined || largest.own[by] === 0 ? undefined : largest.id;
+  const { taken } = await sizes.growth();
+  const unexplained = found.reduce((left, { own }) => left - own[by], taken[by]);
+  const weighed = found.map(async ({ id, own }) => {
+    const written = by === 'bytes' && unexplained > 0 ? await writtenBy(id).catch(() => 0) : 0;
+    return { id, size: Math.max(own[by], Math.min(unexplained, written)) };
+  });
+  const [largest] = (await Promise.all(weighed)).sort((a, b) => (a.size === b.size ? 0 : b.size - a.size));
+  return largest === undefined || largest.size === 0 ? undefined : largest.id;
 };
 
 const keepOnly = (kept: Map<string, unknown>, machines: readonly Watched[]): void => {
@@ -347,14 +371,7 @@ const keepOnly = (kept: Map<string, unknown>, machines: readonly Watched[]): voi
   for (const id of kept.keys()) if (!ids.has(id)) kept.delete(id);
 };
 
-const combined = (of: (part: keyof DiskSize) => number): DiskSize => ({
-  bytes: of('bytes'),
-  inodes: of('inodes'),
-});
-const sum = (a: DiskSize, b: DiskSize): DiskSize => combined((of) => a[of] + b[of]);
 const halfOf = (size: DiskSize): DiskSize => combined((of) => size[of] / 2);
-const exceeds = (size: DiskSize, most: DiskSize): boolean =>
-  size.bytes > most.bytes || size.inodes > most.inodes;
 
 const excessOf = (own: DiskSize, most: DiskSize): string | undefined => {
   if (own.bytes > most.bytes)

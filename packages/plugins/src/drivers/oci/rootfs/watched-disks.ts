@@ -4,8 +4,9 @@ import type { DriverHost } from '@berth/plugin-api';
 import { isAlive } from '../../../linux/processes.ts';
 import { claimedIds, readRecord, writeRecord } from '../record.ts';
 import type { Workshop } from '../workshop.ts';
-import { type DiskSize, fileSystemOf, measure } from './disk-usage.ts';
+import { type DiskSize, difference, exceeds, fileSystemOf, measure, NOTHING, sum } from './disk-usage.ts';
 import { createDiskWatch, type DiskWatch, type Watched } from './disk-watch.ts';
+import { measureNameless, writtenBy } from './nameless.ts';
 
 export interface WatchedDisksOptions {
   readonly workshop: Workshop;
@@ -50,12 +51,28 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     const container = { containerId: containerId(id), folder: folderOf(id) };
     await workshop.end({ ...container, marks: [record.process], search: false });
   };
+  /**
+   * Its folder and not only its disks: what the guest writes and what it says counts, too. First what has no name: a file
+   * that loses its name meanwhile is missed once, where the other order would count twice what somebody replaces.
+   */
+  const measureAll = async (id: string, most: DiskSize): Promise<DiskSize> => {
+    const record = await readRecord(folderOf(id));
+    const held =
+      record === undefined
+        ? NOTHING
+        : await measureNameless({ folder: folderOf(id), first: record.process, identity }, most);
+    if (exceeds(held, most)) return held;
+    return sum(held, await measure(folderOf(id), difference(most, held), identity.asOwner));
+  };
   const watch = createDiskWatch({
     fileSystem: () => fileSystemOf(folders.root),
     reserve: options.reserve,
     machines,
-    // Its folder and not only its disks: what the guest writes and what it says counts, too.
-    measure: (id, most) => measure(folderOf(id), most, identity.asOwner),
+    measure: measureAll,
+    written: async (id) => {
+      const record = await readRecord(folderOf(id));
+      return record === undefined ? 0 : await writtenBy(record.process);
+    },
     end: async (id, reason) => {
       await stop(id, true);
       try {

@@ -1,0 +1,156 @@
+/**
+ * What a sandbox has on the disk without a name: a file stays for as long as anybody holds it, and no walk sees it.
+ *
+ * It is looked for where the kernel says who holds what, in the descriptors and mappings of all tasks of the sandbox
+ * (found by their pid namespace, which nothing inside can leave or make). A descriptor that waits in a socket shows
+ * nowhere; only their number does. Where there are any, this is no measure, and whoever asks takes the sandbox for as
+ * large as it may be.
+ */
+import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '@berth/contract';
+import { isAlive, type ProcessMark, statOf } from '../../../linux/processes.ts';
+import { runSystemProgram } from '../../../linux/system-program.ts';
+import type { Identity } from '../identity.ts';
+import { type DiskSize, NOTHING } from './disk-usage.ts';
+
+const LOOK_TIMEOUT_MS = 60_000;
+/** The limit of processes of most sandboxes, many times over; their folders are arguments of one program. */
+const MAX_TASKS = 20_000;
+/** Below the root of the sandbox: where what it writes is on the disk. */
+const ON_DISK = ['workspace', 'home/agent', 'run/berth'];
+
+/** $1: file systems, $2 and $3: what is too much. Then folders of links to what is held. */
+const LOOK = `
+devices=$1 most_bytes=$2 most_inodes=$3
+shift 3
+{ find -L "$@" -mindepth 1 -maxdepth 1 -ignore_readdir_race \\
+    \\( -links 0 -printf 'file %D %i %b\\n' -o -type s -printf 'socket %p\\n' \\) 2>&1 || echo "ended with $?"; } |
+  awk -v devices="$devices" -v most_bytes="$most_bytes" -v most_inodes="$most_inodes" '
+    BEGIN { count = split(devices, list, " "); for (i = 1; i <= count; i++) on_disk[list[i]] = 1 }
+    /^find: .*: (No such file or directory|No such process|Permission denied)$/ { gone = 1; next }
+    gone && $0 == "ended with 1" { next }
+    $1 == "socket" && NF == 2 {
+      info = $2
+      sub("/fd/", "/fdinfo/", info)
+      while ((getline line < info) > 0) if (line ~ /^scm_fds:[[:space:]]*[1-9]/) in_flight = 1
+      close(info)
+      next
+    }
+    $1 != "file" || NF != 4 { failed = $0; exit }
+    !($2 in on_disk) || (($2, $3) in seen) { next }
+    { seen[$2, $3] = 1; inodes += 1; bytes += $4 * 512 }
+    bytes > most_bytes || inodes > most_inodes { exit }
+    END {
+      if (failed == "" && in_flight && bytes <= most_bytes && inodes <= most_inodes)
+        failed = "descriptors are in flight between processes, and what they hold cannot be seen"
+      if (failed != "") { print failed; exit 1 }
+      printf "%.0f %.0f\\n", bytes, inodes
+    }'`;
+
+export interface Holder {
+  readonly folder: string;
+  /** Its processes are in the pid namespace of this one. */
+  readonly first: ProcessMark;
+  readonly identity: Identity;
+}
+
+/** Up to the first excess. Nothing when it has ended. */
+export const measureNameless = async (
+  { folder, first, identity }: Holder,
+  most: DiskSize,
+): Promise<DiskSize> => {
+  const tasks = await tasksOf(first);
+  if (tasks.length === 0) return NOTHING;
+  const sockets = await boundSockets(first.pid);
+  if (sockets > most.inodes) return { bytes: 0, inodes: sockets };
+  const left = [most.bytes, most.inodes - sockets].map((value) => Math.min(value, Number.MAX_SAFE_INTEGER));
+  const devices = await devicesOf(folder, first.pid);
+  const shell = ['nice', '-n', '10', '/bin/sh', '-c', LOOK, 'berth-nameless'];
+  const argv = [...within(identity, first), ...shell, devices.join(' '), ...left.map(String), ...tasks];
+  const { code, stdout, stderr } = await runSystemProgram(argv, LOOK_TIMEOUT_MS);
+  const [, bytes, inodes] = /^(\d+) (\d+)\n$/.exec(stdout) ?? [];
+  if (code === 0) return { bytes: Number(bytes), inodes: Number(inodes) + sockets };
+  throw notMeasured(folder, code === null ? `not within ${LOOK_TIMEOUT_MS} ms` : `${stdout}${stderr}`);
+};
+
+/** The links in /proc belong to users whom an ordinary one has rights over in their own user namespace alone. */
+const within = ({ rootless, single }: Identity, { pid }: ProcessMark): string[] =>
+  rootless && single === undefined ? ['nsenter', '--target', String(pid), '--user', '--'] : [];
+
+const notMeasured = (folder: string, why: string): Error =>
+  fail('driver.failed', {
+    driver: 'oci',
+    act: 'measure',
+    detail: `what has no name of ${folder} could not be measured: ${why.trim().slice(0, 300)}`,
+  });
+
+/** What its living processes wrote to disks, those that they waited for included; nobody can have written less for it. */
+export const writtenBy = async (first: ProcessMark): Promise<number> => {
+  const files = (await processesOf(first)).map((pid) => readFile(`/proc/${pid}/io`, 'utf8').catch(() => ''));
+  return (await Promise.all(files)).reduce((all, text) => all + Number(WRITTEN.exec(text)?.[1] ?? 0), 0);
+};
+
+const WRITTEN = /^write_bytes: (\d+)$/m;
+
+/** Why what is held cannot be looked at on this machine. What the machine forbids the server counts as nothing. */
+export const unseenHeld = async (first: ProcessMark, identity: Identity): Promise<string[]> => {
+  if (within(identity, first).length > 0) return [];
+  const error = await readlink(`/proc/${first.pid}/fd/0`).then(
+    () => undefined,
+    (failure: NodeJS.ErrnoException) => failure.code,
+  );
+  const isForbidden = error === 'EACCES' || error === 'EPERM';
+  return isForbidden
+    ? ['disk: files without a name are not measured: the server may not see who holds them']
+    : [];
+};
+
+/** In its pid namespace. None when it has ended. */
+const processesOf = async (first: ProcessMark): Promise<string[]> => {
+  const spaceOf = (pid: string): Promise<string | undefined> =>
+    readlink(`/proc/${pid}/ns/pid`).catch(() => undefined);
+  const space = await spaceOf(String(first.pid));
+  if (space === undefined || !(await isAlive(first))) return [];
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const spaces = await Promise.all(pids.map(spaceOf));
+  return pids.filter((_, index) => spaces[index] === space);
+};
+
+/** Folders of links to what the tasks hold. Tasks need not share their descriptors, nor outlive the first of them. */
+const tasksOf = async (first: ProcessMark): Promise<string[]> => {
+  const followsMaps = await canFollowMaps();
+  const folders: string[] = [];
+  for (const pid of await processesOf(first)) {
+    const isLeaderGone = (await statOf(Number(pid)))?.state === 'Z';
+    for (const task of await readdir(`/proc/${pid}/task`).catch(() => [])) {
+      folders.push(`/proc/${task}/fd`);
+      if (followsMaps && (task === pid || isLeaderGone)) folders.push(`/proc/${task}/map_files`);
+    }
+    if (folders.length > 2 * MAX_TASKS)
+      throw notMeasured(`process ${first.pid}`, `more than ${MAX_TASKS} tasks`);
+  }
+  return folders;
+};
+
+/** Needs CAP_CHECKPOINT_RESTORE, which an ordinary user has not. */
+const canFollowMaps = async (): Promise<boolean> => {
+  const [mapping = ''] = await readdir('/proc/self/map_files').catch(() => []);
+  return await stat(`/proc/self/map_files/${mapping}`).then(
+    () => true,
+    () => false,
+  );
+};
+
+/** One on a folder of the disk is an inode of it as long as it lives, with or without its name. */
+const boundSockets = async (pid: number): Promise<number> => {
+  const lines = (await readFile(`/proc/${pid}/net/unix`, 'utf8').catch(() => '')).split('\n');
+  return lines.filter((line) => / \/(workspace|home)\//.test(line)).length;
+};
+
+/** What is in memory is counted there, not here. */
+const devicesOf = async (folder: string, pid: number): Promise<number[]> => {
+  const paths = [folder, ...ON_DISK.map((path) => join(`/proc/${pid}/root`, path))];
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+  return [...new Set(found.flatMap((one) => (one === undefined ? [] : [one.dev])))];
+};
