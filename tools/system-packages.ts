@@ -17,6 +17,7 @@ export const NEEDS: readonly Need[] = [
   { package: 'crun', program: 'crun', why: 'starts sandboxes: the lighter OCI runtime' },
   { package: 'runc', program: 'runc', why: 'starts sandboxes where crun refuses the cgroup layout' },
   { package: 'uidmap', program: 'newuidmap', why: 'user ids inside sandboxes that an ordinary user starts' },
+  { package: 'util-linux', program: 'flock', why: 'the lock of the home' },
 ];
 
 /** What the tests need beyond that. */

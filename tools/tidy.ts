@@ -44,6 +44,7 @@ const TOUR_LINES = 700;
 /** Where programs are started on the host: for the server, and by drivers for what is to live on or to build one. */
 const STARTERS: readonly string[] = [
   'packages/server/src/system/host-processes.ts',
+  'packages/server/src/system/kernel-lock.ts',
   'packages/plugins/src/drivers/host/index.ts',
   'packages/plugins/src/drivers/host/user.ts',
   'packages/plugins/src/drivers/oci/runtime/fork-server.ts',

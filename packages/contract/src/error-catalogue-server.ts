@@ -32,8 +32,9 @@ export const SERVER_ERRORS = {
   'store.locked': {
     kind: 'unavailable',
     data: z.object({ path: z.string(), pid: z.number().nullable() }),
-    message: (d) => `Another Berth server (process ${d.pid ?? 'unknown'}) uses ${d.path}.`,
-    hint: 'Stop it, or choose another home with BERTH_HOME.',
+    message: (d) =>
+      `Another Berth server (${d.pid === null ? 'a process that cannot be seen from here' : `process ${d.pid}`}) uses ${d.path}.`,
+    hint: 'Stop it where it runs, which may be a container that shares the folder, or choose another home with BERTH_HOME.',
   },
   'store.newer': {
     kind: 'conflict',

@@ -12,7 +12,7 @@
  * The mark never runs ahead of the database: each commit is durable before it is noted, and the notes are not synced.
  */
 import { randomInt } from 'node:crypto';
-import { closeSync, constants, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
@@ -47,7 +47,7 @@ export interface JournalMark {
 export const checkJournal = async (folder: string): Promise<void> => {
   const mark = await readMark(folder);
   const file = join(folder, DATABASE_FILE);
-  const life = await lifeOf(file);
+  const life = lifeIn(await headOf(file, LIFE_ENDS_AT));
   // Whether a database may be begun is asked elsewhere.
   if (life === undefined) return;
   const journal = await journalOf(file);
@@ -81,23 +81,32 @@ const lostCommits = (mark: Mark, seq: number): string | undefined =>
     ? undefined
     : `the database ends at event ${seq}, but ${mark.seq} were written: its journal (${DATABASE_FILE}-wal) was lost or cut, or the database (${DATABASE_FILE}) is an older copy`;
 
+interface OpenDatabase {
+  readonly folder: string;
+  /** Its file, open for as long as SQLite has it open. */
+  readonly database: number;
+  readonly writer: SqliteConnection;
+  readonly seq: number;
+}
+
 /** Gives the open database its next life. Nobody else may read or write it meanwhile. */
-export const openJournalMark = async (
-  folder: string,
-  writer: SqliteConnection,
-  seq: number,
-): Promise<JournalMark> => {
+export const openJournalMark = async ({
+  folder,
+  database,
+  writer,
+  seq,
+}: OpenDatabase): Promise<JournalMark> => {
   const file = join(folder, DATABASE_FILE);
   const life = randomInt(1, 2 ** 31 - 1);
   const mark = openMarkFile(join(folder, MARK_FILE));
   try {
-    const before = (await lifeOf(file)) ?? 0;
+    const before = lifeIn(headIn(database, LIFE_ENDS_AT)) ?? 0;
     mark.write({ lives: [before, life], isOpen: true, seq });
     mark.sync();
     syncFolder(folder);
     await writer.run({ sql: `pragma user_version = ${life}`, parameters: [] });
     await writer.rows({ sql: 'pragma wal_checkpoint(full)', parameters: [] });
-    if ((await lifeOf(file)) !== life)
+    if (lifeIn(headIn(database, LIFE_ENDS_AT)) !== life)
       throw fail('store.unavailable', { reason: `its journal could not be written into ${file}` });
     const known = { lives: [life], journal: await journalOf(file) };
     mark.write({ ...known, isOpen: true, seq });
@@ -163,8 +172,8 @@ const readMark = async (folder: string): Promise<Mark | undefined> => {
 };
 
 /** `user_version` in the first page of the file itself, whatever a journal says. */
-const lifeOf = async (file: string): Promise<number | undefined> =>
-  (await headOf(file, 100))?.readInt32BE(60);
+const lifeIn = (head: Buffer | undefined): number | undefined => head?.readInt32BE(60);
+const LIFE_ENDS_AT = 64;
 
 const JOURNAL_MAGIC = [0x377f0682, 0x377f0683];
 
@@ -177,6 +186,11 @@ const journalOf = async (database: string): Promise<number | undefined> => {
 };
 
 /** The first bytes of a file; undefined when it has fewer. */
+const headIn = (file: number, sizeBytes: number): Buffer | undefined => {
+  const head = Buffer.alloc(sizeBytes);
+  return readSync(file, head, 0, sizeBytes, 0) === sizeBytes ? head : undefined;
+};
+
 const headOf = async (path: string, sizeBytes: number): Promise<Buffer | undefined> => {
   const file = await open(path).catch(unlessMissing);
   if (file === undefined) return undefined;

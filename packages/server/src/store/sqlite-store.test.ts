@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -247,14 +247,34 @@ describe('the lock of the home folder', () => {
     await expect(readFile(join(folder, 'lock'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('takes over the lock of a dead process', async () => {
-    const child = spawn('true');
-    await once(child, 'exit');
-    await lock({ pid: child.pid, startedAt: 'x:1' });
-    await (await openSqliteStore({ folder, clock })).close();
+  it.each(['the lock', 'the database'])('holds a folder that somebody changes by hand: %s', async (what) => {
+    const store = await openSqliteStore({ folder, clock });
+    const elsewhere = await mkdtemp(join(tmpdir(), 'berth-lock-'));
+    const moves = {
+      'the lock': () => rm(join(folder, 'lock')),
+      'the database': () => link(join(folder, 'berth.db'), join(elsewhere, 'berth.db')),
+    };
+    await moves[what as keyof typeof moves]();
+    const second = what === 'the lock' ? folder : elsewhere;
+    await expect(openSqliteStore({ folder: second, clock })).rejects.toMatchObject({
+      code: 'store.locked',
+      details: { pid: null },
+    });
+    await store.close();
+    await rm(elsewhere, { recursive: true });
   });
 
-  it('takes over the lock of a process id that is another program now', async () => {
+  it('keeps the locks of SQLite, which end when any descriptor of its file is closed', async () => {
+    const store = await openSqliteStore({ folder, clock });
+    const { ino } = await stat(store.file);
+    const locks = (await readFile('/proc/locks', 'utf8'))
+      .split('\n')
+      .filter((line) => line.includes(`:${ino} `));
+    expect(locks.map((line) => line.split(/ +/)[1]).sort()).toEqual(['FLOCK', 'POSIX']);
+    await store.close();
+  });
+
+  it('takes over a folder that names another process', async () => {
     await lock({ pid: process.pid, startedAt: 'another boot:1' });
     await (await openSqliteStore({ folder, clock })).close();
   });
@@ -269,7 +289,7 @@ describe('the lock of the home folder', () => {
     for (const winner of winners) await winner.value.close();
   });
 
-  it.each(['berth.db', 'berth.db-wal', 'berth.mark', 'lock', 'lock.guard'])(
+  it.each(['berth.db', 'berth.db-wal', 'berth.mark', 'lock'])(
     'names what cannot be opened and leaves nothing behind: %s is a folder',
     async (name) => {
       await mkdir(join(folder, name));

@@ -29,9 +29,9 @@ import {
   readLastSeq,
   readLogEnd,
 } from './event-log.ts';
+import { lockFolder } from './folder-lock.ts';
 import { jobClaims } from './job-claims.ts';
 import { checkJournal, DATABASE_FILE, type JournalMark, MARK_FILE, openJournalMark } from './journal-mark.ts';
-import { lockFolder } from './lock-file.ts';
 import { migrate } from './migrations.ts';
 import { readRecords, records } from './records.ts';
 import { createSerial } from './serial.ts';
@@ -58,8 +58,8 @@ export interface SqliteStore extends Store {
 export const openSqliteStore = async ({ folder, clock, check }: SqliteStoreOptions): Promise<SqliteStore> => {
   await makeFolder(folder);
   await assertFiles(folder);
-  const lock = lockFolder(folder);
   const file = join(folder, DATABASE_FILE);
+  const lock = lockFolder(folder, file);
   const open: SqliteConnection[] = [];
   let mark: JournalMark | undefined;
   const closeAll = async () => {
@@ -74,11 +74,12 @@ export const openSqliteStore = async ({ folder, clock, check }: SqliteStoreOptio
     await check?.(folder);
     const writer = openSqlite(file);
     open.push(writer);
+    const database = lock.database();
     await chmod(file, 0o600);
     await migrate(writer, clock.now());
     await makeWalRoom(file);
     const logEnd = await readLogEnd(writer);
-    mark = await openJournalMark(folder, writer, logEnd.seq);
+    mark = await openJournalMark({ folder, database, writer, seq: logEnd.seq });
     const reader = openSqlite(file);
     open.push(reader);
     const store = createStore({ writer, reader, clock, logEnd, mark });
@@ -89,14 +90,7 @@ export const openSqliteStore = async ({ folder, clock, check }: SqliteStoreOptio
   }
 };
 
-const FILES = [
-  DATABASE_FILE,
-  `${DATABASE_FILE}-wal`,
-  `${DATABASE_FILE}-shm`,
-  MARK_FILE,
-  'lock',
-  'lock.guard',
-];
+const FILES = [DATABASE_FILE, `${DATABASE_FILE}-wal`, `${DATABASE_FILE}-shm`, MARK_FILE, 'lock'];
 
 /** The system's own words about a folder in the place of a file name neither. */
 const assertFiles = async (folder: string): Promise<void> => {

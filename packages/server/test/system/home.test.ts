@@ -60,6 +60,22 @@ const kill = async (): Promise<void> => {
   await once(child, 'exit');
 };
 
+/** While a server has the home. */
+const whileRunning = async (act: () => Promise<void>): Promise<void> => {
+  const child = spawn(process.execPath, [PROGRAM], {
+    env: { ...process.env, ...ENV, BERTH_HOME: home, BERTH_PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  try {
+    await once(child.stdout, 'data');
+    await act();
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
+};
+
 const INCONSISTENT = 5;
 const UNAVAILABLE = 6;
 
@@ -183,6 +199,19 @@ test('a journal that a killed server left is used; one that is lost, cut or of a
   cpSync(join(killed, 'berth.db-wal'), journal);
   rmSync(join(home, 'berth.db-shm'));
   await expectUnopened(/the journal \(berth\.db-wal\) is another one than the database/);
+});
+
+test('a home in use is refused: from another process namespace, and when the lock file is gone', async () => {
+  await whileRunning(async () => {
+    const before = filesOf(home);
+    rmSync(join(home, 'lock'));
+    const refused = await Promise.all([start(), start({}, ['unshare', '--pid', '--fork', '--mount-proc'])]);
+    for (const { exitCode, said } of refused) {
+      expect(sentence(said)).toMatch(/Another Berth server \(a process that cannot be seen from here\) uses/);
+      expect(exitCode).toBe(UNAVAILABLE);
+    }
+    expect(filesOf(home)).toEqual(before);
+  });
 });
 
 test('a database that is older than what its home has seen is refused', async () => {
