@@ -11,6 +11,8 @@ const REMOTES = ['berth', 'berth-server'] as const;
 const HUB_PATH = /\/ws_[a-z0-9]+\/[^/]+\.git$/;
 /** Variables that would have git look elsewhere: set when it is git that runs us, as an alias or from a hook. */
 const ELSEWHERE = /^GIT_(DIR|WORK_TREE|INDEX_FILE|PREFIX|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE)$/;
+const MOST_TRIES = 5;
+const TRY_AGAIN_MS = 100;
 const MAX_OUTPUT_BYTES = 16 * 2 ** 20;
 
 /** The top folder of the checkout that holds a path; of a bare repository, itself. */
@@ -84,13 +86,35 @@ export const fetchLanded = async (world: CommandIo, landed: LandedBranch): Promi
   const at = { world, folder: source };
   const remote = await remoteOf(at, hubPath);
   const known = await git(at, 'remote', 'get-url', '--', remote);
-  if (known.problem !== undefined) await must(at, 'remote', 'add', '--', remote, hubPath);
+  if (known.problem !== undefined) await addRemote(at, remote, hubPath);
   else if (known.stdout.trim() !== hubPath) await must(at, 'remote', 'set-url', '--', remote, hubPath);
   const refspec = `+refs/heads/${branch}:refs/remotes/${remote}/${branch}`;
   const fetch = ['fetch', '--quiet', '--no-tags', '--no-recurse-submodules', '--end-of-options'];
-  await must(at, ...fetch, remote, refspec);
+  await besideOthers(() => must(at, ...fetch, remote, refspec));
   const stat = await must(at, 'diff', '--stat', '--end-of-options', base, merge);
   return { stat, next: await nextStep(at, branch, `${remote}/${branch}`, merge) };
+};
+
+/** Another run may have added the same one meanwhile. */
+const addRemote = (at: At, remote: string, hubPath: string): Promise<void> =>
+  besideOthers(async () => {
+    const added = await git(at, 'remote', 'add', '--', remote, hubPath);
+    if (added.problem === undefined) return;
+    const known = await git(at, 'remote', 'get-url', '--', remote);
+    if (known.stdout.trim() !== hubPath)
+      throw fail('repository.unreachable', { source: at.folder, reason: added.problem });
+  });
+
+/** Git refuses what another git is writing at the moment (the configuration, a ref); that one is soon done. */
+const besideOthers = async <T>(act: () => Promise<T>): Promise<T> => {
+  for (let tries = MOST_TRIES; ; tries -= 1) {
+    try {
+      return await act();
+    } catch (error) {
+      if (tries <= 1 || !/\block\b/.test(String(error))) throw error;
+      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
+    }
+  }
 };
 
 /** A branch that has gone on by itself cannot be fast-forwarded; one that is not checked out is moved by a fetch. */

@@ -79,7 +79,7 @@ const stageLine = (
   { stage, detail, durationMs }: EventData<'attempt.progressed'>,
   output: Output,
 ): string => {
-  const name = `${clipped(stage, 40)}${detail === undefined ? '' : ` (${clipped(detail, 80)})`}`;
+  const name = `${clipped(stage, 40)}${detail === undefined ? '' : ` (${clipped(detail, 200)})`}`;
   return durationMs === undefined
     ? output.colour('dim', `· ${name}`)
     : `${output.colour('green', '✓')} ${name} ${output.colour('dim', seconds(durationMs))}`;

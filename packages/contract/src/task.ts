@@ -92,6 +92,20 @@ export const TaskCreate = z.strictObject({
 });
 export type TaskCreate = z.infer<typeof TaskCreate>;
 
+/** What is known of a task before its workspace is there. */
+export const TaskCheck = z.strictObject({
+  agent: TaskCreate.shape.agent,
+  model: TaskCreate.shape.model,
+  driver: z.string().max(40).optional(),
+});
+export type TaskCheck = z.infer<typeof TaskCheck>;
+
+/** By whom and where it would be done. */
+export const TaskMeans = z
+  .object({ agent: z.string(), model: z.string().optional(), driver: z.string() })
+  .meta({ id: 'TaskMeans' });
+export type TaskMeans = z.infer<typeof TaskMeans>;
+
 export const Attempt = z
   .object({
     id: AttemptId,
@@ -139,6 +153,24 @@ export const taskRoutes = [
     idempotent: true,
     errors: ['record.missing', 'agent.unknown', 'model.unconfigured', 'gate.empty', 'driver.disabled'],
     summary: 'Queue a task',
+  }),
+  route({
+    id: 'task.check',
+    method: 'POST',
+    path: '/v1/task-checks',
+    body: TaskCheck,
+    returns: TaskMeans,
+    role: 'operator',
+    errors: [
+      'agent.unknown',
+      'agent.absent',
+      'model.unconfigured',
+      'driver.unknown',
+      'driver.disabled',
+      'driver.absent',
+    ],
+    summary:
+      'Whether a task could be done: its agent, its model and its driver, before a repository is imported for it',
   }),
   route({
     id: 'task.list',

@@ -53,6 +53,33 @@ test('a task runs to its landing, and a follow-up goes on in its sandbox and con
   expect(attempts.map((one) => one.branch)).toEqual([`task/${id}`, `task/${id}_v2`]);
 });
 
+test('a task is known to be possible before its workspace is made', async () => {
+  const { core, world } = await started();
+  expect(await core.tasks.check({})).toEqual({
+    agent: world.ports.defaults.agent,
+    model: undefined,
+    driver: (await world.ports.machines.choose({})).name,
+  });
+});
+
+test('the gate that judges a task is told, with where it comes from', async () => {
+  const { core, store, workspaceId, settle } = await started();
+  const gate = { commands: [{ name: 'check', run: 'make check' }] };
+  const repositories = [{ source: '/app' }];
+  const { id: declared } = await core.workspaces.create({ name: 'strict', repositories, gate });
+  for (const id of [workspaceId, declared]) await core.tasks.create({ workspaceId: id, prompt: 'Fix it' });
+  await settle();
+  const events = await store.read((tx) =>
+    tx.events({ afterSeq: 0, limit: 1000, type: 'attempt.progressed' }),
+  );
+  const told = events.flatMap((event) => dataOf(event, 'attempt.progressed') ?? []);
+  expect(
+    told.flatMap(({ stage, detail, durationMs }) =>
+      stage === 'target gate' && durationMs === undefined ? [detail] : [],
+    ),
+  ).toEqual([expect.stringMatching(/^found in the repository: ./), 'of the workspace: make check']);
+});
+
 test('a follow-up after the sandbox is gone starts afresh and is told the conversation', async () => {
   const { core, store, workspaceId, settle } = await started();
   const { id } = await core.tasks.create({ workspaceId, prompt: 'Fix it', keepAliveMs: 0 });
@@ -91,6 +118,7 @@ test('the progress of an attempt can be followed by its stages', async () => {
   );
   expect([...new Set(events.map((event) => dataOf(event, 'attempt.progressed')?.stage))]).toEqual([
     'sandbox',
+    'target gate',
     'agent',
     'gate sandbox',
     'gate',

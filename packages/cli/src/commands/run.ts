@@ -2,7 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type Change, fail, type GateSpec, issuesIn, TaskCreate, type Workspace } from '@berth/contract';
+import {
+  type Change,
+  fail,
+  type GateSpec,
+  isBerthError,
+  issuesIn,
+  TaskCreate,
+  type Workspace,
+} from '@berth/contract';
+import type { Client } from '@berth/sdk/node';
 import type { Command } from 'commander';
 import { branchOf, fetchLanded, topOf, unseenIn } from '../checkout.ts';
 import { type Context, type Frame, leaf, text } from '../command.ts';
@@ -56,7 +65,9 @@ const run = async (
   const gate = gateOf(options.gate);
   const context = await withServer(started);
   const { client, output } = context;
-  const workspace = await workspaceFor(context, { source, branch, driver: text(options.driver), gate });
+  const driver = text(options.driver);
+  await client.tasks.check({ agent: wanted.agent, model: wanted.model, driver });
+  const workspace = await workspaceFor(context, { source, branch, driver, gate });
   await tellUnseen(context, { source, branch, workspace });
   const { lastSeq } = await client.system.stats();
   const task = await client.tasks.create(
@@ -118,12 +129,22 @@ interface Wanted {
   readonly gate: GateSpec | undefined;
 }
 
-/** The newest workspace of this checkout, branch and gate, made at the first time. */
-const workspaceFor = async ({ client }: Context, wanted: Wanted): Promise<Workspace> => {
+/** The newest workspace of this checkout, branch and gate, made at the first time; by another run of this moment, it is taken. */
+const workspaceFor = async (context: Context, wanted: Wanted, tries = MOST_NAMES): Promise<Workspace> => {
+  const { client } = context;
   const all: Workspace[] = [];
   for await (const workspace of allWorkspaces(client)) all.push(workspace);
   const [newest] = all.filter((one) => suits(one, wanted)).sort((a, b) => b.createdAt - a.createdAt);
   if (newest !== undefined) return newest;
+  try {
+    return await newWorkspace(client, wanted, all);
+  } catch (error) {
+    if (tries <= 1 || !isBerthError(error) || error.code !== 'record.exists') throw error;
+    return workspaceFor(context, wanted, tries - 1);
+  }
+};
+
+const newWorkspace = (client: Client, wanted: Wanted, all: readonly Workspace[]): Promise<Workspace> => {
   const names = new Set(all.map(({ name }) => name));
   const base =
     basename(wanted.source, '.git')
@@ -140,12 +161,20 @@ const workspaceFor = async ({ client }: Context, wanted: Wanted): Promise<Worksp
   });
 };
 
+/**
+ * Without `--gate`, the gate is the one that the workspace was given when it was added, else what is found in the
+ * repository; a `--gate` holds for the runs that name it.
+ */
 const suits = ({ repositories, driver, gate }: Workspace, wanted: Wanted): boolean => {
   const [only, ...others] = repositories;
   if (only === undefined || others.length > 0 || only.source !== wanted.source) return false;
-  if (wanted.gate !== undefined && !isDeepStrictEqual(wanted.gate, gate)) return false;
+  if (wanted.gate === undefined ? isOfRun(gate) : !isDeepStrictEqual(wanted.gate, gate)) return false;
   return (wanted.branch ?? only.branch) === only.branch && driver === wanted.driver;
 };
+
+/** Such as a `--gate` makes. */
+const isOfRun = (gate: GateSpec | undefined): boolean =>
+  gate !== undefined && isDeepStrictEqual(gate, gateOf(gate.commands?.map(({ run }) => run)));
 
 interface Landed {
   readonly source: string;

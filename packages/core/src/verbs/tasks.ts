@@ -2,7 +2,15 @@
  * What people do with tasks. Each verb is one transaction: the task's move, its event and the job that follows from it
  * are written together, so that a task which was answered for is never without somebody who works on it.
  */
-import { allows, fail, type Task, type TaskCreate, taskStates } from '@berth/contract';
+import {
+  allows,
+  fail,
+  type Task,
+  type TaskCheck,
+  type TaskCreate,
+  type TaskMeans,
+  taskStates,
+} from '@berth/contract';
 import { allRows, move, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt/attempt.ts';
@@ -10,6 +18,8 @@ import { assertJudged } from '../workflows/attempt/target-gate.ts';
 import { workspaceOf } from '../workspace/index.ts';
 
 export interface Tasks {
+  /** Makes nothing. Rejects with `agent.*`, `model.unconfigured`, `driver.*` as a task that names these would. */
+  check(wanted: TaskCheck): Promise<TaskMeans>;
   /**
    * With an id of the caller's choice (of the right kind) it is safe to repeat: what is there under it is the answer.
    * Rejects with `record.missing`, `agent.*`, `model.unconfigured`, `gate.empty`.
@@ -27,6 +37,11 @@ const DEFAULT_PRIORITY = 5;
 const TITLE_MAX_CHARACTERS = 80;
 
 export const createTasks = (ports: Ports, stopping: AbortSignal): Tasks => ({
+  async check({ agent = ports.defaults.agent, model: wanted, driver }) {
+    const { model } = await ports.agents.prepare(agent, wanted);
+    const { name } = await ports.machines.choose({ driver });
+    return { agent, model, driver: name };
+  },
   async create(request, id = ports.ids.new('task')) {
     const made = await ports.store.read((tx) => tx.table('tasks').get(id));
     if (made !== undefined) return made;

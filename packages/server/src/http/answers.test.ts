@@ -77,7 +77,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'berth-answers-'));
   sandbox = await createLocalSandbox({ folder });
   const refuse = async () => Promise.reject(fail('sandbox.not_running', { id: SANDBOX, state: 'stopped' }));
-  const verbs = { cancel: refuse, retry: refuse, prompt: refuse };
+  const verbs = { check: refuse, cancel: refuse, retry: refuse, prompt: refuse };
   const repositories = { status: refuse, diff: async () => 'diff --git', commit: refuse, push: refuse };
   const open = async () => sandbox;
   harness = await openHarness({

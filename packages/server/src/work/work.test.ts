@@ -17,7 +17,7 @@ const setting = () => {
   const store = createMemoryStore({ clock, ids: createIds(clock, (bytes) => new Uint8Array(bytes)) });
   const core = {
     workspaces: { create: vi.fn(), remove: vi.fn() },
-    tasks: { create: vi.fn(), cancel: vi.fn(), retry: vi.fn(), prompt: vi.fn() },
+    tasks: { check: vi.fn(), create: vi.fn(), cancel: vi.fn(), retry: vi.fn(), prompt: vi.fn() },
     changes: { decide: vi.fn() },
   };
   const hub = { diff: async (...args: string[]) => `${args.join(' ')}\n` };
@@ -53,6 +53,8 @@ it('leads the verbs to the core', async () => {
   await work.tasks.prompt('tk_1', 'more', caller);
   await work.workspaces.create({} as never, caller, new AbortController().signal, 'ws_2');
   await work.tasks.create({} as never, caller, 'tk_3');
+  await work.tasks.check({ agent: 'main' }, caller);
+  expect(core.tasks.check).toHaveBeenCalledWith({ agent: 'main' });
   expect(core.workspaces.remove).toHaveBeenCalledWith('ws_1');
   expect(core.tasks.cancel.mock.calls).toEqual([
     ['tk_1', 'it was asked for'],
@@ -86,6 +88,7 @@ it('asks for every request whether its caller may use the driver that will do it
   });
   const requests = [
     () => work.workspaces.create({ repositories: [], driver: 'bare' }, caller, caller.gone),
+    () => work.tasks.check({ driver: 'bare' }, caller),
     () => work.tasks.create({ workspaceId: 'ws_1', prompt: 'do' }, caller),
     () => work.tasks.retry('tk_1', caller),
     () => work.tasks.prompt('tk_1', 'more', caller),

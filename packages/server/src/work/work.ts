@@ -39,6 +39,10 @@ const tasksOf = ({ core: { tasks }, store, drivers }: WorkParts): Work['tasks'] 
     if (task !== undefined) await permit(task.workspaceId, caller);
   };
   return {
+    check: async (wanted, { role }) => {
+      drivers.permit(wanted.driver, role);
+      return tasks.check(wanted);
+    },
     create: async (wanted, caller, id) => {
       await permit(wanted.workspaceId, caller);
       return tasks.create(wanted, id);

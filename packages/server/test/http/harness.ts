@@ -158,6 +158,7 @@ const notingWork = (calls: string[]): Work => {
   return {
     workspaces: { create: note('workspace.create'), remove: note('workspace.remove') },
     tasks: {
+      check: note('task.check'),
       create: note('task.create'),
       cancel: note('task.cancel'),
       retry: note('task.retry'),

@@ -132,6 +132,7 @@ test('a command cannot doctor the tools of the next one, and a target that is re
   ]);
   // Before an agent is paid.
   const stages = told.flatMap((one) => (one === undefined ? [] : [one.stage]));
+  expect(stages.indexOf('target gate')).toBeLessThan(stages.indexOf('target'));
   expect(stages.indexOf('target')).toBeLessThan(stages.indexOf('agent'));
   const known = { workspaceId: workspace.id, agent: 'scripted', prompt: steps({ fail: 'enough' }) };
   const { items } = await conversationOf(world.client, (await runTask(world.client, known)).task.id);

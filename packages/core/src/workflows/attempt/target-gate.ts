@@ -4,6 +4,7 @@ import type { Sandbox } from '@berth/plugin-api';
 import { alwaysGreen, type GatePlan, planGate, programOf, readForGate } from '../../gate/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { progressed } from '../../task/index.ts';
+import { workspaceOf } from '../../workspace/index.ts';
 import { baselineOf, type Target } from '../landing/baseline.ts';
 import { inSandbox } from '../machine/revive.ts';
 import { targetsOf } from './attempt.ts';
@@ -97,13 +98,19 @@ export const redBefore = async (ports: Ports, listener: Listener): Promise<reado
   const { clock, store, defaults } = ports;
   const known = new AbortController();
   const waiting = AbortSignal.any([known.signal, signal]);
-  const late = clock.sleep(defaults.targetGateWaitMs, waiting).then(none, none);
+  const late = clock.sleep(defaults.targetGateWaitMs, waiting).then(unknown, unknown);
+  const stage = { attemptId, stage: 'target gate', detail: await spokenGate(ports, listener.target) };
+  const startedAt = clock.now();
+  await progressed(store, stage);
   const told = clock.sleep(WAIT_TOLD_AFTER_MS, waiting).then(
     () => progressed(store, { attemptId, stage: 'waiting', detail: WAITS_FOR_TARGET }),
     () => undefined,
   );
   try {
-    return await Promise.race([hearRed(ports, listener).catch(none), late]);
+    const red = await Promise.race([hearRed(ports, listener).catch(unknown), late]);
+    // Only a green one has an end.
+    if (red?.length === 0) await progressed(store, stage, clock.now() - startedAt);
+    return red ?? [];
   } finally {
     known.abort();
     await told;
@@ -134,4 +141,12 @@ const hearRed = async (ports: Ports, { target, attemptId, signal }: Listener): P
   return red;
 };
 
-const none = (): readonly Evidence[] => [];
+const unknown = (): undefined => undefined;
+
+/** What judges, for a person: the commands, and who chose them. */
+const spokenGate = async (ports: Ports, { workspaceId, plan }: Target): Promise<string> => {
+  const { gate } = await workspaceOf(ports, workspaceId);
+  const origin = (gate?.commands ?? []).length > 0 ? 'of the workspace' : 'found in the repository';
+  const lines = [...new Set(plan.commands.map(({ run }) => run.slice(0, MAX_SHOWN_CHARACTERS)))];
+  return `${origin}: ${lines.join(', ')}`;
+};

@@ -1,9 +1,10 @@
-import type { Task, TaskCreate } from '@berth/contract';
+import type { Task, TaskCheck, TaskCreate, TaskMeans } from '@berth/contract';
 import { allRows, type Store } from '@berth/core';
 import type { Caller, HandlersOf } from '../handler-types.ts';
 import { findRecord, pageOfRecords } from './pages.ts';
 
 export interface TaskWork {
+  check(wanted: TaskCheck, caller: Caller): Promise<TaskMeans>;
   create(wanted: TaskCreate, caller: Caller, id?: string): Promise<Task>;
   cancel(id: string, reason: string | undefined, caller: Caller): Promise<Task>;
   retry(id: string, caller: Caller): Promise<Task>;
@@ -12,6 +13,7 @@ export interface TaskWork {
 
 export const taskHandlers = (store: Store, tasks: TaskWork): HandlersOf<'task'> => ({
   'task.create': ({ body, caller, recordId }) => tasks.create(body, caller, recordId),
+  'task.check': ({ body, caller }) => tasks.check(body, caller),
   'task.list': ({ query: { state, workspaceId, ...page } }) =>
     pageOfRecords(store, 'tasks', page, { state, workspaceId }),
   'task.get': ({ params }) => findRecord(store, 'tasks', params.id),
