@@ -4,6 +4,7 @@ import { Card } from '../ui/card.tsx';
 import { FailureAbove } from '../ui/failure-note.tsx';
 import { StateBadge } from '../ui/state-badge.tsx';
 import { ChangeDiff } from './change-diff.tsx';
+import { Decided } from './decided.tsx';
 import { isUndecided } from './decision.tsx';
 import { GateEvidence } from './gate-evidence.tsx';
 import { Weakened } from './weakened.tsx';
@@ -18,7 +19,7 @@ const SHORT_COMMIT = 10;
 
 export const ChangeCard = ({ change, number, isNewest }: ChangeCardProps) => {
   const [isOpen, setIsOpen] = useState(isNewest);
-  const { id, state, parts, gateRunId, error, revision } = change;
+  const { id, state, parts, gateRunId, error, revision, decision } = change;
   return (
     <Card title={`Change ${number}`} aside={<StateBadge state={state} />}>
       {parts.map(({ repository, branch, target, merge, head }) => (
@@ -27,6 +28,7 @@ export const ChangeCard = ({ change, number, isNewest }: ChangeCardProps) => {
         </p>
       ))}
       <FailureAbove failure={error}>
+        {decision !== undefined && <Decided decision={decision} />}
         {!isUndecided(change) && <Weakened change={change} />}
         {gateRunId !== undefined && <GateEvidence key={gateRunId} id={gateRunId} />}
       </FailureAbove>

@@ -3,20 +3,13 @@ import type { Change, Weakening } from '@berth/contract';
 /** More than anybody reads in a list. */
 const MOST_LINES = 50;
 
-/** What a change weakens, and what a person said to it. */
-export const Weakened = ({ change: { weakened = [], decision } }: { readonly change: Change }) => {
+/** What a change weakens. */
+export const Weakened = ({ change: { weakened = [] } }: { readonly change: Change }) => {
   if (weakened.length === 0) return null;
   return (
     <fieldset className="weakened" aria-label="What the change weakens">
       <p>
         <strong>It weakens what judges it</strong>
-        {decision !== undefined && (
-          <span className="soft told">
-            {' '}
-            · {decision.verdict}
-            {decision.reason === undefined ? '' : `: ${decision.reason}`}
-          </span>
-        )}
       </p>
       <ul>
         {weakened.slice(0, MOST_LINES).map((one) => (

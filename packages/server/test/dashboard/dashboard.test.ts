@@ -168,7 +168,12 @@ test('a change that weakens its gate is decided about by keyboard on a phone, an
   };
   const wide = { width: 1280, height: 900, scheme: 'light' } as const;
   const ended = await decide('Weaken in vain', wide, rejectInTwoSteps, 'failed');
-  await sees(ended.locator('.weakened', { hasText: `rejected: Keep the test${SHOWN}` }));
+  const decision = (page: Page) => page.getByRole('group', { name: 'The decision' });
+  await sees(decision(ended));
+  expect(await decision(ended).innerText()).toMatch(
+    new RegExp(`^Rejected by owner · .+\\n+Keep the test${RegExp.escape(SHOWN)}$`),
+  );
+  expect(await decision(ended).getByRole('time').getAttribute('datetime')).toMatch(/^20\d\d-/);
   // Told once, though the task, its change and its gate have the same error.
   await sees(ended.getByText('A person said no to the change'));
   expect(await ended.getByRole('alert').count()).toBe(1);
@@ -179,7 +184,9 @@ test('a change that weakens its gate is decided about by keyboard on a phone, an
     await press(page, 'Land it');
   };
   const landed = await decide('Weaken and land', phone, landInOne, 'completed');
-  await sees(landed.locator('.weakened', { hasText: 'approved' }));
+  await sees(decision(landed));
+  expect(await decision(landed).innerText()).toMatch(/^Approved by owner · /);
+  expect(await landed.evaluate(() => document.documentElement.scrollWidth)).toBe(phone.width);
 }, 90_000);
 
 const toneOf = (badge: Locator): Promise<string> =>
