@@ -40,6 +40,8 @@ const isAlive = (pid: number): boolean => {
     throw error;
   }
 };
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number);
 const goneSoon = (pids: readonly number[]) =>
   vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), 5000);
 
@@ -104,6 +106,28 @@ describe('a program on the host', () => {
 });
 
 describe('a server that goes', () => {
+  test('has a warden that is replaced when it is frozen', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    logged.length = 0;
+    const processes = open();
+    const before = childrenOf(process.pid);
+    const one = sh(processes, 'echo $$; read line');
+    const [group = 0] = await pidsOf(one.stdout, 1);
+    const [warden = 0] = childrenOf(process.pid).filter((pid) => !before.includes(pid) && pid !== group);
+    process.kill(warden, 'SIGSTOP');
+    const other = sh(processes, 'read line');
+    vi.advanceTimersByTime(5_000);
+    await vi.waitFor(() => expect(isAlive(warden)).toBe(false));
+    expect(logged).toEqual(['process.warden_replaced']);
+    const now = childrenOf(process.pid).filter((pid) => !before.includes(pid));
+    expect(now).toHaveLength(3);
+    vi.useRealTimers();
+    for (const { stdin, ended } of [one, other]) {
+      stdin.end();
+      await ended;
+    }
+  });
+
   test('by stopping lets what works here finish, and not what waits for others', async () => {
     const processes = open();
     const inward = sh(processes, 'read line; exit 7');

@@ -5,6 +5,7 @@
  * there is nobody left to read from. It needs no privilege and no control group.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import process from 'node:process';
 import type { Readable, Writable } from 'node:stream';
@@ -66,7 +67,7 @@ const KILLED_MS = 2_000;
 export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
   const killGroup = createKillGroup(log);
   const living = new Map<Living, Promise<unknown>>();
-  const warden = createWarden(() => [...living.keys()].map(({ group }) => group));
+  const warden = createWarden(() => [...living.keys()].map(({ group }) => group), log);
   let isClosing = false;
 
   const watch = (one: Living, child: ChildProcess): Promise<number | null> => {
@@ -176,38 +177,70 @@ const createKillGroup =
     }
   };
 
-/** Deaf to the signals that end a server, so that it outlives one that closes slowly. */
-const WARDEN = `trap '' TERM INT HUP
+/** Deaf to the signals that end a server, so that it outlives one that closes slowly, and to there being nobody to answer. */
+const WARDEN = `trap '' TERM INT HUP PIPE
 groups=' '
 while read -r act group; do
   case $act in
-    begun) groups="$groups$group " ;;
+    begun) groups="$groups$group "; echo ;;
     ended) groups="\${groups%% $group *} \${groups#* $group }" ;;
   esac
 done
 for group in $groups; do kill -s KILL -- "-$group"; done`;
 
-/** Made with the first group, and anew when somebody ended it. */
-const createWarden = (groups: () => readonly number[]) => {
-  let warden: ChildProcess | undefined;
-  const tell = (line: string): void => void warden?.stdin?.write(`${line}\n`);
+/** From the name of a group to the answer that it is known. */
+const WARDEN_SILENCE_MS = 5_000;
+
+/** Made with the first group, and anew when somebody ended it or it does not answer. */
+const createWarden = (groups: () => readonly number[], log: Pick<Log, 'warn'>) => {
+  let warden: { readonly child: ChildProcess; readonly expectAnswer: () => void } | undefined;
+  const tell = (line: string): void => void warden?.child.stdin?.write(`${line}\n`);
+  const begun = (group: number): void => {
+    tell(`begun ${group}`);
+    warden?.expectAnswer();
+  };
   const make = (): void => {
-    const made = spawn('/bin/sh', ['-c', WARDEN], {
+    const child = spawn('/bin/sh', ['-c', WARDEN], {
       ...{ cwd: '/', env: {}, detached: true },
-      stdio: ['pipe', 'ignore', 'ignore'],
+      stdio: ['pipe', 'pipe', 'ignore'],
     });
-    warden = made;
     const forget = (): void => {
-      if (warden === made) warden = undefined;
+      if (warden?.child === child) warden = undefined;
+      clearTimeout(silence);
     };
-    made.once('error', forget).once('exit', forget);
-    made.stdin.on('error', forget);
-    made.unref();
-    for (const group of groups()) tell(`begun ${group}`);
+    const replace = (): void => {
+      log.warn('process.warden_replaced', { pid: child.pid, silentForMs: WARDEN_SILENCE_MS });
+      forget();
+      child.kill('SIGKILL');
+      make();
+    };
+    let silence: NodeJS.Timeout | undefined;
+    let unanswered = 0;
+    warden = {
+      child,
+      expectAnswer: () => {
+        unanswered += 1;
+        // What it said while this process was busy is read before it counts as silence.
+        silence ??= setTimeout(
+          () => setImmediate(() => unanswered > 0 && replace()),
+          WARDEN_SILENCE_MS,
+        ).unref();
+      },
+    };
+    child.stdout.on('data', (answers: Buffer) => {
+      unanswered -= answers.length;
+      clearTimeout(silence);
+      silence = undefined;
+    });
+    child.once('error', forget).once('exit', forget);
+    child.stdin.on('error', forget);
+    child.unref();
+    for (const pipe of [child.stdin, child.stdout]) if (pipe instanceof Socket) pipe.unref();
+    for (const group of groups()) begun(group);
   };
   return {
-    begun: (group: number) => (warden === undefined ? make() : tell(`begun ${group}`)),
+    begun: (group: number) => (warden === undefined ? make() : begun(group)),
     ended: (group: number) => tell(`ended ${group}`),
-    close: () => void warden?.stdin?.end(),
+    close: () => void warden?.child.stdin?.end(),
   };
 };

@@ -80,7 +80,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
   const prepare = async (): Promise<Ready> => {
     for (const path of Object.values(folders)) await makeThrough(path);
     const beside = v2BesideV1();
-    const launcher = createLauncher(folders, identity, beside);
+    const launcher = createLauncher(folders, identity, beside, options.log);
     opened = launcher;
     const base = await prepareBase(folders, identity);
     await assertMeasures(base.rootfs, asOwner);

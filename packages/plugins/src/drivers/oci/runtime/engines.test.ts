@@ -14,7 +14,7 @@ it('without a runtime it says which package to install, and takes nothing weaker
   const answer = await chooseEngine(none, {
     folders,
     base: { rootfs: host.folder, system: [] },
-    launcher: createLauncher(folders, identity, undefined),
+    launcher: createLauncher(folders, identity, undefined, () => undefined),
     cgroups: undefined,
     world: {
       identity,
@@ -39,7 +39,7 @@ it('a runtime that cannot start a sandbox is not taken, and what it said is told
   const answer = await chooseEngine(['crun', 'runc'], {
     folders,
     base: { rootfs: '/nowhere', system: [] },
-    launcher: createLauncher(folders, identity, undefined),
+    launcher: createLauncher(folders, identity, undefined, () => undefined),
     cgroups: undefined,
     world: {
       identity,
@@ -72,7 +72,7 @@ it('a runtime with a known escape is not used, a patched package of the same ver
   const answer = await chooseEngine(['runc'], {
     folders,
     base: { rootfs: '/nowhere', system: [] },
-    launcher: createLauncher(folders, identity, undefined),
+    launcher: createLauncher(folders, identity, undefined, () => undefined),
     cgroups: undefined,
     world: {
       identity,

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { gone, markOf } from '../../../linux/processes.ts';
 import { SYSTEM_PATH } from '../../../linux/system-program.ts';
 import { createForkServer, type ForkServer, type Surroundings } from './fork-server.ts';
@@ -18,10 +18,14 @@ const plain: Surroundings = {
 let folder = '';
 let log = '';
 let server: ForkServer;
+let warned: string[] = [];
+const warn = (_level: string, message: string, data: unknown): void =>
+  void warned.push(`${message}: ${JSON.stringify(data)}`);
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'berth-fork-'));
   log = join(folder, 'log');
-  server = createForkServer({ ...plain, args: [join(folder, 'ended')] });
+  warned = [];
+  server = createForkServer({ ...plain, args: [join(folder, 'ended')] }, warn);
 });
 afterEach(async () => {
   await server.close();
@@ -80,28 +84,62 @@ it('gives a call up when its signal says so', async () => {
   expect(await run(['true'])).toBe(0);
 });
 
-it('answers for what it started before it was killed, fails the rest, and begins again', async () => {
+it('answers for what it started before it was killed, and begins the rest in the next one', async () => {
   const shell = await shellPid();
   const started = run(['/bin/sh', '-c', `touch '${folder}/started'; sleep 0.2; exit 5`]);
   await expect.poll(() => readdir(folder)).toContain('started');
   process.kill(shell, 'SIGSTOP');
-  const never = expect(run(['true'])).rejects.toThrow(/the shell that starts runtimes ended/);
+  const rest = run(['/bin/sh', '-c', 'echo once; exit 6']);
   process.kill(shell, 'SIGKILL');
-  await never;
+  expect(await rest).toBe(6);
   expect(await started).toBe(5);
-  expect(await run(['true'])).toBe(0);
+  expect((await said()).match(/once/g)).toHaveLength(1);
+  expect(warned).toEqual([expect.stringContaining('was ended by SIGKILL')]);
   expect(await shellPid()).not.toBe(shell);
+});
+
+it('is replaced when it is frozen, also when who noticed has given up', async () => {
+  const shell = await markOf(await shellPid());
+  const hasEnded = `until [ -e '${folder}/end' ]; do sleep 0.05; done; exit 5`;
+  const started = run(['/bin/sh', '-c', `touch '${folder}/started'; ${hasEnded}`]);
+  await expect.poll(() => readdir(folder)).toContain('started');
+  process.kill(shell?.pid ?? 0, 'SIGSTOP');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const given = new AbortController();
+  const givenUp = expect(run(['true'], given.signal)).rejects.toThrow('enough');
+  given.abort(new Error('enough'));
+  await givenUp;
+  const rest = run(['/bin/sh', '-c', 'echo once; exit 6']);
+  vi.advanceTimersByTime(5000);
+  expect(await rest).toBe(6);
+  vi.useRealTimers();
+  expect((await said()).match(/once/g)).toHaveLength(1);
+  expect(await gone([shell ?? expect.fail()])).toBe(true);
+  expect(warned).toEqual([expect.stringContaining('did not begin a program within')]);
+  await writeFile(join(folder, 'end'), '');
+  expect(await started).toBe(5);
+});
+
+it('is ended when it is frozen and closed', async () => {
+  const shell = await markOf(await shellPid());
+  process.kill(shell?.pid ?? 0, 'SIGSTOP');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const closed = server.close();
+  vi.advanceTimersByTime(10_000);
+  vi.useRealTimers();
+  await closed;
+  expect(await gone([shell ?? expect.fail()])).toBe(true);
 });
 
 it('says why its surroundings cannot be had', async () => {
   await using forbidden = closing(
-    createForkServer({ ...plain, prepare: 'echo it is forbidden >&2; exit 4\n' }),
+    createForkServer({ ...plain, prepare: 'echo it is forbidden >&2; exit 4\n' }, warn),
   );
   const call = { argv: ['true'], log };
   await expect(forbidden.server.run(call, AbortSignal.timeout(20_000))).rejects.toThrow(
     /ended with 4: it is forbidden/,
   );
-  await using none = closing(createForkServer({ ...plain, surround: ['/no/such/surroundings'] }));
+  await using none = closing(createForkServer({ ...plain, surround: ['/no/such/surroundings'] }, warn));
   await expect(none.server.run(call, AbortSignal.timeout(20_000))).rejects.toThrow(/ENOENT/);
 });
 
@@ -117,7 +155,7 @@ it('ends what it started with, and itself, when it is closed', async () => {
 it('does not outlive whom it works for', async () => {
   const script = `
     import { createForkServer } from ${JSON.stringify(new URL('fork-server.ts', import.meta.url).href)};
-    const server = createForkServer(${JSON.stringify({ ...plain, args: [join(folder, 'ended')] })});
+    const server = createForkServer(${JSON.stringify({ ...plain, args: [join(folder, 'ended')] })}, console.error);
     await server.run(${JSON.stringify({ argv: ['true'], log })}, AbortSignal.timeout(20_000));
     console.log('ready');
     setInterval(() => undefined, 1000);`;

@@ -5,11 +5,14 @@
  * writes afterwards: for a server of 150 MB that takes longer than the program. A shell has next to nothing to copy. It
  * also stays in the surroundings that the programs need, so that those are made once and not for every start.
  *
- * It is told a program a line and answers with a number and an exit code a line. When its input ends it waits for what
- * it started and ends, so it cannot outlive the server, however that ended.
+ * It is told a program a line and answers twice, each time with a line: with a number before it starts the program, with
+ * the number and an exit code after. When its input ends it waits for what it started and ends, so it cannot outlive the
+ * server, however that ended. One that does not begin a program in time (it is stopped, or hangs in its surroundings) is
+ * ended; what it had begun goes on and answers, and what it had not is begun by the next one.
  */
 import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
+import type { DriverHost } from '@berth/plugin-api';
 
 export interface Surroundings {
   /** An argument vector that runs the shell given after it. */
@@ -33,11 +36,17 @@ export interface ForkServer {
    * signal, after which the program may still run, or be about to.
    */
   run(call: Call, signal: AbortSignal): Promise<number>;
-  /** Resolves when it has ended; the next call starts another. */
+  /** Resolves when it has ended, soon also when it does not want to; the next call starts another. */
   close(): Promise<void>;
 }
 
-export const createForkServer = (surroundings: Surroundings): ForkServer => {
+/** From a call to its beginning. Two of them are less than a sandbox has to answer. */
+const SILENCE_LIMIT_MS = 5000;
+/** For what it still waits for. */
+const CLOSE_LIMIT_MS = 10_000;
+const MAX_TRIES = 2;
+
+export const createForkServer = (surroundings: Surroundings, log: DriverHost['log']): ForkServer => {
   let running: Running | undefined;
   const begin = (): Running => {
     const begun = start(surroundings, () => {
@@ -49,12 +58,22 @@ export const createForkServer = (surroundings: Surroundings): ForkServer => {
     run: async (call, signal) => {
       signal.throwIfAborted();
       const words = [call.log, ...call.argv].map(checked);
-      running ??= begin();
-      return await running.ask(words, signal);
+      for (let tried = 1; ; tried += 1) {
+        running ??= begin();
+        try {
+          return await running.ask(words, signal);
+        } catch (error) {
+          if (!(error instanceof NotBegun) || tried >= MAX_TRIES) throw error;
+          log('warn', 'the shell that starts runtimes is replaced', { error: error.message });
+        }
+      }
     },
     close: async () => running?.close(),
   };
 };
+
+/** Nothing of the program was started, and nothing will be. */
+class NotBegun extends Error {}
 
 /** No part of any path that a person would choose. */
 const SEPARATOR = '\x1f';
@@ -68,6 +87,7 @@ const checked = (word: string): string => {
 const LOOP = `
 set -f
 while IFS= read -r line; do
+  echo "\${line%%${SEPARATOR}*}"
   (
     IFS='${SEPARATOR}'
     set -- $line
@@ -92,8 +112,16 @@ const start = ({ surround, prepare, args, path }: Surroundings, onEnd: () => voi
   const [program = '', ...rest] = [...surround, ...shell];
   const child = spawn(program, rest, { stdio: 'pipe', cwd: '/', env: { PATH: path } });
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  // A process with nothing else to do may end; it stays for as long as a program is waited for.
-  const calls = createCalls((waiting) => (waiting ? child.ref() : child.unref()));
+  let isSilent = false;
+  const calls = createCalls({
+    // A process with nothing else to do may end; it stays for as long as a program is waited for.
+    onWaiting: (waiting) => (waiting ? child.ref() : child.unref()),
+    onSilence: () => {
+      isSilent = true;
+      onEnd();
+      child.kill('SIGKILL');
+    },
+  });
   for (const pipe of child.stdio) if (pipe instanceof Socket) pipe.unref();
   child.unref();
 
@@ -105,7 +133,13 @@ const start = ({ surround, prepare, args, path }: Surroundings, onEnd: () => voi
   };
   child.once('error', over);
   // What it started goes on without it, and answers.
-  child.once('exit', onEnd);
+  child.once('exit', (_, signal) => {
+    onEnd();
+    if (signal === null) return;
+    const why = isSilent ? `did not begin a program within ${SILENCE_LIMIT_MS} ms` : `was ended by ${signal}`;
+    // What it said before is read by then.
+    setImmediate(() => calls.failUnbegun(new NotBegun(`the shell that starts runtimes ${why}`)));
+  });
   child.once('close', (code) =>
     over(new TypeError(`the shell that starts runtimes ended with ${code}: ${said}`)),
   );
@@ -125,20 +159,49 @@ const start = ({ surround, prepare, args, path }: Surroundings, onEnd: () => voi
       onEnd();
       child.ref();
       child.stdin.end();
-      await ended;
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        // What it started may hold them for as long as it likes.
+        for (const pipe of [child.stdout, child.stderr]) pipe.destroy();
+      }, CLOSE_LIMIT_MS);
+      await ended.finally(() => clearTimeout(timer));
     },
   };
 };
 
-/** Who waits for which program. Says when the first one waits and when none does any more. */
-const createCalls = (onWaiting: (waiting: boolean) => void) => {
+interface CallEvents {
+  /** The first one waits, or none does any more. */
+  onWaiting(waiting: boolean): void;
+  /** One was not begun in time. */
+  onSilence(): void;
+}
+
+/** Who waits for which program. */
+const createCalls = ({ onWaiting, onSilence }: CallEvents) => {
   const waiters = new Map<number, ReturnType<typeof Promise.withResolvers<number>>>();
+  /** Also of those that nobody waits for any more: the next one would find it silent as well. */
+  const unbegun = new Map<number, NodeJS.Timeout>();
   let made = 0;
   let partial = '';
   const take = (number: number) => {
     const waiter = waiters.get(number);
     if (waiters.delete(number) && waiters.size === 0) onWaiting(false);
     return waiter;
+  };
+  const begun = (number: number): void => {
+    clearTimeout(unbegun.get(number));
+    unbegun.delete(number);
+  };
+  const fail = (numbers: Iterable<number>, reason: Error): void => {
+    for (const number of numbers) {
+      begun(number);
+      take(number)?.reject(reason);
+    }
+  };
+  const expectBegun = (number: number): void => {
+    // What was said while this process was busy is read before it counts as silence.
+    const look = (): void => void setImmediate(() => unbegun.has(number) && onSilence());
+    unbegun.set(number, setTimeout(look, SILENCE_LIMIT_MS).unref());
   };
   return {
     add: (signal: AbortSignal): { readonly number: number; readonly exitCode: Promise<number> } => {
@@ -147,19 +210,20 @@ const createCalls = (onWaiting: (waiting: boolean) => void) => {
       const onAbort = (): void => take(number)?.reject(signal.reason);
       signal.addEventListener('abort', onAbort, { once: true });
       if (waiters.set(number, waiter).size === 1) onWaiting(true);
+      expectBegun(number);
       return { number, exitCode: waiter.promise.finally(() => signal.removeEventListener('abort', onAbort)) };
     },
-    /** Lines of a number and an exit code, in whatever pieces they come. */
+    /** Lines of a number, and of a number and an exit code, in whatever pieces they come. */
     answer: (text: string): void => {
       const lines = `${partial}${text}`.split('\n');
       partial = lines.pop() ?? '';
       for (const line of lines) {
-        const [number = 0, exitCode = 0] = line.split(' ').map(Number);
-        take(number)?.resolve(exitCode);
+        const [number = 0, exitCode] = line.split(' ').map(Number);
+        begun(number);
+        if (exitCode !== undefined) take(number)?.resolve(exitCode);
       }
     },
-    fail: (reason: Error): void => {
-      for (const number of waiters.keys()) take(number)?.reject(reason);
-    },
+    failUnbegun: (reason: Error): void => fail([...unbegun.keys()], reason),
+    fail: (reason: Error): void => fail([...unbegun.keys(), ...waiters.keys()], reason),
   };
 };

@@ -12,6 +12,7 @@
  */
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { DriverHost } from '@berth/plugin-api';
 import { SYSTEM_PATH } from '../../../linux/system-program.ts';
 import type { Folders } from '../folders.ts';
 import type { Identity } from '../identity.ts';
@@ -44,6 +45,7 @@ export const createLauncher = (
   folders: Folders,
   identity: Identity,
   v2BesideV1: string | undefined,
+  log: DriverHost['log'],
 ): Launcher => {
   const place = needsStage(folders.root, identity) ? STAGE : folders.root;
   const surroundings = (hidden: string | undefined): Surroundings => ({
@@ -59,7 +61,7 @@ export const createLauncher = (
     if (current?.hidden === hidden && current !== undefined) return current.server;
     // The trial of one runtime is over, and the next one wants something else.
     void current?.server.close();
-    current = { hidden, server: createForkServer(surroundings(hidden)) };
+    current = { hidden, server: createForkServer(surroundings(hidden), log) };
     return current.server;
   };
   return {
