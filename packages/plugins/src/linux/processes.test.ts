@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { expect, it } from 'vitest';
 import { endNaming, gone, isAlive, kill, markOf, processesNaming } from './processes.ts';
 
@@ -38,7 +39,7 @@ it.each(['arguments', 'environment'])(
     await using child = await restless(named ? [text] : [], { PATH: '/bin', MARK: named ? '' : text });
     for (let look = 0; look < LOOKS; look += 1)
       expect((await processesNaming(text)).map(({ pid }) => pid)).toEqual([child.pid]);
-    expect(await endNaming(text)).toBe(true);
+    expect(await endNaming(text)).toEqual([]);
     expect((await child.ended)[1]).toBe('SIGKILL');
     expect(await processesNaming(text)).toEqual([]);
   },
@@ -55,7 +56,33 @@ it('descendants count, a number used again by another process does not', async (
   expect(mark && (await isAlive(mark))).toBe(true);
   expect(mark && (await isAlive({ ...mark, startTicks: mark.startTicks - 1 }))).toBe(false);
   expect(await gone(mark ? [mark] : [], 20)).toBe(false);
-  expect(await endNaming(text)).toBe(true);
+  expect(await endNaming(text)).toEqual([]);
   expect(mark && (await isAlive(mark))).toBe(false);
   kill(child.pid ?? 0);
+});
+
+it("another user's process is named, not waited for, and keeps none of ours", async () => {
+  expect(process.getuid?.(), 'only root can become another user').toBe(0);
+  const text = `mark-${randomUUID()}`;
+  const argv = ['-c', 'while :; do sleep 1000; done', text];
+  const foreign = spawn('/bin/sh', argv, { stdio: 'ignore' });
+  const script = `
+    import { spawn } from 'node:child_process';
+    import { endNaming } from ${JSON.stringify(new URL('processes.ts', import.meta.url).href)};
+    process.setuid(712_345);
+    const [text, ...argv] = ${JSON.stringify([text, ...argv])};
+    const own = spawn('/bin/sh', argv, { stdio: 'ignore' });
+    let signal;
+    own.once('exit', (_, by) => { signal = by });
+    const left = await endNaming(text);
+    console.log(JSON.stringify({ left: left.map(({ pid }) => pid), signal }));`;
+  const other = spawn(process.execPath, ['--input-type=module'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  other.stdin.end(script);
+  const [said] = await once(other.stdout, 'data');
+  const { left, signal } = JSON.parse(String(said));
+  // With the child that it waits for.
+  expect(left).toContain(foreign.pid);
+  expect(left).toHaveLength(2);
+  expect(signal).toBe('SIGKILL');
+  for (const pid of left) kill(pid);
 });

@@ -34,12 +34,16 @@ export const markOf = async (pid: number): Promise<ProcessMark | undefined> => {
 export const isAlive = async (mark: ProcessMark): Promise<boolean> =>
   (await markOf(mark.pid))?.startTicks === mark.startTicks;
 
-/** Sends SIGKILL; what has ended already is no error. */
-export const kill = (pid: number): void => {
+/** Sends SIGKILL; what has ended already is no error. False: it is another user's, and stays. */
+export const kill = (pid: number): boolean => {
   try {
     process.kill(pid, 'SIGKILL');
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EPERM') return false;
+    if (code === 'ESRCH') return true;
+    throw error;
   }
 };
 
@@ -58,16 +62,21 @@ export const gone = async (
   return true;
 };
 
-/** Ends every process that `processesNaming` finds; again, since one may start another meanwhile. False: some are left. */
-export const endNaming = async (text: string): Promise<boolean> => {
+/**
+ * Ends every process that `processesNaming` finds; again, since one may start another meanwhile. Returns those that are
+ * left: another user's, which is not waited for, or started faster than they end.
+ */
+export const endNaming = async (text: string): Promise<readonly ProcessMark[]> => {
+  let left: readonly ProcessMark[] = [];
   for (let round = 0, clean = 0; round < MAX_ROUNDS; round += 1) {
     const found = await processesNaming(text);
-    clean = found.length === 0 ? clean + 1 : 0;
-    if (clean === CLEAN_LOOKS) return true;
-    for (const { pid } of found) kill(pid);
-    await gone(found);
+    const ours = found.filter(({ pid }) => kill(pid));
+    left = found;
+    clean = ours.length === 0 ? clean + 1 : 0;
+    if (clean === CLEAN_LOOKS) break;
+    await gone(ours);
   }
-  return false;
+  return left;
 };
 
 /**

@@ -35,6 +35,12 @@ import { endUser, giveTo, type HostUser, ID_COUNT, probeUser } from './user.ts';
 /** Behind the range of the `oci` driver. */
 const ID_BASE = 0x7001_0000;
 
+const cannotEnd = (left: readonly ProcessMark[]): Error => {
+  const pids = left.map(({ pid }) => pid).join(', ');
+  const detail = `processes ${pids} are left, for they are another user's or multiply too fast: end them, and the removal succeeds by itself`;
+  return fail('driver.failed', { driver: 'host', act: 'destroy', detail });
+};
+
 const config = z.strictObject({
   path: z
     .string()
@@ -87,12 +93,8 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
   const demolish = async (id: string): Promise<void> => {
     const uid = (await own(id))?.uid;
     if (isRoot && uid !== undefined) await endUser({ uid });
-    if (!(await endNaming(markText(id))))
-      throw fail('driver.failed', {
-        driver: 'host',
-        act: 'destroy',
-        detail: 'its processes multiply too fast',
-      });
+    const left = await endNaming(markText(id));
+    if (left.length > 0) throw cannotEnd(left);
     await removeTree(folderOf(id));
   };
   const make = async (spec: MachineSpec, signal: AbortSignal): Promise<Machine> => {

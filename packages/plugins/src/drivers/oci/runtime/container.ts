@@ -76,10 +76,12 @@ export const endContainer = async (end: End): Promise<void> => {
   for (let clean = 0; clean < enough || (await cgroups?.remove(containerId)) === false; ) {
     const found = await look(end);
     clean = found.length === 0 ? clean + 1 : 0;
-    for (const { pid } of found) kill(pid);
+    const foreign = found.filter(({ pid }) => !kill(pid));
     // A frozen process (v1) dies when it thaws.
     if (found.length > 0) await cgroups?.freeze(containerId, false).catch(ignoreMissing);
     const left = Math.max(0, deadline - performance.now());
+    // Another user's is waited for by nobody: it ends when its owner says so, and the next removal succeeds.
+    if (foreign.length > 0) throw stillThere(containerId, foreign);
     if (!(await gone(found, left)) || left === 0) throw stillThere(containerId, found);
     if (clean >= enough) await sleep(BUSY_PAUSE_MS);
   }
