@@ -8,15 +8,21 @@ export const SETUP_ERRORS = {
     data: z.object({
       command: z.string(),
       exitCode: z.number().nullable(),
+      /** It was ended, because it did not end by itself within this limit. */
+      timeoutMs: z.number().optional(),
       tail: z.string(),
       /** It was so when the attempt began: no agent was asked. */
       beforeWork: z.boolean().optional(),
     }),
-    message: ({ command, exitCode, tail, beforeWork }) => {
+    message: ({ command, exitCode, timeoutMs, tail, beforeWork }) => {
       const when = beforeWork === true ? ' before any work: no agent was asked' : '';
-      return `The set-up command ${command} ended with exit code ${exitCode ?? 'none'}${when}: ${tail}`;
+      const how =
+        timeoutMs === undefined
+          ? `ended with exit code ${exitCode ?? 'none'}`
+          : `did not end within ${timeoutMs} ms (\`setup.timeoutMs\`) and was ended`;
+      return `The set-up command ${command} ${how}${when}: ${tail === '' ? 'it said nothing' : tail}`;
     },
-    hint: 'Correct what it reads in the repository, or `setup.commands` or `setup.egress` of the workspace; `setup: { commands: [] }` does without.',
+    hint: 'Correct what it reads in the repository, or `setup.commands`, `setup.egress` or `setup.timeoutMs` of the workspace; `setup: { commands: [] }` does without.',
   },
   'setup.unfinished': {
     kind: 'unavailable',

@@ -3,6 +3,7 @@
  * Codes are promises to clients: add freely, never rename.
  */
 import { z } from 'zod';
+import { SANDBOX_ERRORS } from './error-catalogue-sandbox.ts';
 import { Issue, SERVER_ERRORS } from './error-catalogue-server.ts';
 import { SETUP_ERRORS } from './error-catalogue-setup.ts';
 import type { ErrorShape } from './kernel/error.ts';
@@ -171,43 +172,7 @@ export const ERRORS = {
     data: z.object({ driver: z.string(), act: z.string(), detail: z.string() }),
     message: (d) => `The driver ${d.driver} failed at ${d.act}: ${d.detail}`,
   },
-  'sandbox.not_running': {
-    kind: 'conflict',
-    data: z.object({ id: z.string(), state: z.string() }),
-    message: (d) => `Sandbox ${d.id} is ${d.state}, not running.`,
-  },
-  'sandbox.unreachable': {
-    kind: 'unavailable',
-    data: z.object({ id: z.string(), detail: z.string() }),
-    message: (d) => `Sandbox ${d.id} does not answer: ${d.detail}`,
-  },
-  'sandbox.died': {
-    kind: 'gone',
-    data: z.object({
-      id: z.string(),
-      reason: z.string(),
-      /** Machines of it that died in the same work. */
-      times: z.number().optional(),
-    }),
-    message: ({ id, reason, times }) =>
-      times === undefined
-        ? `Sandbox ${id} died: ${reason}.`
-        : `Sandbox ${id} died ${times} times in the same work, the last time: ${reason}.`,
-    hint: 'Its files are kept until it is removed (`berth sandbox rm`); the work of a task is on its branch. Where the memory was used up, raise `limits.memoryBytes` of the workspace.',
-  },
-  'sandbox.out_of_memory': {
-    kind: 'exhausted',
-    data: z.object({ id: z.string(), limitBytes: z.number() }),
-    message: (d) =>
-      `A process in sandbox ${d.id} was killed: it needed more than ${Math.round(d.limitBytes / 2 ** 20)} MiB.`,
-    hint: 'Raise limits.memoryBytes of the workspace.',
-  },
-  'sandbox.limit_reached': {
-    kind: 'exhausted',
-    data: z.object({ limit: z.number() }),
-    message: (d) => `There are ${d.limit} sandboxes already, the configured ceiling.`,
-    hint: 'Remove sandboxes or raise maxSandboxes.',
-  },
+  ...SANDBOX_ERRORS,
   ...SETUP_ERRORS,
   'exec.missing': {
     kind: 'missing',

@@ -160,10 +160,12 @@ test('a workspace in use stays; afterwards it goes', async () => {
     code: 'workspace.in_use',
     details: { sandboxes: 1, tasks: 0 },
   });
-  expect(await core.sandboxes.remove(sandbox.id)).toMatchObject({ state: 'deleting' });
-  expect(await core.sandboxes.remove(sandbox.id)).toMatchObject({ state: 'deleting' });
+  expect(await core.sandboxes.remove(sandbox.id, { by: 'tn_1' })).toMatchObject({ state: 'deleting' });
+  expect(await core.sandboxes.remove(sandbox.id, { by: 'tn_1' })).toMatchObject({ state: 'deleting' });
   await settle();
-  await expect(core.sandboxes.remove(sandbox.id)).rejects.toMatchObject({ code: 'state.illegal' });
+  await expect(core.sandboxes.remove(sandbox.id, { by: 'tn_1' })).rejects.toMatchObject({
+    code: 'state.illegal',
+  });
   await core.workspaces.remove(workspaceId);
   await expect(core.workspaces.remove(workspaceId)).rejects.toMatchObject({ code: 'record.missing' });
 });
@@ -245,7 +247,7 @@ test('a sandbox whose machine is gone says so, and can still be removed', async 
   await settle(10_000);
   const state = async () => (await store.read((tx) => tx.table('sandboxes').get(id)))?.state;
   expect(await state()).toBe('error');
-  await core.sandboxes.remove(id);
+  await core.sandboxes.remove(id, { by: 'tn_1' });
   await settle();
   expect(await state()).toBe('destroyed');
 });

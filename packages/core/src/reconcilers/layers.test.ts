@@ -32,7 +32,7 @@ test('the newest two layers stay; older ones go when nobody uses them and their 
   const [first, second] = [await lock('1'), await lock('2')];
   await lock('3');
   await lock('4');
-  await core.sandboxes.remove(first.id);
+  await core.sandboxes.remove(first.id, { by: 'tn_1' });
   await pass();
   const all = await prebuilds();
   expect(all.map(({ state }) => state)).toEqual(['superseded', 'superseded', 'ready', 'ready']);
@@ -40,7 +40,7 @@ test('the newest two layers stay; older ones go when nobody uses them and their 
   await clock.advance(HOUR_MS);
   const [, used, ...ready] = all.map(({ layer }) => layer);
   expect([...machines.layers]).toEqual([used, ...ready]);
-  await core.sandboxes.remove(second.id);
+  await core.sandboxes.remove(second.id, { by: 'tn_1' });
   await clock.advance(HOUR_MS);
   expect([...machines.layers]).toEqual(ready);
   expect(await prebuilds()).toHaveLength(2);
@@ -114,7 +114,7 @@ test('a layer that nobody knows gets the same grace', async () => {
 test('with its workspace all of its layers go, and copies of repositories that its removal left', async () => {
   const { core, clock, machines, hub, workspaceId, prebuilds, lock, pass } = await started();
   const { id } = await lock('1');
-  await core.sandboxes.remove(id);
+  await core.sandboxes.remove(id, { by: 'tn_1' });
   await clock.advance(60_000);
   await core.workspaces.remove(workspaceId);
   hub.workspaces.set(workspaceId, clock.now());
@@ -144,7 +144,7 @@ test('a repository is collected by one at a time, as quiet when nobody has a san
   await pass();
   const { id } = await lock('1');
   await pass();
-  await core.sandboxes.remove(id);
+  await core.sandboxes.remove(id, { by: 'tn_1' });
   await clock.advance(60_000);
   await pass();
   expect(asked).toEqual([true, false, true]);

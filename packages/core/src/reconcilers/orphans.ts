@@ -1,11 +1,14 @@
 /**
  * Ends machines that no record knows. A record is written before its machine and read after the machines were listed,
  * so a machine without one is nobody's: left by a database that was set back, or by a removal that a driver
- * acknowledged too early. Only what a driver lists as ours is looked at, and only when it is not brand-new.
+ * acknowledged too early. Only what a driver lists as ours is looked at, and only when it is not brand-new. That of an
+ * attempt under way is its own, whatever became of the record: the attempt goes on in it.
  */
-import { defineReconciler } from '../kernel/index.ts';
+import { type Attempt, attemptStates, isFinal } from '@berth/contract';
+import { allRows, defineReconciler } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { isThere } from '../sandbox/index.ts';
+import { ownSandboxId } from '../workflows/attempt/sandbox.ts';
 import { creationOf } from '../workflows/machine/creation-of.ts';
 import { eachDriver, forEachIsolated } from './isolated.ts';
 
@@ -18,12 +21,10 @@ export const orphanReconciler = defineReconciler<Ports>({
   async pass(ports, signal) {
     const ended = { done: 0, failed: 0 };
     const looked = await eachDriver(ports, ports.machines.names, signal, async (driver) => {
-      const orphans: { id: string }[] = [];
-      for await (const { id } of ports.machines.list(driver))
-        if (await isOrphan(ports, id)) orphans.push({ id });
-      const { done, failed } = await forEachIsolated(ports, orphans, signal, ({ id }) =>
-        ports.machines.destroy(driver, id),
-      );
+      const orphans: Orphan[] = [];
+      for await (const { id, life } of ports.machines.list(driver))
+        if (await isOrphan(ports, id)) orphans.push({ id, driver, life: life.state });
+      const { done, failed } = await forEachIsolated(ports, orphans, signal, (one) => end(ports, one));
       ended.done += done;
       ended.failed += failed;
     });
@@ -31,13 +32,33 @@ export const orphanReconciler = defineReconciler<Ports>({
   },
 });
 
-const isOrphan = ({ store, clock }: Ports, id: string): Promise<boolean> =>
-  store.read(async (tx) => {
+interface Orphan {
+  readonly id: string;
+  readonly driver: string;
+  readonly life: string;
+}
+
+/** Ending others took its time. */
+const end = async (ports: Ports, { id, driver, life }: Orphan): Promise<void> => {
+  if (!(await isOrphan(ports, id))) return;
+  const madeOn = new Date(madeAt(id)).toISOString();
+  ports.log.warn('sandbox.orphan_removed', { sandbox: id, driver, life, madeOn });
+  await ports.machines.destroy(driver, id);
+};
+
+const isOrphan = (ports: Ports, id: string): Promise<boolean> =>
+  ports.store.read(async (tx) => {
     if (isThere(await tx.table('sandboxes').get(id))) return false;
     const run = await creationOf(tx, id);
     if (run?.state === 'running' || run?.state === 'undoing') return false;
-    return madeAt(id) + ORPHAN_GRACE_MS <= clock.now();
+    if (madeAt(id) + ORPHAN_GRACE_MS > ports.clock.now()) return false;
+    const attempts = await allRows(tx, { table: 'attempts', where: { state: UNDER_WAY } });
+    return !attempts.some((attempt) => ownSandboxId(ports, attempt.id) === id);
   });
+
+const UNDER_WAY = (Object.keys(attemptStates) as Attempt['state'][]).filter(
+  (state) => !isFinal(attemptStates, state),
+);
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 

@@ -1,8 +1,10 @@
-/** Work that waits for a place under the ceiling of sandboxes begins again when there is one. */
-import { fail } from '@berth/contract';
-import { defineReconciler } from '../kernel/index.ts';
+/**
+ * Work that waits for a place under the ceiling of sandboxes begins again when there is one. A sandbox that is kept after
+ * its task gives its place up to it, the one that would go first: a look at what is over is worth less than work.
+ */
+import { allRows, defineReconciler, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { PLACE_ENDS } from '../sandbox/index.ts';
+import { isKept, LEFT_BY_ATTEMPTS, PLACE_ENDS, requestRemoval } from '../sandbox/index.ts';
 
 const TROUBLE = 'work waits for a sandbox';
 
@@ -10,13 +12,35 @@ export const placeReconciler = defineReconciler<Ports>({
   name: 'places',
   everyMs: 30_000,
   wakeOn: PLACE_ENDS,
-  async pass({ store, places, queue: { deferred }, troubles, defaults }) {
-    // Counting costs, and most of the time nobody waits.
-    if (deferred.count() > 0 && (await store.read((tx) => places.free(tx))) > 0)
-      await store.write((tx) => deferred.hasten(tx));
+  async pass({ store, places, queue: { deferred }, troubles }) {
     const waiting = deferred.count();
-    if (waiting === 0) troubles.clear(TROUBLE);
-    else troubles.note(TROUBLE, fail('sandbox.limit_reached', { limit: defaults.maxSandboxes }));
-    return { waiting };
+    if (waiting === 0) {
+      troubles.clear(TROUBLE);
+      return { waiting, givenUp: 0 };
+    }
+    return store.write(async (tx) => {
+      const free = await places.free(tx);
+      if (free <= LEFT_BY_ATTEMPTS) troubles.note(TROUBLE, await places.reached(tx));
+      const givenUp = await giveUpKept(tx, LEFT_BY_ATTEMPTS + 1 - free);
+      // Those that find none wait again.
+      if (free > 0) await deferred.hasten(tx);
+      return { waiting, givenUp };
+    });
   },
 });
+
+/** As many as are missing, without those that are on their way out already. */
+const giveUpKept = async (tx: Tx, missing: number): Promise<number> => {
+  const leaving = await tx.table('sandboxes').count({ state: 'deleting' });
+  const running = await allRows(tx, {
+    table: 'sandboxes',
+    where: { state: ['running', 'paused', 'stopped'] },
+  });
+  const first = running
+    .filter(isKept)
+    .sort((one, other) => (one.expiresAt ?? 0) - (other.expiresAt ?? 0))
+    .slice(0, Math.max(0, missing - leaving));
+  for (const { id } of first)
+    await requestRemoval(tx, id, { reason: 'its task is over, and work waits for its place' });
+  return first.length;
+};

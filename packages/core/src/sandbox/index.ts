@@ -1,5 +1,12 @@
 export { lose, recover } from './lost.ts';
-export { createPlaces, PLACE_ENDS, type Places } from './places.ts';
-export { requestRemoval } from './removal.ts';
+export {
+  createPlaces,
+  isKept,
+  LEFT_BY_ATTEMPTS,
+  PLACE_ENDS,
+  type Places,
+  WITH_MACHINE,
+} from './places.ts';
+export { type Remover, removedUnderWork, removeFor, requestRemoval } from './removal.ts';
 export { branchRef, planSandbox, type SandboxPlan } from './spec.ts';
 export { isThere, THERE } from './there.ts';

@@ -2,13 +2,15 @@
  * Places under the ceiling of sandboxes. Work that finds none waits without a worker; it gives up when the ceiling has
  * not moved for a while, because then nobody is about to end.
  */
-import { fail, type Sandbox } from '@berth/contract';
+import { type BerthError, fail, type Sandbox } from '@berth/contract';
 import { type Clock, Deferred, type ReadTx, type Store } from '../kernel/index.ts';
 import { THERE } from './there.ts';
 
 export interface Places {
   /** How many are free; below zero when the ceiling was lowered. */
   free(tx: ReadTx): Promise<number>;
+  /** What to say when there is none, with who holds them. */
+  reached(tx: ReadTx): Promise<BerthError>;
   /** Rejects with `Deferred`, or with `sandbox.limit_reached` when it has waited since then and nothing moved for long. */
   assertFree(tx: ReadTx, request: PlaceRequest): Promise<void>;
   /** For who does not wait. Rejects with `sandbox.limit_reached`. */
@@ -24,14 +26,18 @@ export interface PlaceRequest {
  * An attempt holds its place while its gate asks for another one. So it never takes the last: attempts that hold all
  * would wait for each other.
  */
-const LEFT_BY_ATTEMPTS = 1;
+export const LEFT_BY_ATTEMPTS = 1;
 /** Without a movement of the ceiling. */
 const PLACE_WAIT_MS = 360_000;
 /** In case nobody tells that a place is free. */
 const LOOK_AGAIN_MS = 60_000;
 
 /** What has a machine, also while it is removed: its memory is not free yet. After a reboot, say, there are only dead ones. */
-const WITH_MACHINE = THERE.filter((state) => state !== 'error');
+export const WITH_MACHINE = THERE.filter((state) => state !== 'error');
+
+/** Of a task that is over: it waits for a look or a follow-up. */
+export const isKept = ({ purpose, expiresAt }: Sandbox): boolean =>
+  purpose === 'attempt' && expiresAt !== undefined;
 
 /** Each gives a place back. */
 export const PLACE_ENDS = ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'] as const;
@@ -51,16 +57,25 @@ export const createPlaces = ({ store, clock, limit }: PlacesDeps): Places => {
   });
   const free: Places['free'] = async (tx) =>
     limit - (await tx.table('sandboxes').count({ state: WITH_MACHINE }));
-  const reached = () => fail('sandbox.limit_reached', { limit });
+  const reached: Places['reached'] = async (tx) => {
+    const all = await tx.table('sandboxes').list({ where: { state: WITH_MACHINE }, limit: limit + 1 });
+    const idsOf = (some: readonly Sandbox[]): string[] => some.map(({ id }) => id);
+    const manual = idsOf(all.filter(({ purpose }) => purpose === 'manual'));
+    const kept = idsOf(all.filter(isKept));
+    const working = all.length - manual.length - kept.length;
+    return fail('sandbox.limit_reached', { limit, holders: { manual, kept, working } });
+  };
   return {
     free,
+    reached,
     async assertFreeNow(tx) {
-      if ((await free(tx)) <= 0) throw reached();
+      if ((await free(tx)) <= 0) throw await reached(tx);
     },
     async assertFree(tx, { purpose, since }) {
       if ((await free(tx)) > (purpose === 'attempt' ? LEFT_BY_ATTEMPTS : 0)) return;
       const isLong = clock.now() - Math.max(since, movedAt) >= PLACE_WAIT_MS;
-      throw isLong ? reached() : new Deferred(reached(), LOOK_AGAIN_MS);
+      const error = await reached(tx);
+      throw isLong ? error : new Deferred(error, LOOK_AGAIN_MS);
     },
   };
 };

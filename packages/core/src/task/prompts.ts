@@ -102,13 +102,22 @@ export const weakenedPrompt = (weakened: readonly Weakening[]): string =>
 export const failedSetupPrompt = (setup: {
   readonly command: string;
   readonly exitCode: number | null;
+  readonly timeoutMs?: number | undefined;
   readonly tail: string;
 }): string =>
   [
     'Your change could not be checked yet: the set-up of the repository fails on the result of merging it into the target branch.',
-    `\`${setup.command}\` ended with ${setup.exitCode === null ? 'a signal' : `exit code ${setup.exitCode}`}. The end of its output:\n\n${fenced(tailOf(setup.tail, PROMPT_LOG_MAX_BYTES).trim())}`,
+    `\`${setup.command}\` ${howSetupEnded(setup)}. The end of its output:\n\n${fenced(tailOf(setup.tail, PROMPT_LOG_MAX_BYTES).trim())}`,
     'It worked when your work began. Look at the manifests and lock files that you changed, and make them agree with each other.',
   ].join('\n\n');
+
+const howSetupEnded = (setup: {
+  readonly exitCode: number | null;
+  readonly timeoutMs?: number | undefined;
+}) => {
+  if (setup.timeoutMs !== undefined) return `did not end within ${setup.timeoutMs} ms`;
+  return `ended with ${setup.exitCode === null ? 'a signal' : `exit code ${setup.exitCode}`}`;
+};
 
 /** A fence that the text itself cannot close. */
 const fenced = (text: string): string => {

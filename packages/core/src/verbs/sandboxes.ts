@@ -1,8 +1,15 @@
 /** Sandboxes that a person asks for. Creation is a saga that the caller waits for; removal is a tombstone. */
 import { allows, fail, type Sandbox, type SandboxCreate, sandboxStates } from '@berth/contract';
-import { move, pagesOf } from '../kernel/index.ts';
+import { pagesOf } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { branchRef, planSandbox, requestRemoval, type SandboxPlan } from '../sandbox/index.ts';
+import {
+  branchRef,
+  planSandbox,
+  type Remover,
+  removeFor,
+  requestRemoval,
+  type SandboxPlan,
+} from '../sandbox/index.ts';
 import { targetsOf } from '../workflows/attempt/attempt.ts';
 import { createSandbox } from '../workflows/create-sandbox.ts';
 import { ensurePrebuild } from '../workflows/prebuild/ensure.ts';
@@ -15,7 +22,7 @@ export interface Sandboxes {
    */
   create(request: SandboxCreate, id?: string): Promise<Sandbox>;
   /** Asks for the removal. Rejects with `record.missing`, `state.illegal` when it is gone already. */
-  remove(id: string): Promise<Sandbox>;
+  remove(id: string, remover: Remover): Promise<Sandbox>;
 }
 
 /** `stopping` aborts with `Stopped`: what is being created then goes on at the next start. */
@@ -30,12 +37,7 @@ export const createSandboxes = (ports: Ports, stopping: AbortSignal): Sandboxes 
     }
     return get(ports, id);
   },
-  remove: (id) =>
-    ports.store.write(async (tx) => {
-      const sandbox = await tx.table('sandboxes').get(id);
-      if (sandbox?.state === 'deleting') return sandbox;
-      return move(tx, 'sandboxes', id, { trigger: 'removal_asked', details: { reason: 'it was asked for' } });
-    }),
+  remove: (id, remover) => ports.store.write((tx) => removeFor(tx, id, remover)),
 });
 
 const REMOVAL_POLL_MS = 100;

@@ -6,7 +6,7 @@ import type { Sandbox } from '@berth/contract';
 import type { Sandbox as MachineInside } from '@berth/plugin-api';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { branchRef, type SandboxPlan } from '../sandbox/index.ts';
+import { branchRef, removedUnderWork, type SandboxPlan } from '../sandbox/index.ts';
 import { causeOf } from './cause.ts';
 import { inNewMachine, makeMachine } from './machine/life.ts';
 import { runSetup } from './prebuild/run-setup.ts';
@@ -83,6 +83,8 @@ export const createSandbox = saga<Ports, SandboxPlan>('sandbox.create', 1)
   })
   .step('running', {
     save: async (tx, { input, run }) => {
+      const removed = removedUnderWork(await tx.table('sandboxes').get(input.id));
+      if (removed !== undefined) throw removed;
       // A set-up had its own egress policy until now.
       const patch = { egress: input.egress };
       await move(tx, 'sandboxes', input.id, { trigger: 'created', patch, causedBy: run });

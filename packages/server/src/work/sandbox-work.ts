@@ -40,7 +40,7 @@ export const createSandboxWork = (parts: SandboxWorkParts): SandboxWork => {
       drivers.permit(wanted.driver ?? (await driverOf(store, wanted.workspaceId)), role);
       return core.sandboxes.create(wanted, id);
     },
-    remove: (id) => core.sandboxes.remove(id),
+    remove: (id, { tokenId: by, name: byName }) => core.sandboxes.remove(id, { by, byName }),
     open: async (id, caller) => {
       const sandbox = await open(id, caller);
       if (caller.role !== 'viewer') return sandbox;

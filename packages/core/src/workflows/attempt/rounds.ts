@@ -8,6 +8,7 @@ import type { Json } from '@berth/plugin-api';
 import { deciding } from '../../gate/index.ts';
 import { move } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
+import { removedUnderWork } from '../../sandbox/index.ts';
 import { conflictPrompt, failedSetupPrompt, redGatePrompt, weakenedPrompt } from '../../task/index.ts';
 import { landChange } from '../land-change.ts';
 import { isGone } from '../machine/life.ts';
@@ -63,9 +64,11 @@ export const workThrough = async (ports: Ports, rounds: Rounds): Promise<RoundsE
   }
 };
 
-/** The sandbox goes when a change waits for a person; what a yes then meets (a conflict) nobody is there to repair. */
+/** Rejects with `sandbox.removed`. The sandbox goes when a change waits for a person; what a yes then meets (a conflict) nobody is there to repair. */
 const canGoOn = async (ports: Ports, { turn, signal }: Rounds): Promise<boolean> => {
   const sandbox = await ports.store.read((tx) => tx.table('sandboxes').get(turn.sandbox.id));
+  const removed = removedUnderWork(sandbox);
+  if (removed !== undefined) throw removed;
   if (sandbox?.state !== 'error') return sandbox?.state === 'running';
   try {
     // Its machine died while the change was verified.
@@ -112,7 +115,7 @@ const land = async (ports: Ports, rounds: Rounds, { round, heads }: Round): Prom
     } catch (error) {
       const ask = await askAfter(ports, error);
       if (ask !== undefined) return { kind: 'sent_back', ask, error };
-      if (isGone(error)) died += 1;
+      if (isMachineLost(error)) died += 1;
       if (!mayLandAgain(error, died)) throw error;
       moved = error;
     }
@@ -120,9 +123,12 @@ const land = async (ports: Ports, rounds: Rounds, { round, heads }: Round): Prom
   throw moved;
 };
 
-/** A machine of the gate that died says nothing about the work either. */
+/** A machine of the gate that died, or that somebody took away, says nothing about the work either. */
+const isMachineLost = (error: unknown): boolean =>
+  isGone(error) || (isBerthError(error) && error.code === 'sandbox.removed');
+
 const mayLandAgain = (error: unknown, died: number): boolean =>
-  isGone(error) ? died <= MACHINES_LOST : isBerthError(error) && error.code === 'change.target_moved';
+  isMachineLost(error) ? died <= MACHINES_LOST : isBerthError(error) && error.code === 'change.target_moved';
 
 const landOnce = async (
   ports: Ports,

@@ -118,11 +118,11 @@ test('after a restart of the server the turn in the next machine is heard again,
   expect(await task()).toMatchObject({ state: 'completed', attempts: 1 });
 });
 
-test('a sandbox that a person removes in mid-turn is not made anew', async () => {
+test('a sandbox that a person removes in mid-turn is not made anew, and its task says who removed it', async () => {
   const { world, core, task, read, turns } = await started({ deaths: 0 }).then((all) => {
     all.atTurn.act = async () => {
       const [own] = (await all.read('sandboxes')).filter(({ purpose }) => purpose === 'attempt');
-      await all.core.sandboxes.remove(own?.id ?? '');
+      await all.core.sandboxes.remove(own?.id ?? '', { by: 'tn_1', byName: 'ann' });
       await all.world.clock.sleep(10_000);
       throw fail('sandbox.unreachable', { id: own?.id ?? '', detail: 'lost' });
     };
@@ -130,7 +130,14 @@ test('a sandbox that a person removes in mid-turn is not made anew', async () =>
   });
   await world.clock.advance(120_000);
   expect(turns).toHaveLength(1);
-  expect(await task()).toMatchObject({ state: 'failed', error: { code: 'sandbox.not_running' } });
+  expect(await task()).toMatchObject({
+    state: 'failed',
+    error: {
+      code: 'sandbox.removed',
+      message: expect.stringMatching(/was removed by ann \(tn_1\) while work went on in it/),
+      hint: expect.stringContaining('berth task retry'),
+    },
+  });
   expect((await read('sandboxes')).every(({ state }) => state === 'destroyed')).toBe(true);
   expect(world.machines.alive.size).toBe(0);
   await core.stop();

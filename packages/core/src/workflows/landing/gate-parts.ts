@@ -103,12 +103,8 @@ const runOfPart = ({ ids }: Pick<Ports, 'ids'>, key: string, index: number): str
 
 /** What it says of a target whose set-up ended so; nothing for any other error. */
 export const setupRedOf = (error: unknown, repository = ''): Weakening | undefined => {
-  if (!isBerthError(error)) return undefined;
-  if (error.code === 'setup.failed') {
-    const { command, exitCode } = ERRORS[error.code].data.parse(error.details);
-    return setupRed(repository, command, `exit code ${exitCode ?? 'none'}`);
-  }
-  if (error.code !== 'exec.timeout') return undefined;
-  const { command, timeoutMs } = ERRORS[error.code].data.parse(error.details);
-  return setupRed(repository, command, `not within ${timeoutMs} ms`);
+  if (!isBerthError(error) || error.code !== 'setup.failed') return undefined;
+  const { command, exitCode, timeoutMs } = ERRORS[error.code].data.parse(error.details);
+  const how = timeoutMs === undefined ? `exit code ${exitCode ?? 'none'}` : `not within ${timeoutMs} ms`;
+  return setupRed(repository, command, how);
 };

@@ -4,7 +4,7 @@ import type { Liveness, Machine, Sandbox } from '@berth/plugin-api';
 import { isStop } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { unlessAborted } from '../../race.ts';
-import type { SandboxPlan } from '../../sandbox/index.ts';
+import { removedUnderWork, type SandboxPlan } from '../../sandbox/index.ts';
 
 export interface Where {
   readonly id: string;
@@ -128,7 +128,8 @@ const LOOK_AGAIN_MS = 1000;
 
 /**
  * Why the machine died in which an act failed; nothing when it lives. What a dead machine answered says nothing: its
- * driver is asked, not the error. Rejects with the reason of the signal, and with a stop.
+ * driver is asked, not the error. Rejects with the reason of the signal, with a stop, and with `sandbox.removed` when
+ * somebody took the sandbox away.
  */
 export const deathBehind = async (
   ports: Ports,
@@ -137,6 +138,8 @@ export const deathBehind = async (
 ): Promise<string | undefined> => {
   signal.throwIfAborted();
   if (isStop(error)) throw error;
+  const removed = removedUnderWork(await ports.store.read((tx) => tx.table('sandboxes').get(where.id)));
+  if (removed !== undefined) throw removed;
   const reason = deathIn(await livenessOf(ports, where));
   if (reason !== undefined || !isGone(error)) return reason;
   await ports.clock.sleep(LOOK_AGAIN_MS, signal);

@@ -41,7 +41,7 @@ export interface StartRequest {
 export type Start = Pick<SandboxPlan, 'layers' | 'setup'>;
 
 const MAX_PREPARATIONS = 3;
-const NO_VERDICT = new Set(['work.cancelled', 'sandbox.unreachable', 'sandbox.died']);
+const NO_VERDICT = new Set(['work.cancelled', 'sandbox.unreachable', 'sandbox.died', 'sandbox.removed']);
 const SETTING_MAX_BYTES = 4 * 2 ** 20;
 
 /** Rejects with the error of the set-up, or with the reason of the signal; the making of the layer goes on then. */

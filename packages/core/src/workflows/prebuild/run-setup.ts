@@ -15,7 +15,7 @@ export interface SetupRun {
   readonly signal: AbortSignal;
 }
 
-/** Rejects with `setup.failed` or `exec.timeout`. */
+/** Rejects with `setup.failed`. */
 export const runSetup = async ({ ids }: Pick<Ports, 'ids'>, run: SetupRun): Promise<void> => {
   const { sandbox, setup, checkout, key, signal } = run;
   for (const [index, { run: command, repository = checkout[0]?.name }] of setup.commands.entries()) {
@@ -24,10 +24,9 @@ export const runSetup = async ({ ids }: Pick<Ports, 'ids'>, run: SetupRun): Prom
     const { timeoutMs } = setup;
     const argv = ['/bin/sh', '-c', command] as const;
     const ended = await sandbox.run({ id, argv, cwd, timeoutMs, contained: true }, signal);
-    if (ended.timedOut) throw fail('exec.timeout', { command, timeoutMs });
-    if (ended.exitCode !== 0) {
-      const tail = tailOfBoth(ended.stdout, ended.stderr, ERROR_TAIL_MAX_BYTES);
-      throw fail('setup.failed', { command, exitCode: ended.exitCode, tail });
-    }
+    if (ended.exitCode === 0 && !ended.timedOut) continue;
+    const tail = tailOfBoth(ended.stdout, ended.stderr, ERROR_TAIL_MAX_BYTES);
+    const late = ended.timedOut ? { timeoutMs } : {};
+    throw fail('setup.failed', { command, exitCode: ended.exitCode, ...late, tail });
   }
 };
