@@ -5,7 +5,6 @@ export {
   LEFT_BY_ATTEMPTS,
   PLACE_ENDS,
   type Places,
-  WITH_MACHINE,
 } from './places.ts';
 export { type Remover, removedUnderWork, removeFor, requestRemoval } from './removal.ts';
 export { branchRef, planSandbox, type SandboxPlan } from './spec.ts';

@@ -33,7 +33,7 @@ const PLACE_WAIT_MS = 360_000;
 const LOOK_AGAIN_MS = 60_000;
 
 /** What has a machine, also while it is removed: its memory is not free yet. After a reboot, say, there are only dead ones. */
-export const WITH_MACHINE = THERE.filter((state) => state !== 'error');
+const WITH_MACHINE = THERE.filter((state) => state !== 'error');
 
 /** Of a task that is over: it waits for a look or a follow-up. */
 export const isKept = ({ purpose, expiresAt }: Sandbox): boolean =>

@@ -54,7 +54,7 @@ it('leads the verbs to the core', async () => {
   await work.create({}, operator, new AbortController().signal, 'sb_2');
   await work.remove('sb_1', operator);
   expect(verbs.create).toHaveBeenCalledWith({}, 'sb_2');
-  expect(verbs.remove).toHaveBeenCalledWith('sb_1');
+  expect(verbs.remove).toHaveBeenCalledWith('sb_1', { by: 'tn_1', byName: 'someone' });
 });
 
 it('opens only what is there and runs', async () => {
