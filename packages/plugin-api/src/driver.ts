@@ -103,6 +103,8 @@ export interface LimitsFacet {
     readonly processes: number;
     readonly outOfMemoryKills: number;
   }>;
+  /** That of `usage` alone, which is asked for around every command. */
+  outOfMemoryKills(id: string): Promise<number>;
 }
 
 export interface Pause {

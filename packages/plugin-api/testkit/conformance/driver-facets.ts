@@ -179,7 +179,10 @@ export const limitsCases: readonly DriverCase[] = [
       const guest = await client(id);
       const hog = await guest.run(['sh', '-c', 'head -c 600M /dev/zero | tail | wc -c']);
       expect(hog.stdout.trim()).not.toBe(String(600 * MEBIBYTE));
-      expect((await facet(driver, 'limits').usage(id)).outOfMemoryKills).toBeGreaterThan(0);
+      const limits = facet(driver, 'limits');
+      const { outOfMemoryKills } = await limits.usage(id);
+      expect(outOfMemoryKills).toBeGreaterThan(0);
+      expect(await limits.outOfMemoryKills(id)).toBe(outOfMemoryKills);
       expect(await guest.health()).toMatchObject({ id });
       // What the kernel took for want of memory is told of a machine that is dead.
       await kill(id, 'all');

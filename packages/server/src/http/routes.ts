@@ -163,7 +163,9 @@ const notASocket = () =>
 /** Aborted when the client leaves before its answer is complete. */
 const left = (reply: FastifyReply): AbortSignal => {
   const leaving = new AbortController();
-  reply.raw.once('close', () => leaving.abort());
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) leaving.abort();
+  });
   return leaving.signal;
 };
 

@@ -33,11 +33,16 @@ const scene = (saysOutOfMemory: boolean, kills: (number | undefined)[]): Sandbox
     run: async () => ({ ...exitOf(saysOutOfMemory), stdout: 'x', stderr: '', truncated: false }),
   };
   const looks = [...kills];
-  return counted(guest as SandboxClient, async () => {
-    const outOfMemoryKills = looks.shift();
-    if (outOfMemoryKills === undefined) throw new Error('the machine is gone');
-    return { memoryBytes: 2, cpuSeconds: 3, processes: 4, outOfMemoryKills };
+  const outOfMemoryKills = async (): Promise<number> => {
+    const look = looks.shift();
+    if (look === undefined) throw new Error('the machine is gone');
+    return look;
+  };
+  const usage = async () => ({
+    ...{ memoryBytes: 2, cpuSeconds: 3, processes: 4 },
+    outOfMemoryKills: await outOfMemoryKills(),
   });
+  return counted(guest as SandboxClient, { usage, outOfMemoryKills });
 };
 
 const read = async (process: Process | undefined): Promise<ExecChunk[]> =>

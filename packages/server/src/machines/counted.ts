@@ -6,17 +6,17 @@
 import type { ExecChunk, LimitsFacet, Process } from '@berth/plugin-api';
 import type { SandboxClient } from '../guest/sandbox-client.ts';
 
-type Usage = Awaited<ReturnType<LimitsFacet['usage']>>;
+/** The counters of one sandbox. */
+type Counters = { readonly [name in keyof LimitsFacet]: () => ReturnType<LimitsFacet[name]> };
 
-/** `usage` is that of this sandbox. It may fail: a machine that is gone has no counters, and its guest's word stays. */
-export const counted = (client: SandboxClient, usage: () => Promise<Usage>): SandboxClient => {
-  const look = (): Promise<Partial<Usage>> => usage().catch(() => ({}));
-  const kills = async (): Promise<number | undefined> => (await look()).outOfMemoryKills;
+/** They may fail: a machine that is gone has no counters, and its guest's word stays. */
+export const counted = (client: SandboxClient, counters: Counters): SandboxClient => {
+  const kills = (): Promise<number | undefined> => counters.outOfMemoryKills().catch(() => undefined);
   const killedSince = async (before: number | undefined): Promise<boolean> =>
     before !== undefined && ((await kills()) ?? before) > before;
   return {
     ...client,
-    metrics: async () => ({ ...(await client.metrics()), ...(await look()) }),
+    metrics: async () => ({ ...(await client.metrics()), ...(await counters.usage().catch(() => ({}))) }),
     start: async (spec) => {
       const before = await kills();
       return judged(await client.start(spec), () => killedSince(before));

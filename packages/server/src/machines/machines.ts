@@ -51,7 +51,11 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
       connect: () => driver.connect(id),
       groups: groups === undefined ? undefined : containmentOf(groups, id),
     });
-    return limits === undefined ? client : counted(client, () => limits.usage(id));
+    if (limits === undefined) return client;
+    return counted(client, {
+      usage: () => limits.usage(id),
+      outOfMemoryKills: () => limits.outOfMemoryKills(id),
+    });
   };
 
   const clients = createClients(connect);

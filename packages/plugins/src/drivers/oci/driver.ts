@@ -301,7 +301,10 @@ const heldBy = (
   cgroups: Cgroups,
   containerId: (id: string) => string,
 ): Pick<DriverFacets, 'limits'> & Partial<Pick<DriverFacets, 'pause' | 'groups'>> => ({
-  limits: { usage: (id) => cgroups.usage(containerId(id)) },
+  limits: {
+    usage: (id) => cgroups.usage(containerId(id)),
+    outOfMemoryKills: (id) => cgroups.outOfMemoryKills(containerId(id)),
+  },
   ...(cgroups.commands === undefined ? {} : { groups: groupsOf(cgroups.commands, containerId) }),
   ...(cgroups.canFreeze
     ? {

@@ -41,6 +41,7 @@ export interface Cgroups {
   /** The value of `linux.cgroupsPath`. */
   pathOf(containerId: string): string;
   usage(containerId: string): Promise<Usage>;
+  outOfMemoryKills(containerId: string): Promise<number>;
   freeze(containerId: string, frozen: boolean): Promise<void>;
   members(containerId: string): Promise<number[]>;
   /** False while there are members; the kernel may count one for a moment after its end. True also when there is none. */
@@ -105,6 +106,8 @@ const version1 = (
   // Of each group alone, where v2 counts what is below as well.
   const killsIn = async (group: string): Promise<number> =>
     field(await file(memory, group, 'memory.oom_control'), 'oom_kill');
+  const outOfMemoryKills = async (containerId: string): Promise<number> =>
+    (await killsIn(containerId)) + (await killsIn(join(containerId, COMMANDS)).catch(none));
   const sockets = memory !== undefined && existsSync(join(memory, SOCKET_LIMIT_V1)) ? 'apart' : 'unlimited';
   const inSockets = async (containerId: string): Promise<number> =>
     sockets === 'apart' ? Number(await file(memory, containerId, 'memory.kmem.tcp.usage_in_bytes')) : 0;
@@ -120,9 +123,9 @@ const version1 = (
         Number(await file(memory, containerId, 'memory.usage_in_bytes')) + (await inSockets(containerId)),
       cpuSeconds: Number(await file(cpuTime, containerId, 'cpuacct.usage')) / 1e9,
       processes: Number(await file(mountOf('pids'), containerId, 'pids.current')),
-      outOfMemoryKills:
-        (await killsIn(containerId)) + (await killsIn(join(containerId, COMMANDS)).catch(none)),
+      outOfMemoryKills: await outOfMemoryKills(containerId),
     }),
+    outOfMemoryKills,
     freeze: (containerId, frozen) => freezeAll(freezeV1, join(freezer ?? '', containerId), frozen),
     members: (containerId) => allMembersOf(join(freezer ?? memory ?? '', containerId)),
     remove: (containerId) => removeAll(all.map((one) => join(one.mount, containerId))),
@@ -173,6 +176,8 @@ export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cg
   // Without its controller a group has no such file.
   const of = async (controller: Controller, containerId: string, name: string): Promise<string> =>
     controllers.has(controller) ? await file(containerId, name) : '';
+  const outOfMemoryKills = async (containerId: string): Promise<number> =>
+    field(await of('memory', containerId, 'memory.events'), 'oom_kill');
   return {
     layout: 'control groups v2',
     controllers,
@@ -184,8 +189,9 @@ export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cg
       memoryBytes: Number(await of('memory', containerId, 'memory.current')),
       cpuSeconds: field(await file(containerId, 'cpu.stat'), 'usage_usec') / 1e6,
       processes: Number(await of('pids', containerId, 'pids.current')),
-      outOfMemoryKills: field(await of('memory', containerId, 'memory.events'), 'oom_kill'),
+      outOfMemoryKills: await outOfMemoryKills(containerId),
     }),
+    outOfMemoryKills,
     freeze: (containerId, frozen) => freezeAll(freezeV2, join(folder, containerId), frozen),
     members: (containerId) => allMembersOf(join(folder, containerId)),
     remove: (containerId) => removeAll([join(folder, containerId)]),
