@@ -3,7 +3,7 @@
  * every sandbox that has no image; one that lies elsewhere is shown, and its variable names where.
  */
 import { createHash } from 'node:crypto';
-import { access, constants, realpath, stat } from 'node:fs/promises';
+import { constants, open, realpath } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type { ToolMount } from '@berth/plugin-api';
 
@@ -48,13 +48,17 @@ export const findCertificates = async (
   return { outside, inside, tools: [...tools.values()] };
 };
 
-/** Its place without links, when it is a file that everybody may read, as a certificate is. */
+/** Of all that systems trust it is a quarter of this. */
+const MAX_BUNDLE_BYTES = 2 ** 20;
+
+/** Its place without links, when it is a file that everybody may read, as a certificate is, and that holds no key. */
 const readableFile = async (file: string): Promise<string | undefined> => {
   try {
     const source = await realpath(file);
-    await access(source, constants.R_OK);
-    const stats = await stat(source);
-    return stats.isFile() && (stats.mode & 0o004) !== 0 ? source : undefined;
+    await using bundle = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = await bundle.stat();
+    if (!stats.isFile() || (stats.mode & 0o004) === 0 || stats.size > MAX_BUNDLE_BYTES) return undefined;
+    return (await bundle.readFile('latin1')).includes('PRIVATE KEY') ? undefined : source;
   } catch {
     return undefined; // absent, or not ours to read
   }

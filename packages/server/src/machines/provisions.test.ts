@@ -84,7 +84,10 @@ test('a bundle of certificates elsewhere is shown, and its variables name where'
   const hidden = join(folder, 'key.pem');
   await writeFile(hidden, 'x');
   await chmod(hidden, 0o600);
+  const withKey = join(folder, 'both.pem');
+  await writeFile(withKey, '-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n', { mode: 0o644 });
   const env = {
+    REQUESTS_CA_BUNDLE: withKey,
     NODE_EXTRA_CA_CERTS: bundle,
     SSL_CERT_FILE: bundle,
     PIP_CERT: hidden,
@@ -98,6 +101,7 @@ test('a bundle of certificates elsewhere is shown, and its variables name where'
   expect(tools).toEqual([{ source: bundle, target: expect.stringMatching(/^\/opt\/berth\/certificates\//) }]);
   expect(inside).toMatchObject({ A: '1', NODE_EXTRA_CA_CERTS: target, SSL_CERT_FILE: target });
   expect(inside).not.toHaveProperty('PIP_CERT');
+  expect(inside).not.toHaveProperty('REQUESTS_CA_BUNDLE');
   expect(inside).toMatchObject({ npm_config_registry: 'https://npm.test/' });
   expect(added(spec, 'none')).toMatchObject({ tools: [], env: { SSL_CERT_FILE: bundle } });
 });

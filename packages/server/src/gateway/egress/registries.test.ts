@@ -96,6 +96,38 @@ test('a registry named by its default address is named; what is no address is le
   ]);
 });
 
+test('nothing is told that does not read as one address, and no credentials in whatever spelling', async () => {
+  const told = async (env: Record<string, string>) =>
+    JSON.stringify(await registryEnvironment({ home, env, etc: path.join(home, 'etc') }));
+  const proxies =
+    'https://a.test/, https://me:secret@b.test/,HTTPS://me:secret@c.test/|secret,file:///secret| direct ,secret:off';
+  expect(await told({ GOPROXY: proxies })).toBe(
+    '{"GOPROXY":"https://a.test/,https://b.test/,https://c.test/|direct"}',
+  );
+  expect(await read({ GOPROXY: proxies })).toEqual(
+    expect.arrayContaining(['a.test:443 named', 'b.test:443 named', 'c.test:443 named']),
+  );
+  const odd = [
+    'https://a.test/ https://me:secret@b.test/',
+    'https://a.test/,https://me:secret@b.test/',
+    'https://a.test/secret@b.test/',
+    'https:\\\\me:secret@a.test\\secret',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: npm itself fills in the variable.
+    'https://a.test/${TOKEN}/',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: npm itself fills in the variable.
+    'https://${HOST}/',
+    'me:secret@a.test',
+    'secret',
+  ];
+  for (const text of odd) {
+    const env = { npm_config_registry: text, PIP_INDEX_URL: text, TOKEN: 'secret', HOST: 'a.test/secret' };
+    expect([text, await told({ ...env, GOPROXY: text })]).toEqual([
+      text,
+      expect.not.stringContaining('secret'),
+    ]);
+  }
+});
+
 test('tools inside are told the chosen registries, without credentials and without what only the user may know', async () => {
   const told = (env: Record<string, string> = {}) =>
     registryEnvironment({ home, env, etc: path.join(home, 'etc') });

@@ -43,11 +43,11 @@ export const registryEnvironment = async (sources: RegistrySources): Promise<Rec
   const { env } = sources;
   const npmUrl = addressOf((await npmSettings(sources)).chosen, env);
   const pipUrl = addressOf((await pipSettings(sources)).index, env);
-  const goUrls = env.GOPROXY?.split(/([,|])/).map((part) => addressOf(part, env) ?? part);
+  const goProxies = goProxiesOf(env);
   return {
     ...(npmUrl === undefined ? {} : { npm_config_registry: npmUrl, YARN_NPM_REGISTRY_SERVER: npmUrl }),
     ...(pipUrl === undefined ? {} : { PIP_INDEX_URL: pipUrl, UV_DEFAULT_INDEX: pipUrl }),
-    ...(goUrls === undefined ? {} : { GOPROXY: goUrls.join('') }),
+    ...(goProxies === '' ? {} : { GOPROXY: goProxies }),
   };
 };
 
@@ -146,19 +146,43 @@ const named = (url: string, env: RegistrySources['env']): Registry[] => registry
 const filledIn = (text: string, env: RegistrySources['env']): string =>
   text.replace(/\$\{(\w+)\}/g, (whole, name: string) => env[name] ?? whole);
 
-/** Without credentials, query and fragment. */
-const addressOf = (text: string | undefined, env: RegistrySources['env']): string | undefined => {
-  const filled = filledIn(text ?? '', env);
-  if (!/^https?:\/\//.test(filled) || !URL.canParse(filled)) return undefined;
-  const { protocol, host, pathname } = new URL(filled);
-  return `${protocol}//${host}${pathname}`;
+/** The list of proxies with what stands behind each; what is neither an address nor a word of Go's is left out with it. */
+const goProxiesOf = ({ GOPROXY = '', ...env }: RegistrySources['env']): string => {
+  const parts = GOPROXY.matchAll(/([^,|]*)([,|]?)/g);
+  const known = [...parts].flatMap(([, text = '', separator = '']) => {
+    const proxy = GO_WORDS.find((word) => word === text.trim()) ?? addressOf(text, env);
+    return proxy === undefined ? [] : [`${proxy}${separator}`];
+  });
+  return known.join('').replace(/[,|]$/, '');
+};
+
+const GO_WORDS = ['direct', 'off'] as const;
+
+/** What the path of a registry is made of: not of a second address, and not of what a variable stands for. */
+const PLAIN_PATH = /^[\w.~%+/-]*$/;
+
+/** Rebuilt from host and path alone. Undefined for what does not read as one address. */
+const addressOf = (text = '', env: RegistrySources['env']): string | undefined => {
+  const alone = /^\s*\$\{(\w+)\}\s*$/.exec(text)?.[1];
+  const given = alone === undefined ? text : (env[alone] ?? '');
+  const url = urlOf(filledIn(given, env));
+  const [, path] = /^\s*\w+:\/\/[^/?#]*([^?#]*)/.exec(given) ?? [];
+  // A variable may stand for the host or credentials; in the path, which is shown, it may be a secret.
+  const isAsGiven = url?.pathname === (path?.trim() || '/');
+  return url !== undefined && isAsGiven && PLAIN_PATH.test(url.pathname)
+    ? `${url.protocol}//${url.host}${url.pathname}`
+    : undefined;
 };
 
 const registryOf = (text: string, isNamed: boolean): Registry[] => {
-  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return [];
-  const url = new URL(text);
-  const host = canonicalHost(url.hostname.replace(/^\[|\]$/g, ''));
-  if (host === undefined) return [];
+  const url = urlOf(text);
+  const host = url === undefined ? undefined : canonicalHost(url.hostname.replace(/^\[|\]$/g, ''));
+  if (url === undefined || host === undefined) return [];
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
   return [{ host, port, named: isNamed }];
+};
+
+const urlOf = (text: string): URL | undefined => {
+  const trimmed = text.trim();
+  return /^https?:\/\/\S+$/i.test(trimmed) && URL.canParse(trimmed) ? new URL(trimmed) : undefined;
 };
