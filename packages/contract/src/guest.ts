@@ -202,11 +202,12 @@ export const READY_FILE = 'ready.json';
  * The argument vector of the guest.
  *
  * Its HTTP/2 loads Node's TLS, which reads every root certificate at once, in case a connection wants them; the guest
- * makes none. With the system's store they are read when the first one does: never.
+ * makes none. With the system's store they are read when the first one does: never. No signal opens a debugger.
  */
 export const guestCommand = (node: string, bundle: string, ...rest: readonly string[]): string[] => [
   node,
   '--use-openssl-ca',
+  '--disable-sigusr1',
   bundle,
   ...rest,
 ];

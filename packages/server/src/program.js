@@ -3,11 +3,22 @@
  * because without that half of every start, and the memory of the compiler with it, goes into reading them. Enabled
  * before anything else is loaded; where the folder cannot be written, Node goes on without. Plain JavaScript, so that
  * the compiler stays out of it.
+ *
+ * This process holds keys and tokens, which a debugger shows to whoever reaches its port: no signal opens one, and one
+ * that the environment opened is closed. Who means it says so to Node itself: `node --inspect program.js`.
  */
 import { existsSync, mkdirSync } from 'node:fs';
+import { close as closeDebugger, url as debuggerUrl } from 'node:inspector';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+
+process.on('SIGUSR1', () => undefined);
+const isMeant = process.execArgv.some((argument) => argument.startsWith('--inspect'));
+if (debuggerUrl() !== undefined && !isMeant) {
+  closeDebugger();
+  process.stderr.write('The debugger that NODE_OPTIONS opened was closed: the server holds keys.\n');
+}
 
 /** The user's own: what lies in it is run. Level by level: Node never comes back from where no folder can be made (procfs). */
 const compiledFolder = () => {

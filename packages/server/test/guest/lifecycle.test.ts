@@ -1,8 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { initCommand } from '@berth/contract/guest';
+import { guestCommand, initCommand } from '@berth/contract/guest';
 import type { Process } from '@berth/plugin-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildGuest } from '../../../guest/build.mjs';
@@ -27,6 +29,18 @@ describe('the bundle', () => {
   it('refuses a configuration that lacks something', () => {
     const run = () => execFileSync(process.execPath, [bundle], { env: {}, stdio: 'pipe' });
     expect(run).toThrow(/BERTH_GUEST_SOCKET, BERTH_GUEST_ROOT, .* must be set/);
+  });
+
+  it('has no debugger that commands could reach, whatever the environment of the sandbox says', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+    await new Promise((resolve) => holder.close(resolve));
+    const [, ...command] = guestCommand(process.execPath, bundle);
+    await using guest = await guestProcess(['env', `NODE_OPTIONS=--inspect=127.0.0.1:${port}`], command);
+    guest.child.kill('SIGUSR1');
+    await guest.client().run({ id: 'after', argv: ['true'] });
+    await expect(fetch(`http://127.0.0.1:${port}/json`)).rejects.toThrow();
   });
 
   it('keeps a command and every byte while its reader is killed and another comes', async () => {

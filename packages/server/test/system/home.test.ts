@@ -1,5 +1,5 @@
 /** What stands in the way of a start is told in a sentence, and a home whose parts do not belong together stays as it is. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -61,15 +61,22 @@ const kill = async (): Promise<void> => {
 };
 
 /** While a server has the home. */
-const whileRunning = async (act: () => Promise<void>): Promise<void> => {
+const whileRunning = async (
+  act: (child: ChildProcess, said: () => string) => Promise<void>,
+  env: Record<string, string> = {},
+): Promise<void> => {
   const child = spawn(process.execPath, [PROGRAM], {
-    env: { ...process.env, ...ENV, BERTH_HOME: home, BERTH_PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...ENV, BERTH_HOME: home, BERTH_PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (bytes: Buffer) => {
+    said += bytes.toString();
   });
   const ended = once(child, 'exit');
   try {
     await once(child.stdout, 'data');
-    await act();
+    await act(child, () => said);
   } finally {
     child.kill('SIGKILL');
     await ended;
@@ -212,6 +219,19 @@ test('a home in use is refused: from another process namespace, and when the loc
     }
     expect(filesOf(home)).toEqual(before);
   });
+});
+
+test('nobody reaches a debugger of the server: by a signal, or by what is left in the environment', async () => {
+  const withDebugger = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
+  await whileRunning(async (child, said) => {
+    const [, port] = /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)/.exec(said()) ?? [];
+    expect(said()).toContain('The debugger that NODE_OPTIONS opened was closed');
+    await expect(fetch(`http://127.0.0.1:${port}/json`)).rejects.toThrow();
+    child.kill('SIGUSR1');
+    child.kill('SIGTERM');
+    await once(child, 'close');
+    expect(said().match(/Debugger listening/g)).toHaveLength(1);
+  }, withDebugger);
 });
 
 test('a database that is older than what its home has seen is refused', async () => {
