@@ -76,6 +76,8 @@ test('an address where nobody listens is no proof that the server of this home h
   const { exitCode, out, err } = await berth('http://127.0.0.1:1', ['down', '--home', home]);
   expect([exitCode, out]).toEqual([6, '']);
   expect(err).toContain(`the server of ${home} runs (process ${process.pid})`);
+  // `berth up` would refuse: the home is held.
+  expect(err).toMatch(/\nhint: .*end that process/);
   rmSync(home, { recursive: true });
 });
 

@@ -44,7 +44,7 @@ export const SANDBOX_ERRORS = {
       times === undefined
         ? `Sandbox ${id} died: ${reason}.`
         : `Sandbox ${id} died ${times} times in the same work, the last time: ${reason}.`,
-    hint: 'Its files are kept until it is removed (`berth sandbox rm`); the work of a task is on its branch. Where the memory was used up, raise `limits.memoryBytes` of the workspace.',
+    hint: 'Its files are kept until it is removed (`berth sandbox remove`); the work of a task is on its branch. Where the memory was used up, raise `limits.memoryBytes` of the workspace.',
   },
   'sandbox.removed': {
     kind: 'gone',
@@ -71,6 +71,6 @@ export const SANDBOX_ERRORS = {
     }),
     message: ({ limit, holders }) =>
       `The configured ceiling of ${limit} sandboxes leaves no place${holders === undefined ? '' : heldBy(holders)}.`,
-    hint: 'Remove those that nobody needs (`berth sandbox rm`), or raise `defaults.maxSandboxes`.',
+    hint: 'Remove those that nobody needs (`berth sandbox remove`), or raise `defaults.maxSandboxes`.',
   },
 } as const satisfies Record<string, ErrorShape>;

@@ -99,6 +99,18 @@ export const SERVER_ERRORS = {
     message: (d) => `The server at ${d.address} does not answer: ${d.detail}`,
     hint: 'Start it with `berth up`.',
   },
+  'server.unheard': {
+    kind: 'unavailable',
+    data: z.object({ address: z.string(), home: z.string(), pid: z.number() }),
+    message: (d) => `Nobody listens at ${d.address}, but the server of ${d.home} runs (process ${d.pid}).`,
+    hint: 'Leave out another address (`--address`, BERTH_ADDRESS). When it is its own, its socket was removed: end that process by its id with `kill`, and start it again with `berth up --detach`; work under way goes on.',
+  },
+  'server.foreign': {
+    kind: 'unavailable',
+    data: z.object({ address: z.string(), status: z.number() }),
+    message: (d) => `What answers at ${d.address} is not a Berth server (HTTP ${d.status}).`,
+    hint: 'Another program, or a proxy, has that address: look at `--address`, BERTH_ADDRESS and the `port` of the settings; `berth up --detach` says where the server listens.',
+  },
   'server.silent': {
     kind: 'timeout',
     data: z.object({ address: z.string(), silentMs: z.number() }),

@@ -80,6 +80,7 @@ export const ERRORS = {
     kind: 'conflict',
     data: z.object({ noun: z.string(), id: z.string(), state: z.string(), trigger: z.string() }),
     message: (d) => `The ${d.noun} ${d.id} is ${d.state}; "${d.trigger}" is not possible now.`,
+    hint: 'It may have moved on meanwhile: look at it again (`berth task show`, `berth sandbox show`, `berth change show`), and ask for what its state allows.',
   },
   'task.not_completed': {
     kind: 'conflict',
@@ -349,6 +350,7 @@ export const ERRORS = {
     kind: 'internal',
     data: z.object({ job: z.string(), crashes: z.number() }),
     message: (d) => `The job ${d.job} was given up after the server died in it ${d.crashes} times.`,
+    hint: '`server.log` in the home of the server says what ended it. When that is mended, `berth task retry` starts a new attempt.',
   },
   'saga.stuck': {
     kind: 'internal',

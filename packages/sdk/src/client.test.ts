@@ -82,8 +82,18 @@ describe('a client', () => {
         address: 'http://127.0.0.1:1',
         fetch: async () => new Response(body, { status }),
       }).system.live();
-    await expect(answer(503, '<html>')).rejects.toMatchObject({ code: 'server.failed', kind: 'unavailable' });
-    await expect(answer(418, '{}')).rejects.toMatchObject({ kind: 'internal' });
+    const foreign = {
+      code: 'server.foreign',
+      kind: 'unavailable',
+      message: expect.not.stringContaining('<'),
+    };
+    for (const [status, body] of [
+      [503, '<html>'],
+      [404, '<html>'],
+      [418, '{}'],
+      [200, '<html>'],
+    ] as const)
+      await expect(answer(status, body), String(status)).rejects.toMatchObject(foreign);
     const newer = JSON.stringify({ error: { code: 'arena.closed', message: 'Closed.' } });
     await expect(answer(410, newer)).rejects.toMatchObject({
       code: 'arena.closed',

@@ -1,7 +1,7 @@
 import { PLURALS, ROUTES, type RouteShape } from '@berth/contract';
 import type { CallOptions, Client, ClientOptions, RouteMethods } from './client-type.ts';
 import { followTask } from './follow.ts';
-import { bytesOf, type Connection, type Input, prepare, send, textOf } from './request.ts';
+import { bytesOf, type Connection, type Input, jsonOf, prepare, send, textOf } from './request.ts';
 import { CALL_LIMITS } from './silence.ts';
 import { openSocket } from './socket.ts';
 import { followStream } from './stream.ts';
@@ -43,5 +43,5 @@ const answerOf = async (
   if (route.answers === 'bytes') return bytesOf(connection, response);
   const text = await textOf(connection, response);
   if (route.answers === 'text') return text;
-  return response.status === 204 ? {} : JSON.parse(text);
+  return response.status === 204 ? {} : jsonOf(connection, response, text);
 };

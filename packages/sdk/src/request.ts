@@ -1,6 +1,6 @@
 /** One call: the flat input is spread over path, query and body as the route says, and failures get their code back. */
 import {
-  BerthError,
+  type BerthError,
   ErrorAnswer,
   errorOfBody,
   fail,
@@ -82,7 +82,7 @@ export const send = async (
     throw asUnreachable(connection, cause);
   });
   if (response.ok) return response;
-  throw errorOf(response.status, await textOf(connection, response));
+  throw errorOf(connection, response.status, await textOf(connection, response));
 };
 
 /** The whole body of an answer. */
@@ -104,15 +104,19 @@ const detailOf = (cause: unknown): string => {
   return cause.cause instanceof Error ? detailOf(cause.cause) : cause.message || cause.name;
 };
 
-/** The server's own error; an answer that is none (a proxy's page) becomes one of the kind of its status. */
-export const errorOf = (status: number, text: string): BerthError => {
+/** The server's own error; an answer that is none is another program's, or a proxy's page, which nobody wants to read. */
+export const errorOf = ({ address }: Connection, status: number, text: string): BerthError => {
   const parsed = ErrorAnswer.safeParse(parseJson(text));
+  if (!parsed.success) return fail('server.foreign', { address, status });
   const byStatus = (Object.keys(KINDS) as Kind[]).find((kind) => KINDS[kind].status === status) ?? 'internal';
-  if (!parsed.success) {
-    const message = `The server answered ${status}: ${text.slice(0, 200)}`;
-    return new BerthError({ code: 'server.failed', kind: byStatus, message });
-  }
   return errorOfBody(parsed.data.error, byStatus);
+};
+
+/** Of an answer that promises JSON. */
+export const jsonOf = ({ address }: Connection, { status }: Response, text: string): unknown => {
+  const value = parseJson(text);
+  if (value === undefined) throw fail('server.foreign', { address, status });
+  return value;
 };
 
 const parseJson = (text: string): unknown => {

@@ -32,7 +32,7 @@ export async function* followStream(order: StreamOrder): AsyncGenerator<unknown,
     try {
       for await (const message of connect(order, place, patience)) {
         // A failure after the stream was opened comes as a message of its own.
-        if (message.event === 'error') throw errorOf(KINDS.internal.status, message.data);
+        if (message.event === 'error') throw errorOf(order.connection, KINDS.internal.status, message.data);
         const step = place.pass(message);
         if (step === 'reopen') break;
         yield JSON.parse(message.data);

@@ -25,8 +25,7 @@ const down = async ({ client, place, output }: Context, removesSandboxes: boolea
     // An address that was given may be another server's, or one of yesterday.
     const holder = holderOf(place.home);
     if (holder === undefined) return told(output, 'no server runs');
-    const detail = `nobody listens there, but the server of ${place.home} runs (process ${holder})`;
-    throw fail('server.unreachable', { address: place.address, detail });
+    throw fail('server.unheard', { address: place.address, home: place.home, pid: holder });
   }
   const deadline = Date.now() + STOP_TIMEOUT_MS;
   while ((await isReady(place)) || (pid !== undefined && isRunning(pid))) {

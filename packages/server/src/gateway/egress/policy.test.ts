@@ -27,6 +27,19 @@ test.each<[EgressPolicy, string, string | undefined]>([
   // What no rule can name is not advised.
   [{ preset: 'none' }, '[2001:4860:4860::8888]:443', undefined],
   [{ preset: 'none' }, 'a_b.test', undefined],
+  // Nor what would be read as another policy: an agent chooses the name.
+  [{ preset: 'none' }, 'packages', undefined],
+  [{ preset: 'packages' }, 'packages:8443', undefined],
+  [{ preset: 'none' }, 'none', undefined],
+  [{ preset: 'none' }, 'custom', undefined],
+  // Nor what is refused whatever a policy says.
+  [{ preset: 'none' }, 'localhost', undefined],
+  [{ preset: 'none' }, 'a.localhost:3000', undefined],
+  [{ preset: 'none' }, 'berth.internal', undefined],
+  [{ preset: 'none' }, '0.0.0.0:39920', undefined],
+  [{ preset: 'none' }, '169.254.169.254', undefined],
+  [{ preset: 'none' }, '10.0.0.1:22', undefined],
+  [{ preset: 'none' }, '8.8.8.8', '--egress 8.8.8.8'],
 ])('%j denies %s and says that %s allows it', (policy, authority, remedy) => {
   expect(ask(policy, authority)).toMatchObject({ verdict: 'denied', remedy });
 });

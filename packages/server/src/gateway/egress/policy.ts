@@ -1,5 +1,7 @@
 /** Whether a sandbox may reach a host and a port at all, before any name is resolved. Denied unless something allows. */
-import { EgressEntry, type EgressPolicy } from '@berth/contract';
+import { EgressEntry, EgressPolicy } from '@berth/contract';
+import { INTERNAL_AUTHORITY } from '@berth/contract/guest';
+import { isPublicAddress } from './addresses.ts';
 import type { Target } from './host.ts';
 
 /** A host that the user's package tools fetch from. */
@@ -59,12 +61,20 @@ export const decide = (rule: EgressRule, registries: readonly Registry[], target
 const namesRegistries = (policy: EgressPolicy): boolean =>
   policy.preset === 'packages' || (policy.preset === 'custom' && policy.allow.includes(REGISTRIES));
 
+/** Beside a list of hosts, these words stand for a policy: a host of the name cannot be told from it. */
+const PRESETS: readonly string[] = EgressPolicy.options.map(({ shape }) => shape.preset.value);
+
+/** This machine and private addresses: refused at the dialling, whatever the policy says. */
+const isNeverAllowed = ({ host, literal }: Target): boolean =>
+  literal ? !isPublicAddress(host) : /(?:^|\.)localhost$/.test(host) || host === INTERNAL_AUTHORITY;
+
 /** The smallest policy that allows what the present one allows, and this. */
 const remedyFor = (
   { policy, during }: EgressRule,
   isRegistry: boolean,
   target: Target,
 ): string | undefined => {
+  if (!isRegistry && (PRESETS.includes(target.host) || isNeverAllowed(target))) return undefined;
   const host = WEB_PORTS.includes(target.port) ? target.host : `${target.host}:${target.port}`;
   const entry = isRegistry ? REGISTRIES : host;
   if (!EgressEntry.safeParse(entry).success) return undefined;

@@ -64,7 +64,13 @@ describe('importing', () => {
     await fails({ source: `${sample.folder}/none` }).toMatchObject({ code: 'repository.bad_source' });
     await fails({ source: `file://${sample.folder}/none` }).toMatchObject({ code: 'repository.unreachable' });
     await mkdir(path.join(sample.source, 'sub'));
-    await fails({ source: `${sample.source}/sub` }).toMatchObject({ code: 'repository.unreachable' });
+    await fails({ source: `${sample.source}/sub` }).toMatchObject({ code: 'repository.bad_source' });
+    shell(sample.folder, 'git init -q --object-format=sha256 -b main other');
+    shell(`${sample.folder}/other`, 'git -c user.name=A -c user.email=a@b.c commit -qm one --allow-empty');
+    await fails({ source: `${sample.folder}/other` }).toMatchObject({
+      code: 'repository.bad_source',
+      message: expect.stringContaining('SHA-256'),
+    });
     shell(sample.folder, 'git init -q empty');
     await fails({ source: `${sample.folder}/empty` }).toMatchObject({ code: 'repository.bad_source' });
     expect(await readdir(sample.hubFolder).catch(() => [])).toEqual([]);

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
 import type { Git } from '../git.ts';
 import type { Source } from './source.ts';
-import { whyUnreachable } from './unreachable.ts';
+import { isNoSource, whyUnreachable } from './unreachable.ts';
 
 const ASK_TIMEOUT_MS = 60_000;
 const FETCH_TIMEOUT_MS = 30 * 60_000;
@@ -76,6 +76,10 @@ export const targetBranch = async (
   const refuse = (reason: string) => fail('repository.bad_source', { source: source.address, reason });
   const lines = listed.stdout.split('\n');
   const branches = lines.flatMap((line) => /^[^\t]*\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []);
+  if (lines.some((line) => SHA_256.test(line)))
+    throw refuse(
+      'it names its objects by SHA-256; only repositories that name them by SHA-1 can be imported.',
+    );
   if (branches.length === 0) throw refuse('it has no commits on a branch.');
   const head = lines.flatMap((line) => /^ref: refs\/heads\/(.+)\tHEAD$/.exec(line)?.[1] ?? [])[0];
   const chosen = branch ?? head ?? usualOf(branches);
@@ -89,6 +93,9 @@ export const targetBranch = async (
   }
   return chosen;
 };
+
+/** An object's id, as the source lists it. */
+const SHA_256 = /^[0-9a-f]{64}\t/;
 
 const usualOf = (branches: readonly string[]): string | undefined =>
   ['main', 'master'].find((usual) => branches.includes(usual)) ??
@@ -126,10 +133,8 @@ const reach = async <T>(source: Source, act: () => Promise<T>): Promise<T> => {
   } catch (thrown) {
     if (!isBerthError(thrown) || (thrown.code !== 'git.failed' && thrown.code !== 'git.timeout'))
       throw thrown;
-    throw fail(
-      'repository.unreachable',
-      { source: source.address, reason: whyUnreachable(source, thrown.message) },
-      { cause: thrown },
-    );
+    const code = isNoSource(source, thrown.message) ? 'repository.bad_source' : 'repository.unreachable';
+    const reason = whyUnreachable(source, thrown.message);
+    throw fail(code, { source: source.address, reason }, { cause: thrown });
   }
 };

@@ -1,6 +1,12 @@
 /** Says in plain words why git could not read a source, and what helps. */
 import type { Source } from './source.ts';
 
+const NO_REPOSITORY = 'does not appear to be a git repository';
+
+/** Nothing that comes later makes it one that can be imported. */
+export const isNoSource = ({ kind }: Pick<Source, 'kind'>, said: string): boolean =>
+  kind === 'path' && said.includes(NO_REPOSITORY);
+
 /** @param said git's own words, which are the answer when nothing better is known */
 export const whyUnreachable = (source: Pick<Source, 'kind' | 'address'>, said: string): string => {
   if (said.includes('dubious ownership')) {
@@ -21,7 +27,7 @@ export const whyUnreachable = (source: Pick<Source, 'kind' | 'address'>, said: s
   if (said.includes('Operation too slow')) {
     return 'it fell silent in the middle of an answer. Try again when it answers.';
   }
-  if (source.kind === 'path' && said.includes('does not appear to be a git repository')) {
+  if (source.kind === 'path' && said.includes(NO_REPOSITORY)) {
     return 'the folder is not the top of a git repository.';
   }
   return said;
