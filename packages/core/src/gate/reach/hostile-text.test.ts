@@ -29,6 +29,7 @@ import {
   runsUnknown,
   testsRunBy,
 } from './shell-lines.ts';
+import { embeddedCode, shellLines } from './shell-text.ts';
 
 const filesOf = (texts: Readonly<Record<string, string>>) => ({
   repository: 'app',
@@ -58,7 +59,8 @@ test.each<[string, (text: string) => unknown, readonly string[]]>([
     (text) => memberPaths(filesOf({ 'pnpm-workspace.yaml': `packages:\n${text}` })),
     ['- '],
   ],
-  ['a line of a gate', (text) => [pathsFedTo(text), cannotFail(text)], ['xargs ', "-c '"]],
+  ['a line of a gate', (text) => [pathsFedTo(text), cannotFail(text)], ['xargs ', "-c '", 'grep ', 'a @']],
+  ['lines of a shell', (text) => [shellLines(text), embeddedCode(text)], ['cat <<', "sh -c '", 'a \\\n']],
   ['a path', (text) => matchesGlob(`${[...STAR].join('a')}b`, text), []],
   ['a pattern', (text) => matchesGlob(text, 'a'.repeat(4096)), []],
 ])('the time to read grows with the text: %s', (_, read, begins) => {

@@ -1,5 +1,6 @@
 /** What the texts of scripts, recipes and configuration name, in the ways that their languages have for it. */
 import { folderOf, nameOf } from '../repository/paths.ts';
+import { shellLines } from './shell-text.ts';
 
 const RECIPES: readonly (readonly [RegExp, string])[] = [
   [/^(?:GNUm|m|M)akefile$|\.mk$/, 'make'],
@@ -18,11 +19,9 @@ export const runnerOf = (path: string): string | undefined =>
 
 /** Of Make, Just, Task and their like: without what stands before a shell line. */
 export const recipeLines = (text: string): string[] =>
-  text
-    .split('\n')
-    .map((line) =>
-      line.replace(/^\s*(?:-\s+)?(?:"?[\w.-]+"?\s*(?:[:+?]?=|:(?=\s|$))\s*)?[\s>|[{"'@+-]*/, ''),
-    );
+  shellLines(text).map((line) =>
+    line.replace(/^\s*(?:-\s+)?(?:"?[\w.-]+"?\s*(?:[:+?]?=|:(?=\s|$))\s*)?[\s>|[{"'@+-]*/, ''),
+  );
 
 const QUOTED = /(["'`])((?:(?!\1)[^\\\n])*)\1/g;
 const PYTHON_IMPORT = /^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]+([\w, ]+)|import[ \t]+([\w., ]+))/gm;

@@ -13,7 +13,16 @@ import { pathsFedTo } from './fed-lines.ts';
 import { loadedByConfiguration, runnerOf } from './judge-texts.ts';
 import { scriptsNamedIn } from './named-places.ts';
 import { followCalls } from './package-calls.ts';
-import { candidates, isCode, type Line, loaded, type Parts, partsOf, UNKNOWN } from './script-parts.ts';
+import {
+  candidates,
+  isCode,
+  type Line,
+  loaded,
+  type Parts,
+  partsOf,
+  partsOfShell,
+  UNKNOWN,
+} from './script-parts.ts';
 import {
   callsPackageScripts,
   foldersEntered,
@@ -87,14 +96,9 @@ const createSearch = ({ manifests }: ReachedFrom, index: PathIndex) => {
   const [words, programs] = [new Set<string>(), new Set<string>()];
   const included = inclusions(index);
   const runners = testRunners(index);
-  const opened = new Set<string>();
-  const waiting: string[] = [];
+  const { read, next } = fileQueue();
   const lines = lineQueue();
   let isAnyRun = false;
-  const read = (files: readonly string[]): void => {
-    waiting.push(...new Set(files.filter((path) => !opened.has(path))));
-    for (const path of files) opened.add(path);
-  };
   const take = (path: string): void => {
     scripts.add(path);
     if (index.has(path)) read([path]);
@@ -113,7 +117,16 @@ const createSearch = ({ manifests }: ReachedFrom, index: PathIndex) => {
     runAny();
     calls.call(UNKNOWN);
   };
+  const follow = (parts: Parts): void => {
+    for (const one of included.add(parts)) take(one);
+    for (const line of parts.lines) {
+      lines.look(line);
+      if (callsPackageScripts(line.line)) calls.call(line.line);
+    }
+    for (const one of parts.files) take(one);
+  };
   const lookAt = (line: Line): void => {
+    if (line.line.includes('\n')) follow(partsOfShell(index, line.folder, line.line));
     for (const word of wordsOf(line.line)) words.add(word);
     for (const program of programsIn(line.line)) programs.add(program);
     if (runsUnknown(line.line)) runAny();
@@ -133,7 +146,7 @@ const createSearch = ({ manifests }: ReachedFrom, index: PathIndex) => {
     ...{ scripts, tests, words, programs, packageScripts: calls.reached, read, take, call, giveUp },
     runs: (path: string): boolean => scripts.has(path) || included.has(path) || (isAnyRun && isScript(path)),
     findsTest: runners.findsTest,
-    next: (): string | undefined => waiting.pop(),
+    next,
     addPackage,
     lookAtAll: async (): Promise<void> => {
       for (let line = lines.next(); line !== undefined; line = lines.next()) {
@@ -147,14 +160,21 @@ const createSearch = ({ manifests }: ReachedFrom, index: PathIndex) => {
     },
     open: (path: string, text: string | undefined): void => {
       if (isManifest(path)) calls.add({ folder: folderOf(path), scripts: scriptsIn(text) });
-      const parts = partsOf(index, path, text);
-      for (const one of included.add(parts)) take(one);
-      for (const line of parts.lines) {
-        lines.look(line);
-        if (callsPackageScripts(line.line)) calls.call(line.line);
-      }
-      for (const one of parts.files) take(one);
+      follow(partsOf(index, path, text));
     },
+  };
+};
+
+/** Each file comes once. */
+const fileQueue = () => {
+  const opened = new Set<string>();
+  const waiting: string[] = [];
+  return {
+    read: (files: readonly string[]): void => {
+      waiting.push(...new Set(files.filter((path) => !opened.has(path))));
+      for (const path of files) opened.add(path);
+    },
+    next: (): string | undefined => waiting.pop(),
   };
 };
 
@@ -225,7 +245,8 @@ const filesRunBy = (index: PathIndex, { folder, line }: Line): readonly string[]
   ...[...pathsRunBy(line), ...pathsRunBy(withoutExpansions(line))].flatMap((path) =>
     candidates(index, folder, path),
   ),
-  ...pathsFedTo(line).flatMap((path) => loaded(index, folder, path)),
+  ...pathsFedTo(line).perhaps.flatMap((path) => loaded(index, folder, path)),
+  ...pathsFedTo(line).surely.flatMap((path) => candidates(index, folder, path).filter(index.has)),
   ...programFolders(line).flatMap(index.below),
   ...scriptsNamedIn(index, { folder, line }),
 ];

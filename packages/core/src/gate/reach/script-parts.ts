@@ -3,9 +3,11 @@ import { isConfiguration, isPartOfJudge, isProductPlace, isTestCode } from '../r
 import { isManifest } from '../repository/manifests.ts';
 import type { PathIndex } from '../repository/path-index.ts';
 import { folderOf, joined } from '../repository/paths.ts';
+import { namedInCode } from './fed-lines.ts';
 import { codeStrings, loadedByConfiguration, modulesBeside, recipeLines, runnerOf } from './judge-texts.ts';
 import { makeTargets } from './make-targets.ts';
 import { callsPackageScripts, includedBy } from './shell-lines.ts';
+import { embeddedCode, shellLines } from './shell-text.ts';
 
 export interface Line {
   /** Where it is run, or where the script that holds it lies. */
@@ -39,10 +41,18 @@ export const partsOf = (index: PathIndex, path: string, text: string | undefined
     const made = runnerOf(path) === 'make' ? makeTargets(text).map((name) => joined(folder, name)) : [];
     return { lines: recipeLines(text).map(inFolder), files, included, made };
   }
-  if (isShell(path) && !isConfiguration(path)) return { ...NONE, lines: text.split('\n').map(inFolder) };
+  if (isShell(path) && !isConfiguration(path)) return partsOfShell(index, folder, text);
   const lines = isTestCode(path) ? [] : text.split('\n').filter(callsPackageScripts).map(inFolder);
   return { ...NONE, lines, files: [...files, ...partsOfCode(index, path, text)] };
 };
+
+export const partsOfShell = (index: PathIndex, folder: string, text: string): Parts => ({
+  ...NONE,
+  lines: shellLines(text).map((line) => ({ folder, line })),
+  files: embeddedCode(text)
+    .filter((code) => !isAsserting(code))
+    .flatMap((code) => namedInCode(code).flatMap((name) => loaded(index, folder, name))),
+});
 
 const partsOfCode = (index: PathIndex, path: string, text: string): string[] => {
   if (isTestCode(path)) return [];
