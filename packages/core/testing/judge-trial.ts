@@ -4,7 +4,7 @@ import { judgeChanges } from '../src/gate/judges/judges.ts';
 export type Files = Readonly<Record<string, string>>;
 
 /** `-> place` is a symbolic link. */
-const treeOf = (files: Files) => ({
+export const treeOf = (files: Files) => ({
   repository: 'app',
   paths: new Set(Object.keys(files)),
   texts: files,
@@ -17,9 +17,13 @@ const treeOf = (files: Files) => ({
 const MAX_CHARACTERS = 256 * 1024;
 
 /** What a person is shown. All that judges as in the target must be there to be taken from it. */
-export const weakened = async (line: string, was: Files, is: Files): Promise<string[]> => {
+export const weakened = async (
+  line: string | readonly string[],
+  was: Files,
+  is: Files,
+): Promise<string[]> => {
   const texts = { target: was, change: is };
-  const pair = { target: treeOf(was), change: treeOf(is), lines: [line] };
+  const pair = { target: treeOf(was), change: treeOf(is), lines: [line].flat() };
   const found = await judgeChanges(pair, async (side, path) => {
     const text = texts[side][path]?.replace(/^-> /, '');
     return text === undefined || text.length > MAX_CHARACTERS ? undefined : text;

@@ -1,4 +1,5 @@
 export { judgeChanges } from './judges/judges.ts';
+export { linesAmong } from './judges/neighbour-lines.ts';
 export { deciding, isAgreedTo, removedCommands, setupRed, weakenedBy } from './judges/weakening.ts';
 export { alwaysGreen } from './plan/always-green.ts';
 export {
@@ -12,5 +13,4 @@ export {
   readForGate,
 } from './plan/plan.ts';
 export { programOf } from './program.ts';
-export { linesInto } from './repository/neighbours.ts';
 export { failedIn, missingTools, runGate } from './run.ts';

@@ -6,6 +6,7 @@ import type { Weakening } from '@berth/contract';
 import { toolChanges } from '../reach/manifest-tools.ts';
 import { type Reached, reach } from '../reach/reach.ts';
 import type { JudgedTree } from '../repository/files.ts';
+import { judgeMembers } from '../repository/judge-members.ts';
 import {
   isCode,
   isConfiguration,
@@ -19,7 +20,7 @@ import {
 import { followLinks } from '../repository/links.ts';
 import { isLockFile, lockChanges } from '../repository/lock-files.ts';
 import { changedFields, isManifest, judgingManifest, scriptsIn } from '../repository/manifests.ts';
-import { memberPaths } from '../repository/node-members.ts';
+import { manifestsOf } from '../repository/node-members.ts';
 import { indexPaths } from '../repository/path-index.ts';
 import { nameOf } from '../repository/paths.ts';
 import { isProjectFile, judgingText } from '../repository/project-files.ts';
@@ -60,6 +61,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
     paths: target.paths,
     lines: pair.lines,
     manifests,
+    members: judgeMembers(pair.target),
     textOf: (path) => read('target', target.realOf(path)),
   });
   const trees: Trees = {
@@ -254,10 +256,6 @@ const changedLocks = async (
   return found;
 };
 
-const ROOT = 'package.json';
-const manifestsOf = (tree: JudgedTree): string[] =>
-  [ROOT, ...memberPaths(tree)].filter((path) => tree.texts[path] !== undefined);
-
 const manifestChanges = async (manifests: readonly string[], { target, change, reached, read }: Trees) => {
   const texts: Record<string, string> = {};
   const fromTarget: string[] = [];
@@ -283,7 +281,7 @@ const manifestWeakening = (
   const { was, is, reached } = texts;
   if (is === undefined)
     return [{ kind: 'configuration_changed', subject: path, detail: 'it is no readable file any more' }];
-  const place = path === ROOT ? '' : ` of ${path}`;
+  const place = path === 'package.json' ? '' : ` of ${path}`;
   const [ours, theirs] = [scriptsIn(was), scriptsIn(is)];
   const scripts = [...reached.packageScripts].sort().filter((name) => ours[name] !== theirs[name]);
   return [

@@ -1,5 +1,6 @@
 /** What the texts of scripts, recipes and configuration name, in the ways that their languages have for it. */
-import { folderOf, nameOf } from '../repository/paths.ts';
+import { leadsOut } from '../repository/neighbours.ts';
+import { folderOf, joined, nameOf } from '../repository/paths.ts';
 import { shellLines } from './shell-text.ts';
 
 const RECIPES: readonly (readonly [RegExp, string])[] = [
@@ -51,8 +52,9 @@ const modulesOf = ([, from, names = '', plain = '']: readonly (string | undefine
 
 /** Members that name what is loaded before or beside what is checked. */
 const LOADED =
-  /["']?\b(?:extends|setup\w*|global(?:Setup|Teardown)|reporters?|require|import|plugins?|presets?|transform|testEnvironment|environment|runner|resolver|snapshotSerializers|jsPlugins|rulesdir|rulePaths|loader|file|globalConfig|importMap|preset|projects|pytest_plugins|moduleNameMapper|preload)["']?\s*[:=]\s*(\[[^\]]{0,2000}\]|\{[^}]{0,2000}\}|["'`][^"'`\n]*["'`])/g;
+  /["']?\b(?:extends|setup\w*|global(?:Setup|Teardown)|reporters?|require|import|plugins?|presets?|transform|testEnvironment|environment|runner|resolver|snapshotSerializers|jsPlugins|rulesdir|rulePaths|loader|file|globalConfig|importMap|preset|projects|pytest_plugins|moduleNameMapper|preload|prettier)["']?\s*[:=]\s*(\[[^\]]{0,2000}\]|\{[^}]{0,2000}\}|["'`][^"'`\n]*["'`])/g;
 const IMPORTED = /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\()\s*["'`]([^"'`\n]+)["'`]/g;
+const NAME_ALONE = /^["']([^"'\n]{1,200})["'];?$/gm;
 const PLUGIN = /(?:^|\s)-p\s+([\w.]+)/gm;
 
 /** Of Python: `a.b` is `a/b`. */
@@ -65,5 +67,14 @@ export const loadedByConfiguration = (text: string): string[] =>
       [...value.matchAll(QUOTED)].flatMap(([, , name = '']) => [name, ...moduleIn(name)]),
     ),
     ...[...text.matchAll(IMPORTED)].map(([, name = '']) => name),
+    ...[...text.matchAll(NAME_ALONE)].map(([, name = '']) => name),
     ...[...text.matchAll(PLUGIN)].map(([, name = '']) => name.replaceAll('.', '/')),
   ].map((name) => name.replace(/^<rootDir>\//, '').replace(/^\.(?=\w)/, './'));
+
+/** What code loads or runs out of its repository, as lines that do so. */
+export const linesOut = (path: string, text: string): string[] =>
+  codeStrings(path, text)
+    .filter((word) => leadsOut(word) && word.includes('/'))
+    .map((word) => `node ${joined(word.startsWith('/') ? '' : folderOf(path), word)}`.replace(/\/$/, ''))
+    .filter((line) => line.startsWith('node ../') || line.includes('workspace/'))
+    .map((line) => line.replace(/^node workspace\//, 'node /workspace/'));

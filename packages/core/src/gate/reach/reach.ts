@@ -5,12 +5,15 @@
  */
 
 import { matchesGlob } from '../repository/glob.ts';
-import { isConfiguration, isScriptPlace, isTestFile } from '../repository/judge-paths.ts';
+import type { JudgeMembers } from '../repository/judge-members.ts';
+import { isConfiguration, isScriptPlace, isTestCode, isTestFile } from '../repository/judge-paths.ts';
 import { checksIn, isManifest, scriptsIn } from '../repository/manifests.ts';
+import { leadsOut } from '../repository/neighbours.ts';
 import { foldersAbove, indexPaths, type PathIndex } from '../repository/path-index.ts';
 import { folderOf, joined } from '../repository/paths.ts';
 import { pathsFedTo } from './fed-lines.ts';
-import { loadedByConfiguration, runnerOf } from './judge-texts.ts';
+import { linesOut, loadedByConfiguration, runnerOf } from './judge-texts.ts';
+import { memberPackages } from './member-packages.ts';
 import { scriptsNamedIn } from './named-places.ts';
 import { followCalls } from './package-calls.ts';
 import {
@@ -35,12 +38,14 @@ import {
   withoutExpansions,
   wordsOf,
 } from './shell-lines.ts';
+import { taskFiles } from './task-queue.ts';
 
 export interface ReachedFrom {
   readonly paths: ReadonlySet<string>;
   readonly lines: readonly string[];
   /** Of the packages whose scripts the lines may run. */
   readonly manifests: readonly string[];
+  readonly members: JudgeMembers;
   readonly textOf: (path: string) => Promise<string | undefined>;
 }
 
@@ -58,6 +63,8 @@ export interface Reached {
   readonly words: ReadonlySet<string>;
   /** The programs that the lines start. */
   readonly programs: ReadonlySet<string>;
+  /** Lines that may lead into another repository. */
+  readonly leaving: ReadonlySet<string>;
 }
 
 /** Files whose texts are looked into; more than any repository's checks have. */
@@ -68,6 +75,8 @@ const MAX_LINES = 100_000;
 const MAX_LINE_CHARACTERS = 4000;
 /** Patterns of tests, and of files that are included: each path of a change is held against all of them. */
 const MAX_PATTERNS = 100;
+/** Lines into other repositories; those of no repository are more. */
+const MAX_LEAVING = 1000;
 /** Others have their turn after so many. */
 const LINES_AT_ONCE = 50;
 
@@ -91,66 +100,44 @@ export const reach = async (from: ReachedFrom): Promise<Reached> => {
   return search;
 };
 
-const createSearch = ({ manifests }: ReachedFrom, index: PathIndex) => {
-  const [scripts, tests] = [new Set<string>(), new Set<string>()];
-  const [words, programs] = [new Set<string>(), new Set<string>()];
-  const included = inclusions(index);
-  const runners = testRunners(index);
-  const { read, next } = fileQueue();
-  const lines = lineQueue();
-  let isAnyRun = false;
-  const take = (path: string): void => {
-    scripts.add(path);
-    if (index.has(path)) read([path]);
-  };
-  const calls = followCalls((folder, line) => lines.look({ folder, line }));
-  const call = (line: Line): void => {
-    lines.look(line);
-    calls.call(line.line);
-  };
-  const runAny = (): void => {
-    if (isAnyRun) return;
-    isAnyRun = true;
-    for (const path of index.filter(isScript)) take(path);
-  };
-  const giveUp = (): void => {
-    runAny();
-    calls.call(UNKNOWN);
-  };
-  const follow = (parts: Parts): void => {
-    for (const one of included.add(parts)) take(one);
-    for (const line of parts.lines) {
-      lines.look(line);
-      if (callsPackageScripts(line.line)) calls.call(line.line);
-    }
-    for (const one of parts.files) take(one);
-  };
+const createSearch = (from: ReachedFrom, index: PathIndex) => {
+  const finds = createFinds(from, index);
+  const { tests, words, programs, included, runners, packages, tasks, leaving, lines, read, take } = finds;
+  const { calls, follow, runAny, giveUp, isAnyRun } = createRuns(finds, index);
   const lookAt = (line: Line): void => {
     if (line.line.includes('\n')) follow(partsOfShell(index, line.folder, line.line));
-    for (const word of wordsOf(line.line)) words.add(word);
-    for (const program of programsIn(line.line)) programs.add(program);
+    const [named, started] = [wordsOf(line.line), programsIn(line.line)];
+    addAll(words, named);
+    addAll(programs, started);
+    addAll(tests, runners.look(line));
+    read(packages.started(started));
+    leaving.look(line.line);
     if (runsUnknown(line.line)) runAny();
-    for (const path of runners.look(line)) tests.add(path);
-    for (const path of manifestsEntered(index, line).filter((one) => !manifests.includes(one))) take(path);
-    for (const path of filesRunBy(index, line)) take(path);
+    const manifests = manifestsEntered(index, line).filter((path) => !from.manifests.includes(path));
+    for (const path of [...named.flatMap(tasks.hear), ...manifests, ...filesRunBy(index, line)]) take(path);
   };
-  const addPackage = (path: string, text: string | undefined): void => {
-    const folder = folderOf(path);
-    calls.add({ folder, scripts: scriptsIn(text) });
-    for (const name of loadedByConfiguration(checksIn(text)))
-      for (const one of loaded(index, folder, name)) take(one);
-  };
-  const isTooMuch = (): boolean =>
-    index.isSpent() || lines.count() > MAX_LINES || runners.count() + included.count() > MAX_PATTERNS;
   return {
-    ...{ scripts, tests, words, programs, packageScripts: calls.reached, read, take, call, giveUp },
-    runs: (path: string): boolean => scripts.has(path) || included.has(path) || (isAnyRun && isScript(path)),
+    ...{ scripts: finds.scripts, tests, words, programs, packageScripts: calls.reached, read, take, giveUp },
+    leaving: leaving.lines,
+    runs: (path: string): boolean =>
+      [finds.scripts, included, packages, tasks].some((one) => one.has(path)) ||
+      (isAnyRun() && isScript(path)),
     findsTest: runners.findsTest,
-    next,
-    addPackage,
+    next: finds.next,
+    call: (line: Line): void => {
+      lines.look(line);
+      calls.call(line.line);
+    },
+    addPackage: (path: string, text: string | undefined): void => {
+      const [folder, checks] = [folderOf(path), checksIn(text)];
+      calls.add({ folder, scripts: scriptsIn(text) });
+      for (const name of loadedByConfiguration(checks))
+        for (const one of loaded(index, folder, name)) take(one);
+      read(packages.loadedBy(folder, checks));
+    },
     lookAtAll: async (): Promise<void> => {
       for (let line = lines.next(); line !== undefined; line = lines.next()) {
-        if (isTooMuch()) {
+        if (index.isSpent() || finds.isTooMuch()) {
           lines.clear();
           return giveUp();
         }
@@ -161,6 +148,72 @@ const createSearch = ({ manifests }: ReachedFrom, index: PathIndex) => {
     open: (path: string, text: string | undefined): void => {
       if (isManifest(path)) calls.add({ folder: folderOf(path), scripts: scriptsIn(text) });
       follow(partsOf(index, path, text));
+      if (text === undefined || isTestCode(path)) return;
+      read(packages.loadedBy(folderOf(path), text));
+      for (const line of linesOut(path, text)) leaving.look(line);
+    },
+  };
+};
+
+const addAll = (set: Set<string>, more: readonly string[]): void => {
+  for (const one of more) set.add(one);
+};
+
+/** What a search has found, and what it has still to look at. */
+const createFinds = ({ members }: ReachedFrom, index: PathIndex) => {
+  const scripts = new Set<string>();
+  const files = fileQueue();
+  const [lines, runners, included] = [lineQueue(), testRunners(index), inclusions(index)];
+  return {
+    ...{ scripts, lines, runners, included, ...files },
+    tests: new Set<string>(),
+    words: new Set<string>(),
+    programs: new Set<string>(),
+    packages: memberPackages(members, index),
+    tasks: taskFiles(index),
+    leaving: leavingLines(),
+    take: (path: string): void => {
+      scripts.add(path);
+      if (index.has(path)) files.read([path]);
+    },
+    isTooMuch: (): boolean => lines.count() > MAX_LINES || runners.count() + included.count() > MAX_PATTERNS,
+  };
+};
+
+/** What is run by what was found, as far as it is known. */
+const createRuns = ({ lines, included, take }: ReturnType<typeof createFinds>, index: PathIndex) => {
+  let isAnyRun = false;
+  const calls = followCalls((folder, line) => lines.look({ folder, line }));
+  const runAny = (): void => {
+    if (isAnyRun) return;
+    isAnyRun = true;
+    for (const path of index.filter(isScript)) take(path);
+  };
+  return {
+    calls,
+    runAny,
+    isAnyRun: () => isAnyRun,
+    giveUp: (): void => {
+      runAny();
+      calls.call(UNKNOWN);
+    },
+    follow: (parts: Parts): void => {
+      for (const one of included.add(parts)) take(one);
+      for (const line of parts.lines) {
+        lines.look(line);
+        if (callsPackageScripts(line.line)) calls.call(line.line);
+      }
+      for (const one of parts.files) take(one);
+    },
+  };
+};
+
+const leavingLines = () => {
+  const lines = new Set<string>();
+  return {
+    lines: lines as ReadonlySet<string>,
+    look: (line: string): void => {
+      if (leadsOut(line) && lines.size < MAX_LEAVING) lines.add(line);
     },
   };
 };

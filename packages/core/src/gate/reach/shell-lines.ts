@@ -4,7 +4,7 @@ import { nameOf } from '../repository/paths.ts';
 import { isTool } from '../repository/tools.ts';
 
 const INTERPRETER =
-  /^(?:.*\/)?(?:env|sh|bash|dash|zsh|source|\.|exec|node|nodejs|deno|bun|tsx|ts-node|python[\d.]*|ruby|perl|php|-?include|sinclude)$/;
+  /^(?:.*\/)?(?:env|sh|bash|dash|zsh|source|\.|exec|node|nodejs|deno|bun|tsx|ts-node|go|java|elixir|pwsh|zig|groovy|python[\d.]*|ruby|perl|php|-?include|sinclude)$/;
 /** What they run is the next word that is neither an option nor a number. */
 const WRAPPER =
   /^(?:.*\/)?(?:timeout|nice|time|nohup|stdbuf|setsid|ionice|chrt|taskset|command|xargs|uv|poetry|pipenv|npx)$/;

@@ -25,6 +25,8 @@ const ASSETS = /(?:^|\/)(?:public|static|assets|resources|images|img|media|docs?
 const REMEMBERED =
   /\.tsbuildinfo$|(?:^|\/)\.[^/]*cache(?:\/|$)|(?:^|[/._-])(?:suppressions?|baseline|allow-?list|ignore-?list|exclude[sd]?|known-?(?:issues|failures))\.[^/]+$|[._-]baseline$/i;
 
+export const isDocument = (path: string): boolean => DOCUMENT.test(path);
+
 export const isSource = (path: string): boolean => SOURCE.test(path);
 
 export const isUnreadable = (path: string): boolean =>

@@ -49,6 +49,10 @@ export const memberPaths = ({ paths, texts }: Pick<RepositoryFiles, 'paths' | 't
     .slice(0, MAX_MEMBERS);
 };
 
+/** Those that are there and can be read, the root's first. */
+export const manifestsOf = (files: Pick<RepositoryFiles, 'paths' | 'texts'>): string[] =>
+  [ROOT, ...memberPaths(files)].filter((path) => files.texts[path] !== undefined);
+
 const manifestOf = (text: string | undefined): z.infer<typeof Manifest> => {
   const manifest = Manifest.safeParse(text === undefined ? undefined : parsed(text));
   return manifest.success ? manifest.data : {};

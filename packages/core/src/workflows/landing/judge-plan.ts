@@ -9,7 +9,7 @@ import {
   type GatePlan,
   groupsOf,
   judgeChanges,
-  linesInto,
+  linesAmong,
   type PlannedCommand,
   planGate,
   planOf,
@@ -59,20 +59,24 @@ export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgeP
     ...removedCommands(plan.commands, own.commands),
     ...(await setupChanges(setUp.target, setUp.change)),
   ];
+  const lines = await linesAmong({
+    trees: target,
+    linesIn: (repository) => [
+      ...plan.commands.flatMap((one) => (one.repository === repository ? [one.run] : [])),
+      ...setupLines(setUp.target.setup, repository, workspace.repositories[0]?.name === repository),
+    ],
+    textOf: (repository, path) =>
+      readAt(ports.hub, workspace.id, repository, { commit: targets[repository] ?? '', path, links: true }),
+  });
   const judging: Record<string, string> = { ...commits };
   for (const tree of change) {
     const { repository } = tree;
     const base = target.find((one) => one.repository === repository);
     const at = { target: targets[repository] ?? '', change: commits[repository] ?? '' };
     if (base === undefined || at.target === at.change) continue;
-    const isFirst = workspace.repositories[0]?.name === repository;
-    const lines = [
-      ...plan.commands.flatMap((one) => (one.repository === repository ? [one.run] : [])),
-      ...plan.commands.flatMap(({ run }) => linesInto(run, repository)),
-      ...setupLines(setUp.target.setup, repository, isFirst),
-    ];
-    const found = await judgeChanges({ target: base, change: tree, lines }, (side, path) =>
-      readAt(ports.hub, workspace.id, repository, { commit: at[side], path, links: true }),
+    const found = await judgeChanges(
+      { target: base, change: tree, lines: lines.get(repository) ?? [] },
+      (side, path) => readAt(ports.hub, workspace.id, repository, { commit: at[side], path, links: true }),
     );
     weakened.push(...found.weakened);
     if (found.fromTarget.length + Object.keys(found.texts).length === 0) continue;

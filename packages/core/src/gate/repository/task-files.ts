@@ -1,0 +1,40 @@
+/** Files that say what a task runner does, and that it finds by their names alone. What is known by its name anyway is in `judge-paths.ts`. */
+
+/** By the program that reads them, as a line of a gate names it. */
+const TASK_FILES: ReadonlyMap<string, RegExp> = new Map([
+  ['inv', /^tasks(?:\.py|\/.*\.py)$|(?:^|\/)tasks\.py$/],
+  ['invoke', /^tasks(?:\.py|\/.*\.py)$|(?:^|\/)tasks\.py$/],
+  ['fab', /(?:^|\/)fabfile(?:\.py|\/.*\.py)$/],
+  ['doit', /(?:^|\/)dodo\.py$/],
+  ['paver', /(?:^|\/)pavement\.py$/],
+  ['mage', /(?:^|\/)magefiles\/.*\.go$|(?:^|\/)mage(?!file\.go$)[^/]*\.go$/],
+  ['xtask', /(?:^|\/)xtask\/.*\.rs$/],
+  ['cake', /(?:^|\/)(?:Cakefile|[^/]+\.cake)$/],
+  ['jake', /(?:^|\/)[Jj]akefile(?:\.[cm]?js)?$/],
+  ['thor', /(?:^|\/)(?:Thorfile|[^/]+\.thor)$/],
+  ['fastlane', /(?:^|\/)Fastfile$/],
+  ['earthly', /(?:^|\/)Earthfile$/],
+  ['mask', /(?:^|\/)maskfile\.md$/],
+  ['xc', /^README\.md$/],
+  ['runme', /^README\.md$/],
+  ['xmake', /(?:^|\/)xmake\.lua$/],
+  ['premake4', /(?:^|\/)premake[45]\.lua$/],
+  ['premake5', /(?:^|\/)premake[45]\.lua$/],
+  ['scons', /(?:^|\/)SConscript$/],
+  ['waf', /(?:^|\/)waf$/],
+  ['ninja', /(?:^|\/)[^/]+\.ninja$/],
+  ['redo', /\.do$/],
+  ['redo-ifchange', /\.do$/],
+  ['tup', /(?:^|\/)Tup(?:file|rules\.tup)$/],
+  ['buck', /(?:^|\/)(?:BUCK|\.buckconfig)$/],
+  ['buck2', /(?:^|\/)(?:BUCK|\.buckconfig)$/],
+  ['Invoke-Build', /\.build\.ps1$|(?:^|\/)psakefile\.ps1$/],
+  ['Invoke-psake', /\.build\.ps1$|(?:^|\/)psakefile\.ps1$/],
+  ['tilt', /(?:^|\/)Tiltfile$/],
+  ['conan', /(?:^|\/)conanfile\.(?:py|txt)$/],
+  ['hatch', /(?:^|\/)hatch(?:_build)?\.(?:toml|py)$/],
+  ['forge', /(?:^|\/)foundry\.toml$/],
+]);
+
+/** What a word of a line has its program find. */
+export const taskFilesOf = (word: string): RegExp | undefined => TASK_FILES.get(word);
