@@ -39,8 +39,10 @@ const berth = async (more: Record<string, string>, ...args: string[]) => {
   return { exitCode, out: world.out(), err: world.err() };
 };
 
-test('up --detach starts one server, and finds it again', async () => {
-  const first = await berth({}, 'up', '--detach', '--json');
+test('up --detach starts one server, whatever the umask, and finds it again', async () => {
+  const umask = process.umask(0o077);
+  const first = await berth({}, 'up', '--detach', '--json').finally(() => process.umask(umask));
+  expect(readFileSync(`/proc/${holder()}/status`, 'utf8')).toMatch(/^Umask:\t0022$/m);
   expect(first).toMatchObject({ exitCode: 0, err: '' });
   expect(JSON.parse(first.out)).toEqual({
     address: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),

@@ -12,6 +12,10 @@ import { close as closeDebugger, url as debuggerUrl } from 'node:inspector';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
+
+// What is made is open to whom its own mode says, whoever starts us: where users of sandboxes pass through, one of 077 shut them out.
+process.umask(0o022);
 
 process.on('SIGUSR1', () => undefined);
 const isMeant = process.execArgv.some((argument) => argument.startsWith('--inspect'));

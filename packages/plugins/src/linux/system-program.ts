@@ -23,6 +23,9 @@ export const runSystemProgram = (argv: readonly string[], timeoutMs?: number): P
       env: { PATH: SYSTEM_PATH, LC_ALL: 'C' },
       detached: true,
     });
+    // Before anything else: without descriptors to give, it has neither a number nor pipes.
+    child.once('error', reject);
+    if (child.pid === undefined) return;
     const said = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const)
       child[name].setEncoding('utf8').on('data', (text: string) => {
@@ -32,10 +35,6 @@ export const runSystemProgram = (argv: readonly string[], timeoutMs?: number): P
       const failure = endGroup(child.pid);
       if (failure !== undefined) reject(failure);
     }, timeoutMs ?? MAX_TIMER_MS);
-    child.once('error', (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
     child.once('close', (code) => {
       clearTimeout(timer);
       resolve({ code, ...said });

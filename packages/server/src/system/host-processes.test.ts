@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { isStop } from '@berth/core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createHostProcesses, type HostProcess, type HostProcesses } from './host-processes.ts';
@@ -156,4 +157,27 @@ describe('a server that goes', () => {
     await once(server, 'exit');
     await goneSoon(pids);
   });
+});
+
+test('without a descriptor left a start fails, with pipes that are over, and nothing ends because of it', async () => {
+  const program = `
+    import { openSync } from 'node:fs';
+    import { createHostProcesses } from '${new URL('./host-processes.ts', import.meta.url).href}';
+    const processes = createHostProcesses({ warn: () => undefined });
+    try { for (;;) openSync('/dev/null') } catch {}
+    const { stdin, stdout, ended } = processes.start({ argv: ['/bin/true'], env: {} });
+    stdin.end('nobody reads');
+    for await (const chunk of stdout) console.log(chunk);
+    console.log(await ended.catch(({ code }) => code));`;
+  const argv = [
+    '-c',
+    'ulimit -n 64; exec "$@"',
+    'few',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    program,
+  ];
+  const { stdout } = await promisify(execFile)('/bin/sh', argv);
+  expect(stdout.trim()).toBe('EMFILE');
 });

@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import process from 'node:process';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, type Writable } from 'node:stream';
 import { type Log, Stopped } from '@berth/core';
 
 export interface HostProgram {
@@ -92,15 +92,21 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
       if (isClosing) throw new Stopped('the server stops');
       const [file, ...args] = limited(program);
       const begun = { startedAt: Date.now(), startedAtMs: performance.now() };
-      const child = spawn(file, args, { cwd: '/', env: program.env, stdio: 'pipe', detached: true });
+      const child: ChildProcess = spawn(file, args, { ...PIPED, env: program.env });
       const { pid: group } = child;
       if (group !== undefined && program.limits?.isYielding === true) lowerPriority(group);
       const ended =
         group === undefined ? untilEnded(child, killGroup) : watch({ ...program, ...begun, group }, child);
-      // Whoever writes to a program that has ended learns of it by its end.
-      child.stdin.on('error', () => undefined);
+      // Without descriptors to give it has no pipes, and its end is an error.
       const { stdin, stdout, stderr } = child;
-      return { stdin, stdout, stderr, ended, end: () => endGroup(child, killGroup) };
+      const pipes = {
+        stdin: stdin ?? new PassThrough(),
+        stdout: stdout ?? Readable.from([]),
+        stderr: stderr ?? Readable.from([]),
+      };
+      // Whoever writes to a program that has ended learns of it by its end.
+      pipes.stdin.on('error', () => undefined);
+      return { ...pipes, ended, end: () => endGroup(child, killGroup) };
     },
     oldestIn(place) {
       const there = [...living.keys()].filter((one) => one.place === place);
@@ -122,6 +128,8 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
     },
   };
 };
+
+const PIPED = { cwd: '/', stdio: 'pipe', detached: true } as const;
 
 /** The shell sees numbers of ours; what it starts in its own place comes after them, unread. */
 const LIMITED = 'ulimit -d "$1"; ulimit -S -t "$2"; ulimit -H -t "$3"; shift 3; exec "$@"';
@@ -200,21 +208,25 @@ const createWarden = (groups: () => readonly number[], log: Pick<Log, 'warn'>) =
     warden?.expectAnswer();
   };
   const make = (): void => {
-    const child = spawn('/bin/sh', ['-c', WARDEN], {
+    const child: ChildProcess = spawn('/bin/sh', ['-c', WARDEN], {
       ...{ cwd: '/', env: {}, detached: true },
       stdio: ['pipe', 'pipe', 'ignore'],
     });
+    let silence: NodeJS.Timeout | undefined;
     const forget = (): void => {
       if (warden?.child === child) warden = undefined;
       clearTimeout(silence);
     };
+    child.once('error', forget).once('exit', forget);
+    const { stdin, stdout } = child;
+    // Without descriptors to give there is none; the next group makes it.
+    if (child.pid === undefined || stdin === null || stdout === null) return;
     const replace = (): void => {
       log.warn('process.warden_replaced', { pid: child.pid, silentForMs: WARDEN_SILENCE_MS });
       forget();
       child.kill('SIGKILL');
       make();
     };
-    let silence: NodeJS.Timeout | undefined;
     let unanswered = 0;
     warden = {
       child,
@@ -227,15 +239,14 @@ const createWarden = (groups: () => readonly number[], log: Pick<Log, 'warn'>) =
         ).unref();
       },
     };
-    child.stdout.on('data', (answers: Buffer) => {
+    stdout.on('data', (answers: Buffer) => {
       unanswered -= answers.length;
       clearTimeout(silence);
       silence = undefined;
     });
-    child.once('error', forget).once('exit', forget);
-    child.stdin.on('error', forget);
+    stdin.on('error', forget);
     child.unref();
-    for (const pipe of [child.stdin, child.stdout]) if (pipe instanceof Socket) pipe.unref();
+    for (const pipe of [stdin, stdout]) if (pipe instanceof Socket) pipe.unref();
     for (const group of groups()) begun(group);
   };
   return {

@@ -1,5 +1,7 @@
 /** Where the driver keeps what, below the one folder that the server gave it. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { lstatSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../../linux/folder.ts';
 
@@ -35,6 +37,25 @@ export const foldersOf = (root: string): Folders => ({
 const THROUGH = 0o711;
 
 export const makeThrough = (path: string): Promise<string> => makeFolder(path, THROUGH);
+
+export const areThere = (folders: Folders): boolean => Object.values(folders).every(isFolder);
+
+/** Makes those that are not there. What stands in the place of one is moved beside it; returns where that lies now. */
+export const makeFolders = async (folders: Folders): Promise<string[]> => {
+  const aside: string[] = [];
+  for (const path of Object.values(folders)) {
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined && !isFolder(path)) {
+      const place = `${path}.aside-${randomUUID()}`;
+      await rename(path, place);
+      aside.push(place);
+    }
+    await makeThrough(path);
+  }
+  return aside;
+};
+
+const isFolder = (path: string): boolean =>
+  lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** Of one length, so that no runtime that matches by prefix mistakes one for another. */
 export const containerIdOf = (installation: string, id: string): string =>

@@ -4,9 +4,9 @@ import type { DriverHost } from '@berth/plugin-api';
 import { createConcurrencyLimit } from '../../linux/concurrency-limit.ts';
 import { type Cgroups, detectCgroups, v2BesideV1 } from './cgroups/cgroups.ts';
 import { shareKernelLimits } from './cgroups/kernel-limits.ts';
-import { type Folders, foldersOf, makeThrough } from './folders.ts';
+import { areThere, type Folders, foldersOf, makeFolders } from './folders.ts';
 import { type Identity, identify } from './identity.ts';
-import { type Base, prepareBase } from './rootfs/base.ts';
+import { type Base, isThere, prepareBase } from './rootfs/base.ts';
 import { measure } from './rootfs/disk-usage.ts';
 import { createTrash } from './rootfs/trash.ts';
 import type { BundleHost } from './runtime/bundle.ts';
@@ -75,14 +75,20 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
   const end: Workshop['end'] = (container) => endContainer({ ...container, state: folders.state, cgroups });
   const trash = createTrash({ folders, asOwner, ...options });
   const inTurn = createConcurrencyLimit(MAX_CHORES);
+  const repairFolders = async (): Promise<void> => {
+    for (const place of await makeFolders(folders))
+      options.log('error', 'something stood in the place of a folder of the driver and lies aside', {
+        place,
+      });
+  };
   let opened: Launcher | undefined;
   const close = async (): Promise<void> => opened?.close();
   const prepare = async (): Promise<Ready> => {
-    for (const path of Object.values(folders)) await makeThrough(path);
+    await repairFolders();
     const beside = v2BesideV1();
     const launcher = createLauncher(folders, identity, beside, options.log);
     opened = launcher;
-    const base = await prepareBase(folders, identity);
+    const base = await prepareBase(folders, identity, trash.setAside);
     await assertMeasures(base.rootfs, asOwner);
     const { inotify, notes } = shareKernelLimits(rootless);
     for (const note of notes) options.log('warn', `a limit of the kernel: ${note}`);
@@ -107,27 +113,63 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
       chore,
     };
   };
-  let prepared: Promise<Ready> | undefined;
+  const preparation = createPreparation({
+    sweep: () => trash.sweep(end),
+    prepare,
+    close,
+    isWhole: ({ base }) => areThere(folders) && isThere(base),
+    onGone: () => options.log('warn', 'folders of the driver are gone or emptied, and are made again'),
+  });
   return {
     folders,
     identity,
     cgroups,
     cgroupsAbsent: typeof detected === 'string' ? detected : '',
-    ready: () => {
-      prepared ??= trash
-        .sweep(end)
-        .then(prepare)
-        .catch(async (error: unknown) => {
-          prepared = undefined;
-          await close();
-          throw error;
-        });
-      return prepared;
-    },
+    ready: preparation.ready,
     end,
-    discard: trash.discard,
+    discard: async (path) => {
+      if (!areThere(folders)) await repairFolders();
+      await trash.discard(path);
+    },
     setAside: trash.setAside,
-    notes: async () => [...((await prepared?.catch(() => undefined))?.notes ?? []), ...(await trash.notes())],
+    notes: async () => [...(await preparation.notes()), ...(await trash.notes())],
     close,
+  };
+};
+
+interface Preparing {
+  readonly sweep: () => Promise<void>;
+  readonly prepare: () => Promise<Ready>;
+  readonly close: () => Promise<void>;
+  readonly isWhole: (found: Ready) => boolean;
+  /** Somebody removed part of it under a server that runs. */
+  readonly onGone: () => void;
+}
+
+/** Once, and again after a failure or when part of it is gone: whoever comes first does it, and the others wait. */
+const createPreparation = ({ sweep, prepare, close, isWhole, onGone }: Preparing) => {
+  let prepared: Promise<Ready> | undefined;
+  const begin = (first: () => Promise<void>): Promise<Ready> => {
+    const begun = first()
+      .then(prepare)
+      .catch(async (error: unknown) => {
+        if (prepared === begun) prepared = undefined;
+        await close();
+        throw error;
+      });
+    return begun;
+  };
+  return {
+    ready: async (): Promise<Ready> => {
+      prepared ??= begin(sweep);
+      const found = prepared;
+      if (isWhole(await found)) return await found;
+      if (prepared === found) {
+        onGone();
+        prepared = begin(close);
+      }
+      return await (prepared ?? found);
+    },
+    notes: async (): Promise<readonly string[]> => (await prepared?.catch(() => undefined))?.notes ?? [],
   };
 };

@@ -6,12 +6,13 @@
  * seen because nothing ever mentions it. The skeleton is made once, named by its content, and shared read-only.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { cpSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
-import { mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { cpSync, existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmod, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../../../linux/folder.ts';
 import { type Folders, makeThrough } from '../folders.ts';
 import type { Identity } from '../identity.ts';
+import type { Trash } from './trash.ts';
 
 export interface Base {
   /** The skeleton: folders to mount on, links, /etc. */
@@ -52,14 +53,30 @@ const accountsOf = ({ commands: id }: Identity): Readonly<Record<string, string>
 
 export const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
 
-/** Makes the skeleton of this host, or finds it. */
-export const prepareBase = async (folders: Folders, identity: Identity): Promise<Base> => {
+/** What is missing most often when somebody removed or emptied it: asked before each use, in a fraction of a millisecond. */
+export const isThere = ({ rootfs }: Base): boolean =>
+  [...MOUNT_POINTS, ...Object.keys(WRITTEN).map((name) => `etc/${name}`)].every((path) =>
+    existsSync(join(rootfs, path)),
+  );
+
+/** Makes the skeleton of this host, or finds it. One that is no longer what its name says is set aside. */
+export const prepareBase = async (
+  folders: Folders,
+  identity: Identity,
+  setAside: Trash['setAside'],
+): Promise<Base> => {
   await makeThrough(folders.bases);
   const draft = join(folders.bases, `.draft-${randomUUID()}`);
   await makeFolder(draft, 0o755);
   try {
     const system = await writeSkeleton(draft, identity);
-    const rootfs = join(folders.bases, await contentHash(draft));
+    await openToAll(draft);
+    const name = await contentHash(draft);
+    const rootfs = join(folders.bases, name);
+    if (lstatSync(rootfs, { throwIfNoEntry: false }) !== undefined) {
+      const found = await contentHash(rootfs).catch(String);
+      if (found !== name) await setAside(rootfs, `the base is not what it was: ${found}`);
+    }
     await rename(draft, rootfs).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
       await rm(draft, { recursive: true });
@@ -111,12 +128,22 @@ const copyShown = (name: string, root: string): void => {
   });
 };
 
+/** Whatever the umask, and whatever a file of the host has. Mapped users read all of it, and nobody writes to it. */
+const openToAll = async (root: string): Promise<void> => {
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) await chmod(join(entry.parentPath, entry.name), 0o755);
+    if (entry.isFile()) await chmod(join(entry.parentPath, entry.name), 0o644);
+  }
+};
+
+/** Of names, modes and bytes. */
 const contentHash = async (root: string): Promise<string> => {
   const hash = createHash('sha256');
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const named = entries.map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }));
   for (const { entry, path } of named.sort((a, b) => (a.path < b.path ? -1 : 1))) {
-    hash.update(`${path.slice(root.length)}\0`);
+    const mode = entry.isSymbolicLink() ? 0 : lstatSync(path).mode;
+    hash.update(`${path.slice(root.length)}\0${mode.toString(8)}\0`);
     if (entry.isFile()) hash.update(readFileSync(path));
     if (entry.isSymbolicLink()) hash.update(readlinkSync(path));
     hash.update('\0');

@@ -10,7 +10,7 @@
  * server, however that ended. One that does not begin a program in time (it is stopped, or hangs in its surroundings) is
  * ended; what it had begun goes on and answers, and what it had not is begun by the next one.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { DriverHost } from '@berth/plugin-api';
 
@@ -111,6 +111,7 @@ const start = ({ surround, prepare, args, path }: Surroundings, onEnd: () => voi
   const shell = ['/bin/sh', '-ec', `${prepare}${LOOP}`, 'berth-launch', ...args];
   const [program = '', ...rest] = [...surround, ...shell];
   const child = spawn(program, rest, { stdio: 'pipe', cwd: '/', env: { PATH: path } });
+  if (child.pid === undefined) return notStarted(child, onEnd);
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   let isSilent = false;
   const calls = createCalls({
@@ -167,6 +168,18 @@ const start = ({ surround, prepare, args, path }: Surroundings, onEnd: () => voi
       await ended.finally(() => clearTimeout(timer));
     },
   };
+};
+
+/** Without descriptors to give there are no pipes either: all that comes is an error, a moment later. */
+const notStarted = (child: ChildProcess, onEnd: () => void): Running => {
+  const failed = new Promise<never>((_, reject) => {
+    child.once('error', (error) => {
+      onEnd();
+      reject(error);
+    });
+  });
+  failed.catch(() => undefined);
+  return { ask: () => failed, close: async () => onEnd() };
 };
 
 interface CallEvents {
