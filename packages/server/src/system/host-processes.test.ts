@@ -120,7 +120,7 @@ describe('a server that goes', () => {
     vi.advanceTimersByTime(5_000);
     await vi.waitFor(() => expect(isAlive(warden)).toBe(false));
     expect(logged).toEqual(['process.warden_replaced']);
-    const now = childrenOf(process.pid).filter((pid) => !before.includes(pid));
+    const now = childrenOf(process.pid).filter((pid) => !before.includes(pid) && isAlive(pid));
     expect(now).toHaveLength(3);
     vi.useRealTimers();
     for (const { stdin, ended } of [one, other]) {
