@@ -101,15 +101,21 @@ const sendJson = (stream: ServerHttp2Stream, status: number, value: object): voi
 };
 
 /** The whole body, at most `maxBytes`. */
-export const readBody = async (stream: ServerHttp2Stream, maxBytes: number): Promise<Buffer> => {
+export const readBody = (stream: ServerHttp2Stream, maxBytes: number): Promise<Buffer> => {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  // An iterator would cost a short command a twentieth of its time.
+  stream.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > maxBytes) throw invalid('body', `larger than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+    if (size <= maxBytes) chunks.push(chunk);
+    else stream.destroy(invalid('body', `larger than ${maxBytes} bytes`));
+  });
+  stream.once('end', () => resolve(Buffer.concat(chunks))).once('error', reject);
+  const brokenOff = (): void => reject(invalid('body', 'broken off'));
+  if (stream.closed) brokenOff();
+  else stream.once('close', brokenOff);
+  return promise;
 };
 
 /** The JSON body; its writer is the server, which checked it against the schema. */

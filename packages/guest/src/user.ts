@@ -61,8 +61,10 @@ export const createUser = (uid: number | undefined, state: string): CommandUser 
         killOwn(child);
         as(() => killOwn(child));
       };
+      const beginning = tellStarter(starter, block, kill);
+      // After it has something to do.
       if (start.inputless) child.stdin?.destroy();
-      return { child, ...tellStarter(starter, block, kill) };
+      return { child, ...beginning };
     },
     prepare: starters.prepare,
     close: starters.close,
