@@ -29,7 +29,7 @@ export const placeReconciler = defineReconciler<Ports>({
   },
 });
 
-/** As many as are missing, without those that are on their way out already. */
+/** As many as are missing, without those that are being removed already. */
 const giveUpKept = async (tx: Tx, missing: number): Promise<number> => {
   const leaving = await tx.table('sandboxes').count({ state: 'deleting' });
   const running = await allRows(tx, {
