@@ -1,6 +1,6 @@
 /**
- * Migrations run once, in order, each in one transaction with the row that remembers it. That row keeps a checksum of
- * the statements: a migration that was edited after it ran, or a database that a newer version wrote, is refused
+ * Migrations run once, in order, all that are missing in one transaction with the rows that remember them: a failure
+ * leaves nothing of them, and a first start waits for the disk once. A row keeps a checksum of the statements: a migration that was edited after it ran, or a database that a newer version wrote, is refused
  * instead of guessed about.
  */
 import { createHash } from 'node:crypto';
@@ -26,7 +26,21 @@ export const migrate = async (
   now: number,
   migrations: readonly Migration[] = MIGRATIONS,
 ): Promise<void> => {
-  await connection.run(appliedTable);
+  connection.begin('write');
+  try {
+    await connection.run(appliedTable);
+    for (const migration of await missing(connection, migrations)) await apply(connection, migration, now);
+    connection.commit();
+  } catch (error) {
+    connection.rollback();
+    throw error;
+  }
+};
+
+const missing = async (
+  connection: SqliteConnection,
+  migrations: readonly Migration[],
+): Promise<readonly Migration[]> => {
   const applied = await connection.rows(
     builder.selectFrom('migrations').selectAll().orderBy('name').compile(),
   );
@@ -37,7 +51,7 @@ export const migrate = async (
       throw fail('store.migration_changed', { name: String(row.name) });
     }
   }
-  for (const migration of migrations.slice(applied.length)) await apply(connection, migration, now);
+  return migrations.slice(applied.length);
 };
 
 const appliedTable = builder.schema
@@ -50,15 +64,8 @@ const appliedTable = builder.schema
 
 const apply = async (connection: SqliteConnection, migration: Migration, now: number): Promise<void> => {
   const row = { name: migration.name, checksum: checksum(migration), appliedAt: now };
-  connection.begin('write');
-  try {
-    for (const statement of migration.statements) await connection.run(statement);
-    await connection.run(builder.insertInto('migrations').values(row).compile());
-    connection.commit();
-  } catch (error) {
-    connection.rollback();
-    throw error;
-  }
+  for (const statement of migration.statements) await connection.run(statement);
+  await connection.run(builder.insertInto('migrations').values(row).compile());
 };
 
 const checksum = (migration: Migration): string =>

@@ -145,12 +145,17 @@ describe('the SQLite store', () => {
     connection.close();
   });
 
-  it('leaves nothing of a migration that fails', async () => {
+  it('leaves nothing of a migration that fails, nor of those that ran with it', async () => {
     const connection = openSqlite(join(folder, 'berth.db'));
     const create = builder.schema.createTable('twice').addColumn('id', 'text').compile();
     await expect(
-      migrate(connection, 1, [{ name: '0001-x', statements: [create, create] }]),
+      migrate(connection, 1, [
+        { name: '0001-x', statements: [create] },
+        { name: '0002-x', statements: [create] },
+      ]),
     ).rejects.toThrow();
+    const tables = { sql: 'select name from sqlite_master', parameters: [] };
+    expect(await connection.rows(tables)).toEqual([]);
     await migrate(connection, 1, [{ name: '0001-x', statements: [create] }]);
     connection.close();
   });
