@@ -3,17 +3,18 @@ import { judgeChanges } from '../src/gate/judges/judges.ts';
 
 export type Files = Readonly<Record<string, string>>;
 
-/** `-> place` is a symbolic link. */
+/** `-> place` is a symbolic link, `@ commit` a submodule. */
 export const treeOf = (files: Files) => ({
   repository: 'app',
   paths: new Set(Object.keys(files)),
   texts: files,
-  ids: Object.fromEntries(
-    Object.entries(files).map(([path, text]) => [path, text.startsWith('-> ') ? `link ${text}` : text]),
-  ),
+  ids: Object.fromEntries(Object.entries(files).map(([path, text]) => [path, `${kindOf(text)}${text}`])),
 });
 
-/** As the hub reads: a longer file is not read. */
+const kindOf = (text: string): string =>
+  text.startsWith('-> ') ? 'link ' : text.startsWith('@ ') ? 'module ' : '';
+
+/** As the hub reads: a longer file is not read, nor a submodule. */
 const MAX_CHARACTERS = 256 * 1024;
 
 /** What a person is shown. All that judges as in the target must be there to be taken from it. */
@@ -26,7 +27,8 @@ export const weakened = async (
   const pair = { target: treeOf(was), change: treeOf(is), lines: [line].flat() };
   const found = await judgeChanges(pair, async (side, path) => {
     const text = texts[side][path]?.replace(/^-> /, '');
-    return text === undefined || text.length > MAX_CHARACTERS ? undefined : text;
+    const isRead = text !== undefined && text.length <= MAX_CHARACTERS && !text.startsWith('@ ');
+    return isRead ? text : undefined;
   });
   const absent = found.fromTarget.filter((path) => !(path in was || path in is));
   return [

@@ -18,6 +18,9 @@ export const keptOfSetup = (files: FilesByRepository, declared: readonly string[
   root: Object.keys(files),
   home: [...PACKAGE_CACHES, ...declared],
   without: Object.entries(files).flatMap(([repository, paths]) =>
-    Object.keys(paths).map((path) => `${repository}/${path}`),
+    Object.entries(paths).flatMap(([path, id]) =>
+      // What a set-up checked out of a submodule is brought in by nothing else.
+      id.startsWith('module ') ? [] : [`${repository}/${path}`],
+    ),
   ),
 });

@@ -27,6 +27,7 @@ import { isProjectFile, judgingText } from '../repository/project-files.ts';
 import { endsOthers, isOnlyMore, reductionOf } from '../suite/measure.ts';
 import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown } from './added.ts';
 import { exitsAdded } from './exits.ts';
+import { isJudgingModule, isModule } from './submodules.ts';
 import { testsWithinChanged } from './tests-within.ts';
 import type { ReadText, Trees } from './trees.ts';
 import { listed } from './weakening.ts';
@@ -160,8 +161,10 @@ const isReadByFields = (path: string, { target, reached }: Trees): boolean =>
 type Kind = 'test' | 'script' | 'configuration';
 type How = 'changed' | 'deleted' | 'added';
 
-const kindOf = (path: string, how: How, trees: Trees): Promise<Kind | undefined> =>
-  how === 'added' ? kindOfAdded(path, trees) : kindOfKnown(path, trees);
+const kindOf = async (path: string, how: How, trees: Trees): Promise<Kind | undefined> => {
+  if (isModule(path, trees)) return isJudgingModule(path, trees.reached) ? 'configuration' : undefined;
+  return how === 'added' ? kindOfAdded(path, trees) : kindOfKnown(path, trees);
+};
 
 const kindOfAdded = async (path: string, trees: Trees): Promise<Kind | undefined> => {
   if (trees.reached.runs(path)) return 'script';

@@ -64,7 +64,7 @@ const linesOfTexts = async (
   return lines;
 };
 
-/** Path → `<mode> <id>`, of files and links. */
+/** Path → `<mode> <id>`, of files, links and submodules. */
 const entriesOf = async (git: Git, gitDir: string, commit: string): Promise<ReadonlyMap<string, string>> => {
   const listed = await git(['ls-tree', '-r', '-z', '--full-tree', assertCommit(commit)], {
     gitDir,
@@ -72,6 +72,8 @@ const entriesOf = async (git: Git, gitDir: string, commit: string): Promise<Read
   });
   const rows = listed.stdout.split('\0').map((line) => /^(\d+) (\w+) (\w+)\t([\s\S]+)$/.exec(line));
   return new Map(
-    rows.flatMap((row) => (row?.[2] === 'blob' ? [[row[4] ?? '', `${row[1]} ${row[3]}`] as const] : [])),
+    rows.flatMap((row) =>
+      row?.[2] === 'blob' || row?.[2] === 'commit' ? [[row[4] ?? '', `${row[1]} ${row[3]}`] as const] : [],
+    ),
   );
 };

@@ -46,9 +46,16 @@ export const containsCommit = async (
 };
 
 const LINK_MODE = '120000';
-const KINDS: Readonly<Record<string, string>> = { [LINK_MODE]: 'link ', '100755': 'run ' };
+const KINDS: Readonly<Record<string, string>> = {
+  [LINK_MODE]: 'link ',
+  '100755': 'run ',
+  '160000': 'module ',
+};
 
-/** Path → id of the content, for every file and link of a commit; `link <id>` for a link, `run <id>` for what may be executed. */
+/**
+ * Path → id of the content, for every file, link and submodule of a commit; `link <id>` for a link, `run <id>` for what may
+ * be executed, `module <id>` for the commit of a submodule.
+ */
 export const filesOf = async (git: Git, gitDir: string, commit: string): Promise<Record<string, string>> => {
   const listed = await git(['ls-tree', '-r', '-z', '--full-tree', assertCommit(commit)], {
     gitDir,
@@ -56,7 +63,7 @@ export const filesOf = async (git: Git, gitDir: string, commit: string): Promise
   });
   return Object.fromEntries(
     parseTree(listed.stdout).flatMap(({ type, mode, path, id }) =>
-      type === 'blob' ? [[path, `${KINDS[mode] ?? ''}${id}`]] : [],
+      type === 'blob' || type === 'commit' ? [[path, `${KINDS[mode] ?? ''}${id}`]] : [],
     ),
   );
 };

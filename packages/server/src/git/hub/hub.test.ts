@@ -36,6 +36,22 @@ describe('importing', () => {
     expect(files['b.sh']).toBe(`run ${files['a.txt']}`);
   });
 
+  test('names the commit of a submodule, and composes a commit with that of another', async () => {
+    const [was, is] = ['1'.repeat(40), '2'.repeat(40)];
+    const link = (id: string) =>
+      `git update-index --add --cacheinfo 160000,${id},ci/shared; git commit -qm ${id}; git rev-parse HEAD`;
+    const target = shell(sample.source, link(was)).trim();
+    const commit = shell(sample.source, link(is)).trim();
+    await imported();
+    const at = async (id: string) => (await sample.hub.files(WORKSPACE, 'source', id))['ci/shared'];
+    expect([await at(target), await at(commit)]).toEqual([`module ${was}`, `module ${is}`]);
+    const made = await sample.hub.compose(WORKSPACE, 'source', {
+      ...{ commit, from: target, paths: ['ci/shared'], texts: {} },
+      ...{ message: 'judge', at: 0, keepAt: 'refs/berth/judge/x' },
+    });
+    expect(await at(made)).toBe(`module ${was}`);
+  });
+
   test('shares no file with the source, so that its owner cannot change the copy', async () => {
     await imported();
     const links = shell(sample.at(), 'find objects -type f -links +1');
