@@ -18,7 +18,7 @@ let driver: ReturnType<typeof openOci>;
 beforeAll(async () => {
   host = stack.use(await driverHost());
   driver = openOci(plugin.config.parse({}), host);
-  stack.defer(() => driver.close());
+  stack.defer(() => driver.close?.());
 });
 afterAll(() => stack.disposeAsync());
 
