@@ -12,6 +12,7 @@ import { openDocker } from './docker.ts';
 import { factsOfMachine } from './facts.ts';
 import { openOciDriver } from './guest-channel.ts';
 import { measureBurst } from './measure/burst.ts';
+import { measureCli } from './measure/cli.ts';
 import { measureCreate } from './measure/create.ts';
 import { measureEvents } from './measure/events.ts';
 import { measureExec } from './measure/exec.ts';
@@ -71,7 +72,7 @@ const layers = async (): Promise<Group> => {
 
 const PARTS: Readonly<Record<string, () => Promise<Group>>> = {
   ...{ create: sandboxes, layers, burst, exec: execs },
-  ...{ queue: measureQueue, events: measureEvents, server: measureServer },
+  ...{ queue: measureQueue, events: measureEvents, server: measureServer, cli: measureCli },
 };
 
 const facts = factsOfMachine();

@@ -3,25 +3,23 @@ import { BerthError, ERRORS, fail, isBerthError } from '@berth/contract';
 import type { Command } from 'commander';
 import type { Place } from './connection.ts';
 import { dashed } from './derive.ts';
+import { ROUTE_COMMANDS } from './route-commands.ts';
 
 export const explained = (error: unknown, command: Command, place: Place): unknown => {
   if (!isBerthError(error)) return error;
   if (error.code === 'request.invalid') return invalidIn(command, error);
-  if (error.code === 'record.missing') return missing(command, error);
+  if (error.code === 'record.missing') return missing(error);
   return error.code === 'auth.required' ? refusedToken(place, error) : error;
 };
 
 /** With the command that shows those that there are. */
-const missing = (command: Command, error: BerthError): BerthError => {
+const missing = (error: BerthError): BerthError => {
   const { noun } = ERRORS['record.missing'].data.parse(error.details);
-  const nouns = rootOf(command).commands.find((one) => one.name() === noun);
-  if (!nouns?.commands.some((one) => one.name() === 'list')) return error;
+  if (!ROUTE_COMMANDS.some((one) => one.noun === noun && one.verb === 'list')) return error;
   const { message, details, code, kind } = error;
   const hint = `\`berth ${noun} list\` shows those that there are.`;
   return new BerthError({ code, kind, message, details, hint }, { cause: error });
 };
-
-const rootOf = (command: Command): Command => (command.parent === null ? command : rootOf(command.parent));
 
 const invalidIn = (command: Command, error: BerthError): BerthError => {
   const { issues } = ERRORS['request.invalid'].data.parse(error.details);

@@ -20,12 +20,10 @@ import { screened } from './screen.ts';
 export const runCommandLine = async (args: readonly string[], outside: CommandIo): Promise<number> => {
   const world = screened(outside);
   let exitCode = 0;
-  const program = createProgram({
-    world,
-    done: (code) => {
-      exitCode = code;
-    },
-  });
+  const done: Frame['done'] = (code) => {
+    exitCode = code;
+  };
+  const program = createProgram({ world, done }, args[0]);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
@@ -35,17 +33,30 @@ export const runCommandLine = async (args: readonly string[], outside: CommandIo
   }
 };
 
-export const createProgram = (frame: Frame): Command => {
+type Builder = (frame: Frame, program: Command) => Command;
+
+/** In the order of the help. */
+const BUILDERS: Readonly<Record<string, Builder>> = {
+  up: upCommand,
+  down: downCommand,
+  dashboard: dashboardCommand,
+  run: runCommand,
+  ...Object.fromEntries(Object.keys(NOUNS).map((noun) => [noun, (frame: Frame) => nounCommand(frame, noun)])),
+  ...systemCommands,
+  completion: completionCommand,
+};
+
+/**
+ * The whole tree, or the one command that `wanted` names: flags are made of schemas, and those of all commands cost more
+ * time than most commands take.
+ */
+export const createProgram = (frame: Frame, wanted?: string): Command => {
   const program = new Command('berth')
     .description('Runs coding agents in isolated sandboxes, checks their work, and lands what passes.')
     .version('0.1.0');
-  program.addCommand(upCommand(frame));
-  program.addCommand(downCommand(frame));
-  program.addCommand(dashboardCommand(frame));
-  program.addCommand(runCommand(frame));
-  for (const noun of Object.keys(NOUNS)) program.addCommand(nounCommand(frame, noun));
-  for (const command of systemCommands(frame)) program.addCommand(command);
-  program.addCommand(completionCommand(frame, program));
+  const isOne = wanted !== undefined && wanted !== 'completion' && Object.hasOwn(BUILDERS, wanted);
+  for (const [name, build] of Object.entries(BUILDERS))
+    if (!isOne || name === wanted) program.addCommand(build(frame, program));
   return tamed(program, frame.world);
 };
 

@@ -7,12 +7,25 @@ import type { z } from 'zod';
 import type { Follow } from './follow.ts';
 import type { CallLimits } from './silence.ts';
 
+export interface TransportInit {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly signal?: AbortSignal;
+}
+
+/** What is read of a `Response`. */
+export type TransportAnswer = Pick<Response, 'ok' | 'status' | 'body'>;
+
+/** `fetch` is one. */
+export type Transport = (url: URL, init: TransportInit) => Promise<TransportAnswer>;
+
 export interface ClientOptions {
   /** `http://127.0.0.1:8080`; with `@berth/sdk/node` also `unix:/path/of/berth.sock`. */
   readonly address: string;
   readonly token?: string | undefined;
   /** The transport; the platform's own `fetch` when absent. */
-  readonly fetch?: typeof fetch | undefined;
+  readonly fetch?: Transport | undefined;
   /** What is waited for a server that says nothing; `CALL_LIMITS` when absent. */
   readonly limits?: CallLimits | undefined;
 }

@@ -1,5 +1,5 @@
 import { PLURALS, ROUTES, type RouteShape } from '@berth/contract';
-import type { CallOptions, Client, ClientOptions, RouteMethods } from './client-type.ts';
+import type { CallOptions, Client, ClientOptions, RouteMethods, TransportAnswer } from './client-type.ts';
 import { followTask } from './follow.ts';
 import { bytesOf, type Connection, type Input, jsonOf, prepare, send, textOf } from './request.ts';
 import { CALL_LIMITS } from './silence.ts';
@@ -37,7 +37,7 @@ const methodOf =
 const answerOf = async (
   route: RouteShape,
   connection: Connection,
-  sent: Promise<Response>,
+  sent: Promise<TransportAnswer>,
 ): Promise<unknown> => {
   const response = await sent;
   if (route.answers === 'bytes') return bytesOf(connection, response);

@@ -9,11 +9,11 @@ import {
   type Kind,
   type RouteShape,
 } from '@berth/contract';
-import type { CallOptions } from './client-type.ts';
+import type { CallOptions, Transport, TransportAnswer } from './client-type.ts';
 import { bodyOf, type CallLimits, whileAlive } from './silence.ts';
 
 export interface Connection {
-  readonly fetch: typeof fetch;
+  readonly fetch: Transport;
   readonly address: string;
   readonly token: string | undefined;
   readonly limits: CallLimits;
@@ -67,7 +67,7 @@ export const send = async (
   connection: Connection,
   request: Prepared,
   options: CallOptions & { readonly headers?: Readonly<Record<string, string>> } = {},
-): Promise<Response> => {
+): Promise<TransportAnswer> => {
   const { signal, idempotencyKey } = options;
   const key = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
   const response = await whileAlive(connection, signal, (either) =>
@@ -86,10 +86,13 @@ export const send = async (
 };
 
 /** The whole body of an answer. */
-export const bytesOf = (connection: Connection, response: Response): Promise<Uint8Array<ArrayBuffer>> =>
+export const bytesOf = (
+  connection: Connection,
+  response: TransportAnswer,
+): Promise<Uint8Array<ArrayBuffer>> =>
   bodyOf(connection, response).catch((cause: unknown) => Promise.reject(asUnreachable(connection, cause)));
 
-export const textOf = async (connection: Connection, response: Response): Promise<string> =>
+export const textOf = async (connection: Connection, response: TransportAnswer): Promise<string> =>
   new TextDecoder().decode(await bytesOf(connection, response));
 
 const asUnreachable = ({ address }: Connection, cause: unknown): unknown =>
@@ -113,7 +116,7 @@ export const errorOf = ({ address }: Connection, status: number, text: string): 
 };
 
 /** Of an answer that promises JSON. */
-export const jsonOf = ({ address }: Connection, { status }: Response, text: string): unknown => {
+export const jsonOf = ({ address }: Connection, { status }: TransportAnswer, text: string): unknown => {
   const value = parseJson(text);
   if (value === undefined) throw fail('server.foreign', { address, status });
   return value;

@@ -4,6 +4,7 @@
  * server that does not say so ends the call. Streams have heartbeats instead.
  */
 import { fail, ROUTES } from '@berth/contract';
+import type { TransportAnswer } from './client-type.ts';
 import type { Connection } from './request.ts';
 
 export interface CallLimits {
@@ -65,7 +66,7 @@ const watchOver = (connection: Connection, onSilence: () => void): (() => void) 
 /** The whole answer. Rejects with `server.silent` when it stops in the middle, `server.unreachable` when it breaks off. */
 export const bodyOf = async (
   connection: Connection,
-  { body }: Response,
+  { body }: TransportAnswer,
 ): Promise<Uint8Array<ArrayBuffer>> => {
   const { pauseMs } = connection.limits;
   const pieces: Uint8Array<ArrayBuffer>[] = [];

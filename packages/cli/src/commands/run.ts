@@ -24,12 +24,11 @@ import { allWorkspaces } from '../workspace-name.ts';
 /** How long `--keep` leaves the sandbox for a look. */
 const KEEP_MS = 86_400_000;
 const MOST_NAMES = 20;
-const EGRESS = flagFor('task.create', 'egress');
-const TaskRequest = TaskCreate.omit({ workspaceId: true });
 type TaskRequest = Omit<TaskCreate, 'workspaceId'>;
 
-export const runCommand = (frame: Frame): Command =>
-  leaf(
+export const runCommand = (frame: Frame): Command => {
+  const egress = flagFor('task.create', 'egress');
+  return leaf(
     frame,
     'run',
     'Do a task on a repository and leave the landed branch ready to merge',
@@ -47,11 +46,12 @@ export const runCommand = (frame: Frame): Command =>
       (line: string, before: readonly string[] = []) => [...before, line],
     )
     .option(
-      EGRESS.syntax,
-      `what its agent and its gate may reach: ${EGRESS.meaning}; what the workspace says when absent`,
-      EGRESS.read,
+      egress.syntax,
+      `what its agent and its gate may reach: ${egress.meaning}; what the workspace says when absent`,
+      egress.read,
     )
     .option('--keep', 'leave the sandbox for a day');
+};
 
 const run = async (
   started: Context,
@@ -89,7 +89,7 @@ const wantedBy = (prompt: string, options: Readonly<Record<string, unknown>>): T
   const { agent, model, egress, keep } = options;
   const keepAliveMs = keep === true ? KEEP_MS : undefined;
   const request = { prompt, agent, model, egress, keepAliveMs };
-  const { success, data, error } = TaskRequest.safeParse(request);
+  const { success, data, error } = TaskCreate.omit({ workspaceId: true }).safeParse(request);
   if (success) return data;
   throw fail('request.invalid', { issues: issuesIn('body', error, request) });
 };

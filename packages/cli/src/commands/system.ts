@@ -4,14 +4,15 @@ import { type Context, type Frame, leaf, text } from '../command.ts';
 import { numberOf } from '../derive.ts';
 import { clipped } from '../output.ts';
 
-export const systemCommands = (frame: Frame): Command[] => [
-  leaf(frame, 'status', 'How the server is, and what it does', status),
-  leaf(frame, 'doctor', 'Really try what is needed, and say what is missing', doctor),
-  leaf(frame, 'events', 'Follow what happens', (context, { options }) => events(context, options))
-    .option('--after <seq>', 'start after this event; from now when absent')
-    .option('--type <type>', 'only this type, or all of a noun: task.*')
-    .option('--subject <id>', 'only about this record'),
-];
+export const systemCommands: Readonly<Record<string, (frame: Frame) => Command>> = {
+  status: (frame) => leaf(frame, 'status', 'How the server is, and what it does', status),
+  doctor: (frame) => leaf(frame, 'doctor', 'Really try what is needed, and say what is missing', doctor),
+  events: (frame) =>
+    leaf(frame, 'events', 'Follow what happens', (context, { options }) => events(context, options))
+      .option('--after <seq>', 'start after this event; from now when absent')
+      .option('--type <type>', 'only this type, or all of a noun: task.*')
+      .option('--subject <id>', 'only about this record'),
+};
 
 const status = async ({ client, output }: Context): Promise<number> => {
   const [health, stats] = [await client.system.health(), await client.system.stats()];
