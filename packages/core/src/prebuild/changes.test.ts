@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { setupChanges, setupLines } from './changes.ts';
+import { egressOfChange, setupChanges, setupLines } from './changes.ts';
 import { planSetup } from './plan.ts';
 
 type Files = Readonly<Record<string, string>>;
@@ -71,4 +71,13 @@ test('scripts that installers run by themselves are run by a set-up', () => {
   expect(lines[0]).toBe('npm ci');
   expect(lines.join(' ')).toContain('postinstall');
   expect(setupLines(sideOf(PLAIN).setup, 'other', false)).toEqual([]);
+});
+
+test('what a change brings to its set-up reaches no more than its work may, unless the target does the like', () => {
+  const [none, packages] = [{ preset: 'none' }, { preset: 'packages' }] as const;
+  const byDefault = { egress: none, isAsked: false };
+  expect(egressOfChange(packages, byDefault, false)).toEqual(none);
+  expect(egressOfChange(packages, byDefault, true)).toEqual(packages);
+  expect(egressOfChange(packages, { egress: none, isAsked: true }, true)).toEqual(none);
+  expect(egressOfChange(none, { egress: packages, isAsked: true }, false)).toEqual(none);
 });

@@ -3,7 +3,7 @@
  * they are judged (a makefile that is preferred to the target's, say), so a change that has it run more than the target's
  * weakens the gate as one of its scripts would.
  */
-import type { Weakening } from '@berth/contract';
+import type { EgressPolicy, Weakening } from '@berth/contract';
 import type { SetupCommand, SetupPlan } from '../setup-plan.ts';
 import { readsInputsOnly, type SetupReads } from './reads.ts';
 
@@ -34,8 +34,30 @@ export const setupChanges = async (target: SetupSide, change: SetupSide): Promis
 
 const keyOf = ({ repository, run }: SetupCommand): string => JSON.stringify([repository, run]);
 
-const runsOwnCode = async ({ setup, files, read }: SetupSide): Promise<boolean> =>
+/** Whether it may run, or read, more of a commit than manifests and lock files. */
+export const runsOwnCode = async ({ setup, files, read }: SetupSide): Promise<boolean> =>
   setup !== undefined && !(await readsInputsOnly({ setup, files, read }));
+
+export interface WorkEgress {
+  /** What the agent and the gate may reach. */
+  readonly egress: EgressPolicy;
+  /** Whether the task says so itself. */
+  readonly isAsked: boolean;
+}
+
+/**
+ * What the set-up of a change that has not landed may reach, when it runs what the change brought: no more than its work
+ * may, where the target's set-up runs nothing of the repository, or the task asked for no egress at all.
+ */
+export const egressOfChange = (
+  own: EgressPolicy,
+  { egress, isAsked }: WorkEgress,
+  targetRunsOwnCode: boolean,
+): EgressPolicy => {
+  if (own.preset === 'none') return own;
+  const isShut = isAsked && egress.preset === 'none';
+  return isShut || !targetRunsOwnCode ? egress : own;
+};
 
 /** Scripts of a package that installers run by themselves, as a line that calls them. */
 const LIFECYCLE = 'preinstall install postinstall prepublish preprepare prepare postprepare';

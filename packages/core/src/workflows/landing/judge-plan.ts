@@ -18,7 +18,7 @@ import {
   removedCommands,
 } from '../../gate/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
-import { planSetup, setupChanges, setupLines } from '../../prebuild/index.ts';
+import { planSetup, setupChanges, setupLines, type WorkEgress } from '../../prebuild/index.ts';
 import type { GatePart } from '../check-gate.ts';
 import { ensurePrebuild, filesOf, type Start, settingOf } from '../prebuild/ensure.ts';
 import { gateSandbox, judgedBy, setupRedOf } from './gate-parts.ts';
@@ -101,7 +101,8 @@ export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgeP
   // A gate runs under the policy that the work was done under.
   const egress = task?.egress ?? workspace.egress ?? ports.defaults.egress;
   const inputHash = await judgedBy(ports, workspace, { commits, commands: own.commands, egress });
-  const planned = await partsOf(ports, wanted, judgements, egress);
+  const work = { egress, isAsked: task?.egress !== undefined };
+  const planned = await partsOf(ports, wanted, judgements, work);
   weakened.push(...planned.weakened);
   return { plan, commits, targets, weakened, inputHash, egress, parts: planned.parts };
 };
@@ -125,7 +126,7 @@ const partsOf = async (
   ports: Ports,
   wanted: ToJudge,
   judgements: readonly Judgement[],
-  egress: EgressPolicy,
+  work: WorkEgress,
 ): Promise<Pick<JudgePlan, 'parts' | 'weakened'>> => {
   const { workspace, changeId, attemptId, signal } = wanted;
   const started: (Judgement & { readonly from: Record<string, string>; readonly start: Start })[] = [];
@@ -134,7 +135,8 @@ const partsOf = async (
   for (const one of judgements) {
     const from = refsTo(wanted, one.commits);
     try {
-      const start = await ensurePrebuild(ports, { workspace, commits: one.commits, from, attemptId, signal });
+      const asked = { workspace, commits: one.commits, from, attemptId, work, signal };
+      const start = await ensurePrebuild(ports, asked);
       started.push({ ...one, from, start });
     } catch (error) {
       const red = setupRedOf(error, workspace.repositories[0]?.name);
@@ -147,7 +149,7 @@ const partsOf = async (
     .flatMap((one) => groupsOf(one.commands).map((commands) => ({ ...one, commands })))
     .map((one, index) => {
       const id = ports.ids.from('sandbox', `${changeId}/gate/${index}`);
-      const sandbox = gateSandbox(ports, workspace, { ...one, id, attemptId, egress });
+      const sandbox = gateSandbox(ports, workspace, { ...one, id, attemptId, egress: work.egress });
       return { judgedBy: one.judgedBy, commands: one.commands, attemptId, sandbox };
     });
   return { parts, weakened };

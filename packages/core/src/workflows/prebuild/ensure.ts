@@ -18,7 +18,14 @@ import {
   toJson,
 } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
-import { type FilesByRepository, planSetup, setupInputHash } from '../../prebuild/index.ts';
+import {
+  egressOfChange,
+  type FilesByRepository,
+  planSetup,
+  runsOwnCode,
+  setupInputHash,
+  type WorkEgress,
+} from '../../prebuild/index.ts';
 import { unlessAborted } from '../../race.ts';
 import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
 import type { SetupPlan } from '../../setup-plan.ts';
@@ -35,6 +42,8 @@ export interface StartRequest {
   readonly from?: Readonly<Record<string, string>> | undefined;
   /** Is told that it waits for a set-up. */
   readonly attemptId?: string | undefined;
+  /** Of the attempt. */
+  readonly work?: WorkEgress | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -51,7 +60,10 @@ export const ensurePrebuild = async (ports: Ports, request: StartRequest): Promi
   const asked = await sourceOf(ports, request, driver, commits);
   if (asked === undefined) return { layers: [] };
   const { setup } = asked;
-  if (ports.machines.facets(driver.name).snapshots === undefined) return { layers: [], setup };
+  if (ports.machines.facets(driver.name).snapshots === undefined) {
+    const source = await trustedSource(ports, request, driver, asked);
+    return { layers: [], setup: source?.setup ?? setup };
+  }
   let reason = 'its result was gone before it could be used';
   for (let preparation = 1; preparation <= MAX_PREPARATIONS; preparation += 1) {
     const wanted = { ...asked, driver: driver.name, request };
@@ -70,6 +82,7 @@ interface Source {
   readonly inputHash: string;
   readonly commits: CommitByRepository;
   readonly setup: SetupPlan;
+  readonly runsOwnCode: () => Promise<boolean>;
   /** Whose alone the layer is. */
   readonly attemptId?: string | undefined;
 }
@@ -83,13 +96,13 @@ const sourceOf = async (
   const files: FilesByRepository = await filesOf(ports, workspace.id, commits);
   const setup = planSetup(workspace, files, ports.defaults);
   if (setup === undefined) return undefined;
+  const read = settingOf(ports, workspace.id, commits);
   const inputHash = await setupInputHash(ports.digest, {
-    ...{ setup, workspace, commits, files },
+    ...{ setup, workspace, commits, files, read },
     driver: driver.name,
     isolation: driver.isolation,
-    read: settingOf(ports, workspace.id, commits),
   });
-  return { inputHash, commits, setup };
+  return { inputHash, commits, setup, runsOwnCode: () => runsOwnCode({ setup, files, read }) };
 };
 
 /** The targets, when the same set-up would come from them; else what was asked for, as the attempt's own. */
@@ -102,9 +115,14 @@ const trustedSource = async (
   const commits = await targetsOf(ports, request.workspace);
   const target = await sourceOf(ports, request, driver, commits);
   if (target?.inputHash === asked.inputHash) return target;
-  const { attemptId } = request;
+  const { attemptId, work } = request;
   if (attemptId === undefined) return undefined;
-  return { ...asked, attemptId, inputHash: ports.digest(`${asked.inputHash} of ${attemptId}`) };
+  const isNarrowed = work !== undefined && (await asked.runsOwnCode());
+  const egress = isNarrowed
+    ? egressOfChange(asked.setup.egress, work, (await target?.runsOwnCode()) ?? false)
+    : asked.setup.egress;
+  const inputHash = ports.digest(`${asked.inputHash} of ${attemptId}`);
+  return { ...asked, setup: { ...asked.setup, egress }, attemptId, inputHash };
 };
 
 /** Neither when it was superseded meanwhile. The error is no verdict about the set-up. */

@@ -53,6 +53,7 @@ test('what is advised allows the host', () => {
 
 test('of a set-up another policy is the one to change', () => {
   expect(ask({ preset: 'packages' }, 'example.com', 'setup')).toMatchObject({
-    remedy: '"egress" in the set-up of the workspace (packages,example.com)',
+    remedy:
+      '"egress" in the set-up of the workspace (packages,example.com), or --egress packages,example.com for a change that brings what its set-up runs',
   });
 });

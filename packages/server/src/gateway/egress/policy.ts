@@ -80,8 +80,9 @@ const remedyFor = (
   if (!EgressEntry.safeParse(entry).success) return undefined;
   const before = policy.preset === 'custom' ? policy.allow : policy.preset === 'packages' ? [REGISTRIES] : [];
   const list = [...(before.length > MOST_REPEATED ? ['...'] : before), entry];
-  if (during === 'work') return `--egress ${list.join(',')}`;
-  return `"egress" in the set-up of the workspace (${list.join(',')})`;
+  const flag = `--egress ${list.join(',')}`;
+  if (during === 'work') return flag;
+  return `"egress" in the set-up of the workspace (${list.join(',')}), or ${flag} for a change that brings what its set-up runs`;
 };
 
 /** `example.com`, `*.example.com` (names below it, not itself), with `:port` when it is neither 443 nor 80. */
