@@ -164,11 +164,12 @@ test('without a descriptor left a start fails, with pipes that are over, and not
     import { openSync } from 'node:fs';
     import { createHostProcesses } from '${new URL('./host-processes.ts', import.meta.url).href}';
     const processes = createHostProcesses({ warn: () => undefined });
-    try { for (;;) openSync('/dev/null') } catch {}
+    let isFull = false;
+    try { for (;;) openSync('/dev/null') } catch { isFull = true }
     const { stdin, stdout, ended } = processes.start({ argv: ['/bin/true'], env: {} });
     stdin.end('nobody reads');
     for await (const chunk of stdout) console.log(chunk);
-    console.log(await ended.catch(({ code }) => code));`;
+    if (isFull) console.log(await ended.catch(({ code }) => code));`;
   const argv = [
     '-c',
     'ulimit -n 64; exec "$@"',
