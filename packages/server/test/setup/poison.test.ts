@@ -62,21 +62,9 @@ const attempt = (...work: Readonly<Record<string, unknown>>[]) =>
   });
 const RED_GATE = { state: 'failed', code: 'gate.red' };
 
-/** Asks for a registry that nothing else here asks for. */
-const ASK = `const { hostname, port } = new URL(process.env.http_proxy);
-const socket = require('node:net').connect(port, hostname).once('data', () => socket.destroy());
-socket.write('CONNECT sum.golang.org:443 HTTP/1.1\\r\\nHost: sum.golang.org:443\\r\\n\\r\\n');`;
-
-test('a change with a set-up that plants programs stays red itself, and reaches no registry without egress', async () => {
-  const setup = [write('ask.cjs', ASK), write('setup.sh', `node ask.cjs\n${PLANT}`)];
-  const { task } = await runTask(world.client, {
-    ...{ workspaceId: workspace.id, agent: 'scripted', maxRounds: 1, egress: { preset: 'none' } },
-    prompt: steps(...bump, ...setup, write('sum.test.mjs', RED)),
-  });
+test('a change with a set-up that plants programs stays red itself', async () => {
+  const { task } = await attempt(...bump, write('setup.sh', PLANT), write('sum.test.mjs', RED));
   expect(endOf(task)).toMatchObject(RED_GATE);
-  const asked = world.rows<{ host: string; reason: string }>('connections');
-  const reasons = asked.filter(({ host }) => host === 'sum.golang.org').map(({ reason }) => reason);
-  expect(new Set(reasons)).toEqual(new Set(['the egress policy "none" does not allow it']));
 }, 120_000);
 
 test('an unrelated red change of the same lock file stays red', async () => {
