@@ -60,8 +60,9 @@ export interface Hub {
   /**
    * Fetches the target branch from its source when it can be reached and moved forward there; else changes nothing. A
    * source that is slow to answer is waited for a few seconds, one that was silent not at all: what it has comes later.
+   * Resolves with why the copy may be behind its source, which whoever works on it MUST be told.
    */
-  refresh(workspaceId: string, repository: Repository, signal?: AbortSignal): Promise<void>;
+  refresh(workspaceId: string, repository: Repository, signal?: AbortSignal): Promise<StaleCopy | undefined>;
   /** The workspace has its record from now on: its copies are no longer half-made. */
   recorded(workspaceId: string): Promise<void>;
   /** Also what an interrupted removal left. Succeeds for an unknown one. */
@@ -106,6 +107,12 @@ export interface Hub {
   diff(workspaceId: string, repository: string, from: Commit, to: Commit, folder?: string): Promise<string>;
   /** Whether a commit is an ancestor of another, or the same. */
   contains(workspaceId: string, repository: string, descendant: Commit, ancestor: Commit): Promise<boolean>;
+}
+
+export interface StaleCopy {
+  readonly reason: string;
+  /** When it was last seen to be as its source. */
+  readonly currentAt: number;
 }
 
 export interface HubWorkspace {

@@ -17,6 +17,7 @@ import { move, nothingToUndo, saga } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { staged } from '../task/index.ts';
 import { workspaceOf } from '../workspace/index.ts';
+import { refreshCopies } from './attempt/refresh-copies.ts';
 import { allowWeakened } from './landing/approval.ts';
 import { baselineOf, type Target } from './landing/baseline.ts';
 import { endParts, type PartsEnd, runParts, setupRedOf } from './landing/gate-parts.ts';
@@ -46,8 +47,7 @@ export const landChange = saga<Ports, LandInput>('change.land', 1)
   .step('merge', {
     do: async ({ ports, input, signal }) => {
       const workspace = await workspaceOf(ports, input.workspaceId);
-      for (const repository of workspace.repositories)
-        await ports.hub.refresh(workspace.id, repository, signal);
+      await refreshCopies(ports, { workspace, signal });
       const { createdAt } = await recordOf(ports, input.changeId);
       return mergeParts(ports.hub, { ...input, id: input.changeId, createdAt });
     },

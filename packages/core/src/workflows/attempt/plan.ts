@@ -9,6 +9,7 @@ import { allRows, type ReadTx } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { freshFollowUpPrompt, type Refused, type Said, taskPrompt } from '../../task/index.ts';
 import { type AttemptFacts, type AttemptInput, factsOf, runIdOf, targetsOf } from './attempt.ts';
+import { refreshCopies } from './refresh-copies.ts';
 import { gateOf } from './target-gate.ts';
 
 export type Continuity = Session['continuity'];
@@ -48,7 +49,7 @@ const startOf = async (ports: Ports, input: AttemptInput, signal: AbortSignal): 
     const bases = await tipsOf(ports, workspace, last.branch);
     if (bases !== undefined) return { bases, used, earlier: await conversationOf(ports, last) };
   }
-  for (const repository of workspace.repositories) await ports.hub.refresh(workspace.id, repository, signal);
+  await refreshCopies(ports, { workspace, attemptId: input.attemptId, signal });
   return { bases: await targetsOf(ports, workspace), used };
 };
 

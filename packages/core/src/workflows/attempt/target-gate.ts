@@ -8,6 +8,7 @@ import { workspaceOf } from '../../workspace/index.ts';
 import { baselineOf, type Target } from '../landing/baseline.ts';
 import { inSandbox } from '../machine/revive.ts';
 import { targetsOf } from './attempt.ts';
+import { refreshCopies } from './refresh-copies.ts';
 import type { AttemptSandbox } from './sandbox.ts';
 
 /** Rejects with `gate.empty`. */
@@ -28,8 +29,7 @@ export const assertJudged = async (
     await gateOf(ports, workspace, await targetsOf(ports, workspace));
   } catch (error) {
     if (!isBerthError(error) || error.code !== 'gate.empty') throw error;
-    for (const repository of workspace.repositories)
-      await ports.hub.refresh(workspace.id, repository, signal);
+    await refreshCopies(ports, { workspace, signal });
     await gateOf(ports, workspace, await targetsOf(ports, workspace));
   }
 };

@@ -203,16 +203,41 @@ describe('refs', () => {
     expect(await sample.hub.listRefs(WORKSPACE, 'source', 'refs/berth/')).toEqual({});
   });
 
-  test('refresh moves forward, never back or aside, and forgives a source that is gone', async () => {
+  test('refresh says why the copy may be behind: rewritten, gone another way, garbled, gone', async () => {
     const repository = await imported();
+    const refresh = () => sample.hub.refresh(WORKSPACE, repository);
     const target = () => sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main');
-    const before = await target();
-    shell(sample.source, 'echo x > x; git add x; git commit -q --amend -m other');
-    await sample.hub.refresh(WORKSPACE, repository);
-    expect(await target()).toBe(before);
+    const first = (await target()) ?? '';
+    expect(await refresh()).toBeUndefined();
+    // As a landing moves it.
+    shell(
+      sample.source,
+      'git checkout -qb work; echo w > w; git add w; git commit -qm w; git checkout -q main',
+    );
+    const head = run(sample.source, ['rev-parse', 'work']);
+    run(sample.source, ['push', '-q', sample.at(), 'work:refs/heads/task/x']);
+    const merge = { base: first, head, message: 'm', at: 0, keepAt: 'refs/heads/task/y' };
+    const landed = await sample.hub.merge(WORKSPACE, 'source', merge);
+    if (landed.kind !== 'merged') throw new Error(landed.kind);
+    await sample.hub.swap(WORKSPACE, 'source', 'refs/heads/main', first, landed.commit);
+    expect(await refresh()).toBeUndefined();
+    const asked = Date.now();
+    shell(sample.source, 'echo n > n; git add n; git commit -qm beside');
+    expect(await refresh()).toMatchObject({ reason: expect.stringMatching(/^main has commits there/) });
+    shell(sample.source, 'git reset -q --hard HEAD~; git commit -q --amend -m other');
+    const rewritten = await refresh();
+    expect(rewritten?.reason).toMatch(/^main was rewritten there/);
+    expect(rewritten?.currentAt).toBeLessThanOrEqual(asked + 1);
+    expect(rewritten?.currentAt).toBeGreaterThan(asked - 60_000);
+    shell(sample.source, 'echo garbage > .git/HEAD');
+    expect((await refresh())?.reason).toMatch(/not the top of a git repository/);
     shell(sample.folder, 'mv source elsewhere');
-    await sample.hub.refresh(WORKSPACE, repository);
-    expect(await target()).toBe(before);
+    expect((await refresh())?.reason).toMatch(/not the top of a git repository/);
+    expect(await target()).toBe(landed.commit);
+  });
+
+  test('what a crash or a removal left is seen as half-made', async () => {
+    await imported();
     const half = (isHalfMade: boolean) => [{ id: WORKSPACE, changedAt: expect.any(Number), isHalfMade }];
     expect(await sample.hub.listWorkspaces()).toEqual(half(false));
     const next = () => createHub({ folder: sample.hubFolder, git: sample.git });

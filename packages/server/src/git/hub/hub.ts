@@ -11,6 +11,7 @@ import { composeIn } from '../checkouts/compose.ts';
 import { containsCommit, diffOf, fileOf, filesOf } from '../checkouts/look.ts';
 import type { Git } from '../git.ts';
 import { assertCommit, assertRef } from '../refs.ts';
+import { forward, staleCopy } from './forward.ts';
 import { importInto, originOf, targetBranch } from './import.ts';
 import { MAINTENANCE_LIMITS, type MaintenanceLimits, maintainRepository } from './maintenance.ts';
 import { mergeIn } from './merge.ts';
@@ -27,7 +28,6 @@ export interface HubOptions {
   readonly refreshPatienceMs?: number | undefined;
 }
 
-const REFRESH_TIMEOUT_MS = 60_000;
 const REFRESH_PATIENCE_MS = 5_000;
 const SWAP_ATTEMPTS = 5;
 const SWAP_PAUSE_MS = 40;
@@ -55,7 +55,9 @@ export const createHub = (options: HubOptions): Hub => {
 
     refresh: async (workspaceId, repository, signal) => {
       const gitDir = await open(workspaceId, repository.name);
-      await refreshes(gitDir, () => alone(gitDir, () => forward(git, gitDir, repository)), signal);
+      const look = () => alone(gitDir, () => forward(git, gitDir, repository));
+      const reason = await refreshes(gitDir, look, signal);
+      return reason === undefined ? undefined : staleCopy(gitDir, reason);
     },
 
     ...copies.kept,
@@ -108,31 +110,6 @@ const importOrForward = async (git: Git, request: Parameters<typeof importInto>[
   const repository = { name, source: source.address, hubPath: final, branch };
   await forward(git, final, repository);
   return repository;
-};
-
-/**
- * Fast-forwards our copy of the target branch. A source that is away or went another way changes nothing. Resolves with
- * whether it answered.
- */
-const forward = async (
-  git: Git,
-  gitDir: string,
-  repository: { readonly source: string; readonly branch: string },
-): Promise<boolean> => {
-  const { address } = parseSource(repository.source);
-  const ref = assertRef(`refs/heads/${repository.branch}`);
-  try {
-    await git(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', address, `${ref}:${ref}`], {
-      gitDir,
-      as: 'user',
-      timeoutMs: REFRESH_TIMEOUT_MS,
-    });
-    return true;
-  } catch (thrown) {
-    if (!isBerthError(thrown) || !['git.failed', 'git.timeout', 'git.too_costly'].includes(thrown.code))
-      throw thrown;
-    return thrown.code !== 'git.timeout';
-  }
 };
 
 const resolveRef = async (git: Git, gitDir: string, ref: string): Promise<string | undefined> => {

@@ -8,7 +8,7 @@ import type { Git } from '../git.ts';
 import { assertCommit, assertRef } from '../refs.ts';
 
 /** Who signs what the server commits. */
-const COMMITTER = { name: 'Berth', email: 'berth@localhost' } as const;
+export const COMMITTER = { name: 'Berth', email: 'berth@localhost' } as const;
 const MERGE_TIMEOUT_MS = 5 * 60_000;
 
 export const mergeIn = async (git: Git, gitDir: string, request: MergeOptions): Promise<MergeResult> => {

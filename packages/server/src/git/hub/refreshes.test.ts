@@ -1,19 +1,23 @@
 import { expect, test } from 'vitest';
-import { createRefreshes } from './refreshes.ts';
+import { createRefreshes, type Looked } from './refreshes.ts';
 
 const PATIENT_MS = 60_000;
 
 /** Looks that are answered when the test says so. */
 const source = () => {
   const begun: ((answered: boolean) => void)[] = [];
-  return { begun, look: () => new Promise<boolean>((resolve) => void begun.push(resolve)) };
+  const look = () =>
+    new Promise<Looked>((resolve) => {
+      begun.push((answered) => resolve({ answered, reason: undefined }));
+    });
+  return { begun, look };
 };
 
 test('a source that was silent keeps nobody waiting until it has answered again', async () => {
   const refresh = createRefreshes(10);
   const { begun, look } = source();
-  await refresh('a', look);
-  await refresh('a', look);
+  expect(await refresh('a', look)).toMatch(/did not answer within 10 ms/);
+  expect(await refresh('a', look)).toMatch(/did not answer when it was asked before/);
   expect(begun).toHaveLength(1);
   begun[0]?.(true);
   await expect.poll(() => begun.length).toBe(2);

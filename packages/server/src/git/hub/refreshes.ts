@@ -6,33 +6,43 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Looks at a source. Resolves with whether it answered. */
-export type Look = () => Promise<boolean>;
+export interface Looked {
+  readonly answered: boolean;
+  /** Why the copy may be behind its source. */
+  readonly reason: string | undefined;
+}
 
-/** Rejects as the look does, or with the reason of the signal. */
-export type Refreshes = (source: string, look: Look, signal?: AbortSignal) => Promise<void>;
+export type Look = () => Promise<Looked>;
+
+/** Resolves with why the copy may be behind. Rejects as the look does, or with the reason of the signal. */
+export type Refreshes = (source: string, look: Look, signal?: AbortSignal) => Promise<string | undefined>;
+
+type Reason = Looked['reason'];
 
 interface Asked {
   isSilent: boolean;
-  running?: Promise<void> | undefined;
-  next?: Promise<void> | undefined;
+  running?: Promise<Reason> | undefined;
+  next?: Promise<Reason> | undefined;
 }
+
+const STILL_SILENT = 'it did not answer when it was asked before; it is asked again, and nobody waits for it';
 
 export const createRefreshes = (patienceMs: number): Refreshes => {
   const sources = new Map<string, Asked>();
 
-  const ask = (source: Asked, look: Look): Promise<void> => {
+  const ask = (source: Asked, look: Look): Promise<Reason> => {
     if (source.running === undefined) {
       source.running = look()
-        .then((answered) => {
+        .then(({ answered, reason }) => {
           source.isSilent = !answered;
+          return reason;
         })
         .finally(() => {
           source.running = undefined;
         });
       return source.running;
     }
-    const again = (): Promise<void> => {
+    const again = (): Promise<Reason> => {
       source.next = undefined;
       return ask(source, look);
     };
@@ -46,17 +56,21 @@ export const createRefreshes = (patienceMs: number): Refreshes => {
     const asked = ask(source, look);
     // One that nobody waits for any more fails unheard; the next look meets the same trouble.
     asked.catch(() => undefined);
-    if (source.isSilent) return;
+    if (source.isSilent) return STILL_SILENT;
     const patience = new AbortController();
     const either = signal === undefined ? patience.signal : AbortSignal.any([signal, patience.signal]);
     const late = delay(patienceMs, undefined, { signal: either }).then(
       () => {
         source.isSilent = true;
+        return `it did not answer within ${patienceMs} ms`;
       },
-      () => signal?.throwIfAborted(),
+      () => {
+        signal?.throwIfAborted();
+        return undefined;
+      },
     );
     try {
-      await Promise.race([asked, late]);
+      return await Promise.race([asked, late]);
     } finally {
       patience.abort();
       // After the end of the race nobody else hears of it.

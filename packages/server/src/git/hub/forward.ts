@@ -1,0 +1,110 @@
+/**
+ * Brings our copy of a target branch forward to its source. A source that is away, broken or went another way changes
+ * nothing; why the copy may be behind, and since when, is for whoever begins work on it.
+ */
+import { stat, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { isBerthError } from '@berth/contract';
+import type { StaleCopy } from '@berth/core';
+import { containsCommit } from '../checkouts/look.ts';
+import type { Git } from '../git.ts';
+import { assertCommit, assertRef } from '../refs.ts';
+import { COMMITTER } from './merge.ts';
+import type { Looked } from './refreshes.ts';
+import { isMissing } from './repository-folder.ts';
+import { parseSource, type Source } from './source.ts';
+import { whyUnreachable } from './unreachable.ts';
+
+interface Tracked {
+  readonly source: string;
+  readonly branch: string;
+}
+
+const FETCH_TIMEOUT_MS = 60_000;
+const ASK_TIMEOUT_MS = 20_000;
+/** What of the history of one side is looked through. */
+const MAX_COMMITS = 1000;
+const MAX_REASON_LENGTH = 400;
+
+/** Rejects with what is wrong with our own side alone, such as a full disk. */
+export const forward = async (git: Git, gitDir: string, tracked: Tracked): Promise<Looked> => {
+  const source = parseSource(tracked.source);
+  try {
+    const reason = await forwardOrWhyNot(git, gitDir, { ...tracked, source });
+    if (reason === undefined) await markCurrent(gitDir);
+    return { answered: true, reason };
+  } catch (thrown) {
+    if (!isBerthError(thrown) || !SOURCE_FAILURES.includes(thrown.code)) throw thrown;
+    const said = whyUnreachable(source, thrown.message).replace(/\s+/g, ' ');
+    return { answered: thrown.code !== 'git.timeout', reason: said.slice(0, MAX_REASON_LENGTH) };
+  }
+};
+
+/** A git that talks with a source fails for what is there; that its own machine has no room is another thing. */
+const SOURCE_FAILURES: readonly string[] = ['git.failed', 'git.timeout', 'git.too_costly', 'git.killed'];
+
+/** Of the target, as it may be behind its source. */
+export const staleCopy = async (gitDir: string, reason: string): Promise<StaleCopy> => ({
+  reason,
+  currentAt: await currentAt(gitDir),
+});
+
+/** Touched whenever the copy was as its source. */
+const CURRENT = 'berth-current';
+
+const markCurrent = async (gitDir: string): Promise<void> => {
+  const file = path.join(gitDir, CURRENT);
+  const now = new Date();
+  if ((await utimes(file, now, now).then(() => true, isMissing)) === false) await writeFile(file, '');
+};
+
+/** A copy that was never brought up to date is of its import, which nothing writes HEAD after. */
+const currentAt = async (gitDir: string): Promise<number> => {
+  const marked = await stat(path.join(gitDir, CURRENT)).catch(isMissing);
+  return (marked === false ? await stat(path.join(gitDir, 'HEAD')) : marked).mtimeMs;
+};
+
+type Read = Omit<Tracked, 'source'> & { readonly source: Source };
+
+const forwardOrWhyNot = async (
+  git: Git,
+  gitDir: string,
+  { source, branch }: Read,
+): Promise<string | undefined> => {
+  const ref = assertRef(`refs/heads/${branch}`);
+  const from = ['--', source.address];
+  const asUser = { gitDir, as: 'user' } as const;
+  try {
+    const args = ['fetch', '--no-progress', '--no-tags', '--no-write-fetch-head'] as const;
+    await git([...args, ...from, `${ref}:${ref}`], { ...asUser, timeoutMs: FETCH_TIMEOUT_MS });
+    return undefined;
+  } catch (thrown) {
+    if (!isBerthError(thrown) || !REJECTED.test(thrown.message)) throw thrown;
+    const asked = await git(['ls-remote', '--quiet', ...from, ref], { ...asUser, timeoutMs: ASK_TIMEOUT_MS });
+    const theirs = asked.stdout.split('\n').find((line) => line.endsWith(`\t${ref}`));
+    if (theirs === undefined) throw thrown;
+    const [ours, there] = [await tipOf(git, gitDir, ref), assertCommit(theirs.slice(0, COMMIT_LENGTH))];
+    // What has landed here is not there yet: as it should be.
+    if (await containsCommit(git, gitDir, ours, there)) return undefined;
+    return (await wasRewritten(git, gitDir, { ours, theirs: there }))
+      ? `${branch} was rewritten there, and the copy here keeps the old history: remove the workspace and add the repository again to work on the new one`
+      : `${branch} has commits there that are not in what landed here: merge what landed into it there, and it is followed again`;
+  }
+};
+
+const COMMIT_LENGTH = 40;
+const REJECTED = /\[rejected\].*\(non-fast-forward\)/;
+
+const tipOf = async (git: Git, gitDir: string, ref: string): Promise<string> =>
+  assertCommit((await git(['rev-parse', '--verify', '--end-of-options', ref], { gitDir })).stdout.trim());
+
+/** What we have and they do not was made by landings, else it was theirs once. */
+const wasRewritten = async (
+  git: Git,
+  gitDir: string,
+  { ours, theirs }: { readonly ours: string; readonly theirs: string },
+): Promise<boolean> => {
+  const only = ['--first-parent', '--format=%ce', `--max-count=${MAX_COMMITS}`, `^${theirs}`, ours];
+  const { stdout } = await git(['log', ...only, '--'], { gitDir });
+  return stdout.split('\n').some((email) => email !== '' && email !== COMMITTER.email);
+};
