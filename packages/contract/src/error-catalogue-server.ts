@@ -23,6 +23,26 @@ export const SERVER_ERRORS = {
       `git ${d.act} needs more than ${d.memoryBytes / 2 ** 20} MiB of memory or ${d.cpuSeconds} s of processor time, and was ended.`,
     hint: 'Look for very large files, or very many, in what was committed last; take them out of the history.',
   },
+  'git.killed': {
+    kind: 'unavailable',
+    data: z.object({ act: z.string(), signal: z.string() }),
+    message: (d) => `git ${d.act} was ended by ${d.signal}, which Berth did not send.`,
+    hint: 'Try again. When nobody did it, the machine ran out of memory: its kernel log (`journalctl -k`) says so.',
+  },
+  'work.unsaved': {
+    kind: 'invalid',
+    /** `code` and `reason`: why the work ended; `unsaved`: why it could not be saved. */
+    data: z.object({
+      id: z.string(),
+      code: z.string(),
+      reason: z.string(),
+      unsaved: z.string(),
+      until: z.string(),
+    }),
+    message: (d) =>
+      `${d.reason}${d.unsaved === d.reason ? '' : ` Its work could not be saved: ${d.unsaved}`} The work is kept in the sandbox ${d.id} until ${d.until}.`,
+    hint: 'Take out what is worth it (`berth sandbox shell <id>`, or `berth sandbox exec <id> -- git diff HEAD > work.patch`), then `berth sandbox remove <id>`; ask for the rest again without what was too much.',
+  },
   'push.too_large': {
     kind: 'invalid',
     data: z.object({ reason: z.string() }),

@@ -43,6 +43,8 @@ export const Sandbox = z
     root: z.string(),
     /** Limits, and the containment of commands, that this driver could not apply on this machine, each with the reason. */
     unenforced: z.array(z.string()).optional(),
+    /** Why work in it could not be saved: it is kept for that until `expiresAt`. */
+    unsaved: z.string().optional(),
     /** Removed by itself after this moment. */
     expiresAt: Instant.optional(),
     error: ErrorBody.optional(),

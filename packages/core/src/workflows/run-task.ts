@@ -62,8 +62,10 @@ export const runTask = saga<Ports, AttemptInput>('task.run', 1)
     unsave: async (tx, { ports, input, out, run }) => {
       for (const id of [ownSandboxId(ports, input.attemptId), out.plan.earlier?.sandboxId ?? '']) {
         const sandbox = await tx.table('sandboxes').get(id);
-        const ours = sandbox?.attemptId === input.attemptId;
-        if (ours) await requestRemoval(tx, id, { reason: 'the attempt ended', causedBy: run });
+        // It goes when its time is over.
+        const isKept = sandbox?.unsaved !== undefined;
+        if (sandbox?.attemptId === input.attemptId && !isKept)
+          await requestRemoval(tx, id, { reason: 'the attempt ended', causedBy: run });
       }
     },
   })

@@ -11,6 +11,7 @@ import type { CheckoutStep, CommitByRepository, Ports } from '../ports.ts';
 import { unlessAborted } from '../race.ts';
 import { createItemSink, diedPrompt, putItem, staged } from '../task/index.ts';
 import { deathsOf, noteDeath } from './attempt/turn-deaths.ts';
+import { keepUnsaved } from './attempt/unsaved.ts';
 import { causeOf } from './cause.ts';
 import { inSandbox } from './machine/revive.ts';
 
@@ -169,7 +170,7 @@ const saveIn = (
     token: ports.grants.tokenFor(input.sandbox.id),
   });
 
-/** A sandbox that is gone has nothing left to save; that must not keep the rest from being undone. */
+/** A sandbox that is gone has nothing left to save; that must not keep the rest from being undone. One that lives keeps it. */
 const saveLost = async (ports: Ports, input: TurnInputs, key: string): Promise<void> => {
   try {
     const commits = await saveWork(ports, input, { key });
@@ -182,5 +183,6 @@ const saveLost = async (ports: Ports, input: TurnInputs, key: string): Promise<v
     // Nothing is lost: it is saved at the next start.
     if (isStop(error)) throw error;
     ports.log.warn('turn.save_failed', { turn: input.turnId, error });
+    await keepUnsaved(ports, { ...input, error });
   }
 };

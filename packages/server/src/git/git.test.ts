@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -14,6 +14,40 @@ test('half an answer is no answer, unless it may be cut', async () => {
   expect(await git(['version'], { maxOutputBytes: 3, cut: true })).toMatchObject({
     stdout: 'git',
     truncated: true,
+  });
+});
+
+describe('a git that ends by a signal that nobody here sent', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'berth-killed-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** The first git in the path ends as the lines say; each start leaves a line. */
+  const endingBy = (lines: string) => {
+    writeFileSync(join(folder, 'git'), `#!/bin/sh\necho x >> ${folder}/starts\n${lines}\n`, { mode: 0o755 });
+    return hostGit({ PATH: `${folder}:${process.env.PATH}` }).run;
+  };
+  const starts = (): number => readFileSync(join(folder, 'starts'), 'utf8').length / 2;
+
+  test('is run once again, and told as what it is', async () => {
+    const once = endingBy(`[ $(wc -l < ${folder}/starts) -gt 1 ] || kill -s KILL $$`);
+    expect(await once(['version'])).toMatchObject({ exitCode: 0 });
+    const always = endingBy('kill -s KILL $$');
+    await expect(always(['version'])).rejects.toMatchObject({ code: 'git.killed', kind: 'unavailable' });
+    await expect(always(['update-ref'])).rejects.toMatchObject({ code: 'git.killed' });
+    expect(starts()).toBe(5);
+  });
+
+  test('is too costly only by the limit of its time, and told as too deep by the end of its stack', async () => {
+    await expect(endingBy('kill -s XCPU $$')(['gc'])).rejects.toMatchObject({ code: 'git.too_costly' });
+    await expect(
+      endingBy("echo 'error: index-pack died of signal 24' >&2; exit 1")(['gc']),
+    ).rejects.toMatchObject({
+      code: 'git.too_costly',
+    });
+    await expect(endingBy('kill -s SEGV $$')(['gc'])).rejects.toThrow(/out of stack/);
   });
 });
 

@@ -6,7 +6,7 @@
  * person's own configuration, credential helpers and ssh keys work as on their command line, but nothing may ask a
  * question (no terminal, no window) and only the transports we name are spoken.
  */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import { cancelled, isStop } from '@berth/core';
@@ -41,7 +41,7 @@ export interface GitResult {
   readonly truncated: boolean;
 }
 
-/** Rejects with `git.absent`, `git.timeout`, `git.too_costly`, `disk.full`, `git.failed`, or the reason of the signal. The first argument names the act. */
+/** Rejects with `git.absent`, `git.timeout`, `git.too_costly`, `git.killed`, `disk.full`, `git.failed`, or the reason of the signal. The first argument names the act. */
 export type Git = (args: readonly [string, ...string[]], options?: GitOptions) => Promise<GitResult>;
 
 /** One git whose pipes the caller has; sealed. Ended when the signal aborts. */
@@ -71,7 +71,7 @@ export const WHOLE_REPOSITORY_MEMORY_BYTES = 4 * 2 ** 30;
 const STDERR_TAIL_CHARACTERS = 2000;
 /** Of the shell, for a program that is not there. */
 const NOT_FOUND = 127;
-const ENDED_BY_KERNEL = -1;
+const NO_EXIT_CODE = -1;
 /** How long output may come after git has ended: only a process that left its group can still hold the pipe. */
 const DRAIN_MS = 1000;
 
@@ -118,10 +118,11 @@ export const createHostGit = (parts: HostGitParts): HostGit => {
     const limits = limitsOf(options, timeoutMs);
     const git = await start([...where, ...args], { ...options, signal: either, limits });
     const { exitCode, ...said } = await listen(git, options.input ?? '', maxOutputBytes);
-    const result = { ...said, exitCode: exitCode ?? ENDED_BY_KERNEL };
+    const result = { ...said, exitCode: exitCode ?? NO_EXIT_CODE };
     if (isAnswer(result, options)) return result;
     if (exitCode === NOT_FOUND) throw fail('git.absent', { detail: said.stderr.trim() });
-    if (exitCode !== null || !either.aborted) throw await failureOf(args[0], result, { ...options, limits });
+    if (exitCode !== null || !either.aborted)
+      throw await failureOf(args[0], result, { ...options, limits, endedBy: git.endedBy() });
     throw late.aborted ? fail('git.timeout', { act: args[0], timeoutMs }) : givenUp(either.reason);
   };
 
@@ -129,6 +130,7 @@ export const createHostGit = (parts: HostGitParts): HostGit => {
     try {
       return await once(args, options);
     } catch (error) {
+      if (isKilled(error) && args[0] !== 'update-ref') return once(args, options);
       // Somebody's lock: if it is nobody's, the second try finds it gone.
       if (options.gitDir === undefined || !isLocked(error) || (await locks.clear(options.gitDir)) === 0)
         throw error;
@@ -153,6 +155,9 @@ const givenUp = (reason: unknown): unknown =>
 /** Half of an answer is none, unless it may be cut. */
 const isAnswer = ({ exitCode, truncated }: GitResult, { answers = [], cut }: GitOptions): boolean =>
   truncated ? cut === true : exitCode === 0 || answers.includes(exitCode);
+
+/** What it did then is not known, and all but moving a ref may be done twice. */
+const isKilled = (error: unknown): boolean => isBerthError(error) && error.code === 'git.killed';
 
 const isLocked = (error: unknown): boolean =>
   isBerthError(error) && error.code === 'git.failed' && /: File exists/.test(error.message);
@@ -265,23 +270,41 @@ const userEnvironment = (
   };
 };
 
+interface Failed extends GitOptions {
+  readonly limits: ProgramLimits;
+  readonly endedBy: NodeJS.Signals | null;
+}
+
 /** Of a git that nobody here ended. */
 const failureOf = async (
   act: string,
   result: GitResult,
-  { gitDir, maxOutputBytes = MAX_OUTPUT_BYTES, limits }: GitOptions & { readonly limits: ProgramLimits },
+  { gitDir, maxOutputBytes = MAX_OUTPUT_BYTES, limits, endedBy }: Failed,
 ): Promise<BerthError> => {
   if (result.truncated)
     return fail('git.failed', { act, detail: `it says more than ${maxOutputBytes} bytes` });
   // What another machine lacks is that one's.
   const own = result.stderr.replace(/^remote:.*$/gm, '');
   const { memoryBytes, cpuSeconds } = limits;
-  if (result.exitCode === ENDED_BY_KERNEL || OUT_OF_MEMORY.test(own))
+  const signal = endedBy ?? signalIn(own);
+  if (signal === 'SIGXCPU' || OUT_OF_MEMORY.test(own))
     return fail('git.too_costly', { act, memoryBytes, cpuSeconds });
+  if (signal === 'SIGSEGV') return fail('git.failed', { act, detail: TOO_DEEP });
+  if (signal !== undefined) return fail('git.killed', { act, signal });
   if (saysNoSpace(own)) return fail('disk.full', { path: REPOSITORIES });
   const said = result.stderr.trim().slice(-STDERR_TAIL_CHARACTERS);
   const detail = said || `it ended with ${result.exitCode} and said nothing`;
   return tellFullDisk(fail('git.failed', { act, detail }), gitDir);
+};
+
+/** Git goes down into folders by calling itself. */
+const TOO_DEEP = 'it ran out of stack, which folders nested thousands deep do: take them out of the commits';
+
+/** Of a child of git. */
+const signalIn = (said: string): NodeJS.Signals | undefined => {
+  const number = Number(/died of signal (\d+)/.exec(said)?.[1]);
+  const names = Object.entries(constants.signals) as [NodeJS.Signals, number][];
+  return names.find(([, value]) => value === number)?.[0];
 };
 
 const REPOSITORIES = 'the repositories';

@@ -37,6 +37,8 @@ export interface HostProcess {
   readonly stderr: Readable;
   /** The exit code once the whole group has ended; null by a signal. Rejects when the program could not be started. */
   readonly ended: Promise<number | null>;
+  /** The signal that it ended by, once it has. */
+  endedBy(): NodeJS.Signals | null;
   /** Ends it with all that it started. Does nothing when it has ended. */
   end(): void;
 }
@@ -106,7 +108,8 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
       };
       // Whoever writes to a program that has ended learns of it by its end.
       pipes.stdin.on('error', () => undefined);
-      return { ...pipes, ended, end: () => endGroup(child, killGroup) };
+      const endedBy = (): NodeJS.Signals | null => child.signalCode;
+      return { ...pipes, ended, endedBy, end: () => endGroup(child, killGroup) };
     },
     oldestIn(place) {
       const there = [...living.keys()].filter((one) => one.place === place);

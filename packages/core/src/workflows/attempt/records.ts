@@ -6,6 +6,7 @@ import { requestRemoval } from '../../sandbox/index.ts';
 import { causeOf } from '../cause.ts';
 import type { AttemptInput } from './attempt.ts';
 import type { Continuity } from './plan.ts';
+import { withUnsaved } from './unsaved.ts';
 
 export const claimTask = async (tx: Tx, { taskId, attemptId }: AttemptInput, run: string): Promise<void> => {
   const task = await move(tx, 'tasks', taskId, { trigger: 'claimed', causedBy: run });
@@ -45,7 +46,12 @@ export const endAttempt = async (
   tx: Tx,
   input: AttemptInput,
   { run, at }: { readonly run: string; readonly at: number },
-): Promise<void> => endRecords(tx, { ...input, error: await causeOf(tx, run), causedBy: run, at });
+): Promise<void> => {
+  const attempt = await tx.table('attempts').get(input.attemptId);
+  const sandbox = await tx.table('sandboxes').get(attempt?.sandboxId ?? '');
+  const error = withUnsaved(await causeOf(tx, run), sandbox);
+  return endRecords(tx, { ...input, error, causedBy: run, at });
+};
 
 /** For an attempt whose run can say no more: it is stuck, or gone. */
 export const failTask = (

@@ -1,0 +1,74 @@
+/**
+ * Work that git does not take (too large, too costly, no room) is still somebody's: its sandbox stays for a day, where
+ * a person can take it out. Few are kept at a time, for each holds a place that others need.
+ */
+import { type ErrorBody, fail, isBerthError, type Sandbox } from '@berth/contract';
+import { allRows, type Tx } from '../../kernel/index.ts';
+import type { Ports } from '../../ports.ts';
+
+export const UNSAVED_KEPT_MS = 86_400_000;
+const MAX_KEPT_OF_WORKSPACE = 2;
+/** Of the places under the ceiling. */
+const MAX_KEPT_SHARE = 0.25;
+/** An attempt takes no place without another one for its gate. */
+const PLACES_OF_A_TASK = 2;
+
+/** What git says where the work is and the machine lives. */
+const REFUSALS: readonly string[] = ['push.too_large', 'disk.full', 'git.failed', 'git.timeout'];
+
+export interface Unsaved {
+  readonly sandbox: { readonly id: string };
+  readonly attemptId: string;
+  readonly error: unknown;
+}
+
+/** Does nothing for a failure that says nothing about the work. */
+export const keepUnsaved = async (
+  { store, clock, defaults }: Pick<Ports, 'store' | 'clock' | 'defaults'>,
+  { sandbox: { id }, attemptId, error }: Unsaved,
+): Promise<void> => {
+  if (!isBerthError(error) || !REFUSALS.includes(error.code)) return;
+  await store.write(async (tx) => {
+    const sandbox = await tx.table('sandboxes').get(id);
+    if (sandbox?.state !== 'running' || sandbox.unsaved !== undefined) return;
+    const tell = (detail: string) =>
+      tx.emit({ type: 'attempt.progressed', subject: attemptId, data: { stage: 'unsaved', detail } });
+    const full = await whyNoMore(tx, sandbox, defaults);
+    if (full !== undefined) return tell(`lost with its sandbox, since ${full}; ${error.message}`);
+    const expiresAt = clock.now() + UNSAVED_KEPT_MS;
+    const unsaved = error.message;
+    await tx.table('sandboxes').update(id, sandbox.revision, { unsaved, expiresAt });
+    return tell(`kept in ${id} until ${new Date(expiresAt).toISOString()}: ${unsaved}`);
+  });
+};
+
+const whyNoMore = async (
+  tx: Tx,
+  { workspaceId }: Sandbox,
+  { maxSandboxes }: Ports['defaults'],
+): Promise<string | undefined> => {
+  const running = await allRows(tx, { table: 'sandboxes', where: { state: 'running' } });
+  const kept = running.filter(({ unsaved }) => unsaved !== undefined);
+  const most = Math.min(
+    Math.max(1, Math.floor(maxSandboxes * MAX_KEPT_SHARE)),
+    maxSandboxes - PLACES_OF_A_TASK,
+  );
+  const own = kept.filter((one) => one.workspaceId === workspaceId);
+  if (own.length >= MAX_KEPT_OF_WORKSPACE)
+    return `${own.map(({ id }) => id).join(' and ')} of this workspace are kept already`;
+  return kept.length >= most
+    ? `${kept.length} of ${maxSandboxes} sandboxes (maxSandboxes) are kept already`
+    : undefined;
+};
+
+/** Says where the work is, in the place of an error that only says that it failed. A cancel stays one. */
+export const withUnsaved = (
+  error: ErrorBody | undefined,
+  sandbox: Sandbox | undefined,
+): ErrorBody | undefined => {
+  if (sandbox?.unsaved === undefined || sandbox.expiresAt === undefined) return error;
+  if (error === undefined || error.code === 'work.cancelled') return error;
+  const { id, unsaved, expiresAt } = sandbox;
+  const until = new Date(expiresAt).toISOString();
+  return fail('work.unsaved', { id, code: error.code, reason: error.message, unsaved, until }).body;
+};
