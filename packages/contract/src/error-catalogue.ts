@@ -11,6 +11,13 @@ import type { ErrorShape } from './kernel/error.ts';
 const id = z.object({ id: z.string() });
 const reason = z.object({ reason: z.string() });
 
+const MAX_SHOWN = 20;
+
+const someOf = (all: readonly string[]): string => {
+  const more = all.length - MAX_SHOWN;
+  return `${all.slice(0, MAX_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+};
+
 /** As who wrote the request knows it; what is in the body by its JSON path. */
 const spokenPlace = (path: string): string =>
   path
@@ -338,7 +345,7 @@ export const ERRORS = {
         .array(z.object({ repository: z.string(), target: z.string(), paths: z.array(z.string()) }))
         .optional(),
     }),
-    message: (d) => `The change ${d.id} conflicts with its target in ${d.paths.join(', ')}.`,
+    message: (d) => `The change ${d.id} conflicts with its target in ${someOf(d.paths)}.`,
   },
   'change.target_moved': {
     kind: 'conflict',

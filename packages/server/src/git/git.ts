@@ -51,6 +51,7 @@ export interface StartGitOptions extends Pick<GitOptions, 'env' | 'as' | 'signal
   /** The bare repository that it works in. */
   readonly gitDir?: string | undefined;
   readonly limits: ProgramLimits;
+  readonly isMetered?: boolean | undefined;
 }
 
 /** Every git of the server on its own machine. */
@@ -87,7 +88,7 @@ export const createHostGit = (parts: HostGitParts): HostGit => {
   const { env, processes, silenceSeconds = SILENCE_SECONDS } = parts;
   const locks = createLeftLocks(processes);
 
-  const start: StartGit = async (args, { gitDir, env: added, as = 'sealed', signal, limits }) => {
+  const start: StartGit = async (args, { gitDir, env: added, as = 'sealed', signal, limits, isMetered }) => {
     if (gitDir !== undefined) await locks.ready(gitDir);
     if (signal?.aborted) throw givenUp(signal.reason);
     const git = processes.start({
@@ -96,6 +97,7 @@ export const createHostGit = (parts: HostGitParts): HostGit => {
       place: gitDir,
       isOutward: as === 'user',
       limits,
+      isMetered,
     });
     const abort = (): void => git.end();
     signal?.addEventListener('abort', abort, { once: true });
@@ -230,6 +232,9 @@ const SMALL_CONFIG: readonly string[] = [
   'pack.windowMemory=128m',
   'pack.deltaCacheSize=64m',
   'core.maxTreeDepth=1024',
+  // Each file of one side is compared with each of the other.
+  'merge.renameLimit=1000',
+  'diff.renameLimit=1000',
 ].flatMap((setting) => ['-c', setting]);
 
 /** Nothing of the machine's or the user's git configuration. */

@@ -48,6 +48,33 @@ const goneSoon = (pids: readonly number[]) =>
 
 const TREE = '(sleep 600 & echo $!; wait) & echo $!; wait';
 
+describe('a metered program', () => {
+  const metered = (script: string) =>
+    open().start({
+      argv: ['/bin/sh', '-c', script],
+      env,
+      limits: { memoryBytes: 2 ** 30, cpuSeconds: 10 },
+      isMetered: true,
+    });
+
+  test('says what it and its children took, with its exit code and signal as they were', async () => {
+    const busy = metered(`sh -c 'n=0; while [ $n -lt 200000 ]; do n=$((n + 1)); done'; exit 3`);
+    expect(await busy.ended).toBe(3);
+    expect(await busy.spentSeconds()).toBeGreaterThan(0.01);
+    expect(await busy.spentSeconds()).toBeLessThan(10);
+    const killed = metered('kill -s KILL $$');
+    expect([await killed.ended, killed.endedBy()]).toEqual([null, 'SIGKILL']);
+  });
+
+  test('cannot say less than it took, neither by its meter nor by its end', async () => {
+    const liar = metered(`echo '0m0.000000s 0m0.000000s' >&3; exec sleep 600`);
+    await expect.poll(() => isAlive(process.pid)).toBe(true);
+    liar.end();
+    await liar.ended;
+    expect(await liar.spentSeconds()).toBeGreaterThan(0);
+  });
+});
+
 describe('a program on the host', () => {
   test('is ended with all that it started, though the pipes are held by it', async () => {
     const one = sh(open(), TREE);

@@ -19,6 +19,8 @@ export interface HostProgram {
   /** Waits for another machine, which may never answer: gets no time to finish when the server stops. */
   readonly isOutward?: boolean | undefined;
   readonly limits?: ProgramLimits | undefined;
+  /** How much processor time it takes is of interest. */
+  readonly isMetered?: boolean | undefined;
 }
 
 /** For each process of the group alone; the kernel holds them. */
@@ -39,6 +41,8 @@ export interface HostProcess {
   readonly ended: Promise<number | null>;
   /** The signal that it ended by, once it has. */
   endedBy(): NodeJS.Signals | null;
+  /** Processor time of a metered one with all that it waited for; of one that was ended from here, the time that it was there. */
+  spentSeconds(): Promise<number>;
   /** Ends it with all that it started. Does nothing when it has ended. */
   end(): void;
 }
@@ -94,7 +98,8 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
       if (isClosing) throw new Stopped('the server stops');
       const [file, ...args] = limited(program);
       const begun = { startedAt: Date.now(), startedAtMs: performance.now() };
-      const child: ChildProcess = spawn(file, args, { ...PIPED, env: program.env });
+      const stdio = program.isMetered === true ? [...METERED_PIPES] : 'pipe';
+      const child: ChildProcess = spawn(file, args, { ...PIPED, stdio, env: program.env });
       const { pid: group } = child;
       if (group !== undefined && program.limits?.isYielding === true) lowerPriority(group);
       const ended =
@@ -109,7 +114,13 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
       // Whoever writes to a program that has ended learns of it by its end.
       pipes.stdin.on('error', () => undefined);
       const endedBy = (): NodeJS.Signals | null => child.signalCode;
-      return { ...pipes, ended, endedBy, end: () => endGroup(child, killGroup) };
+      const spent = secondsSaidOn(child);
+      const spentSeconds = async (): Promise<number> => {
+        await ended.catch(() => null);
+        return (await spent) ?? (performance.now() - begun.startedAtMs) / 1000;
+      };
+      const end = (): void => endGroup(child, killGroup);
+      return { ...pipes, ended, endedBy, spentSeconds, end };
     },
     oldestIn(place) {
       const there = [...living.keys()].filter((one) => one.place === place);
@@ -133,17 +144,49 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
 };
 
 const PIPED = { cwd: '/', stdio: 'pipe', detached: true } as const;
+const METERED_PIPES = ['pipe', 'pipe', 'pipe', 'pipe'] as const;
 
 /** The shell sees numbers of ours; what it starts in its own place comes after them, unread. */
 const LIMITED = 'ulimit -d "$1"; ulimit -S -t "$2"; ulimit -H -t "$3"; shift 3; exec "$@"';
 /** Between the signal that says why and the one that cannot be ignored. */
 const CPU_GRACE_SECONDS = 5;
 
-const limited = ({ argv, limits }: HostProgram): HostProgram['argv'] => {
+/** The same, by a shell that stays to say what it waited for took, and that ends as that did. */
+const METERED = `ulimit -d "$1"; ulimit -S -t "$2"; ulimit -H -t "$3"; shift 3
+code=0; "$@" 3>&- || code=$?
+times >&3
+[ "$code" -le 129 ] || kill -"$((code - 128))" $$
+exit "$code"`;
+const METER = 3;
+
+const limited = ({ argv, limits, isMetered }: HostProgram): HostProgram['argv'] => {
   if (limits === undefined) return argv;
   const { memoryBytes, cpuSeconds } = limits;
   const numbers = [Math.ceil(memoryBytes / 1024), cpuSeconds, cpuSeconds + CPU_GRACE_SECONDS].map(String);
-  return ['/bin/sh', '-ec', LIMITED, 'limited', ...numbers, ...argv];
+  return ['/bin/sh', '-ec', isMetered === true ? METERED : LIMITED, 'limited', ...numbers, ...argv];
+};
+
+/** The last line of `times`: of the user and of the kernel, of all that the shell waited for. */
+const SAID_TIMES = /(\d+)m([\d.]+)s (\d+)m([\d.]+)s\s*$/;
+
+/** Of a program that is not metered, or that has no pipes, nothing. */
+const secondsSaidOn = async (child: Partial<Pick<ChildProcess, 'stdio'>>): Promise<number | undefined> => {
+  const pipe = child.stdio?.[METER];
+  if (!(pipe instanceof Readable)) return undefined;
+  let said = '';
+  try {
+    for await (const chunk of pipe) said += String(chunk);
+  } catch {
+    // Then nobody has said it.
+  }
+  const [, ...numbers] = (SAID_TIMES.exec(said) ?? []).map(Number);
+  const [userMinutes, user, kernelMinutes, kernel] = numbers;
+  return userMinutes === undefined ||
+    user === undefined ||
+    kernelMinutes === undefined ||
+    kernel === undefined
+    ? undefined
+    : (userMinutes + kernelMinutes) * 60 + user + kernel;
 };
 
 const NICENESS = 10;

@@ -46,7 +46,12 @@ const understood = (lines: readonly string[], bodyAt: number): FetchHead => {
   const known = capabilities.filter((name) => name !== '' && !UNKNOWN.test(name));
   return {
     kind: 'fetch',
-    fetch: { wants, depth: lines.filter((line) => DEPTH.test(line)), capabilities: known },
+    // Git reads every one, also one that it has read.
+    fetch: {
+      wants: [...new Set(wants)],
+      depth: lines.filter((line) => DEPTH.test(line)),
+      capabilities: known,
+    },
     bodyAt,
   };
 };

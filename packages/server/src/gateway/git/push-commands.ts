@@ -26,7 +26,7 @@ export type PushHead =
 
 const MAX_PUSH_HEAD_BYTES = 256 * 2 ** 10;
 const MAX_LINES = 200;
-const ABSENT = '0'.repeat(40);
+export const ABSENT = '0'.repeat(40);
 /** Capabilities passed on to git; a client that insists on another one is answered without it. */
 const KNOWN = /^(report-status|report-status-v2|side-band-64k|quiet|atomic|ofs-delta|object-format=sha1)$/;
 

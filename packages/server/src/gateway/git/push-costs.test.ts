@@ -33,9 +33,9 @@ const url = (of = server) => `${of.url}/git/${WORKSPACE}/source.git`;
 
 const client = (cwd: string, args: readonly string[]) => gitWithToken(TOKEN, cwd, args);
 
-const post = async (body: Buffer) => {
+const post = async (body: Buffer, of = server) => {
   const headers = { authorization: `Bearer ${TOKEN}` };
-  const answer = await fetch(`${url()}/git-receive-pack`, {
+  const answer = await fetch(`${url(of)}/git-receive-pack`, {
     method: 'POST',
     headers,
     body: new Uint8Array(body),
@@ -118,4 +118,42 @@ test('nothing is taken from what the disk of the hub keeps free', async () => {
   ]);
   expect(said).toContain('The disk of the repositories is full');
   await full.end();
+});
+
+test('pushes of one sandbox share their processor time; beyond it only they are refused, with the time to wait', async () => {
+  const { commit, pack } = unfoldingPack(30);
+  const narrow = await serveHub(sample.hubFolder, grants, { pushSeconds: 0.1, refillMs: 600_000 });
+  const hub = `${narrow.url}/git/${WORKSPACE}/source.git`;
+  await post(pushOf(commit, pack), narrow);
+  const push = (sandbox: string) =>
+    client(clone, ['-c', `http.extraHeader=X-Sandbox: ${sandbox}`, 'push', '-qf', hub, `HEAD:${TASK}`]);
+  const refused = await push('sb_1');
+  expect(refused.code).not.toBe(0);
+  expect(refused.said).toMatch(
+    /pushes of this sandbox took their 0.1 s of processor time; some is back in \d+ min/,
+  );
+  expect(await client(sample.folder, ['ls-remote', hub])).toMatchObject({ code: 0 });
+  expect(await push('sb_modest')).toMatchObject({ code: 0 });
+  await narrow.end();
+});
+
+test('fetches share theirs', async () => {
+  const narrow = await serveHub(sample.hubFolder, grants, { fetchSeconds: 1e-9, refillMs: 1e12 });
+  const hub = `${narrow.url}/git/${WORKSPACE}/source.git`;
+  await client(sample.folder, ['ls-remote', hub]);
+  expect((await client(sample.folder, ['ls-remote', hub])).said).toMatch(/processor time for git fetch|503/);
+  expect(await client(clone, ['push', '-qf', hub, `HEAD:${TASK}`])).toMatchObject({ code: 0 });
+  await narrow.end();
+});
+
+test('refs that a sandbox makes below its prefix are bounded: every git of the repository goes over all of them', async () => {
+  const prefix = 'refs/berth/turns/at_1/';
+  const many = await serveHub(sample.hubFolder, { [TOKEN]: { workspaceId: WORKSPACE, writeRefs: [prefix] } });
+  const hub = `${many.url}/git/${WORKSPACE}/source.git`;
+  const push = (from: number) =>
+    client(clone, ['push', '-q', hub, ...Array.from({ length: 150 }, (_, n) => `HEAD:${prefix}${from + n}`)]);
+  expect(await push(0)).toMatchObject({ code: 0 });
+  expect((await push(150)).said).toMatch(/refs beyond the 200 that a sandbox may make in one place/);
+  expect(Object.keys(await sample.hub.listRefs(WORKSPACE, 'source', prefix))).toHaveLength(150);
+  await many.end();
 });

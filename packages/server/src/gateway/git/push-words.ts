@@ -24,8 +24,11 @@ export const advertising = (capability: string): Transform => {
 /** Sets our words before those of git that tell only what it could not do. */
 export const explaining = (limits: Limits): Transform => {
   let held: Buffer | undefined = Buffer.alloc(0);
+  let saidWhy = false;
   const explained = (line: Buffer, payload: Buffer): Buffer => {
-    const words = isBand(payload) ? wordsFor(payload.toString(), limits) : undefined;
+    const said = payload.toString();
+    const words = isBand(payload) ? wordsFor(said, limits, saidWhy) : undefined;
+    if (payload[0] === MESSAGES && REASON.test(said)) saidWhy = true;
     return words === undefined ? line : Buffer.concat([sideBand(Buffer.from(`${words}\n`), MESSAGES), line]);
   };
   return new Transform({
@@ -50,14 +53,21 @@ export const explaining = (limits: Limits): Transform => {
 type Limits = Pick<ProgramLimits, 'memoryBytes' | 'cpuSeconds'>;
 const MEBIBYTE = 2 ** 20;
 
-const wordsFor = (said: string, { memoryBytes, cpuSeconds }: Limits): string | undefined => {
+/** Of git about what it read. */
+const REASON = /(?:error|fatal): /;
+
+const wordsFor = (
+  said: string,
+  { memoryBytes, cpuSeconds }: Limits,
+  saidWhy: boolean,
+): string | undefined => {
   const memory = `${memoryBytes / MEBIBYTE} MiB of memory`;
   if (OUT_OF_MEMORY.test(said)) return tooMuch(memory);
   if (said.includes('exceeds maximum allowed size'))
     return 'The push is larger than what this sandbox may still send (limits.diskBytes), or than one push may be.';
   // What dies of its own says why before; what the kernel ended cannot.
-  return said.includes('unpack index-pack abnormal exit')
-    ? tooMuch(`${memory} or ${cpuSeconds} s of processor time, if git says no other reason`)
+  return said.includes('unpack index-pack abnormal exit') && !saidWhy
+    ? tooMuch(`${memory} or ${cpuSeconds} s of processor time`)
     : undefined;
 };
 

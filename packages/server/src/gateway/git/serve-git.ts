@@ -10,9 +10,11 @@ import { explainNoSpace } from '../../system/no-space.ts';
 import { encodeFetchHead, type FetchHead, parseFetchHead } from './fetch-wants.ts';
 import { FLUSH, pktLine } from './pkt-line.ts';
 import {
+  ABSENT,
   encodePushHead,
   MAX_PUSH_OBJECTS,
   type Push,
+  type PushCommand,
   parsePackHead,
   parsePushHead,
   type Refusal,
@@ -44,6 +46,10 @@ export interface GitHttpLimits {
   readonly waitMs: number;
   /** Pushes at one time; of one sandbox there are two. */
   readonly maxPushes: number;
+  /** Processor time of pushes, and of fetches, of one sandbox; what was spent comes back within `refillMs`. */
+  readonly pushSeconds: number;
+  readonly fetchSeconds: number;
+  readonly refillMs: number;
   /** A client that sends or takes less than `minClientBytes` in this time, while git waits for it, is ended. */
   readonly clientIdleMs: number;
   readonly minClientBytes: number;
@@ -77,6 +83,9 @@ export interface GitCall {
   readonly taken: (bytes: number) => void;
   /** What this push may still have. */
   readonly maxPushBytes: number;
+  /** What each process of this request may take of the processor; told what all of them took. */
+  readonly maxSeconds: number;
+  readonly spent: (seconds: number) => void;
   /** Why nothing is pushed now. */
   readonly refusal?: string | undefined;
   readonly git: HostGit;
@@ -85,10 +94,12 @@ export interface GitCall {
 }
 
 /** A file of some 150 MB that comes as a difference, with what it differs from; or a million objects. */
-export const PUSH_LIMITS: ProgramLimits = { memoryBytes: 384 * 2 ** 20, cpuSeconds: 120, isYielding: true };
+export const PUSH_LIMITS = { memoryBytes: 384 * 2 ** 20, cpuSeconds: 120, isYielding: true } as const;
 /** The lists of a repository with ten million objects. */
-const FETCH_LIMITS: ProgramLimits = { memoryBytes: 2 ** 31, cpuSeconds: 600, isYielding: true };
+const FETCH_LIMITS = { memoryBytes: 2 ** 31, cpuSeconds: 600, isYielding: true } as const;
 
+/** 600 000 commits that the client says to have; each is looked up. */
+const MAX_FETCH_REQUEST_BYTES = 32 * 2 ** 20;
 const STDERR_TAIL_BYTES = 4096;
 const GIT_SHARE = 0.9;
 
@@ -121,10 +132,29 @@ const excess = async (call: GitCall, body: Readable, { commands }: Push): Promis
   if (call.refusal !== undefined) return all(call.refusal);
   // A client tries first whether it may push at all.
   if (commands.length === 0) return [];
+  if (await makesTooManyRefs(call, commands))
+    return all(`The push has refs beyond the ${MAX_REFS_PER_PREFIX} that a sandbox may make in one place`);
   const pack = await readHead(body, parsePackHead);
   if (pack.kind === 'malformed') return all(`The push has no pack: ${pack.reason}`);
   if (pack.objects <= MAX_PUSH_OBJECTS) return [];
   return all(`The push has ${pack.objects} objects, and one may have ${MAX_PUSH_OBJECTS}`);
+};
+
+/** Every git that opens the repository goes over all refs; of a task there is one in each round. */
+const MAX_REFS_PER_PREFIX = 200;
+
+const makesTooManyRefs = async (
+  { git, gitDir, grant }: GitCall,
+  commands: readonly PushCommand[],
+): Promise<boolean> => {
+  for (const prefix of grant.writeRefs.filter((ref) => ref.endsWith('/'))) {
+    const made = commands.filter(({ from, ref }) => from === ABSENT && ref.startsWith(prefix)).length;
+    if (made === 0) continue;
+    const args = [`--count=${MAX_REFS_PER_PREFIX}`, '--format=x', '--', prefix.slice(0, -1)];
+    const { stdout } = await git.run(['for-each-ref', ...args], { gitDir });
+    if (stdout.length / 2 + made > MAX_REFS_PER_PREFIX) return true;
+  }
+  return false;
 };
 
 /** Git decides which commits the shown refs lead to; whatever is no commit would pass it unseen. */
@@ -142,7 +172,7 @@ const objectionTo = async (
   wants: readonly string[],
 ): Promise<string | undefined> => {
   const args = ['cat-file', '--batch-check=%(objecttype) %(objectname)', '--buffer'] as const;
-  const { stdout } = await git.run(args, { gitDir, input: `${[...new Set(wants)].join('\n')}\n` });
+  const { stdout } = await git.run(args, { gitDir, input: `${wants.join('\n')}\n` });
   const other = stdout.split('\n').find((line) => /^(?:blob|tree) /.test(line));
   return other === undefined ? undefined : `${other} is no commit`;
 };
@@ -168,6 +198,8 @@ const exchange = async (
   } catch (thrown) {
     git.end();
     throw thrown;
+  } finally {
+    call.spent(await git.spentSeconds());
   }
   const code = await git.ended;
   // With the answer already sent, a client sees its failure in the protocol; this is for our log.
@@ -176,9 +208,14 @@ const exchange = async (
   throw explainNoSpace(fail('git.failed', { act: call.service, detail }), call.gitDir);
 };
 
-const wordsOf = ({ service, advertise }: GitCall): Transform[] => {
-  if (service !== 'receive-pack') return [];
-  return [advertise ? advertising('no-thin') : explaining(PUSH_LIMITS)];
+const wordsOf = (call: GitCall): Transform[] => {
+  if (call.service !== 'receive-pack') return [];
+  return [call.advertise ? advertising('no-thin') : explaining(limitsOf(call))];
+};
+
+const limitsOf = ({ service, maxSeconds }: GitCall): ProgramLimits => {
+  const limits = service === 'receive-pack' ? PUSH_LIMITS : FETCH_LIMITS;
+  return { ...limits, cpuSeconds: Math.max(1, Math.min(limits.cpuSeconds, Math.ceil(maxSeconds))) };
 };
 
 /** A piece has been taken when the next one comes: the response takes no more than it can pass on. */
@@ -213,8 +250,8 @@ const start = (call: GitCall, signal: AbortSignal): Promise<HostProcess> => {
   // for its own tests, and says nothing to clients; see `advertising`.
   if (service === 'receive-pack') mode.unshift('--reject-thin-pack-for-testing');
   // Without GIT_PROTOCOL: version 0, see fetch-wants.ts.
-  const limits = service === 'receive-pack' ? PUSH_LIMITS : FETCH_LIMITS;
-  return git.start([...settings, service, ...mode, gitDir], { gitDir, signal, limits });
+  const options = { gitDir, signal, limits: limitsOf(call), isMetered: true };
+  return git.start([...settings, service, ...mode, gitDir], options);
 };
 
 /** Everything is hidden but what the grant names, and the tags, which come from the source alone. */
@@ -225,14 +262,16 @@ const hiddenRefs = ({ readRefs, writeRefs }: GitGrant): string[] => [
 ];
 
 /** The request's body as it was before compression, ended by force beyond the cap. */
-const bodyOf = ({ request, limits, received }: GitCall): Readable => {
+const bodyOf = ({ request, service, limits, received }: GitCall): Readable => {
+  const most = service === 'upload-pack' ? MAX_FETCH_REQUEST_BYTES : limits.maxRequestBytes;
+  const limitBytes = Math.min(most, limits.maxRequestBytes);
   let seen = 0;
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
       received(chunk.length);
-      if (seen > limits.maxRequestBytes) {
-        done(fail('request.too_large', { limitBytes: limits.maxRequestBytes }));
+      if (seen > limitBytes) {
+        done(fail('request.too_large', { limitBytes }));
       } else done(null, chunk);
     },
   });

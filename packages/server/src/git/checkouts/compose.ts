@@ -6,8 +6,8 @@ import type { ComposeRequest } from '@berth/core';
 import type { Git } from '../git.ts';
 import { commitTree } from '../hub/merge.ts';
 import { assertCommit, assertRef } from '../refs.ts';
+import { listingOf } from './look.ts';
 
-const MAX_LISTING_BYTES = 64 * 2 ** 20;
 const ABSENT = '0'.repeat(40);
 
 export const composeIn = async (git: Git, gitDir: string, request: ComposeRequest): Promise<string> => {
@@ -66,11 +66,8 @@ const linesOfTexts = async (
 
 /** Path → `<mode> <id>`, of files, links and submodules. */
 const entriesOf = async (git: Git, gitDir: string, commit: string): Promise<ReadonlyMap<string, string>> => {
-  const listed = await git(['ls-tree', '-r', '-z', '--full-tree', assertCommit(commit)], {
-    gitDir,
-    maxOutputBytes: MAX_LISTING_BYTES,
-  });
-  const rows = listed.stdout.split('\0').map((line) => /^(\d+) (\w+) (\w+)\t([\s\S]+)$/.exec(line));
+  const listing = await listingOf(git, gitDir, commit);
+  const rows = listing.split('\0').map((line) => /^(\d+) (\w+) (\w+)\t([\s\S]+)$/.exec(line));
   return new Map(
     rows.flatMap((row) =>
       row?.[2] === 'blob' || row?.[2] === 'commit' ? [[row[4] ?? '', `${row[1]} ${row[3]}`] as const] : [],

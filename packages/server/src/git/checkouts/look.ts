@@ -1,10 +1,15 @@
 /** Reads commits of a bare repository: what changed, what they hold, how they are related. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fail } from '@berth/contract';
 import type { FileRequest } from '@berth/core';
 import type { Git } from '../git.ts';
 import { assertCommit } from '../refs.ts';
 
 const MAX_DIFF_BYTES = 4 * 2 ** 20;
-const MAX_LISTING_BYTES = 64 * 2 ** 20;
+/** Of names, modes and ids: some 350 000 files. */
+const MAX_LISTING_BYTES = 32 * 2 ** 20;
+/** Others are served in between. */
+const ROWS_AT_ONCE = 5000;
 
 /** A diff that shows what git stored and runs nothing. */
 export const PLAIN_DIFF = ['--no-color', '--no-ext-diff', '--no-textconv', '--find-renames'] as const;
@@ -57,23 +62,41 @@ const KINDS: Readonly<Record<string, string>> = {
  * be executed, `module <id>` for the commit of a submodule.
  */
 export const filesOf = async (git: Git, gitDir: string, commit: string): Promise<Record<string, string>> => {
-  const listed = await git(['ls-tree', '-r', '-z', '--full-tree', assertCommit(commit)], {
-    gitDir,
-    maxOutputBytes: MAX_LISTING_BYTES,
-  });
-  return Object.fromEntries(
-    parseTree(listed.stdout).flatMap(({ type, mode, path, id }) =>
-      type === 'blob' || type === 'commit' ? [[path, `${KINDS[mode] ?? ''}${id}`]] : [],
-    ),
-  );
+  const files: [string, string][] = [];
+  for await (const rows of rowsOf(await listingOf(git, gitDir, commit)))
+    for (const { type, mode, path, id } of rows)
+      if (type === 'blob' || type === 'commit') files.push([path, `${KINDS[mode] ?? ''}${id}`]);
+  return Object.fromEntries(files);
 };
+
+/**
+ * All of a commit's files, in lines that `rowsOf` reads. Rejects when there are too many: a tree of a few kilobytes can
+ * hold itself so often that there are billions, and a million names keep the server busy for seconds.
+ */
+export const listingOf = async (git: Git, gitDir: string, commit: string): Promise<string> => {
+  const options = { gitDir, maxOutputBytes: MAX_LISTING_BYTES, cut: true };
+  const listed = await git(['ls-tree', '-r', '-z', '--full-tree', assertCommit(commit)], options);
+  if (!listed.truncated) return listed.stdout;
+  const detail = `commit ${commit} has too many files (their list is longer than ${MAX_LISTING_BYTES / 2 ** 20} MiB): take what was made or installed out of it, and ignore it`;
+  throw fail('git.failed', { act: 'ls-tree', detail });
+};
+
+async function* rowsOf(listing: string): AsyncGenerator<ReturnType<typeof parseTree>> {
+  for (let at = 0; at < listing.length; ) {
+    let end = at;
+    for (let row = 0; row < ROWS_AT_ONCE && end < listing.length; row += 1)
+      end = listing.indexOf('\0', end) + 1;
+    yield parseTree(listing.slice(at, end));
+    at = end;
+    await nextTurn();
+  }
+}
 
 export const fileOf = async (git: Git, gitDir: string, file: FileRequest): Promise<string | undefined> => {
   const listed = await git(
     ['ls-tree', '-z', '-l', '--full-tree', assertCommit(file.commit), '--', file.path],
-    {
-      gitDir,
-    },
+    // A name may look like a pattern.
+    { gitDir, env: { GIT_LITERAL_PATHSPECS: '1' } },
   );
   const entry = parseTree(listed.stdout).find(({ path }) => path === file.path);
   if (entry === undefined) return undefined;

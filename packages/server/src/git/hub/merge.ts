@@ -3,13 +3,16 @@
  * given), so a merge that is computed again after a crash is the same commit.
  */
 import type { MergeOptions, MergeResult } from '@berth/core';
-import { containsCommit, filesOf } from '../checkouts/look.ts';
+import { containsCommit, listingOf } from '../checkouts/look.ts';
 import type { Git } from '../git.ts';
 import { assertCommit, assertRef } from '../refs.ts';
 
 /** Who signs what the server commits. */
 export const COMMITTER = { name: 'Berth', email: 'berth@localhost' } as const;
 const MERGE_TIMEOUT_MS = 5 * 60_000;
+/** Those that are told: nobody resolves more by hand. */
+const MAX_CONFLICT_PATHS = 200;
+const MAX_CONFLICT_CHARACTERS = 64_000;
 
 export const mergeIn = async (git: Git, gitDir: string, request: MergeOptions): Promise<MergeResult> => {
   const base = assertCommit(request.base);
@@ -17,7 +20,7 @@ export const mergeIn = async (git: Git, gitDir: string, request: MergeOptions): 
   const keepAt = assertRef(request.keepAt);
   if (await containsCommit(git, gitDir, base, head)) return { kind: 'nothing' };
   // A few small objects can unfold to billions of paths, which a merge would walk and keep in memory.
-  await filesOf(git, gitDir, head);
+  await listingOf(git, gitDir, head);
   const merged = await git(
     [
       'merge-tree',
@@ -71,7 +74,7 @@ export const commitIdentity = (
 };
 
 /**
- * Every path that a person must look at. `merge-tree -z --name-only` prints a tree, the files left in conflict, an
+ * The paths that a person must look at, the first of very many. `merge-tree -z --name-only` prints a tree, the files left in conflict, an
  * empty entry, then messages (count, paths, kind, text). The messages name more than the list does: the old name of
  * a file that one side renamed and the other deleted.
  */
@@ -87,5 +90,13 @@ const conflictPaths = (output: string): string[] => {
     if (kind.startsWith('CONFLICT')) for (const path of fields.slice(at + 1, at + 1 + count)) paths.add(path);
     at += count + 3;
   }
-  return [...paths].sort();
+  return told([...paths].sort());
+};
+
+const told = (paths: readonly string[]): string[] => {
+  let characters = 0;
+  return paths.slice(0, MAX_CONFLICT_PATHS).filter(({ length }) => {
+    characters += length;
+    return characters <= MAX_CONFLICT_CHARACTERS;
+  });
 };
