@@ -136,6 +136,8 @@ export interface MergeOptions {
   readonly message: string;
   readonly at: number;
   readonly keepAt: string;
+  /** Ends it; nothing is kept then, or all. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ComposeRequest {
@@ -146,6 +148,7 @@ export interface ComposeRequest {
   readonly message: string;
   readonly at: number;
   readonly keepAt: string;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type MergeResult =

@@ -1,12 +1,13 @@
 /** Repositories and a hub in a temporary folder, for tests. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { silentLog } from '@berth/core';
 import { execa, execaSync } from 'execa';
-import type { GitGrant, GitHttpLimits } from '../../src/gateway/git/serve-git.ts';
+import type { GitGrant, GitHttpLimits, GitRequest, GitResponse } from '../../src/gateway/git/serve-git.ts';
 import { createGitHttp } from '../../src/gateway/git/smart-http.ts';
 import { createHostGit } from '../../src/git/git.ts';
 import { createHub } from '../../src/git/hub/hub.ts';
@@ -86,19 +87,28 @@ export const serveHub = async (
     log: (message, facts) => logged.push([message, facts]),
     limits: { reserveBytes: 0, ...limits },
   });
-  const server = createServer((request, response) => {
+  const listener = (request: GitRequest & { readonly url?: string | undefined }, response: GitResponse) => {
     const sandboxId = String(request.headers['x-sandbox'] ?? 'sb_1');
     void handle(request, response, { path: (request.url ?? '').replace(/^\/git/, ''), sandboxId });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  };
+  const server = createServer(listener);
+  const overHttp2 = createHttp2Server(listener);
+  const sessions = new Set<ServerHttp2Session>();
+  overHttp2.on('session', (session) => void sessions.add(session));
+  const urlOf = async (one: Server | Http2Server): Promise<string> => {
+    await new Promise<void>((resolve) => one.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(one.address() as AddressInfo).port}`;
+  };
+  const closed = (one: Server | Http2Server) => new Promise<void>((resolve) => one.close(() => resolve()));
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: await urlOf(server),
+    http2Url: await urlOf(overHttp2),
     logged,
-    end: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    end: async () => {
+      const all = [closed(server), closed(overHttp2)];
+      server.closeAllConnections();
+      for (const session of sessions) session.destroy();
+      await Promise.all(all);
+    },
   };
 };

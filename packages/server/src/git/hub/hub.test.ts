@@ -1,8 +1,9 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createSample, run, shell, WORKSPACE } from '../../../test/git/sample.ts';
+import { createSample, hostGit, run, sealed, shell, WORKSPACE } from '../../../test/git/sample.ts';
 import { createHub } from './hub.ts';
+import { exists } from './repository-folder.ts';
 import { parseSource } from './source.ts';
 
 let sample: Awaited<ReturnType<typeof createSample>>;
@@ -320,6 +321,25 @@ describe('merging', () => {
     await imported();
     const [base = '', head = ''] = run(sample.source, ['rev-parse', 'main', 'theirs']).split('\n');
     expect(await merge(base, head)).toEqual({ kind: 'conflict', paths: ['a.txt'] });
+  });
+
+  test('a cancel ends a merge in the middle, with its git', async () => {
+    await branches('echo 1 > o', 'echo 2 > t');
+    const [base = '', head = ''] = run(sample.source, ['rev-parse', 'main', 'theirs']).split('\n');
+    const bin = path.join(sample.folder, 'bin');
+    await mkdir(bin);
+    const hang = `touch ${bin}/begun; exec sleep 600`;
+    const slow = `#!/bin/sh\ncase "$*" in *merge-tree*) ${hang} ;; *) PATH=${sealed.PATH}; exec git "$@" ;; esac\n`;
+    await writeFile(path.join(bin, 'git'), slow, { mode: 0o755 });
+    const { run: git } = hostGit({ ...sealed, PATH: `${bin}:${sealed.PATH}` });
+    const cancel = new AbortController();
+    const request = { base, head, message: 'm', at: 0, keepAt: 'refs/berth/kept', signal: cancel.signal };
+    const merging = createHub({ folder: sample.hubFolder, git }).merge(WORKSPACE, 'source', request);
+    const cancelled = expect(merging).rejects.toMatchObject({ code: 'work.cancelled' });
+    await expect.poll(() => exists(path.join(bin, 'begun')), { timeout: 10_000 }).toBe(true);
+    cancel.abort();
+    await cancelled;
+    expect(await sample.hub.resolve(WORKSPACE, 'source', 'refs/berth/kept')).toBeUndefined();
   });
 
   test('a criss-cross history merges', async () => {

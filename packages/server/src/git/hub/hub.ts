@@ -84,8 +84,10 @@ export const createHub = (options: HubOptions): Hub => {
       );
     },
 
-    compose: async (workspaceId, name, request) => composeIn(git, await open(workspaceId, name), request),
-    merge: async (workspaceId, name, request) => mergeIn(git, await open(workspaceId, name), request),
+    compose: async (workspaceId, name, request) =>
+      composeIn(heeding(git, request.signal), await open(workspaceId, name), request),
+    merge: async (workspaceId, name, request) =>
+      mergeIn(heeding(git, request.signal), await open(workspaceId, name), request),
 
     diff: async (workspaceId, name, ...[from, to, folder]) =>
       diffOf(git, await open(workspaceId, name), { from, to, folder }),
@@ -111,6 +113,12 @@ const importOrForward = async (git: Git, request: Parameters<typeof importInto>[
   await forward(git, final, repository);
   return repository;
 };
+
+/** The same git, each command of which ends with the signal. */
+const heeding =
+  (git: Git, signal: AbortSignal | undefined): Git =>
+  (args, options) =>
+    git(args, { ...options, signal });
 
 const resolveRef = async (git: Git, gitDir: string, ref: string): Promise<string | undefined> => {
   const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`] as const;
