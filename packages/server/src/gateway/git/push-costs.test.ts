@@ -121,10 +121,12 @@ test('nothing is taken from what the disk of the hub keeps free', async () => {
 });
 
 test('pushes of one sandbox share their processor time; beyond it only they are refused, with the time to wait', async () => {
-  const { commit, pack } = unfoldingPack(30);
+  const { commit, pack } = unfoldingPack(8);
   const narrow = await serveHub(sample.hubFolder, grants, { pushSeconds: 0.1, refillMs: 600_000 });
   const hub = `${narrow.url}/git/${WORKSPACE}/source.git`;
   await post(pushOf(commit, pack), narrow);
+  // What the hub has is not pushed again.
+  shell(clone, 'git commit -q --amend -m new');
   const push = (sandbox: string) =>
     client(clone, ['-c', `http.extraHeader=X-Sandbox: ${sandbox}`, 'push', '-qf', hub, `HEAD:${TASK}`]);
   const refused = await push('sb_1');
