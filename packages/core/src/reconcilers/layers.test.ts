@@ -46,6 +46,17 @@ test('the newest two layers stay; older ones go when nobody uses them and their 
   expect(await prebuilds()).toHaveLength(2);
 });
 
+test('a layer that is gone is made again for whoever needs it next', async () => {
+  const { machines, prebuilds, lock } = await started();
+  await lock('1');
+  const [layer = ''] = machines.layers;
+  await machines.facets('scripted').snapshots?.drop(layer);
+  const { state } = await lock('1');
+  expect(state).toBe('running');
+  expect((await prebuilds()).map((one) => one.state)).toEqual(['superseded', 'ready']);
+  expect(machines.layers.size).toBe(1);
+});
+
 test('a layer of an attempt goes when the attempt has ended, and takes no place of the others', async () => {
   const { clock, store, machines, workspaceId, prebuilds, lock, pass } = await started();
   for (const text of ['1', '2']) await lock(text);

@@ -10,6 +10,7 @@ import { allRows, defineReconciler, type Prebuild, type ReadTx, type Tx } from '
 import type { Ports } from '../ports.ts';
 import { isThere, THERE } from '../sandbox/index.ts';
 import { creationOf } from '../workflows/machine/creation-of.ts';
+import { layersOf, supersedeLost } from '../workflows/prebuild/lost-layer.ts';
 import { eachDriver, forEachIsolated } from './isolated.ts';
 
 const KEPT_OF_EACH = 2;
@@ -96,17 +97,11 @@ const supersedeMissing = async (ports: Ports, signal: AbortSignal): Promise<numb
   let missing = 0;
   await eachDriver(ports, [...new Set(ready.map(({ driver }) => driver))], signal, async (driver) => {
     if (!machines.names.includes(driver)) return;
-    const there = new Set<string>();
-    for await (const { layer } of machines.facets(driver).snapshots?.list() ?? []) there.add(layer);
+    const there = await layersOf(ports, driver);
     for (const { id, layer = '' } of ready.filter(
       (one) => one.driver === driver && !there.has(one.layer ?? ''),
     ))
-      await store.write(async (tx) => {
-        const now = await tx.table('prebuilds').get(id);
-        if (now?.state !== 'ready' || now.layer !== layer) return;
-        await tx.table('prebuilds').update(id, now.revision, { state: 'superseded' });
-        missing += 1;
-      });
+      if (await supersedeLost(ports, id, layer)) missing += 1;
   });
   return missing;
 };

@@ -32,6 +32,7 @@ import type { SetupPlan } from '../../setup-plan.ts';
 import { staged } from '../../task/index.ts';
 import { targetsOf } from '../attempt/attempt.ts';
 import { type PrepareInput, prepareWorkspace, settle } from '../prepare-workspace.ts';
+import { layersOf, supersedeLost } from './lost-layer.ts';
 
 export interface StartRequest {
   /** Image and driver may be other ones than the workspace's own. */
@@ -70,7 +71,10 @@ export const ensurePrebuild = async (ports: Ports, request: StartRequest): Promi
     const prebuild = await findOrBegin(ports, wanted, () => trustedSource(ports, request, driver, asked));
     if (prebuild === undefined) return { layers: [], setup };
     const { layer, error } = await layerOf(ports, prebuild, wanted);
-    if (layer !== undefined) return { layers: [layer] };
+    if (layer !== undefined) {
+      if ((await layersOf(ports, driver.name)).has(layer)) return { layers: [layer] };
+      await supersedeLost(ports, prebuild.id, layer);
+    }
     if (error !== undefined) reason = error.message;
   }
   throw fail('setup.unfinished', { times: MAX_PREPARATIONS, reason });

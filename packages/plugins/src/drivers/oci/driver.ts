@@ -249,7 +249,11 @@ const checkId = (id: string): void => {
 const checkLayers = async (spec: MachineSpec, layers: string): Promise<void> => {
   for (const layer of spec.layers)
     if (!LAYER_NAME.test(layer) || !(await exists(join(layers, layer))))
-      throw fail('driver.failed', { driver: 'oci', act: 'create', detail: `there is no layer ${layer}` });
+      throw fail('driver.failed', {
+        driver: 'oci',
+        act: 'create',
+        detail: `there is no layer ${layer} (any more); try again, and it is made anew`,
+      });
 };
 
 const exists = (path: string): Promise<boolean> =>

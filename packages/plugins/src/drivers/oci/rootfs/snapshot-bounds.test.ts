@@ -1,4 +1,5 @@
 /** What a snapshot costs is decided by what is really there, and has a bound. */
+import { arch } from 'node:process';
 import type { Limits } from '@berth/contract';
 import { guestClient } from '@berth/plugin-api/conformance';
 import { expect, it } from 'vitest';
@@ -8,6 +9,8 @@ import plugin from '../index.ts';
 
 const MEBIBYTE = 2 ** 20;
 const QUICK_MS = 30_000;
+/** Number of the system call on x64 and arm64. */
+const SETXATTR = arch === 'arm64' ? 5 : 188;
 const APPARENT_BYTES = 40 * 2 ** 30;
 
 it('holes are not read, and what is too large is refused with the name of the largest file', {
@@ -49,8 +52,52 @@ it('holes are not read, and what is too large is refused with the name of the la
     await expect(take('sb_one')).rejects.toMatchObject(tooMany);
     await sh('rm -r /workspace/many');
     await take('sb_one');
+    const deep = `perl -e 'chdir q(/workspace); for (1..30) { mkdir q(n) x 200; chdir q(n) x 200 }'`;
+    await sh(deep);
+    const tooLong = {
+      code: 'layer.too_large',
+      message: expect.stringContaining('longer than the 4096 bytes'),
+    };
+    await expect(take('sb_one')).rejects.toMatchObject(tooLong);
   } finally {
     for (const id of ['sb_one', 'sb_two']) await driver.destroy(id);
+    await driver.close?.();
+  }
+});
+
+it('what stands for a deletion and was made by hand deletes nothing in the layers of others', {
+  timeout: 120_000,
+}, async () => {
+  await using host = await driverHost();
+  const driver = openOci(plugin.config.parse({}), host);
+  const ids: string[] = [];
+  const start = async (layers: readonly string[]) => {
+    const id = `sb_${ids.length}`;
+    ids.push(id);
+    await driver.create({ id, layers, limits: {}, env: {}, tools: [] }, AbortSignal.timeout(60_000));
+    const guest = await guestClient(await driver.connect(id));
+    return {
+      sh: async (line: string) => (await guest.run(['sh', '-c', line])).stdout,
+      take: async () => (await driver.facets.snapshots?.take(id))?.layer ?? '',
+    };
+  };
+  try {
+    const below = await start([]);
+    await below.sh('cd /workspace; mkdir folder; touch file folder/file');
+    const forger = await start([]);
+    const mark = `perl -e 'my ($path, $name, $value) = qw(/workspace/folder user.overlay.opaque y); print syscall(${SETXATTR}, $path, $name, $value, 1, 0)'`;
+    expect(await forger.sh(`cd /workspace; mkdir folder; mknod file c 0 0 && printf made; ${mark}`)).toBe(
+      'made0',
+    );
+    const layers = [await below.take(), await forger.take()];
+    const above = await start(layers);
+    expect(await above.sh('cd /workspace; ls file folder/file')).toBe('file\nfolder/file\n');
+    // What the kernel wrote is kept.
+    await above.sh('rm /workspace/file');
+    const last = await start([...layers, await above.take()]);
+    expect(await last.sh('ls /workspace')).toBe('folder\n');
+  } finally {
+    for (const id of ids) await driver.destroy(id);
     await driver.close?.();
   }
 });

@@ -3,7 +3,7 @@
  * did the same work give the same layer. Deletions from lower layers (whiteouts, opaque folders) are part of it.
  */
 import { randomUUID } from 'node:crypto';
-import { chmod, chown, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import type { KeptOfDisk, Snapshots } from '@berth/plugin-api';
@@ -31,12 +31,32 @@ const TOO_LARGE = 'too large: ';
 const SIZE_FILE = 'size';
 export const LAYER_NAME = /^[0-9a-f]{64}$/;
 
-const COPY_ALL = `
-cp -a --reflink=auto -- /mnt/from/workspace/. /mnt/to/workspace/
-cp -a --reflink=auto -- /mnt/from/home/. /mnt/to/home/`;
+/**
+ * $1 is the name of a disk. Below an overlay the kernel wrote what stands for a deletion, and nobody inside can; where a disk is a
+ * plain folder, who runs in the sandbox may have made the like, which would delete in layers of others.
+ */
+const COPY = `
+copied() {
+  disk=$1
+  shift
+  how='--archive'
+  if [ ! -e "/mnt/lists/overlay-$disk" ]; then how='--no-dereference --recursive --preserve=mode,ownership,timestamps,links'; fi
+  if ! cp $how --reflink=auto "$@" 2>/tmp/said; then
+    if grep -q 'File name too long' /tmp/said; then echo '${TOO_LARGE}a path in it is longer than the 4096 bytes that the kernel takes'; fi
+    head -c 300 /tmp/said
+    exit 1
+  fi
+}
+without_forged() {
+  if [ ! -e "/mnt/lists/overlay-$1" ]; then find "/mnt/to/$1" -type c -delete; fi
+}`;
+
+const COPY_ALL = `${COPY}
+copied workspace -- /mnt/from/workspace/. /mnt/to/workspace/
+copied home -- /mnt/from/home/. /mnt/to/home/`;
 
 /** `is_real`: all folders on the way are there and none is a link. */
-const COPY_KEPT = `
+const COPY_KEPT = `${COPY}
 is_real() (
   path=$1
   while path=$(dirname -- "$path"); [ "$path" != . ]; do
@@ -47,7 +67,7 @@ is_real() (
 copy() {
   cd "/mnt/from/$1"
   while IFS= read -r path; do
-    if is_real "$path"; then cp -a --reflink=auto --parents -- "$path" "/mnt/to/$1/"; fi
+    if is_real "$path"; then copied "$1" --parents -- "$path" "/mnt/to/$1/"; fi
   done < "/mnt/lists/$1"
 }
 copy workspace
@@ -55,6 +75,10 @@ copy home
 find /mnt/to/workspace -name .git -prune -exec rm -rf -- {} +
 cd /mnt/to/workspace
 xargs -0 -r -a /mnt/lists/without rm -rf --`;
+
+const WITHOUT_FORGED = `
+without_forged workspace
+without_forged home`;
 
 /** Blocks that are really taken: what a file says about its size is nothing. Ends the script when there is too much. */
 const weigh = (folder: string, { bytes, inodes }: DiskSize): string =>
@@ -116,7 +140,7 @@ const take = async (
     for (const name of DISKS) {
       await chown(await makeFolder(join(draft, name), 0o755), uid, gid);
     }
-    const lists = await writeLists(draft, kept);
+    const lists = await writeLists(draft, kept, await overlaysOf(disk));
     const { exitCode, output } = await chore({
       script: scriptOf(kept, world.most),
       asOwner: true,
@@ -147,11 +171,15 @@ const take = async (
 /** All is weighed before it is copied; of what is kept, the copy is. */
 const scriptOf = (kept: KeptOfDisk | undefined, most: DiskSize): string =>
   kept === undefined
-    ? `${weigh('/mnt/from', most)}${COPY_ALL}${NAME}`
-    : `${COPY_KEPT}${weigh('/mnt/to', most)}${NAME}`;
+    ? `${weigh('/mnt/from', most)}${COPY_ALL}${WITHOUT_FORGED}${NAME}`
+    : `${COPY_KEPT}${WITHOUT_FORGED}${weigh('/mnt/to', most)}${NAME}`;
 
 /** Names that end a line are none of ours: a repository's name and a declared path cannot, and other paths end with a zero. */
-const writeLists = async (draft: string, kept: KeptOfDisk | undefined): Promise<string> => {
+const writeLists = async (
+  draft: string,
+  kept: KeptOfDisk | undefined,
+  overlays: readonly string[],
+): Promise<string> => {
   const folder = await makeFolder(join(draft, 'lists'), 0o755);
   const { root = [], home = [], without = [] } = kept ?? {};
   const linesOf = (paths: readonly string[]): string => paths.map((path) => `${path}\n`).join('');
@@ -159,6 +187,7 @@ const writeLists = async (draft: string, kept: KeptOfDisk | undefined): Promise<
     workspace: linesOf(root),
     home: linesOf(home),
     without: without.map((path) => `./${path}\0`).join(''),
+    ...Object.fromEntries(overlays.map((name) => [`overlay-${name}`, ''])),
   };
   for (const [name, text] of Object.entries(texts)) {
     await writeFile(join(folder, name), text);
@@ -166,6 +195,20 @@ const writeLists = async (draft: string, kept: KeptOfDisk | undefined): Promise<
   }
   return folder;
 };
+
+/** The kernel leaves a folder of its own in the work folder of an overlay. */
+const overlaysOf = async (disk: string): Promise<string[]> => {
+  const found = await Promise.all(
+    DISKS.map(async (name) => ((await isThere(join(disk, name, 'work', 'work'))) ? [name] : [])),
+  );
+  return found.flat();
+};
+
+const isThere = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );
 
 const keep = async (draft: string, place: string): Promise<void> => {
   await rename(draft, place).catch((error: NodeJS.ErrnoException) => {
