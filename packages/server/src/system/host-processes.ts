@@ -9,6 +9,7 @@ import { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import process from 'node:process';
 import { PassThrough, Readable, type Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { type Log, Stopped } from '@berth/core';
 
 export interface HostProgram {
@@ -174,11 +175,11 @@ const secondsSaidOn = async (child: Partial<Pick<ChildProcess, 'stdio'>>): Promi
   const pipe = child.stdio?.[METER];
   if (!(pipe instanceof Readable)) return undefined;
   let said = '';
-  try {
-    for await (const chunk of pipe) said += String(chunk);
-  } catch {
-    // Then nobody has said it.
-  }
+  pipe.on('data', (chunk: Buffer) => {
+    said += chunk.toString('latin1');
+  });
+  // A meter that breaks has said nothing.
+  await finished(pipe).catch(() => undefined);
   const [, ...numbers] = (SAID_TIMES.exec(said) ?? []).map(Number);
   const [userMinutes, user, kernelMinutes, kernel] = numbers;
   return userMinutes === undefined ||

@@ -78,7 +78,7 @@ const spaceRefusal = ({
 }): string | undefined => (free <= 0 ? DISK_FULL : left <= 0 ? NOTHING_LEFT : undefined);
 
 const tooBusy = ({ pushSeconds }: GitHttpLimits, waitMs: number): string =>
-  `The push is refused for now: pushes of this sandbox took their ${pushSeconds} s of processor time; some is back in ${Math.ceil(waitMs / 60_000)} min`;
+  `The push is too early: pushes of this sandbox took their ${pushSeconds} s of processor time; some is back in ${Math.ceil(waitMs / 60_000)} min`;
 
 /** Beyond the reserve. */
 const freeBytes = async (
