@@ -74,7 +74,7 @@ it('who writes into files without a name is ended as if they had one', { timeout
   await expect.poll(() => lifeOf('sb_beside'), { timeout: SEEN_MS }).toEqual({ state: 'dead', reason: many });
 });
 
-it('they are found open, mapped, and in another thread than the first', { timeout: 60_000 }, async () => {
+it('they are found open and mapped', { timeout: 60_000 }, async () => {
   const guest = await start('sb_hidden', {});
   const nothing = await namelessOf('sb_hidden');
   // What is in memory is counted there.
