@@ -11,8 +11,9 @@ export const treeOf = (files: Files) => ({
   ids: Object.fromEntries(Object.entries(files).map(([path, text]) => [path, `${kindOf(text)}${text}`])),
 });
 
+/** Of any other file the id begins as no kind does, whatever is in it: `go.mod` begins with `module`. */
 const kindOf = (text: string): string =>
-  text.startsWith('-> ') ? 'link ' : text.startsWith('@ ') ? 'module ' : '';
+  text.startsWith('-> ') ? 'link ' : text.startsWith('@ ') ? 'module ' : text.startsWith('run ') ? '' : '0';
 
 /** As the hub reads: a longer file is not read, nor a submodule. */
 const MAX_CHARACTERS = 256 * 1024;
