@@ -1,7 +1,7 @@
 /**
  * The three kinds of tests, by the folders that they lie in.
  *
- * - unit: beside the code; nothing real but the file system.
+ * - unit: beside the code; those of drivers, git, the store and HTTP start the real thing.
  * - integration: one real thing (a runtime, git, a database, a listener), or laws that many parts keep together.
  * - system: the whole product, as its users start it.
  */
@@ -11,7 +11,7 @@ export const PROJECTS: Readonly<Record<string, readonly string[]>> = {
   unit: ['packages/*/src', 'packages/plugin-api/testkit', 'tools'],
   integration: [
     'packages/core/testing',
-    'packages/{cli,guest,plugins}/test',
+    'packages/cli/test',
     'packages/server/test/{egress,git,guest,http,store}',
   ],
   system: ['packages/server/test/{cli,crash,dashboard,docs,setup,system}'],
