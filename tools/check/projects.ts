@@ -1,7 +1,7 @@
 /**
  * The three kinds of tests, by the folders that they lie in.
  *
- * - unit: beside the code; those of drivers, git, the store and HTTP start the real thing.
+ * - unit: beside the code; files and short processes at most.
  * - integration: one real thing (a runtime, git, a database, a listener), or laws that many parts keep together.
  * - system: the whole product, as its users start it.
  */
@@ -11,8 +11,8 @@ export const PROJECTS: Readonly<Record<string, readonly string[]>> = {
   unit: ['packages/*/src', 'packages/plugin-api/testkit', 'tools'],
   integration: [
     'packages/core/testing',
-    'packages/cli/test',
-    'packages/server/test/{egress,git,guest,http,store}',
+    'packages/{cli,guest,plugins}/test',
+    'packages/server/test/{egress,git,guest,home,host,http,machines,store}',
   ],
   system: ['packages/server/test/{cli,crash,dashboard,docs,setup,system}'],
 };

@@ -1,0 +1,95 @@
+/** Memory that is used up, by a machine and by a script of ours. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { guestClient } from '@berth/plugin-api/conformance';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openOci } from '../../../src/drivers/oci/driver.ts';
+import plugin from '../../../src/drivers/oci/index.ts';
+import { readRecord } from '../../../src/drivers/oci/record.ts';
+import type { Ready } from '../../../src/drivers/oci/workshop.ts';
+import { createWorkshop } from '../../../src/drivers/oci/workshop.ts';
+import { driverHost } from '../../../testing/driver-host.ts';
+
+const MEBIBYTE = 2 ** 20;
+const stack = new AsyncDisposableStack();
+let host: Awaited<ReturnType<typeof driverHost>>;
+let driver: ReturnType<typeof openOci>;
+
+beforeAll(async () => {
+  host = stack.use(await driverHost());
+  driver = openOci(plugin.config.parse({}), host);
+  stack.defer(() => driver.close?.());
+});
+afterAll(() => stack.disposeAsync());
+
+const create = async (id: string): Promise<void> => {
+  stack.defer(() => driver.destroy(id));
+  const limits = { memoryBytes: 256 * MEBIBYTE, pids: 100, cpus: 1 };
+  await driver.create({ id, layers: [], limits, env: {}, tools: [] }, AbortSignal.timeout(60_000));
+};
+
+/** Leaves the group of the guest no more memory than it has now. */
+const takeMemory = async (pid: number): Promise<void> => {
+  const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8');
+  const v1 = /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$/m.exec(groups)?.[1];
+  if (v1 === undefined) {
+    const path = /^0::(.*)$/m.exec(groups)?.[1] ?? '';
+    return writeFile(`/sys/fs/cgroup${path}/memory.max`, String(MEBIBYTE));
+  }
+  const folder = `/sys/fs/cgroup/memory${v1}`;
+  const used = Number(await readFile(`${folder}/memory.usage_in_bytes`, 'utf8'));
+  await writeFile(`${folder}/memory.limit_in_bytes`, String(used + 64 * 1024));
+};
+
+test('a machine that the kernel ends because its memory is used up is dead, and says of what', {
+  timeout: 60_000,
+}, async () => {
+  await create('sb_starved');
+  const record = await readRecord(join(host.folder, 'sandboxes', 'sb_starved'));
+  const lifeOf = async () => {
+    for await (const { id, life } of driver.list()) if (id === 'sb_starved') return life;
+    return undefined;
+  };
+  expect(await lifeOf()).toEqual({ state: 'alive' });
+  const guest = stack.use(await guestClient(await driver.connect('sb_starved')));
+  await takeMemory(record?.process.pid ?? 0);
+  await expect
+    .poll(
+      async () => {
+        await guest.run(['true'], 1000).catch(() => undefined);
+        return (await lifeOf())?.state;
+      },
+      { timeout: 20_000, interval: 1 },
+    )
+    .toBe('dead');
+  expect(await lifeOf()).toMatchObject({
+    reason: expect.stringMatching(
+      /the kernel killed \d+ of them because the memory of the sandbox was used up/,
+    ),
+  });
+});
+
+const failing = (ready: Ready, script: string) => ready.chore({ script, asOwner: false, timeoutMs: 30_000 });
+
+test('a script of ours has its bounds in memory and processes, and ends in time', {
+  timeout: 60_000,
+}, async () => {
+  const own = stack.use(await driverHost());
+  const workshop = createWorkshop({
+    ...own,
+    runtimes: ['crun', 'runc'],
+    idBase: plugin.config.parse({}).idBase,
+  });
+  stack.defer(() => workshop.close());
+  const ready = await workshop.ready();
+  expect(await failing(ready, 'echo fine')).toMatchObject({ exitCode: 0, output: 'fine' });
+  const hog = await failing(ready, 'head -c 1100M /dev/zero | tail | wc -c');
+  expect(hog.output).not.toContain(String(1100 * MEBIBYTE));
+  const many = await failing(ready, 'for n in $(seq 80); do sleep 2 & done; echo all');
+  expect(many.output).not.toContain('all');
+  const late = await ready.chore({ script: 'sleep 60', asOwner: false, timeoutMs: 3000 });
+  expect(late).toMatchObject({
+    exitCode: 255,
+    output: expect.stringContaining('did not end within 3000 ms'),
+  });
+});
