@@ -43,7 +43,11 @@ const makeServer = (routes: readonly Route[], onConnect: OnConnect): Http2Server
   const { createServer } = process.getBuiltinModule('node:http2');
   const server = createServer({
     maxSessionMemory: SESSION_MEMORY_MIB,
-    settings: { initialWindowSize: WINDOW_BYTES, enableConnectProtocol: false, maxConcurrentStreams: 1000 },
+    settings: {
+      initialWindowSize: STREAM_WINDOW_BYTES,
+      enableConnectProtocol: false,
+      maxConcurrentStreams: 1000,
+    },
   });
   server.on('sessionError', () => undefined);
   server.on('session', (session) => session.setLocalWindowSize(WINDOW_BYTES));
@@ -56,7 +60,8 @@ const makeServer = (routes: readonly Route[], onConnect: OnConnect): Http2Server
 };
 
 const SESSION_MEMORY_MIB = 128;
-/** Large enough that one stream fills a socket without waiting for window updates. */
+/** What waits here of a stream whose bytes nobody takes, a terminal's or a port's. */
+const STREAM_WINDOW_BYTES = 256 * 2 ** 10;
 const WINDOW_BYTES = 4 * 2 ** 20;
 
 const answer = async (

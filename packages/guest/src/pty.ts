@@ -12,6 +12,7 @@ import type { GuestPty, GuestPtyStart } from '@berth/contract/guest-messages';
 import type { IPty } from '@lydell/node-pty';
 import { queryCount, type Route, readJson } from './control.ts';
 import { killTree } from './exec/tree.ts';
+import { createPtyInput } from './pty-input.ts';
 import { invalid, messageOf, Refusal } from './refusal.ts';
 import type { CommandUser, Program } from './user.ts';
 
@@ -98,6 +99,7 @@ interface Terminal {
 
 const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
   const pty = spawnPty(place, start);
+  const input = createPtyInput({ fd: pty.fd, isClosed: () => pty._socket.destroyed });
   const events = new EventEmitter().setMaxListeners(0);
   const scrollback: Buffer[] = [];
   let kept = 0;
@@ -129,7 +131,9 @@ const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
       events.on('bytes', show).once('exit', end);
       stream.once('close', () => events.off('bytes', show).off('exit', end));
       stream.on('data', (bytes: Buffer) => {
-        if (exit === undefined) pty.write(bytes as unknown as string); // Buffers pass through unchanged.
+        // What the terminal has no room for stays with who types it.
+        stream.pause();
+        void input.write(bytes).then(() => stream.resume());
       });
     },
     resize: (columns, rows) => {
@@ -156,17 +160,21 @@ const nameOf = (signal: number): string =>
 
 type Spawn = typeof import('@lydell/node-pty').spawn;
 
-/** The module knows the name of the device and has no type for it. */
-type Device = IPty & { readonly ptsName?: string };
+/** What the module has and gives no types for: the name of the device, its descriptor, and what closes that. */
+interface Device extends IPty {
+  readonly ptsName?: string;
+  readonly fd: number;
+  readonly _socket: Readonly<Pick<Duplex, 'destroyed'>>;
+}
 
-const spawnPty = ({ module, user, env, cwd }: TerminalPlace, start: GuestPtyStart): IPty => {
+const spawnPty = ({ module, user, env, cwd }: TerminalPlace, start: GuestPtyStart): Device => {
   if (module === undefined) throw notStartable('this sandbox has no terminal module');
   const folder = cwd(start.cwd);
   const { uid } = user;
   const [file = '', ...rest] = uid === undefined ? start.argv : user.argv(entering(folder, start.argv));
   try {
     const { spawn } = createRequire(join(module, 'package.json'))(module) as { spawn: Spawn };
-    const pty: Device = user.starting(() =>
+    const pty = user.starting(() =>
       spawn(file, rest, {
         name: 'xterm-256color',
         cols: side(start.columns),
@@ -175,7 +183,7 @@ const spawnPty = ({ module, user, env, cwd }: TerminalPlace, start: GuestPtyStar
         env: { ...env(), ...start.env, TERM: 'xterm-256color', [EXEC_MARKER]: start.id },
         encoding: null,
       }),
-    );
+    ) as Device;
     if (pty.ptsName !== undefined) user.give(pty.ptsName);
     return pty;
   } catch (error) {

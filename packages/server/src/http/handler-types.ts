@@ -55,6 +55,8 @@ export interface ClientSocket {
   /** Resolves when the client has taken enough for more to be sent. */
   send(data: Uint8Array | string): Promise<void>;
   close(code: number, reason: string): void;
+  /** Resolves when the connection is over, also while nothing is taken from `incoming`. */
+  readonly closed: Promise<void>;
 }
 
 type Answer<R extends RouteShape> = R extends { readonly answers: infer A }

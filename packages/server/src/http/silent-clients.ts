@@ -2,6 +2,8 @@
 
 /** The part of a WebSocket that this needs. */
 export interface Pinged {
+  /** Nothing is read of it, answers included. */
+  readonly isPaused: boolean;
   on(event: 'pong' | 'close', listener: () => void): unknown;
   ping(): void;
   terminate(): void;
@@ -13,7 +15,8 @@ export const cutWhenSilent = (socket: Pinged, intervalMs = PING_MS): void => {
   let isAnswered = true;
   const timer = setInterval(() => {
     if (!isAnswered) return socket.terminate();
-    isAnswered = false;
+    // What is not heard is not missed; where nobody is at the other end, the system says so when it sends the ping.
+    isAnswered = socket.isPaused;
     socket.ping();
   }, intervalMs);
   timer.unref();

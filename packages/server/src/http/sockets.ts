@@ -45,6 +45,7 @@ const clientOf = (socket: WebSocket): ClientSocket => ({
     if (socket.bufferedAmount > PAUSE_BYTES) await takenInTime(socket, taken);
   },
   close: (code, reason) => socket.close(code, reason),
+  closed: new Promise((resolve) => socket.once('close', () => resolve())),
 });
 
 /** Resolves with the client, or with its end. */

@@ -37,6 +37,7 @@ export const guestInProcess = async (options: { confined?: boolean; pty?: boolea
     pty: options.pty === true ? PTY_MODULE : undefined,
     confined: options.confined ?? false,
     env: { PATH: process.env.PATH ?? '' },
+    path: process.env.PATH,
   });
   return { ...testGuest(place, async () => guest.close()), ...guest };
 };
@@ -62,6 +63,7 @@ const guestEnv = (place: Place): Record<string, string> => ({
   [GUEST_ENV.state]: place.state,
   [GUEST_ENV.internalPort]: '0',
   [GUEST_ENV.proxyPort]: '0',
+  [GUEST_ENV.pty]: PTY_MODULE,
 });
 
 type Place = ReturnType<typeof makePlace>;

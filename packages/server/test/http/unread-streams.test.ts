@@ -139,3 +139,17 @@ it.each(streams)('costs a bounded amount when nobody reads it: %s', async (id) =
   expect(Object.keys(TRIED)).toContain(id);
   await TRIED[id]?.();
 });
+
+it('takes a terminal along with its client, also when nothing that was typed is taken', async () => {
+  open(inSandbox('shell'), UPGRADE);
+  await expect.poll(() => stub.opened()).toBe(CLIENTS);
+  for (const client of clients) {
+    client.resume();
+    // A frame of 64 KiB (RFC 6455, section 5.2) under a mask of zeros.
+    const frame = Buffer.concat([Buffer.from('82ff000000000001000000000000', 'hex'), Buffer.alloc(65_536)]);
+    for (let count = 0; count < 32; count += 1) client.write(frame);
+  }
+  await expect.poll(() => clients.every((client) => client.writableLength > 0)).toBe(true);
+  for (const client of clients) client.destroy();
+  await expect.poll(() => stub.reading(), LET_GO).toBe(0);
+});

@@ -11,7 +11,7 @@ const Size = z.strictObject({ columns: z.int().min(1).max(1000), rows: z.int().m
 /** Ends with whichever side ends first; a client that leaves takes its terminal with it. */
 export const talkWithTerminal = async (socket: ClientSocket, terminal: OpenTerminal): Promise<void> => {
   try {
-    await Promise.race([toClient(socket, terminal), fromClient(socket, terminal)]);
+    await Promise.race([toClient(socket, terminal), fromClient(socket, terminal), socket.closed]);
   } finally {
     terminal.stream.destroy();
     await terminal.kill();
