@@ -166,7 +166,7 @@ export const GUEST_LIMITS = {
 /** Set in every command that the guest starts, so that its descendants are found wherever they moved. */
 export const EXEC_MARKER = 'BERTH_EXEC';
 
-/** How a driver configures the guest: its environment. None of these reach commands. */
+/** How a driver configures the guest: its environment, by `guestEnvironment`. None of these reach commands. */
 export const GUEST_ENV = {
   /** Absolute path of the Unix socket to listen on, at most `socketPathBytes` long. An old one is replaced. */
   socket: 'BERTH_GUEST_SOCKET',
@@ -191,6 +191,36 @@ export const GUEST_ENV = {
   /** `1`: file requests stay below root and home. For drivers without a wall of their own. */
   confined: 'BERTH_GUEST_CONFINED',
 } as const;
+
+/**
+ * A variable of this name and another after it reaches commands alone, under that other name. What the guest is started
+ * with decides what it loads and where it finds programs, so nothing that somebody else chose is there under its own name.
+ */
+const COMMAND_ENV_PREFIX = 'BERTH_COMMAND_ENV_';
+
+/** What a driver starts the guest with: `own` for the guest and commands, `commands` for these alone, where it wins. */
+export const guestEnvironment = (
+  own: Readonly<Record<string, string>>,
+  commands: Readonly<Record<string, string>>,
+): Record<string, string> => ({
+  ...Object.fromEntries(
+    Object.entries(commands).map(([name, value]) => [`${COMMAND_ENV_PREFIX}${name}`, value]),
+  ),
+  ...own,
+});
+
+/** Takes apart what the guest was started with, without `GUEST_ENV`. */
+export const readGuestEnvironment = (env: Readonly<Record<string, string | undefined>>) => {
+  const guests = new Set<string>(Object.values(GUEST_ENV));
+  const own: Record<string, string> = {};
+  const commands: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || guests.has(name)) continue;
+    if (name.startsWith(COMMAND_ENV_PREFIX)) commands[name.slice(COMMAND_ENV_PREFIX.length)] = value;
+    else own[name] = value;
+  }
+  return { own, commands: { ...own, ...commands } };
+};
 
 /**
  * JSON `{ pid, internalPort, proxyPort }` in the state folder, written before the guest listens: when a connection

@@ -1,5 +1,5 @@
 /** What the driver says about the machine, read once from the environment; see `GUEST_ENV`. */
-import { GUEST_ENV, GUEST_LIMITS } from '@berth/contract/guest';
+import { GUEST_ENV, GUEST_LIMITS, readGuestEnvironment } from '@berth/contract/guest';
 
 export interface GuestConfig {
   readonly id: string;
@@ -17,6 +17,8 @@ export interface GuestConfig {
   readonly confined: boolean;
   /** The environment of commands, before what each adds. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where the machine has its programs, whatever commands are told. */
+  readonly path: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -34,6 +36,7 @@ export const readConfig = (env: Environment): GuestConfig | string => {
   const user = env[GUEST_ENV.user] ? Number(env[GUEST_ENV.user]) : undefined;
   if (user !== undefined && !(Number.isInteger(user) && user > 0))
     return `${GUEST_ENV.user} must be a number`;
+  const { own, commands } = readGuestEnvironment(env);
   return {
     id: env[GUEST_ENV.id] ?? '',
     socket,
@@ -45,7 +48,8 @@ export const readConfig = (env: Environment): GuestConfig | string => {
     user,
     pty: env[GUEST_ENV.pty] || undefined,
     confined: env[GUEST_ENV.confined] === '1',
-    env: withoutOwn(env),
+    env: commands,
+    path: own.PATH,
   };
 };
 
@@ -53,12 +57,4 @@ const port = (text: string | undefined, fallback: number): number | undefined =>
   if (text === undefined || text === '') return fallback;
   const value = Number(text);
   return Number.isInteger(value) && value >= 0 && value <= 65_535 ? value : undefined;
-};
-
-const withoutOwn = (env: Environment): Record<string, string> => {
-  const own = new Set<string>(Object.values(GUEST_ENV));
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env))
-    if (value !== undefined && !own.has(name)) kept[name] = value;
-  return kept;
 };

@@ -42,7 +42,7 @@ export const startGuest = async (config: GuestConfig): Promise<Guest> => {
     env: () => env,
     cwd: (path: string | undefined) => resolve(config.root, path ?? '.'),
   };
-  const systemEnv = { PATH: systemPath(env.PATH, config) };
+  const systemEnv = { PATH: systemPath(config.path, config) };
   const control = createControl(
     [
       healthRoute(config, ports),

@@ -86,6 +86,23 @@ export const coreCases: readonly DriverCase[] = [
     },
   },
   {
+    title: 'the guest runs by none of the environment that was asked for, and commands have it',
+    check: async ({ create, client }) => {
+      const env = {
+        NODE_OPTIONS: '--require=/no/such/file.cjs',
+        LD_PRELOAD: '/no/such/library.so',
+        BERTH_GUEST_CONFINED: 'x',
+        BERTH_GUEST_ROOT: '/no/such/folder',
+        PATH: '/no/such/bin:/usr/local/bin:/usr/bin:/bin',
+      };
+      const { id, root } = await create({ env });
+      const guest = await client(id);
+      expect(await guest.health()).toMatchObject({ id, root });
+      for (const [name, value] of Object.entries(env))
+        expect([name, (await guest.run(['printenv', name])).stdout.trim()]).toEqual([name, value]);
+    },
+  },
+  {
     title: 'tools are where toolPath says',
     check: async ({ create, client, host }) => {
       const source = join(host.folder, '..', 'tool');

@@ -14,7 +14,7 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, open, readFile, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
-import { GUEST_ENV, GUEST_LIMITS, guestCommand, READY_FILE } from '@berth/contract/guest';
+import { GUEST_ENV, GUEST_LIMITS, guestCommand, guestEnvironment, READY_FILE } from '@berth/contract/guest';
 import {
   type Driver,
   type DriverHost,
@@ -239,11 +239,10 @@ const environment = ({ spec, host, folder, path, mark }: GuestStart, run: string
       act: 'create',
       detail: `the path ${socket} is too long for a socket; choose a shorter folder for the server's data`,
     });
-  return {
+  const own = {
     PATH: `${path}:${dirname(host.guest.node)}`,
     HOME: join(folder, 'home'),
     LANG: 'C.UTF-8',
-    ...spec.env,
     [MARK]: mark.slice(MARK.length + 1),
     [GUEST_ENV.socket]: socket,
     [GUEST_ENV.root]: join(folder, 'workspace'),
@@ -255,6 +254,7 @@ const environment = ({ spec, host, folder, path, mark }: GuestStart, run: string
     [GUEST_ENV.confined]: '1',
     ...(host.guest.pty === undefined ? {} : { [GUEST_ENV.pty]: `${host.guest.pty}/node-pty` }),
   };
+  return guestEnvironment(own, spec.env);
 };
 
 const linkTools = async ({ spec, folder }: GuestStart): Promise<void> => {

@@ -2,7 +2,13 @@
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, type Limits } from '@berth/contract';
-import { GUEST_ENV, guestCommand, INTERNAL_AUTHORITY, initCommand } from '@berth/contract/guest';
+import {
+  GUEST_ENV,
+  guestCommand,
+  guestEnvironment,
+  INTERNAL_AUTHORITY,
+  initCommand,
+} from '@berth/contract/guest';
 import type { GuestProgram, MachineSpec } from '@berth/plugin-api';
 import { makeFolder } from '../../linux/folder.ts';
 import { type Folders, makeThrough } from './folders.ts';
@@ -68,7 +74,7 @@ export const containerOf = (plan: Plan): Container => {
     rootfs: plan.at(plan.image?.rootfs ?? plan.base.rootfs),
     // The guest ignores the last argument; it names the container in the list of processes.
     argv: initCommand(guestCommand(NODE, GUEST, containerId)),
-    env: { ...environment(plan), ...spec.env },
+    env: guestEnvironment(environment(plan), spec.env),
     user: {
       uid: 0,
       gid: identity.commands,
