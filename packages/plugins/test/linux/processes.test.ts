@@ -68,7 +68,7 @@ it("another user's process is named, not waited for, and keeps none of ours", as
   const foreign = spawn('/bin/sh', argv, { stdio: 'ignore' });
   const script = `
     import { spawn } from 'node:child_process';
-    import { endNaming } from ${JSON.stringify(new URL('processes.ts', import.meta.url).href)};
+    import { endNaming } from ${JSON.stringify(new URL('../../src/linux/processes.ts', import.meta.url).href)};
     process.setuid(712_345);
     const [text, ...argv] = ${JSON.stringify([text, ...argv])};
     const own = spawn('/bin/sh', argv, { stdio: 'ignore' });

@@ -158,7 +158,7 @@ it('ends what it started with, and itself, when it is closed', async () => {
 
 it('does not outlive whom it works for', async () => {
   const script = `
-    import { createForkServer } from ${JSON.stringify(new URL('fork-server.ts', import.meta.url).href)};
+    import { createForkServer } from ${JSON.stringify(new URL('../../../src/drivers/oci/runtime/fork-server.ts', import.meta.url).href)};
     const server = createForkServer(${JSON.stringify({ ...plain, args: [join(folder, 'ended')] })}, console.error);
     await server.run(${JSON.stringify({ argv: ['true'], log })}, AbortSignal.timeout(20_000));
     console.log('ready');
