@@ -23,6 +23,8 @@ const PLANTED: readonly [rule: string, path: string, text: string][] = [
   ['nothing-is-owed', 'packages/core/src/a.ts', '// TODO: think'],
   ['nothing-is-owed', 'packages/core/src/a.ts', '// one at a time for now'],
   ['versions-are-said-once', 'packages/core/src/a.ts', "where: { name: 'sandbox.create@1' }"],
+  ['jobs-belong-to-the-queue', 'packages/core/src/a.ts', "await tx.table('jobs').count();"],
+  ['jobs-belong-to-the-queue', 'packages/core/src/a.ts', "allRows(tx, { table: 'jobs' })"],
   ['one-way-to-the-screen', 'packages/cli/src/a.ts', "console.log('x');"],
   ['one-way-to-the-screen', 'packages/cli/src/commands/a.ts', "process.stdout.write('x');"],
   ['no-test-is-skipped', 'packages/core/src/a.test.ts', "test.skip('later', () => {});"],

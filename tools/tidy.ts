@@ -51,6 +51,13 @@ const STARTERS: readonly string[] = [
   'packages/plugins/src/linux/system-program.ts',
 ];
 
+/** The queue on the store's own rows, and the store. */
+const QUEUE_AND_STORE: readonly string[] = [
+  'packages/core/src/kernel/queue/',
+  'packages/core/src/kernel/store/',
+  'packages/server/src/store/',
+];
+
 /** Laws and conformance suites are tests that others run. */
 const isSuite = (path: string) => /\/(?:testkit\/conformance|testing)\//.test(path);
 
@@ -121,6 +128,15 @@ export const TIDY_RULES: readonly TidyRule[] = [
     applies: (path) => isProduction(path) && !isSuite(path),
     check: ({ text }) =>
       matches(SAGA_VERSION, text).map((name) => `${name} names a version; ask for the family of the saga`),
+  },
+  {
+    name: 'jobs-belong-to-the-queue',
+    applies: (path) =>
+      isProduction(path) && !isSuite(path) && !QUEUE_AND_STORE.some((folder) => path.startsWith(folder)),
+    check: ({ text }) =>
+      matches(/\btable(?:\(|: )'jobs'/g, text).map(
+        () => 'reads the rows of the queue, which another queue does not have; ask Queue.find',
+      ),
   },
   {
     name: 'one-way-to-the-screen',

@@ -134,6 +134,7 @@ export const createPorts = (deps: CoreDeps): Ports => {
     log = silentLog,
     crashPoint = () => undefined,
   } = deps;
+  const queue = createQueue({ store, clock, ids, owner, log });
   const ports: Ports = {
     ...external,
     store,
@@ -142,9 +143,9 @@ export const createPorts = (deps: CoreDeps): Ports => {
     digest,
     log,
     troubles: createTroubles({ clock, log }),
-    queue: createQueue({ store, clock, ids, owner, log }),
+    queue,
     leases: createLeases({ store, clock, owner }),
-    precedence: createPrecedence({ store }),
+    precedence: createPrecedence({ store, queue }),
     places: createPlaces({ store, clock, limit: external.defaults.maxSandboxes }),
     get sagas() {
       return sagas;

@@ -14,7 +14,7 @@ export const placeOf = async (tx: ReadTx, ids: Ids, job: Job): Promise<string> =
   const lines: string[] = [];
   for (const { id, input, subject = '' } of unfinished) {
     const isItsOwn =
-      id === job.key || own.has(subject) || [...namesIn(input)].some((name) => named.has(name));
+      subject === job.key || own.has(subject) || [...namesIn(input)].some((name) => named.has(name));
     if (!isItsOwn) continue;
     const [last] = await tx.table('journal').list({ where: { sagaId: id }, order: 'desc', limit: 1 });
     lines.push(last?.id ?? id);

@@ -5,7 +5,15 @@
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { createCore, createIds, createScope, type Log, pagesOf, type Store } from '@berth/core';
+import {
+  createCore,
+  createIds,
+  createLocalNotifier,
+  createScope,
+  type Log,
+  pagesOf,
+  type Store,
+} from '@berth/core';
 import type { AgentPlugin, DriverPlugin } from '@berth/plugin-api';
 import { agents as agentRegistry } from '@berth/plugins/agents';
 import { drivers as driverRegistry } from '@berth/plugins/drivers';
@@ -66,7 +74,7 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
   const log = createLog(config.logLevel);
   const scope = createScope();
   try {
-    const opened = await openStore(config, scope);
+    const opened = await openStore(config, scope, log);
     const services = await openServices({ ...opened, config, env, log, scope });
     const core = createCore({ ...opened, ports: services.ports, digest: sha256, log, crashPoint });
     // Together: work that is left in the middle may wait for a program.
@@ -101,9 +109,10 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
 };
 
 /** The store and what is derived from it. */
-const openStore = async (config: Config, scope: Scope) => {
+const openStore = async (config: Config, scope: Scope, log: Log) => {
   await makeHome(config.home);
-  const store = await openSqliteStore({ folder: config.home, clock, check: checkHome });
+  const notifier = createLocalNotifier(log);
+  const store = await openSqliteStore({ folder: config.home, clock, check: checkHome, notifier });
   void scope.add('store', () => store.close());
   await closeHome(config.home);
   const ids = createIds(clock, systemRandom);

@@ -1,6 +1,6 @@
 import { type Change, fail } from '@berth/contract';
 import { expect, test } from 'vitest';
-import { createIds, createManualClock, createMemoryStore } from '../kernel/index.ts';
+import { createIds, createManualClock, createMemoryStore, createQueue } from '../kernel/index.ts';
 import { createPrecedence } from './precedence.ts';
 
 const never = new AbortController().signal;
@@ -10,6 +10,7 @@ const scene = () => {
   const clock = createManualClock();
   const ids = createIds(clock, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)));
   const store = createMemoryStore({ clock, ids });
+  const queue = createQueue({ store, clock, ids, owner: 'test' });
   const landing = (name: string, target = 'main') => ({
     workspaceId: 'ws',
     attemptId: `at_${name}`,
@@ -43,7 +44,7 @@ const scene = () => {
   };
   /** As another server does, which knows nothing but the records. */
   const pass = (name: string, target?: string, signal = never) =>
-    createPrecedence({ store }).pass(landing(name, target), signal);
+    createPrecedence({ store, queue }).pass(landing(name, target), signal);
   const waits = async (name: string, target?: string): Promise<boolean> => {
     const hurry = new AbortController();
     const end = pass(name, target, hurry.signal).then(

@@ -8,7 +8,7 @@
  * itself wait for a worker.
  */
 import type { Change, ChangePart, Task } from '@berth/contract';
-import { allRows, type ReadTx, type Store } from '../kernel/index.ts';
+import { allRows, type Queue, type ReadTx, type Store } from '../kernel/index.ts';
 import { unlessAborted } from '../race.ts';
 
 export interface Precedence {
@@ -27,14 +27,19 @@ const LOST_BEFORE_PRECEDENCE = 2;
 
 const LANDING = { state: ['verifying', 'landing'] };
 
-export const createPrecedence = ({ store }: { readonly store: Store }): Precedence => ({
+export interface PrecedenceParts {
+  readonly store: Store;
+  readonly queue: Pick<Queue, 'find'>;
+}
+
+export const createPrecedence = ({ store, queue }: PrecedenceParts): Precedence => ({
   async pass(landing, signal) {
     for (;;) {
       const { promise: moved, resolve } = Promise.withResolvers<void>();
       // Before the look, so that no word is missed. A job that ends says so without an event.
-      const unsubscribe = store.subscribe(() => resolve());
+      const unsubscribe = store.notices.subscribe(() => resolve());
       try {
-        if (!(await store.read((tx) => isHeldBack(tx, landing)))) return;
+        if (!(await store.read((tx) => isHeldBack(queue, tx, landing)))) return;
         await unlessAborted(moved, signal);
       } finally {
         unsubscribe();
@@ -50,10 +55,14 @@ interface Loser {
   readonly targets: ReadonlySet<string>;
 }
 
-const isHeldBack = async (tx: ReadTx, { workspaceId, attemptId, parts }: WantedLanding): Promise<boolean> => {
+const isHeldBack = async (
+  queue: PrecedenceParts['queue'],
+  tx: ReadTx,
+  { workspaceId, attemptId, parts }: WantedLanding,
+): Promise<boolean> => {
   const tasks = await allRows(tx, { table: 'tasks', where: { ...LANDING, workspaceId } });
   const losers: Loser[] = [];
-  for (const task of tasks) losers.push(...(await losersOf(tx, task)));
+  for (const task of tasks) losers.push(...(await losersOf(queue, tx, task)));
   const wanted = parts.map(targetOf);
   const own = losers.find((one) => one.attemptId === attemptId);
   return losers.some(
@@ -68,12 +77,16 @@ const isBefore = (a: Loser, b: Loser): boolean =>
   a.since < b.since || (a.since === b.since && a.attemptId < b.attemptId);
 
 /** None, or the one attempt of the task that has lost and is worked on. */
-const losersOf = async (tx: ReadTx, { id, attemptId = '' }: Task): Promise<Loser[]> => {
+const losersOf = async (
+  queue: PrecedenceParts['queue'],
+  tx: ReadTx,
+  { id, attemptId = '' }: Task,
+): Promise<Loser[]> => {
   const changes = await allRows(tx, { table: 'changes', where: { taskId: id } });
   const lost = lostInARow(changes.filter((change) => change.attemptId === attemptId));
   const decisive = lost[LOST_BEFORE_PRECEDENCE - 1];
   if (decisive === undefined) return [];
-  const isWorkedOn = (await tx.table('jobs').count({ key: id, state: 'active' })) > 0;
+  const isWorkedOn = (await queue.find(tx, id)).some(({ state }) => state === 'active');
   if (!isWorkedOn) return [];
   return [{ attemptId, since: decisive.createdAt, targets: new Set(decisive.parts.map(targetOf)) }];
 };

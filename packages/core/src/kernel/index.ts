@@ -22,6 +22,7 @@ export * from './store/event-of.ts';
 export * from './store/leases.ts';
 export { createMemoryStore } from './store/memory-store.ts';
 export * from './store/move.ts';
+export { createLocalNotifier, type Notices, type Notifier } from './store/notifier.ts';
 export * from './store/nouns.ts';
 export * from './store/pages.ts';
 export * from './store/prune.ts';

@@ -57,7 +57,7 @@ export const createReconcilers = <P>(deps: ReconcilersDeps<P>): Reconcilers => {
   let unsubscribe = (): void => undefined;
   return {
     start() {
-      unsubscribe = store.subscribe((events) => {
+      unsubscribe = store.notices.subscribe(({ events }) => {
         const types = new Set<string>(events.map(({ type }) => type));
         for (const runner of runners) if (runner.wakeOn.some((type) => types.has(type))) runner.wake();
       });

@@ -29,7 +29,7 @@ export const followClock = async ({ store, clock, queue, log }: Ports): Promise<
   if (backMs < NOTICED_MS && now - lastAt < RECORDED_EVERY_MS) return 0;
   const moved = await store.write(async (tx) => {
     await record(tx, now);
-    return backMs < NOTICED_MS ? 0 : moveAll(tx, { now, backMs });
+    return backMs < NOTICED_MS ? 0 : moveAll(queue, tx, { now, backMs });
   });
   if (backMs < NOTICED_MS) return 0;
   log.warn('clock.set_back', { backMs, moved });
@@ -49,14 +49,8 @@ interface SetBack {
   readonly backMs: number;
 }
 
-const moveAll = async (tx: Tx, set: SetBack): Promise<number> => {
-  let moved = 0;
-  for (const job of await allRows(tx, { table: 'jobs', where: { state: 'waiting' } })) {
-    const runAt = movedBy(job, job.runAt, set);
-    if (runAt === undefined) continue;
-    await tx.table('jobs').update(job.id, job.revision, { runAt });
-    moved += 1;
-  }
+const moveAll = async (queue: Ports['queue'], tx: Tx, set: SetBack): Promise<number> => {
+  let moved = await queue.reschedule(tx, (job) => movedBy(job, job.runAt, set));
   for (const lease of await allRows(tx, { table: 'leases' })) {
     const until = movedBy(lease, lease.until, set);
     if (until === undefined) continue;

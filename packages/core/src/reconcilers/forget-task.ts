@@ -12,8 +12,8 @@ const MAX_ATTEMPTS = 1000;
 const MAX_PARTS = 10_000;
 
 /** Whether nobody works on it, or in a sandbox of it. */
-export const isForgettable = async (tx: ReadTx, { id }: Task): Promise<boolean> => {
-  if ((await tx.table('jobs').count({ key: id, state: ['waiting', 'active'] })) > 0) return false;
+export const isForgettable = async ({ queue }: Ports, tx: ReadTx, { id }: Task): Promise<boolean> => {
+  if ((await queue.find(tx, id)).length > 0) return false;
   const unfinished = { subject: id, state: ['running', 'undoing', 'stuck'] };
   if ((await tx.table('sagas').count(unfinished)) > 0) return false;
   for (const { sandboxId = '' } of await attemptsOf(tx, id)) {
@@ -34,7 +34,8 @@ export const forgetTask = async (
   await removeBelongings(store, 'ledger', { taskId: task.id }, signal);
   await store.write(async (tx) => {
     const now = await tx.table('tasks').get(task.id);
-    if (now?.revision === task.revision && (await isForgettable(tx, now))) await removeRecords(tx, task.id);
+    if (now?.revision === task.revision && (await isForgettable(ports, tx, now)))
+      await removeRecords(tx, task.id);
   });
 };
 

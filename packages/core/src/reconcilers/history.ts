@@ -50,7 +50,7 @@ const forgetTasks = async (ports: Ports, signal: AbortSignal): Promise<Summary> 
   const since = clock.now() - retention.tasksMs;
   const due: Task[] = [];
   for await (const tasks of oldRows(store, { table: 'tasks', where, since }, signal))
-    for (const task of tasks) if (await store.read((tx) => isForgettable(tx, task))) due.push(task);
+    for (const task of tasks) if (await store.read((tx) => isForgettable(ports, tx, task))) due.push(task);
   const refs = listOnce(ports);
   return forEachIsolated(ports, due, signal, (task) => forgetTask(ports, { task, refs }, signal));
 };

@@ -22,7 +22,7 @@ export const taskReconciler = defineReconciler<Ports>({
     let failed = 0;
     for (let after: string | undefined; ; ) {
       signal.throwIfAborted();
-      const { abandoned, last } = await ports.store.read((tx) => look(tx, after));
+      const { abandoned, last } = await ports.store.read((tx) => look(ports, tx, after));
       const page = await forEachIsolated(ports, abandoned, signal, async ({ id }) => {
         if (await ports.store.write((tx) => adopt(ports, tx, id))) adopted += 1;
       });
@@ -34,19 +34,20 @@ export const taskReconciler = defineReconciler<Ports>({
 });
 
 /** The tasks of one page that nobody has promised to work on, and where the next page begins. */
-const look = async (tx: ReadTx, after: string | undefined) => {
+const look = async (ports: Ports, tx: ReadTx, after: string | undefined) => {
   const tasks = await tx.table('tasks').list({ where: WORKING, after, limit: PAGE });
   const abandoned: Task[] = [];
-  for (const task of tasks) if (!(await isPromised(tx, task.id))) abandoned.push(task);
+  for (const task of tasks) if (!(await isPromised(ports, tx, task.id))) abandoned.push(task);
   return { abandoned, last: tasks.length === PAGE ? tasks.at(-1)?.id : undefined };
 };
 
-const isPromised = async (tx: ReadTx, key: string): Promise<boolean> =>
-  (await tx.table('jobs').count({ key, state: ['waiting', 'active'] })) > 0;
+const isPromised = async ({ queue }: Ports, tx: ReadTx, id: string): Promise<boolean> =>
+  (await queue.find(tx, id)).length > 0;
 
 const adopt = async (ports: Ports, tx: Tx, id: string): Promise<boolean> => {
   const task = await tx.table('tasks').get(id);
-  if (task === undefined || !WORKING.state.includes(task.state) || (await isPromised(tx, id))) return false;
+  if (task === undefined || !WORKING.state.includes(task.state) || (await isPromised(ports, tx, id)))
+    return false;
   if (task.state === 'queued' || task.attemptId === undefined) {
     await enqueueAttempt(ports, tx, task);
     return true;

@@ -43,7 +43,7 @@ export const isKept = ({ purpose, expiresAt }: Sandbox): boolean =>
 export const PLACE_ENDS = ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'] as const;
 
 export interface PlacesDeps {
-  readonly store: Pick<Store, 'subscribe'>;
+  readonly store: Pick<Store, 'notices'>;
   readonly clock: Clock;
   readonly limit: number;
 }
@@ -52,7 +52,7 @@ export const createPlaces = ({ store, clock, limit }: PlacesDeps): Places => {
   const ends: ReadonlySet<string> = new Set(PLACE_ENDS);
   let movedAt = clock.now();
   // Heard, not counted: a place that somebody else was given at once leaves the number as it was.
-  store.subscribe((events) => {
+  store.notices.subscribe(({ events }) => {
     if (events.some(({ type }) => ends.has(type))) movedAt = clock.now();
   });
   const free: Places['free'] = async (tx) =>

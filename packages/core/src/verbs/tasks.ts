@@ -11,7 +11,7 @@ import {
   type TaskMeans,
   taskStates,
 } from '@berth/contract';
-import { allRows, move, type Tx } from '../kernel/index.ts';
+import { move, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt/attempt.ts';
 import { assertJudged } from '../workflows/attempt/target-gate.ts';
@@ -161,9 +161,7 @@ const dropJobs = async (
   taskId: string,
   reason: string,
 ): Promise<void> => {
-  const jobs = await store.read((tx) =>
-    allRows(tx, { table: 'jobs', where: { key: taskId, state: ['waiting', 'active'] } }),
-  );
+  const jobs = await store.read((tx) => queue.find(tx, taskId));
   for (const job of jobs) {
     const run = runIdOf(ids, attemptOf(job).attemptId);
     const isBegun = await store.read(async (tx) => (await tx.table('sagas').get(run)) !== undefined);

@@ -1,5 +1,5 @@
 /** Laws of transactions and of the log: all or nothing, one after the other, events in order and without holes. */
-import { dataOf, type Event } from '@berth/contract';
+import { dataOf } from '@berth/contract';
 import { expect, it } from 'vitest';
 import type { EventQuery, Store } from '../../src/kernel/store/store.ts';
 import { createManualClock } from '../../src/kernel/time/manual-clock.ts';
@@ -198,7 +198,7 @@ export const writeLaws = (fresh: Fresh): void => {
   it('has the change in place when it tells of it', async () => {
     const store = await fresh();
     const looks: Promise<number>[] = [];
-    const stop = store.subscribe(() => looks.push(store.read((tx) => tx.table('leases').count())));
+    const stop = store.notices.subscribe(() => looks.push(store.read((tx) => tx.table('leases').count())));
     await store.write((tx) => tx.table('leases').insert(lease('a')));
     stop();
     expect(await Promise.all(looks)).toEqual([1]);
@@ -207,7 +207,7 @@ export const writeLaws = (fresh: Fresh): void => {
 
 const watch = (store: Store) => {
   const batches: number[][] = [];
-  const stop = store.subscribe((events: readonly Event[]) => void batches.push(events.map(({ seq }) => seq)));
+  const stop = store.notices.subscribe(({ events }) => void batches.push(events.map(({ seq }) => seq)));
   return { batches, stop };
 };
 

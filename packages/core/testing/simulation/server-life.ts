@@ -93,7 +93,9 @@ export const startServerLife = ({ store, clock, ports, dice, faults, killOne }: 
             return change(tx);
           }),
         ),
-      subscribe: (listener) => store.subscribe((events) => (over ? undefined : listener(events))),
+      notices: {
+        subscribe: (listener) => store.notices.subscribe((notice) => (over ? undefined : listener(notice))),
+      },
       check: () => living(() => store.check()),
       close: () => living(() => store.close()),
     },

@@ -1,18 +1,21 @@
 import { PassThrough } from 'node:stream';
 import type { Event } from '@berth/contract';
+import type { Store } from '@berth/core';
 import { expect, test } from 'vitest';
 import { createGrantWatch } from './grant-watch.ts';
 
 const stream = () => new PassThrough().on('error', () => undefined);
 
 const scene = () => {
-  const listeners = new Set<(events: readonly Event[]) => void>();
+  const listeners = new Set<Parameters<Store['notices']['subscribe']>[0]>();
   const rights = { token: true, egress: true };
   const standing = createGrantWatch({
     store: {
-      subscribe: (listener) => {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
+      notices: {
+        subscribe: (listener) => {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
       },
     },
     book: {
@@ -22,7 +25,7 @@ const scene = () => {
     log: () => undefined,
   });
   const tell = async (type: string, subject: string) => {
-    for (const listener of listeners) listener([{ type, subject } as Event]);
+    for (const listener of listeners) listener({ events: [{ type, subject } as Event], topics: new Set() });
     await new Promise(setImmediate);
   };
   return { standing, rights, tell, listeners };

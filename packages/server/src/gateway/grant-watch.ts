@@ -25,7 +25,7 @@ export interface GrantWatch {
 }
 
 export interface GrantWatchParts {
-  readonly store: Pick<Store, 'subscribe'>;
+  readonly store: Pick<Store, 'notices'>;
   readonly book: Pick<GrantBook, 'isGranted' | 'ruleOf'>;
   readonly log: Log['error'];
 }
@@ -49,14 +49,14 @@ export const createGrantWatch = ({ store, book, log }: GrantWatchParts): GrantWa
     review(sandboxId).catch((cause: unknown) => log('standing.review', { sandbox: sandboxId, cause }));
   };
 
-  const hear = (events: readonly Event[]): void => {
+  const hear = ({ events }: { readonly events: readonly Event[] }): void => {
     if (held.size === 0) return;
     const ended = events.some(({ type }) => ENDINGS.has(type));
     const subjects = events.filter(({ type }) => type.startsWith('sandbox.')).map(({ subject }) => subject);
     const concerned = ended ? [...held.keys()] : subjects.filter((subject) => held.has(subject));
     for (const sandboxId of new Set(concerned)) reviewed(sandboxId);
   };
-  const unsubscribe = store.subscribe(hear);
+  const unsubscribe = store.notices.subscribe(hear);
 
   return {
     hold: (sandboxId, right, stream) => {

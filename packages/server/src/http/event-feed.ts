@@ -52,7 +52,7 @@ export const createEventFeed = (store: Store): EventFeed => {
     const whole = Buffer.concat(batch.map(({ text }) => text));
     for (const reader of readers) if (reader.isLive) deliver(reader, batch, whole);
   };
-  const unsubscribe = store.subscribe((events) => {
+  const unsubscribe = store.notices.subscribe(({ events }) => {
     if (events.length === 0 || readers.size === 0) return;
     if (fresh.length === 0) setImmediate(publish);
     fresh.push(...events);

@@ -1,4 +1,4 @@
-/** The log of events. `seq` is counted here, not by the database: a rolled back transaction leaves no hole. */
+/** The log of events. `seq` is one more than that of the newest, and no sequence of the database: a rolled back transaction leaves no hole. */
 import type { Event } from '@berth/contract';
 import type { EventQuery, ForgetQuery } from '@berth/core';
 import { builder, createShapes, type SqlConnection, type SqlRow } from './connection.ts';
@@ -40,8 +40,13 @@ export interface LogEnd {
 }
 
 export const readLogEnd = async (connection: SqlConnection): Promise<LogEnd> => {
-  const newest = builder.selectFrom('events').select(['seq', 'totalBytes']).orderBy('seq', 'desc').limit(1);
-  const [row] = await connection.rows(newest.compile());
+  const newest = shapes(
+    'end',
+    () =>
+      builder.selectFrom('events').select(['seq', 'totalBytes']).orderBy('seq', 'desc').limit(1).compile(),
+    [1],
+  );
+  const [row] = await connection.rows(newest);
   return { seq: Number(row?.seq ?? 0), totalBytes: Number(row?.totalBytes ?? 0) };
 };
 

@@ -11,8 +11,10 @@ import {
   assert,
   type Clock,
   createIds,
+  createLocalNotifier,
   eventOf,
   type Ids,
+  type Notifier,
   type ReadTx,
   type Store,
   type TableName,
@@ -44,6 +46,8 @@ export interface SqliteStoreOptions {
   readonly clock: Clock;
   /** Looks at the folder while nobody else may open it, before the database is opened. */
   readonly check?: ((folder: string) => Promise<void>) | undefined;
+  /** Hears of every commit; one of its own when absent. */
+  readonly notifier?: Notifier | undefined;
 }
 
 export interface SqliteStore extends Store {
@@ -55,7 +59,8 @@ export interface SqliteStore extends Store {
  * Rejects with `store.locked`, `home.inconsistent`, `store.newer`, `store.migration_changed`, `store.unavailable` or
  * `disk.full`.
  */
-export const openSqliteStore = async ({ folder, clock, check }: SqliteStoreOptions): Promise<SqliteStore> => {
+export const openSqliteStore = async (options: SqliteStoreOptions): Promise<SqliteStore> => {
+  const { folder, clock, check, notifier = createLocalNotifier() } = options;
   await makeFolder(folder);
   await assertFiles(folder);
   const file = join(folder, DATABASE_FILE);
@@ -78,11 +83,11 @@ export const openSqliteStore = async ({ folder, clock, check }: SqliteStoreOptio
     await chmod(file, 0o600);
     await migrate(writer, clock.now());
     await makeWalRoom(file);
-    const logEnd = await readLogEnd(writer);
-    mark = await openJournalMark({ folder, database, writer, seq: logEnd.seq });
+    const { seq } = await readLogEnd(writer);
+    mark = await openJournalMark({ folder, database, writer, seq });
     const reader = openSqlite(file);
     open.push(reader);
-    const store = createStore({ writer, reader, clock, logEnd, mark });
+    const store = createStore({ writer, reader, clock, notifier, mark });
     return { ...store, file, close: () => store.close().then(closeAll) };
   } catch (error) {
     await closeAll();
@@ -106,26 +111,24 @@ interface Parts {
   readonly writer: SqliteConnection;
   readonly reader: SqliteConnection;
   readonly clock: Clock;
-  readonly logEnd: LogEnd;
+  readonly notifier: Notifier;
   readonly mark: JournalMark;
 }
 
-const createStore = ({ writer, reader, clock, logEnd, mark }: Parts): Store => {
-  const listeners = new Set<(events: readonly Event[]) => void>();
+const createStore = ({ writer, reader, clock, notifier, mark }: Parts): Store => {
   const ids = createIds(clock, randomBytes);
   const inWriteTurn = createSerial();
   const inReadTurn = createSerial();
-  let end = logEnd;
   let closed = false;
 
   const write = <T>(change: (tx: Tx) => Promise<T>): Promise<T> =>
     inWriteTurn(async () => {
       assertOpen(closed);
-      const tx = writeTx({ writer, clock, ids, logEnd: end });
+      const tx = writeTx({ writer, clock, ids });
       const result = await inTransaction(writer, 'write', tx, () => change(tx.tx));
-      end = tx.logEnd();
-      mark.note(end.seq);
-      for (const listener of [...listeners]) listener(tx.events);
+      const newest = tx.events.at(-1);
+      if (newest !== undefined) mark.note(newest.seq);
+      notifier.publish({ events: tx.events, topics: tx.topics });
       return result;
     });
 
@@ -137,11 +140,7 @@ const createStore = ({ writer, reader, clock, logEnd, mark }: Parts): Store => {
         const tx = readTx(reader);
         return await inTransaction(reader, 'read', tx, () => look(tx.tx));
       }),
-    subscribe(listener) {
-      const own: typeof listener = (events) => listener(events);
-      listeners.add(own);
-      return () => void listeners.delete(own);
-    },
+    notices: { subscribe: notifier.subscribe },
     check: () =>
       inWriteTurn(async () => {
         assertOpen(closed);
@@ -193,34 +192,39 @@ const writeTx = ({
   writer,
   clock,
   ids,
-  logEnd,
-}: Omit<Parts, 'reader' | 'mark'> & { readonly ids: Ids }): Ending & {
+}: Pick<Parts, 'writer' | 'clock'> & { readonly ids: Ids }): Ending & {
   readonly tx: Tx;
   readonly events: readonly Event[];
-  /** Where the log ends with what was written. */
-  logEnd(): LogEnd;
+  readonly topics: ReadonlySet<string>;
 } => {
   const guarded = guard(writer);
   const events: Event[] = [];
-  let end = logEnd;
+  const topics = new Set<string>();
+  let end: LogEnd | undefined;
+  /** Read under the lock that the transaction holds: whoever wrote before, in whatever process, has his numbers. */
+  const logEnd = async (): Promise<LogEnd> => {
+    end ??= await readLogEnd(guarded.connection);
+    return end;
+  };
   const now = () => clock.now();
   const table = <N extends TableName>(name: N) => records(guarded.connection, name, now);
   const tx: Tx = {
     table,
     events: (query) => listEvents(guarded.connection, query),
-    lastSeq: async () => end.seq,
+    lastSeq: async () => (await logEnd()).seq,
     firstSeq: () => readFirstSeq(guarded.connection),
     async emit(fact) {
-      const place = { seq: end.seq + 1, id: ids.new('event'), at: now() };
-      const event = eventOf(fact, place);
-      end = await appendEvent(guarded.connection, event, end);
+      const last = await logEnd();
+      const event = eventOf(fact, { seq: last.seq + 1, id: ids.new('event'), at: now() });
+      end = await appendEvent(guarded.connection, event, last);
       events.push(event);
       return event;
     },
-    forgetEvents: (query) => forgetEvents(guarded.connection, query, end),
+    notify: (topic) => void topics.add(topic),
+    forgetEvents: async (query) => forgetEvents(guarded.connection, query, await logEnd()),
     jobs: jobClaims(guarded.connection, table('jobs')),
   };
-  return { tx, events, logEnd: () => end, end: guarded.end };
+  return { tx, events, topics, end: guarded.end };
 };
 
 /** Refuses queries after the end of the transaction, which would otherwise run outside of any, or inside another. */

@@ -16,6 +16,8 @@ const driver = (name: string, health: DriverFacts['health'], isDefault: boolean)
   facets: [],
 });
 
+const JOBS = { waiting: 1, active: 0, done: 0, failed: 0, cancelled: 0 };
+
 const work = (parts: Partial<SystemWorkParts> = {}, found: DriverFacts[] = []) =>
   createSystemWork({
     git: hostGit().run,
@@ -23,7 +25,7 @@ const work = (parts: Partial<SystemWorkParts> = {}, found: DriverFacts[] = []) =
     agents: { describe: async () => [] },
     defaultAgent: 'main',
     modelProviders: ['openai', 'gemini'],
-    core: { troubles: { list: () => [] } },
+    core: { troubles: { list: () => [] }, queue: { stats: async () => JOBS } },
     isWorking: () => true,
     shutdown: async () => undefined,
     ...parts,
@@ -32,10 +34,11 @@ const work = (parts: Partial<SystemWorkParts> = {}, found: DriverFacts[] = []) =
 const agent = (name: string, available: boolean) => ({ name, available, detail: `${name} says so` });
 
 describe('cheap facts', () => {
-  it('tell the default driver, and pass the shutdown on', () => {
+  it('tell the default driver and the jobs, and pass the shutdown on', async () => {
     const shutdown = vi.fn(async () => undefined);
     const system = work({ shutdown });
     expect(system.defaultDriver()).toBe('oci');
+    await expect(system.jobs()).resolves.toEqual(JOBS);
     void system.shutdown({ removeSandboxes: true });
     expect(shutdown).toHaveBeenCalledExactlyOnceWith({ removeSandboxes: true });
   });

@@ -1,7 +1,7 @@
 /** What the installation says about itself: cheap facts for probes, and the doctor, who really tries. */
 import { release } from 'node:os';
 import type { Check } from '@berth/contract';
-import type { Trouble, Troubles } from '@berth/core';
+import type { Queue, Trouble, Troubles } from '@berth/core';
 import type { AgentFacts } from '../agents/agents.ts';
 import type { Git } from '../git/git.ts';
 import type { SystemWork } from '../http/handlers/system.ts';
@@ -15,7 +15,7 @@ export interface SystemWorkParts {
   readonly agents: { describe(): Promise<AgentFacts[]> };
   readonly defaultAgent: string;
   readonly modelProviders: readonly string[];
-  readonly core: { readonly troubles: Pick<Troubles, 'list'> };
+  readonly core: { readonly troubles: Pick<Troubles, 'list'>; readonly queue: Pick<Queue, 'stats'> };
   /** Whether the core takes work. */
   readonly isWorking: () => boolean;
   readonly shutdown: SystemWork['shutdown'];
@@ -31,6 +31,7 @@ export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({
     },
   ],
   shutdown: parts.shutdown,
+  jobs: () => parts.core.queue.stats(),
   capabilities: async () => ({
     drivers: await parts.drivers.describe(),
     agents: await parts.agents.describe(),

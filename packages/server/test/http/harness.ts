@@ -180,6 +180,7 @@ const notingWork = (calls: string[]): Work => {
     system: {
       defaultDriver: () => 'memory',
       checks: async () => [],
+      jobs: async () => ({}),
       capabilities: async () => ({ drivers: [], agents: [], modelProviders: [] }),
       shutdown: async () => undefined,
       doctor: async () => [],

@@ -48,6 +48,25 @@ describe('the SQLite store', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
+  it('numbers an event after the newest of the log, whoever wrote that, and names no number it did not write', async () => {
+    const store = await openSqliteStore({ folder, clock });
+    const emit = () =>
+      store.write((tx) => tx.emit({ type: 'task.created', subject: 'tk_1', data: { title: 't' } }));
+    expect((await emit()).seq).toBe(1);
+    // As a second process would, between two transactions of this one.
+    const other = openSqlite(join(folder, 'berth.db'));
+    await other.run(
+      insert('events', {
+        ...{ seq: 2, id: 'ev_other', type: 'task.created', version: 1, at: 0, subject: 'tk_2' },
+        ...{ data: '{"title":"t"}', totalBytes: 26 },
+      }),
+    );
+    other.close();
+    expect(await store.write((tx) => tx.lastSeq())).toBe(2);
+    expect((await emit()).seq).toBe(3);
+    await store.close();
+  });
+
   it('has the columns of INDEXES, and the file is for its owner alone', async () => {
     const store = await openSqliteStore({ folder, clock });
     expect((await stat(store.file)).mode & 0o777).toBe(0o600);

@@ -4,6 +4,7 @@
  */
 import type { Tx } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
+import { topicOf } from './rows.ts';
 
 export interface DeferredJobs {
   note(job: Job): void;
@@ -13,7 +14,7 @@ export interface DeferredJobs {
   count(): number;
 }
 
-export const createDeferredJobs = (due: (queue: string) => void): DeferredJobs => {
+export const createDeferredJobs = (): DeferredJobs => {
   const deferred = new Map<string, Job>();
   return {
     note: (job) => void deferred.set(job.id, job),
@@ -26,7 +27,7 @@ export const createDeferredJobs = (due: (queue: string) => void): DeferredJobs =
         if (job?.state !== 'waiting') continue;
         // Before those that came later.
         await tx.table('jobs').update(id, job.revision, { runAt: createdAt });
-        due(queue);
+        tx.notify(topicOf(queue));
       }
     },
   };

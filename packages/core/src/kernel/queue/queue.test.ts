@@ -34,7 +34,7 @@ const openWorld = () => {
         stop();
         resolve(row);
       };
-      const stop = store.subscribe(() => void look().catch(reject));
+      const stop = store.notices.subscribe(() => void look().catch(reject));
       look().catch(reject);
     });
   return { clock, store, start, job, reaches };

@@ -12,12 +12,12 @@ import type { Ids } from '../ids.ts';
 import { cancelled } from '../interrupt.ts';
 import { toJson } from '../json.ts';
 import { type Log, silentLog } from '../log.ts';
-import type { Store, Tx } from '../store/store.ts';
+import type { ReadTx, Store, Tx } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
 import type { Clock } from '../time/clock.ts';
 import { createDeferredJobs, type DeferredJobs } from './deferred.ts';
 import type { Handler } from './handling.ts';
-import { cancelWaiting, putBack, type Recovery, removeEnded } from './rows.ts';
+import { cancelWaiting, findLive, putBack, type Recovery, removeEnded, reschedule, topicOf } from './rows.ts';
 import { startTrials, type Trials } from './trials.ts';
 import { startWorker, type Worker } from './worker.ts';
 
@@ -27,6 +27,10 @@ export interface Queue {
    * A free worker starts it at the moment of the commit.
    */
   add(tx: Tx | undefined, queue: string, data: Json, options?: AddOptions): Promise<Job>;
+  /** The jobs of a key that wait or are worked on, oldest first. */
+  find(tx: ReadTx, key: string): Promise<Job[]>;
+  /** Has waiting jobs begin at another moment; one stays for which there is none. Returns how many moved. */
+  reschedule(tx: Tx, momentOf: (job: Job) => number | undefined): Promise<number>;
   /** Starts the worker of a queue. One per queue and process. */
   process(queue: string, handler: Handler, options: ProcessOptions): void;
   /**
@@ -91,24 +95,19 @@ const DEFAULT_LEASE_MS = 30_000;
 export const createQueue = (deps: QueueDeps): Queue => {
   const { store, clock, ids, owner, log = silentLog, leaseMs = DEFAULT_LEASE_MS } = deps;
   const workers = new Map<string, Worker>();
-  /** Queues that got a job in a transaction whose end has not been heard of yet. */
-  const added = new Set<string>();
   let trials: Trials | undefined;
 
-  const due = (queue: string): void => void added.add(queue);
-  const deferred = createDeferredJobs(due);
+  const deferred = createDeferredJobs();
 
-  const unsubscribe = store.subscribe(() => {
-    const queues = [...added];
-    added.clear();
-    for (const queue of queues) workers.get(queue)?.wake();
+  const unsubscribe = store.notices.subscribe(({ topics }) => {
+    for (const [queue, worker] of workers) if (topics.has(topicOf(queue))) worker.wake();
   });
 
   const insert = async (tx: Tx, queue: string, data: Json, options: AddOptions): Promise<Job> => {
     const id = options.id ?? ids.new('job');
     const there = await tx.table('jobs').get(id);
     if (there !== undefined) return there;
-    added.add(queue);
+    tx.notify(topicOf(queue));
     return tx.table('jobs').insert(newJob({ ...options, id, queue, data, now: clock.now() }));
   };
 
@@ -117,6 +116,8 @@ export const createQueue = (deps: QueueDeps): Queue => {
       tx === undefined
         ? store.write((own) => insert(own, queue, data, options))
         : insert(tx, queue, data, options),
+    find: findLive,
+    reschedule,
     process(queue, handler, { concurrency, onGivenUp }) {
       assert(!workers.has(queue), `the queue ${queue} has one worker`);
       const worker = startWorker({
@@ -145,8 +146,7 @@ export const createQueue = (deps: QueueDeps): Queue => {
     },
     async recover(how = { placeOf: async () => '', order: [] }) {
       const turns = await store.write((tx) => putBack(tx, { owner, now: clock.now(), leaseMs, ...how }));
-      const wake = (queue: string) => workers.get(queue)?.wake();
-      trials = startTrials({ store, clock, log, wake }, turns);
+      trials = startTrials({ store, clock, log }, turns);
       return turns.flat().length;
     },
     prune: (before) => store.write((tx) => removeEnded(tx, before)),

@@ -6,11 +6,29 @@ import type { ReadTx, Tx } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
 import { awaitsTurn, type Found, judgeAfterCrash, type QueueOrder } from './crash-count.ts';
 
+/** Named in every transaction that has something for the workers of a queue, in whatever process they are. */
+export const topicOf = (queue: string): string => `queue ${queue}`;
+
 /** The job as it is afterwards; a job that does not wait stays as it was. */
 export const cancelWaiting = async (tx: Tx, id: string, error: BerthError): Promise<Job | undefined> => {
   const row = await tx.table('jobs').get(id);
   if (row?.state !== 'waiting') return row;
   return tx.table('jobs').update(id, row.revision, { state: 'cancelled', error: bodyOf(error) });
+};
+
+export const findLive = (tx: ReadTx, key: string): Promise<Job[]> =>
+  allRows(tx, { table: 'jobs', where: { key, state: ['waiting', 'active'] } });
+
+export const reschedule = async (tx: Tx, momentOf: (job: Job) => number | undefined): Promise<number> => {
+  let moved = 0;
+  for (const job of await allRows(tx, { table: 'jobs', where: { state: 'waiting' } })) {
+    const runAt = momentOf(job);
+    if (runAt === undefined) continue;
+    await tx.table('jobs').update(job.id, job.revision, { runAt });
+    tx.notify(topicOf(job.queue));
+    moved += 1;
+  }
+  return moved;
 };
 
 export interface Recovery {

@@ -10,12 +10,12 @@ import type { Store, Tx } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
 import type { Clock } from '../time/clock.ts';
 import { isSuspect, TRIAL_MS } from './crash-count.ts';
+import { topicOf } from './rows.ts';
 
 export interface TrialDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  readonly wake: (queue: string) => void;
 }
 
 export interface Trials {
@@ -33,7 +33,7 @@ export const startTrials = (deps: TrialDeps, turns: readonly (readonly string[])
       const before = turns[index] ?? [];
       while (!(await store.write((tx) => areTried(tx, deps, before))))
         await clock.sleep(LOOK_EVERY_MS, stopping.signal);
-      for (const queue of await store.write((tx) => begin(tx, next, clock.now()))) deps.wake(queue);
+      await store.write((tx) => begin(tx, next, clock.now()));
     }
   };
   const end = run().catch((error: unknown) => {
@@ -65,14 +65,11 @@ const isTried = async (tx: Tx, { clock }: TrialDeps, job: Job): Promise<boolean>
   return true;
 };
 
-/** Returns the queues that have something to do. */
-const begin = async (tx: Tx, ids: readonly string[], now: number): Promise<ReadonlySet<string>> => {
-  const queues = new Set<string>();
+const begin = async (tx: Tx, ids: readonly string[], now: number): Promise<void> => {
   for (const id of ids) {
     const job = await tx.table('jobs').get(id);
     if (job?.state !== 'waiting') continue;
     await tx.table('jobs').update(id, job.revision, { runAt: Math.min(job.runAt, now) });
-    queues.add(job.queue);
+    tx.notify(topicOf(job.queue));
   }
-  return queues;
 };

@@ -9,12 +9,20 @@ import { eventOf } from './event-of.ts';
 import { memoryJobs } from './memory-jobs.ts';
 import { draftLog, readLog } from './memory-log.ts';
 import { createDraft, readRecords, records, type Tables } from './memory-records.ts';
+import { createLocalNotifier, type Notifier } from './notifier.ts';
 import type { Store, Tx } from './store.ts';
 
-export const createMemoryStore = ({ clock, ids }: { clock: Clock; ids: Ids }): Store => {
+export interface MemoryStoreParts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Hears of every commit; one of its own when absent. */
+  readonly notifier?: Notifier | undefined;
+}
+
+export const createMemoryStore = (parts: MemoryStoreParts): Store => {
+  const { clock, ids, notifier = createLocalNotifier() } = parts;
   let tables: Tables = new Map();
   let log: readonly Event[] = [];
-  const listeners = new Set<(events: readonly Event[]) => void>();
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
 
@@ -25,6 +33,7 @@ export const createMemoryStore = ({ clock, ids }: { clock: Clock; ids: Ids }): S
   const commit = async <T>(change: (tx: Tx) => Promise<T>): Promise<T> => {
     assertOpen();
     const draft = createDraft(tables);
+    const topics = new Set<string>();
     const { added, ...written } = draftLog(log);
     const jobs = memoryJobs(records(draft, 'jobs', clock));
     const result = await change({
@@ -38,12 +47,13 @@ export const createMemoryStore = ({ clock, ids }: { clock: Clock; ids: Ids }): S
         written.append(event);
         return event;
       },
+      notify: (topic) => void topics.add(topic),
       forgetEvents: async (query) => written.forget(query),
       jobs,
     });
     tables = draft.tables();
     log = written.log();
-    for (const listener of [...listeners]) listener(added);
+    notifier.publish({ events: added, topics });
     return result;
   };
 
@@ -62,11 +72,7 @@ export const createMemoryStore = ({ clock, ids }: { clock: Clock; ids: Ids }): S
       last = Promise.allSettled([done]);
       return done;
     },
-    subscribe(listener) {
-      const own: typeof listener = (events) => listener(events);
-      listeners.add(own);
-      return () => void listeners.delete(own);
-    },
+    notices: { subscribe: notifier.subscribe },
     check: async () => assertOpen(),
     async close() {
       await last;

@@ -4,21 +4,20 @@
  *
  * MUST: a `write` that rejects leaves no trace: no record, no event, no job, no gap in `seq`. What its callback threw
  *       is what it rejects with.
- * MUST: a `write` that resolves is durable; events reach subscribers after that, in the order of `seq`.
+ * MUST: `seq` be handed out in the transaction, after the newest event of the log; no caller and no process has a count.
+ * MUST: a `write` that resolves is durable; its notice is published after that, in the order of `seq`.
  * MUST: writes be serial; a reader sees one moment.
  * MUST NOT: hold a transaction while the outside world is asked for something: callbacks only touch `tx`.
  */
 import type { Event, EventType } from '@berth/contract';
+import type { Notices } from './notifier.ts';
 import type { IndexOf, Job, RowOf, TableName } from './tables.ts';
 
 export interface Store {
   read<T>(look: (tx: ReadTx) => Promise<T>): Promise<T>;
   write<T>(change: (tx: Tx) => Promise<T>): Promise<T>;
-  /**
-   * Called after every commit with its events, in order; after one without events with an empty list, because a
-   * record or a job may have changed. A listener MUST NOT throw. Returns the way to stop.
-   */
-  subscribe(listener: (events: readonly Event[]) => void): () => void;
+  /** Every commit, also one without events, because a record or a job may have changed. */
+  readonly notices: Notices;
   /** Rejects with `store.unavailable` when a write would fail now. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -38,6 +37,8 @@ export interface Tx extends ReadTx {
   table<N extends TableName>(name: N): Records<N>;
   /** Appends a fact. It becomes visible with the transaction. */
   emit(fact: Fact): Promise<Event>;
+  /** Names something that those who listen wake up for, in the notice of this transaction. */
+  notify(topic: string): void;
   /** Forgets events from the oldest on, up to the first that is to be kept. Returns how many. */
   forgetEvents(query: ForgetQuery): Promise<number>;
   readonly jobs: JobClaims;

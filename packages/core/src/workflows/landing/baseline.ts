@@ -7,7 +7,6 @@
 import { type EgressPolicy, type Evidence, isBerthError } from '@berth/contract';
 import { deciding, type GatePlan, groupsOf } from '../../gate/index.ts';
 import {
-  allRows,
   createInterrupts,
   type Ids,
   type Job,
@@ -132,11 +131,11 @@ const findOrBegin = (ports: Ports, target: Target, inputHash: string): Promise<s
     if (latest !== undefined && mayAnswer(latest)) return latest.id;
     const since = ports.clock.now() - CRASHED_MS;
     if (latest?.error?.code === 'work.crashed' && latest.updatedAt > since) throw revive(latest.error);
-    const promised = await promisedRun(tx, inputHash);
+    const promised = await promisedRun(ports, tx, inputHash);
     if (promised !== undefined) return promised;
     const id = ports.ids.new('saga');
     const job = toJson({ id, target, inputHash } satisfies BaselineJob, 'data');
-    await ports.queue.add(tx, 'gate.baseline', job, { key: id });
+    await ports.queue.add(tx, 'gate.baseline', job, { key: inputHash });
     return id;
   });
 
@@ -144,11 +143,10 @@ const mayAnswer = ({ state }: SagaRun): boolean =>
   state === 'running' || state === 'undoing' || state === 'done';
 
 /** Of a job whose run has not begun. */
-const promisedRun = async (tx: ReadTx, inputHash: string): Promise<string | undefined> => {
-  const where = { queue: 'gate.baseline', state: ['waiting', 'active'] };
-  for (const job of await allRows(tx, { table: 'jobs', where })) {
-    const { id, inputHash: promised } = baselineJobOf(job);
-    if (promised === inputHash && (await tx.table('sagas').get(id)) === undefined) return id;
+const promisedRun = async ({ queue }: Ports, tx: ReadTx, inputHash: string): Promise<string | undefined> => {
+  for (const job of await queue.find(tx, inputHash)) {
+    const { id } = baselineJobOf(job);
+    if ((await tx.table('sagas').get(id)) === undefined) return id;
   }
   return undefined;
 };

@@ -245,7 +245,9 @@ const inputOf = (ports: Ports, prebuildId: string, wanted: Wanted): PrepareInput
  */
 const untilSettled = async (ports: Ports, prebuild: Prebuild, { request }: Wanted): Promise<void> => {
   const id = ports.ids.from('saga', prebuild.id);
-  const input = await ports.store.write((tx) => promisedInput(tx, prebuild.id, id));
+  const input = await ports.store.write((tx) =>
+    promisedInput(ports, tx, { prebuildId: prebuild.id, run: id }),
+  );
   if (input === undefined) return;
   const { stop, either, release } = createInterrupts(request.signal);
   const made = ports.sagas.run(prepareWorkspace, { id, input, subject: prebuild.id, signal: stop });
@@ -257,9 +259,12 @@ const untilSettled = async (ports: Ports, prebuild: Prebuild, { request }: Wante
 };
 
 /** A prebuild that nobody will make any more (its job was lost with a restored database) is written off. */
-const promisedInput = async (tx: Tx, prebuildId: string, run: string): Promise<PrepareInput | undefined> => {
-  const where = { queue: 'workspace.prepare', key: prebuildId };
-  const [job] = await tx.table('jobs').list({ where, order: 'desc', limit: 1 });
+const promisedInput = async (
+  { queue }: Ports,
+  tx: Tx,
+  { prebuildId, run }: { readonly prebuildId: string; readonly run: string },
+): Promise<PrepareInput | undefined> => {
+  const job = (await queue.find(tx, prebuildId)).at(-1);
   const promised = job?.data ?? (await tx.table('sagas').get(run))?.input;
   if (promised === undefined) await settle(tx, prebuildId, { state: 'failed' });
   return promised as PrepareInput | undefined;

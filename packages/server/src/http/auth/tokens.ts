@@ -53,7 +53,7 @@ export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
     leavings.get(tokenId)?.abort();
     leavings.delete(tokenId);
   };
-  const unsubscribe = store.subscribe((events) => {
+  const unsubscribe = store.notices.subscribe(({ events }) => {
     for (const event of events) if (event.type === 'token.revoked') forget(event.subject);
   });
 

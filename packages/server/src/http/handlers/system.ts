@@ -22,6 +22,8 @@ export interface SystemWork {
     agents: z.infer<typeof AgentInfo>[];
     modelProviders: string[];
   }>;
+  /** Of the queue, by state. */
+  jobs(): Promise<Readonly<Record<string, number>>>;
   /** Really tries what is needed. */
   doctor(): Promise<Check[]>;
   /** Begins the stop of this server and returns at once. */
@@ -70,16 +72,18 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
       return { ready: true, checks: found };
     },
     'system.live': async () => ({ live: true }),
-    'system.stats': () =>
-      store.read(async (tx) => ({
+    'system.stats': async () => {
+      const jobs = await system.jobs();
+      return store.read(async (tx) => ({
+        jobs,
         sandboxes: await tx.table('sandboxes').countBy('state'),
         tasks: await tx.table('tasks').countBy('state'),
         changes: await tx.table('changes').countBy('state'),
-        jobs: await tx.table('jobs').countBy('state'),
         lastSeq: await tx.lastSeq(),
         eventClients: feed.readers(),
         memoryBytes: process.memoryUsage.rss(),
-      })),
+      }));
+    },
     'system.metrics': () => metrics.registry.metrics(),
     'system.capabilities': () => system.capabilities(),
     'system.doctor': async () => ({ checks: await system.doctor() }),
