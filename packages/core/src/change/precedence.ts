@@ -8,8 +8,7 @@
  * itself wait for a worker.
  */
 import type { Change, ChangePart, Task } from '@berth/contract';
-import { allRows, type Queue, type ReadTx, type Store } from '../kernel/index.ts';
-import { unlessAborted } from '../race.ts';
+import { allRows, type Queue, type ReadTx, type Store, unlessAborted } from '../kernel/index.ts';
 
 export interface Precedence {
   /** Waits while somebody else has precedence at one of the targets. Rejects with the reason of the signal. */

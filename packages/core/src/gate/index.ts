@@ -12,5 +12,4 @@ export {
   readAt,
   readForGate,
 } from './plan/plan.ts';
-export { programOf } from './program.ts';
-export { failedIn, missingTools, runGate } from './run.ts';
+export { failedIn, missingTools, programOf, runGate } from './run.ts';

@@ -7,12 +7,11 @@ import { type Evidence, isGreen, type JudgedBy } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { tailOfBoth } from '../kernel/index.ts';
 import type { PlannedCommand } from './plan/plan.ts';
-import { programOf } from './program.ts';
 import { testsRun } from './suite/counts.ts';
 
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
-export interface GateExecution {
+interface GateExecution {
   readonly sandbox: Sandbox;
   readonly commands: readonly PlannedCommand[];
   readonly judgedBy: JudgedBy;
@@ -78,4 +77,28 @@ export const missingTools = (evidence: readonly Evidence[]): string[] => {
     return tool !== undefined && isMissing ? [tool] : [];
   });
   return missing.length === red.length ? [...new Set(missing)] : [];
+};
+
+/** The program that a shell line of a gate starts with, behind what the line puts into its environment. */
+interface Program {
+  readonly name: string;
+  /** As the shell reads it: `PATH="$PWD/.venv/bin:$PATH"`; empty when there is none. */
+  readonly environment: string;
+}
+
+const ASSIGNMENT = /[A-Za-z_]\w*=(?:"[^"]*"|'[^']*'|[^\s"';|&()<>])* +/y;
+const NAME = /([\w.+-]+)(?: |$)/y;
+
+/** Undefined when the line begins in another way. */
+export const programOf = (line: string): Program | undefined => {
+  const start = endOfAssignments(line);
+  NAME.lastIndex = start;
+  const name = NAME.exec(line)?.[1];
+  return name === undefined ? undefined : { name, environment: line.slice(0, start).trim() };
+};
+
+const endOfAssignments = (line: string): number => {
+  let end = 0;
+  for (ASSIGNMENT.lastIndex = 0; ASSIGNMENT.test(line); ) end = ASSIGNMENT.lastIndex;
+  return end;
 };

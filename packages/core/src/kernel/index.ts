@@ -14,9 +14,9 @@ export {
 } from './queue/queue.ts';
 export * from './reconcile.ts';
 export { type FinalSagaBuilder, type SagaBuilder, saga } from './saga/builder.ts';
-export * from './saga/crash-points.ts';
 export { createSagas, type RunRequest, type SagaDeps, type Sagas } from './saga/engine.ts';
 export * from './saga/saga.ts';
+export * from './saga/unwind.ts';
 export * from './scope.ts';
 export * from './store/event-of.ts';
 export * from './store/leases.ts';
@@ -29,7 +29,6 @@ export * from './store/prune.ts';
 export * from './store/store.ts';
 export * from './store/tables.ts';
 export * from './text-tail.ts';
-export * from './time/backoff.ts';
 export * from './time/clock.ts';
 export * from './time/manual-clock.ts';
 export * from './troubles.ts';

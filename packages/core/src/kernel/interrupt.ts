@@ -77,3 +77,12 @@ export const createInterrupts = (outer: AbortSignal | undefined): Interrupts => 
 
 const isCancel = (reason: unknown): reason is BerthError =>
   isBerthError(reason) && reason.code === 'work.cancelled';
+
+/** Waits for work or for a signal, whichever comes first. The work goes on when the signal wins. */
+export const unlessAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });

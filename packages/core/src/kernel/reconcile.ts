@@ -14,8 +14,7 @@ import type { EventType } from '@berth/contract';
 import { Stopped } from './interrupt.ts';
 import { type Log, silentLog } from './log.ts';
 import type { Store } from './store/store.ts';
-import { createAlarm } from './time/alarm.ts';
-import type { Clock } from './time/clock.ts';
+import { type Clock, createAlarm } from './time/clock.ts';
 import type { Troubles } from './troubles.ts';
 
 /** What a pass did, in numbers: `{ removed: 2 }`. */

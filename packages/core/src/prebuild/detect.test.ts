@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { detectSetup } from './detect.ts';
+import { detectSetup } from './plan.ts';
 
 const runs = (...paths: string[]) => detectSetup('app', new Set(paths)).map(({ run }) => run);
 

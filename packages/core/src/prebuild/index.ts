@@ -1,4 +1,3 @@
 export { egressOfChange, runsOwnCode, setupChanges, setupLines, type WorkEgress } from './changes.ts';
 export { setupInputHash } from './inputs.ts';
-export { keptOfSetup } from './kept.ts';
-export { type FilesByRepository, planSetup } from './plan.ts';
+export { type FilesByRepository, keptOfSetup, planSetup } from './plan.ts';

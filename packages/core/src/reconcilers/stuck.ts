@@ -3,9 +3,8 @@
  * often passes. Until then both causes stay on record. An undo that a crash cut off while nobody was left to take
  * it up is gone on with, too.
  */
-import { defineReconciler, isStop, oldRows, type SagaRun } from '../kernel/index.ts';
+import { defineReconciler, isStop, oldRows, type SagaRun, unlessAborted } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { unlessAborted } from '../race.ts';
 import { forEachIsolated } from './isolated.ts';
 
 const AGAIN_AFTER_MS = 3_600_000;

@@ -1,11 +1,3 @@
-export { lose, recover } from './lost.ts';
-export {
-  createPlaces,
-  isKept,
-  LEFT_BY_ATTEMPTS,
-  PLACE_ENDS,
-  type Places,
-} from './places.ts';
-export { type Remover, removedUnderWork, removeFor, requestRemoval } from './removal.ts';
+export { createPlaces, isKept, isThere, LEFT_BY_ATTEMPTS, PLACE_ENDS, type Places, THERE } from './places.ts';
+export { lose, type Remover, recover, removedUnderWork, removeFor, requestRemoval } from './removal.ts';
 export { branchRef, planSandbox, type SandboxPlan } from './spec.ts';
-export { isThere, THERE } from './there.ts';

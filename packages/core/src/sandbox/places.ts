@@ -2,9 +2,17 @@
  * Places under the ceiling of sandboxes. Work that finds none waits without a worker; it gives up when the ceiling has
  * not moved for a while, because then nobody is about to end.
  */
-import { type BerthError, fail, type Sandbox } from '@berth/contract';
+import { type BerthError, fail, isFinal, type Sandbox, sandboxStates } from '@berth/contract';
 import { type Clock, Deferred, type ReadTx, type Store } from '../kernel/index.ts';
-import { THERE } from './there.ts';
+
+/** Whether there is still anything of a sandbox but its record: a machine, a disk, or what it was made from. */
+
+/** The states of those that are there, to ask the store for them. */
+export const THERE: readonly Sandbox['state'][] = (Object.keys(sandboxStates) as Sandbox['state'][]) // the keys of the table
+  .filter((state) => !isFinal(sandboxStates, state));
+
+export const isThere = (sandbox: Sandbox | undefined): sandbox is Sandbox =>
+  sandbox !== undefined && !isFinal(sandboxStates, sandbox.state);
 
 export interface Places {
   /** How many are free; below zero when the ceiling was lowered. */
@@ -17,7 +25,7 @@ export interface Places {
   assertFreeNow(tx: ReadTx): Promise<void>;
 }
 
-export interface PlaceRequest {
+interface PlaceRequest {
   readonly purpose: Sandbox['purpose'];
   readonly since: number;
 }
@@ -42,7 +50,7 @@ export const isKept = ({ purpose, expiresAt }: Sandbox): boolean =>
 /** Each gives a place back. */
 export const PLACE_ENDS = ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'] as const;
 
-export interface PlacesDeps {
+interface PlacesDeps {
   readonly store: Pick<Store, 'notices'>;
   readonly clock: Clock;
   readonly limit: number;

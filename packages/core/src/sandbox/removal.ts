@@ -13,7 +13,7 @@ import {
 } from '@berth/contract';
 import { bodyOf, move, type ReadTx, revive, type Tx } from '../kernel/index.ts';
 
-export interface RemovalRequest {
+interface RemovalRequest {
   readonly reason: string;
   readonly causedBy?: string | undefined;
 }
@@ -57,3 +57,20 @@ const isWorkedIn = async (tx: ReadTx, { purpose, attemptId = '' }: Sandbox): Pro
 /** Nothing when nobody took it away from the work in it. */
 export const removedUnderWork = (sandbox: Sandbox | undefined): BerthError | undefined =>
   sandbox?.error?.code === 'sandbox.removed' ? revive(sandbox.error) : undefined;
+
+/** What the record of a sandbox says of the death of its machine, and of the next one. */
+
+/** Returns the state that it has then; `error` also when it was known already. */
+export const lose = async (tx: Tx, id: string, reason: string): Promise<Sandbox['state'] | undefined> => {
+  const sandbox = await tx.table('sandboxes').get(id);
+  if (sandbox === undefined || !allows(sandboxStates, sandbox.state, 'lost')) return sandbox?.state;
+  const error = bodyOf(fail('sandbox.died', { id, reason }));
+  return (await move(tx, 'sandboxes', id, { trigger: 'lost', patch: { error }, details: { reason } })).state;
+};
+
+export const recover = async (tx: Tx, id: string, unenforced?: readonly string[]): Promise<void> => {
+  const sandbox = await tx.table('sandboxes').get(id);
+  if (sandbox?.state !== 'error') return;
+  const patch = { error: undefined, ...(unenforced === undefined ? {} : { unenforced: [...unenforced] }) };
+  await move(tx, 'sandboxes', id, { trigger: 'recovered', patch });
+};

@@ -4,12 +4,10 @@
  */
 import { fail } from '@berth/contract';
 import type { KeptOfDisk } from '@berth/plugin-api';
-import { nothingToUndo, type Patch, type Prebuild, saga, type Tx } from '../kernel/index.ts';
+import { nothingToUndo, type Patch, type Prebuild, saga, type Tx, unlessAborted } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { keptOfSetup } from '../prebuild/index.ts';
-import { unlessAborted } from '../race.ts';
-import type { SandboxPlan } from '../sandbox/index.ts';
-import { requestRemoval } from '../sandbox/index.ts';
+import { requestRemoval, type SandboxPlan } from '../sandbox/index.ts';
 import { causeOf } from './cause.ts';
 import { endChild } from './child.ts';
 import { createSandbox } from './create-sandbox.ts';

@@ -6,9 +6,16 @@
  */
 import { fail, type Turn } from '@berth/contract';
 import type { Json, Sandbox } from '@berth/plugin-api';
-import { createInterrupts, isStop, move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
+import {
+  createInterrupts,
+  isStop,
+  move,
+  nothingToUndo,
+  saga,
+  type Tx,
+  unlessAborted,
+} from '../kernel/index.ts';
 import type { CheckoutStep, CommitByRepository, Ports } from '../ports.ts';
-import { unlessAborted } from '../race.ts';
 import { createItemSink, diedPrompt, putItem, staged } from '../task/index.ts';
 import { deathsOf, noteDeath } from './attempt/turn-deaths.ts';
 import { keepUnsaved } from './attempt/unsaved.ts';

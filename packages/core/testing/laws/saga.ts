@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { cancelled, Stopped } from '../../src/kernel/interrupt.ts';
-import { crashPointsOf } from '../../src/kernel/saga/crash-points.ts';
 import type { Output, Saga } from '../../src/kernel/saga/saga.ts';
+import { crashPointsOf } from '../../src/kernel/saga/unwind.ts';
 import { createMortal, failingAt, mapSteps, refusedAt, repeating, stepNames } from './saga-faults.ts';
 import { expectEnd, runOnce, type SagaWorld, type Trial } from './saga-trial.ts';
 

@@ -11,7 +11,7 @@ import {
 } from '../repository/judge-paths.ts';
 import { isLockFile } from '../repository/lock-files.ts';
 import { changedFields, isManifest } from '../repository/manifests.ts';
-import { folderOf, nameOf } from '../repository/paths.ts';
+import { folderOf, nameOf } from '../repository/path-index.ts';
 import { isProjectFile, judgingText } from '../repository/project-files.ts';
 import type { Trees } from './trees.ts';
 

@@ -2,7 +2,7 @@
 import type { Weakening } from '@berth/contract';
 import { codeStrings } from '../reach/judge-texts.ts';
 import { isConfiguration, isTestCode, isTestFile } from '../repository/judge-paths.ts';
-import { folderOf, nameOf } from '../repository/paths.ts';
+import { folderOf, nameOf } from '../repository/path-index.ts';
 import { exitsOnLoad, mayEndProgram } from '../suite/exits.ts';
 import type { Trees } from './trees.ts';
 

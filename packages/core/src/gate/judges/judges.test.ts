@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { JudgedTree } from '../repository/files.ts';
+import type { JudgedTree } from '../repository/path-index.ts';
 import { judgeChanges } from './judges.ts';
 
 type Files = Readonly<Record<string, string>>;

@@ -5,7 +5,6 @@
 import type { Weakening } from '@berth/contract';
 import { toolChanges } from '../reach/manifest-tools.ts';
 import { type Reached, reach } from '../reach/reach.ts';
-import type { JudgedTree } from '../repository/files.ts';
 import { judgeMembers } from '../repository/judge-members.ts';
 import {
   isCode,
@@ -21,15 +20,13 @@ import { followLinks } from '../repository/links.ts';
 import { isLockFile, lockChanges } from '../repository/lock-files.ts';
 import { changedFields, isManifest, judgingManifest, scriptsIn } from '../repository/manifests.ts';
 import { manifestsOf } from '../repository/node-members.ts';
-import { indexPaths } from '../repository/path-index.ts';
-import { nameOf } from '../repository/paths.ts';
+import { indexPaths, type JudgedTree, nameOf } from '../repository/path-index.ts';
 import { isProjectFile, judgingText } from '../repository/project-files.ts';
 import { endsOthers, isOnlyMore, reductionOf } from '../suite/measure.ts';
 import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown } from './added.ts';
 import { exitsAdded } from './exits.ts';
-import { isJudgingModule, isModule } from './submodules.ts';
 import { testsWithinChanged } from './tests-within.ts';
-import type { ReadText, Trees } from './trees.ts';
+import { isJudgingModule, isModule, type ReadText, type Trees } from './trees.ts';
 import { listed } from './weakening.ts';
 
 export interface JudgeChanges {

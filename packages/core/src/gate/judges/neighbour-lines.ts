@@ -3,10 +3,10 @@
  * them, run in another judges there.
  */
 import { reach } from '../reach/reach.ts';
-import type { JudgedTree } from '../repository/files.ts';
+import { linesInto } from '../reach/shell-text.ts';
 import { judgeMembers } from '../repository/judge-members.ts';
-import { linesInto } from '../repository/neighbours.ts';
 import { manifestsOf } from '../repository/node-members.ts';
+import type { JudgedTree } from '../repository/path-index.ts';
 
 export interface Neighbours {
   /** As the target has them. */

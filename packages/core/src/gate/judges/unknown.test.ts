@@ -1,7 +1,7 @@
 /** What nobody can show to be no judge is asked about. */
 import { expect, test } from 'vitest';
 import { type Files, weakened } from '../../../testing/judge-trial.ts';
-import { linesInto } from '../repository/neighbours.ts';
+import { linesInto } from '../reach/shell-text.ts';
 
 const JS: Files = {
   'ci/lint.mjs': 'x',

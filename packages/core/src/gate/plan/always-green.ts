@@ -1,6 +1,7 @@
 /** Lines of a gate that end with 0 whatever the work is like, so that they check nothing. Only what is sure counts. */
-import type { RepositoryFiles } from '../repository/files.ts';
+
 import { scriptsIn } from '../repository/manifests.ts';
+import type { RepositoryFiles } from '../repository/path-index.ts';
 import type { PlannedCommand } from './plan.ts';
 
 type Scripts = Readonly<Record<string, string>>;

@@ -2,8 +2,9 @@
  * npm, pnpm and yarn: the scripts of package.json, run by the tool whose lock file is there. What the root of a
  * workspace has no script for is run in its members that have one.
  */
-import type { Detected, GateKind, RepositoryFiles } from '../repository/files.ts';
+
 import { memberPaths, type Package, packageAt } from '../repository/node-members.ts';
+import type { Detected, GateKind, RepositoryFiles } from '../repository/path-index.ts';
 
 type Tool = 'npm' | 'pnpm' | 'yarn';
 

@@ -1,5 +1,5 @@
 /** Python: pytest, ruff and mypy where they are configured, the standard library's unittest where test files lie about. */
-import type { Detected, RepositoryFiles } from '../repository/files.ts';
+import type { Detected, RepositoryFiles } from '../repository/path-index.ts';
 
 /** The environment that a set-up made in the repository, where there is one; else the system's. */
 const PYTHON = 'PATH="$PWD/.venv/bin:$PATH" python3';

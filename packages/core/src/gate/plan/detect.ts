@@ -6,7 +6,7 @@
  * finds no command is refused by its caller (`plan.ts`) and never passes.
  */
 import type { GateCommand, GateProfile } from '@berth/contract';
-import type { Detected, GateKind, RepositoryFiles } from '../repository/files.ts';
+import type { Detected, GateKind, RepositoryFiles } from '../repository/path-index.ts';
 import { detectNode } from './detect-node.ts';
 import { detectPython } from './detect-python.ts';
 

@@ -10,9 +10,9 @@ import {
 } from '@berth/contract';
 import type { CommitByRepository, Hub } from '../../ports.ts';
 import type { SetupPlan } from '../../setup-plan.ts';
-import type { JudgedTree, RepositoryFiles } from '../repository/files.ts';
 import { isLockFile } from '../repository/lock-files.ts';
 import { memberPaths } from '../repository/node-members.ts';
+import type { JudgedTree, RepositoryFiles } from '../repository/path-index.ts';
 import { detectCommands, GATE_MARKERS } from './detect.ts';
 
 export type PlannedCommand = {

@@ -1,5 +1,5 @@
 /** Files that a shell line has a program obey, though it does not run them itself: code and arguments that it reads. */
-import { nameOf } from '../repository/paths.ts';
+import { nameOf } from '../repository/path-index.ts';
 import { MAX_LINE_CHARACTERS, worksOnFiles } from './shell-lines.ts';
 
 const READ_BY_PROGRAM = /(?<![<1-9])<\s{0,4}([\w./-]+)/g;

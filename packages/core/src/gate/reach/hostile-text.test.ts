@@ -2,7 +2,6 @@ import { slowText } from '@berth/plugin-api/conformance';
 import { expect, test } from 'vitest';
 import { cannotFail } from '../plan/always-green.ts';
 import { detectCommands, GATE_MARKERS } from '../plan/detect.ts';
-import { programOf } from '../program.ts';
 import { matchesGlob } from '../repository/glob.ts';
 import {
   isConfiguration,
@@ -16,6 +15,7 @@ import { lockChanges } from '../repository/lock-files.ts';
 import { memberPaths } from '../repository/node-members.ts';
 import { judgingText } from '../repository/project-files.ts';
 import { isTool } from '../repository/tools.ts';
+import { programOf } from '../run.ts';
 import { testsRun } from '../suite/counts.ts';
 import { exitsOnLoad } from '../suite/exits.ts';
 import { reductionOf, testsWithin } from '../suite/measure.ts';

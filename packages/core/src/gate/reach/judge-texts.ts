@@ -1,7 +1,8 @@
 /** What the texts of scripts, recipes and configuration name, in the ways that their languages have for it. */
-import { leadsOut } from '../repository/neighbours.ts';
-import { folderOf, joined, nameOf } from '../repository/paths.ts';
-import { shellLines } from './shell-text.ts';
+
+import { isPartOfMember, type JudgeMembers } from '../repository/judge-members.ts';
+import { folderOf, foldersAbove, joined, nameOf, type PathIndex } from '../repository/path-index.ts';
+import { leadsOut, shellLines } from './shell-text.ts';
 
 const RECIPES: readonly (readonly [RegExp, string])[] = [
   [/^(?:GNUm|m|M)akefile$|\.mk$/, 'make'],
@@ -78,3 +79,29 @@ export const linesOut = (path: string, text: string): string[] =>
     .map((word) => `node ${joined(word.startsWith('/') ? '' : folderOf(path), word)}`.replace(/\/$/, ''))
     .filter((line) => line.startsWith('node ../') || line.includes('workspace/'))
     .map((line) => line.replace(/^node workspace\//, 'node /workspace/'));
+
+/** The packages of the repository that its checks are made of, as far as what is reached names them. */
+
+/** Of one package, files whose texts are looked into; all of them judge. */
+const MAX_READ = 50;
+
+export const memberPackages = (members: JudgeMembers, index: PathIndex) => {
+  const folders = new Set<string>();
+  const files = (folder: string | undefined): readonly string[] => {
+    if (folder === undefined || folders.has(folder)) return [];
+    folders.add(folder);
+    return index.below(folder).filter(isPartOfMember).slice(0, MAX_READ);
+  };
+  return {
+    /** Files to look into of those that a text in a folder loads. */
+    loadedBy: (folder: string, text: string): readonly string[] =>
+      loadedByConfiguration(text).flatMap((name) =>
+        files(members.named(name) ?? members.holding(joined(folder, name))),
+      ),
+    started: (programs: readonly string[]): readonly string[] =>
+      programs.flatMap((program) => files(members.bringing(program))),
+    /** Whether a file is of such a package, there or not. */
+    has: (path: string): boolean =>
+      folders.size > 0 && isPartOfMember(path) && foldersAbove(path).some((one) => folders.has(`${one}/`)),
+  };
+};

@@ -4,8 +4,7 @@
  */
 import { matchesGlob } from '../repository/glob.ts';
 import { isScriptPlace, isTestFile } from '../repository/judge-paths.ts';
-import type { PathIndex } from '../repository/path-index.ts';
-import { joined } from '../repository/paths.ts';
+import { joined, type PathIndex } from '../repository/path-index.ts';
 import type { Line } from './script-parts.ts';
 import { isGivenToTool, wordsOf } from './shell-lines.ts';
 

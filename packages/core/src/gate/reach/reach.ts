@@ -8,12 +8,10 @@ import { matchesGlob } from '../repository/glob.ts';
 import type { JudgeMembers } from '../repository/judge-members.ts';
 import { isConfiguration, isScriptPlace, isTestCode, isTestFile } from '../repository/judge-paths.ts';
 import { checksIn, isManifest, scriptsIn } from '../repository/manifests.ts';
-import { leadsOut } from '../repository/neighbours.ts';
-import { foldersAbove, indexPaths, type PathIndex } from '../repository/path-index.ts';
-import { folderOf, joined } from '../repository/paths.ts';
+import { folderOf, foldersAbove, indexPaths, joined, type PathIndex } from '../repository/path-index.ts';
+import { taskFiles } from '../repository/task-files.ts';
 import { pathsFedTo } from './fed-lines.ts';
-import { linesOut, loadedByConfiguration, runnerOf } from './judge-texts.ts';
-import { memberPackages } from './member-packages.ts';
+import { linesOut, loadedByConfiguration, memberPackages, runnerOf } from './judge-texts.ts';
 import { scriptsNamedIn } from './named-places.ts';
 import { followCalls } from './package-calls.ts';
 import {
@@ -38,7 +36,7 @@ import {
   withoutExpansions,
   wordsOf,
 } from './shell-lines.ts';
-import { taskFiles } from './task-queue.ts';
+import { leadsOut } from './shell-text.ts';
 
 export interface ReachedFrom {
   readonly paths: ReadonlySet<string>;

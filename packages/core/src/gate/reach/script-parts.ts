@@ -1,11 +1,9 @@
 /** What the text of one reached file leads to: lines that are run, files that are loaded. */
 import { isConfiguration, isPartOfJudge, isProductPlace, isTestCode } from '../repository/judge-paths.ts';
 import { isManifest } from '../repository/manifests.ts';
-import type { PathIndex } from '../repository/path-index.ts';
-import { folderOf, joined } from '../repository/paths.ts';
+import { folderOf, joined, type PathIndex } from '../repository/path-index.ts';
 import { namedInCode } from './fed-lines.ts';
 import { codeStrings, loadedByConfiguration, modulesBeside, recipeLines, runnerOf } from './judge-texts.ts';
-import { makeTargets } from './make-targets.ts';
 import { callsPackageScripts, includedBy } from './shell-lines.ts';
 import { embeddedCode, shellLines } from './shell-text.ts';
 
@@ -95,3 +93,14 @@ export const candidates = (index: PathIndex, folder: string, word: string): read
 export const isCode = (path: string): boolean =>
   /\.([cm]?[jt]sx?|py|rb|pl|php|lua|mk|(ba|da|z)?sh|json|ya?ml|toml)$/.test(path) || !/\.[^/]*$/.test(path);
 const isShell = (path: string): boolean => /\.(ba|da|z)?sh$/.test(path) || !/\.[^/]*$/.test(path);
+
+/** What rules of Make make: where a file or folder of that name is there, a rule may be taken for done. */
+const RULE = /^([\w./ -]{1,500}?)\s*::?(?!=)/;
+
+const makeTargets = (text: string): string[] => {
+  const rules = text.split('\n').flatMap((line) => RULE.exec(line)?.[1]?.split(/\s+/) ?? []);
+  const always = new Set(
+    text.split('\n').flatMap((line) => (line.startsWith('.PHONY') ? line.split(/[\s:]+/) : [])),
+  );
+  return [...new Set(rules)].filter((name) => /^\w/.test(name) && !always.has(name));
+};

@@ -1,6 +1,6 @@
 /** What shell lines run, as far as that can be said without being a shell. */
 import { matchesGlob } from '../repository/glob.ts';
-import { nameOf } from '../repository/paths.ts';
+import { nameOf } from '../repository/path-index.ts';
 import { isTool } from '../repository/tools.ts';
 
 const INTERPRETER =

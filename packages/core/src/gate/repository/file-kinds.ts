@@ -1,6 +1,6 @@
 /** What a file is, as far as its name and place tell, for the question whether it could judge. */
 import { isConfiguration, isScriptPlace, isTestFile } from './judge-paths.ts';
-import { folderOf, nameOf } from './paths.ts';
+import { folderOf, nameOf } from './path-index.ts';
 
 /** What people read or see, and no tool reads its settings from. */
 const DOCUMENT =

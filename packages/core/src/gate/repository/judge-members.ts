@@ -4,12 +4,10 @@
  */
 
 import { isDocument } from './file-kinds.ts';
-import type { RepositoryFiles } from './files.ts';
 import { isTestFile } from './judge-paths.ts';
 import { isManifest, type Manifest, manifestOf } from './manifests.ts';
 import { memberPaths } from './node-members.ts';
-import { foldersAbove } from './path-index.ts';
-import { folderOf } from './paths.ts';
+import { folderOf, foldersAbove, type RepositoryFiles } from './path-index.ts';
 import { isTool } from './tools.ts';
 
 export interface JudgeMembers {

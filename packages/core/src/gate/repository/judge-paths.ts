@@ -3,7 +3,7 @@
  * a gate's commands run. By their names and places, as the usual tools find them; what a tool is told to read elsewhere
  * is found in its command line.
  */
-import { folderOf, nameOf } from './paths.ts';
+import { folderOf, nameOf } from './path-index.ts';
 import { isTool } from './tools.ts';
 
 const TEST_FOLDER = /(^|\/)(tests?|testdata|__tests__|__snapshots__|specs?|e2e|Tests)\//;

@@ -2,8 +2,7 @@
  * A commit as programs meet it: what lies behind a symbolic link is also at the link's own place. A judge reached by
  * such a name is altered when either the link is, or what it leads to.
  */
-import type { JudgedTree } from './files.ts';
-import { folderOf, joined } from './paths.ts';
+import { folderOf, type JudgedTree, joined } from './path-index.ts';
 
 /** The hub lists a link with this before the id of its content. */
 const LINK = 'link ';

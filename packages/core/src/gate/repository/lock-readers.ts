@@ -1,5 +1,5 @@
 /** What the lock files of the usual installers say of each package. */
-import { nameOf } from './paths.ts';
+import { nameOf } from './path-index.ts';
 
 export interface Entry {
   readonly name: string;

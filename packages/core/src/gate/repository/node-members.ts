@@ -1,8 +1,8 @@
 /** The packages of an npm, pnpm or yarn workspace: which manifests of a repository its root names as members. */
 import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
-import type { RepositoryFiles } from './files.ts';
 import { matchesGlob } from './glob.ts';
+import type { RepositoryFiles } from './path-index.ts';
 
 const Patterns = z.array(z.string());
 const Manifest = z.object({

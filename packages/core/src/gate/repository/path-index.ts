@@ -2,7 +2,41 @@
  * The paths of a commit, for many questions about them. The text of a script chooses how many are asked, so all of them
  * together may cost only so much; what is asked beyond that has no answer.
  */
-import { nameOf } from './paths.ts';
+/** What detection reads and what it finds. */
+
+/** What a commit holds: all paths, and the text of those that decide. */
+export interface RepositoryFiles {
+  readonly repository: string;
+  readonly paths: ReadonlySet<string>;
+  readonly texts: Readonly<Record<string, string>>;
+}
+
+/** The same, with the id of every file's content. */
+export interface JudgedTree extends RepositoryFiles {
+  readonly ids: Readonly<Record<string, string>>;
+}
+
+export type GateKind = 'typecheck' | 'lint' | 'build' | 'test';
+export interface Detected {
+  readonly tool: string;
+  readonly kind: GateKind;
+  readonly run: string;
+}
+
+/** Paths of a repository: `a/b`, with folders as `a/` and the root as nothing. */
+export const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/') + 1);
+export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+/** Where a path leads that is meant from a folder. It begins with `../` when that is outside. */
+export const joined = (folder: string, path: string): string => {
+  const parts: string[] = [];
+  for (const part of `${folder}${path}`.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();
+    else parts.push(part);
+  }
+  return parts[0] === '..' ? `${parts.join('/')}/` : parts.join('/');
+};
 
 /** Characters of paths that are compared for one repository and change. */
 const MAX_COMPARED_CHARACTERS = 2 ** 27;

@@ -1,4 +1,5 @@
 /** Files that say what a task runner does, and that it finds by their names alone. What is known by its name anyway is in `judge-paths.ts`. */
+import type { PathIndex } from './path-index.ts';
 
 /** By the program that reads them, as a line of a gate names it. */
 const TASK_FILES: ReadonlyMap<string, RegExp> = new Map([
@@ -37,4 +38,19 @@ const TASK_FILES: ReadonlyMap<string, RegExp> = new Map([
 ]);
 
 /** What a word of a line has its program find. */
-export const taskFilesOf = (word: string): RegExp | undefined => TASK_FILES.get(word);
+const taskFilesOf = (word: string): RegExp | undefined => TASK_FILES.get(word);
+
+/** Files of task runners that lines name. */
+export const taskFiles = (index: PathIndex) => {
+  const known = new Set<RegExp>();
+  return {
+    /** Those that are there and were not known before. */
+    hear: (word: string): readonly string[] => {
+      const files = taskFilesOf(word);
+      if (files === undefined || known.has(files)) return [];
+      known.add(files);
+      return index.filter((path) => files.test(path));
+    },
+    has: (path: string): boolean => [...known].some((files) => files.test(path)),
+  };
+};

@@ -2,7 +2,7 @@
  * Calls by which code of the product ends the program that loads it as if all were well. A runner that prints no number
  * of its tests has then said nothing, and succeeds.
  */
-import { replaceBlocks } from '../repository/blocks.ts';
+import { replaceBlocks } from '../repository/project-files.ts';
 
 interface Language {
   readonly files: RegExp;

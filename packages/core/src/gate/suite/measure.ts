@@ -3,7 +3,7 @@
  * assertions word for word, what is skipped, and ways past an assertion. Comments do not count.
  */
 
-import { replaceBlocks } from '../repository/blocks.ts';
+import { replaceBlocks } from '../repository/project-files.ts';
 import { assertionsIn, plain } from './assertions.ts';
 
 interface TestMeasure {

@@ -16,7 +16,7 @@ import { bodyOf, failureOf, isRetryable } from '../failure.ts';
 import { isDeferred, isStop } from '../interrupt.ts';
 import type { Patch } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
-import { backoffMs } from '../time/backoff.ts';
+import { backoffMs } from '../time/clock.ts';
 
 export type Ending =
   | { readonly kind: 'resolved' }

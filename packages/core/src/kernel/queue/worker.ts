@@ -7,7 +7,7 @@ import { createCoalescingRunner } from '../coalescing-runner.ts';
 import { Stopped } from '../interrupt.ts';
 import type { Tx } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
-import { createAlarm } from '../time/alarm.ts';
+import { createAlarm } from '../time/clock.ts';
 import { type HandlingDeps, handleJob, updateHeld } from './handling.ts';
 
 export interface Worker {

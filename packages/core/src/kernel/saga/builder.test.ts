@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { saga } from './builder.ts';
-import { crashPointsOf } from './crash-points.ts';
 import { nothingToUndo } from './saga.ts';
+import { crashPointsOf } from './unwind.ts';
 
 interface Ports {
   readonly machines: {

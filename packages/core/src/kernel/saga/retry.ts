@@ -1,7 +1,7 @@
 /** Repeats a step while that can help. Only the step's own failures are repeated, never the engine's trouble. */
 
 import { isRetryable } from '../failure.ts';
-import { backoffMs } from '../time/backoff.ts';
+import { backoffMs } from '../time/clock.ts';
 import { type Run, StepFailed } from './run.ts';
 
 const BASE_MS = 500;

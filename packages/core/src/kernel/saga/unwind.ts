@@ -1,6 +1,7 @@
 /** Undoes every step that started, last started first, whether or not it got anywhere. */
 import { retryable, withRetries } from './retry.ts';
 import { contextOf, isNothing, ofStep, type Run, type RunStep } from './run.ts';
+import type { AnySaga } from './saga.ts';
 
 const UNDO_TRIES = 5;
 
@@ -35,3 +36,15 @@ const undoStep = async <P>(run: Run<P>, step: RunStep<P>): Promise<void> => {
     crashPoint('after-undone');
   });
 };
+
+/** The moments of a saga at which a process may die: before and after each effect and each line of the journal. */
+const FORTH = ['before-do', 'after-do', 'before-done', 'after-done'] as const;
+const BACK = ['before-undo', 'after-undo', 'before-undone', 'after-undone'] as const;
+
+/** All points, in order: `<saga>/<step>/<moment>`. */
+export const crashPointsOf = <P>(definition: AnySaga<P>): string[] =>
+  definition.stages.flatMap((stage) =>
+    stage.steps.flatMap((step) =>
+      [...FORTH, ...(hasUndo(step) ? BACK : [])].map((moment) => `${definition.name}/${step.name}/${moment}`),
+    ),
+  );

@@ -16,9 +16,9 @@ import {
   type SagaRun,
   saga,
   toJson,
+  unlessAborted,
 } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
-import { unlessAborted } from '../../race.ts';
 import { workspaceOf } from '../../workspace/index.ts';
 import type { GatePart } from '../check-gate.ts';
 import { ensurePrebuild } from '../prebuild/ensure.ts';

@@ -1,9 +1,8 @@
 /** Whether a machine answers, whether it lives, why it died, and how one is made, also in the place of a dead one. */
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import type { Liveness, Machine, Sandbox } from '@berth/plugin-api';
-import { isStop } from '../../kernel/index.ts';
+import { isStop, unlessAborted } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
-import { unlessAborted } from '../../race.ts';
 import { removedUnderWork, type SandboxPlan } from '../../sandbox/index.ts';
 
 export interface Where {

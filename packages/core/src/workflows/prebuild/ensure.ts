@@ -16,6 +16,7 @@ import {
   revive,
   type Tx,
   toJson,
+  unlessAborted,
 } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import {
@@ -26,7 +27,6 @@ import {
   setupInputHash,
   type WorkEgress,
 } from '../../prebuild/index.ts';
-import { unlessAborted } from '../../race.ts';
 import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
 import type { SetupPlan } from '../../setup-plan.ts';
 import { staged } from '../../task/index.ts';

@@ -1,6 +1,6 @@
 import type { GateCommand } from '@berth/contract';
 import { expect, test } from 'vitest';
-import { gateIssues } from './gate-issues.ts';
+import { gateIssues } from './index.ts';
 
 const command = (name: string, more: Partial<GateCommand> = {}): GateCommand => ({
   name,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { backoffMs } from './backoff.ts';
+import { backoffMs } from './clock.ts';
 
 it('doubles with every try, up to a minute', () => {
   expect([1, 2, 3, 4].map((tried) => backoffMs(100, tried))).toEqual([100, 200, 400, 800]);
