@@ -8,10 +8,8 @@ const ELSEWHERE = [
   // Entries of processes: system tests start them and look at what they do.
   'packages/server/src/run.ts',
   'packages/cli/src/main.ts',
-  'packages/plugins/src/agents/acp/stub-agent.ts',
   // Runs in a browser: packages/server/test/dashboard drives a real one.
   'packages/dashboard/src/**/use-*.ts',
-  'packages/dashboard/src/ui/clock.ts',
   // Needs a terminal on standard input.
   'packages/cli/src/shell.ts',
 ];

@@ -6,7 +6,7 @@ import { execPath, getuid } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { DriverHost, GuestProgram } from '@berth/plugin-api';
 import { identify } from '../src/drivers/oci/identity.ts';
-import { removeTree } from '../src/linux/remove-tree.ts';
+import { removeTree } from '../src/linux/system-program.ts';
 
 let built: Promise<GuestProgram> | undefined;
 

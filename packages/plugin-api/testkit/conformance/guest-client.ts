@@ -10,7 +10,7 @@ import {
   GUEST_PATHS,
   PREFACE,
 } from '@berth/contract/guest';
-import { firstLine } from '../../src/first-line.ts';
+import { firstLine } from '../fakes/guest.ts';
 
 export interface GuestClient extends Disposable {
   health(timeoutMs?: number): Promise<{ readonly id: string; readonly pid: number }>;

@@ -3,6 +3,7 @@
  * handful of programs that it plays itself (`true`, `false`, `echo`, `printenv`, `cat`, `rm`, `sleep`). Enough for
  * everything that wants sandboxes and no processes: demos, simulations, tests of what stands on drivers.
  */
+import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { type Duplex, duplexPair } from 'node:stream';
 import {
@@ -15,7 +16,6 @@ import {
   PREFACE,
   REFUSED_PREFIX,
 } from '@berth/contract/guest';
-import { firstLine } from '../../src/first-line.ts';
 
 export interface FakeGuestOptions {
   readonly id: string;
@@ -197,3 +197,24 @@ const play = async ([program = '', ...args]: string[], options: FakeGuestOptions
 const removeBelow = (files: Map<string, string>, path: string): void => {
   for (const name of [...files.keys()]) if (name === path || name.startsWith(`${path}/`)) files.delete(name);
 };
+
+/** The line that both ends of the guest channel begin with, read byte by byte: what follows is HTTP/2. */
+
+/** With its newline. Rejects when the other side hangs up before. */
+export const firstLine = (connection: Duplex): Promise<string> =>
+  new Promise((resolve, reject) => {
+    let line = '';
+    const take = (): void => {
+      for (let byte = connection.read(1); byte !== null; byte = connection.read(1)) {
+        line += String(byte);
+        if (!line.endsWith('\n')) continue;
+        connection.off('readable', take);
+        connection.off('close', hungUp);
+        resolve(line);
+        return;
+      }
+    };
+    const hungUp = (): void => reject(new assert.AssertionError({ message: `hung up after "${line}"` }));
+    connection.on('readable', take);
+    connection.once('close', hungUp);
+  });

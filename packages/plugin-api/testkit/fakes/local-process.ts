@@ -7,13 +7,12 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { fail } from '@berth/contract';
 import type { ExecChunk, ExecCursor, ExecExit, ExecSpec, Process } from '../../src/sandbox.ts';
-import { type ByteLog, createByteLog } from './byte-log.ts';
 
 const KEPT_BYTES = { all: 64 * 2 ** 20, tail: 2 ** 20 };
 /** How long output may still come after the process has ended (a child of it may hold the pipe for ever). */
 const DRAIN_MS = 250;
 
-export interface LocalSpec extends ExecSpec {
+interface LocalSpec extends ExecSpec {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -156,4 +155,28 @@ const killGroup = (child: ChildProcess, name: NodeJS.Signals): void => {
     // Ended already: exactly what the caller wants.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // errors of kill(2) carry a code
   }
+};
+
+/** A growing log of bytes that any number of readers follow by cursor. */
+interface ByteLog {
+  append(bytes: Uint8Array): void;
+  /** What is there from a cursor on; `cursor` is later than asked when older bytes were dropped. */
+  from(cursor: number): { readonly cursor: number; readonly bytes: Uint8Array };
+}
+
+const createByteLog = (keptBytes: number): ByteLog => {
+  let start = 0;
+  let bytes: Uint8Array = new Uint8Array(0);
+  return {
+    append(more) {
+      const all = Buffer.concat([bytes, more]);
+      const dropped = Math.max(0, all.length - keptBytes);
+      start += dropped;
+      bytes = all.subarray(dropped);
+    },
+    from(cursor) {
+      const at = Math.max(cursor, start);
+      return { cursor: at, bytes: bytes.subarray(at - start) };
+    },
+  };
 };

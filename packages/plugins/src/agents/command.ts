@@ -13,8 +13,7 @@ import {
   type TurnEnd,
 } from '@berth/plugin-api';
 import { z } from 'zod';
-import { endProcess } from './acp/end-process.ts';
-import { systemTimers } from './acp/timers.ts';
+import { endProcess, systemTimers } from './acp/end-process.ts';
 import { createWatchdog, failureOf } from './acp/watchdog.ts';
 
 const Config = z.strictObject({

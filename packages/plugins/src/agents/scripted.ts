@@ -6,7 +6,7 @@
 import { fail } from '@berth/contract';
 import { type AgentWorld, defineAgent, type TurnEnd, type TurnInput } from '@berth/plugin-api';
 import { z } from 'zod';
-import { systemTimers } from './acp/timers.ts';
+import { systemTimers } from './acp/end-process.ts';
 import { failureOf } from './acp/watchdog.ts';
 
 const Step = z.union([

@@ -1,12 +1,13 @@
 /** Starts programs of the system, by themselves and not for a sandbox, and ends them with all that they started. */
 import { spawn } from 'node:child_process';
+import { chmod, mkdir } from 'node:fs/promises';
 
 /** Programs of the system are found here, whatever the server's own PATH says. */
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const SAID_CHARACTERS = 4000;
 
-export interface Ended {
+interface Ended {
   /** Null when a signal ended it. */
   readonly code: number | null;
   /** The beginning. */
@@ -52,4 +53,28 @@ const endGroup = (pid: number | undefined): Error | undefined => {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH' ? undefined : (error as Error);
   }
+};
+
+/** Deletes what the inside of a sandbox wrote, however it is built. */
+class NotDeleted extends Error {
+  override readonly name = 'NotDeleted';
+}
+
+/**
+ * By the system's own program, which goes from folder to folder by descriptors: a path may be longer than the kernel
+ * takes in one piece (PATH_MAX), and no link is followed, also not one that appears meanwhile. Succeeds when there is
+ * nothing; rejects with what it said when something is left. `surround` is an argument vector that runs another.
+ */
+export const removeTree = async (path: string, surround: readonly string[] = []): Promise<void> => {
+  const argv = [...surround, 'rm', '-rf', '--one-file-system', '--', path];
+  const { code, stderr } = await runSystemProgram(argv);
+  const said = stderr.trim() || (code === null ? 'rm was ended by a signal' : `rm ended with ${code}`);
+  if (code !== 0) throw new NotDeleted(`${path} could not be deleted: ${said}`);
+};
+
+/** Makes a folder and those above it, with exactly this mode whatever the umask; returns its path. */
+export const makeFolder = async (path: string, mode: number): Promise<string> => {
+  await mkdir(path, { recursive: true });
+  await chmod(path, mode);
+  return path;
 };

@@ -9,7 +9,7 @@ import { createLocalSandbox, type LocalSandbox } from '@berth/plugin-api/fakes';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { createAcpAgent } from '../../src/agents/acp/acp-agent.ts';
-import { systemTimers, type Timers } from '../../src/agents/acp/timers.ts';
+import { systemTimers, type Timers } from '../../src/agents/acp/end-process.ts';
 import type { AcpProfile } from '../../src/agents/profiles/profile.ts';
 
 const stub = join(import.meta.dirname, '../../src/agents/acp/stub-agent.ts');

@@ -1,7 +1,16 @@
 /** OpenAI Chat Completions. */
 import { randomUUID } from 'node:crypto';
-import { record, records, string, textOf } from './loose.ts';
-import { argumentsOf, pieces, type Reply, type StreamPart, type Wire } from './wire.ts';
+import {
+  argumentsOf,
+  pieces,
+  type Reply,
+  record,
+  records,
+  type StreamPart,
+  string,
+  textOf,
+  type Wire,
+} from './wire.ts';
 
 export const chatWire: Wire = {
   name: 'chat',

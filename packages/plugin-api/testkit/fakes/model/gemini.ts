@@ -1,8 +1,7 @@
 /** Gemini generateContent. The wire has no call ids: the place in the script is counted instead. */
 import { randomUUID } from 'node:crypto';
-import { record, records, string, textOf } from './loose.ts';
 import { fillSchema } from './schema.ts';
-import type { Reply, StreamPart, Wire } from './wire.ts';
+import { type Reply, record, records, type StreamPart, string, textOf, type Wire } from './wire.ts';
 
 export const geminiWire: Wire = {
   name: 'gemini',

@@ -1,7 +1,17 @@
 /** Anthropic Messages. Its input tokens leave out what came from the cache. */
 import { randomUUID } from 'node:crypto';
-import { list, record, records, string, textOf } from './loose.ts';
-import { argumentsOf, pieces, type Reply, type StreamPart, type Wire } from './wire.ts';
+import {
+  argumentsOf,
+  list,
+  pieces,
+  type Reply,
+  record,
+  records,
+  type StreamPart,
+  string,
+  textOf,
+  type Wire,
+} from './wire.ts';
 
 export const messagesWire: Wire = {
   name: 'messages',

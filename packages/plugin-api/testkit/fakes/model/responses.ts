@@ -1,7 +1,18 @@
 /** OpenAI Responses. */
 import { randomUUID } from 'node:crypto';
-import { type Loose, record, records, string, textOf } from './loose.ts';
-import { argumentsOf, type OfferedTool, pieces, type Reply, type StreamPart, type Wire } from './wire.ts';
+import {
+  argumentsOf,
+  type Loose,
+  type OfferedTool,
+  pieces,
+  type Reply,
+  record,
+  records,
+  type StreamPart,
+  string,
+  textOf,
+  type Wire,
+} from './wire.ts';
 
 export const responsesWire: Wire = {
   name: 'responses',

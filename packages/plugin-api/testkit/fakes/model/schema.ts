@@ -1,5 +1,5 @@
 /** Fills the JSON schema of a tool from the few values that a verb has, whatever the tool calls its parameters. */
-import { type Loose, list, record, string } from './loose.ts';
+import { type Loose, list, record, string } from './wire.ts';
 
 const PARAMETER_NAMES: Readonly<Record<string, readonly string[]>> = {
   path: ['filepath', 'file_path', 'path', 'absolute_path', 'filename', 'target_file', 'abspath', 'file'],

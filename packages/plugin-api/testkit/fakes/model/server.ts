@@ -12,13 +12,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '@berth/contract';
 import { chatWire } from './chat.ts';
 import { geminiWire } from './gemini.ts';
-import { type Loose, record, string } from './loose.ts';
 import { messagesWire } from './messages.ts';
 import { callId, type Plan, planAnswer } from './plan.ts';
 import { responsesWire } from './responses.ts';
 import { DEFAULT_SCRIPTS, DEFAULT_USAGE, type Scripts } from './script.ts';
 import { toolCall } from './tools.ts';
-import type { Conversation, Reply, Wire } from './wire.ts';
+import { type Conversation, type Loose, type Reply, record, string, type Wire } from './wire.ts';
 
 export interface ScriptedModelOptions {
   readonly scripts?: Scripts | undefined;

@@ -5,10 +5,9 @@
 import { isAbsolute, join } from 'node:path';
 import { BerthError } from '@berth/contract';
 import { asPatch, asShell } from './fallbacks.ts';
-import { list, record } from './loose.ts';
 import { fillSchema } from './schema.ts';
 import type { ScriptedCall, Verb } from './script.ts';
-import type { OfferedTool, ToolCall } from './wire.ts';
+import { list, type OfferedTool, record, type ToolCall } from './wire.ts';
 
 const TOOLS_BY_VERB: Readonly<Record<Verb['do'], readonly string[]>> = {
   write: ['write', 'write_file', 'create_file', 'write_to_file', 'file_write', 'editor'],

@@ -1,13 +1,10 @@
 /** Any ACP agent: the facts about one kind are its profile (`../profiles`), everything else is here. */
-
-import { fail } from '@berth/contract';
-import { type Agent, type AgentHost, type AgentPlugin, defineAgent } from '@berth/plugin-api';
+import { fail, isBerthError } from '@berth/contract';
+import { type Agent, type AgentHost, type AgentPlugin, defineAgent, type Files } from '@berth/plugin-api';
 import { z } from 'zod';
-import type { AcpProfile } from '../profiles/profile.ts';
-import { locate } from '../profiles/programs.ts';
-import { systemTimers, type Timers } from './timers.ts';
+import { type AcpProfile, locate } from '../profiles/profile.ts';
+import { systemTimers, type Timers } from './end-process.ts';
 import { runTurn } from './turn.ts';
-import { writeChanged } from './write-changed.ts';
 
 const Config = z.strictObject({
   toolMs: z.int().min(1000).optional().describe('How long one tool call may take; 30 minutes when absent.'),
@@ -63,4 +60,21 @@ export const createAcpAgent = (deps: {
       });
     },
   };
+};
+
+/** Writes configuration files of an agent, only those that differ: an agent may watch its own files. */
+const writeChanged = async (files: Files, wanted: Readonly<Record<string, string>>): Promise<void> => {
+  for (const [path, text] of Object.entries(wanted)) {
+    const bytes = Buffer.from(text);
+    if (!bytes.equals(await readOrEmpty(files, path))) await files.write(path, bytes, 0o600);
+  }
+};
+
+const readOrEmpty = async (files: Files, path: string): Promise<Uint8Array> => {
+  try {
+    return await files.read(path);
+  } catch (error) {
+    if (isBerthError(error) && error.code === 'file.missing') return new Uint8Array(0);
+    throw error;
+  }
 };

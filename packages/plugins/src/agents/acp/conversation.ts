@@ -1,12 +1,33 @@
 /** What is said to an agent in one turn, in order: hello, open or continue, mode, prompt; and the words to stop it. */
+
 import type { ClientContext, InitializeResponse } from '@agentclientprotocol/sdk';
-import type { TurnEnd } from '@berth/plugin-api';
-import { type AcpTurn, blameOf } from './acp-turn.ts';
-import { readAnswer } from './answer.ts';
-import { failure } from './errors.ts';
+import type { AgentWorld, TurnEnd, TurnInput } from '@berth/plugin-api';
+import { z } from 'zod';
+import type { Timers } from './end-process.ts';
+import { type Blame, failure } from './errors.ts';
 import type { Items } from './items.ts';
 import { keptSession, type Opened, openSession } from './session.ts';
-import type { TurnState } from './turn-state.ts';
+import type { TurnState } from './states.ts';
+
+/** Everything that one turn over ACP needs to know. */
+export interface AcpTurn {
+  readonly agent: string;
+  readonly argv: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string>>;
+  /** The agent's own mode in which it asks for little; used when it offers it. */
+  readonly mode: string | undefined;
+  /** Tells that the turn has failed, where its end will look like success. */
+  readonly isFailure: ((params: unknown) => boolean) | undefined;
+  readonly toolMs: number;
+  readonly input: TurnInput;
+  readonly world: AgentWorld;
+  readonly timers: Timers;
+}
+
+export const blameOf = (turn: AcpTurn): Blame => ({
+  agent: turn.agent,
+  model: turn.world.model,
+});
 
 export interface Conversation {
   run(items: Items): Promise<TurnEnd>;
@@ -67,4 +88,36 @@ const endOf = (
   const reason = items.failure();
   if (reason !== undefined && answer.stop === 'end') throw failure(reason, blameOf(turn));
   return { ...answer, session: keptSession(opened.sessionId), continued: opened.continued };
+};
+
+/** The answer to a prompt, read leniently: fields that agents add to the protocol are used where they make sense. */
+const count = z.int().min(0);
+const Answer = z.object({
+  stopReason: z.string(),
+  usage: z
+    .object({ inputTokens: count, outputTokens: count, cachedReadTokens: count.nullish() })
+    .nullish()
+    .catch(undefined),
+});
+
+const readAnswer = (response: unknown): Pick<TurnEnd, 'stop' | 'detail' | 'usage'> => {
+  const { stopReason, usage } = Answer.parse(response);
+  return {
+    ...stopOf(stopReason),
+    ...(usage == null
+      ? {}
+      : {
+          usage: {
+            inputTokens: usage.inputTokens,
+            cachedInputTokens: usage.cachedReadTokens ?? 0,
+            outputTokens: usage.outputTokens,
+          },
+        }),
+  };
+};
+
+const stopOf = (stopReason: string): Pick<TurnEnd, 'stop' | 'detail'> => {
+  if (stopReason === 'end_turn') return { stop: 'end' };
+  if (stopReason === 'cancelled') return { stop: 'cancelled' };
+  return { stop: 'stopped', detail: stopReason };
 };

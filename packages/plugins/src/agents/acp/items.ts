@@ -4,7 +4,7 @@
  * Sizes are capped: an agent may say as much as it likes, we keep what a reader can use.
  */
 import type { ItemBody } from '@berth/contract';
-import type { Timers } from './timers.ts';
+import type { Timers } from './end-process.ts';
 import type { ToolUpdate, Update } from './update.ts';
 
 export interface Items {

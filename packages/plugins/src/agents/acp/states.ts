@@ -2,7 +2,8 @@
  * Where a conversation with an agent is. Only in `running`, `blocked` and `cancelling` does what the agent says belong
  * to this turn; what it says earlier is the replay of an older conversation.
  */
-import { table } from '@berth/contract';
+import { next, type StateOf, type TriggerOf, table } from '@berth/contract';
+import type { Watchdog } from './watchdog.ts';
 
 export const acpStates = table({
   /** Its process was asked for and has said nothing that is ACP. */
@@ -30,3 +31,27 @@ export const acpStates = table({
   /** The process ended, or was ended, before it answered. */
   lost: {},
 });
+
+/** The state of one conversation: moves only as its table says, and tells the watchdog. */
+export interface TurnState {
+  state(): StateOf<typeof acpStates>;
+  /** False when the move is not possible now: it came too late. */
+  move(trigger: TriggerOf<typeof acpStates>): boolean;
+}
+
+export const createTurnState = (watchdog: Watchdog): TurnState => {
+  let state: StateOf<typeof acpStates> = 'spawning';
+  return {
+    state: () => state,
+    move(trigger) {
+      const entered = next(acpStates, state, trigger);
+      if (entered === undefined) return false;
+      state = entered;
+      watchdog.enter(state);
+      return true;
+    },
+  };
+};
+
+export const isInTurn = (life: TurnState): boolean =>
+  ['running', 'blocked', 'cancelling'].includes(life.state());

@@ -9,15 +9,13 @@
 import { client } from '@agentclientprotocol/sdk';
 import { fail } from '@berth/contract';
 import type { ExecExit, Process, TurnEnd } from '@berth/plugin-api';
-import { type AcpTurn, blameOf } from './acp-turn.ts';
-import { climbCancelLadder } from './cancel-ladder.ts';
-import { type Conversation, createConversation } from './conversation.ts';
-import { endProcess } from './end-process.ts';
+import { type AcpTurn, blameOf, type Conversation, createConversation } from './conversation.ts';
+import { climbCancelLadder, endProcess } from './end-process.ts';
 import { agentError } from './errors.ts';
 import { createItems, type Items } from './items.ts';
 import { CANCELLED, decide } from './permission.ts';
+import { createTurnState, isInTurn, type TurnState } from './states.ts';
 import { createTransport, type Transport } from './transport.ts';
-import { createTurnState, isInTurn, type TurnState } from './turn-state.ts';
 import { readUpdate, ToolUpdate } from './update.ts';
 import { createWatchdog, failureOf } from './watchdog.ts';
 

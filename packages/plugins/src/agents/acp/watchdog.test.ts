@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Timers } from './timers.ts';
+import type { Timers } from './end-process.ts';
 import { createWatchdog, type Expiry } from './watchdog.ts';
 
 /** Time that passes when it is told to. */

@@ -5,8 +5,8 @@
  * has limits of its own.
  */
 import { type BerthError, fail, type StateOf } from '@berth/contract';
+import type { Timers } from './end-process.ts';
 import type { acpStates } from './states.ts';
-import type { Timers } from './timers.ts';
 
 export interface WatchdogLimits {
   readonly startMs: number;

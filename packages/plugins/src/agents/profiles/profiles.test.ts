@@ -5,13 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentHost, ModelAccess } from '@berth/plugin-api';
 import { describe, expect, it } from 'vitest';
-import { claudeCodeProfile } from './claude-code.ts';
-import { codexProfile } from './codex.ts';
-import { geminiProfile } from './gemini.ts';
-import { opencodeProfile } from './opencode.ts';
-import type { AcpProfile } from './profile.ts';
-import { locate } from './programs.ts';
-import { qwenProfile } from './qwen.ts';
+import { claudeCodeProfile } from '../claude-code.ts';
+import { codexProfile } from '../codex.ts';
+import { geminiProfile } from '../gemini.ts';
+import { opencodeProfile } from '../opencode.ts';
+import { qwenProfile } from '../qwen.ts';
+import { type AcpProfile, locate } from './profile.ts';
 
 const TOKEN = 'token-of-the-attempt';
 const launch = (profile: AcpProfile) => {

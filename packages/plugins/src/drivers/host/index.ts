@@ -24,11 +24,10 @@ import {
 } from '@berth/plugin-api';
 import { z } from 'zod';
 import { connectGuest } from '../../linux/door.ts';
-import { makeFolder } from '../../linux/folder.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { endNaming, isAlive, markOf, type ProcessMark } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
-import { removeTree } from '../../linux/remove-tree.ts';
+import { makeFolder, removeTree } from '../../linux/system-program.ts';
 import { MACHINE_ID, type MachineRecord, openRecords, writeRecord } from './record.ts';
 import { endUser, giveTo, type HostUser, ID_COUNT, probeUser } from './user.ts';
 

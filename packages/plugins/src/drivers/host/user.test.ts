@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect, test } from 'vitest';
-import { makeFolder } from '../../linux/folder.ts';
+import { makeFolder } from '../../linux/system-program.ts';
 import { probeUser } from './user.ts';
 
 const BASE = 700_000;

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder } from '../../linux/folder.ts';
+import { makeFolder } from '../../linux/system-program.ts';
 
 export interface Folders {
   readonly root: string;

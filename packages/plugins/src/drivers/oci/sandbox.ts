@@ -10,7 +10,7 @@ import {
   initCommand,
 } from '@berth/contract/guest';
 import type { GuestProgram, MachineSpec } from '@berth/plugin-api';
-import { makeFolder } from '../../linux/folder.ts';
+import { makeFolder } from '../../linux/system-program.ts';
 import { type Folders, makeThrough } from './folders.ts';
 import type { Identity } from './identity.ts';
 import { type Base, CA_BUNDLE } from './rootfs/base.ts';

@@ -5,7 +5,7 @@ import { jsonPath, problemsIn } from '@berth/contract';
 import type { z } from 'zod';
 import { type Blob, hashOf, rawOf } from './blobs.ts';
 import { bytesOfFile } from './bytes.ts';
-import { BOUNDS, ImageRefusal } from './refusal.ts';
+import { BOUNDS, ImageRefusal } from './documents.ts';
 import { readTar, type TarEntry } from './tar-reader.ts';
 
 export interface Archive {

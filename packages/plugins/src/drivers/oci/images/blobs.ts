@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { type Bytes, bytesOfFile } from './bytes.ts';
-import { ImageRefusal } from './refusal.ts';
+import { ImageRefusal } from './documents.ts';
 import { zstdFrames } from './zstd-frames.ts';
 
 /** A stretch of an opened file. */

@@ -1,6 +1,6 @@
 /** Bytes read from front to back, of a stream or of a file in which what is skipped is never read. */
 import type { FileHandle } from 'node:fs/promises';
-import { ImageRefusal } from './refusal.ts';
+import { ImageRefusal } from './documents.ts';
 
 export interface Bytes {
   /** How many were taken or skipped so far. */

@@ -12,7 +12,7 @@ import { createKeyedLock } from '../../../linux/keyed-lock.ts';
 import { makeThrough } from '../folders.ts';
 import type { Workshop } from '../workshop.ts';
 import { rawOf } from './blobs.ts';
-import { ImageRefusal } from './refusal.ts';
+import { ImageRefusal } from './documents.ts';
 import { unpack } from './unpack.ts';
 
 export interface Image extends Disposable {

@@ -1,19 +1,21 @@
 /** Which layers an archive wants applied on this machine, whichever of the two kinds it is. */
+
+import { arch } from 'node:process';
 import { type Archive, verify } from './archive.ts';
 import type { Blob } from './blobs.ts';
 import {
+  BOUNDS,
   type Descriptor,
   ImageConfig,
+  ImageRefusal,
   Index,
   IndexOrManifest,
   Layout,
   type Manifest,
   SavedImages,
 } from './documents.ts';
-import { HERE, isHere, nameOf } from './platform.ts';
-import { BOUNDS, ImageRefusal } from './refusal.ts';
 
-export interface Layered {
+interface Layered {
   /** Lowest first. */
   readonly layers: readonly LayerBlob[];
   /** Where programs are looked for inside, when the image says so. */
@@ -171,3 +173,24 @@ const pathOf = ({ config }: ImageConfig): string | undefined => {
   const [, path] = config?.Env?.map((line) => PATH_VARIABLE.exec(line)).find((match) => match !== null) ?? [];
   return path !== undefined && path.length <= MAX_PATH_LENGTH ? path : undefined;
 };
+
+/** This machine, in the words of image indexes. */
+interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+}
+
+/** Where Node's name of an architecture is another one than Go's. */
+const NAMES: Readonly<Partial<Record<NodeJS.Architecture, string>>> = {
+  x64: 'amd64',
+  ia32: '386',
+  ppc64: 'ppc64le',
+  mipsel: 'mipsle',
+};
+
+const HERE: Platform = { os: 'linux', architecture: NAMES[arch] ?? arch };
+
+const isHere = ({ os, architecture }: Platform): boolean =>
+  os === HERE.os && architecture === HERE.architecture;
+
+const nameOf = ({ os, architecture }: Platform): string => `${os}/${architecture}`;

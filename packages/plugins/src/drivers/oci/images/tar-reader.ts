@@ -3,7 +3,7 @@
  * believed. Names are bytes, kept one byte a character (latin1), so that every name comes out as it went in.
  */
 import type { Bytes } from './bytes.ts';
-import { ImageRefusal } from './refusal.ts';
+import { ImageRefusal } from './documents.ts';
 
 export interface TarEntry {
   readonly name: string;

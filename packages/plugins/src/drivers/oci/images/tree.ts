@@ -4,7 +4,7 @@
  * Paths are followed here, so that a link in one layer and a file "behind" it in the next, or a deletion through a
  * link, end within the tree by construction: its root is its own parent.
  */
-import { ImageRefusal } from './refusal.ts';
+import { ImageRefusal } from './documents.ts';
 import type { TarEntry } from './tar-reader.ts';
 
 export type About = Pick<TarEntry, 'mode' | 'uid' | 'gid' | 'modifiedAtSeconds'>;

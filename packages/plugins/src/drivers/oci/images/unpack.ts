@@ -7,7 +7,7 @@ import { chown, type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { makeFolder } from '../../../linux/folder.ts';
+import { makeFolder } from '../../../linux/system-program.ts';
 import { makeThrough } from '../folders.ts';
 import { AGENT_ID } from '../identity.ts';
 import { MOUNT_POINTS, WRITTEN } from '../rootfs/base.ts';
@@ -16,9 +16,9 @@ import { piped } from '../runtime/chore.ts';
 import type { Ready } from '../workshop.ts';
 import { listArchive } from './archive.ts';
 import { type Blob, compressionOf, plainOf, rawOf } from './blobs.ts';
+import { BOUNDS, ImageRefusal } from './documents.ts';
 import { flatten } from './flatten.ts';
 import { layersOf } from './manifest.ts';
-import { BOUNDS, ImageRefusal } from './refusal.ts';
 
 export interface Unpacked {
   /** Where the image says that programs are. */

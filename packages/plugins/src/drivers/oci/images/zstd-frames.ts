@@ -4,7 +4,7 @@
  * told apart here, by their own lengths, and no piece holds parts of two.
  */
 import type { Bytes } from './bytes.ts';
-import { ImageRefusal } from './refusal.ts';
+import { ImageRefusal } from './documents.ts';
 
 const MAGIC = 0xfd2fb528;
 const SKIPPED_MAGIC = 0x184d2a50;

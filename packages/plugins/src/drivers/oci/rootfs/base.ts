@@ -9,7 +9,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { cpSync, existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { chmod, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder } from '../../../linux/folder.ts';
+import { makeFolder } from '../../../linux/system-program.ts';
 import { type Folders, makeThrough } from '../folders.ts';
 import type { Identity } from '../identity.ts';
 import type { Trash } from './trash.ts';

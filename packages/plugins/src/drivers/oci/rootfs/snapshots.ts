@@ -7,7 +7,7 @@ import { chmod, chown, lstat, readdir, readFile, rename, rm, writeFile } from 'n
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import type { KeptOfDisk, Snapshots } from '@berth/plugin-api';
-import { makeFolder } from '../../../linux/folder.ts';
+import { makeFolder } from '../../../linux/system-program.ts';
 import { makeThrough } from '../folders.ts';
 import { shown, writable } from '../runtime/bundle.ts';
 import { piped } from '../runtime/chore.ts';

@@ -8,7 +8,7 @@ import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DriverHost } from '@berth/plugin-api';
 import { createConcurrencyLimit } from '../../../linux/concurrency-limit.ts';
-import { removeTree } from '../../../linux/remove-tree.ts';
+import { removeTree } from '../../../linux/system-program.ts';
 import { type Folders, makeThrough } from '../folders.ts';
 import { choreContainer } from '../runtime/chore.ts';
 import type { End } from '../runtime/container.ts';
