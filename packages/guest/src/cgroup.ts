@@ -1,5 +1,6 @@
 /** Counters of the control group that this machine runs in, as far as they can be read from inside (v2 or v1). */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { SandboxMetrics } from '@berth/contract';
 
 /** Processes that the kernel killed for memory so far; undefined when that cannot be read. */
 export const readOutOfMemoryKills = (): number | undefined => {
@@ -8,19 +9,19 @@ export const readOutOfMemoryKills = (): number | undefined => {
   return match === null ? undefined : Number(match[1]);
 };
 
-export const readMemoryBytes = (): number | undefined =>
+const readMemoryBytes = (): number | undefined =>
   count(read('memory', 'memory.current') ?? read('memory', 'memory.usage_in_bytes'));
 
 /** Undefined when there is none. */
-export const readMemoryLimitBytes = (): number | undefined => {
+const readMemoryLimitBytes = (): number | undefined => {
   const limit = count(read('memory', 'memory.max') ?? read('memory', 'memory.limit_in_bytes'));
   // Version 1 writes "no limit" as the largest multiple of the page size.
   return limit === undefined || limit > 2 ** 60 ? undefined : limit;
 };
 
-export const readProcesses = (): number | undefined => count(read('pids', 'pids.current'));
+const readProcesses = (): number | undefined => count(read('pids', 'pids.current'));
 
-export const readCpuSeconds = (): number | undefined => {
+const readCpuSeconds = (): number | undefined => {
   const microseconds = /^usage_usec (\d+)$/m.exec(read('cpu', 'cpu.stat') ?? '');
   if (microseconds !== null) return Number(microseconds[1]) / 1e6;
   const nanoseconds = count(read('cpuacct', 'cpuacct.usage'));
@@ -64,3 +65,18 @@ const readText = (path: string): string | undefined => {
     return undefined;
   }
 };
+
+/** What the machine uses now: its control group as far as it can be read from inside. */
+export const readMetrics = (): SandboxMetrics => {
+  const values = {
+    cpuSeconds: readCpuSeconds(),
+    memoryBytes: readMemoryBytes(),
+    memoryLimitBytes: readMemoryLimitBytes(),
+    processes: readProcesses() ?? countProcesses(),
+    outOfMemoryKills: readOutOfMemoryKills(),
+  };
+  const known = Object.entries(values).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(known), uptimeMs: Math.round(process.uptime() * 1000) };
+};
+
+const countProcesses = (): number => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length;

@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs';
 import process from 'node:process';
 import { escapeControls, isBerthError, KINDS } from '@berth/contract';
-import { fromArguments } from './config-flags.ts';
+import { fromArguments } from './config/environment.ts';
 import { startServer } from './main.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -1,6 +1,6 @@
 /** Finds the program that a command names, before anything is started. */
 import { accessSync, constants, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isAbsolute, normalize, relative, resolve } from 'node:path';
 import { systemCode } from '../refusal.ts';
 import type { CommandUser } from '../user.ts';
 
@@ -10,7 +10,7 @@ interface Wanted {
   readonly path: string | undefined;
 }
 
-export interface Found {
+interface Found {
   /** As a command of that folder would say it; absent when there is none. */
   readonly path: string | undefined;
   /** The system's, for why there is none. */
@@ -46,3 +46,22 @@ const codeOf = (path: string, { uid }: CommandUser): string => {
 
 const executableBy = (owner: { readonly uid: number; readonly gid: number }, uid: number): number =>
   owner.uid === uid ? 0o100 : owner.gid === process.getgid?.() ? 0o010 : 0o001;
+
+/** Where programs of ours are found: folders of a path that nothing inside can write to. */
+const USUAL = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const WRITABLE = ['/tmp', '/var/tmp', '/dev', '/run', '/proc'];
+
+export const systemPath = (
+  path: string | undefined,
+  { root, home }: { readonly root: string; readonly home: string },
+): string => {
+  const writable = [root, home, ...WRITABLE];
+  const folders = (path ?? '').split(':').filter((folder) => isAbsolute(folder));
+  const kept = folders.map((folder) => normalize(folder)).filter((folder) => !writable.some(isIn(folder)));
+  return kept.length === 0 ? USUAL : kept.join(':');
+};
+
+const isIn =
+  (folder: string) =>
+  (outer: string): boolean =>
+    !relative(outer, folder).startsWith('..');

@@ -5,8 +5,7 @@ import { defineAgent, type Sandbox, type TurnEnd } from '@berth/plugin-api';
 import { createLocalSandbox } from '@berth/plugin-api/fakes';
 import { afterAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type AgentsOptions, createAgents } from './agents.ts';
-import { modelProviders } from './model-providers.ts';
+import { type AgentsOptions, createAgents, modelProviders } from './agents.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-agents-'));
 const sandbox: Sandbox = await createLocalSandbox({ folder, internalUrl: 'http://berth.internal' });

@@ -1,11 +1,17 @@
 /** The configured agents: which exist here, which model each turn asks, and what a turn gets to work with. */
+
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { fail } from '@berth/contract';
 import type { Agents, AgentTurn, PreparedAgent } from '@berth/core';
 import type { Agent, AgentHost, AgentPlugin, AgentWorld, ModelAccess } from '@berth/plugin-api';
+import type { Config } from '../config/config.ts';
 import { parsePluginConfig, type Registry } from '../config/plugin-config.ts';
 
 /** A model provider as agents need to know it: everything but the key. */
-export interface ModelProvider {
+interface ModelProvider {
   readonly name: string;
   readonly wire: ModelAccess['wire'];
   readonly defaultModel: string;
@@ -108,4 +114,46 @@ const chooseModel = (
 const openAgent = async (options: AgentsOptions, name: string): Promise<OpenAgent> => {
   const { plugin, config } = await parsePluginConfig(options, 'agents', name);
   return { plugin, agent: plugin.open(config, options.host) };
+};
+
+/** The configured model providers in the order of preference, each with the model for tasks that name none. */
+
+/** Good coding models on the day this was written; `models.default` in the configuration says otherwise. */
+const USUAL_MODELS = {
+  anthropic: 'claude-opus-4-8',
+  openai: 'gpt-5.5',
+  gemini: 'gemini-3.1-pro',
+} as const satisfies Record<ModelProvider['wire'], string>;
+
+/** `models.default` (`provider/model`) decides which provider comes first, and its model. */
+export const modelProviders = (models: Config['models']): ModelProvider[] => {
+  const slash = models.default?.indexOf('/') ?? -1;
+  const chosen = models.default === undefined ? undefined : models.default.slice(0, slash);
+  return Object.entries(models.providers)
+    .map(([name, { wire }]) => {
+      const own = name === chosen ? models.default?.slice(slash + 1) : undefined;
+      return { name, wire, defaultModel: own ?? USUAL_MODELS[wire] };
+    })
+    .sort((one, other) => Number(other.name === chosen) - Number(one.name === chosen));
+};
+
+/** Files of npm packages that the operator installed beside Berth or globally: where agents' programs are. */
+
+/** Looks in every `node_modules` above this file, above the working folder, and in the global one. */
+export const createPackageFiles = (env: Readonly<Record<string, string | undefined>>) => {
+  const roots = [
+    ...foldersAbove(dirname(fileURLToPath(import.meta.url))),
+    ...foldersAbove(process.cwd()),
+    join(dirname(dirname(process.execPath)), 'lib'),
+    ...(env.NPM_CONFIG_PREFIX === undefined ? [] : [join(env.NPM_CONFIG_PREFIX, 'lib')]),
+    '/usr/local/lib',
+    '/usr/lib',
+  ].map((folder) => join(folder, 'node_modules'));
+  return (file: string): string | undefined =>
+    roots.map((root) => join(root, file)).find((path) => existsSync(path));
+};
+
+const foldersAbove = (folder: string): string[] => {
+  const above = dirname(folder);
+  return above === folder ? [folder] : [folder, ...foldersAbove(above)];
 };

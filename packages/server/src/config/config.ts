@@ -8,9 +8,8 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fail, type Issue, jsonPath, jsonProblem, problemsIn } from '@berth/contract';
 import type { Defaults, Retention } from '@berth/core';
-import { flagOf } from '../config-flags.ts';
 import { type Secret, secret } from '../secrets/secret.ts';
-import { fromEnvironment } from './environment.ts';
+import { flagOf, fromEnvironment } from './environment.ts';
 import { merged, type Path, type Plain } from './merge.ts';
 import { ConfigInput } from './schema.ts';
 

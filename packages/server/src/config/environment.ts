@@ -1,4 +1,6 @@
 /** Which variables of the environment say what, and the keys of model providers that users have there already. */
+
+import { parseArgs } from 'node:util';
 import type { Path, Plain, Source } from './merge.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -64,7 +66,7 @@ const variableOf = (env: Environment, path: Path): string => {
 };
 
 /** What is no number stays as it is: the schema refuses it. */
-export const numberOf = (text: string | undefined): number | string | undefined =>
+const numberOf = (text: string | undefined): number | string | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : text;
 
 /** As on the command line: a preset, or hosts with commas between. */
@@ -100,4 +102,29 @@ const put = (target: Nested, path: readonly string[], value: unknown): void => {
   const inner = (target[first] ?? {}) as Nested;
   target[first] = inner;
   put(inner, rest, value);
+};
+
+/** The flags of the server's program, which are those of `berth up`. */
+const FLAGS = {
+  home: 'home',
+  host: 'host',
+  port: 'port',
+  driver: 'defaultDriver',
+  agent: 'defaultAgent',
+} as const;
+
+const OPTIONS = Object.fromEntries(Object.keys(FLAGS).map((name) => [name, { type: 'string' }] as const));
+
+/** In the shape of the schema. Throws for a flag that there is not. */
+export const fromArguments = (args: readonly string[]): Plain => {
+  const { values } = parseArgs({ args: [...args], options: OPTIONS });
+  const given = Object.entries(FLAGS).map(([name, setting]) => [setting, values[name]] as const);
+  return Object.fromEntries(
+    given.map(([setting, text]) => [setting, setting === 'port' ? numberOf(text as string) : text]),
+  );
+};
+
+export const flagOf = (setting: PropertyKey | undefined): string | undefined => {
+  const [name] = Object.entries(FLAGS).find(([, one]) => one === setting) ?? [];
+  return name === undefined ? undefined : `--${name}`;
 };

@@ -8,12 +8,11 @@ import { createConnectionLog } from './egress/connection-log.ts';
 import { createEgress } from './egress/egress.ts';
 import { readRegistries } from './egress/registries.ts';
 import { createGitHttp } from './git/smart-http.ts';
-import { createGrantBook } from './grant-book.ts';
+import { createGrantBook, createPushBudget } from './grant-book.ts';
 import { createGrantWatch } from './grant-watch.ts';
-import { createLedger } from './models/ledger.ts';
 import { createModelRelay } from './models/relay.ts';
 import { createLinkJudge } from './models/request-links.ts';
-import { createPushBudget } from './push-budget.ts';
+import { createLedger } from './models/usage.ts';
 import { createUplinkRouter } from './router.ts';
 
 export interface GatewayParts {

@@ -3,8 +3,8 @@
  * Host (a name that was rebound to 127.0.0.1 still says its own name), Origin, Sec-Fetch-Site. CORS headers are
  * never sent: they would open doors, they close none.
  */
-import type { IncomingHttpHeaders } from 'node:http';
-import { fail } from '@berth/contract';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { fail, type Issue } from '@berth/contract';
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
@@ -30,3 +30,29 @@ export const createGuard = (allowed: readonly string[]): ((headers: IncomingHttp
 const hostName = (host: string): string => /^(\[[0-9a-f:]+\]|[^:]*)(?::\d{1,5})?$/.exec(host)?.[1] ?? '';
 
 const refused = (reason: string) => fail('auth.origin_refused', { reason });
+
+/**
+ * What the first lines of a request may say, before anything is made of them: one server, named once, and a path on it.
+ * Whoever sends more than one meaning would have a proxy and this server read different ones.
+ */
+
+/** Rejects with `request.invalid`. */
+export const checkRequestLine = ({
+  url = '',
+  rawHeaders,
+}: Pick<IncomingMessage, 'url' | 'rawHeaders'>): void => {
+  const issues = [...issuesOfTarget(url), ...issuesOfHost(rawHeaders)];
+  if (issues.length > 0) throw fail('request.invalid', { issues });
+};
+
+const issuesOfTarget = (url: string): Issue[] =>
+  url.startsWith('/') && !url.includes('#')
+    ? []
+    : [{ path: 'url', message: 'must be a path that begins with /, not a whole address' }];
+
+const issuesOfHost = (rawHeaders: readonly string[]): Issue[] => {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  return hosts > 1
+    ? [{ path: 'headers.host', message: `is there ${hosts} times and may be there once` }]
+    : [];
+};

@@ -27,14 +27,13 @@ import {
   toBerthError,
 } from './errors.ts';
 import { createEventFeed } from './event-feed.ts';
-import { createGuard } from './guard.ts';
+import { checkRequestLine, createGuard } from './guard.ts';
 import { createHandlers, type Work } from './handlers/index.ts';
 import { createAnswerBook } from './idempotency.ts';
 import { takeJson } from './json-body.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { answerNotHttp } from './not-http.ts';
 import { keepPace, type Pace } from './pace.ts';
-import { checkRequestLine } from './request-line.ts';
 import { registerRoutes } from './routes.ts';
 import { MAX_FRAME_BYTES } from './sockets.ts';
 

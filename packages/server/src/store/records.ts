@@ -26,8 +26,12 @@ import {
   type SqlTables,
   type SqlValue,
 } from './connection.ts';
-import { SORTED_COLUMNS } from './sorted-columns.ts';
 import { sqliteCode } from './sqlite-connection.ts';
+
+/** Numbers that a query sorts or compares by, beyond the columns of `INDEXES`: only the queue needs any. */
+export const SORTED_COLUMNS: Partial<Record<TableName, readonly string[]>> = {
+  jobs: ['priority', 'runAt', 'leaseUntil'],
+};
 
 const DEFAULT_LIMIT_ROWS = 1000;
 

@@ -37,8 +37,7 @@ import { checkJournal, DATABASE_FILE, type JournalMark, MARK_FILE, openJournalMa
 import { migrate } from './migrations.ts';
 import { readRecords, records } from './records.ts';
 import { createSerial } from './serial.ts';
-import { openSqlite, type SqliteConnection } from './sqlite-connection.ts';
-import { makeWalRoom } from './wal-room.ts';
+import { makeWalRoom, openSqlite, type SqliteConnection } from './sqlite-connection.ts';
 
 export interface SqliteStoreOptions {
   /** The home folder; made with mode 0700 when absent. */

@@ -1,5 +1,7 @@
 /** What a database that is not opened yet says, read without changing a byte of it. */
+
 import { existsSync, statSync } from 'node:fs';
+import type { Ids, Store } from '@berth/core';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
 import { translateSqliteError } from './sqlite-connection.ts';
@@ -38,3 +40,16 @@ const look = <T>(file: string, table: string, absent: T, read: (database: Databa
     database?.close();
   }
 };
+
+/** Who we are: made once, kept in the database, written on everything that drivers make. */
+const NAME = 'installation';
+
+export const installationId = (store: Store, ids: Ids): Promise<string> =>
+  store.write(async (tx) => {
+    const known = await tx.table('settings').get(NAME);
+    if (typeof known?.value === 'string') return known.value;
+    // The random part: short names and labels are made of it.
+    const id = `in${ids.new('workspace').slice(-10)}`;
+    await tx.table('settings').insert({ id: NAME, value: id });
+    return id;
+  });

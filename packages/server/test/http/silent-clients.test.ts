@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, expect, it, vi } from 'vitest';
-import { cutWhenSilent } from '../../src/http/silent-clients.ts';
+import { cutWhenSilent } from '../../src/http/sockets.ts';
 
 afterEach(() => vi.useRealTimers());
 

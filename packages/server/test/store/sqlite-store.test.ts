@@ -13,8 +13,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { builder, type SqlQuery } from '../../src/store/connection.ts';
 import { firstTables } from '../../src/store/migrations/0001-first-tables.ts';
 import { migrate } from '../../src/store/migrations.ts';
-import { readRecords } from '../../src/store/records.ts';
-import { SORTED_COLUMNS } from '../../src/store/sorted-columns.ts';
+import { readRecords, SORTED_COLUMNS } from '../../src/store/records.ts';
 import { openSqlite, translateSqliteError } from '../../src/store/sqlite-connection.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 

@@ -11,7 +11,6 @@ import type { Clock } from '@berth/core';
 import type { ModelProvider } from '../../config/config.ts';
 import type { FairShare } from '../../system/fair-share.ts';
 import { checkModels, modelsIn } from './allowed-models.ts';
-import { askForUsage } from './ask-usage.ts';
 import { presentedToken, upstreamHeaders } from './credentials.ts';
 import { type Endpoint, findEndpoint, upstreamUrl } from './endpoints.ts';
 import { meterEvents, meterWhole } from './metered-stream.ts';
@@ -20,7 +19,7 @@ import { createBodyRoom, createPlaces, holdBody, readBody } from './request-body
 import type { LinkJudge } from './request-links.ts';
 import { judgeRequest } from './request-rules.ts';
 import { askUpstream, type UpstreamLimits } from './upstream.ts';
-import { createUsageCounter, type UsageCounter } from './usage.ts';
+import { askForUsage, createUsageCounter, type UsageCounter } from './usage.ts';
 import { wireError } from './wire-error.ts';
 
 /** HTTP/1 and HTTP/2 alike. */

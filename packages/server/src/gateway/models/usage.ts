@@ -1,9 +1,11 @@
 /** What an answer cost, read from whatever object of the wire says it: a whole answer or one event of a stream. */
 import type { Usage } from '@berth/contract';
+import type { Ids, Store } from '@berth/core';
 import { z } from 'zod';
 import type { ModelProvider } from '../../config/config.ts';
+import type { SpentTokens } from './relay.ts';
 
-export interface Counted {
+interface Counted {
   readonly usage: Usage;
   /** As the provider names it. */
   readonly model: string | undefined;
@@ -132,3 +134,38 @@ const READERS = { openai: readOpenAi, anthropic: readAnthropic, gemini: readGemi
 
 const said = (usage: Readonly<Record<keyof Usage, number | null | undefined>>): Partial<Usage> =>
   Object.fromEntries(Object.entries(usage).filter(([, value]) => value != null));
+
+/**
+ * A stream of Chat Completions says what it cost only when it is asked to. We ask on behalf of every client; the one
+ * extra event that a client did not ask for is kept from it.
+ */
+interface AskedForUsage {
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly hide: (data: unknown) => boolean;
+}
+
+const Request = z.object({
+  stream: z.literal(true),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+});
+
+export const askForUsage = (request: Readonly<Record<string, unknown>>): AskedForUsage => {
+  const { data: asking } = Request.safeParse(request);
+  if (asking === undefined || asking.stream_options?.include_usage === true)
+    return { request, hide: () => false };
+  return {
+    request: { ...request, stream_options: { ...asking.stream_options, include_usage: true } },
+    hide: isUsageEvent,
+  };
+};
+
+const UsageEvent = z.object({ choices: z.array(z.unknown()).length(0), usage: z.object({}) });
+
+const isUsageEvent = (data: unknown): boolean => UsageEvent.safeParse(data).success;
+
+/** Writes what a model request cost into the ledger: one row per request, whatever became of it. */
+export const createLedger =
+  (deps: { readonly store: Store; readonly ids: Pick<Ids, 'new'> }) =>
+  async (spent: SpentTokens): Promise<void> => {
+    await deps.store.write((tx) => tx.table('ledger').insert({ id: deps.ids.new('ledgerEntry'), ...spent }));
+  };

@@ -10,10 +10,8 @@ import { GUEST_LIMITS, REASON_HEADER } from '@berth/contract/guest';
 import { GuestRefusal } from '@berth/contract/guest-messages';
 import { createGrowingBytes, parseWithin } from '@berth/plugin-api';
 import type { z } from 'zod';
-import { dropBytesOfEnded } from '../exec/early-end.ts';
-import { keepAlive } from './keep-alive.ts';
-import type { GuestLiveness } from './liveness.ts';
-import { introduce, printable, unreachable, untrustworthy } from './preface.ts';
+import { type GuestLiveness, keepAlive } from './liveness.ts';
+import { dropBytesOfEnded, introduce, printable, unreachable, untrustworthy } from './preface.ts';
 
 export interface GuestCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';

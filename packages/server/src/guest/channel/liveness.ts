@@ -2,6 +2,8 @@
  * How long a guest may say nothing while something is asked of it, over all tries and connections. The pings of a
  * connection count as words, so a guest that is at work may take its time.
  */
+
+import type { Http2Session } from 'node:http2';
 import { untrustworthy } from './preface.ts';
 
 export const SILENCE_MS = 30_000;
@@ -13,7 +15,7 @@ export interface GuestLiveness {
   within<T>(since: number, act: () => Promise<T>): Promise<T>;
 }
 
-export interface GuestLivenessParts {
+interface GuestLivenessParts {
   readonly id: string;
   readonly silenceMs: number;
   /** Ends the connection that nothing comes from. */
@@ -53,4 +55,25 @@ export const createGuestLiveness = ({ id, silenceMs, hangUp }: GuestLivenessPart
       }
     },
   };
+};
+
+/** Notices a guest that fell silent: a ping at an interval, and the end of the session when one is not answered. */
+export const keepAlive = (session: Http2Session, hearing?: GuestLiveness): void => {
+  // A guest that is there is heard twice before it counts as silent.
+  const intervalMs = (hearing?.silenceMs ?? SILENCE_MS) / 2;
+  let outstanding = false;
+  const timer = setInterval(() => {
+    if (session.destroyed || session.closed) return;
+    if (outstanding) {
+      session.destroy(new RangeError(`the guest did not answer a ping within ${intervalMs} ms`));
+      return;
+    }
+    outstanding = true;
+    session.ping(() => {
+      outstanding = false;
+      hearing?.heard();
+    });
+  }, intervalMs);
+  timer.unref();
+  session.once('close', () => clearInterval(timer));
 };

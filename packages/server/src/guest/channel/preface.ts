@@ -1,4 +1,5 @@
 /** The first lines on a connection to a guest, before HTTP/2: what it is for, and the guest's answer. */
+import process from 'node:process';
 import type { Duplex } from 'node:stream';
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import {
@@ -78,3 +79,15 @@ const readByte = (duplex: Duplex): string | undefined => {
   const byte: Buffer | null = duplex.read(1);
   return byte === null ? undefined : byte.toString('latin1');
 };
+
+/**
+ * Bytes that a guest sent before its session was made lie in the stream's buffer. Node's HTTP/2 hands them over one
+ * tick after it made the session, and when that has ended meanwhile (the sandbox is being removed, the guest hung up)
+ * throws a TypeError where nobody can catch it, which ends the whole server. So they are dropped one moment earlier.
+ */
+
+/** To be called right before the session is made: ticks run in the order in which they were asked for. */
+export const dropBytesOfEnded = (duplex: Duplex, hasEnded: () => boolean): void =>
+  process.nextTick(() => {
+    if (hasEnded()) duplex.read();
+  });

@@ -12,9 +12,8 @@ import {
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GUEST_LIMITS, REASON_HEADER } from '@berth/contract/guest';
-import { dropBytesOfEnded } from '../exec/early-end.ts';
-import { keepAlive } from './keep-alive.ts';
-import { introduce, printable } from './preface.ts';
+import { keepAlive } from './liveness.ts';
+import { dropBytesOfEnded, introduce, printable } from './preface.ts';
 
 export interface ConnectTarget {
   readonly host: string;

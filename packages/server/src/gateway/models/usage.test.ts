@@ -1,6 +1,6 @@
 import { createIds, createMemoryStore } from '@berth/core/kernel';
 import { expect, it } from 'vitest';
-import { createLedger } from './ledger.ts';
+import { createLedger } from './usage.ts';
 
 it('keeps every request by itself', async () => {
   const clock = { now: () => 1000, sleep: async () => undefined };

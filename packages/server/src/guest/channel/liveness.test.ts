@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Http2Session } from 'node:http2';
 import { afterEach, expect, it, vi } from 'vitest';
-import { keepAlive } from './keep-alive.ts';
+import { keepAlive } from './liveness.ts';
 
 afterEach(() => vi.useRealTimers());
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { systemPath } from './system-path.ts';
+import { systemPath } from './find-program.ts';
 
 const PLACE = { root: '/workspace', home: '/home/agent' };
 
