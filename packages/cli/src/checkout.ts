@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { fail } from '@berth/contract';
-import type { CommandIo } from './io.ts';
+import type { CommandIo } from './screen.ts';
 
 const exec = promisify(execFile);
 const REMOTES = ['berth', 'berth-server'] as const;

@@ -3,8 +3,8 @@ import type { Client } from '@berth/sdk/node';
 import { Command } from 'commander';
 import { clientAt, type Place, placeOf } from './connection.ts';
 import { explained } from './explain.ts';
-import type { CommandIo } from './io.ts';
 import { createOutput, type Output } from './output.ts';
+import type { CommandIo } from './screen.ts';
 
 export interface Context {
   readonly world: CommandIo;

@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fail } from '@berth/contract';
 import { CALL_LIMITS, type CallLimits, type Client, createClient } from '@berth/sdk/node';
-import type { CommandIo } from './io.ts';
+import type { CommandIo } from './screen.ts';
 
 export interface Place {
   readonly home: string;

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { type BerthError, isBerthError, jsonPath, KINDS } from '@berth/contract';
 import { z } from 'zod';
-import type { CommandIo } from './io.ts';
+import type { CommandIo } from './screen.ts';
 
 /** As shells report a death by a signal. */
 export const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];

@@ -1,8 +1,8 @@
 /** The entry: the only file of the command line that reads the process. */
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
-import type { CommandIo } from './io.ts';
 import { runCommandLine } from './program.ts';
+import type { CommandIo } from './screen.ts';
 
 const isTerminal = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 

@@ -1,7 +1,6 @@
 /** Values for people: tables and facts; for programs: one JSON value a line. */
 
-import type { CommandIo } from './io.ts';
-import { coloured } from './screen.ts';
+import { type CommandIo, coloured } from './screen.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 

@@ -11,10 +11,9 @@ import { systemCommands } from './commands/system.ts';
 import { taskCommands } from './commands/task.ts';
 import { upCommand } from './commands/up.ts';
 import { report } from './failure.ts';
-import type { CommandIo } from './io.ts';
 import { routeCommand } from './route-command.ts';
 import { NOUNS, ROUTE_COMMANDS } from './route-commands.ts';
-import { screened } from './screen.ts';
+import { type CommandIo, screened } from './screen.ts';
 
 /** Runs one command line to its end. Returns the exit code. */
 export const runCommandLine = async (args: readonly string[], outside: CommandIo): Promise<number> => {

@@ -11,7 +11,7 @@ import { getSystemErrorMap } from 'node:util';
 import { type BerthError, ErrorAnswer, errorOfBody, fail, isBerthError } from '@berth/contract';
 import { clientAt, type Place, placeInHome } from './connection.ts';
 import { holderOf } from './home-lock.ts';
-import type { CommandIo } from './io.ts';
+import type { CommandIo } from './screen.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;

@@ -15,8 +15,8 @@ import {
 } from '@berth/contract';
 import type { Context } from './command.ts';
 import { exitCodeOf, INTERRUPTED, report } from './failure.ts';
-import type { Interrupt } from './io.ts';
 import { createProgress, type Progress } from './progress.ts';
+import type { Interrupt } from './screen.ts';
 
 export interface Watched {
   readonly task: Task | undefined;

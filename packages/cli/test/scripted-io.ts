@@ -1,7 +1,7 @@
 /** A world whose output is kept and whose Ctrl-C is pressed by the test. */
 
-import type { CommandIo, Interrupt } from '../src/io.ts';
 import { runCommandLine } from '../src/program.ts';
+import type { CommandIo, Interrupt } from '../src/screen.ts';
 
 export interface ScriptedWorld extends CommandIo {
   readonly out: () => string;

@@ -1,7 +1,7 @@
 /** Nobody sees more than the sign-in without a token; a token that the server refuses leads back to it. */
 import { LiveConnection } from './live/connection.tsx';
+import { useSession } from './session/session.ts';
 import { SignIn } from './session/sign-in.tsx';
-import { useSession } from './session/use-session.ts';
 import { Frame } from './shell/frame.tsx';
 import { Page } from './shell/page.tsx';
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail, PLURALS, ROUTES, type Task } from '@berth/contract';
 import { afterAll, describe, expect, expectTypeOf, test } from 'vitest';
+import { startScriptedServer } from '../testing/scripted-server.ts';
 import { createClient } from './node.ts';
-import { startScriptedServer } from './scripted-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-sdk-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,9 +1,8 @@
-import { PLURALS, ROUTES, type RouteShape } from '@berth/contract';
+import { fail, PLURALS, ROUTES, type RouteShape } from '@berth/contract';
 import type { CallOptions, Client, ClientOptions, RouteMethods, TransportAnswer } from './client-type.ts';
 import { followTask } from './follow.ts';
 import { bytesOf, type Connection, type Input, jsonOf, prepare, send, textOf } from './request.ts';
 import { CALL_LIMITS } from './silence.ts';
-import { openSocket } from './socket.ts';
 import { followStream } from './stream.ts';
 
 /** Failures reject with a `BerthError` that carries the server's code, or `server.unreachable`. */
@@ -44,4 +43,18 @@ const answerOf = async (
   const text = await textOf(connection, response);
   if (route.answers === 'text') return text;
   return response.status === 204 ? {} : jsonOf(connection, response, text);
+};
+
+/**
+ * A WebSocket to the server. Browsers cannot set headers on it, so the token travels as a subprotocol. Over a Unix
+ * socket there is none: callers use the server's TCP address (`system.health().address`) for terminals.
+ */
+const openSocket = ({ address, token }: Connection, url: URL): WebSocket => {
+  if (!/^https?:$/.test(url.protocol))
+    throw fail('server.unreachable', { address, detail: 'terminals need the http address of the server' });
+  const target = new URL(url);
+  target.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  const socket = new WebSocket(target, token === undefined ? [] : [`berth.token.${token}`]);
+  socket.binaryType = 'arraybuffer';
+  return socket;
 };

@@ -1,7 +1,7 @@
 import type { Event } from '@berth/contract';
 import { expect, test } from 'vitest';
+import { type Call, startScriptedServer } from '../testing/scripted-server.ts';
 import { createClient } from './client.ts';
-import { type Call, startScriptedServer } from './scripted-server.ts';
 
 const idOf = (prefix: string, digit: number) => `${prefix}_${String(digit).repeat(20)}`;
 const [task, other] = [idOf('tk', 1), idOf('tk', 2)];

@@ -1,7 +1,7 @@
 import { type Event, fail, ROUTES, type RouteShape } from '@berth/contract';
 import { describe, expect, test } from 'vitest';
+import { startScriptedServer } from '../testing/scripted-server.ts';
 import { createClient } from './client.ts';
-import { startScriptedServer } from './scripted-server.ts';
 import { CALL_LIMITS } from './silence.ts';
 import { followStream } from './stream.ts';
 

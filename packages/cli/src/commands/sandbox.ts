@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { type Context, type Frame, leaf, text } from '../command.ts';
 import { numberOf } from '../derive.ts';
 import { exitCodeOf } from '../failure.ts';
-import type { Interrupt, Writer } from '../io.ts';
+import type { Interrupt, Writer } from '../screen.ts';
 import { openShell } from '../shell.ts';
 
 export const sandboxCommands = (frame: Frame): Command[] => [

@@ -1,6 +1,7 @@
+import { firstRows } from '../live/rows.ts';
+import { ofNouns, useLive } from '../live/use-live.ts';
 import { FailureNote } from '../ui/failure-note.tsx';
 import { ChangeCard } from './change-card.tsx';
-import type { useChanges } from './use-changes.ts';
 
 /** The newest is open. */
 export const ChangeList = ({
@@ -15,3 +16,14 @@ export const ChangeList = ({
     ))}
   </>
 );
+
+const MAX_CHANGES = 100;
+
+/** Every round makes a change; the newest comes first. */
+export const useChanges = (taskId: string) =>
+  useLive({
+    key: taskId,
+    read: (client, signal) =>
+      firstRows(MAX_CHANGES, (page) => client.changes.list({ ...page, taskId }, { signal })),
+    concerns: ofNouns('change', 'task'),
+  });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { EMPTY_DRAFT, newKey, orderOf } from './draft.ts';
+import { EMPTY_DRAFT, newKey, orderOf } from './problems.ts';
 
 test('leaves to the server what was not filled in', () => {
   expect(orderOf({ ...EMPTY_DRAFT, workspaceId: 'w', prompt: ' p ', title: '  ' })).toEqual({

@@ -1,7 +1,9 @@
 /** Which field of the form a refusal of the server is about; what is about none is told above the button. */
+
+import type { TaskCreate } from '@berth/contract';
 import type { Failure } from '../live/failure.ts';
 
-export const FIELDS = ['workspaceId', 'prompt', 'title', 'agent', 'model'] as const;
+const FIELDS = ['workspaceId', 'prompt', 'title', 'agent', 'model'] as const;
 export type Field = (typeof FIELDS)[number];
 
 const FIELD_OF_CODE: Readonly<Record<string, Field>> = {
@@ -11,7 +13,7 @@ const FIELD_OF_CODE: Readonly<Record<string, Field>> = {
   'model.unconfigured': 'model',
 };
 
-export interface Problems {
+interface Problems {
   readonly at: Readonly<Partial<Record<Field, string>>>;
   readonly rest: Failure | undefined;
 }
@@ -32,3 +34,20 @@ export const problemsOf = (failure: Failure | undefined): Problems => {
   }
   return { at, rest: isAllPlaced ? undefined : failure };
 };
+
+/** What is in the form. An empty field is not sent: the server has a default for it, or says that it needs one. */
+type Draft = Readonly<Record<Field, string>>;
+
+export const EMPTY_DRAFT: Draft = { workspaceId: '', prompt: '', title: '', agent: '', model: '' };
+
+export const orderOf = ({ workspaceId, prompt, title, agent, model }: Draft): TaskCreate => ({
+  workspaceId,
+  prompt,
+  ...(title.trim() === '' ? {} : { title: title.trim() }),
+  ...(agent === '' ? {} : { agent }),
+  ...(model.trim() === '' ? {} : { model: model.trim() }),
+});
+
+/** A key by which the server knows that an order was sent twice. Works without a secure context, too. */
+export const newKey = (): string =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');

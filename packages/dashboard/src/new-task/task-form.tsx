@@ -4,10 +4,9 @@ import { useAction } from '../live/use-action.ts';
 import { taskAddress } from '../shell/route.ts';
 import { Card } from '../ui/card.tsx';
 import { FailureNote } from '../ui/failure-note.tsx';
-import { EMPTY_DRAFT, newKey, orderOf } from './draft.ts';
 import { controlOf, FormField } from './form-field.tsx';
 import type { Choices } from './new-task-page.tsx';
-import { type Field, problemsOf } from './problems.ts';
+import { EMPTY_DRAFT, type Field, newKey, orderOf, problemsOf } from './problems.ts';
 
 export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
   const [draft, setDraft] = useState({ ...EMPTY_DRAFT, workspaceId: workspaces[0]?.id ?? '' });

@@ -2,7 +2,7 @@ import { type ReactNode, useSyncExternalStore } from 'react';
 import { useConnection } from '../live/connection.tsx';
 import type { FeedStatus } from '../live/feed.ts';
 import { Brand } from '../ui/brand.tsx';
-import { useRoute } from './use-route.ts';
+import { useRoute } from './route.ts';
 
 const LINKS = [
   ['overview', '#/', 'Overview'],

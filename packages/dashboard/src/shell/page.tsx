@@ -2,7 +2,7 @@ import { EventsPage } from '../events/events-page.tsx';
 import { NewTaskPage } from '../new-task/new-task-page.tsx';
 import { OverviewPage } from '../overview/overview-page.tsx';
 import { TaskPage } from '../task/task-page.tsx';
-import { useRoute } from './use-route.ts';
+import { useRoute } from './route.ts';
 
 export const Page = () => {
   const route = useRoute();

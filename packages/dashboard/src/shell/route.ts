@@ -1,5 +1,7 @@
 /** Pages have addresses behind the `#`, so that the server serves one page and a reload stays where it was. */
-export type PageRoute =
+import { useSyncExternalStore } from 'react';
+
+type PageRoute =
   | { readonly page: 'overview' }
   | { readonly page: 'new' }
   | { readonly page: 'events' }
@@ -13,3 +15,10 @@ export const routeOf = (hash: string): PageRoute => {
 };
 
 export const taskAddress = (id: string): string => `#/tasks/${encodeURIComponent(id)}`;
+
+export const useRoute = (): PageRoute => routeOf(useSyncExternalStore(watch, () => location.hash));
+
+const watch = (onChange: () => void) => {
+  addEventListener('hashchange', onChange);
+  return () => removeEventListener('hashchange', onChange);
+};

@@ -1,7 +1,6 @@
 import { useState } from 'react';
-import { ChangeList } from '../change/change-list.tsx';
+import { ChangeList, useChanges } from '../change/change-list.tsx';
 import { Decision } from '../change/decision.tsx';
-import { useChanges } from '../change/use-changes.ts';
 import { Conversation } from '../conversation/conversation.tsx';
 import { useLive } from '../live/use-live.ts';
 import { Card } from '../ui/card.tsx';

@@ -1,3 +1,5 @@
+import { useSyncExternalStore } from 'react';
+
 const UNITS = [
   ['d', 86_400_000],
   ['h', 3_600_000],
@@ -31,3 +33,28 @@ const coarse = (ms: number): string => {
   const rest = next === undefined ? 0 : Math.floor((ms - whole * size) / next[1]);
   return rest === 0 || next === undefined ? `${whole} ${unit}` : `${whole} ${unit} ${rest} ${next[0]}`;
 };
+
+/** The time of day for everything on the page that counts seconds: one timer, and none when nothing counts. */
+const TICK_MS = 1000;
+const watchers = new Set<() => void>();
+let now = Date.now();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+const tick = () => {
+  now = Date.now();
+  for (const watcher of watchers) watcher();
+};
+
+const watch = (onTick: () => void) => {
+  watchers.add(onTick);
+  timer ??= setInterval(tick, TICK_MS);
+  return () => {
+    watchers.delete(onTick);
+    if (watchers.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+};
+
+/** Milliseconds since 1970, renewed every second. */
+export const useNow = (): number => useSyncExternalStore(watch, () => now);

@@ -1,5 +1,4 @@
-import { useNow } from './clock.ts';
-import { agoText, countingText } from './duration.ts';
+import { agoText, countingText, useNow } from './duration.ts';
 
 /** How long ago, with the moment itself on a pointer's request. */
 export const Ago = ({ at }: { readonly at: number }) => {

@@ -16,7 +16,7 @@ export interface Call {
 export type Answer = (call: Call) => unknown | Promise<unknown> | AsyncIterable<readonly [string, unknown]>;
 export type Script = { readonly [Id in RouteId]?: Answer };
 
-export interface ScriptedServer extends AsyncDisposable {
+interface ScriptedServer extends AsyncDisposable {
   /** Every call so far, as `route.id`, with its input. */
   readonly calls: readonly (Call & { readonly route: string })[];
   readonly address: string;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { tokenIn } from './token.ts';
+import { tokenIn } from './session.ts';
 
 test.each([
   ['#token=berth_abc-DEF_1.2~', 'berth_abc-DEF_1.2~'],

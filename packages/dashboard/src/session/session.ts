@@ -1,5 +1,4 @@
 import { useEffect, useState } from 'react';
-import { forgetToken, keepToken, takeToken } from './token.ts';
 
 interface Session {
   readonly token: string | undefined;
@@ -33,3 +32,26 @@ export const useSession = () => {
     refuse: () => end(true),
   };
 };
+
+/**
+ * Where the token is kept: in the tab's own storage, which ends with the tab. A link may bring one behind the `#`,
+ * which browsers never send to a server; it leaves the address, and with it the history, before anything is drawn.
+ */
+const KEY = 'berth.token';
+
+/** The token in the part of an address that begins with `#`. */
+export const tokenIn = (hash: string): string | undefined => /^#token=([\w.~-]+)$/.exec(hash)?.[1];
+
+/** The token of this tab; one in the address wins, and is taken out of it. */
+const takeToken = (): string | undefined => {
+  const linked = tokenIn(location.hash);
+  if (linked !== undefined) {
+    history.replaceState(null, '', `${location.pathname}#/`);
+    keepToken(linked);
+  }
+  return sessionStorage.getItem(KEY) ?? undefined;
+};
+
+const keepToken = (token: string): void => sessionStorage.setItem(KEY, token);
+
+const forgetToken = (): void => sessionStorage.removeItem(KEY);
