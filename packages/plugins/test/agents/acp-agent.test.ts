@@ -12,7 +12,7 @@ import { createAcpAgent } from '../../src/agents/acp/acp-agent.ts';
 import { systemTimers, type Timers } from '../../src/agents/acp/end-process.ts';
 import type { AcpProfile } from '../../src/agents/profiles/profile.ts';
 
-const stub = join(import.meta.dirname, '../../src/agents/acp/stub-agent.ts');
+const stub = join(import.meta.dirname, 'stub-agent.ts');
 const profileOf = (mode: string): AcpProfile => ({
   name: 'stub',
   package: 'stub',
