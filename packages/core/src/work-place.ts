@@ -1,7 +1,11 @@
-/** Where the work of a job is: the last line of every journal of its runs that are not at their end. */
+/**
+ * Where the work of a job is: the last line of every journal of its runs that are not at their end, and the last thing
+ * that its agent said. Said again after a restart it is the same thing.
+ */
 import type { Json } from '@berth/plugin-api';
 import { allRows, type Ids, type Job, type ReadTx } from './kernel/index.ts';
 import { type BaselineJob, sandboxesOf } from './workflows/landing/baseline.ts';
+import { type TurnInputs, takeTurn } from './workflows/take-turn.ts';
 
 /** Fields by which jobs and the inputs of their runs name what they work on. */
 const NAMES = ['attemptId', 'prebuildId'] as const;
@@ -12,14 +16,22 @@ export const placeOf = async (tx: ReadTx, ids: Ids, job: Job): Promise<string> =
   const own = ownSubjects(ids, job, named);
   const unfinished = await allRows(tx, { table: 'sagas', where: { state: ['running', 'undoing'] } });
   const lines: string[] = [];
-  for (const { id, input, subject = '' } of unfinished) {
+  for (const { id, name, input, subject = '' } of unfinished) {
     const isItsOwn =
       subject === job.key || own.has(subject) || [...namesIn(input)].some((name) => named.has(name));
     if (!isItsOwn) continue;
     const [last] = await tx.table('journal').list({ where: { sagaId: id }, order: 'desc', limit: 1 });
     lines.push(last?.id ?? id);
+    if (name === takeTurn.name) lines.push(await lastSaid(tx, input));
   }
   return lines.sort().join(' ');
+};
+
+/** A text that grows is said again from its beginning, so it is no sign that the agent got on; the next item is. */
+const lastSaid = async (tx: ReadTx, input: Json): Promise<string> => {
+  const { turnId } = input as unknown as TurnInputs;
+  const [item] = await tx.table('items').list({ where: { turnId }, order: 'desc', limit: 1 });
+  return item?.id ?? '';
 };
 
 /** Sandboxes that are named after what the job works on: that of a set-up, and those that judge a target. */

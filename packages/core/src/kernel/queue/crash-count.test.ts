@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Job } from '../store/tables.ts';
-import { judgeAfterCrash } from './crash-count.ts';
+import { isGivenUp, isSuspect, judgeAfterCrash } from './crash-count.ts';
 
 const LEASE_MS = 30_000;
 const NOW = 1_000_000;
@@ -49,6 +49,18 @@ it('does not count a death against a job that had run well for a while', () => {
   expect(judge(found('a', 'x', before, 10_000))[0]).toMatchObject({ crashes: 3, attempts: 3 });
   expect(judge(found('a', 'y', before, 30_000))[0]).toMatchObject({ crashes: 0, attempts: 0 });
   expect(judge(found('a', 'y', {}, 3_600_000))[0]).toMatchObject({ crashes: 0 });
+});
+
+it('gives up one that gets on a little before each death, and counts anew once it ran well', () => {
+  const counts = (earlyDeaths: number) => ({ crashes: 1, crashPlace: 'x', earlyDeaths });
+  const after = (earlyDeaths: number, ranMs = 0) => {
+    const [patch] = judge(found('a', 'y', counts(earlyDeaths), ranMs));
+    return { ...found('a', 'y', patch).job };
+  };
+  expect(after(1)).toMatchObject({ crashes: 1, earlyDeaths: 2 });
+  expect([after(2), after(3)].map(isSuspect)).toEqual([false, true]);
+  expect([after(8), after(9)].map(isGivenUp)).toEqual([false, true]);
+  expect(after(9, 30_000)).toMatchObject({ crashes: 0, earlyDeaths: 0 });
 });
 
 it('gives each suspect a turn of its own, after those that others wait for', () => {

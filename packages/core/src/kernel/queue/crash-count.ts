@@ -5,6 +5,9 @@
  * - was begun shortly before: one that had run well for a while did not do it now;
  * - is where it was at the death before: one that got on was not what stood in the way. It begins to count anew.
  *
+ * One that gets on a little and dies, again and again, would hold the server for ever: at `MAX_EARLY_DEATHS` it is given
+ * up wherever it is.
+ *
  * While there are suspects, what was under way is begun in turns at the next start, each suspect alone (trials.ts).
  */
 
@@ -16,8 +19,12 @@ import { FREE } from './outcome.ts';
 export const TRIAL_MS = 20_000;
 /** Until the next turn at the latest: by then one that waited for a free worker has had its trial, too. */
 const TURN_MS = 2 * TRIAL_MS;
-/** Deaths at one place that make a suspect. */
+/** Deaths at one place that make a suspect, and those after which it is given up. */
 const SUSPECT_AFTER = 2;
+const MAX_CRASHES = 3;
+/** The same of deaths shortly after it began, wherever it was. */
+const SUSPECT_AFTER_EARLY = 4;
+const MAX_EARLY_DEATHS = 10;
 
 export interface Found {
   readonly job: Job;
@@ -39,7 +46,13 @@ export interface Verdict {
 export const awaitsTurn = ({ state, crashPlace, error, runAt }: Job, now: number): boolean =>
   state === 'waiting' && crashPlace !== undefined && error === undefined && runAt > now;
 
-export const isSuspect = ({ crashes }: Pick<Job, 'crashes'>): boolean => crashes >= SUSPECT_AFTER;
+type Counts = Pick<Job, 'crashes' | 'earlyDeaths'>;
+
+export const isSuspect = ({ crashes, earlyDeaths = 0 }: Counts): boolean =>
+  crashes >= SUSPECT_AFTER || earlyDeaths >= SUSPECT_AFTER_EARLY;
+
+export const isGivenUp = ({ crashes, earlyDeaths = 0 }: Counts): boolean =>
+  crashes >= MAX_CRASHES || earlyDeaths >= MAX_EARLY_DEATHS;
 
 /** What becomes of the jobs that were under way when the server died, or waited for their turn after the death before. */
 export const judgeAfterCrash = (
@@ -47,7 +60,7 @@ export const judgeAfterCrash = (
   { now, leaseMs, order }: { readonly now: number; readonly leaseMs: number; readonly order: QueueOrder },
 ): Verdict[] => {
   const verdicts = found
-    .map(({ job, place }) => ({ job, place, crashes: crashesOf(job, place, leaseMs) }))
+    .map(({ job, place }) => ({ job, place, ...countsOf(job, place, leaseMs) }))
     .sort(
       (a, b) =>
         order.indexOf(a.job.queue) - order.indexOf(b.job.queue) ||
@@ -56,20 +69,24 @@ export const judgeAfterCrash = (
     );
   let turn = 0;
   return verdicts.map((verdict, index) => {
-    const { job, place, crashes } = verdict;
+    const { job, place, crashes, earlyDeaths } = verdict;
     const before = verdicts[index - 1];
     if (before !== undefined && (isSuspect(verdict) || isSuspect(before))) turn += 1;
     // A death is no try: what is left of the tries stays as it is.
     const attempts = job.state === 'waiting' ? job.attempts : job.attempts - 1 - job.crashes + crashes;
     const runAt = turn > 0 ? now + turn * TURN_MS : Math.min(job.runAt, now);
-    return { job, turn, patch: { ...FREE, state: 'waiting', attempts, crashes, crashPlace: place, runAt } };
+    const counts = { crashes, earlyDeaths, crashPlace: place };
+    return { job, turn, patch: { ...FREE, state: 'waiting', attempts, ...counts, runAt } };
   });
 };
 
-const crashesOf = (job: Job, place: string, leaseMs: number): number => {
-  if (job.state === 'waiting') return job.crashes;
-  const earlier = job.crashPlace === place ? job.crashes : 0;
+const countsOf = (job: Job, place: string, leaseMs: number): Counts => {
+  const { crashes, earlyDeaths = 0 } = job;
+  if (job.state === 'waiting') return { crashes, earlyDeaths };
+  const earlier = job.crashPlace === place ? crashes : 0;
   const lastSeenAt = (job.leaseUntil ?? 0) - leaseMs;
   const ranMs = lastSeenAt - (job.claimedAt ?? lastSeenAt);
-  return ranMs < TRIAL_MS ? earlier + 1 : earlier;
+  return ranMs < TRIAL_MS
+    ? { crashes: earlier + 1, earlyDeaths: earlyDeaths + 1 }
+    : { crashes: earlier, earlyDeaths: 0 };
 };

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import type { Patch, Store, Tx } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
 import type { Clock } from '../time/clock.ts';
+import { isGivenUp } from './crash-count.ts';
 import { type Ending, outcomeOf } from './outcome.ts';
 
 /** MUST be safe to run again with the same job: a crash may fall after its last effect. */
@@ -20,17 +21,15 @@ export interface HandlingDeps {
   readonly deferred: (job: Job) => void;
 }
 
-const MAX_CRASHES = 3;
-
 /** Never rejects: what cannot be written down now is found again by its lease. */
 export const handleJob = async (deps: HandlingDeps, job: Job, signal: AbortSignal): Promise<void> => {
   const { clock, log } = deps;
   const fields = { queue: job.queue, job: job.id, attempt: job.attempts };
   const startedAt = clock.now();
   try {
-    const isGivenUp = job.crashes >= MAX_CRASHES;
-    const ending = isGivenUp ? crashed(job) : await endingOf(deps.handler, job, signal);
-    const end = await settle(deps, job, { ending, isGivenUp });
+    const isOver = isGivenUp(job);
+    const ending = isOver ? crashed(job) : await endingOf(deps.handler, job, signal);
+    const end = await settle(deps, job, { ending, isGivenUp: isOver });
     const error = ending.kind === 'rejected' ? ending.error : undefined;
     if (end === 'waiting' && isDeferred(error)) deps.deferred(job);
     log.info(`job.${end}`, { ...fields, durationMs: clock.now() - startedAt, error });
@@ -57,9 +56,9 @@ const endingOf = async (handler: Handler, job: Job, signal: AbortSignal): Promis
   }
 };
 
-const crashed = ({ id, crashes }: Job): Ending => ({
+const crashed = ({ id, crashes, earlyDeaths = 0 }: Job): Ending => ({
   kind: 'rejected',
-  error: fail('work.crashed', { job: id, crashes }),
+  error: fail('work.crashed', { job: id, crashes: Math.max(crashes, earlyDeaths) }),
   signal: new AbortController().signal,
 });
 

@@ -61,7 +61,8 @@ const isTried = async (tx: Tx, { clock }: TrialDeps, job: Job): Promise<boolean>
   if (job.state !== 'active') return true;
   if (clock.now() - (job.claimedAt ?? clock.now()) < TRIAL_MS) return false;
   // Cleared: a later death is of something else and begins to count anew.
-  if (isSuspect(job)) await tx.table('jobs').update(job.id, job.revision, { crashPlace: undefined });
+  if (isSuspect(job))
+    await tx.table('jobs').update(job.id, job.revision, { crashPlace: undefined, earlyDeaths: 0 });
   return true;
 };
 

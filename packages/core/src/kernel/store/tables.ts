@@ -43,6 +43,8 @@ export interface Job extends Kept {
   readonly crashes: number;
   /** Where its work was when its worker vanished last. */
   readonly crashPlace?: string | undefined;
+  /** How often its worker vanished shortly after it began, wherever it was, since it last ran well for a while. */
+  readonly earlyDeaths?: number | undefined;
   readonly claimedAt?: number | undefined;
   readonly owner?: string | undefined;
   /** Grows with every claim: a worker whose fence is old has lost the job and may write nothing more about it. */
