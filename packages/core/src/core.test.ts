@@ -278,6 +278,27 @@ test('a change that loses every race to others is verified anew until it lands',
   expect(changes).toEqual({ rejected: 12, merged: 1 });
 });
 
+test.each(['files', 'merge', 'swap'] as const)(
+  'a cancel ends what the hub does for the task: %s',
+  async (act) => {
+    const { core, world, workspaceId, task, settle } = await started();
+    const { hub } = world.ports;
+    let began = false;
+    const slow = (signal: AbortSignal) => (): Promise<never> => {
+      began = true;
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    };
+    // The undo of a step is not ended, and finds the hub at work again.
+    hub.until = (signal) => (began ? hub : { ...hub, [act]: slow(signal) });
+    const { id } = await core.tasks.create({ workspaceId, prompt: 'Fix it' });
+    await settle(20_000);
+    expect(began).toBe(true);
+    await core.tasks.cancel(id, 'not now');
+    await settle(20_000);
+    expect(await task(id)).toMatchObject({ state: 'cancelled' });
+  },
+);
+
 test('where a command can forge the verdict no agent is asked, unless the driver is trusted by name', async () => {
   const unsure = await started({ forgeable: true });
   const { id } = await unsure.core.tasks.create({ workspaceId: unsure.workspaceId, prompt: 'Fix it' });

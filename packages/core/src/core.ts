@@ -154,6 +154,7 @@ export const createPorts = (deps: CoreDeps): Ports => {
   const sagas = createSagas<Ports>({
     ...{ store, clock, ports, owner, definitions: SAGAS, log, crashPoint },
     fenced: (ports, own) => ({ ...ports, ...own }),
+    until: (ports, signal) => ({ ...ports, hub: ports.hub.until(signal) }),
   });
   return ports;
 };

@@ -107,6 +107,8 @@ export interface Hub {
   diff(workspaceId: string, repository: string, from: Commit, to: Commit, folder?: string): Promise<string>;
   /** Whether a commit is an ancestor of another, or the same. */
   contains(workspaceId: string, repository: string, descendant: Commit, ancestor: Commit): Promise<boolean>;
+  /** The same hub, whose acts end with the signal and reject with its reason. A merge keeps nothing then, or all. */
+  until(signal: AbortSignal): Hub;
 }
 
 export interface StaleCopy {
@@ -136,8 +138,6 @@ export interface MergeOptions {
   readonly message: string;
   readonly at: number;
   readonly keepAt: string;
-  /** Ends it; nothing is kept then, or all. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ComposeRequest {
@@ -148,7 +148,6 @@ export interface ComposeRequest {
   readonly message: string;
   readonly at: number;
   readonly keepAt: string;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export type MergeResult =

@@ -13,7 +13,6 @@ export interface ChangeToMerge {
   readonly createdAt: number;
   readonly agent: string;
   readonly parts: readonly ChangePart[];
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Holds the merge while the change lives, and for a while after: what was verified stays readable. */
@@ -41,7 +40,6 @@ export const mergeParts = async (hub: Hub, change: ChangeToMerge): Promise<Merge
       message: messageOf(change),
       at: change.createdAt,
       keepAt: changeRef(change.id),
-      signal: change.signal,
     });
     if (result.kind === 'merged') merged.push({ ...part, base, merge: result.commit });
     if (result.kind === 'conflict')

@@ -49,7 +49,7 @@ export const landChange = saga<Ports, LandInput>('change.land', 1)
       const workspace = await workspaceOf(ports, input.workspaceId);
       await refreshCopies(ports, { workspace, signal });
       const { createdAt } = await recordOf(ports, input.changeId);
-      return mergeParts(ports.hub, { ...input, id: input.changeId, createdAt, signal });
+      return mergeParts(ports.hub, { ...input, id: input.changeId, createdAt });
     },
     save: async (tx, { input }, parts) => {
       const change = await tx.table('changes').get(input.changeId);

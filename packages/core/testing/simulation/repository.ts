@@ -98,6 +98,9 @@ export const createScriptedHub = (digest: (text: string) => string): ScriptedHub
     files: async (_, repository, id) => look(repository, id).tree,
     readFile: async (_, repository, { commit: id, path }) => look(repository, id).tree[path],
     diff: async () => '',
+    until() {
+      return this;
+    },
     contains: async (_, repository, descendant, ancestor) => ancestors(repository, descendant).has(ancestor),
   };
 };

@@ -20,15 +20,22 @@ const setting = () => {
     tasks: { check: vi.fn(), create: vi.fn(), cancel: vi.fn(), retry: vi.fn(), prompt: vi.fn() },
     changes: { decide: vi.fn() },
   };
-  const hub = { diff: async (...args: string[]) => `${args.join(' ')}\n` };
+  const asked: AbortSignal[] = [];
+  const hub = {
+    diff: async (...args: string[]) => `${args.join(' ')}\n`,
+    until(signal: AbortSignal) {
+      asked.push(signal);
+      return hub;
+    },
+  };
   const [sandboxes, system] = [{} as Work['sandboxes'], {} as Work['system']];
   const drivers = { permit: vi.fn() };
   const work = createWork({
     ...{ store, drivers, sandboxes, system },
     core: core as unknown as Core,
-    hub: hub as Partial<Hub> as Hub,
+    hub: hub as unknown as Hub,
   });
-  return { store, core, drivers, work };
+  return { store, core, drivers, work, asked };
 };
 
 const change = (parts: Change['parts']): Change => ({
@@ -100,20 +107,22 @@ it('asks for every request whether its caller may use the driver that will do it
 });
 
 it('shows the parts of a change that were merged, and nothing when its task is gone', async () => {
-  const { work, store } = setting();
+  const { work, store, asked } = setting();
+  const { signal } = new AbortController();
   const landed = change([
     { ...part, base: 'x', merge: 'y' },
     { ...part, base: 'x' },
     part,
     { ...part, repository: 'lib', base: 'p', merge: 'q' },
   ]);
-  expect(await work.changes.diff(landed)).toBe('');
+  expect(await work.changes.diff(landed, signal)).toBe('');
   await store.write((tx) =>
     tx.table('tasks').insert({ ...QUEUED_TASK, id: 'tk_1', workspaceId: 'ws_1', title: '', prompt: '' }),
   );
-  expect(await work.changes.diff(landed)).toBe('ws_1 app x y \nws_1 lib p q \n');
+  expect(await work.changes.diff(landed, signal)).toBe('ws_1 app x y \nws_1 lib p q \n');
   const repository = (name: string) => ({ name, source: `/${name}`, branch: 'main' });
   const repositories = [repository('app'), repository('lib')];
   await store.write((tx) => tx.table('workspaces').insert({ id: 'ws_1', name: 'shop', repositories }));
-  expect(await work.changes.diff(landed)).toBe('ws_1 app x y app\nws_1 lib p q lib\n');
+  expect(await work.changes.diff(landed, signal)).toBe('ws_1 app x y app\nws_1 lib p q lib\n');
+  expect(new Set(asked)).toEqual(new Set([signal]));
 });

@@ -23,7 +23,7 @@ export const createWork = (parts: WorkParts): Work => ({
   },
   tasks: tasksOf(parts),
   changes: {
-    diff: (change) => diffOf(parts, change),
+    diff: (change, signal) => diffOf({ ...parts, hub: parts.hub.until(signal) }, change),
     decide: (id, decision, { tokenId: by, name: byName }) =>
       parts.core.changes.decide(id, { ...decision, by, byName }),
   },

@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Hub } from '@berth/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createHub } from '../../src/git/hub/hub.ts';
 import { exists } from '../../src/git/hub/repository-folder.ts';
@@ -323,23 +324,42 @@ describe('merging', () => {
     expect(await merge(base, head)).toEqual({ kind: 'conflict', paths: ['a.txt'] });
   });
 
-  test('a cancel ends a merge in the middle, with its git', async () => {
+  test('a cancel ends every act in the middle, with its git', async () => {
     await branches('echo 1 > o', 'echo 2 > t');
     const [base = '', head = ''] = run(sample.source, ['rev-parse', 'main', 'theirs']).split('\n');
     const bin = path.join(sample.folder, 'bin');
     await mkdir(bin);
     const hang = `touch ${bin}/begun; exec sleep 600`;
-    const slow = `#!/bin/sh\ncase "$*" in *merge-tree*) ${hang} ;; *) PATH=${sealed.PATH}; exec git "$@" ;; esac\n`;
-    await writeFile(path.join(bin, 'git'), slow, { mode: 0o755 });
+    const slow = (what: string) =>
+      `#!/bin/sh\ncase "$*" in ${what}) ${hang} ;; *) PATH=${sealed.PATH}; exec git "$@" ;; esac\n`;
     const { run: git } = hostGit({ ...sealed, PATH: `${bin}:${sealed.PATH}` });
-    const cancel = new AbortController();
-    const request = { base, head, message: 'm', at: 0, keepAt: 'refs/berth/kept', signal: cancel.signal };
-    const merging = createHub({ folder: sample.hubFolder, git }).merge(WORKSPACE, 'source', request);
-    const cancelled = expect(merging).rejects.toMatchObject({ code: 'work.cancelled' });
-    await expect.poll(() => exists(path.join(bin, 'begun')), { timeout: 10_000 }).toBe(true);
-    cancel.abort();
-    await cancelled;
+    const hub = createHub({ folder: sample.hubFolder, git });
+    const isCancelled = async (what: string, act: (one: Hub) => Promise<unknown>): Promise<void> => {
+      await writeFile(path.join(bin, 'git'), slow(what), { mode: 0o755 });
+      await rm(path.join(bin, 'begun'), { force: true });
+      const cancel = new AbortController();
+      const acting = act(hub.until(new AbortController().signal).until(cancel.signal));
+      const cancelled = expect(acting, String(act)).rejects.toMatchObject({ code: 'work.cancelled' });
+      await expect.poll(() => exists(path.join(bin, 'begun')), { timeout: 10_000, interval: 10 }).toBe(true);
+      cancel.abort();
+      await cancelled;
+    };
+    const kept = { message: 'm', at: 0, keepAt: 'refs/berth/kept' };
+    await isCancelled('*merge-tree*', (one) => one.merge(WORKSPACE, 'source', { base, head, ...kept }));
     expect(await sample.hub.resolve(WORKSPACE, 'source', 'refs/berth/kept')).toBeUndefined();
+    const acts: readonly ((one: Hub) => Promise<unknown>)[] = [
+      (one) => one.compose(WORKSPACE, 'source', { commit: base, from: head, paths: [], texts: {}, ...kept }),
+      (one) => one.resolve(WORKSPACE, 'source', 'refs/heads/main'),
+      (one) => one.swap(WORKSPACE, 'source', 'refs/heads/main', base, head),
+      (one) => one.listRefs(WORKSPACE, 'source', 'refs/heads/'),
+      (one) => one.diff(WORKSPACE, 'source', base, head),
+      (one) => one.files(WORKSPACE, 'source', base),
+      (one) => one.readFile(WORKSPACE, 'source', { commit: base, path: 'a.txt', maxBytes: 100 }),
+      (one) => one.contains(WORKSPACE, 'source', base, head),
+      (one) => one.maintain(WORKSPACE, 'source', true),
+    ];
+    for (const act of acts) await isCancelled('*', act);
+    expect(await sample.hub.resolve(WORKSPACE, 'source', 'refs/heads/main')).toBe(base);
   });
 
   test('a criss-cross history merges', async () => {

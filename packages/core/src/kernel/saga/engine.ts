@@ -56,6 +56,8 @@ export interface SagaDeps<P> {
   readonly ports: P;
   /** Puts what is fenced for one run into the ports that its steps get; the ports as they are when absent. */
   readonly fenced?: ((ports: P, own: Fenced<P>) => P) | undefined;
+  /** The ports of one step: what is done by them ends with its signal; the ports as they are when absent. */
+  readonly until?: ((ports: P, signal: AbortSignal) => P) | undefined;
   /** Names this process; another at every start. */
   readonly owner: string;
   /** All versions that may still have unfinished runs. */
@@ -166,7 +168,7 @@ const goOn = async <P>(
   },
   read: () => Promise<SagaRun>,
 ): Promise<Output> => {
-  const { store, clock, portsOf, interrupts, log = silentLog, crashPoint = () => undefined } = deps;
+  const { store, clock, portsOf, interrupts, until, log = silentLog, crashPoint = () => undefined } = deps;
   const row = await read();
   if (isOver(row)) return endOf(row);
   const definition = deps.definitions.get(row.name);
@@ -183,6 +185,7 @@ const goOn = async <P>(
     definition,
     input,
     ports: portsOf(held),
+    until: until ?? ((ports) => ports),
     journal,
     interrupts,
     store,

@@ -15,6 +15,7 @@ export interface Run<P> {
   readonly definition: AnySaga<P>;
   readonly input: never;
   readonly ports: P;
+  readonly until: (ports: P, signal: AbortSignal) => P;
   readonly journal: Journal;
   readonly interrupts: Interrupts;
   readonly store: Store;
@@ -28,7 +29,7 @@ export interface Run<P> {
 export type RunStep<P> = NamedStep<P, never>;
 
 export const contextOf = <P>(run: Run<P>, step: string, signal: AbortSignal): Ctx<P, never, Outputs> => ({
-  ports: run.ports,
+  ports: run.until(run.ports, signal),
   input: run.input,
   out: run.journal.outputsBefore(step),
   run: run.id,

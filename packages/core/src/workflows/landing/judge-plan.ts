@@ -88,7 +88,6 @@ export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgeP
       message: `Judge ${wanted.changeId} by its target`,
       at: wanted.createdAt,
       keepAt: judgeRef(wanted.changeId),
-      signal: wanted.signal,
     });
   }
   const isAltered =

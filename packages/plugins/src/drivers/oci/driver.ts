@@ -26,7 +26,7 @@ import type { Cgroups } from './cgroups/cgroups.ts';
 import type { CommandGroups } from './cgroups/command-groups.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
 import { createImages, type Images } from './images/images.ts';
-import { describeLiveness, readLiveness } from './liveness.ts';
+import { createLivenessReader, describeLiveness } from './liveness.ts';
 import { claimedIds, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
 import type { DiskSize } from './rootfs/disk-usage.ts';
 import { unseenHeld } from './rootfs/nameless.ts';
@@ -76,8 +76,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
   const most = { bytes: config.layerBytes, inodes: config.layerInodes };
   const reserve = { bytes: config.reservedBytes, inodes: config.reservedInodes };
   const disks = watchDisks({ workshop, host, reserve, folderOf, containerId, alone });
-  const livenessOf = (id: string): Promise<Liveness> =>
-    readLiveness(folderOf(id), () => cgroups?.usage(containerId(id)));
+  const liveness = createLivenessReader({ folderOf, containerId, cgroups });
   const attach = async (id: string): Promise<Machine | undefined> => {
     disks.start();
     const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
@@ -91,6 +90,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     const search = record === undefined;
     await workshop.end({ containerId: containerId(id), folder: folderOf(id), marks, search });
     await workshop.discard(folderOf(id));
+    liveness.forget(id);
     // It is not the sandbox's fault, and the next removal tries again.
     await images.prune().catch((error: unknown) => {
       host.log('warn', 'an image that nothing uses could not be removed', { error: String(error) });
@@ -111,7 +111,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
     connect: async (id) => {
       checkId(id);
-      const life = await livenessOf(id);
+      const life = await liveness.read(id);
       if (life.state !== 'alive') throw fail('sandbox.unreachable', { id, detail: describeLiveness(life) });
       return await connectGuest(id, join(folderOf(id), RUN_FOLDER), SOCKET_NAME);
     },
@@ -119,14 +119,14 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
     async *list() {
       for (const id of await claimedIds(folders.sandboxes, host.installation))
-        yield { id, life: await livenessOf(id) };
+        yield { id, life: await liveness.read(id) };
     },
     close: async () => {
       await disks.close();
       await workshop.close();
     },
     facets: {
-      snapshots: snapshotsOf({ workshop, most, containerId, folderOf, lifeOf: livenessOf }),
+      snapshots: snapshotsOf({ workshop, most, containerId, folderOf, lifeOf: liveness.read }),
       ...(cgroups === undefined ? {} : heldBy(cgroups, containerId)),
     },
   };

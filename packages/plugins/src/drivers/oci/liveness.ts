@@ -1,38 +1,47 @@
 /** Whether a machine lives, from what the kernel says now. */
 import type { Liveness } from '@berth/plugin-api';
 import { isAlive } from '../../linux/processes.ts';
-import type { Usage } from './cgroups/cgroups.ts';
+import type { Cgroups } from './cgroups/cgroups.ts';
 import { readRecord } from './record.ts';
 
-/** `usage` reads the counters of its control groups, which outlive the processes in them. */
-export const readLiveness = async (
-  folder: string,
-  usage: () => Promise<Usage> | undefined,
-): Promise<Liveness> => {
-  try {
-    const record = await readRecord(folder);
+export interface LivenessReader {
+  read(id: string): Promise<Liveness>;
+  /** Of one that is removed. */
+  forget(id: string): void;
+}
+
+export interface LivenessParts {
+  readonly folderOf: (id: string) => string;
+  readonly containerId: (id: string) => string;
+  readonly cgroups: Pick<Cgroups, 'guestKills'> | undefined;
+}
+
+export const createLivenessReader = ({ folderOf, containerId, cgroups }: LivenessParts): LivenessReader => {
+  /** Counted when a machine was last seen alive: what was killed before did not end it. */
+  const survived = new Map<string, number>();
+  /** The count outlives the processes. */
+  const guestKills = async (id: string): Promise<number> => (await cgroups?.guestKills(containerId(id))) ?? 0;
+  const readNow = async (id: string): Promise<Liveness> => {
+    const record = await readRecord(folderOf(id));
     if (record === undefined) return { state: 'unfinished' };
-    if (await isAlive(record.process)) return { state: 'alive' };
-    return { state: 'dead', reason: record.ended ?? reasonOf(await killsForMemory(usage)) };
-  } catch (error) {
-    return { state: 'unknown', reason: String(error) };
-  }
+    const kills = await guestKills(id);
+    if (await isAlive(record.process)) {
+      survived.set(id, kills);
+      return { state: 'alive' };
+    }
+    const fatal = (await guestKills(id)) - (survived.get(id) ?? 0);
+    return { state: 'dead', reason: record.ended ?? reasonOf(fatal) };
+  };
+  return {
+    read: (id) => readNow(id).catch((error: unknown) => ({ state: 'unknown', reason: String(error) })),
+    forget: (id) => survived.delete(id),
+  };
 };
 
 const reasonOf = (kills: number): string =>
-  kills === 0
+  kills <= 0
     ? 'its processes have ended'
     : `its processes have ended; the kernel killed ${kills} of them because the memory of the sandbox was used up`;
-
-/** After a reboot the groups are gone, too, and with them what they counted. */
-const killsForMemory = async (usage: () => Promise<Usage> | undefined): Promise<number> => {
-  try {
-    return (await usage())?.outOfMemoryKills ?? 0;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
-    throw error;
-  }
-};
 
 /** Of one that cannot be connected to. */
 export const describeLiveness = (life: Liveness): string => {

@@ -9,6 +9,7 @@ import { readRecord } from '../../../src/drivers/oci/record.ts';
 import type { Ready } from '../../../src/drivers/oci/workshop.ts';
 import { createWorkshop } from '../../../src/drivers/oci/workshop.ts';
 import { driverHost } from '../../../testing/driver-host.ts';
+import { killContainer } from '../../../testing/kill-machine.ts';
 
 const MEBIBYTE = 2 ** 20;
 const stack = new AsyncDisposableStack();
@@ -67,6 +68,23 @@ test('a machine that the kernel ends because its memory is used up is dead, and 
       /the kernel killed \d+ of them because the memory of the sandbox was used up/,
     ),
   });
+});
+
+test('a machine that is killed says nothing of memory, though its commands had been killed for it', {
+  timeout: 60_000,
+}, async () => {
+  await create('sb_survived');
+  const lifeOf = async () => {
+    for await (const { id, life } of driver.list()) if (id === 'sb_survived') return life;
+    return undefined;
+  };
+  const guest = stack.use(await guestClient(await driver.connect('sb_survived')));
+  expect(await guest.run(['tail', '/dev/zero'])).toMatchObject({ exitCode: null });
+  expect(await driver.facets.limits?.outOfMemoryKills('sb_survived')).toBeGreaterThan(0);
+  expect(await lifeOf()).toEqual({ state: 'alive' });
+  await killContainer(host, 'sb_survived', 'all');
+  await expect.poll(lifeOf).toMatchObject({ state: 'dead' });
+  expect(await lifeOf()).toEqual({ state: 'dead', reason: 'its processes have ended' });
 });
 
 const failing = (ready: Ready, script: string) => ready.chore({ script, asOwner: false, timeoutMs: 30_000 });

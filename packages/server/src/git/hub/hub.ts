@@ -34,28 +34,29 @@ const SWAP_PAUSE_MS = 40;
 const ABSENT = '0'.repeat(40);
 
 export const createHub = (options: HubOptions): Hub => {
-  const { folder, git, maintenance = MAINTENANCE_LIMITS } = options;
+  const { folder, maintenance = MAINTENANCE_LIMITS } = options;
   const refreshes = createRefreshes(options.refreshPatienceMs ?? REFRESH_PATIENCE_MS);
   const folders = createRepositoryFolders(folder);
   const alone = serially();
   const copies = createCopies(folder);
   const { open } = folders;
 
-  const hub: Hub = {
+  const callsBy = (git: Git): Omit<Hub, 'until'> => ({
     importRepository: async (workspaceId, spec, signal) => {
       const source = parseSource(spec.source);
       const name = spec.name ?? source.name;
       const final = folders.repository(workspaceId, name);
       const begin = () => copies.begin(workspaceId);
       const repository = await alone(final, () =>
-        importOrForward(git, { final, source, branch: spec.branch, name, signal, begin }),
+        importOrForward(heeding(git, signal), { final, source, branch: spec.branch, name, signal, begin }),
       );
       return { ...repository, hubPath: final };
     },
 
     refresh: async (workspaceId, repository, signal) => {
       const gitDir = await open(workspaceId, repository.name);
-      const look = () => alone(gitDir, () => forward(git, gitDir, repository));
+      // Others wait for the same look, and it goes on without whoever began it.
+      const look = () => alone(gitDir, () => forward(options.git, gitDir, repository));
       const reason = await refreshes(gitDir, look, signal);
       return reason === undefined ? undefined : staleCopy(gitDir, reason);
     },
@@ -69,25 +70,10 @@ export const createHub = (options: HubOptions): Hub => {
     swap: async (workspaceId, name, ...[ref, from, to]) =>
       swapRef(git, await open(workspaceId, name), { ref: assertRef(ref), from, to }),
 
-    listRefs: async (workspaceId, name, prefix) => {
-      const gitDir = await open(workspaceId, name);
-      // Git goes no further than where a pattern leads; by whole path parts it would read the refs of every other task.
-      assertRef(`${prefix}x`);
-      const patterns = prefix.endsWith('/') ? [prefix.slice(0, -1)] : [`${prefix}*`, `${prefix}*/**`];
-      const format = '--format=%(refname)%00%(objectname)%00%(*objectname)';
-      const listed = await git(['for-each-ref', format, '--', ...patterns], { gitDir });
-      const rows = listed.stdout.split('\n').map((line) => line.split('\0'));
-      return Object.fromEntries(
-        rows.flatMap(([ref = '', direct = '', peeled = '']) =>
-          ref !== '' && ref.startsWith(prefix) ? [[ref, peeled || direct]] : [],
-        ),
-      );
-    },
+    listRefs: async (workspaceId, name, prefix) => listRefs(git, await open(workspaceId, name), prefix),
 
-    compose: async (workspaceId, name, request) =>
-      composeIn(heeding(git, request.signal), await open(workspaceId, name), request),
-    merge: async (workspaceId, name, request) =>
-      mergeIn(heeding(git, request.signal), await open(workspaceId, name), request),
+    compose: async (workspaceId, name, request) => composeIn(git, await open(workspaceId, name), request),
+    merge: async (workspaceId, name, request) => mergeIn(git, await open(workspaceId, name), request),
 
     diff: async (workspaceId, name, ...[from, to, folder]) =>
       diffOf(git, await open(workspaceId, name), { from, to, folder }),
@@ -95,8 +81,13 @@ export const createHub = (options: HubOptions): Hub => {
     readFile: async (workspaceId, name, file) => fileOf(git, await open(workspaceId, name), file),
     contains: async (workspaceId, name, descendant, ancestor) =>
       containsCommit(git, await open(workspaceId, name), descendant, ancestor),
-  };
-  return explainingNoSpace(hub, folder);
+  });
+
+  const hubUntil = (signal: AbortSignal | undefined): Hub => ({
+    ...explainingNoSpace(callsBy(heeding(options.git, signal)), folder),
+    until: (next) => hubUntil(signal === undefined ? next : AbortSignal.any([signal, next])),
+  });
+  return hubUntil(undefined);
 };
 
 /** A repository that is here already is brought up to date; the same name from another source is refused. */
@@ -115,10 +106,27 @@ const importOrForward = async (git: Git, request: Parameters<typeof importInto>[
 };
 
 /** The same git, each command of which ends with the signal. */
-const heeding =
-  (git: Git, signal: AbortSignal | undefined): Git =>
-  (args, options) =>
-    git(args, { ...options, signal });
+const heeding = (git: Git, signal: AbortSignal | undefined): Git => {
+  if (signal === undefined) return git;
+  return (args, options = {}) => {
+    const either = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
+    return git(args, { ...options, signal: either });
+  };
+};
+
+const listRefs = async (git: Git, gitDir: string, prefix: string): Promise<Record<string, string>> => {
+  // Git goes no further than where a pattern leads; by whole path parts it would read the refs of every other task.
+  assertRef(`${prefix}x`);
+  const patterns = prefix.endsWith('/') ? [prefix.slice(0, -1)] : [`${prefix}*`, `${prefix}*/**`];
+  const format = '--format=%(refname)%00%(objectname)%00%(*objectname)';
+  const listed = await git(['for-each-ref', format, '--', ...patterns], { gitDir });
+  const rows = listed.stdout.split('\n').map((line) => line.split('\0'));
+  return Object.fromEntries(
+    rows.flatMap(([ref = '', direct = '', peeled = '']) =>
+      ref !== '' && ref.startsWith(prefix) ? [[ref, peeled || direct]] : [],
+    ),
+  );
+};
 
 const resolveRef = async (git: Git, gitDir: string, ref: string): Promise<string | undefined> => {
   const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`] as const;

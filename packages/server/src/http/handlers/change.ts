@@ -5,7 +5,7 @@ import { findRecord, pageOfRecords } from './pages.ts';
 
 export interface ChangeWork {
   /** Unified diff of what the change makes of its target, all repositories one after the other. */
-  diff(change: Change): Promise<string>;
+  diff(change: Change, signal: AbortSignal): Promise<string>;
   decide(id: string, decision: Pick<ChangeDecision, 'verdict' | 'reason'>, caller: Caller): Promise<Change>;
 }
 
@@ -16,5 +16,6 @@ export const changeHandlers = (store: Store, changes: ChangeWork): HandlersOf<'c
     changes.decide(params.id, { ...body, verdict: 'approved' }, caller),
   'change.reject': ({ params, body, caller }) =>
     changes.decide(params.id, { ...body, verdict: 'rejected' }, caller),
-  'change.diff': async ({ params }) => changes.diff(await findRecord(store, 'changes', params.id)),
+  'change.diff': async ({ params, signal }) =>
+    changes.diff(await findRecord(store, 'changes', params.id), signal),
 });

@@ -5,7 +5,7 @@
  * returns the reason, and the driver reports its limits as not enforced.
  */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { type CommandGroups, type CommandPlaces, commandGroups } from './command-groups.ts';
 import { keepMemoryV1, keepMemoryV2, memoryOfSockets, SOCKET_LIMIT_V1 } from './command-memory.ts';
 import {
@@ -42,6 +42,8 @@ export interface Cgroups {
   pathOf(containerId: string): string;
   usage(containerId: string): Promise<Usage>;
   outOfMemoryKills(containerId: string): Promise<number>;
+  /** Those of them in the group of the guest, where the kernel takes commands first. 0 when there is no such group. */
+  guestKills(containerId: string): Promise<number>;
   freeze(containerId: string, frozen: boolean): Promise<void>;
   members(containerId: string): Promise<number[]>;
   /** False while there are members; the kernel may count one for a moment after its end. True also when there is none. */
@@ -126,6 +128,7 @@ const version1 = (
       outOfMemoryKills: await outOfMemoryKills(containerId),
     }),
     outOfMemoryKills,
+    guestKills: (containerId) => killsIn(containerId).catch(none),
     freeze: (containerId, frozen) => freezeAll(freezeV1, join(freezer ?? '', containerId), frozen),
     members: (containerId) => allMembersOf(join(freezer ?? memory ?? '', containerId)),
     remove: (containerId) => removeAll(all.map((one) => join(one.mount, containerId))),
@@ -178,6 +181,7 @@ export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cg
     controllers.has(controller) ? await file(containerId, name) : '';
   const outOfMemoryKills = async (containerId: string): Promise<number> =>
     field(await of('memory', containerId, 'memory.events'), 'oom_kill');
+  const places = placesOfV2(folder);
   return {
     layout: 'control groups v2',
     controllers,
@@ -192,10 +196,11 @@ export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cg
       outOfMemoryKills: await outOfMemoryKills(containerId),
     }),
     outOfMemoryKills,
+    guestKills: (containerId) => outOfMemoryKills(relative(folder, places.guest(containerId))).catch(none),
     freeze: (containerId, frozen) => freezeAll(freezeV2, join(folder, containerId), frozen),
     members: (containerId) => allMembersOf(join(folder, containerId)),
     remove: (containerId) => removeAll([join(folder, containerId)]),
-    commands: commandGroups(placesOfV2(folder), freezeV2),
+    commands: commandGroups(places, freezeV2),
     keepMemory: (containerId, memoryBytes) => keepMemoryV2(join(folder, containerId), memoryBytes),
   };
 };
