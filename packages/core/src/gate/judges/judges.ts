@@ -9,6 +9,7 @@ import { judgeMembers } from '../repository/judge-members.ts';
 import {
   isCode,
   isConfiguration,
+  isFoundAlike,
   isNamedAfter,
   isOutOfSight,
   isScriptPlace,
@@ -102,11 +103,12 @@ const fileChanges = async (altered: readonly string[], trees: Trees) => {
     await index.change.rest(count % PATHS_AT_ONCE === 0);
     const how = target.paths.has(path) ? (change.paths.has(path) ? 'changed' : 'deleted') : 'added';
     const kind = await kindOf(path, how, trees);
-    const wasMoved = how === 'deleted' && kind === 'test' && takesCopy(path);
-    if (kind === undefined || wasMoved) continue;
-    judging.push(path);
-    const weakening = await weakeningOf({ path, how, kind, measured: judging.length }, trees);
-    if (weakening !== undefined) found.push(weakening);
+    if (kind === undefined) continue;
+    const moved = takesCopy(path, { how, kind });
+    if (moved !== 'found') judging.push(path);
+    const measured = judging.length;
+    const weakening = moved ?? (await weakeningOf({ path, how, kind, measured }, trees));
+    if (typeof weakening === 'object') found.push(weakening);
   }
   return { judging, found };
 };
@@ -114,8 +116,11 @@ const fileChanges = async (altered: readonly string[], trees: Trees) => {
 /** Others have their turn after so many. */
 const PATHS_AT_ONCE = 200;
 
-/** Whether a test is found where it has gone. Each copy stands for one. */
-const copiesOf = ({ target, change, reached }: Trees): ((path: string) => boolean) => {
+/**
+ * Whether a test is found where it has gone: by the runner's own patterns, or as far as its name tells, and then the target
+ * judges by it where it was. Each copy stands for one.
+ */
+const copiesOf = ({ target, change, reached }: Trees) => {
   const copies = new Map<string | undefined, { found: string[]; other: string[] }>();
   for (const path of change.paths) {
     if (target.paths.has(path) || isOutOfSight(path)) continue;
@@ -125,10 +130,15 @@ const copiesOf = ({ target, change, reached }: Trees): ((path: string) => boolea
     copies.set(change.ids[path], alike);
     (isFound ? alike.found : alike.other).push(path);
   }
-  return (path) => {
-    const alike = copies.get(target.ids[path]);
-    const other = reached.tests.has(path) ? undefined : alike?.other.pop();
-    return (other ?? alike?.found.pop()) !== undefined;
+  return (path: string, { how, kind }: Pick<Altered, 'how' | 'kind'>): 'found' | 'alike' | undefined => {
+    if (how !== 'deleted' || kind !== 'test') return undefined;
+    const { found = [], other = [] } = copies.get(target.ids[path]) ?? {};
+    const at = reached.tests.has(path) ? -1 : other.findIndex((copy) => isFoundAlike(path, copy));
+    if (at >= 0) {
+      other.splice(at, 1);
+      return 'alike';
+    }
+    return found.pop() === undefined ? undefined : 'found';
   };
 };
 

@@ -139,10 +139,39 @@ export const isPartOfJudge = (judge: string, path: string): boolean => {
 export const isProductPlace = (path: string): boolean => PRODUCT.test(path) && !SCRIPTS.test(path);
 
 const UNSEEN =
-  /(^|\/)(?:_(?!_)[^/]*|\.[^/]*|testdata|vendor|node_modules|fixtures?|attic|old|archive|disabled)\//;
-/** Compiled on no machine but its own. */
-const ELSEWHERE =
-  /_(?:windows|darwin|freebsd|netbsd|openbsd|solaris|aix|android|ios|js|wasm|plan9|arm|arm64|386|riscv64|s390x)_test\.go$/;
-
+  /(^|\/)(?:_(?!_)[^/]*|\.[^/]*|testdata|vendor|node_modules|fixtures?|attic|old|archive|disabled|dist|build|out|coverage|cypress|venv|target)\//;
 /** A test that has gone there is run no more, as far as names tell. */
-export const isOutOfSight = (path: string): boolean => UNSEEN.test(path) || ELSEWHERE.test(path);
+export const isOutOfSight = (path: string): boolean => UNSEEN.test(path);
+
+/**
+ * Whether a runner whose patterns nobody knows here finds a test at another path, too: it has the same form of name and lies
+ * in the same folder, or below it where the name alone says that it is a test.
+ */
+export const isFoundAlike = (path: string, other: string): boolean => {
+  const form = testForm(path);
+  if (form !== testForm(other)) return false;
+  const [folder, place] = [folderOf(path), folderOf(other)];
+  return place === folder || (/[a-z]/i.test(form.replace(/\.[^.]*$/, '')) && place.startsWith(folder));
+};
+
+const TEST_WORD = /^(?:[Tt]ests?|[Ss]pecs?|IT|e2e|bench)$/;
+const WORDS = /[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|[^A-Za-z0-9]+/g;
+
+/** `*.test.js` of `sum.test.js`: the words that make a name one of a test, and its ending. */
+const testForm = (path: string): string => {
+  const name = nameOf(path);
+  const end = name.lastIndexOf('.');
+  // The word before it may name the system that a test of Go is compiled for.
+  const [stem, ending] = name.endsWith('_test.go') ? goForm(name) : [name.slice(0, end), name.slice(end)];
+  const words = stem.match(WORDS) ?? [];
+  const form = words
+    .map((word) => (/^[A-Za-z0-9]/.test(word) && !TEST_WORD.test(word) ? '*' : word))
+    .join('');
+  return `${form.replace(/\*(?:[-_]?\*)+/g, '*')}${ending}`;
+};
+
+const goForm = (name: string): [string, string] => {
+  const stem = name.slice(0, -'_test.go'.length);
+  const last = stem.lastIndexOf('_');
+  return last < 0 ? [stem, '_test.go'] : [stem.slice(0, last), `${stem.slice(last)}_test.go`];
+};
