@@ -40,7 +40,7 @@ export const buildProgram = async (folder, entry, lockFile) => {
     format: 'esm',
     target: 'node22',
     external: NATIVE,
-    plugins: [lazyBuiltins],
+    plugins: [costlyBuiltins, lateBuiltins, englishOnly],
     banner: { js: REQUIRE },
     // Names stay, so that a stack trace can be read without the map too.
     minifySyntax: true,
@@ -89,13 +89,13 @@ const stampsOf = (folder, inputs, startedAtMs) =>
 
 /**
  * Imported the usual way, these modules of Node load everything that any of their names stands for (`node:http` half a
- * megabyte of `fetch`, `node:process` the terminal): an import asks every property for its value. Here only those are
+ * megabyte of `fetch`, `node:process` the terminal, `node:util` the threads): an import asks every property for its value. Here only those are
  * asked that the program imports.
  */
-const COSTLY = /^(?:node:)?(crypto|fs|http|process)$/;
+const COSTLY = /^(?:node:)?(fs|http|process|util)$/;
 
-const lazyBuiltins = {
-  name: 'lazy-builtins',
+const costlyBuiltins = {
+  name: 'costly-builtins',
   setup(bundler) {
     bundler.onResolve({ filter: COSTLY }, ({ path, kind }) =>
       kind === 'import-statement'
@@ -115,5 +115,41 @@ const lazyBuiltins = {
         ${values.join('\n')}`;
       return { loader: 'js', contents };
     });
+  },
+};
+
+/**
+ * These are loaded when one of their names is first used, be it imported or required: they take milliseconds, and no
+ * start needs them. A program that does need one soon may load it when it has nothing else to do.
+ */
+const LATE = /^(?:node:)?(child_process|cluster|crypto|http2|https|worker_threads|zlib)$/;
+
+const lateBuiltins = {
+  name: 'late-builtins',
+  setup(bundler) {
+    bundler.onResolve({ filter: LATE }, ({ path }) => ({
+      path: path.replace('node:', ''),
+      namespace: 'late',
+      sideEffects: false,
+    }));
+    bundler.onLoad({ filter: /.*/, namespace: 'late' }, ({ path }) => {
+      const name = JSON.stringify(`node:${path}`);
+      const names = JSON.stringify(Object.keys(require(`node:${path}`)));
+      // As CommonJS, so that whoever imports a name asks for it at each use.
+      const contents = `for (const name of ${names})
+        Object.defineProperty(exports, name, { enumerable: true, get: () => process.getBuiltinModule(${name})[name] });`;
+      return { loader: 'js', contents };
+    });
+  },
+};
+
+/** Half of what zod is: its messages in sixty languages, which it names although nobody asks for one. Ours are English. */
+const englishOnly = {
+  name: 'english-only',
+  setup(bundler) {
+    bundler.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+      loader: 'js',
+      contents: "export { default as en } from './en.js';",
+    }));
   },
 };

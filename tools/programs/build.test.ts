@@ -89,6 +89,16 @@ test('what it imports of Node does not load the rest of Node, nor is deprecated 
   expect(program).not.toContain('readFileSync');
 });
 
+test('what of Node no start needs is loaded when it is used', async () => {
+  const main = `import { execFileSync, spawnSync as run } from 'node:child_process';
+    const isLoaded = () => process.moduleLoadList.includes('NativeModule child_process');
+    console.log(isLoaded(), run('true').status, execFileSync.name, isLoaded());
+  `;
+  writeFileSync(source('main.ts'), main);
+  await build();
+  expect(await said()).toBe('false 0 execFileSync true');
+});
+
 test('a stack trace names the source, for whoever asks for it', async () => {
   const main = "const fall = () => new Error('down').stack ?? '';\n\nconsole.log(fall());\n";
   writeFileSync(source('main.ts'), main);

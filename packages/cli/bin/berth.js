@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // Plain JavaScript that any Node can read: goes on with a Node that is new enough, or says which one is needed.
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import module from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+
+// An import of `node:fs` loads everything that any of its names stands for; this loads what is named.
+const require = module.createRequire(import.meta.url);
+const { existsSync, mkdirSync, openSync, readFileSync } = require('node:fs');
 
 const NEEDED = [22, 19];
 const here = dirname(fileURLToPath(import.meta.url));
@@ -37,6 +39,7 @@ const hasTerminal = () => {
 };
 
 const rerun = (node) => {
+  const { spawn } = require('node:child_process');
   const args = ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url)];
   const child = spawn(node, [...args, ...process.argv.slice(2)], { stdio: 'inherit' });
   // A terminal sends Ctrl-C to both of us; passed on, it would count twice.

@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import { fail } from '@berth/contract';
 import type { CommandIo } from './screen.ts';
 
-const exec = promisify(execFile);
 const REMOTES = ['berth', 'berth-server'] as const;
 /** Where a server keeps its copies. */
 const HUB_PATH = /\/ws_[a-z0-9]+\/[^/]+\.git$/;
@@ -168,7 +167,7 @@ const git = async ({ world, folder }: At, ...args: readonly string[]): Promise<S
   try {
     const here = Object.entries(world.env).filter(([name]) => !ELSEWHERE.test(name));
     const options = { maxBuffer: MAX_OUTPUT_BYTES, env: { ...Object.fromEntries(here), LC_ALL: 'C' } };
-    const { stdout } = await exec('git', ['-C', folder, ...args], options);
+    const { stdout } = await promisify(execFile)('git', ['-C', folder, ...args], options);
     return { stdout };
   } catch (error) {
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';

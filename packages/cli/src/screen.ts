@@ -34,11 +34,15 @@ export interface CommandIo {
 
 export type Interrupt = 'SIGINT' | 'SIGTERM';
 
-const MARK = randomUUID();
 const KEPT = '\n\t';
+/** Made with the first colour: what makes it takes longer to load than most commands take. */
+let mark: string | undefined;
 
 /** `code`: of Select Graphic Rendition (ECMA-48, 8.3.117). */
-export const coloured = (code: number, text: string): string => `${MARK}[${code}m${text}${MARK}[0m`;
+export const coloured = (code: number, text: string): string => {
+  mark ??= randomUUID();
+  return `${mark}[${code}m${text}${mark}[0m`;
+};
 
 export const screened = (world: CommandIo): CommandIo => ({
   ...world,
@@ -46,8 +50,9 @@ export const screened = (world: CommandIo): CommandIo => ({
   stderr: cleaning(world.stderr),
 });
 
+const withColours = (text: string): string => (mark === undefined ? text : text.replaceAll(mark, '\u001b'));
+
 const cleaning = (to: Writer): Writer => ({
   isTTY: to.isTTY,
-  write: (what) =>
-    to.write(typeof what === 'string' ? escapeControls(what, KEPT).replaceAll(MARK, '\u001b') : what),
+  write: (what) => to.write(typeof what === 'string' ? withColours(escapeControls(what, KEPT)) : what),
 });

@@ -98,6 +98,8 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
     await core.start();
     await reopen(opened.store, services.machines, log);
     state.working = true;
+    // The first connection to a guest finds it loaded.
+    setImmediate(() => process.getBuiltinModule('node:http2'));
     log.info('server.started', { address: listening.address, home: config.home, version: VERSION });
     return { ...listening, config, close: () => scope.close() };
   } catch (error) {
