@@ -32,6 +32,13 @@ export const SANDBOX_ERRORS = {
     data: z.object({ id: z.string(), detail: z.string() }),
     message: (d) => `Sandbox ${d.id} does not answer: ${d.detail}`,
   },
+  'sandbox.outdated': {
+    kind: 'gone',
+    data: z.object({ id: z.string(), guest: z.int(), server: z.int() }),
+    message: (d) =>
+      `Sandbox ${d.id} was made by another version of Berth: its guest speaks version ${d.guest} of the protocol, this server ${d.server}.`,
+    hint: 'One of a task is made anew from its disk by itself. Another one is removed (`berth sandbox remove`) and made anew; its files can be read again by the version that made it.',
+  },
   'sandbox.died': {
     kind: 'gone',
     data: z.object({

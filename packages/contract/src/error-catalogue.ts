@@ -359,6 +359,13 @@ export const ERRORS = {
     message: (d) => `The job ${d.job} was given up after the server died in it ${d.crashes} times.`,
     hint: '`server.log` in the home of the server says what ended it. When that is mended, `berth task retry` starts a new attempt.',
   },
+  'work.outdated': {
+    kind: 'conflict',
+    data: z.object({ saga: z.string(), id: z.string() }),
+    message: (d) =>
+      `${d.id} (${d.saga}) was begun by an older version of Berth, which left it in the middle; it was taken back.`,
+    hint: 'A task begins it anew by itself, with the work that it has. Whatever else it was for is asked for again.',
+  },
   'saga.stuck': {
     kind: 'internal',
     data: z.object({ saga: z.string(), step: z.string(), cause: z.string(), undoCause: z.string() }),

@@ -12,7 +12,8 @@
  * start of every sandbox. The schemas that the server checks a guest's answers with are in `guest-messages.ts`.
  */
 
-export const GUEST_VERSION = 1;
+/** Grows with every change that a server or a guest of the version before does not understand. */
+export const GUEST_VERSION = 2;
 
 /** First line on a connection, written by the server. */
 export const PREFACE = {
@@ -24,6 +25,8 @@ export type ConnectionPurpose = keyof typeof PREFACE;
 /** The guest's answer: this line, or `REFUSED_PREFIX`, a sentence and a line feed, after which it hangs up. */
 export const ACCEPTED = `BERTH/${GUEST_VERSION} ok\n`;
 export const REFUSED_PREFIX = `BERTH/${GUEST_VERSION} refused `;
+/** How every answer begins, of whatever version. */
+export const ANSWER_PATTERN = /^BERTH\/(\d{1,9}) /;
 export const MAX_PREFACE_BYTES = 256;
 
 /**

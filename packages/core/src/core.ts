@@ -55,11 +55,12 @@ import { checkGate } from './workflows/check-gate.ts';
 import { createSandbox } from './workflows/create-sandbox.ts';
 import { landChange } from './workflows/land-change.ts';
 import { checkTarget } from './workflows/landing/baseline.ts';
+import { landChange1 } from './workflows/landing/land-change-1.ts';
 import { prepareWorkspace } from './workflows/prepare-workspace.ts';
-import { runTask } from './workflows/run-task.ts';
+import { runTask, runTask1 } from './workflows/run-task.ts';
 import { takeTurn } from './workflows/take-turn.ts';
 
-/** Every saga, in every version that may have unfinished runs. */
+/** Every saga, in the version by which runs begin. */
 export const SAGAS = [
   createSandbox,
   prepareWorkspace,
@@ -69,6 +70,8 @@ export const SAGAS = [
   landChange,
   runTask,
 ] as const;
+/** Older versions, of which an upgraded installation may have unfinished runs. */
+export const EARLIER_SAGAS = [landChange1, runTask1] as const;
 export const RECONCILERS = [
   clockReconciler,
   livenessReconciler,
@@ -152,7 +155,7 @@ export const createPorts = (deps: CoreDeps): Ports => {
     },
   };
   const sagas = createSagas<Ports>({
-    ...{ store, clock, ports, owner, definitions: SAGAS, log, crashPoint },
+    ...{ store, clock, ports, owner, definitions: [...SAGAS, ...EARLIER_SAGAS], log, crashPoint },
     fenced: (ports, own) => ({ ...ports, ...own }),
     until: (ports, signal) => ({ ...ports, hub: ports.hub.until(signal) }),
   });

@@ -90,8 +90,8 @@ const losersOf = async (
   return [{ attemptId, since: decisive.createdAt, targets: new Set(decisive.parts.map(targetOf)) }];
 };
 
-/** A machine of the gate that died says nothing about the race. */
-const NO_RACE = new Set<string | undefined>(['sandbox.unreachable', 'sandbox.died']);
+/** A machine of the gate that died, or an upgrade in the middle, says nothing about the race. */
+const NO_RACE = new Set<string | undefined>(['sandbox.unreachable', 'sandbox.died', 'work.outdated']);
 
 /** The races of the landing that is under way, oldest first: whatever else became of a change ends the row. */
 const lostInARow = (changes: readonly Change[]): readonly Change[] => {

@@ -47,10 +47,10 @@ test('while a sandbox lives, the runs that made it and worked in it stay, and it
   const runs = await store.read((tx) => tx.table('sagas').list());
   expect(runs.map(({ name }) => name).sort()).toEqual([
     'agent.turn@1',
-    'change.land@1',
+    'change.land@2',
     'gate.check@1',
     'sandbox.create@1',
-    'task.run@1',
+    'task.run@2',
   ]);
   const core = coreOf('follow-up');
   await core.start();
@@ -97,13 +97,13 @@ test('a run that waits for a person keeps what it will hear again, and nothing o
   const left = await store.read((tx) => tx.table('sagas').list());
   expect(left.map(({ name }) => name).sort()).toEqual([
     'agent.turn@1',
-    'change.land@1',
+    'change.land@2',
     'gate.check@1',
     'gate.check@1',
     'sandbox.create@1',
     'sandbox.create@1',
     'sandbox.create@1',
-    'task.run@1',
+    'task.run@2',
   ]);
   const later = coreOf('later');
   await later.start();
@@ -162,7 +162,7 @@ test('work that never landed stays on its branch for as long as its task', async
 
 test('a task that somebody still has to look at stays', async () => {
   const { store, taskId, passAfter, count } = await worked();
-  const run = { id: 'sg_stuck', name: 'task.run@1', state: 'stuck', input: null, subject: taskId } as const;
+  const run = { id: 'sg_stuck', name: 'task.run@2', state: 'stuck', input: null, subject: taskId } as const;
   await store.write((tx) => tx.table('sagas').insert(run));
   await passAfter(200 * DAY_MS);
   expect(await count('tasks')).toBe(1);

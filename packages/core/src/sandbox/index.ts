@@ -1,3 +1,3 @@
 export { createPlaces, isKept, isThere, LEFT_BY_ATTEMPTS, PLACE_ENDS, type Places, THERE } from './places.ts';
 export { lose, type Remover, recover, removedUnderWork, removeFor, requestRemoval } from './removal.ts';
-export { branchRef, planSandbox, type SandboxPlan } from './spec.ts';
+export { branchRef, planSandbox, type SandboxPlan, targetRefs } from './spec.ts';

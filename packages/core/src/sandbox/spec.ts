@@ -18,8 +18,8 @@ export type SandboxPlan = {
   readonly expiresAt?: number | undefined;
   readonly layers: readonly string[];
   readonly tools: readonly { readonly source: string; readonly target: string }[];
-  /** Refs of the hub that it may read, besides those that its checkout comes from. */
-  readonly readRefs: readonly string[];
+  /** Refs of the hub that it may read, besides those that its checkout comes from; the targets in a plan of an older version. */
+  readonly readRefs?: readonly string[] | undefined;
   /** Refs of the hub that it may read and push. */
   readonly writeRefs: readonly string[];
   /** Put into place when the machine runs; nothing when empty. */
@@ -52,3 +52,8 @@ export const planSandbox = (
 });
 
 export const branchRef = (branch: string): string => `refs/heads/${branch}`;
+
+/** What work may be merged with. */
+export const targetRefs = ({ repositories }: Pick<Workspace, 'repositories'>): string[] => [
+  ...new Set(repositories.map(({ branch }) => branchRef(branch))),
+];

@@ -3,7 +3,7 @@
  * compare-and-swap, from exactly the commit that was merged with. What was verified is what lands. When the target has
  * moved meanwhile the saga ends with `change.target_moved`, and the caller lands again, without the agent.
  */
-import { type ChangePart, fail, type Weakening } from '@berth/contract';
+import { fail, type Weakening } from '@berth/contract';
 import {
   advanceTargets,
   changeRef,
@@ -22,19 +22,17 @@ import { allowWeakened } from './landing/approval.ts';
 import { baselineOf, type Target } from './landing/baseline.ts';
 import { endParts, type PartsEnd, runParts, setupRedOf } from './landing/gate-parts.ts';
 import { planJudging } from './landing/judge-plan.ts';
-import { breakGate, insertGateRun, landingStarted, reject } from './landing/records.ts';
+import {
+  breakGate,
+  insertGateRun,
+  type LandInput,
+  landed,
+  landingStarted,
+  reject,
+  repositoriesOf,
+} from './landing/records.ts';
 
-export interface LandInput {
-  readonly changeId: string;
-  readonly taskId: string;
-  readonly attemptId: string;
-  readonly workspaceId: string;
-  readonly title: string;
-  readonly agent: string;
-  readonly parts: readonly ChangePart[];
-}
-
-export const landChange = saga<Ports, LandInput>('change.land', 1)
+export const landChange = saga<Ports, LandInput>('change.land', 2)
   .step('record', {
     save: async (tx, { input, run }) => {
       const { changeId: id, taskId, attemptId, title, parts } = input;
@@ -129,14 +127,11 @@ export const landChange = saga<Ports, LandInput>('change.land', 1)
   .pointOfNoReturn()
   .step('merged', {
     save: async (tx, { input, out, run }) => {
-      const details = { commits: Object.fromEntries(out.merge.map((part) => [part.repository, part.merge])) };
+      const details = { commits: landed(out.merge) };
       await move(tx, 'changes', input.changeId, { trigger: 'merged', details, causedBy: run });
     },
   })
-  .returns(({ input, out }) => ({
-    changeId: input.changeId,
-    commits: Object.fromEntries(out.merge.map((part) => [part.repository, part.merge])),
-  }));
+  .returns(({ input, out }) => ({ changeId: input.changeId, commits: landed(out.merge) }));
 
 /** A set-up of the target that fails shows where its checks should run and where it is judged itself. */
 const unique = (all: readonly Weakening[]): Weakening[] => [
@@ -155,8 +150,6 @@ const saidBefore = async (ports: Ports, target: Target, signal: AbortSignal): Pr
     return { evidence: [], weakened: [red] };
   }
 };
-
-const repositoriesOf = ({ parts }: LandInput): string[] => parts.map((part) => part.repository);
 
 const recordOf = async ({ store }: Ports, id: string) => {
   const change = await store.read((tx) => tx.table('changes').get(id));

@@ -4,12 +4,12 @@
  * reason, without a sandbox, and with its branch when there is work on it.
  */
 import type { Attempt } from '@berth/contract';
-import { type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/index.ts';
+import { asVersion, type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { requestRemoval } from '../sandbox/index.ts';
 import { createBranch, dropUnworkedBranches, staged } from '../task/index.ts';
 import { type AttemptFacts, type AttemptInput, factsOf } from './attempt/attempt.ts';
-import { type AttemptPlan, type Continuity, firstPrompt, planAttempt } from './attempt/plan.ts';
+import { type AttemptPlan, type Continuity, firstPrompt, planAttempt, withGate } from './attempt/plan.ts';
 import { claimTask, completeTask, endAttempt, startAttempt } from './attempt/records.ts';
 import { ROUND_SAGAS, workThrough } from './attempt/rounds.ts';
 import { ownSandboxId, sandboxForAttempt, sandboxRunId } from './attempt/sandbox.ts';
@@ -17,7 +17,7 @@ import { assertTools, redBefore } from './attempt/target-gate.ts';
 import { endChild, endChildrenOf } from './child.ts';
 import { beginBaseline, type Target } from './landing/baseline.ts';
 
-export const runTask = saga<Ports, AttemptInput>('task.run', 1)
+export const runTask = saga<Ports, AttemptInput>('task.run', 2)
   .step('claim', {
     save: (tx, { input, run }) => claimTask(tx, input, run),
     undo: nothingToUndo('the records stay, to say how the attempt ended'),
@@ -44,8 +44,9 @@ export const runTask = saga<Ports, AttemptInput>('task.run', 1)
   })
   .step('sandbox', {
     do: async ({ ports, input, out, key, signal }) => {
-      const { agent, plan, branch } = out;
+      const { agent, branch } = out;
       const { attemptId } = input;
+      const plan = await withGate(ports, input, out.plan);
       await beginBaseline(ports, targetOf(await factsOf(ports, input), plan, ports));
       const sandbox = await staged(ports, { attemptId, stage: 'sandbox' }, () =>
         sandboxForAttempt(ports, { input, agent, plan, branch, signal }),
@@ -73,7 +74,8 @@ export const runTask = saga<Ports, AttemptInput>('task.run', 1)
     do: async ({ ports, input, out, signal }) => {
       const facts = await factsOf(ports, input);
       const { task, workspace } = facts;
-      const { sandbox, plan, branch } = out;
+      const { sandbox, branch } = out;
+      const plan = await withGate(ports, input, out.plan);
       const continuity = continuityOf(plan, sandbox.adopted);
       const target = targetOf(facts, plan, ports);
       const red = await redBefore(ports, { target, attemptId: input.attemptId, signal });
@@ -112,6 +114,9 @@ export const runTask = saga<Ports, AttemptInput>('task.run', 1)
     },
   })
   .returns(({ out }) => ({ changeId: out.rounds.changeId, session: out.rounds.session }));
+
+/** Its plan said nothing of the gate at first: `withGate` finds out what it lacks. Else it is the same. */
+export const runTask1 = asVersion(runTask, 1);
 
 const targetOf = (
   { task, workspace }: AttemptFacts,

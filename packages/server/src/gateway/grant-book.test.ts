@@ -7,7 +7,9 @@ const grants: Grants = { tokenFor: (id) => `token-${id}`, hash: (token) => `hash
 const ATTEMPT = 'at_1';
 const EGRESS = { preset: 'custom' as const, allow: ['example.com'] };
 
-type GrantParts = Partial<Pick<AttemptGrant, 'attemptId' | 'workspaceId' | 'expiresAt' | 'sandboxId'>>;
+type GrantParts = Partial<
+  Pick<AttemptGrant, 'attemptId' | 'workspaceId' | 'expiresAt' | 'sandboxId' | 'readRefs'>
+>;
 
 interface Records {
   readonly attempt: Attempt['state'];
@@ -51,7 +53,7 @@ const scene = async (
       ...grant,
     });
   });
-  return { book: createGrantBook(store, grants, clock), now: clock.now() };
+  return { book: createGrantBook(store, grants, clock), now: clock.now(), store };
 };
 
 const BOTH = { attemptId: ATTEMPT, workspaceId: 'ws_1' };
@@ -70,6 +72,13 @@ test.each(['creating', 'running', 'paused'] as const)(
     expect(await book.ruleOf('sb_1')).toEqual({ policy: EGRESS, during });
   },
 );
+
+test('a right of an older version, which names no refs to read, reaches the targets of its workspace', async () => {
+  const { book, store } = await scene('running', { ...BOTH, readRefs: undefined });
+  const repositories = ['app', 'lib'].map((name) => ({ name, source: `/${name}`, branch: 'main' }));
+  await store.write((tx) => tx.table('workspaces').insert({ id: 'ws_1', name: 'app', repositories }));
+  expect((await book.forGit('secret', 'sb_1'))?.readRefs).toEqual(['refs/heads/main']);
+});
 
 test.each(['deleting', 'destroyed', 'error', 'stopped', 'stuck', 'undoing'] as const)(
   'a sandbox that is %s has none',

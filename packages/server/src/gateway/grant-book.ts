@@ -3,7 +3,7 @@
  * made for, while that sandbox may be used, and while the attempt that it was made for goes on.
  */
 import { type Attempt, allows, attemptStates, type Sandbox } from '@berth/contract';
-import type { AttemptGrant, Clock, Grants, ReadTx, Store } from '@berth/core';
+import { type AttemptGrant, type Clock, type Grants, type ReadTx, type Store, targetRefs } from '@berth/core';
 import type { EgressRule } from './egress/policy.ts';
 import type { PushBudget } from './git/push-places.ts';
 import type { GitGrant } from './git/serve-git.ts';
@@ -37,11 +37,17 @@ export const createGrantBook = (store: Store, grants: Grants, clock: Clock): Gra
       const [grant] = await tx.table('grants').list({ where, limit: 1 });
       return lasting(tx, grant);
     });
+  const targetsOf = async (workspaceId: string): Promise<string[]> => {
+    const workspace = await store.read((tx) => tx.table('workspaces').get(workspaceId));
+    return workspace === undefined ? [] : targetRefs(workspace);
+  };
   return {
     forGit: async (token, sandboxId) => {
       const grant = (await find(token, sandboxId))?.grant;
       if (grant?.workspaceId === undefined) return undefined;
-      const { workspaceId, readRefs = [], writeRefs } = grant;
+      const { workspaceId, writeRefs } = grant;
+      // A row of an older version names none: what its work may be merged with.
+      const readRefs = grant.readRefs ?? (await targetsOf(workspaceId));
       return { workspaceId, readRefs, writeRefs };
     },
     forModels: async (token, sandboxId) => {

@@ -83,8 +83,8 @@ const BACK: Readonly<Record<string, { readonly story: Story; readonly beyond?: s
   'sandbox.create@1': { story: setupFails },
   'workspace.prepare@1': { story: setupFails },
   'agent.turn@1': { story: agentFails },
-  'task.run@1': { story: agentFails },
-  'change.land@1': { story: gateIsRed, beyond: 'advance' },
+  'task.run@2': { story: agentFails },
+  'change.land@2': { story: gateIsRed, beyond: 'advance' },
 };
 
 const TURNING = SAGAS.filter(({ name }) => name in BACK);
@@ -100,12 +100,12 @@ describe.each(TURNING.map((saga) => ({ name: saga.name, saga })))('$name, during
   );
 });
 
-describe('change.land@1, overtaken by another landing', () => {
-  dies(overtaken, ['change.land@1/gate/after-done', 'change.land@1/advance/after-undo']);
+describe('change.land@2, overtaken by another landing', () => {
+  dies(overtaken, ['change.land@2/gate/after-done', 'change.land@2/advance/after-undo']);
 });
 
 describe('a task in which the server dies too often', () => {
-  test.concurrent.each(['change.land@1/gate/before-do', 'agent.turn@1/work/after-do'])(
+  test.concurrent.each(['change.land@2/gate/before-do', 'agent.turn@1/work/after-do'])(
     'at %s is given up and leaves nothing',
     { timeout: 90_000 },
     async (death) => {
@@ -118,8 +118,8 @@ describe('a task in which the server dies too often', () => {
     const deaths = [
       'sandbox.create@1/machine/after-do',
       'agent.turn@1/work/after-do',
-      'change.land@1/merge/before-do',
-      'change.land@1/gate/after-do',
+      'change.land@2/merge/before-do',
+      'change.land@2/gate/after-do',
     ];
     const trial = free.pop() ?? (await createTrial());
     await trial.dieAt(lands, deaths).finally(() => free.push(trial));

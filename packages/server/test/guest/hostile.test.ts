@@ -8,7 +8,7 @@ import {
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ACCEPTED, encodeFrameHeader, FRAME } from '@berth/contract/guest';
+import { ACCEPTED, encodeFrameHeader, FRAME, GUEST_VERSION, REFUSED_PREFIX } from '@berth/contract/guest';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openControl } from '../../src/guest/channel/control.ts';
 import { attachUplink } from '../../src/guest/channel/uplink.ts';
@@ -79,7 +79,7 @@ const frame = (kind: number, payload: Buffer | string, cursor = 0): Buffer => {
 
 describe('a connection that is no guest', () => {
   it('is given up with what it said, made printable', async () => {
-    const dial = await listen((socket) => socket.end('BERTH/1 refused we are\u001b[31m closed\n'));
+    const dial = await listen((socket) => socket.end(`${REFUSED_PREFIX}we are\u001b[31m closed\n`));
     await expect(openControl(await dial(), { id: 'sb_x' })).rejects.toThrow('we are?[31m closed');
     const http = await listen((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     await expect(openControl(await http(), { id: 'sb_x' })).rejects.toMatchObject(UNREACHABLE);
@@ -89,6 +89,24 @@ describe('a connection that is no guest', () => {
     await expect(attachUplink(await gone(), { sandboxId: 'sb_x', handler: NOBODY })).rejects.toMatchObject(
       UNREACHABLE,
     );
+  });
+
+  it.each(['control', 'uplink'])('is said to be of another version where it is, on %s', async (purpose) => {
+    const older = GUEST_VERSION - 1;
+    const dial = await listen((socket) => {
+      // As a guest of the first version answers.
+      socket.once('data', (line) => {
+        const said = JSON.stringify(line.toString().slice(0, 60));
+        socket.end(`BERTH/${older} refused this guest speaks BERTH/${older}, not ${said}\n`);
+      });
+    });
+    const parts = { sandboxId: 'sb_x', handler: NOBODY };
+    const introduced =
+      purpose === 'control' ? openControl(await dial(), { id: 'sb_x' }) : attachUplink(await dial(), parts);
+    await expect(introduced).rejects.toMatchObject({
+      code: 'sandbox.outdated',
+      details: { id: 'sb_x', guest: older, server: GUEST_VERSION },
+    });
   });
 
   it('is given up when it talks nonsense after the preface', async () => {

@@ -6,6 +6,7 @@
  * | cancel       | undone, then `work.cancelled`; after the point of no return nothing happens |
  * | stop         | left as it is; the reason of the signal is thrown; `resume` goes on at the next start |
  * | store fails  | left as it is, as after a crash: nobody can say what was written |
+ * | retired      | undone with `work.outdated`, unless it is decided (`retired` in `saga.ts`) |
  * | superseded   | left as it is: another engine took it up, and this one writes no more (`saga-fence.ts`) |
  * | undo fails   | `stuck`, with both causes; `retryStuck` or `forget` decides |
  */
@@ -127,7 +128,9 @@ const sagasBy = <P>({ owner, definitions, active, join }: Engine<P>, store: Stor
           fence: 1,
         } as const;
         const begun = await tx.table('sagas').get(id);
-        return begun === undefined ? tx.table('sagas').insert(row) : taken(tx, begun, owner);
+        if (begun !== undefined) return taken(tx, begun, owner);
+        assert(saga.isRetired !== true, `no run begins by ${saga.name}, which is retired`);
+        return tx.table('sagas').insert(row);
       });
     // The result was made by this saga's `returns`, or by that of its older version, and is JSON.
     return (await join(id, signal, begin)) as R;
@@ -175,6 +178,8 @@ const goOn = async <P>(
   assert(definition !== undefined, `the definition ${row.name} of the unfinished run ${row.id} is kept`);
   if (row.cancelAsked !== undefined)
     interrupts.askCancel(row.error === undefined ? cancelled(row.cancelAsked) : revive(row.error));
+  else if (definition.isRetired === true)
+    interrupts.askCancel(fail('work.outdated', { saga: row.name, id: row.id }));
   const held = heldOf(row);
   const journal = await openJournal(store, held, definition);
   // The input is what the starter of this very saga gave, as JSON.

@@ -78,14 +78,32 @@ export type Outputs = Readonly<Record<string, Output>>;
 
 /** A finished definition, as data: the engine runs it, laws take it apart, a page can draw it. */
 export interface Saga<P, I, R> {
-  /** `sandbox.create@1`. A change of steps makes a new version; runs finish on the version that began them. */
+  /**
+   * `sandbox.create@1`. Another shape of steps, outputs or input makes a new version (`shapes.test.ts` holds them); runs
+   * finish on the version that began them, or are undone by it (`retired`).
+   */
   readonly name: string;
   /** The name without its version: `sandbox.create`. Who asks what kind of run it is asks for this. */
   readonly family: string;
   readonly stages: readonly Stage<P, I>[];
   /** What a finished run answers. */
   readonly result: (ctx: Pick<Ctx<P, I, Outputs>, 'input' | 'out' | 'run'>) => R;
+  /** See `retired`. */
+  readonly isRetired?: boolean | undefined;
 }
+
+/**
+ * An older version whose steps cannot be gone on with. No run begins by it any more. One that was left in the middle is
+ * undone with `work.outdated`, and whoever waits for it begins another one; one that is decided is seen through, so
+ * its decisive step and those after it still act, and all of its steps still undo.
+ */
+export const retired = <P, I, R>(saga: Saga<P, I, R>): Saga<P, I, R> => ({ ...saga, isRetired: true });
+
+/** An older version whose runs the steps of a newer one go on with: they MUST read all that it journaled. */
+export const asVersion = <P, I, R>(saga: Saga<P, I, R>, version: number): Saga<P, I, R> => ({
+  ...saga,
+  name: `${saga.family}@${version}`,
+});
 
 /** Of the name of a run, in whatever version it began. */
 export const familyOf = (name: string): string => name.slice(0, name.lastIndexOf('@'));

@@ -106,7 +106,7 @@ export interface AttemptGrant extends Kept {
   readonly workspaceId?: string | undefined;
   /** SHA-256 of the token, hex. */
   readonly hash: string;
-  /** Refs it may read: exact names, or prefixes that end in `/`; none in a row of an earlier version. */
+  /** Refs it may read: exact names, or prefixes that end in `/`; in a row of an earlier version, which has none, the targets. */
   readonly readRefs?: readonly string[] | undefined;
   /** Refs it may read and write. */
   readonly writeRefs: readonly string[];

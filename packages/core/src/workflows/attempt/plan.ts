@@ -35,10 +35,20 @@ export const planAttempt = async (
   input: AttemptInput,
   signal: AbortSignal,
 ): Promise<AttemptPlan> => {
-  const start = await startOf(ports, input, signal);
+  return withGate(ports, input, await startOf(ports, input, signal));
+};
+
+/** A plan by an older version says nothing of the gate. Rejects as `planAttempt` does. */
+export const withGate = async (
+  ports: Ports,
+  input: AttemptInput,
+  plan: StartOfWork & Partial<AttemptPlan>,
+): Promise<AttemptPlan> => {
+  const { targets, gate } = plan;
+  if (targets !== undefined && gate !== undefined) return { ...plan, targets, gate };
   const { workspace } = await factsOf(ports, input);
-  const targets = await targetsOf(ports, workspace);
-  return { ...start, targets, gate: await gateOf(ports, workspace, targets) };
+  const now = await targetsOf(ports, workspace);
+  return { ...plan, targets: now, gate: await gateOf(ports, workspace, now) };
 };
 
 const startOf = async (ports: Ports, input: AttemptInput, signal: AbortSignal): Promise<StartOfWork> => {

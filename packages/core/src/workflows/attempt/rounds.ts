@@ -127,8 +127,11 @@ const land = async (ports: Ports, rounds: Rounds, { round, heads }: Round): Prom
 const isMachineLost = (error: unknown): boolean =>
   isGone(error) || (isBerthError(error) && error.code === 'sandbox.removed');
 
+/** Nor does that an older version of Berth began the landing: there is one of those at most. */
+const LANDS_AGAIN = new Set<string>(['change.target_moved', 'work.outdated']);
+
 const mayLandAgain = (error: unknown, died: number): boolean =>
-  isMachineLost(error) ? died <= MACHINES_LOST : isBerthError(error) && error.code === 'change.target_moved';
+  isMachineLost(error) ? died <= MACHINES_LOST : isBerthError(error) && LANDS_AGAIN.has(error.code);
 
 const landOnce = async (
   ports: Ports,

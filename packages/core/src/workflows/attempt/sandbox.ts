@@ -1,7 +1,7 @@
 /** The sandbox of an attempt: the one that the attempt before left, when it still lives, else a new one. */
 import { type EgressPolicy, ERRORS, fail, isBerthError, type Workspace } from '@berth/contract';
 import type { Ports, PreparedAgent } from '../../ports.ts';
-import { branchRef, planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
+import { branchRef, planSandbox, type SandboxPlan, targetRefs } from '../../sandbox/index.ts';
 import { createSandbox } from '../create-sandbox.ts';
 import { ensurePrebuild, type Start } from '../prebuild/ensure.ts';
 import { turnRef } from '../take-turn.ts';
@@ -58,7 +58,7 @@ const adopt = async (ports: Ports, request: SandboxRequest): Promise<AttemptSand
     if (grant !== undefined)
       await tx.table('grants').update(grant.id, grant.revision, {
         attemptId,
-        readRefs: targetRefsOf(workspace),
+        readRefs: targetRefs(workspace),
         writeRefs: writeRefsOf(request),
       });
     return { id: sandbox.id, driver: sandbox.driver, root: sandbox.root, adopted: true };
@@ -107,16 +107,11 @@ const sandboxPlan = (
     egress,
     limits: { ...defaults.limits, ...workspace.limits, memoryBytes },
     tools: agent.tools,
-    readRefs: targetRefsOf(workspace),
+    readRefs: targetRefs(workspace),
     writeRefs: writeRefsOf(request),
     checkout: workspace.repositories.map(({ name }) => ({ name, commit: plan.bases[name] ?? '', branch })),
   });
 };
-
-/** What a branch is merged with when it conflicts. */
-const targetRefsOf = ({ repositories }: Workspace): string[] => [
-  ...new Set(repositories.map(({ branch }) => branchRef(branch))),
-];
 
 const writeRefsOf = ({ input, branch }: SandboxRequest): string[] => [
   branchRef(branch),

@@ -1,8 +1,25 @@
-/** What the records of a landing say when it does not go through, and the task's word that it does. */
-import { allows, changeStates } from '@berth/contract';
+/** What a landing is about, what its records say when it does not go through, and the task's word that it does. */
+import { allows, type ChangePart, changeStates } from '@berth/contract';
+import type { MergedPart } from '../../change/index.ts';
 import { move, type Tx } from '../../kernel/index.ts';
 import { causeOf } from '../cause.ts';
 import type { JudgePlan } from './judge-plan.ts';
+
+export interface LandInput {
+  readonly changeId: string;
+  readonly taskId: string;
+  readonly attemptId: string;
+  readonly workspaceId: string;
+  readonly title: string;
+  readonly agent: string;
+  readonly parts: readonly ChangePart[];
+}
+
+export const repositoriesOf = ({ parts }: LandInput): string[] => parts.map((part) => part.repository);
+
+/** What lands, by repository. */
+export const landed = (parts: readonly MergedPart[]): Record<string, string> =>
+  Object.fromEntries(parts.map((part) => [part.repository, part.merge]));
 
 export const reject = async (tx: Tx, changeId: string, run: string): Promise<void> => {
   const change = await tx.table('changes').get(changeId);

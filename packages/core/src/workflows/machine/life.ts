@@ -10,8 +10,13 @@ export interface Where {
   readonly driver: string;
 }
 
-export const isGone = (error: unknown): boolean =>
-  isBerthError(error) && (error.code === 'sandbox.unreachable' || error.code === 'sandbox.died');
+const GONE = new Set<string>(['sandbox.unreachable', 'sandbox.died', 'sandbox.outdated']);
+
+export const isGone = (error: unknown): boolean => isBerthError(error) && GONE.has(error.code);
+
+/** Nobody here can speak with its guest: the server was upgraded, and the machine lives. */
+export const isOutdated = (error: unknown): error is BerthError =>
+  isBerthError(error) && error.code === 'sandbox.outdated';
 
 /** A guest that says nothing holds neither a stop nor a cancel up. */
 export const answering = async (
@@ -122,11 +127,13 @@ export const inMachine = async <T>(
   }
 };
 
+const OUTDATED = 'its guest is of another version of Berth';
+
 /** Connections may end before the last process does. */
 const LOOK_AGAIN_MS = 1000;
 
 /**
- * Why the machine died in which an act failed; nothing when it lives. What a dead machine answered says nothing: its
+ * Why the machine died in which an act failed, or is of no more use than a dead one; nothing when it lives. What a dead machine answered says nothing: its
  * driver is asked, not the error. Rejects with the reason of the signal, with a stop, and with `sandbox.removed` when
  * somebody took the sandbox away.
  */
@@ -139,6 +146,7 @@ export const deathBehind = async (
   if (isStop(error)) throw error;
   const removed = removedUnderWork(await ports.store.read((tx) => tx.table('sandboxes').get(where.id)));
   if (removed !== undefined) throw removed;
+  if (isOutdated(error)) return OUTDATED;
   const reason = deathIn(await livenessOf(ports, where));
   if (reason !== undefined || !isGone(error)) return reason;
   await ports.clock.sleep(LOOK_AGAIN_MS, signal);

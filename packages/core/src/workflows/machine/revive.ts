@@ -1,5 +1,5 @@
 /**
- * A sandbox whose machine died, with its host or alone, goes on from its disk: the disk becomes a layer, and a new
+ * A sandbox whose machine died, with its host or alone, or whose guest is older than the server, goes on from its disk: the disk becomes a layer, and a new
  * machine of the same id starts from what the old one started from and from that. What ran is gone; the files are there.
  *
  * The layer is written down before the old machine goes, and stays for as long as the sandbox. Every step may be done
@@ -17,6 +17,7 @@ import {
   diedOf,
   inNewMachine,
   isGone,
+  isOutdated,
   livenessOf,
   MAX_MACHINES,
   makeMachine,
@@ -80,7 +81,7 @@ const revive = async (ports: Ports, where: Where, { died, signal }: Death): Prom
   // Who has seen the old machine dead finds another record when there is a new one.
   const state = await store.write((tx) => lose(tx, id, died));
   if (state !== 'error') throw fail('sandbox.not_running', { id, state: state ?? 'gone' });
-  await keepDisk(ports, where, died);
+  await keepDisk(ports, where, { died, signal });
   const { plan, disks } = await store.read(async (tx) => ({
     // Written by the saga itself, from its own input.
     plan: (await creationOf(tx, id))?.input as SandboxPlan | undefined,
@@ -96,11 +97,11 @@ const revive = async (ports: Ports, where: Where, { died, signal }: Death): Prom
 };
 
 /** Kept under the sandbox's own id as key. Of a machine that is gone there is none, or it was kept before. */
-const keepDisk = async (ports: Ports, where: Where, died: string): Promise<void> => {
+const keepDisk = async (ports: Ports, where: Where, { died, signal }: Death): Promise<void> => {
   const { machines, store, ids } = ports;
   const { id, driver } = where;
   const { snapshots } = machines.facets(driver);
-  if (snapshots === undefined || (await livenessOf(ports, where))?.state !== 'dead') return;
+  if (snapshots === undefined || !(await hasOldDisk(ports, where, signal))) return;
   const { layer, sizeBytes } = await snapshots.take(id).catch((error: unknown) => {
     if (!isBerthError(error) || error.code !== 'layer.too_large') throw error;
     throw diedOf(id, `${died}; ${error.message}`);
@@ -111,6 +112,13 @@ const keepDisk = async (ports: Ports, where: Where, died: string): Promise<void>
     const of = { workspaceId: sandbox?.workspaceId ?? '', inputHash: id, sandboxId: id, driver };
     await tx.table('prebuilds').insert({ ...of, id: ids.new('prebuild'), state: 'ready', layer, sizeBytes });
   });
+};
+
+/** Of a machine that is dead, or that nobody here can speak with; one that answers is the new one. */
+const hasOldDisk = async (ports: Ports, where: Where, signal: AbortSignal): Promise<boolean> => {
+  const life = await livenessOf(ports, where);
+  if (life?.state !== 'alive') return life?.state === 'dead';
+  return answering(ports, where, signal).then(() => false, isOutdated);
 };
 
 const rowsOf = (tx: ReadTx, id: string): Promise<Prebuild[]> =>

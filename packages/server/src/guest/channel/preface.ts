@@ -4,23 +4,31 @@ import type { Duplex } from 'node:stream';
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import {
   ACCEPTED,
+  ANSWER_PATTERN,
   type ConnectionPurpose,
   GUEST_LIMITS,
+  GUEST_VERSION,
   MAX_PREFACE_BYTES,
   PREFACE,
   REFUSED_PREFIX,
 } from '@berth/contract/guest';
 
-/** Resolves when the guest accepted; rejects with `sandbox.unreachable` and has destroyed the connection then. */
+/** Resolves when the guest accepted; rejects with `sandbox.unreachable` or `sandbox.outdated`, and has destroyed the connection then. */
 export const introduce = async (duplex: Duplex, purpose: ConnectionPurpose, id: string): Promise<void> => {
   duplex.write(PREFACE[purpose]);
   try {
     const line = await readLine(duplex, id);
-    if (line !== ACCEPTED) throw untrustworthy(id, refusalOf(line));
+    if (line !== ACCEPTED) throw outdated(id, line) ?? untrustworthy(id, refusalOf(line));
   } catch (error) {
     duplex.destroy();
     throw isBerthError(error) ? error : unreachable(id, error);
   }
+};
+
+/** The guest of a machine that was made by a server of another version goes on as it is. */
+const outdated = (id: string, line: string): BerthError | undefined => {
+  const guest = Number(ANSWER_PATTERN.exec(line)?.[1] ?? GUEST_VERSION);
+  return guest === GUEST_VERSION ? undefined : fail('sandbox.outdated', { id, guest, server: GUEST_VERSION });
 };
 
 /** `detail`: a sentence, or what was thrown. */

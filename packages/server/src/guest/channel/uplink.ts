@@ -11,6 +11,7 @@ import {
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isBerthError } from '@berth/contract';
 import { GUEST_LIMITS, REASON_HEADER } from '@berth/contract/guest';
 import { keepAlive } from './liveness.ts';
 import { dropBytesOfEnded, introduce, printable } from './preface.ts';
@@ -44,7 +45,7 @@ export interface AttachedUplink {
   close(): void;
 }
 
-/** Rejects with `sandbox.unreachable` when the guest does not take it. */
+/** Rejects with `sandbox.unreachable` when the guest does not take it, `sandbox.outdated` when it is of another version. */
 export const attachUplink = async (
   duplex: Duplex,
   { sandboxId, handler }: UplinkParts,
@@ -168,6 +169,8 @@ export const keepUplink = ({ connect, log, ...parts }: KeptUplinkParts): KeptUpl
       await hold().catch((error: unknown) => {
         failures += 1;
         if (!end.signal.aborted) log?.('uplink failed', { sandbox: parts.sandboxId, failures, error });
+        // A guest of another version stays one.
+        if (isBerthError(error) && error.code === 'sandbox.outdated') end.abort();
       });
       await pause(Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** failures), end.signal);
     }
