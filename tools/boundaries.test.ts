@@ -19,6 +19,11 @@ const PLANTED: readonly [rule: string, path: string, specifier: string][] = [
   ['packages-are-entered-by-name', 'packages/sdk/src/a.ts', '../../contract/src/index.ts'],
   ['packages-are-entered-by-name', 'packages/cli/src/a.ts', '../../../tools/tree.ts'],
   ['only-main-wires-plugins', 'packages/server/src/http/a.ts', '@berth/plugins/drivers'],
+  ['folders-of-the-server-see-what-lies-below', 'packages/server/src/secrets/a.ts', '../home/home.ts'],
+  ['folders-of-the-server-see-what-lies-below', 'packages/server/src/machines/a.ts', '../gateway/router.ts'],
+  ['folders-of-the-server-see-what-lies-below', 'packages/server/src/config/a.ts', '../main.ts'],
+  ['folders-of-the-server-see-what-lies-below', 'packages/server/src/git/a.ts', '../new/a.ts'],
+  ['folders-of-the-server-see-what-lies-below', 'packages/server/src/new/a.ts', '../system/no-space.ts'],
   ['core-does-no-io', 'packages/core/src/task/a.ts', 'node:fs'],
   ['core-does-no-io', 'packages/contract/src/a.ts', 'path'],
   ['the-kernel-stands-alone', 'packages/core/src/kernel/a.ts', '../task/index.ts'],
@@ -32,6 +37,10 @@ const PLANTED: readonly [rule: string, path: string, specifier: string][] = [
 
 const ALLOWED: readonly [path: string, specifier: string][] = [
   ['packages/server/src/main.ts', '@berth/plugins/drivers'],
+  ['packages/server/src/main.ts', './http/server.ts'],
+  ['packages/server/src/http/a.ts', '../machines/drivers.ts'],
+  ['packages/server/src/git/hub/a.ts', '../git.ts'],
+  ['packages/server/src/secrets/a.test.ts', '../home/home.ts'],
   ['packages/server/test/a.test.ts', '@berth/sdk'],
   ['packages/server/test/a.test.ts', '../../guest/build.mjs'],
   ['packages/core/src/task/a.test.ts', 'node:fs'],

@@ -22,6 +22,16 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
 /** What tests may see beyond that: system tests of the server use its clients. */
 const TESTS_MAY_SEE: Readonly<Record<string, readonly string[]>> = { server: ['sdk', 'cli'] };
 
+/** Folders of the server, the lowest first: each sees what lies below it, and none its peers. */
+const SERVER_LEVELS: readonly (readonly string[])[] = [
+  ['system', 'telemetry'],
+  ['secrets', 'store'],
+  ['config', 'git', 'guest'],
+  ['agents', 'gateway', 'home', 'machines'],
+  ['doctor'],
+  ['http'],
+];
+
 interface Import {
   readonly from: string;
   /** A file of the tree (`packages/core/src/index.ts`), or the specifier as written. */
@@ -41,6 +51,7 @@ interface Rule {
 const packageOf = (path: string) => /^packages\/([^/]+)\//.exec(path)?.[1];
 const sliceOf = (path: string) => /^packages\/core\/src\/([^/]+)\//.exec(path)?.[1];
 const pluginOf = (path: string) => /^packages\/plugins\/src\/([^/]+\/[^/.]+)/.exec(path)?.[1];
+const folderOfServer = (path: string) => /^packages\/server\/src\/([^/]+)\//.exec(path)?.[1];
 const NOT_SLICES = ['kernel', 'workflows', 'verbs', 'reconcilers'];
 
 export const RULES: readonly Rule[] = [
@@ -69,6 +80,16 @@ export const RULES: readonly Rule[] = [
       from.startsWith('packages/server/') &&
       !isTest(from) &&
       from !== 'packages/server/src/main.ts',
+  },
+  {
+    name: 'folders-of-the-server-see-what-lies-below',
+    breaks: ({ from, to }) => {
+      const own = folderOfServer(from);
+      if (own === undefined || isTest(from) || !to.startsWith('packages/server/src/')) return false;
+      const other = folderOfServer(to);
+      // Files beside the folders put them together.
+      return own !== other && !(levelOf(other) < levelOf(own));
+    },
   },
   {
     name: 'core-does-no-io',
@@ -106,6 +127,12 @@ export const RULES: readonly Rule[] = [
     },
   },
 ];
+
+/** `NaN`, which is less than nothing, for what has no level. */
+const levelOf = (folder: string | undefined): number => {
+  const level = SERVER_LEVELS.findIndex((folders) => folders.some((one) => one === folder));
+  return level < 0 ? Number.NaN : level;
+};
 
 const isInTree = (to: string) => to.startsWith('packages/') || to.startsWith('tools/');
 const isCore = (path: string) => path.startsWith('packages/core/src/');

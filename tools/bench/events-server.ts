@@ -52,7 +52,7 @@ const http = await createHttpServer({
   config: { home, host: '127.0.0.1', port: 0, socketPath: `${home}/run/berth.sock`, allowedHosts: [] },
   ...{ store, clock, ids: createIds(clock, randomBytes), log: silentLog, version: 'bench' },
   // Nothing that is asked for here needs any of it: only the log of events is read.
-  work: { sandboxes: {}, workspaces: {}, tasks: {}, changes: {}, system: {} } as never,
+  services: { sandboxes: {}, system: {} } as never,
 });
 process.on('message', (load: Load) => void write(store, load).then((written) => process.send?.(written)));
 process.once('disconnect', () => process.exit());

@@ -21,6 +21,7 @@ import { createAgents, createPackageFiles, modelProviders } from './agents/agent
 import { type Config, loadConfig } from './config/config.ts';
 import type { Plain } from './config/merge.ts';
 import type { Registry } from './config/plugin-config.ts';
+import { examine } from './doctor/doctor.ts';
 import { openGateway } from './gateway/gateway.ts';
 import { createCheckouts } from './git/checkouts/checkouts.ts';
 import { createHostGit } from './git/git.ts';
@@ -28,9 +29,9 @@ import { createHub } from './git/hub/hub.ts';
 import { createRepositoryCommands } from './git/hub/repository-commands.ts';
 import { findGuestProgram } from './guest/program.ts';
 import { checkHome, markHome } from './home/consistency.ts';
-import { closeHome, explainStartFailure, makeHome } from './home/home.ts';
-import { DRIVERS_FOLDER, HUB_FOLDER } from './home/parts.ts';
-import type { SystemWork } from './http/handlers/system.ts';
+import { closeHome, DRIVERS_FOLDER, explainStartFailure, HUB_FOLDER, makeHome } from './home/home.ts';
+import { createSandboxAccess } from './http/handlers/sandbox-access.ts';
+import type { SystemParts } from './http/handlers/system.ts';
 import { createHttpServer, type HttpServer, type Listening } from './http/server.ts';
 import { openDrivers } from './machines/drivers.ts';
 import { createMachines, type ServerMachines } from './machines/machines.ts';
@@ -42,9 +43,6 @@ import { createHostProcesses } from './system/host-processes.ts';
 import { systemClock as clock, sha256, systemRandom } from './system/system-clock.ts';
 import { createLog } from './telemetry/log.ts';
 import { VERSION } from './version.ts';
-import { createSandboxWork } from './work/sandbox-work.ts';
-import { createSystemWork } from './work/system-work.ts';
-import { createWork } from './work/work.ts';
 
 export interface StartOptions {
   /** Wins over the environment, which wins over the file. */
@@ -78,7 +76,7 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
     // Together: work that is left in the middle may wait for a program.
     void scope.add('core', () => Promise.all([core.stop(), services.processes.close()]));
     const state = { working: false };
-    const shutdown: SystemWork['shutdown'] = async ({ removeSandboxes }) => {
+    const shutdown: SystemParts['shutdown'] = async ({ removeSandboxes }) => {
       state.working = false;
       if (removeSandboxes === true) await core.removeSandboxes();
       setImmediate(onShutdown ?? (() => void scope.close()));
@@ -147,7 +145,8 @@ const openServices = async (parts: ServiceOptions) => {
     folder: join(config.home, DRIVERS_FOLDER),
     host: { installation, guest: findGuestProgram(), log: tell },
   });
-  const provisions = await findProvisions({ env, execPath: process.execPath });
+  const { registries } = gateway;
+  const provisions = await findProvisions({ env, registries, execPath: process.execPath });
   const machines = createMachines({ drivers, provisions, uplink: gateway.uplink, log: log.debug });
   void scope.add('machines', () => machines.close());
 
@@ -172,20 +171,22 @@ type Services = Awaited<ReturnType<typeof openServices>>;
 type HttpParts = StoreParts &
   Services & { core: ReturnType<typeof createCore>; config: Config; log: Log } & {
     isWorking: () => boolean;
-    shutdown: SystemWork['shutdown'];
+    shutdown: SystemParts['shutdown'];
   };
 
 const openHttp = (parts: HttpParts): Promise<HttpServer> => {
   const { store, ids, config, log } = parts;
-  const sandboxes = createSandboxWork(parts);
-  const system = createSystemWork({
+  const { workspaces, tasks, changes, queue, troubles } = parts.core;
+  const sandboxes = createSandboxAccess({ ...parts, sandboxes: parts.core.sandboxes });
+  const facts = {
     ...parts,
     defaultAgent: config.defaults.agent,
     modelProviders: parts.providers.map(({ name }) => name),
-  });
-  const work = createWork({ ...parts, sandboxes, system });
+  };
+  const system = { ...facts, queue, doctor: () => examine({ ...facts, troubles }) };
+  const services = { ...parts, workspaces, tasks, changes, sandboxes, system };
   const dashboardFolder = dirname(fileURLToPath(import.meta.resolve('@berth/dashboard/dist/index.html')));
-  return createHttpServer({ config, store, clock, ids, work, log, version: VERSION, dashboardFolder });
+  return createHttpServer({ config, store, clock, ids, services, log, version: VERSION, dashboardFolder });
 };
 
 /** What ran before the start goes on, and gets its uplink back; a machine that is gone is the reconciler's business. */

@@ -6,7 +6,7 @@ import type { HostGit } from '../git/git.ts';
 import type { UplinkHandler } from '../guest/channel/uplink.ts';
 import { createConnectionLog } from './egress/connection-log.ts';
 import { createEgress } from './egress/egress.ts';
-import { readRegistries } from './egress/registries.ts';
+import { readRegistries, registryEnvironment } from './egress/registries.ts';
 import { createGitHttp } from './git/smart-http.ts';
 import { createGrantBook, createPushBudget } from './grant-book.ts';
 import { createGrantWatch } from './grant-watch.ts';
@@ -29,6 +29,8 @@ export interface GatewayParts {
 
 export interface Gateway {
   readonly uplink: UplinkHandler;
+  /** The variables by which programs inside find the package registries of the server's user. */
+  readonly registries: Readonly<Record<string, string>>;
   /** Writes down what is not written yet. */
   close(): Promise<void>;
 }
@@ -38,9 +40,10 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
   const book = createGrantBook(store, grants, clock);
   const connections = createConnectionLog({ store, ids, clock, log });
 
+  const sources = { home: env.HOME ?? homedir(), env };
   const policy = {
     ruleOf: book.ruleOf,
-    registries: await readRegistries({ home: env.HOME ?? homedir(), env }),
+    registries: await readRegistries(sources),
     record: connections.record,
   };
   const egress = createEgress({ ...policy, log: log.error });
@@ -61,6 +64,7 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
   });
   const standing = createGrantWatch({ store, book, log: log.error });
   return {
+    registries: await registryEnvironment(sources),
     uplink: createUplinkRouter({ egress, git, models, standing }),
     close: () => {
       standing.close();

@@ -8,10 +8,11 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import type { Store } from '@berth/core';
+import { KEY_FILE } from '../secrets/installation-key.ts';
 import { createPrivateFile, readPrivateFile } from '../secrets/private-file.ts';
 import { DATABASE_FILE } from '../store/journal-mark.ts';
 import { readSettings } from '../store/stored-settings.ts';
-import { HUB_FOLDER, KEY_FILE } from './parts.ts';
+import { HUB_FOLDER } from './home.ts';
 
 /** In the folder of the copies: the id of the installation whose copies they are. */
 const MARK_FILE = '.installation';

@@ -7,7 +7,11 @@ import type { Settings } from '../config/config.ts';
 import type { Path } from '../config/merge.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { saysNoSpace } from '../system/no-space.ts';
-import { DRIVERS_FOLDER } from './parts.ts';
+
+/** What lies in the home of a server, by name. */
+export const DRIVERS_FOLDER = 'drivers';
+/** The server's own copies of repositories. */
+export const HUB_FOLDER = 'hub';
 
 export const makeHome = async (home: string): Promise<void> => {
   await makeFolder(home);

@@ -28,7 +28,7 @@ import {
 } from './errors.ts';
 import { createEventFeed } from './event-feed.ts';
 import { checkRequestLine, createGuard } from './guard.ts';
-import { createHandlers, type Work } from './handlers/index.ts';
+import { createHandlers, type Services } from './handlers/index.ts';
 import { createAnswerBook } from './idempotency.ts';
 import { takeJson } from './json-body.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -61,8 +61,7 @@ export interface HttpServerOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** What needs more than the store: supplied by the composition. */
-  readonly work: Work;
+  readonly services: Services;
   readonly log: Log;
   readonly version: string;
   /** Where the built dashboard lies; without one its page says how to build it. */
@@ -96,7 +95,8 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
   const startedAt = performance.now();
   let address = '';
   const info = () => ({ version, address, uptimeMs: Math.round(performance.now() - startedAt) });
-  const handlers = createHandlers({ store, clock, ids, tokens, feed, metrics, info, work: options.work });
+  const { services } = options;
+  const handlers = createHandlers({ store, clock, ids, tokens, feed, metrics, info, services });
 
   const app = createApp(log);
   await app.register(websocket, {

@@ -92,9 +92,9 @@ test('a bundle of certificates elsewhere is shown, and its variables name where'
     SSL_CERT_FILE: bundle,
     PIP_CERT: hidden,
     CURL_CA_BUNDLE: join(folder, 'absent.pem'),
-    npm_config_registry: 'https://me:secret@npm.test/',
   };
-  const { added } = await findProvisions({ env, home, execPath: '/usr/bin/env' });
+  const registries = { npm_config_registry: 'https://npm.test/' };
+  const { added } = await findProvisions({ env, registries, home, execPath: '/usr/bin/env' });
   const spec: MachineSpec = { id: 'x', layers: [], limits: {}, env: { A: '1' }, tools: [] };
   const { env: inside, tools } = added(spec, 'container');
   const target = tools[0]?.target ?? '';
@@ -109,7 +109,7 @@ test('a bundle of certificates elsewhere is shown, and its variables name where'
 test('an image brings its own programs', async () => {
   const prefix = await nodeAt(join(folder, 'opt/node'));
   const env = { PATH: join(prefix, 'bin') };
-  const { added } = await findProvisions({ env, home, execPath: '/usr/bin/env' });
+  const { added } = await findProvisions({ env, registries: {}, home, execPath: '/usr/bin/env' });
   const spec: MachineSpec = { id: 'x', layers: [], limits: {}, env: {}, tools: [] };
   expect(added(spec, 'container').path).toEqual(['/opt/berth/toolchains/node/bin']);
   expect(added({ ...spec, image: '/i.tar' }, 'container')).toMatchObject({ tools: [], path: [] });

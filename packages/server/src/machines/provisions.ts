@@ -7,7 +7,6 @@
 import { homedir } from 'node:os';
 import type { Isolation } from '@berth/contract';
 import type { MachineSpec } from '@berth/plugin-api';
-import { registryEnvironment } from '../gateway/egress/registries.ts';
 import { type Certificates, findCertificates } from './certificates.ts';
 import { findToolchains, type Toolchains } from './toolchains.ts';
 
@@ -18,6 +17,8 @@ export interface Provisions {
 
 export interface ProvisionSources {
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The variables that name package registries, with addresses that hold no credentials. */
+  readonly registries: Readonly<Record<string, string>>;
   /** The user's own when absent. */
   readonly home?: string | undefined;
   /** The Node that runs the server. */
@@ -25,8 +26,7 @@ export interface ProvisionSources {
 }
 
 export const findProvisions = async (sources: ProvisionSources): Promise<Provisions> => {
-  const { env, execPath, home = env.HOME ?? homedir() } = sources;
-  const registries = await registryEnvironment({ env, home });
+  const { env, execPath, registries, home = env.HOME ?? homedir() } = sources;
   const certificates = await findCertificates(env);
   const toolchains = await findToolchains({ path: env.PATH ?? '', home, execPath });
   return { added: (spec, isolation) => adding({ registries, certificates, toolchains }, spec, isolation) };

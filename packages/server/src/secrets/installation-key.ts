@@ -6,8 +6,10 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import type { Grants } from '@berth/core';
-import { KEY_FILE } from '../home/parts.ts';
 import { createPrivateFile, readPrivateFile } from './private-file.ts';
+
+/** In the home of the server. */
+export const KEY_FILE = 'key';
 
 const KEY_BYTES = 32;
 

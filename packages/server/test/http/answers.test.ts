@@ -10,7 +10,7 @@ import { createLocalSandbox, type LocalSandbox } from '@berth/plugin-api/fakes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { logFailure, toBerthError } from '../../src/http/errors.ts';
 import type { OpenTerminal } from '../../src/http/handlers/sandbox-shell.ts';
-import type { TaskWork } from '../../src/http/handlers/task.ts';
+import type { TaskParts } from '../../src/http/handlers/task.ts';
 import { createAnswerBook } from '../../src/http/idempotency.ts';
 import { clock, type Harness, ids, openHarness, UPGRADE } from './harness.ts';
 import { QUEUED_TASK } from './queued-task.ts';
@@ -52,7 +52,7 @@ const drainedWithin = (socket: Socket, ms: number): Promise<boolean> =>
     socket.once('drain', drained);
   });
 
-const createTask: TaskWork['create'] = async ({ prompt, workspaceId }, caller) => {
+const createTask: TaskParts['tasks']['create'] = async ({ prompt, workspaceId }) => {
   if (prompt === 'explode') throw new Error('the password is hunter2');
   if (prompt === 'refuse') throw fail('agent.unknown', { agent: 'x', known: [] });
   if (prompt === 'wait') {
@@ -65,7 +65,7 @@ const createTask: TaskWork['create'] = async ({ prompt, workspaceId }, caller) =
       ...QUEUED_TASK,
       id: ids.new('task'),
       workspaceId,
-      title: caller.name,
+      title: 'A task',
       prompt,
     }),
   );

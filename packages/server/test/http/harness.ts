@@ -1,4 +1,4 @@
-/** A real HTTP server over a store in memory, with work that only notes what it was asked for. */
+/** A real HTTP server over a store in memory, with services that only note what they were asked for. */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail, type Role } from '@berth/contract';
 import { type Clock, createIds, createMemoryStore, type Store, silentLog } from '@berth/core';
-import type { Work } from '../../src/http/handlers/index.ts';
+import type { Services } from '../../src/http/handlers/index.ts';
 import type { Pace } from '../../src/http/pace.ts';
 import { createHttpServer, type HttpServer, type Listening } from '../../src/http/server.ts';
 
@@ -34,7 +34,7 @@ export interface Harness extends AsyncDisposable {
   readonly server: HttpServer;
   readonly listening: Listening;
   readonly ownerToken: string;
-  /** Calls that reached the work, by name. */
+  /** Calls that reached the services, by name. */
   readonly calls: string[];
   ask(ask: Ask): Promise<Reply>;
   /** Asks for a WebSocket, leaves it at once, and says which status the answer had. */
@@ -46,7 +46,7 @@ export const clock: Clock = { now: Date.now, sleep: async () => undefined };
 export const ids = createIds(clock, randomBytes);
 
 export const openHarness = async (
-  work: Partial<Work> = {},
+  services: Partial<Services> = {},
   allowedHosts: string[] = [],
   pace?: Pace,
 ): Promise<Harness> => {
@@ -65,7 +65,7 @@ export const openHarness = async (
     store,
     clock,
     ids,
-    work: { ...notingWork(calls), ...work },
+    services: { ...notingServices(calls), ...services },
     log: silentLog,
     version: '0.0.0',
     pace,
@@ -150,7 +150,7 @@ const isJson = (body: unknown): boolean =>
   typeof body === 'object' && body !== null && !(body instanceof Uint8Array);
 
 /** Everything asked of it is noted and then refused, so that nothing seems to have happened. */
-const notingWork = (calls: string[]): Work => {
+const notingServices = (calls: string[]): Services => {
   const note = (name: string) => async (): Promise<never> => {
     calls.push(name);
     throw fail('record.missing', { noun: 'thing', id: name });
@@ -176,14 +176,17 @@ const notingWork = (calls: string[]): Work => {
         push: note('sandbox.gitPush'),
       },
     },
-    changes: { diff: note('change.diff'), decide: note('change.decide') },
+    changes: { decide: note('change.decide') },
+    hub: { until: () => ({ diff: note('change.diff') }) },
+    drivers: { permit: () => undefined },
     system: {
-      defaultDriver: () => 'memory',
-      checks: async () => [],
-      jobs: async () => ({}),
-      capabilities: async () => ({ drivers: [], agents: [], modelProviders: [] }),
-      shutdown: async () => undefined,
+      drivers: { defaultName: 'memory', describe: async () => [] },
+      agents: { describe: async () => [] },
+      modelProviders: [],
+      queue: { stats: async () => ({ waiting: 0, active: 0, done: 0, failed: 0, cancelled: 0 }) },
+      isWorking: () => true,
       doctor: async () => [],
+      shutdown: async () => undefined,
     },
   };
 };

@@ -11,7 +11,7 @@ let harness: Harness;
 let stub: SandboxStub;
 beforeAll(async () => {
   stub = createSandboxStub();
-  harness = await openHarness({ sandboxes: stub.work }, [], PACE);
+  harness = await openHarness({ sandboxes: stub.access }, [], PACE);
 });
 afterAll(() => harness[Symbol.asyncDispose]());
 

@@ -1,12 +1,12 @@
 /** Sandboxes whose streams never end, and which note how much of them was taken. */
 import { Duplex } from 'node:stream';
 import type { ExecChunk, Files, Process, Sandbox } from '@berth/plugin-api';
-import type { SandboxWork } from '../../src/http/handlers/sandbox.ts';
+import type { SandboxAccess } from '../../src/http/handlers/sandbox.ts';
 import type { OpenTerminal } from '../../src/http/handlers/sandbox-shell.ts';
 import { ids } from './harness.ts';
 
 export interface SandboxStub {
-  readonly work: SandboxWork;
+  readonly access: SandboxAccess;
   readonly id: string;
   /** Taken from all its streams so far. */
   takenBytes(): number;
@@ -61,7 +61,7 @@ export const createSandboxStub = (): SandboxStub => {
   };
   return {
     id,
-    work: {
+    access: {
       ...refusing(['create', 'remove']),
       open: async () => sandbox,
       shell: async () => terminalOf(endless()),

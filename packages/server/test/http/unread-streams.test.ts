@@ -16,8 +16,9 @@ let clients: Socket[];
 beforeEach(async () => {
   stub = createSandboxStub();
   clients = [];
-  const changes = { diff: () => stub.work.repositories.diff('', OWNER, ''), decide: refuse };
-  harness = await openHarness({ sandboxes: stub.work, changes }, [], PACE);
+  const diff = () => stub.access.repositories.diff('', OWNER, '');
+  const hub = { until: () => ({ diff }) };
+  harness = await openHarness({ sandboxes: stub.access, hub }, [], PACE);
 });
 afterEach(async () => {
   for (const client of clients) client.destroy();
@@ -25,7 +26,6 @@ afterEach(async () => {
 });
 
 const OWNER = { tokenId: '', name: '', role: 'owner', gone: new AbortController().signal } as const;
-const refuse = async (): Promise<never> => Promise.reject(new RangeError('nobody decides here'));
 
 const open = (path: string, headers: Readonly<Record<string, string>> = {}): void => {
   const lines = { host: 'localhost', authorization: `Bearer ${harness.ownerToken}`, ...headers };
@@ -93,7 +93,11 @@ const TRIED: Readonly<Record<string, () => Promise<void>>> = {
   },
   'change.diff': async () => {
     const id = `ch_${'0'.repeat(20)}`;
-    await harness.store.write((tx) => tx.table('changes').insert({ id } as never));
+    const parts = [{ repository: 'app', branch: 'b', target: 'main', head: 'c', base: 'x', merge: 'y' }];
+    await harness.store.write(async (tx) => {
+      await tx.table('tasks').insert({ id: 'tk_1', workspaceId: 'ws_1' } as never);
+      await tx.table('changes').insert({ id, taskId: 'tk_1', parts } as never);
+    });
     open(`/v1/changes/${id}/diff`);
     await expect.poll(() => stub.takenBytes()).toBe(CLIENTS * 2 ** 20);
     await othersAreServed();

@@ -1,25 +1,27 @@
-/** All handlers, a file per noun. What needs more than the store asks `Work`, which the composition supplies. */
-import type { Clock, Ids, Store } from '@berth/core';
+/** All handlers, a file per noun. They hold no HTTP; what a caller may do is decided here, what becomes of it in the core. */
+import { allRows, type Changes, type Clock, type Ids, type Store } from '@berth/core';
+import type { Drivers } from '../../machines/drivers.ts';
 import type { Tokens } from '../auth/tokens.ts';
 import type { EventFeed } from '../event-feed.ts';
-import type { Handlers } from '../handler-types.ts';
+import type { Handlers, HandlersOf } from '../handler-types.ts';
 import type { Metrics } from '../metrics.ts';
-import { type ChangeWork, changeHandlers } from './change.ts';
+import { type ChangeParts, changeHandlers, gateHandlers } from './change.ts';
 import { eventHandlers } from './event.ts';
-import { gateHandlers } from './gate.ts';
-import { type SandboxWork, sandboxHandlers } from './sandbox.ts';
-import { sessionHandlers } from './session.ts';
-import { type ServerInfo, type SystemWork, systemHandlers } from './system.ts';
-import { type TaskWork, taskHandlers } from './task.ts';
-import { tokenHandlers } from './token.ts';
-import { type WorkspaceWork, workspaceHandlers } from './workspace.ts';
+import { findRecord, pageInOrder, pageOfRecords } from './pages.ts';
+import { type SandboxAccess, sandboxHandlers } from './sandbox.ts';
+import { type ServerInfo, type SystemParts, systemHandlers } from './system.ts';
+import { type TaskParts, taskHandlers } from './task.ts';
+import { type WorkspaceParts, workspaceHandlers } from './workspace.ts';
 
-export interface Work {
-  readonly workspaces: WorkspaceWork;
-  readonly sandboxes: SandboxWork;
-  readonly tasks: TaskWork;
-  readonly changes: ChangeWork;
-  readonly system: SystemWork;
+/** What the API leads to, supplied by whoever puts the server together. */
+export interface Services {
+  readonly workspaces: WorkspaceParts['workspaces'];
+  readonly tasks: TaskParts['tasks'];
+  readonly changes: Changes;
+  readonly hub: ChangeParts['hub'];
+  readonly drivers: Pick<Drivers, 'permit'>;
+  readonly sandboxes: SandboxAccess;
+  readonly system: SystemParts;
 }
 
 export interface HandlerDeps {
@@ -30,17 +32,42 @@ export interface HandlerDeps {
   readonly feed: EventFeed;
   readonly metrics: Metrics;
   readonly info: () => ServerInfo;
-  readonly work: Work;
+  readonly services: Services;
 }
 
-export const createHandlers = ({ work, ...deps }: HandlerDeps): Handlers => ({
-  ...workspaceHandlers(deps.store, work.workspaces),
-  ...sandboxHandlers(deps.store, deps.ids, work.sandboxes),
-  ...taskHandlers(deps.store, work.tasks),
-  ...sessionHandlers(deps.store),
-  ...gateHandlers(deps.store),
-  ...changeHandlers(deps.store, work.changes),
-  ...eventHandlers(deps.store, deps.feed),
-  ...tokenHandlers(deps.store, deps.tokens),
-  ...systemHandlers({ ...deps, system: work.system }),
+export const createHandlers = ({ services, ...deps }: HandlerDeps): Handlers => {
+  const { store } = deps;
+  return {
+    ...workspaceHandlers({ store, ...services }),
+    ...sandboxHandlers(store, deps.ids, services.sandboxes),
+    ...taskHandlers({ store, ...services }),
+    ...sessionHandlers(store),
+    ...gateHandlers(store),
+    ...changeHandlers({ store, ...services }),
+    ...eventHandlers(store, deps.feed),
+    ...tokenHandlers(store, deps.tokens),
+    ...systemHandlers({ ...deps, system: services.system }),
+  };
+};
+
+const sessionHandlers = (store: Store): HandlersOf<'session'> => ({
+  'session.get': async ({ params }) => {
+    const session = await findRecord(store, 'sessions', params.id);
+    const turns = await store.read((tx) => allRows(tx, { table: 'turns', where: { sessionId: params.id } }));
+    return { ...session, turns: turns.sort((a, b) => a.number - b.number) };
+  },
+  'session.items': async ({ params, query }) => {
+    await findRecord(store, 'sessions', params.id);
+    // Ids of items sort as they were said.
+    return pageInOrder(store, 'items', query, { sessionId: params.id });
+  },
+});
+
+const tokenHandlers = (store: Store, tokens: Tokens): HandlersOf<'token'> => ({
+  'token.create': async ({ body }) => {
+    const { token, secret } = await tokens.create(body);
+    return { ...token, secret };
+  },
+  'token.list': ({ query }) => pageOfRecords(store, 'tokens', query),
+  'token.revoke': ({ params }) => tokens.revoke(params.id),
 });

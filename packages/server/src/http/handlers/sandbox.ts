@@ -17,7 +17,7 @@ import { type OpenTerminal, talkWithTerminal } from './sandbox-shell.ts';
 
 type Commit = z.infer<typeof CommitId>;
 
-export interface SandboxWork {
+export interface SandboxAccess {
   /** Resolves when it runs. */
   create(wanted: SandboxCreate, caller: Caller, signal: AbortSignal, id?: string): Promise<SandboxRecord>;
   remove(id: string, caller: Caller): Promise<SandboxRecord>;
@@ -55,7 +55,7 @@ const COMMANDS = {
 
 const TERMINAL_SIZE = { columns: 80, rows: 24 };
 
-export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxWork): HandlersOf<'sandbox'> => {
+export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxAccess): HandlersOf<'sandbox'> => {
   const commands = createFairShare(COMMANDS);
   return {
     'sandbox.create': ({ body, caller, signal, recordId }) =>
@@ -102,7 +102,7 @@ const findProcess = async (sandbox: Sandbox, execId: string) => {
 type FileVerbs = 'listFiles' | 'readFile' | 'writeFile' | 'makeFolder' | 'renameFile' | 'removeFile';
 
 const fileHandlers = (
-  sandboxes: Pick<SandboxWork, 'open'>,
+  sandboxes: Pick<SandboxAccess, 'open'>,
 ): Pick<HandlersOf<'sandbox'>, `sandbox.${FileVerbs}`> => ({
   'sandbox.listFiles': async ({ params, query, caller }) => {
     const { files } = await sandboxes.open(params.id, caller);
@@ -152,7 +152,7 @@ const measured = (body: AsyncIterable<Uint8Array>) => {
 type RepositoryVerbs = 'gitStatus' | 'gitDiff' | 'gitCommit' | 'gitPush';
 
 const repositoryHandlers = (
-  repositories: SandboxWork['repositories'],
+  repositories: SandboxAccess['repositories'],
 ): Pick<HandlersOf<'sandbox'>, `sandbox.${RepositoryVerbs}`> => ({
   'sandbox.gitStatus': ({ params, caller }) => repositories.status(params.id, caller, params.repository),
   'sandbox.gitDiff': ({ params, caller }) => repositories.diff(params.id, caller, params.repository),

@@ -1,34 +1,22 @@
-import {
-  type AgentInfo,
-  type Check,
-  type DriverInfo,
-  fail,
-  sandboxStates,
-  taskStates,
-} from '@berth/contract';
-import type { Clock, Store } from '@berth/core';
-import type { z } from 'zod';
+import { type Check, fail, sandboxStates, taskStates } from '@berth/contract';
+import type { Clock, Queue, Store } from '@berth/core';
+import type { AgentFacts } from '../../agents/agents.ts';
+import type { Drivers } from '../../machines/drivers.ts';
 import type { EventFeed } from '../event-feed.ts';
 import type { HandlersOf } from '../handler-types.ts';
 import type { Metrics } from '../metrics.ts';
 
-export interface SystemWork {
-  /** The driver of sandboxes that name none. */
-  defaultDriver(): string;
-  /** Cheap facts about whether work can be taken; asked for by probes without a token. */
-  checks(): Promise<readonly Check[]>;
-  capabilities(): Promise<{
-    drivers: z.infer<typeof DriverInfo>[];
-    agents: z.infer<typeof AgentInfo>[];
-    modelProviders: string[];
-  }>;
-  /** Of the queue, by state. */
-  jobs(): Promise<Readonly<Record<string, number>>>;
+export interface SystemParts {
+  readonly drivers: Pick<Drivers, 'defaultName' | 'describe'>;
+  readonly agents: { describe(): Promise<AgentFacts[]> };
+  readonly modelProviders: readonly string[];
+  readonly queue: Pick<Queue, 'stats'>;
+  /** Whether the core takes work. */
+  readonly isWorking: () => boolean;
   /** Really tries what is needed. */
-  doctor(): Promise<Check[]>;
-  /** Begins the stop of this server and returns at once. */
-  /** Resolves when the stop may begin: at once, or when no sandbox is left. */
-  shutdown(options: { readonly removeSandboxes?: boolean | undefined }): Promise<void>;
+  readonly doctor: () => Promise<Check[]>;
+  /** Begins the stop of this server. Resolves when the stop may begin: at once, or when no sandbox is left. */
+  readonly shutdown: (options: { readonly removeSandboxes?: boolean | undefined }) => Promise<void>;
 }
 
 export interface ServerInfo {
@@ -43,7 +31,7 @@ export interface SystemDeps {
   readonly feed: EventFeed;
   readonly metrics: Metrics;
   readonly info: () => ServerInfo;
-  readonly system: SystemWork;
+  readonly system: SystemParts;
 }
 
 /** A probe writes to the disk; anybody may probe, so an answer is good for this long. */
@@ -51,7 +39,7 @@ const PROBE_MS = 1000;
 
 export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
   const { store, feed, metrics, info, system } = deps;
-  const checks = remembered(deps.clock, async () => [await storeCheck(store), ...(await system.checks())]);
+  const checks = remembered(deps.clock, async () => [await storeCheck(store), workCheck(system.isWorking())]);
   return {
     'system.health': async () => {
       const found = await checks();
@@ -60,7 +48,7 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
         tasks: await tx.table('tasks').count({ state: statesBeside(taskStates, TASK_ENDS) }),
       }));
       const status = found.every(({ ok }) => ok) ? 'ok' : 'degraded';
-      return { status, ...info(), defaultDriver: system.defaultDriver(), ...counts, checks: found };
+      return { status, ...info(), defaultDriver: system.drivers.defaultName, ...counts, checks: found };
     },
     'system.ready': async () => {
       const found = await checks();
@@ -73,7 +61,7 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
     },
     'system.live': async () => ({ live: true }),
     'system.stats': async () => {
-      const jobs = await system.jobs();
+      const jobs = await system.queue.stats();
       return store.read(async (tx) => ({
         jobs,
         sandboxes: await tx.table('sandboxes').countBy('state'),
@@ -85,7 +73,11 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
       }));
     },
     'system.metrics': () => metrics.registry.metrics(),
-    'system.capabilities': () => system.capabilities(),
+    'system.capabilities': async () => ({
+      drivers: await system.drivers.describe(),
+      agents: await system.agents.describe(),
+      modelProviders: [...system.modelProviders],
+    }),
     'system.doctor': async () => ({ checks: await system.doctor() }),
     'system.shutdown': async ({ body }) => {
       await system.shutdown(body);
@@ -93,6 +85,12 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
     },
   };
 };
+
+const workCheck = (isWorking: boolean): Check => ({
+  name: 'work',
+  ok: isWorking,
+  detail: isWorking ? 'Tasks are taken from the queue.' : 'The server is starting or stopping.',
+});
 
 const storeCheck = async (store: Store): Promise<Check> => {
   try {

@@ -1,20 +1,26 @@
-import type { Workspace, WorkspaceCreate } from '@berth/contract';
-import type { Store } from '@berth/core';
-import type { Caller, HandlersOf } from '../handler-types.ts';
+import type { Store, Workspaces } from '@berth/core';
+import type { Drivers } from '../../machines/drivers.ts';
+import type { HandlersOf } from '../handler-types.ts';
 import { findRecord, pageOfRecords } from './pages.ts';
 
-export interface WorkspaceWork {
-  create(wanted: WorkspaceCreate, caller: Caller, signal: AbortSignal, id?: string): Promise<Workspace>;
-  remove(id: string, caller: Caller): Promise<void>;
+export interface WorkspaceParts {
+  readonly store: Store;
+  readonly workspaces: Pick<Workspaces, 'create' | 'remove'>;
+  readonly drivers: Pick<Drivers, 'permit'>;
 }
 
-export const workspaceHandlers = (store: Store, workspaces: WorkspaceWork): HandlersOf<'workspace'> => ({
-  'workspace.create': ({ body, caller, signal, recordId }) =>
-    workspaces.create(body, caller, signal, recordId),
-  'workspace.list': ({ query }) => pageOfRecords(store, 'workspaces', query),
-  'workspace.get': ({ params }) => findRecord(store, 'workspaces', params.id),
-  'workspace.remove': async ({ params, caller }) => {
-    await workspaces.remove(params.id, caller);
-    return {};
-  },
-});
+export const workspaceHandlers = (parts: WorkspaceParts): HandlersOf<'workspace'> => {
+  const { store, workspaces, drivers } = parts;
+  return {
+    'workspace.create': async ({ body, caller, signal, recordId }) => {
+      drivers.permit(body.driver, caller.role);
+      return workspaces.create(body, recordId, signal);
+    },
+    'workspace.list': ({ query }) => pageOfRecords(store, 'workspaces', query),
+    'workspace.get': ({ params }) => findRecord(store, 'workspaces', params.id),
+    'workspace.remove': async ({ params }) => {
+      await workspaces.remove(params.id);
+      return {};
+    },
+  };
+};

@@ -1,56 +1,35 @@
-/** What the installation says about itself: cheap facts for probes, and the doctor, who really tries. */
+/** The doctor, who really tries what an installation needs: git, Node, the kernel, drivers, agents, models. */
 import { release } from 'node:os';
 import type { Check } from '@berth/contract';
-import type { Queue, Trouble, Troubles } from '@berth/core';
+import type { Trouble, Troubles } from '@berth/core';
 import type { AgentFacts } from '../agents/agents.ts';
 import type { Git } from '../git/git.ts';
-import type { SystemWork } from '../http/handlers/system.ts';
 import type { Drivers } from '../machines/drivers.ts';
 import { sqliteVersion } from '../store/sqlite-connection.ts';
-import { gitCheck, kernelCheck, nodeCheck, sqliteCheck } from './version-checks.ts';
+import { gitCheck, kernelCheck, nodeCheck, sqliteCheck } from './versions.ts';
 
-export interface SystemWorkParts {
-  readonly drivers: Drivers;
+export interface DoctorParts {
+  readonly drivers: Pick<Drivers, 'describe'>;
   readonly git: Git;
   readonly agents: { describe(): Promise<AgentFacts[]> };
   readonly defaultAgent: string;
   readonly modelProviders: readonly string[];
-  readonly core: { readonly troubles: Pick<Troubles, 'list'>; readonly queue: Pick<Queue, 'stats'> };
-  /** Whether the core takes work. */
-  readonly isWorking: () => boolean;
-  readonly shutdown: SystemWork['shutdown'];
+  readonly troubles: Pick<Troubles, 'list'>;
 }
 
-export const createSystemWork = (parts: SystemWorkParts): SystemWork => ({
-  defaultDriver: () => parts.drivers.defaultName,
-  checks: async () => [
-    {
-      name: 'work',
-      ok: parts.isWorking(),
-      detail: parts.isWorking() ? 'Tasks are taken from the queue.' : 'The server is starting or stopping.',
-    },
-  ],
-  shutdown: parts.shutdown,
-  jobs: () => parts.core.queue.stats(),
-  capabilities: async () => ({
-    drivers: await parts.drivers.describe(),
-    agents: await parts.agents.describe(),
-    modelProviders: [...parts.modelProviders],
-  }),
-  doctor: async () => [
-    await gitCheck(parts.git),
-    nodeCheck(process.versions.node),
-    kernelCheck(release()),
-    sqliteCheck(sqliteVersion()),
-    ...(await driverChecks(parts)),
-    ...(await agentChecks(parts)),
-    modelCheck(parts.modelProviders),
-    troublesCheck(parts.core.troubles.list()),
-  ],
-});
+export const examine = async (parts: DoctorParts): Promise<Check[]> => [
+  await gitCheck(parts.git),
+  nodeCheck(process.versions.node),
+  kernelCheck(release()),
+  sqliteCheck(sqliteVersion()),
+  ...(await driverChecks(parts)),
+  ...(await agentChecks(parts)),
+  modelCheck(parts.modelProviders),
+  troublesCheck(parts.troubles.list()),
+];
 
 /** A driver that nobody chose may be absent without anything being wrong. */
-const driverChecks = async ({ drivers }: SystemWorkParts): Promise<Check[]> =>
+const driverChecks = async ({ drivers }: DoctorParts): Promise<Check[]> =>
   (await drivers.describe()).map(({ name, health, detail, isolation, isDefault }) => ({
     name: `driver ${name}`,
     ok: health !== 'absent' || !isDefault,
@@ -58,7 +37,7 @@ const driverChecks = async ({ drivers }: SystemWorkParts): Promise<Check[]> =>
     ...(health === 'absent' && isDefault ? { hint: detail } : {}),
   }));
 
-const agentChecks = async ({ agents, defaultAgent }: SystemWorkParts): Promise<Check[]> =>
+const agentChecks = async ({ agents, defaultAgent }: DoctorParts): Promise<Check[]> =>
   (await agents.describe()).map(({ name, available, detail }) => ({
     name: `agent ${name}`,
     ok: available || name !== defaultAgent,

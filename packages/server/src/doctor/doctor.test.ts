@@ -1,11 +1,11 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { hostGit } from '../../test/git/sample.ts';
-import type { DriverFacts, Drivers } from '../machines/drivers.ts';
-import { createSystemWork, type SystemWorkParts } from './system-work.ts';
-import { kernelCheck, nodeCheck, sqliteCheck } from './version-checks.ts';
+import type { DriverFacts } from '../machines/drivers.ts';
+import { type DoctorParts, examine } from './doctor.ts';
+import { kernelCheck, nodeCheck, sqliteCheck } from './versions.ts';
 
 const driver = (name: string, health: DriverFacts['health'], isDefault: boolean): DriverFacts => ({
   name,
@@ -16,45 +16,17 @@ const driver = (name: string, health: DriverFacts['health'], isDefault: boolean)
   facets: [],
 });
 
-const JOBS = { waiting: 1, active: 0, done: 0, failed: 0, cancelled: 0 };
-
-const work = (parts: Partial<SystemWorkParts> = {}, found: DriverFacts[] = []) =>
-  createSystemWork({
-    git: hostGit().run,
-    drivers: { defaultName: 'oci', describe: async () => found } as Partial<Drivers> as Drivers,
-    agents: { describe: async () => [] },
-    defaultAgent: 'main',
-    modelProviders: ['openai', 'gemini'],
-    core: { troubles: { list: () => [] }, queue: { stats: async () => JOBS } },
-    isWorking: () => true,
-    shutdown: async () => undefined,
-    ...parts,
-  });
+const partsOf = (parts: Partial<DoctorParts> = {}, found: DriverFacts[] = []): DoctorParts => ({
+  git: hostGit().run,
+  drivers: { describe: async () => found },
+  agents: { describe: async () => [] },
+  defaultAgent: 'main',
+  modelProviders: ['openai', 'gemini'],
+  troubles: { list: () => [] },
+  ...parts,
+});
 
 const agent = (name: string, available: boolean) => ({ name, available, detail: `${name} says so` });
-
-describe('cheap facts', () => {
-  it('tell the default driver and the jobs, and pass the shutdown on', async () => {
-    const shutdown = vi.fn(async () => undefined);
-    const system = work({ shutdown });
-    expect(system.defaultDriver()).toBe('oci');
-    await expect(system.jobs()).resolves.toEqual(JOBS);
-    void system.shutdown({ removeSandboxes: true });
-    expect(shutdown).toHaveBeenCalledExactlyOnceWith({ removeSandboxes: true });
-  });
-
-  it.each([true, false])('say whether work is taken: %s', async (working) => {
-    const [check] = await work({ isWorking: () => working }).checks();
-    expect(check).toMatchObject({ name: 'work', ok: working });
-    expect(check?.detail).toMatch(working ? /taken from the queue/ : /starting or stopping/);
-  });
-
-  it('list what there is', async () => {
-    const found = [driver('oci', 'absent', true)];
-    const said = await work({}, found).capabilities();
-    expect(said).toEqual({ drivers: found, agents: [], modelProviders: ['openai', 'gemini'] });
-  });
-});
 
 describe('the doctor', () => {
   const folders: string[] = [];
@@ -71,8 +43,8 @@ describe('the doctor', () => {
     }
     return hostGit({ PATH: folder }).run;
   };
-  const check = async (system: ReturnType<typeof work>, name: string) =>
-    (await system.doctor()).find((one) => one.name === name);
+  const check = async (parts: DoctorParts, name: string) =>
+    (await examine(parts)).find((one) => one.name === name);
 
   it.each([
     ['git version 2.39.0', true, /^git 2\.39\.0 has CVE-2024-32002 .+, has CVE-2025-48384/],
@@ -83,13 +55,16 @@ describe('the doctor', () => {
     ['nothing to say', false, /^git cannot be started$/],
     [undefined, false, /^git cannot be started$/],
   ])('judges %s', async (says, ok, detail) => {
-    const found = await check(work({ git: await gitThat(says) }), 'git');
+    const found = await check(partsOf({ git: await gitThat(says) }), 'git');
     expect(found).toMatchObject({ ok, detail: expect.stringMatching(detail) });
     expect(found?.hint !== undefined).toBe(!ok);
   });
 
   it('judges Node and the kernel by their floors', async () => {
-    expect(await check(work(), 'node')).toMatchObject({ ok: true, detail: `node ${process.versions.node}` });
+    expect(await check(partsOf(), 'node')).toMatchObject({
+      ok: true,
+      detail: `node ${process.versions.node}`,
+    });
     expect(nodeCheck('20.20.2')).toMatchObject({ ok: false, hint: expect.stringContaining('22.19') });
     expect(nodeCheck('22.22.1')).toEqual({
       name: 'node',
@@ -102,7 +77,7 @@ describe('the doctor', () => {
     expect(sqliteCheck('3.51.2')).toMatchObject({ ok: false, hint: expect.stringContaining('npm ci') });
     for (const version of ['3.44.6', '3.50.7', '3.51.3', '3.54.1'])
       expect(sqliteCheck(version)).toEqual({ name: 'sqlite', ok: true, detail: `SQLite ${version}` });
-    expect(await check(work(), 'sqlite')).toMatchObject({ ok: true });
+    expect(await check(partsOf(), 'sqlite')).toMatchObject({ ok: true });
     expect(kernelCheck('5.14.0-362.el9')).toEqual({
       name: 'kernel',
       ok: true,
@@ -116,14 +91,14 @@ describe('the doctor', () => {
 
   it('complains of an absent driver only when it is the default', async () => {
     const found = [driver('oci', 'absent', true), driver('other', 'absent', false)];
-    const system = work({}, found);
-    expect(await check(system, 'driver oci')).toEqual({
+    const parts = partsOf({}, found);
+    expect(await check(parts, 'driver oci')).toEqual({
       name: 'driver oci',
       ok: false,
       detail: 'default, isolation container, absent: oci says so',
       hint: 'oci says so',
     });
-    expect(await check(system, 'driver other')).toEqual({
+    expect(await check(parts, 'driver other')).toEqual({
       name: 'driver other',
       ok: true,
       detail: 'isolation container, absent: other says so',
@@ -131,7 +106,9 @@ describe('the doctor', () => {
   });
 
   it('complains of an absent agent only when it is the default', async () => {
-    const absent = work({ agents: { describe: async () => [agent('main', false), agent('other', false)] } });
+    const absent = partsOf({
+      agents: { describe: async () => [agent('main', false), agent('other', false)] },
+    });
     expect(await check(absent, 'agent main')).toMatchObject({
       ok: false,
       detail: 'default: main says so',
@@ -142,17 +119,17 @@ describe('the doctor', () => {
       ok: true,
       detail: 'optional, not here: other says so',
     });
-    const present = work({ agents: { describe: async () => [agent('main', true)] } });
+    const present = partsOf({ agents: { describe: async () => [agent('main', true)] } });
     expect((await check(present, 'agent main'))?.hint).toBeUndefined();
   });
 
   it('wants a model provider', async () => {
-    expect(await check(work(), 'models')).toEqual({
+    expect(await check(partsOf(), 'models')).toEqual({
       name: 'models',
       ok: true,
       detail: 'providers: openai, gemini',
     });
-    const none = await check(work({ modelProviders: [] }), 'models');
+    const none = await check(partsOf({ modelProviders: [] }), 'models');
     expect(none).toMatchObject({ ok: false, hint: expect.stringContaining('ANTHROPIC_API_KEY') });
   });
 });
