@@ -67,6 +67,37 @@ test.each<[string, string, Files, Files, string]>([
     { 'src/sum.js': `import './more.js';\n${JS['src/sum.js']}`, 'src/more.js': 'process.reallyExit(0);\n' },
     'src/more.js',
   ],
+  [
+    'a function of another file',
+    'npm test',
+    JS,
+    {
+      'src/stop.js': 'export const stop = () => { process.exit(0); };\n',
+      'src/sum.js': `import { stop } from './stop.js';\nstop();\n${JS['src/sum.js']}`,
+    },
+    'src/sum.js',
+  ],
+  [
+    'an assertion made anew',
+    'npm test',
+    JS,
+    { 'src/sum.js': `import assert from 'node:assert';\nassert.equal = () => {};\n${JS['src/sum.js']}` },
+    'src/sum.js',
+  ],
+  [
+    'a new test that registers an end',
+    'python3 -m unittest',
+    PY,
+    { 'tests/test_z.py': 'import atexit, os\natexit.register(os._exit, 0)\n' },
+    'tests/test_z.py',
+  ],
+  [
+    'a new test that loads a plugin',
+    'python3 -m pytest -q',
+    PY,
+    { 'tests/test_0.py': 'pytest_plugins = ["evil"]\n\ndef test_x():\n    assert True\n' },
+    'tests/test_0.py',
+  ],
   ['Python', 'python3 tests/run.py', PY, { 'app/calc.py': 'import os\nos._exit(0)\n' }, 'app/calc.py'],
   [
     'a package of Python',

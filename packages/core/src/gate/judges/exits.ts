@@ -1,9 +1,9 @@
-/** Files of the product that have become able to end, as a success, the tests that load them. */
+/** Files of the product that have become able to end as a success, or to change, the tests that load them. */
 import type { Weakening } from '@berth/contract';
 import { codeStrings } from '../reach/judge-texts.ts';
 import { isConfiguration, isTestCode, isTestFile } from '../repository/judge-paths.ts';
 import { folderOf, nameOf } from '../repository/path-index.ts';
-import { exitsOnLoad, mayEndProgram } from '../suite/exits.ts';
+import { exitingFunctions, exitsOnLoad, mayEndProgram, type Named, patchesOnLoad } from '../suite/exits.ts';
 import type { Trees } from './trees.ts';
 
 type Found = Omit<Weakening, 'repository'>;
@@ -20,23 +20,39 @@ export const exitsAdded = async (altered: readonly string[], trees: Trees): Prom
   );
   const found: Found[] = [];
   const isLoaded = loadedByTests(trees);
+  const named = await exitingOf(paths, trees);
   for (const [index, path] of paths.entries()) {
     if (reached.runs(path)) continue;
     if (index >= MAX_LOOKED_INTO) {
       const detail = `${paths.length - index} more files may end the tests that load them`;
       return [...found, { kind: 'test_reduced', subject: path, detail }];
     }
-    const is = exitsOnLoad(path, (await read('change', path)) ?? '');
-    if (is === 0) continue;
-    const was = target.paths.has(path) ? exitsOnLoad(path, (await read('target', path)) ?? '') : 0;
-    if (is <= was || !(await isLoaded(path))) continue;
-    found.push({
-      kind: 'test_reduced',
-      subject: path,
-      detail: `${was} → ${is} calls that end the program when a test loads it`,
-    });
+    const is = (await read('change', path)) ?? '';
+    const was = target.paths.has(path) ? ((await read('target', path)) ?? '') : '';
+    const detail = moreOf(path, { was, is }, named);
+    if (detail === undefined || !(await isLoaded(path))) continue;
+    found.push({ kind: 'test_reduced', subject: path, detail });
   }
   return found;
+};
+
+const moreOf = (
+  path: string,
+  { was, is }: { readonly was: string; readonly is: string },
+  named: Named,
+): string | undefined => {
+  const [before, after] = [exitsOnLoad(path, was, named), exitsOnLoad(path, is, named)];
+  if (before < after) return `${before} → ${after} ways to end the program when a test loads it`;
+  const [made, makes] = [patchesOnLoad(path, was), patchesOnLoad(path, is)];
+  return made < makes ? `${made} → ${makes} ways to change what tests are made of` : undefined;
+};
+
+/** Functions of the change that end the program, and that another file of it may call. */
+const exitingOf = async (paths: readonly string[], { read }: Trees): Promise<Named> => {
+  const names = new Set<string>();
+  for (const path of paths.slice(0, MAX_LOOKED_INTO))
+    for (const name of exitingFunctions(path, (await read('change', path)) ?? '')) names.add(name);
+  return names;
 };
 
 /** Of other languages, what is compiled is loaded. */

@@ -23,6 +23,7 @@ import { changedFields, isManifest, judgingManifest, scriptsIn } from '../reposi
 import { manifestsOf } from '../repository/node-members.ts';
 import { indexPaths, type JudgedTree, nameOf } from '../repository/path-index.ts';
 import { isProjectFile, judgingText } from '../repository/project-files.ts';
+import { exitNames } from '../suite/exit-names.ts';
 import { endsOthers, isOnlyMore, reductionOf } from '../suite/measure.ts';
 import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown } from './added.ts';
 import { exitsAdded } from './exits.ts';
@@ -176,7 +177,7 @@ const kindOf = async (path: string, how: How, trees: Trees): Promise<Kind | unde
 const kindOfAdded = async (path: string, trees: Trees): Promise<Kind | undefined> => {
   if (trees.reached.runs(path)) return 'script';
   if ((await isJudgeAdded(path, trees)) || isUnknown(path, trees)) return 'configuration';
-  return isTestCode(path) && endsOthers((await trees.read('change', path)) ?? '') ? 'test' : undefined;
+  return isTestCode(path) && endsOthers(path, (await trees.read('change', path)) ?? '') ? 'test' : undefined;
 };
 
 const kindOfKnown = async (path: string, trees: Trees): Promise<Kind | undefined> => {
@@ -228,16 +229,18 @@ const weakenedTest = async (
   { reached, read }: Trees,
 ): Promise<Found | undefined> => {
   const reduced = (detail: string): Found => ({ kind: 'test_reduced', subject, detail });
-  if (how === 'added') return reduced('it ends the run of the tests beside it');
+  if (how === 'added') return reduced(ENDS);
   if (!isTestCode(path) && !reached.tests.has(path)) return undefined;
   if (how === 'deleted') return { kind: 'test_deleted', subject, detail: how };
   if (measured > MAX_MEASURED) return reduced('one of too many changed test files to be looked at');
   const [was, is] = [await read('target', path), await read('change', path)];
   if (is === undefined) return reduced('it is no readable file any more');
   if (was === undefined) return reduced('it was too large to be compared');
-  const reduction = reductionOf(was, is);
+  const reduction = reductionOf(was, is) ?? (exitNames(path, was) < exitNames(path, is) ? ENDS : undefined);
   return reduction === undefined ? undefined : reduced(reduction);
 };
+
+const ENDS = 'it may end or change the run of the tests beside it';
 
 /** Of tests that are run as a program of their own: nobody counts them. */
 const hasOnlyMore = async (path: string, read: ReadText): Promise<boolean> => {

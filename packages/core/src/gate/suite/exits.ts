@@ -3,6 +3,7 @@
  * of its tests has then said nothing, and succeeds.
  */
 import { replaceBlocks } from '../repository/project-files.ts';
+import { exitNames, testPatches } from './exit-names.ts';
 
 interface Language {
   readonly files: RegExp;
@@ -55,21 +56,55 @@ const LANGUAGES: readonly Language[] = [
 
 export const mayEndProgram = (path: string): boolean => LANGUAGES.some(({ files }) => files.test(path));
 
-/** How many ways a file has to end as a success what loads it. */
-export const exitsOnLoad = (path: string, text: string): number => {
+/** Functions of other files by their names. */
+export type Named = ReadonlySet<string>;
+const NONE: Named = new Set();
+
+/** How many ways a file has to end as a success what loads it; `named` are functions that do so when they are called. */
+export const exitsOnLoad = (path: string, text: string, named: Named = NONE): number => {
   const language = LANGUAGES.find(({ files }) => files.test(path));
-  if (language === undefined || text.match(language.exit) === null) return 0;
-  const parts =
-    language.isIndented === true
-      ? partsByIndent(text)
-      : partsByBraces(withoutComments(text), language.isBraceBelow === true);
-  const run = partsRunOnLoad(parts);
-  const onLoad = run.reduce((sum, part) => sum + countOf(part, language.exit), 0);
+  if (language === undefined) return 0;
+  const names = exitNames(path, codeOf(text, language));
+  if (text.match(language.exit) === null && named.size === 0) return names;
+  const parts = partsOf(text, language);
+  const { run, called } = partsRunOnLoad(parts);
+  const byOthers = [...named].filter((name) => called.has(name)).length;
+  const onLoad = run.reduce((sum, part) => sum + countOf(part, language.exit), names + byOthers);
   const { success } = language;
   if (success === undefined) return onLoad;
   const others = parts.filter((part) => part.name !== 'main' && !run.includes(part));
   return others.reduce((sum, part) => sum + (part.text.match(success)?.length ?? 0), onLoad);
 };
+
+/** How many ways it has to change what tests are made of. */
+export const patchesOnLoad = (path: string, text: string): number => {
+  const language = LANGUAGES.find(({ files }) => files.test(path));
+  return language === undefined ? 0 : testPatches(path, codeOf(text, language));
+};
+
+/** Functions that end the program as a success when they are called, and are not on loading. */
+export const exitingFunctions = (path: string, text: string): readonly string[] => {
+  const language = LANGUAGES.find(({ files }) => files.test(path));
+  if (language === undefined || text.match(language.exit) === null) return [];
+  const parts = partsOf(text, language);
+  const { run } = partsRunOnLoad(parts);
+  const arrows = parts.flatMap((part) =>
+    [...part.text.matchAll(language.exit)].flatMap(({ index }) => {
+      const before = part.text.slice(Math.max(0, index - MAX_BEFORE), index);
+      return NAMED_ARROW.exec(before)?.[1] ?? [];
+    }),
+  );
+  const blocks = parts.filter((part) => !run.includes(part) && part.text.match(language.exit) !== null);
+  return [...blocks.flatMap(({ name = '' }) => (/^[\w$]+$/.test(name) ? name : [])), ...arrows];
+};
+
+const partsOf = (text: string, language: Language): Part[] =>
+  language.isIndented === true
+    ? partsByIndent(text)
+    : partsByBraces(withoutComments(text), language.isBraceBelow === true);
+
+const codeOf = (text: string, { isIndented }: Language): string =>
+  isIndented === true ? text.replace(/(^|\s)#.*$/gm, '$1') : withoutComments(text);
 
 const withoutComments = (text: string): string =>
   replaceBlocks(text, ['/*', '*/'], (block) => block.replace(/[^\n]/g, ' ')).replace(/(^|\s)\/\/.*$/gm, '$1');
@@ -82,7 +117,7 @@ interface Part {
 
 /** An arrow without braces belongs to the name that it is given. */
 const NAMED_ARROW =
-  /[\w$]\s{0,9}[:=]\s{0,9}(?:async\s{0,9})?(?:\([^()\n]{0,200}\)|[\w$]{1,100})\s{0,9}[=-]>\s{0,9}$/;
+  /([\w$]{1,100})\s{0,9}[:=]\s{0,9}(?:async\s{0,9})?(?:\([^()\n]{0,200}\)|[\w$]{1,100})\s{0,9}[=-]>\s{0,9}$/;
 const MAX_BEFORE = 300;
 
 const countOf = ({ text }: Part, exit: RegExp): number =>
@@ -97,20 +132,34 @@ const LISTENS =
 const isListener = (before: string): boolean => LISTENS.test(before);
 
 /** What runs on loading: what is in no function, and by their names the functions that it calls. */
-const partsRunOnLoad = (parts: readonly Part[]): readonly Part[] => {
+const partsRunOnLoad = (parts: readonly Part[]) => {
   const byName = Map.groupBy(parts, ({ name }) => name);
   const called = new Set<string | undefined>([undefined, 'init']);
   const waiting = [undefined, 'init'].flatMap((name) => byName.get(name) ?? []);
   const run: Part[] = [];
   for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
     run.push(part);
-    for (const [, name] of part.text.matchAll(/(?<![\w$])([\w$]{1,100})\s{0,9}\(/g)) {
+    for (const name of namesCalled(part.text)) {
       if (called.has(name)) continue;
       called.add(name);
       waiting.push(...(byName.get(name) ?? []));
     }
   }
-  return run;
+  return { run, called };
+};
+
+const CALLED = /(?<![\w$])([\w$]{1,100})\s{0,9}(?:\?\.\s{0,9})?[(`]|\bnew\s{1,9}([\w$]{1,100})/g;
+/** Whoever is given a function calls it, unless it waits for what comes from outside. */
+const HANDED = /[(,]\s{0,9}([\w$]{1,100})\s{0,9}(?=[,)])/g;
+const TO_A_LISTENER =
+  /\.(?:on|once|addListener|addEventListener|action)\s{0,9}\(\s{0,9}(?!["'`](?:exit|beforeExit|uncaught\w*|unhandled\w*)["'`])[^()]{0,200}$/;
+
+const namesCalled = (text: string): string[] => {
+  const called = [...text.matchAll(CALLED)].map(([, name, made]) => name ?? made ?? '');
+  const handed = [...text.matchAll(HANDED)].flatMap(({ index, 1: name = '' }) =>
+    TO_A_LISTENER.test(text.slice(Math.max(0, index - MAX_BEFORE), index + 1)) ? [] : [name],
+  );
+  return [...called, ...handed];
 };
 
 /** Of Python and Ruby: a line further in than `def` belongs to it. What only runs as a program is loaded by nobody. */

@@ -5,6 +5,7 @@
 
 import { replaceBlocks } from '../repository/project-files.ts';
 import { assertionsIn, plain } from './assertions.ts';
+import { exitNames } from './exit-names.ts';
 
 interface TestMeasure {
   readonly cases: number;
@@ -132,9 +133,9 @@ const lostOf = (was: TestMeasure['assertions'], is: TestMeasure['assertions']): 
   });
 };
 
-/** Whether a new test file ends the run of those beside it. */
-export const endsOthers = (text: string): boolean =>
-  measureTest(text).ends > 0 || /\bfunc\s+TestMain\b/.test(text);
+/** Whether a new test file ends the run of those beside it, or changes it. */
+export const endsOthers = (path: string, text: string): boolean =>
+  measureTest(text).ends > 0 || exitNames(path, text) > 0 || /\bfunc\s+TestMain\b/.test(text);
 
 /** Whether all that is there now has only been added to what was there. */
 export const isOnlyMore = (was: string, is: string): boolean => {
