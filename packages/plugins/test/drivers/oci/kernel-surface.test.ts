@@ -154,6 +154,7 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
     const taken = '/workspace/taken';
     const take = `
       my ($instances, $timers, $id) = (0, 0, "\\0" x 8);
+      my @terminals; while (open(my $t, '+<', '/dev/ptmx')) { push @terminals, $t }
       $instances++ while syscall(${here(INOTIFY_INIT1)}, 0) >= 0;
       # More than the soft limit on pages of pipes, which is one of the user and not of the namespace.
       my @pipes; for (1 .. 2000) { pipe(my $r, my $w) or last; push @pipes, $r, $w }
@@ -169,13 +170,14 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
         last if $! == ${TOO_MANY_IN_FLIGHT};
       }
       my $full = $! + 0;
-      open(F, '>', '${taken}.draft'); print F "$instances $timers $full"; close F;
+      open(F, '>', '${taken}.draft'); print F "$instances $timers $full " . @terminals; close F;
       rename('${taken}.draft', '${taken}'); sleep 1000`;
     await guest.run(['sh', '-c', `perl -e '${take.replaceAll("'", `'"'"'`)}' >/dev/null 2>&1 &`]);
     await expect.poll(() => guest.run(['cat', taken]), { timeout: 10_000 }).toMatchObject({ exitCode: 0 });
-    const [instances, timers, full] = ((await guest.read(taken)) ?? '').split(' ').map(Number);
+    const [instances, timers, full, terminals] = ((await guest.read(taken)) ?? '').split(' ').map(Number);
     expect(instances).toBeLessThanOrEqual(128);
     expect(timers).toBeLessThanOrEqual(1024);
+    expect(terminals).toBe(48);
     expect(full).toBe(TOO_MANY_IN_FLIGHT);
 
     watch('/tmp').close();

@@ -46,6 +46,8 @@ export interface BundleHost {
 
 const CPU_PERIOD_US = 100_000;
 const MEBIBYTE = 2 ** 20;
+/** Of 3072 that all sandboxes of a machine can have in common, as it is set up by itself. */
+const MAX_TERMINALS = 48;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 /** More likely than anything of the host to be chosen when the whole machine runs out of memory. */
 const OOM_SCORE = 500;
@@ -121,7 +123,7 @@ const kernelMounts = (memoryBytes: number, { single }: Identity): readonly Mount
     type: 'devpts',
     source: 'devpts',
     options: [
-      ...['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'],
+      ...['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', `max=${MAX_TERMINALS}`],
       // The group `tty`, where there is such an id.
       ...(single === undefined ? ['gid=5'] : []),
     ],
