@@ -17,7 +17,7 @@ import type { Trees } from './trees.ts';
 
 export const isJudgeAdded = async (path: string, trees: Trees): Promise<boolean> => {
   const { index, reached } = trees;
-  if (isToolInPlace(path) || isForAll(path)) return true;
+  if (isToolInPlace(path) || isForAll(path) || standsForModule(path, trees)) return true;
   // What a new folder brings with it concerns that folder.
   if (!index.target.hasFolder(placeOf(path).replace(/\/$/, ''))) return false;
   if (isIgnoreList(path)) return hidesFiles(path, trees);
@@ -86,10 +86,21 @@ const isRunForOthers = async (path: string, { target, read }: Trees): Promise<bo
     const code = ((await read('change', path)) ?? 'unknown').replace(/^\s*#.*$/gm, '');
     return code.trim() !== '';
   }
-  return ['', 'src/'].some(
-    (place) => target.paths.has(`${place}${name}.py`) || target.paths.has(`${place}${name}/__init__.py`),
-  );
+  return isOfProduct(name, target.paths);
 };
+
+/** Whether tests that import the product, the standard library or a tool would be given this: their folder comes first. */
+const standsForModule = (path: string, { target }: Trees): boolean => {
+  const [, place] = path.endsWith('.py') ? (TESTS.exec(path) ?? []) : [];
+  if (place === undefined) return false;
+  return isToolInPlace(place) || isOfProduct(place.replace(/\/.*$|\.py$/g, ''), target.paths);
+};
+
+/** The folder that a runner of tests puts first on the path of modules, and what lies in it. */
+const TESTS = /^(?:[^/]+\/){0,9}?tests?\/(.+)$/;
+
+const isOfProduct = (name: string, paths: ReadonlySet<string>): boolean =>
+  ['', 'src/'].some((place) => paths.has(`${place}${name}.py`) || paths.has(`${place}${name}/__init__.py`));
 
 /** Linters and formatters leave out what git does not keep. */
 export const isIgnoreList = (path: string): boolean => nameOf(path) === '.gitignore';

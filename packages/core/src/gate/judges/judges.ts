@@ -21,7 +21,7 @@ import { followLinks } from '../repository/links.ts';
 import { isLockFile, lockChanges } from '../repository/lock-files.ts';
 import { changedFields, isManifest, judgingManifest, scriptsIn } from '../repository/manifests.ts';
 import { manifestsOf } from '../repository/node-members.ts';
-import { indexPaths, type JudgedTree, nameOf } from '../repository/path-index.ts';
+import { folderOf, indexPaths, type JudgedTree, nameOf } from '../repository/path-index.ts';
 import { isProjectFile, judgingText } from '../repository/project-files.ts';
 import { exitNames } from '../suite/exit-names.ts';
 import { endsOthers, isOnlyMore, reductionOf } from '../suite/measure.ts';
@@ -252,13 +252,15 @@ const changedLocks = async (
   altered: readonly string[],
   { target, change, reached, read }: Trees,
 ): Promise<Found[]> => {
-  const found: Found[] = [];
+  const changed = (subject: string, detail: string): Found => ({
+    kind: 'configuration_changed',
+    subject,
+    detail,
+  });
+  const found = locksAdded(altered, target.paths).map(({ path, beside }) =>
+    changed(path, `added beside ${beside}`),
+  );
   for (const path of altered.filter((one) => target.paths.has(one) && isLockFile(one))) {
-    const changed = (subject: string, detail: string): Found => ({
-      kind: 'configuration_changed',
-      subject,
-      detail,
-    });
     const [was, is] = [await read('target', path), await read('change', path)];
     const changes =
       was === undefined || is === undefined ? undefined : lockChanges(path, was, is, reached.programs);
@@ -267,6 +269,16 @@ const changedLocks = async (
     else found.push(...changes.map(({ name, detail }) => changed(`${path}: ${name}`, detail)));
   }
   return found;
+};
+
+/** An installer may take one for the one that was there. */
+const locksAdded = (altered: readonly string[], known: ReadonlySet<string>) => {
+  const added = altered.filter((path) => !known.has(path) && isLockFile(path));
+  const locks = added.length === 0 ? [] : [...known].filter(isLockFile);
+  return added.flatMap((path) => {
+    const beside = locks.find((one) => folderOf(one) === folderOf(path));
+    return beside === undefined ? [] : [{ path, beside }];
+  });
 };
 
 const manifestChanges = async (manifests: readonly string[], { target, change, reached, read }: Trees) => {

@@ -800,3 +800,37 @@ test('of many links, those that may lead to what judges are followed first, and 
     'configuration_changed symbolic links',
   ]);
 });
+
+const LOCK = '{"lockfileVersion":3,"packages":{"":{}}}';
+
+test.each([
+  ['package-lock.json', 'npm-shrinkwrap.json', '{"lockfileVersion":3,"packages":{"":{}}}'],
+  ['package-lock.json', 'yarn.lock', '# yarn lockfile v1\n'],
+  ['sub/package-lock.json', 'sub/pnpm-lock.yaml', "lockfileVersion: '9.0'\n"],
+])('beside %s an added %s needs a person', async (was, path, text) => {
+  const files = { 'package.json': '{"scripts":{"test":"node --test"}}', [was]: LOCK };
+  const all = await weakened('npm test', files, { ...files, [path]: text });
+  expect(all).toContain(`configuration_changed ${path}`);
+});
+
+test('the first lock file needs nobody', async () => {
+  const files = { 'package.json': '{"scripts":{"test":"node --test"}}' };
+  expect(await weakened('npm test', files, { ...files, 'package-lock.json': LOCK })).toEqual([]);
+});
+
+test.each([
+  ['tests/pkg/__init__.py', ''],
+  ['tests/pkg/app.py', 'def f():\n    return 1\n'],
+  ['tests/json.py', 'import unittest\n'],
+  ['tests/json/__init__.py', ''],
+  ['sub/tests/json.py', 'import unittest\n'],
+])('a module that tests would load for another needs a person: %s', async (path, text) => {
+  const files = {
+    'pkg/__init__.py': '',
+    'pkg/app.py': 'def f():\n    return 1\n',
+    'tests/test_b.py': 'from pkg.app import f\n\ndef test_f():\n    assert f() == 1\n',
+    'sub/tests/test_c.py': 'def test_c():\n    assert True\n',
+  };
+  const all = await weakened('python3 -m unittest discover -s tests', files, { ...files, [path]: text });
+  expect(all).toEqual([`configuration_changed ${path}`]);
+});
