@@ -126,7 +126,7 @@ const copiesOf = ({ target, change, reached }: Trees) => {
   for (const path of change.paths) {
     if (target.paths.has(path) || isOutOfSight(path)) continue;
     const isFound = reached.findsTest(path);
-    if (!isFound && !isTestCode(path)) continue;
+    if (!isFound && !isTestFile(path)) continue;
     const alike = copies.get(change.ids[path]) ?? { found: [], other: [] };
     copies.set(change.ids[path], alike);
     (isFound ? alike.found : alike.other).push(path);
@@ -230,8 +230,9 @@ const weakenedTest = async (
 ): Promise<Found | undefined> => {
   const reduced = (detail: string): Found => ({ kind: 'test_reduced', subject, detail });
   if (how === 'added') return reduced(ENDS);
-  if (!isTestCode(path) && !reached.tests.has(path)) return undefined;
+  // Also of data: a list of cases may be the folder that they lie in.
   if (how === 'deleted') return { kind: 'test_deleted', subject, detail: how };
+  if (!isTestCode(path) && !reached.tests.has(path)) return undefined;
   if (measured > MAX_MEASURED) return reduced('one of too many changed test files to be looked at');
   const [was, is] = [await read('target', path), await read('change', path)];
   if (is === undefined) return reduced('it is no readable file any more');

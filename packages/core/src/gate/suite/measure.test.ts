@@ -110,3 +110,65 @@ test('a test program has only more than it had', () => {
   expect(isOnlyMore(was, was.replace('3', '4'))).toBe(false);
   expect(isOnlyMore(was, `process.exit(0);\n${was}`)).toBe(false);
 });
+
+const MEANT =
+  "import { sum } from '../src/sum.js';\ntest('adds', () => {\n  assert.equal(sum(1, 2), 3);\n});\n";
+
+test.each([
+  [
+    'its name given to something else',
+    MEANT,
+    MEANT.replace('{ sum }', '{ sum as _s }').replace('test(', 'const sum = () => 3;\ntest('),
+    'sum is not what was imported any more',
+  ],
+  ['an option in short', MEANT, MEANT.replace("'adds', ()", "'adds', { skip }, ()"), '0 → 1 skipped'],
+  [
+    'a failure that is expected',
+    MEANT,
+    MEANT.replace("'adds', ()", "'adds', { expectFailure: true }, ()"),
+    '0 → 1 skipped',
+  ],
+  [
+    'a loop over nothing',
+    MEANT,
+    MEANT.replace('test(', 'for (const _ of []) test('),
+    'a way past assertions',
+  ],
+  [
+    'a cfg of a whole file',
+    '#[test]\nfn a() { assert_eq!(1, 1); }\n',
+    '#![cfg(any())]\n#[test]\nfn a() { assert_eq!(1, 1); }\n',
+    '0 → 1 skipped',
+  ],
+  [
+    'a panic that is expected',
+    '#[test]\nfn a() { assert_eq!(1, 1); }\n',
+    '#[test]\n#[should_panic]\nfn a() { assert_eq!(1, 1); }\n',
+    '0 → 1 skipped',
+  ],
+  [
+    'an error that is held back',
+    'def test_a():\n    assert f() == 1\n',
+    'def test_a():\n  with contextlib.suppress(Exception):\n    assert f() == 1\n',
+    'a way past assertions',
+  ],
+  [
+    'a test that is taken away',
+    'def test_a():\n    assert f() == 1\n',
+    'def test_a():\n    assert f() == 1\n\ndel test_a\n',
+    'a way past assertions',
+  ],
+  [
+    'a name of Python',
+    'from app import f\ndef test_a():\n    assert f() == 1\n',
+    'from app import f as g\nf = lambda: 1\ndef test_a():\n    assert f() == 1\n',
+    'f is not what was imported any more',
+  ],
+])('is less by %s', (_, was, is, reduction) => {
+  expect(reductionOf(was, is)).toContain(reduction);
+});
+
+test('is no less by an import that nothing uses any more', () => {
+  const was = MEANT.replace('{ sum }', '{ sum, more }');
+  expect(reductionOf(was, MEANT)).toBeUndefined();
+});

@@ -18,6 +18,8 @@ interface TestMeasure {
   readonly waysOut: ReadonlyMap<string, number>;
   /** Modules that are loaded. */
   readonly loads: ReadonlySet<string>;
+  /** Names that are taken from them. */
+  readonly imports: ReadonlySet<string>;
 }
 
 const CASES =
@@ -26,10 +28,10 @@ const SKIPPED = new RegExp(
   [
     String.raw`\b(?:it|test|describe|suite|context|specify|scenario|bench|t|this)(?:\.\w+){0,8}(?:\.|\[["'])(?:skip|only|todo|fails|failing|fixme|skipIf|runIf)\b`,
     String.raw`\bx(?:it|test|describe|context|specify|scenario)\b|\bf(?:it|describe|context)\s*\(|\bpending\s*\(`,
-    String.raw`["']?\b(?:skip|todo|only)["']?\s*:|\bskip\s*\(`,
+    String.raw`["']?\b(?:skip|todo|only|expectFailure)["']?\s*:|\bskip\s*\(|[{,]\s{0,9}(?:skip|todo|only|expectFailure)\s{0,9}(?=[,}])`,
     String.raw`\bskipTest\b|\bSkipTest\b|@(?:unittest|(?:pytest\.)?mark)\.(?:skip|xfail|expectedFailure)\w*|\bmark\.(?:skip|xfail)\w*`,
     String.raw`\bpytest\.(?:skip|xfail|importorskip)\b|\bcollect_ignore\w*|\b__test__\s*=\s*False`,
-    String.raw`\.Skip(?:f|Now)?\(|#!?\[(?:cfg_attr\([^\]]{0,200})?ignore|#!?\[cfg\((?!test\))|@(?:Disabled|Ignore)\b|\bassume(?:That|True|False)\s*\(`,
+    String.raw`\.Skip(?:f|Now)?\(|#!?\[(?:cfg_attr\([^\]]{0,200})?ignore|#!?\[cfg\((?!test\))|#\[should_panic|@(?:Disabled|Ignore)\b|\bassume(?:That|True|False)\s*\(`,
     String.raw`\[(?:Ignore|Fact\(Skip|Theory\(Skip)|\bmarkTest(?:Skipped|Incomplete)\b|\bXCTSkip|@tag\s+:?skip|\.disabled\(`,
     String.raw`\bGTEST_SKIP\b|\bDISABLED_\w|@Ignored\b|\bskip_all\b|\bSKIP:|@test_(?:skip|broken)\b|^[ \t]*skip\b|^[ \t]*@(?:skip|wip|ignore)\b`,
   ].join('|'),
@@ -49,7 +51,7 @@ const ENDED = new RegExp(
 );
 
 const WAYS_OUT =
-  /\breturn\b[ \t]*(?=[;}\n]|$)|\bcatch\b|^[ \t]*except\b|\brescue\b|\brecover\(|\b(?:if|while)[ \t]{0,2}\(?[ \t]{0,2}(?:false|False|0|!1)\b|\|\|[ \t]{0,2}(?:true\b|:)/gm;
+  /\breturn\b[ \t]*(?=[;}\n]|$)|\bcatch\b|^[ \t]*except\b|\brescue\b|\brecover\(|\b(?:if|while)[ \t]{0,2}\(?[ \t]{0,2}(?:false|False|0|!1)\b|\|\|[ \t]{0,2}(?:true\b|:)|\bsuppress\(|^[ \t]*del[ \t]+test|\bparametrize\([^)\n]{0,200},[ \t]{0,9}(?:\[[ \t]{0,9}\]|\([ \t]{0,9}\))|\bfor\b[^\n]{0,100}\b(?:of|in)[ \t]{0,9}\[[ \t]{0,9}\]/gm;
 /** What is tested gives way to something else. */
 const REPLACES =
   /\b(?:vi|jest)\.(?:do)?[mM]ock\(\s*["'`][.@~#]|\bmock\.module\(|\b(?:proxyquire|rewire)\b|\bsetattr\(|\bsys\.modules\b/g;
@@ -58,7 +60,7 @@ const LOADS =
 
 const measureTest = (text: string): TestMeasure => {
   const blanked = replaceBlocks(text, ['/*', '*/'], (block) => block.replace(/[^\n]/g, ''));
-  const code = blanked.replace(/(^|\s)(?:\/\/|#(?!\[)).*$/gm, '$1');
+  const code = blanked.replace(/(^|\s)(?:\/\/|#(?!!?\[)).*$/gm, '$1');
   const count = (pattern: RegExp, of = code): number => of.match(pattern)?.length ?? 0;
   return {
     cases: count(CASES),
@@ -66,9 +68,18 @@ const measureTest = (text: string): TestMeasure => {
     skipped: count(SKIPPED) + count(OBEYED, text),
     ends: count(ENDED),
     waysOut: waysOutOf(code),
+    imports: new Set(importsOf(code)),
     loads: new Set([...code.matchAll(LOADS)].flatMap(([, quoted, module]) => module ?? local(quoted))),
   };
 };
+
+/** As they are called here: what an assertion means by a name. */
+const importsOf = (code: string): string[] =>
+  [...code.matchAll(IMPORTS)].flatMap(([, braced, taken, plainly]) =>
+    (braced ?? taken ?? plainly ?? '').split(',').flatMap((one) => /([\w$]+)\s*$/.exec(one)?.[1] ?? []),
+  );
+const IMPORTS =
+  /\bimport\s{1,9}(?:type\s{1,9})?(?:[\w$]{1,100}\s{0,9},\s{0,9})?\{([^}]{0,2000})\}\s{0,9}from\b|\{([^{}]{0,2000})\}\s{0,9}=\s{0,9}(?:await\s{1,9})?(?:require|import)\s{0,9}\(|^[ \t]{0,200}from[ \t]{1,9}[.\w]{1,200}[ \t]{1,9}import[ \t]{1,9}\(?([^)\n]{0,2000})/gm;
 
 const local = (name = ''): string[] => (name.startsWith('.') ? [name] : []);
 
@@ -98,6 +109,9 @@ const nameOf = (text: string, head: string): string => {
   return /\b(\w+)\s*\(/.exec(text.slice(head.length))?.[1] ?? head;
 };
 
+const isUsed = (name: string, text: string): boolean =>
+  new RegExp(String.raw`(?<![\w$])${name.replaceAll('$', String.raw`\$`)}(?![\w$])`).test(text);
+
 const SHOWN_CHARACTERS = 100;
 
 /** What of a test file is less than it was; undefined when nothing is. */
@@ -106,6 +120,7 @@ export const reductionOf = (wasText: string, isText: string): string | undefined
   const lost = lostOf(was.assertions, is.assertions);
   const [first] = lost;
   const passed = [...is.waysOut].filter(([name, ways]) => ways > (was.waysOut.get(name) ?? ways));
+  const rebound = [...was.imports].filter((name) => !is.imports.has(name) && isUsed(name, isText));
   const unloaded = [...was.loads].filter((name) => !is.loads.has(name));
   const parts = [
     ...(is.cases < was.cases ? [`${was.cases} → ${is.cases} tests`] : []),
@@ -117,6 +132,7 @@ export const reductionOf = (wasText: string, isText: string): string | undefined
     ...(is.skipped > was.skipped ? [`${was.skipped} → ${is.skipped} skipped`] : []),
     ...(is.ends > was.ends ? [`${was.ends} → ${is.ends} calls that end the program`] : []),
     ...passed.slice(0, 1).map(([name]) => `a way past assertions${name === '' ? '' : ` of ${plain(name)}`}`),
+    ...rebound.slice(0, 1).map((name) => `${name} is not what was imported any more`),
     ...unloaded.slice(0, 1).map((name) => `${name} is not loaded any more`),
   ];
   return parts.length === 0 ? undefined : parts.join(', ');
