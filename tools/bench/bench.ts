@@ -17,6 +17,7 @@ import { measureCreate } from './measure/create.ts';
 import { measureEvents } from './measure/events.ts';
 import { measureExec } from './measure/exec.ts';
 import { measureLayers } from './measure/layers.ts';
+import { measureProcessorTime } from './measure/processor-time.ts';
 import { measureQueue } from './measure/queue.ts';
 import { measureServer } from './measure/server.ts';
 import { plainChild } from './plain-child.ts';
@@ -46,7 +47,8 @@ const sandboxes = async (): Promise<Group> => {
   await using stack = new AsyncDisposableStack();
   const server = stack.use(await startRealServer());
   const { rivals, absent } = await openRivals(stack);
-  return { ...(await measureCreate([berthThroughApi(server.client), ...rivals])), absent };
+  const { title, rows } = await measureCreate([berthThroughApi(server.client), ...rivals]);
+  return { title, rows: [...rows, ...(await measureProcessorTime(server))], absent };
 };
 
 const execs = async (): Promise<Group> => {
