@@ -122,7 +122,7 @@ const costlyBuiltins = {
  * These are loaded when one of their names is first used, be it imported or required: they take milliseconds, and no
  * start needs them. A program that does need one soon may load it when it has nothing else to do.
  */
-const LATE = /^(?:node:)?(child_process|cluster|crypto|http2|https|worker_threads|zlib)$/;
+const LATE = /^(?:node:)?(child_process|cluster|crypto|http2|https|tls|worker_threads|zlib)$/;
 
 const lateBuiltins = {
   name: 'late-builtins',
