@@ -9,9 +9,7 @@ import { judgeMembers } from '../repository/judge-members.ts';
 import {
   isCode,
   isConfiguration,
-  isFoundAlike,
   isNamedAfter,
-  isOutOfSight,
   isScriptPlace,
   isTestCode,
   isTestFile,
@@ -27,6 +25,7 @@ import { exitNames } from '../suite/exit-names.ts';
 import { endsOthers, isOnlyMore, reductionOf } from '../suite/measure.ts';
 import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown } from './added.ts';
 import { exitsAdded } from './exits.ts';
+import { isEmptied, isListedCase, movesOf } from './moved.ts';
 import { testsWithinChanged } from './tests-within.ts';
 import { isJudgingModule, isModule, type ReadText, type Trees } from './trees.ts';
 import { listed } from './weakening.ts';
@@ -97,7 +96,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
 /** All that judges and is altered, but for manifests, and what of it is weaker. */
 const fileChanges = async (altered: readonly string[], trees: Trees) => {
   const { target, change, index } = trees;
-  const takesCopy = copiesOf(trees);
+  const movedTo = movesOf(trees);
   const judging: string[] = [];
   const found: Found[] = [];
   for (const [count, path] of altered.filter((one) => !isReadByFields(one, trees)).entries()) {
@@ -105,43 +104,21 @@ const fileChanges = async (altered: readonly string[], trees: Trees) => {
     const how = target.paths.has(path) ? (change.paths.has(path) ? 'changed' : 'deleted') : 'added';
     const kind = await kindOf(path, how, trees);
     if (kind === undefined) continue;
-    const moved = takesCopy(path, { how, kind });
-    if (moved !== 'found') judging.push(path);
-    const measured = judging.length;
-    const weakening = moved ?? (await weakeningOf({ path, how, kind, measured }, trees));
-    if (typeof weakening === 'object') found.push(weakening);
+    judging.push(path);
+    const moved = how === 'deleted' && kind === 'test' ? movedTo(path) : undefined;
+    // Twice, under one name in two places, a runner may refuse it.
+    if (moved !== undefined) {
+      judging.push(moved);
+      continue;
+    }
+    const weakening = await weakeningOf({ path, how, kind, measured: judging.length }, trees);
+    if (weakening !== undefined) found.push(weakening);
   }
   return { judging, found };
 };
 
 /** Others have their turn after so many. */
 const PATHS_AT_ONCE = 200;
-
-/**
- * Whether a test is found where it has gone: by the runner's own patterns, or as far as its name tells, and then the target
- * judges by it where it was. Each copy stands for one.
- */
-const copiesOf = ({ target, change, reached }: Trees) => {
-  const copies = new Map<string | undefined, { found: string[]; other: string[] }>();
-  for (const path of change.paths) {
-    if (target.paths.has(path) || isOutOfSight(path)) continue;
-    const isFound = reached.findsTest(path);
-    if (!isFound && !isTestFile(path)) continue;
-    const alike = copies.get(change.ids[path]) ?? { found: [], other: [] };
-    copies.set(change.ids[path], alike);
-    (isFound ? alike.found : alike.other).push(path);
-  }
-  return (path: string, { how, kind }: Pick<Altered, 'how' | 'kind'>): 'found' | 'alike' | undefined => {
-    if (how !== 'deleted' || kind !== 'test') return undefined;
-    const { found = [], other = [] } = copies.get(target.ids[path]) ?? {};
-    const at = reached.tests.has(path) ? -1 : other.findIndex((copy) => isFoundAlike(path, copy));
-    if (at >= 0) {
-      other.splice(at, 1);
-      return 'alike';
-    }
-    return found.pop() === undefined ? undefined : 'found';
-  };
-};
 
 /** Texts that are compared for one change. What is not read counts as changed. */
 const MAX_READS = 2000;
@@ -226,13 +203,13 @@ const weakeningOf = async (altered: Altered, trees: Trees): Promise<Found | unde
 const weakenedTest = async (
   { path, how, measured }: Altered,
   subject: string,
-  { reached, read }: Trees,
+  trees: Trees,
 ): Promise<Found | undefined> => {
+  const { reached, read } = trees;
   const reduced = (detail: string): Found => ({ kind: 'test_reduced', subject, detail });
   if (how === 'added') return reduced(ENDS);
-  // Also of data: a list of cases may be the folder that they lie in.
+  if (!isTestCode(path) && !reached.tests.has(path)) return weakenedData(path, how, subject, trees);
   if (how === 'deleted') return { kind: 'test_deleted', subject, detail: how };
-  if (!isTestCode(path) && !reached.tests.has(path)) return undefined;
   if (measured > MAX_MEASURED) return reduced('one of too many changed test files to be looked at');
   const [was, is] = [await read('target', path), await read('change', path)];
   if (is === undefined) return reduced('it is no readable file any more');
@@ -242,6 +219,21 @@ const weakenedTest = async (
 };
 
 const ENDS = 'it may end or change the run of the tests beside it';
+
+const weakenedData = async (
+  path: string,
+  how: How,
+  subject: string,
+  trees: Trees,
+): Promise<Found | undefined> => {
+  const { read } = trees;
+  const isLess = how === 'deleted' || isEmptied(await read('target', path), await read('change', path));
+  if (!isLess || !(await isListedCase(path, trees))) return undefined;
+  const detail = 'a case that tests find by its folder';
+  return how === 'deleted'
+    ? { kind: 'test_deleted', subject, detail }
+    : { kind: 'test_reduced', subject, detail: `emptied, ${detail}` };
+};
 
 /** Of tests that are run as a program of their own: nobody counts them. */
 const hasOnlyMore = async (path: string, read: ReadText): Promise<boolean> => {

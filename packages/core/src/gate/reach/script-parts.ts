@@ -1,5 +1,11 @@
 /** What the text of one reached file leads to: lines that are run, files that are loaded. */
-import { isConfiguration, isPartOfJudge, isProductPlace, isTestCode } from '../repository/judge-paths.ts';
+import {
+  isConfiguration,
+  isPartOfJudge,
+  isProductPlace,
+  isTestCode,
+  isTestFile,
+} from '../repository/judge-paths.ts';
 import { isManifest } from '../repository/manifests.ts';
 import { folderOf, joined, type PathIndex } from '../repository/path-index.ts';
 import { namedInCode } from './fed-lines.ts';
@@ -41,7 +47,26 @@ export const partsOf = (index: PathIndex, path: string, text: string | undefined
   }
   if (isShell(path) && !isConfiguration(path)) return partsOfShell(index, folder, text);
   const lines = isTestCode(path) ? [] : text.split('\n').filter(callsPackageScripts).map(inFolder);
-  return { ...NONE, lines, files: [...files, ...partsOfCode(index, path, text)] };
+  const included = isTestCode(path) ? [] : foldersRunBy(index, path, text);
+  return { ...NONE, lines, included, files: [...files, ...partsOfCode(index, path, text)] };
+};
+
+const GOES_OVER = /\b(?:readdir\w*|opendir|scandir|listdir|iterdir|walk|i?r?glob\w*)\b/;
+const RUNS =
+  /\b(?:runpy|exec\w*|eval|require|import_module|__import__|spec_from_file_location|load|spawn\w*|fork|run)\s*[.(]|\bimport\s*\(/;
+/** More folders or patterns of a script are not looked for. */
+const MAX_FOLDERS = 20;
+
+/** What a script runs of all that lies in a folder, by the folder's name or a pattern; the product has its say in each of its tests. */
+const foldersRunBy = (index: PathIndex, path: string, text: string): string[] => {
+  if (!GOES_OVER.test(text) || !RUNS.test(text)) return [];
+  const places = codeStrings(path, text)
+    .flatMap((word) => [joined(folderOf(path), word), joined('', word)])
+    .map((place) => place.replace(/\/$/, ''))
+    .filter((place) => /^[\w.-]/.test(place) && !isProductPlace(`${place}/`) && !isTestFile(`${place}/`));
+  const patterns = places.filter((place) => /\w\/.*\*/.test(place));
+  const folders = places.filter((place) => !place.includes('*') && index.hasFolder(place));
+  return [...new Set([...patterns, ...folders.map((folder) => `${folder}/*`)])].slice(0, MAX_FOLDERS);
 };
 
 export const partsOfShell = (index: PathIndex, folder: string, text: string): Parts => ({
