@@ -31,6 +31,10 @@ export const Evidence = z
     judgedBy: JudgedBy.default('target'),
     /** How many tests ran, where the output of a known test runner says so. */
     tests: z.int().optional(),
+    /** How many of them failed by what the runner says, whatever it ended with. */
+    testsFailed: z.int().optional(),
+    /** Names of those that passed, where the runner prints them: `#` stands for numbers, `(2)` for a repeated name. */
+    testsPassed: z.array(z.string()).optional(),
     exitCode: z.int().nullable(),
     timedOut: z.boolean(),
     outOfMemory: z.boolean(),

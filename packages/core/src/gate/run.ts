@@ -8,6 +8,7 @@ import type { Sandbox } from '@berth/plugin-api';
 import { tailOfBoth } from '../kernel/index.ts';
 import type { PlannedCommand } from './plan/plan.ts';
 import { testsRun } from './suite/counts.ts';
+import { testsFailed, testsPassed } from './suite/names.ts';
 
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
@@ -43,13 +44,18 @@ const runCommand = async (gate: GateExecution, command: PlannedCommand, index: n
     },
     signal,
   );
-  const tests = testsRun(`${ended.stdout}\n${ended.stderr}`);
+  const output = `${ended.stdout}\n${ended.stderr}`;
+  const tests = testsRun(output);
+  const failed = testsFailed(output);
+  const passed = ended.truncated ? undefined : testsPassed(output);
   return {
     name: command.name,
     repository: command.repository,
     command: command.run,
     judgedBy: gate.judgedBy,
     ...(tests === undefined ? {} : { tests }),
+    ...(failed === 0 ? {} : { testsFailed: failed }),
+    ...(passed === undefined ? {} : { testsPassed: passed }),
     exitCode: ended.exitCode,
     timedOut: ended.timedOut,
     outOfMemory: ended.outOfMemory,

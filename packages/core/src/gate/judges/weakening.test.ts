@@ -1,6 +1,6 @@
-import type { Weakening } from '@berth/contract';
+import type { Evidence, Weakening } from '@berth/contract';
 import { expect, test } from 'vitest';
-import { isAgreedTo, listed } from './weakening.ts';
+import { isAgreedTo, listed, weakenedBy } from './weakening.ts';
 
 const deleted = (names: readonly string[]): Weakening[] =>
   listed(names.map((subject) => ({ kind: 'test_deleted' as const, subject, detail: 'deleted' }))).map(
@@ -23,4 +23,34 @@ test.each([
   const kept = deleted(asked);
   expect(kept.at(-1)?.subject).toMatch(/^and \d+ more$/);
   expect(isAgreedTo(kept, kept)).toBe(false);
+});
+
+const ran = (over: Partial<Evidence>): Evidence => ({
+  ...{ name: 'test', repository: 'app', command: 'npm test', judgedBy: 'target', exitCode: 0 },
+  ...{ timedOut: false, outOfMemory: false, durationMs: 1, logTail: '', ...over },
+});
+const said = (is: readonly Partial<Evidence>[], was: Partial<Evidence>): string[] =>
+  weakenedBy(is.map(ran), [ran(was)]).map(({ kind, detail }) => `${kind} ${detail}`);
+
+test('each test of the target must pass by its name, whatever the change calls its own', () => {
+  const was = { tests: 2, testsPassed: ['adds', 'subtracts'] };
+  const ended = { tests: 2, testsPassed: ['adds', 'sum.test.js'] };
+  expect(said([ended], was)).toEqual(['tests_fewer `subtracts` passed in the target, and did not run here']);
+  expect(said([{ tests: 2, testsPassed: ['x'] }], was)).toEqual([
+    'tests_fewer `adds` and 1 more passed in the target, and did not run here',
+  ]);
+  expect(said([{ tests: 2 }], was)).toEqual([
+    'tests_fewer it names none of its tests, as it does in the target',
+  ]);
+  expect(said([{ tests: 3, testsPassed: ['more', 'subtracts', 'adds'] }], was)).toEqual([]);
+  const renamed: Partial<Evidence> = { judgedBy: 'change', tests: 2, testsPassed: ['adds', 'takes away'] };
+  expect(said([{ tests: 2, testsPassed: was.testsPassed }, renamed], was)).toEqual([]);
+  expect(said([{ tests: 2, testsPassed: ['adds'] }], { tests: 2 })).toEqual([]);
+});
+
+test('a run that says that tests failed is no pass, whatever it ended with', () => {
+  const unsaid = ['target_red it says that 1 of its tests failed, and ends as a success'];
+  expect(said([{ testsFailed: 1 }], {})).toEqual(unsaid);
+  expect(said([{}, { judgedBy: 'change', testsFailed: 1 }], {})).toEqual(unsaid);
+  expect(said([{ testsFailed: 1 }], { testsFailed: 1 })).toEqual([]);
 });

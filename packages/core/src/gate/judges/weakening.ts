@@ -30,6 +30,9 @@ export const weakenedBy = (evidence: readonly Evidence[], baseline: readonly Evi
       detail: 'it fails with the scripts, configuration and tests of the target',
     })),
     ...own.flatMap((one) => fewerTests(one, [...baseline, ...byTarget])),
+    // A change may name its own tests as it likes; here those of the target ran.
+    ...byTarget.flatMap((one) => missingTests(one, baseline)),
+    ...evidence.flatMap((one) => failedUnsaid(one, baseline)),
   ];
 };
 
@@ -49,6 +52,32 @@ const fewerTests = ({ name, repository, tests }: Evidence, others: readonly Evid
   if (counts.length === 0 || (tests ?? 0) >= most) return [];
   const detail = `${most} → ${tests ?? 'an unknown number of'} tests`;
   return [{ kind: 'tests_fewer', repository, subject: name, detail }];
+};
+
+const isOf = (one: Evidence, other: Evidence): boolean =>
+  one.name === other.name && one.repository === other.repository;
+
+/** Tests of the target's files that passed there and are not among those that passed here. */
+const missingTests = (one: Evidence, baseline: readonly Evidence[]): Weakening[] => {
+  const { name: subject, repository } = one;
+  const wanted = baseline.find((other) => isOf(one, other))?.testsPassed;
+  if (wanted === undefined || !isGreen(one)) return [];
+  const fewer = (detail: string): Weakening[] => [{ kind: 'tests_fewer', repository, subject, detail }];
+  if (one.testsPassed === undefined) return fewer('it names none of its tests, as it does in the target');
+  const passed = new Set(one.testsPassed);
+  const [first, ...more] = wanted.filter((test) => !passed.has(test));
+  if (first === undefined) return [];
+  const others = more.length === 0 ? '' : ` and ${more.length} more`;
+  return fewer(`\`${first}\`${others} passed in the target, and did not run here`);
+};
+
+/** A runner that says that tests failed, and ends as a success. */
+const failedUnsaid = (one: Evidence, baseline: readonly Evidence[]): Weakening[] => {
+  const { name: subject, repository, testsFailed: failed = 0 } = one;
+  const before = baseline.find((other) => isOf(one, other))?.testsFailed ?? 0;
+  if (!isGreen(one) || failed <= before) return [];
+  const detail = `it says that ${failed} of its tests failed, and ends as a success`;
+  return [{ kind: 'target_red', repository, subject, detail }];
 };
 
 /** What decides whether work passes: everything that runs, but of the target's own checks only where nothing else ran. */

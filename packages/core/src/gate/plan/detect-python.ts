@@ -17,16 +17,20 @@ export const detectPython = (files: RepositoryFiles): Detected[] => [
 const testsOf = (files: RepositoryFiles): Detected[] => {
   const test = (run: string): Detected[] => [{ tool: 'python', kind: 'test', run }];
   const pytest = configures(files, 'pytest', ['pytest.ini', 'conftest.py', 'tests/conftest.py']);
-  if (pytest || requires(files, 'pytest')) return test(`${PYTHON} -m pytest -q`);
+  // Quiet, and yet with the name of each test.
+  if (pytest || requires(files, 'pytest')) return test(`${PYTHON} -m pytest -q -rap`);
   const tests = [...files.paths].filter((path) => /(^|\/)(test_[^/]*|tests?)\.py$/.test(path));
   if (tests.length === 0) return [];
   const folder = tests.some((path) => path.startsWith('tests/')) && !files.paths.has('tests/__init__.py');
   return test(`${PYTHON} -c "${discover(folder ? "'discover', '-s', 'tests'" : "'discover'")}"`);
 };
 
-/** Before Python 3.12, unittest calls it a success when it finds no tests, such as those written for another runner. */
+/**
+ * With the name of each test. Before Python 3.12, unittest calls it a success when it finds no tests, such as those written
+ * for another runner.
+ */
 const discover = (argv: string): string =>
-  `import sys, unittest; r = unittest.main(None, argv=['', ${argv}], exit=False).result; sys.exit(not r.wasSuccessful() or not r.testsRun and 'no tests ran')`;
+  `import sys, unittest; r = unittest.main(None, argv=['', ${argv}], exit=False, verbosity=2).result; sys.exit(not r.wasSuccessful() or not r.testsRun and 'no tests ran')`;
 
 /** A file of the tool's own, or its section in one of the shared configuration files. */
 const configures = ({ paths, texts }: RepositoryFiles, tool: string, own: readonly string[]): boolean =>

@@ -131,11 +131,11 @@ describe('other languages', () => {
     [{ 'pyproject.toml': '[tool.poetry.group.dev.dependencies]\npytest = "^8"\n' }],
     [{ 'tox.ini': '[testenv]\ncommands = pytest {posargs}\n' }],
   ])('pytest where it is configured or required: %o', (files) => {
-    expect(runs(files)).toEqual([`python-test: ${PYTHON} -m pytest -q`]);
+    expect(runs(files)).toEqual([`python-test: ${PYTHON} -m pytest -q -rap`]);
   });
 
   const unittest = (argv: string) =>
-    `python-test: ${PYTHON} -c "import sys, unittest; r = unittest.main(None, argv=['', ${argv}], exit=False).result; sys.exit(not r.wasSuccessful() or not r.testsRun and 'no tests ran')"`;
+    `python-test: ${PYTHON} -c "import sys, unittest; r = unittest.main(None, argv=['', ${argv}], exit=False, verbosity=2).result; sys.exit(not r.wasSuccessful() or not r.testsRun and 'no tests ran')"`;
 
   test('unittest where only test files lie about', () => {
     expect(runs({ 'tests/test_a.py': '' })).toEqual([unittest("'discover', '-s', 'tests'")]);

@@ -19,6 +19,7 @@ import { programOf } from '../run.ts';
 import { testsRun } from '../suite/counts.ts';
 import { exitsOnLoad } from '../suite/exits.ts';
 import { reductionOf, testsWithin } from '../suite/measure.ts';
+import { testsFailed, testsPassed } from '../suite/names.ts';
 import { pathsFedTo } from './fed-lines.ts';
 import { codeStrings, loadedByConfiguration, modulesBeside, recipeLines } from './judge-texts.ts';
 import {
@@ -40,6 +41,8 @@ const STAR = '*'.repeat(16);
 
 test.each<[string, (text: string) => unknown, readonly string[]]>([
   ['what a gate prints', testsRun, ['Tests: 1 a', '1 passed ']],
+  ['names that a gate prints', testsPassed, ['✓ a.b > ', 'a::', ' ... ok']],
+  ['failures that a gate prints', testsFailed, ['1 failed in 1', 'Tests: 1 ', '1 runs 1 ']],
   ['a file of tests', (text) => reductionOf(text, ''), ['test', "expect('", 'if ']],
   ['tests within a file', (text) => [testsWithin('a.py', text), testsWithin('a.rs', text)], ['>>> a\n']],
   [

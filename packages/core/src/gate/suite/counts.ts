@@ -151,12 +151,16 @@ const testsIn = (lines: readonly string[], { counts, adds, isLast }: Runner): nu
 /** What sums a run up stands at the start of a line. */
 const MAX_LINE_CHARACTERS = 1000;
 
-/** How many tests ran, when the output of a known runner says so. What it says is the word of what it ran. */
-export const testsRun = (output: string): number | undefined => {
-  // Colours and bells of a terminal.
+/** Those that say something, without colours and bells of a terminal. */
+export const linesOf = (output: string): string[] => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence begins with a control character.
   const log = output.replace(/\u001b\[[\d;]*[A-Za-z]/g, '').replaceAll('\r', '');
-  const lines = log.split('\n').flatMap((line) => (line === '' ? [] : line.slice(0, MAX_LINE_CHARACTERS)));
+  return log.split('\n').flatMap((line) => (line === '' ? [] : line.slice(0, MAX_LINE_CHARACTERS)));
+};
+
+/** How many tests ran, when the output of a known runner says so. What it says is the word of what it ran. */
+export const testsRun = (output: string): number | undefined => {
+  const lines = linesOf(output);
   for (const runner of RUNNERS) {
     const count = testsIn(lines, runner);
     if (count !== undefined) return count;
