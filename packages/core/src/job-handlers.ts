@@ -1,13 +1,14 @@
 /** What the jobs of the queues do: each runs one saga, by an id that follows from the job, so that again is the same. */
 import { isBerthError } from '@berth/contract';
 import {
-  type Deferred,
+  Deferred,
   type Handler,
   isDeferred,
   isParked,
   isStop,
   type Job,
   type Tx,
+  type Wait,
 } from './kernel/index.ts';
 import type { Ports } from './ports.ts';
 import { progressed } from './task/index.ts';
@@ -33,7 +34,7 @@ export const handleTask =
     } catch (error) {
       // A person's decision comes with a job of its own.
       if (isParked(error)) return;
-      if (isDeferred(error) && job.error === undefined) await tellWaits(ports, input, error);
+      if (isDeferred(error)) throw await waitOf(ports, { job, input, run: id, error });
       if (isStop(error) || !isBerthError(error)) throw error;
       await ports.store.write(async (tx) => {
         const run = await tx.table('sagas').get(id);
@@ -59,12 +60,23 @@ const untilPlace = ({ store, places }: Ports, job: Job, run: string): Promise<vo
     await places.assertFree(tx, { purpose: 'attempt', since });
   });
 
+interface Waiting {
+  readonly job: Job;
+  readonly input: AttemptInput;
+  readonly run: string;
+  readonly error: Deferred;
+}
+
+/** It is told once, and a cancel ends it as well. */
+const waitOf = async (ports: Ports, { job, input, run, error: { wait } }: Waiting): Promise<Deferred> => {
+  if (job.error === undefined) await tellWaits(ports, input, wait);
+  const isOver: Wait['isOver'] = async (tx) =>
+    (await tx.table('sagas').get(run))?.cancelAsked !== undefined || (await wait.isOver(tx));
+  return new Deferred({ ...wait, isOver });
+};
+
 /** Whoever follows the attempt hears once what it waits for; before it began, `berth doctor` says it. */
-const tellWaits = async (
-  { store }: Ports,
-  { attemptId }: AttemptInput,
-  { error }: Deferred,
-): Promise<void> => {
+const tellWaits = async ({ store }: Ports, { attemptId }: AttemptInput, { error }: Wait): Promise<void> => {
   const attempt = await store.read((tx) => tx.table('attempts').get(attemptId));
   if (attempt !== undefined) await progressed(store, { attemptId, stage: 'waiting', detail: error.message });
 };

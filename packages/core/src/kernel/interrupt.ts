@@ -4,6 +4,7 @@
  * is left exactly as it is and goes on at the next start. Both arrive as an aborted signal; the reason tells which.
  */
 import { type BerthError, fail, isBerthError } from '@berth/contract';
+import type { ReadTx } from './store/store.ts';
 
 /** The reason of a signal that is aborted because the server stops, or because the work went to another worker. */
 export class Stopped extends Error {
@@ -20,19 +21,28 @@ export class Parked extends Stopped {
   }
 }
 
-/**
- * Thrown by work that waits for what others hold: the runs of which it is a step are left as they are, their job comes
- * again later, or sooner when somebody hastens it, and takes no worker until then. It is no try that failed.
- */
-export class Deferred extends Stopped {
+/** A wait that takes no worker. It is in the record of the job, so a restart changes nothing about it. */
+export interface Wait {
   /** What is waited for, as the failure that it will be when the wait is given up. */
   readonly error: BerthError;
+  /** By which whoever ends the wait finds those that do (`Queue.hasten`). */
+  readonly topic: string;
+  /** It comes again after this by itself. */
   readonly againMs: number;
+  /** Asked in the transaction that lets the worker go: what ended the wait just before is not missed. */
+  readonly isOver: (tx: ReadTx) => Promise<boolean>;
+}
 
-  constructor(error: BerthError, againMs: number) {
-    super(`waits: ${error.message}`);
-    this.error = error;
-    this.againMs = againMs;
+/**
+ * Thrown by work that waits for a moment or for what others do: the runs of which it is a step are left as they are,
+ * and their job waits. It is no try that failed.
+ */
+export class Deferred extends Stopped {
+  readonly wait: Wait;
+
+  constructor(wait: Wait) {
+    super(`waits: ${wait.error.message}`);
+    this.wait = wait;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { allRows, defineReconciler, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { isKept, LEFT_BY_ATTEMPTS, PLACE_ENDS, requestRemoval } from '../sandbox/index.ts';
+import { isKept, LEFT_BY_ATTEMPTS, PLACE_ENDS, PLACE_TOPIC, requestRemoval } from '../sandbox/index.ts';
 
 const TROUBLE = 'work waits for a sandbox';
 
@@ -12,8 +12,8 @@ export const placeReconciler = defineReconciler<Ports>({
   name: 'places',
   everyMs: 30_000,
   wakeOn: PLACE_ENDS,
-  async pass({ store, places, queue: { deferred }, troubles }) {
-    const waiting = deferred.count();
+  async pass({ store, places, queue, troubles }) {
+    const waiting = await store.read((tx) => queue.countWaiting(tx, PLACE_TOPIC));
     if (waiting === 0) {
       troubles.clear(TROUBLE);
       return { waiting, givenUp: 0 };
@@ -23,7 +23,7 @@ export const placeReconciler = defineReconciler<Ports>({
       if (free <= LEFT_BY_ATTEMPTS) troubles.note(TROUBLE, await places.reached(tx));
       const givenUp = await giveUpKept(tx, LEFT_BY_ATTEMPTS + 1 - free);
       // Those that find none wait again.
-      if (free > 0) await deferred.hasten(tx);
+      if (free > 0) await queue.hasten(tx, { topic: PLACE_TOPIC });
       return { waiting, givenUp };
     });
   },

@@ -1,3 +1,12 @@
-export { createPlaces, isKept, isThere, LEFT_BY_ATTEMPTS, PLACE_ENDS, type Places, THERE } from './places.ts';
+export {
+  createPlaces,
+  isKept,
+  isThere,
+  LEFT_BY_ATTEMPTS,
+  PLACE_ENDS,
+  PLACE_TOPIC,
+  type Places,
+  THERE,
+} from './places.ts';
 export { lose, type Remover, recover, removedUnderWork, removeFor, requestRemoval } from './removal.ts';
 export { branchRef, planSandbox, type SandboxPlan, targetRefs } from './spec.ts';

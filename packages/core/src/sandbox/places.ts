@@ -3,7 +3,7 @@
  * not moved for a while, because then nobody is about to end.
  */
 import { type BerthError, fail, isFinal, type Sandbox, sandboxStates } from '@berth/contract';
-import { type Clock, Deferred, type ReadTx, type Store } from '../kernel/index.ts';
+import { type Clock, Deferred, type ReadTx, type Store, type Wait } from '../kernel/index.ts';
 
 /** Whether there is still anything of a sandbox but its record: a machine, a disk, or what it was made from. */
 
@@ -47,6 +47,9 @@ const WITH_MACHINE = THERE.filter((state) => state !== 'error');
 export const isKept = ({ purpose, expiresAt }: Sandbox): boolean =>
   purpose === 'attempt' && expiresAt !== undefined;
 
+/** What jobs wait for that found no place. */
+export const PLACE_TOPIC = 'a place for a sandbox';
+
 /** Each gives a place back. */
 export const PLACE_ENDS = ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'] as const;
 
@@ -80,10 +83,13 @@ export const createPlaces = ({ store, clock, limit }: PlacesDeps): Places => {
       if ((await free(tx)) <= 0) throw await reached(tx);
     },
     async assertFree(tx, { purpose, since }) {
-      if ((await free(tx)) > (purpose === 'attempt' ? LEFT_BY_ATTEMPTS : 0)) return;
+      const isFree: Wait['isOver'] = async (now) =>
+        (await free(now)) > (purpose === 'attempt' ? LEFT_BY_ATTEMPTS : 0);
+      if (await isFree(tx)) return;
       const isLong = clock.now() - Math.max(since, movedAt) >= PLACE_WAIT_MS;
       const error = await reached(tx);
-      throw isLong ? error : new Deferred(error, LOOK_AGAIN_MS);
+      if (isLong) throw error;
+      throw new Deferred({ error, topic: PLACE_TOPIC, againMs: LOOK_AGAIN_MS, isOver: isFree });
     },
   };
 };

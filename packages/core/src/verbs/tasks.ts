@@ -69,7 +69,7 @@ export const createTasks = (ports: Ports, stopping: AbortSignal): Tasks => ({
       await ports.sagas.askCancel(runIdOf(ports.ids, task.attemptId), reason);
       await ports.store.write(async (tx) => {
         await wakeTask(ports, tx, input, { verdict: 'cancelled' });
-        await ports.queue.deferred.hasten(tx, id);
+        await ports.queue.hasten(tx, { key: id });
       });
     }
     return task;

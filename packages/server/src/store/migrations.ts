@@ -10,6 +10,7 @@ import { firstTables } from './migrations/0001-first-tables.ts';
 import { age } from './migrations/0002-age.ts';
 import { eventBytes } from './migrations/0003-event-bytes.ts';
 import { gateInputs } from './migrations/0004-gate-inputs.ts';
+import { jobWaits } from './migrations/0005-job-waits.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 export interface Migration {
@@ -18,7 +19,7 @@ export interface Migration {
   readonly statements: readonly SqlQuery[];
 }
 
-const MIGRATIONS: readonly Migration[] = [firstTables, age, eventBytes, gateInputs];
+const MIGRATIONS: readonly Migration[] = [firstTables, age, eventBytes, gateInputs, jobWaits];
 
 /** Brings the database to the newest shape. Rejects with `store.newer` or `store.migration_changed`; then nothing was changed. */
 export const migrate = async (

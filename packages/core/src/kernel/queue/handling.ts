@@ -6,7 +6,7 @@ import type { Patch, Store, Tx } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
 import type { Clock } from '../time/clock.ts';
 import { isGivenUp } from './crash-count.ts';
-import { type Ending, outcomeOf } from './outcome.ts';
+import { type Ending, hastened, outcomeOf } from './outcome.ts';
 
 /** MUST be safe to run again with the same job: a crash may fall after its last effect. */
 export type Handler = (job: Job, signal: AbortSignal) => Promise<unknown>;
@@ -17,8 +17,6 @@ export interface HandlingDeps {
   readonly log: Log;
   readonly handler: Handler;
   readonly onGivenUp: ((tx: Tx, job: Job) => Promise<unknown>) | undefined;
-  /** Hears of each job that was deferred. */
-  readonly deferred: (job: Job) => void;
 }
 
 /** Never rejects: what cannot be written down now is found again by its lease. */
@@ -31,7 +29,6 @@ export const handleJob = async (deps: HandlingDeps, job: Job, signal: AbortSigna
     const ending = isOver ? crashed(job) : await endingOf(deps.handler, job, signal);
     const end = await settle(deps, job, { ending, isGivenUp: isOver });
     const error = ending.kind === 'rejected' ? ending.error : undefined;
-    if (end === 'waiting' && isDeferred(error)) deps.deferred(job);
     log.info(`job.${end}`, { ...fields, durationMs: clock.now() - startedAt, error });
   } catch (error) {
     log.error('job.not_settled', { ...fields, error });
@@ -56,6 +53,9 @@ const endingOf = async (handler: Handler, job: Job, signal: AbortSignal): Promis
   }
 };
 
+const isWaitOver = async (tx: Tx, ending: Ending): Promise<boolean> =>
+  ending.kind === 'rejected' && isDeferred(ending.error) && ending.error.wait.isOver(tx);
+
 const crashed = ({ id, crashes, earlyDeaths = 0 }: Job): Ending => ({
   kind: 'rejected',
   error: fail('work.crashed', { job: id, crashes: Math.max(crashes, earlyDeaths) }),
@@ -69,7 +69,8 @@ const settle = (
 ): Promise<string> => {
   const outcome = outcomeOf(job, ending, clock.now());
   return store.write(async (tx) => {
-    if (!(await updateHeld(tx, job, outcome))) return 'lost';
+    const isOver = outcome.waitsFor !== undefined && (await isWaitOver(tx, ending));
+    if (!(await updateHeld(tx, job, isOver ? { ...outcome, ...hastened(job) } : outcome))) return 'lost';
     // With why it was given up: what its last try met, or waited for, is another matter.
     if (isGivenUp) await onGivenUp?.(tx, { ...job, error: outcome.error });
     return outcome.state;

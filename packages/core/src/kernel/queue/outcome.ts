@@ -7,7 +7,7 @@
  * | rejected after the server's stop     | `waiting`, as if it had not been tried       |
  * | rejected with `work.cancelled`       | `cancelled`                                  |
  * | rejected after it was cancelled      | `cancelled`                                  |
- * | rejected with `Deferred`             | `waiting`, as if it had not been tried, with the reason as its error |
+ * | rejected with `Deferred`             | `waiting`, as if it had not been tried, with the reason as its error and what it waits for |
  * | rejected with a retryable kind, and tries are left | `waiting`, after the back-off  |
  * | rejected otherwise                   | `failed`                                     |
  */
@@ -29,9 +29,10 @@ export const outcomeOf = (job: Job, ending: Ending, now: number): Outcome => {
   const { signal } = ending;
   if (isStop(signal.reason)) return { ...FREE, state: 'waiting', attempts: job.attempts - 1 };
   if (isDeferred(ending.error) && !signal.aborted) {
-    const { error, againMs } = ending.error;
+    const { error, againMs, topic } = ending.error.wait;
     const attempts = job.attempts - 1;
-    return { ...FREE, state: 'waiting', attempts, error: bodyOf(error), runAt: now + againMs };
+    const wait = { waitsFor: topic, runAt: now + againMs };
+    return { ...FREE, ...wait, state: 'waiting', attempts, error: bodyOf(error) };
   }
   const isCancelled = signal.aborted || isCancel(ending.error);
   const thrown: unknown = signal.aborted ? signal.reason : ending.error;
@@ -43,6 +44,9 @@ export const outcomeOf = (job: Job, ending: Ending, now: number): Outcome => {
 };
 
 /** Nobody has the job any more. */
-export const FREE = { owner: undefined, leaseUntil: undefined } as const;
+export const FREE = { owner: undefined, leaseUntil: undefined, waitsFor: undefined } as const;
+
+/** To begin again at once, before those that came later. */
+export const hastened = ({ createdAt }: Job) => ({ waitsFor: undefined, runAt: createdAt });
 
 const isCancel = (error: unknown): boolean => isBerthError(error) && error.code === 'work.cancelled';

@@ -1,7 +1,7 @@
 import { fail } from '@berth/contract';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createIds } from '../ids.ts';
-import { isStop } from '../interrupt.ts';
+import { Deferred, isStop } from '../interrupt.ts';
 import { createMemoryStore } from '../store/memory-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
@@ -68,6 +68,56 @@ const puppet = () => {
 };
 
 const busy = () => fail('store.unavailable', { reason: 'busy' });
+
+describe('waiting without a worker', () => {
+  const waitFor = (isOver = false) =>
+    new Deferred({ error: busy(), topic: 'a thing', againMs: 60_000, isOver: async () => isOver });
+
+  it('leaves the worker to others, and goes on when the wait ends, also after a restart', async () => {
+    const { clock, store, start, reaches } = openWorld();
+    const ready = { isReady: false };
+    const handler = async (job: Job) => {
+      if (job.data === 'waits' && !ready.isReady) throw waitFor();
+    };
+    const queue = start();
+    queue.process('work', handler, { concurrency: 1 });
+    const { id } = await queue.add(undefined, 'work', 'waits');
+    const other = await queue.add(undefined, 'work', 'goes');
+    await reaches(other.id, 'done');
+    expect(await reaches(id, 'waiting')).toMatchObject({ waitsFor: 'a thing', attempts: 0 });
+    await queue.close();
+    const next = start('second');
+    await next.recover();
+    next.process('work', handler, { concurrency: 1 });
+    await clock.advance(59_000);
+    expect(await store.read((tx) => next.countWaiting(tx, 'a thing'))).toBe(1);
+    ready.isReady = true;
+    expect(await store.write((tx) => next.hasten(tx, { topic: 'another' }))).toBe(0);
+    expect(await store.write((tx) => next.hasten(tx, { topic: 'a thing' }))).toBe(1);
+    expect(await reaches(id, 'done')).toMatchObject({ attempts: 1 });
+    expect(await store.read((tx) => next.countWaiting(tx, 'a thing'))).toBe(0);
+  });
+
+  it('misses no end that comes while the worker is let go, and comes by itself when nobody tells of it', async () => {
+    const { clock, start, reaches } = openWorld();
+    const queue = start();
+    const tries: string[] = [];
+    queue.process(
+      'work',
+      async ({ data }) => {
+        tries.push(String(data));
+        if (tries.filter((one) => one === data).length === 1) throw waitFor(data === 'over');
+      },
+      { concurrency: 2 },
+    );
+    const over = await queue.add(undefined, 'work', 'over');
+    const slow = await queue.add(undefined, 'work', 'slow');
+    await reaches(over.id, 'done');
+    expect(tries.filter((one) => one === 'slow')).toHaveLength(1);
+    await clock.advance(60_000);
+    expect(await reaches(slow.id, 'done')).not.toHaveProperty('waitsFor');
+  });
+});
 
 describe('adding', () => {
   it('runs a job to done, at once', async () => {

@@ -15,9 +15,19 @@ import { type Log, silentLog } from '../log.ts';
 import type { ReadTx, Store, Tx } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
 import type { Clock } from '../time/clock.ts';
-import { createDeferredJobs, type DeferredJobs } from './deferred.ts';
 import type { Handler } from './handling.ts';
-import { cancelWaiting, findLive, putBack, type Recovery, removeEnded, reschedule, topicOf } from './rows.ts';
+import {
+  cancelWaiting,
+  countWaiting,
+  findLive,
+  type HastenWanted,
+  hasten,
+  putBack,
+  type Recovery,
+  removeEnded,
+  reschedule,
+  topicOf,
+} from './rows.ts';
 import { startTrials, type Trials } from './trials.ts';
 import { startWorker, type Worker } from './worker.ts';
 
@@ -41,8 +51,10 @@ export interface Queue {
   /** Lets running jobs end and starts no more; for as long as this process lives. */
   pause(queue: string): void;
   resume(queue: string): void;
-  /** The jobs that were deferred in this process. */
-  readonly deferred: Pick<DeferredJobs, 'hasten' | 'count'>;
+  /** Begins again what waits without a worker: for something that is there now, or, of a key, for whatever it is. The topic is in the notice. Returns how many. */
+  hasten(tx: Tx, wanted: HastenWanted): Promise<number>;
+  /** How many wait for it without a worker. */
+  countWaiting(tx: ReadTx, topic: string): Promise<number>;
   /** Looks at once for what is due: the clock, or what was to be waited for, was changed. */
   wake(): void;
   /** All jobs by state. */
@@ -97,8 +109,6 @@ export const createQueue = (deps: QueueDeps): Queue => {
   const workers = new Map<string, Worker>();
   let trials: Trials | undefined;
 
-  const deferred = createDeferredJobs();
-
   const unsubscribe = store.notices.subscribe(({ topics }) => {
     for (const [queue, worker] of workers) if (topics.has(topicOf(queue))) worker.wake();
   });
@@ -123,7 +133,6 @@ export const createQueue = (deps: QueueDeps): Queue => {
       const worker = startWorker({
         ...{ store, clock, log, owner, leaseMs },
         ...{ queue, handler, concurrency, onGivenUp },
-        deferred: deferred.note,
       });
       workers.set(queue, worker);
       worker.wake();
@@ -134,7 +143,8 @@ export const createQueue = (deps: QueueDeps): Queue => {
       if (job?.state === 'active') return workers.get(job.queue)?.abort(id, error) ?? false;
       return job?.state === 'cancelled';
     },
-    deferred,
+    hasten,
+    countWaiting,
     pause: (queue) => workers.get(queue)?.pause(),
     resume: (queue) => workers.get(queue)?.resume(),
     wake() {

@@ -5,6 +5,7 @@ import { allRows } from '../store/pages.ts';
 import type { ReadTx, Tx } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
 import { awaitsTurn, type Found, judgeAfterCrash, type QueueOrder } from './crash-count.ts';
+import { hastened } from './outcome.ts';
 
 /** Named in every transaction that has something for the workers of a queue, in whatever process they are. */
 export const topicOf = (queue: string): string => `queue ${queue}`;
@@ -30,6 +31,25 @@ export const reschedule = async (tx: Tx, momentOf: (job: Job) => number | undefi
   }
   return moved;
 };
+
+/** By `runAt` of their creation, so that the most urgent and then the oldest is first. */
+export const hasten = async (tx: Tx, wanted: HastenWanted): Promise<number> => {
+  const where = 'topic' in wanted ? { waitsFor: wanted.topic } : { key: wanted.key };
+  if ('topic' in wanted) tx.notify(wanted.topic);
+  let begun = 0;
+  for (const job of await allRows(tx, { table: 'jobs', where: { ...where, state: 'waiting' } })) {
+    if (job.waitsFor === undefined) continue;
+    await tx.table('jobs').update(job.id, job.revision, hastened(job));
+    tx.notify(topicOf(job.queue));
+    begun += 1;
+  }
+  return begun;
+};
+
+export type HastenWanted = { readonly topic: string } | { readonly key: string };
+
+export const countWaiting = (tx: ReadTx, topic: string): Promise<number> =>
+  tx.table('jobs').count({ waitsFor: topic, state: 'waiting' });
 
 export interface Recovery {
   /** Tells where the work of a job is. */

@@ -51,6 +51,8 @@ export interface Job extends Kept {
   readonly fence: number;
   readonly leaseUntil?: number | undefined;
   readonly error?: ErrorBody | undefined;
+  /** What it waits for without a worker, besides its `runAt`: the topic of its `Wait`. */
+  readonly waitsFor?: string | undefined;
 }
 
 export interface SagaRun extends Kept {
@@ -194,7 +196,7 @@ interface Shape {
   prebuilds: { row: Prebuild; index: 'state' | 'workspaceId' | 'inputHash' };
   sagas: { row: SagaRun; index: 'state' | 'name' | 'subject' };
   journal: { row: JournalEntry; index: 'sagaId' };
-  jobs: { row: Job; index: 'state' | 'queue' | 'key' };
+  jobs: { row: Job; index: 'state' | 'queue' | 'key' | 'waitsFor' };
   leases: { row: Lease; index: 'owner' };
   answeredRequests: { row: AnsweredRequest; index: 'routeId' };
   settings: { row: Setting; index: never };
@@ -223,7 +225,7 @@ export const INDEXES = {
   prebuilds: ['state', 'workspaceId', 'inputHash'],
   sagas: ['state', 'name', 'subject'],
   journal: ['sagaId'],
-  jobs: ['state', 'queue', 'key'],
+  jobs: ['state', 'queue', 'key', 'waitsFor'],
   leases: ['owner'],
   answeredRequests: ['routeId'],
   settings: [],

@@ -1,0 +1,10 @@
+/** Jobs are found by what they wait for. Those of before come again by their time. */
+import { builder } from '../connection.ts';
+
+export const jobWaits = {
+  name: '0005-job-waits',
+  statements: [
+    builder.schema.alterTable('jobs').addColumn('waitsFor', 'text').compile(),
+    builder.schema.createIndex('jobs_by_waitsFor_id').on('jobs').columns(['waitsFor', 'id']).compile(),
+  ],
+};
