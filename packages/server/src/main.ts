@@ -81,15 +81,8 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
       if (removeSandboxes === true) await core.removeSandboxes();
       setImmediate(onShutdown ?? (() => void scope.close()));
     };
-    const http = await openHttp({
-      ...opened,
-      ...services,
-      core,
-      config,
-      log,
-      isWorking: () => state.working,
-      shutdown,
-    });
+    const isWorking = () => state.working;
+    const http = await openHttp({ ...opened, ...services, core, config, log, isWorking, shutdown });
     void scope.add('http', () => http.close());
 
     const listening = await http.listen();
