@@ -1,6 +1,6 @@
 /**
- * Builds the dashboard into `dist`: one page, one script and one style sheet, the latter two named by their content.
- * Plain JavaScript that runs on any Node from 20.19 on, because it is called while the project is being installed.
+ * Builds the dashboard into `dist`: one page, one script and one style sheet, the latter two named by content hash.
+ * Plain JavaScript that runs on any Node from 20.19 on, because it runs during `npm install`.
  */
 import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
@@ -17,13 +17,13 @@ export const buildDashboard = async (outDir = `${root}dist`) => {
     mode: 'production',
     logLevel: 'error',
     plugins: [react({ jsxImportSource: '@berth/dashboard' })],
-    // An environment made for tests must not lead to React's development build.
+    // A test environment must not select React's development build.
     define: { 'process.env.NODE_ENV': JSON.stringify('production') },
     build: {
       outDir,
       emptyOutDir: true,
       target: 'es2023',
-      // The policy of the page allows no inline script, and one script needs no preloading.
+      // The page's CSP allows no inline script, and a single script needs no preloading.
       modulePreload: false,
       reportCompressedSize: false,
       // Images stay files of their own origin.

@@ -1,6 +1,6 @@
 /**
- * Bundles the guest into one file, `dist/guest.cjs`: Node is ready with a CommonJS module sooner than with any other.
- * Plain JavaScript that runs on any Node from 20 on, because it is called while the project is being installed.
+ * Bundles the guest into one file, `dist/guest.cjs`: Node starts fastest with a CommonJS module. Plain JavaScript
+ * that runs on any Node from 20 on, because it runs during `npm install`.
  */
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';

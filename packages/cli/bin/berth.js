@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Plain JavaScript that any Node can read: goes on with a Node that is new enough, or says which one is needed.
+// Plain JavaScript that any Node can parse: re-executes with a recent enough Node, or reports which version is
+// needed.
 import module from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -17,7 +18,7 @@ const isNewEnough = (version) => {
   return major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1]);
 };
 
-/** The Node that the `node` package installed beside us or above. */
+/** The Node installed by the `node` package, next to this package or above it. */
 const installedNode = () => {
   for (let folder = here; folder !== dirname(folder); folder = dirname(folder)) {
     const home = join(folder, 'node_modules/node');
@@ -42,7 +43,7 @@ const rerun = (node) => {
   const { spawn } = require('node:child_process');
   const args = ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url)];
   const child = spawn(node, [...args, ...process.argv.slice(2)], { stdio: 'inherit' });
-  // A terminal sends Ctrl-C to both of us; passed on, it would count twice.
+  // A terminal sends Ctrl-C to both processes; forwarding it would count it twice.
   const passOn = hasTerminal() ? () => undefined : () => child.kill('SIGINT');
   process.on('SIGINT', passOn);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
@@ -51,7 +52,7 @@ const rerun = (node) => {
   });
 };
 
-/** Made here, level by level: Node never comes back from a home where no folder can be made (procfs). */
+/** Created level by level: Node's recursive mkdir never returns where no folder can be created (procfs). */
 const compiledFolder = () => {
   let folder = homedir();
   try {
@@ -61,12 +62,12 @@ const compiledFolder = () => {
     }
     return folder;
   } catch {
-    // It is only faster with it.
+    // Only a speed-up.
     return undefined;
   }
 };
 
-/** What was built, else the sources. What Node makes of them is kept in the user's own folder. */
+/** The build, else the sources, whose compile cache is kept in the user's own folder. */
 const run = async () => {
   const cache = compiledFolder();
   if (cache !== undefined) module.enableCompileCache(cache);

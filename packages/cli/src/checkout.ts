@@ -1,4 +1,4 @@
-/** The user's own checkout: git is asked, and only remote-tracking refs are written. */
+/** The user's own checkout: git only reads it, and only remote-tracking refs are written. */
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,13 +8,13 @@ import type { CommandIo } from './screen.ts';
 const REMOTES = ['berth', 'berth-server'] as const;
 /** Where a server keeps its copies. */
 const HUB_PATH = /\/ws_[a-z0-9]+\/[^/]+\.git$/;
-/** Variables that would have git look elsewhere: set when it is git that runs us, as an alias or from a hook. */
+/** Variables that point git elsewhere: set when git runs this program, as an alias or from a hook. */
 const ELSEWHERE = /^GIT_(DIR|WORK_TREE|INDEX_FILE|PREFIX|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE)$/;
 const MOST_TRIES = 5;
 const TRY_AGAIN_MS = 100;
 const MAX_OUTPUT_BYTES = 16 * 2 ** 20;
 
-/** The top folder of the checkout that holds a path; of a bare repository, itself. */
+/** The top folder of the checkout that contains a path; for a bare repository, the repository itself. */
 export const topOf = async (world: CommandIo, folder: string): Promise<string> => {
   const path = resolve(world.cwd, folder);
   const at = { world, folder: path };
@@ -38,7 +38,7 @@ export interface Target {
   readonly hubPath: string | undefined;
 }
 
-/** What in the checkout the task will not see, in sentences. */
+/** What in the checkout the task will not see, as sentences. */
 export const unseenIn = async (world: CommandIo, target: Target): Promise<readonly string[]> => {
   const { source, branch } = target;
   const at = { world, folder: source };
@@ -53,12 +53,10 @@ export const unseenIn = async (world: CommandIo, target: Target): Promise<readon
     !(await contains(at, ours, theirs)) &&
     !(await contains(at, theirs, ours));
   return [
-    ...(count > 0
-      ? [`the task begins at the last commit: ${count} uncommitted files here are not in it`]
-      : []),
+    ...(count > 0 ? [`the task starts from the last commit, without ${count} uncommitted files`] : []),
     ...(isApart
       ? [
-          `${branch} here and what landed on it before (${remote}/${branch}) went different ways, and the task goes on from what landed: \`git merge ${remote}/${branch}\` brings them together`,
+          `${branch} here and the landed work (${remote}/${branch}) have diverged; the task continues from the landed work: \`git merge ${remote}/${branch}\` merges them`,
         ]
       : []),
   ];
@@ -75,11 +73,11 @@ export interface LandedBranch {
 export interface Home {
   /** The diff's statistics. */
   readonly stat: string;
-  /** The command that takes what landed over. */
+  /** The command that merges the landed work. */
   readonly next: string;
 }
 
-/** Makes `refs/remotes/berth/<branch>` what landed, through a remote named `berth`; no branch is moved. */
+/** Fetches landed work to `refs/remotes/berth/<branch>`, through a remote named `berth`; no branch is moved. */
 export const fetchLanded = async (world: CommandIo, landed: LandedBranch): Promise<Home> => {
   const { source, hubPath, branch, base, merge } = landed;
   const at = { world, folder: source };
@@ -94,7 +92,7 @@ export const fetchLanded = async (world: CommandIo, landed: LandedBranch): Promi
   return { stat, next: await nextStep(at, branch, `${remote}/${branch}`, merge) };
 };
 
-/** Another run may have added the same one meanwhile. */
+/** Another run may have added the same remote meanwhile. */
 const addRemote = (at: At, remote: string, hubPath: string): Promise<void> =>
   besideOthers(async () => {
     const added = await git(at, 'remote', 'add', '--', remote, hubPath);
@@ -104,7 +102,7 @@ const addRemote = (at: At, remote: string, hubPath: string): Promise<void> =>
       throw fail('repository.unreachable', { source: at.folder, reason: added.problem });
   });
 
-/** Git refuses what another git is writing at the moment (the configuration, a ref); that one is soon done. */
+/** Git refuses while another git writes the same file (the configuration, a ref), which is soon over. */
 const besideOthers = async <T>(act: () => Promise<T>): Promise<T> => {
   for (let tries = MOST_TRIES; ; tries -= 1) {
     try {
@@ -116,7 +114,7 @@ const besideOthers = async <T>(act: () => Promise<T>): Promise<T> => {
   }
 };
 
-/** A branch that has gone on by itself cannot be fast-forwarded; one that is not checked out is moved by a fetch. */
+/** A diverged branch cannot be fast-forwarded; one that is not checked out is updated by a fetch. */
 const nextStep = async (
   at: At,
   ...[branch, landed, merge]: readonly [string, string, string]
@@ -129,7 +127,7 @@ const nextStep = async (
   return `git switch ${branch} && git merge ${landed}`;
 };
 
-/** Ours, or the next name when somebody has one like it for another purpose. */
+/** Berth's remote, or the next name when the user has one by that name for another purpose. */
 const remoteOf = async (at: At, hubPath: string | undefined): Promise<string> => {
   for (const name of REMOTES) {
     const { stdout, problem } = await git(at, 'remote', 'get-url', '--', name);
@@ -138,7 +136,7 @@ const remoteOf = async (at: At, hubPath: string | undefined): Promise<string> =>
   }
   throw fail('repository.bad_source', {
     source: at.folder,
-    reason: `it has remotes of other origin named ${REMOTES.join(' and ')}. Rename one of them (git remote rename).`,
+    reason: `it has other remotes named ${REMOTES.join(' and ')}. Rename one of them (git remote rename).`,
   });
 };
 

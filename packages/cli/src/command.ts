@@ -1,4 +1,4 @@
-/** What every command gets, and how one is built. */
+/** The context of every command, and how one is built. */
 import type { Client } from '@berth/sdk/node';
 import { Command } from 'commander';
 import { clientAt, type Place, placeOf } from './connection.ts';
@@ -21,7 +21,7 @@ export interface Given {
 /** Returns the exit code when it is not 0. */
 export type Act = (context: Context, given: Given) => Promise<number | undefined>;
 
-/** Tells the exit code of an action to whoever started the program. */
+/** Passes the exit code of an action to the program's caller. */
 export type Done = (exitCode: number) => void;
 
 export interface Frame {
@@ -29,12 +29,12 @@ export interface Frame {
   readonly done: Done;
 }
 
-/** A command with the options that all have. */
+/** A command with the common options. */
 export const leaf = (frame: Frame, name: string, summary: string, act: Act): Command =>
   new Command(name)
     .description(summary)
-    .option('--json', 'print JSON, one value a line')
-    .option('--address <address>', 'of the server: http://… or unix:/… (BERTH_ADDRESS)')
+    .option('--json', 'print JSON, one value per line')
+    .option('--address <address>', 'address of the server: http://… or unix:/… (BERTH_ADDRESS)')
     .option('--home <folder>', "the server's folder on this machine (BERTH_HOME)")
     .action(async (...received: unknown[]) => {
       // commander passes the positionals, the options and the command itself.

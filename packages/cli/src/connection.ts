@@ -1,6 +1,6 @@
 /**
- * Where the server is: what the flags or the environment say (BERTH_ADDRESS, BERTH_TOKEN), else the Unix socket and the
- * owner's token in the home folder, which is the same folder that the server chooses by itself.
+ * Where the server is: from flags or environment (BERTH_ADDRESS, BERTH_TOKEN), else the Unix socket and the owner
+ * token in the home folder, chosen the way the server chooses it.
  */
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -11,13 +11,13 @@ import type { CommandIo } from './screen.ts';
 
 export interface Place {
   readonly home: string;
-  /** The flag or variable that names the home; undefined for the usual one. */
+  /** The flag or variable that names the home; undefined for the default one. */
   readonly homeFrom: string | undefined;
   readonly address: string;
   readonly token: string | undefined;
-  /** The variable or the file that the token comes from, or would come from. */
+  /** The variable or file that the token comes from, or would come from. */
   readonly tokenFrom: string | undefined;
-  /** Nobody named an address, so a server may be started in the home folder. */
+  /** No address was given, so a server may be started in the home folder. */
   readonly isOwnHome: boolean;
   readonly limits: CallLimits;
 }
@@ -39,13 +39,13 @@ export const placeOf = ({ env, isRoot, limits = CALL_LIMITS }: CommandIo, where:
   return { home, homeFrom, address, token, tokenFrom, isOwnHome: named === undefined, limits };
 };
 
-/** The server of a home, whatever address and token are set for other commands. */
+/** The server of a home, ignoring the address and token set for other commands. */
 export const placeInHome = (
   { env: { BERTH_ADDRESS: _address, BERTH_TOKEN: _token, ...env }, ...world }: CommandIo,
   { home, homeFrom }: Pick<Place, 'home' | 'homeFrom'>,
 ): Place => ({ ...placeOf({ ...world, env }, { home }), homeFrom });
 
-/** The address that a flag or the environment names. */
+/** The address from a flag or the environment. */
 const namedAddress = (env: CommandIo['env'], where: Where): string | undefined => {
   const named = where.address ?? (env.BERTH_ADDRESS || undefined);
   if (named === undefined || /^unix:./.test(named) || isHttp(named)) return named;
@@ -57,7 +57,7 @@ const namedAddress = (env: CommandIo['env'], where: Where): string | undefined =
 const isHttp = (address: string): boolean =>
   URL.canParse(address) && ['http:', 'https:'].includes(new URL(address).protocol);
 
-/** Whether an address is on this machine: another one is not sent what lies in a folder here. */
+/** Whether an address is on this machine: a remote one is not sent the contents of a local folder. */
 const isHere = (address: string): boolean =>
   address.startsWith('unix:') ||
   (URL.canParse(address) && ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(address).hostname));
@@ -65,7 +65,10 @@ const isHere = (address: string): boolean =>
 export const clientAt = ({ address, token, limits }: Place): Client =>
   createClient({ address, token, limits });
 
-/** Undefined when it is not there or not for us to read: what the server then says of the missing token is told with the path. */
+/**
+ * Undefined when it does not exist or is not readable: the server's error about the missing token then names the
+ * path.
+ */
 const tokenIn = (path: string): string | undefined => {
   try {
     return readFileSync(path, 'utf8').trim() || undefined;

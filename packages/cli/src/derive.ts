@@ -1,7 +1,8 @@
 /**
- * Flags from schemas: each field of a route's query and body becomes one, with its type, choices and reader. Durations
- * drop their unit (`ttlMs` is `--ttl 30s`). What is nested is given as JSON, as `key=value,…`, or, where one word tells
- * the variant, as that word (`--egress packages`), and where a variant is a list, as the list (`--egress a.org,b.org`).
+ * Flags from schemas: each field of a route's query and body becomes a flag with its type, choices and parser.
+ * Durations drop their unit (`ttlMs` is `--ttl 30s`). Nested values are given as JSON, as `key=value,…`, as one word
+ * where it identifies the variant (`--egress packages`), or as a list where a variant is a list (`--egress
+ * a.org,b.org`).
  */
 import { fail, jsonProblem, ROUTES, type RouteId, type RouteShape } from '@berth/contract';
 import { z } from 'zod';
@@ -38,12 +39,12 @@ interface JsonSchema {
 export const flagsOf = (route: RouteShape): Flag[] =>
   [route.query, route.body].flatMap((schema) => (schema === undefined ? [] : flagsOfObject(schema)));
 
-/** The flag of one field, for commands that are more than a route. */
+/** The flag of one field, for commands that do more than call one route. */
 export const flagFor = (id: RouteId, field: string): Flag => {
   const flag = ROUTES.filter((one) => one.id === id)
     .flatMap(flagsOf)
     .find((one) => one.field === field);
-  // Ids come from ROUTES; a field that is not there fails the first test that loads the command.
+  // Ids come from ROUTES; an unknown field fails the first test that loads the command.
   return flag as Flag;
 };
 
@@ -99,12 +100,12 @@ export const dashed = (field: string) =>
 const rangeOf = ({ minimum, maximum }: JsonSchema) =>
   maximum === undefined || maximum > 1e9 ? '' : `${minimum ?? 0} to ${maximum}`;
 
-/** A choice between objects that one of their fields tells apart. */
+/** A discriminated union of objects. */
 interface Variants {
   readonly key: string;
-  /** Those that have nothing else. */
+  /** Variants with no other field. */
   readonly words: readonly string[];
-  /** The one that has a list of texts beside it. */
+  /** The variant with a list of strings besides. */
   readonly list?: { readonly word: string; readonly field: string } | undefined;
 }
 

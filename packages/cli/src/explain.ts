@@ -1,4 +1,4 @@
-/** What the server refused, told in the words of the command line: flags and arguments, and where a token came from. */
+/** Translates server errors to the terms of the command line: flags and arguments, and where a token came from. */
 import { BerthError, ERRORS, fail, isBerthError } from '@berth/contract';
 import type { Command } from 'commander';
 import type { Place } from './connection.ts';
@@ -12,12 +12,12 @@ export const explained = (error: unknown, command: Command, place: Place): unkno
   return error.code === 'auth.required' ? refusedToken(place, error) : error;
 };
 
-/** With the command that shows those that there are. */
+/** Adds the command that lists existing records. */
 const missing = (error: BerthError): BerthError => {
   const { noun } = ERRORS['record.missing'].data.parse(error.details);
   if (!ROUTE_COMMANDS.some((one) => one.noun === noun && one.verb === 'list')) return error;
   const { message, details, code, kind } = error;
-  const hint = `\`berth ${noun} list\` shows those that there are.`;
+  const hint = `\`berth ${noun} list\` lists them.`;
   return new BerthError({ code, kind, message, details, hint }, { cause: error });
 };
 
@@ -26,14 +26,14 @@ const invalidIn = (command: Command, error: BerthError): BerthError => {
   const { message, details, code, kind } = fail('request.invalid', {
     issues: issues.map(({ path, message }) => ({ path: placeIn(command, path), message })),
   });
-  const hint = `\`${nameOf(command)} --help\` shows what it takes.`;
+  const hint = `\`${nameOf(command)} --help\` shows its options.`;
   return new BerthError({ code, kind, message, details, hint }, { cause: error });
 };
 
-/** Fields that the command line calls otherwise. */
+/** Fields that have another name on the command line. */
 const ALIASES: Readonly<Record<string, string>> = { argv: 'command', afterSeq: 'after' };
 
-/** `params.id` is `<id>`, `body.limits.cpus` is `--limits cpus`; what the command does not have stays. */
+/** `params.id` is `<id>`, `body.limits.cpus` is `--limits cpus`; anything else is left as it is. */
 const placeIn = (command: Command, path: string): string => {
   const [, field, rest = ''] = /^(?:params|query|body)\.(\w+)(.*)$/.exec(path) ?? [];
   if (field === undefined) return path;
@@ -48,7 +48,7 @@ const placeIn = (command: Command, path: string): string => {
 const nameOf = (command: Command): string =>
   command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 
-const NEW_TOKEN = 'an owner makes one with `berth token create <name> --role operator`';
+const NEW_TOKEN = 'an owner creates one with `berth token create <name> --role operator`';
 
 const refusedToken = ({ address, token, tokenFrom, home }: Place, error: BerthError): BerthError => {
   const { code, kind, details } = error;
@@ -61,16 +61,16 @@ const refusedToken = ({ address, token, tokenFrom, home }: Place, error: BerthEr
     );
   if (tokenFrom === 'BERTH_TOKEN')
     return told(
-      `The server at ${address} refuses the token in BERTH_TOKEN: it was revoked, has expired, or is of another server.`,
-      `Unset BERTH_TOKEN to go on as the owner of the server in ${home}, or set it to a valid token; ${NEW_TOKEN}.`,
+      `The server at ${address} rejects the token in BERTH_TOKEN: it was revoked, has expired, or belongs to another server.`,
+      `Unset BERTH_TOKEN to use the owner token of the server in ${home}, or set it to a valid token; ${NEW_TOKEN}.`,
     );
   if (token === undefined)
     return told(
-      `There is no token for the server at ${address}: ${tokenFrom} is not there or cannot be read.`,
-      `Name the home of that server (\`--home\`, BERTH_HOME), or set BERTH_TOKEN; ${NEW_TOKEN}.`,
+      `There is no token for the server at ${address}: ${tokenFrom} does not exist or cannot be read.`,
+      `Point \`--home\` or BERTH_HOME at that server's home, or set BERTH_TOKEN; ${NEW_TOKEN}.`,
     );
   return told(
-    `The server at ${address} refuses the token in ${tokenFrom}.`,
-    `That file is of another server, or its token was revoked: name the home of the server that answers (\`--home\`, BERTH_HOME), or set BERTH_TOKEN; ${NEW_TOKEN}.`,
+    `The server at ${address} rejects the token in ${tokenFrom}.`,
+    `That file belongs to another server, or its token was revoked: point \`--home\` or BERTH_HOME at the home of the server that answers, or set BERTH_TOKEN; ${NEW_TOKEN}.`,
   );
 };

@@ -1,4 +1,4 @@
-/** Failures on standard error and as exit codes: the kind decides, as everywhere. */
+/** Failures on standard error and as exit codes, which follow from the error's kind. */
 import { constants } from 'node:os';
 import { type BerthError, isBerthError, jsonPath, KINDS } from '@berth/contract';
 import { z } from 'zod';
@@ -11,8 +11,8 @@ export const INTERRUPTED = exitCodeOf('SIGINT');
 export const report = (error: unknown, world: CommandIo, asJson: boolean): number => {
   if (error instanceof z.ZodError) {
     const [place = ''] = error.issues.map(({ path }) => jsonPath(path));
-    const said = `What the server said is not understood${place === '' ? '' : ` (${place})`}.`;
-    const hint = 'It is of another version than this command line: use those that belong together.';
+    const said = `The server's answer is not understood${place === '' ? '' : ` (${place})`}.`;
+    const hint = "Its version differs from this command line's: use matching versions.";
     world.stderr.write(`error: ${said}\nhint: ${hint}\n`);
     return KINDS.internal.exit;
   }
@@ -27,5 +27,5 @@ export const report = (error: unknown, world: CommandIo, asJson: boolean): numbe
 const told = ({ message, hint }: BerthError) =>
   `error: ${indented(message)}\n${hint === undefined ? '' : `hint: ${indented(hint)}\n`}`;
 
-/** A message may quote what was said inside a sandbox, which must not begin a line like ours. */
+/** A message may quote output from inside a sandbox, which must not be able to fake a line of ours. */
 const indented = (text: string) => text.trimEnd().replace(/\r?\n/g, '\n  ');

@@ -1,4 +1,4 @@
-/** The lock of a home on this machine: it names the process of the server that holds it. */
+/** The lock of a home on this machine: it holds the pid of its server. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -12,13 +12,13 @@ export const holderOf = (home: string): number | undefined => {
     const { data } = Lock.safeParse(JSON.parse(readFileSync(join(home, 'lock'), 'utf8')));
     return data !== undefined && isRunning(data.pid) ? data.pid : undefined;
   } catch (error) {
-    // Not there, or not what a server wrote: it names nobody.
+    // Absent or not written by a server: no holder.
     if (error instanceof SyntaxError || (error instanceof Error && 'code' in error)) return undefined;
     throw error;
   }
 };
 
-/** A process that nobody has asked how it ended stays listed, and is over. */
+/** A zombie is still listed, but has ended. */
 export const isRunning = (pid: number): boolean => {
   try {
     process.kill(pid, 0);

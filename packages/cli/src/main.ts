@@ -1,4 +1,4 @@
-/** The entry: the only file of the command line that reads the process. */
+/** The entry point: the only file of the command line that accesses `process`. */
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
 import { runCommandLine } from './program.ts';
@@ -21,7 +21,7 @@ const world: CommandIo = {
   },
 };
 
-// A reader that went away (`berth events | head`) is no failure.
+// A reader that closes the pipe (`berth events | head`) is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;

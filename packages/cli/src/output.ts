@@ -1,4 +1,4 @@
-/** Values for people: tables and facts; for programs: one JSON value a line. */
+/** Output for people: tables and facts; for programs: one JSON value per line. */
 
 import { type CommandIo, coloured } from './screen.ts';
 
@@ -10,9 +10,9 @@ export interface Output {
   readonly isJson: boolean;
   /** A JSON line, for `--json`. */
   readonly json: (value: unknown) => void;
-  /** One line, whatever is in the text. */
+  /** One line, whatever the text contains. */
   readonly line: (text: string) => void;
-  /** Lines that somebody else wrote. */
+  /** Lines from an untrusted source. */
   readonly text: (text: string) => void;
   readonly table: (rows: readonly Row[], columns: readonly string[]) => void;
   readonly facts: (record: Row) => void;
@@ -50,7 +50,7 @@ const factLines = (record: Row): string[] => {
   return facts.map(([name, value]) => `${spoken(name).padEnd(width)}  ${cell(name, value)}`);
 };
 
-/** `createdAt` is `CREATED`, `workspaceId` is `WORKSPACE`; a unit stands with its value. */
+/** `createdAt` is `CREATED`, `workspaceId` is `WORKSPACE`; a unit goes with its value. */
 const spoken = (name: string) =>
   name
     .replace(/(?:At|Id|Ms|Bytes)$/, '')
@@ -80,13 +80,13 @@ const UNITS: readonly (readonly [ms: number, name: string])[] = [
   [1000, 's'],
 ];
 
-/** In the largest unit that it fills. */
+/** In the largest unit that is at least 1. */
 const spokenDuration = (ms: number): string => {
   const [unit, name] = UNITS.find(([size]) => ms >= size) ?? [1, 'ms'];
   return `${Math.round(ms / unit)} ${name}`;
 };
 
-/** One line of what may be many: some of it was written inside a sandbox. */
+/** Cut to one line: some of it was written inside a sandbox. */
 export const clipped = (text: string, most = LONGEST_CELL_CHARS): string => {
   const line = text.replace(/\p{Cc}+/gu, ' ').trim();
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;

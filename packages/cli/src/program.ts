@@ -1,4 +1,4 @@
-/** `berth`: the tree of commands, and the one place where a failure becomes an exit code. */
+/** `berth`: the command tree, and the only place where a failure becomes an exit code. */
 import { KINDS } from '@berth/contract';
 import { Command, CommanderError } from 'commander';
 import type { Frame } from './command.ts';
@@ -15,7 +15,7 @@ import { routeCommand } from './route-command.ts';
 import { NOUNS, ROUTE_COMMANDS } from './route-commands.ts';
 import { type CommandIo, screened } from './screen.ts';
 
-/** Runs one command line to its end. Returns the exit code. */
+/** Runs one command line. Returns the exit code. */
 export const runCommandLine = async (args: readonly string[], outside: CommandIo): Promise<number> => {
   const world = screened(outside);
   let exitCode = 0;
@@ -46,12 +46,14 @@ const BUILDERS: Readonly<Record<string, Builder>> = {
 };
 
 /**
- * The whole tree, or the one command that `wanted` names: flags are made of schemas, and those of all commands cost more
- * time than most commands take.
+ * The whole tree, or only the command in `wanted`: building the flags of all commands from schemas takes longer than
+ * most commands.
  */
 export const createProgram = (frame: Frame, wanted?: string): Command => {
   const program = new Command('berth')
-    .description('Runs coding agents in isolated sandboxes, checks their work, and lands what passes.')
+    .description(
+      'Runs coding agents in isolated sandboxes, runs the gate on their work, and lands what passes.',
+    )
     .version('0.1.0');
   const isOne = wanted !== undefined && wanted !== 'completion' && Object.hasOwn(BUILDERS, wanted);
   for (const [name, build] of Object.entries(BUILDERS))
@@ -67,11 +69,11 @@ const nounCommand = (frame: Frame, noun: string): Command => {
   return command;
 };
 
-/** commander must neither end the process nor write past the world it was given. */
+/** commander must neither exit the process nor write past the given io. */
 const tamed = (command: Command, world: CommandIo): Command => {
   command
     .exitOverride()
-    .showHelpAfterError('(--help shows what is possible)')
+    .showHelpAfterError('(see --help)')
     .configureOutput({
       writeOut: (text) => void world.stdout.write(text),
       writeErr: (text) => void world.stderr.write(text),

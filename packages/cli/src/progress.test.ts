@@ -62,7 +62,7 @@ test('the verdict of a gate', () => {
 test('a gate that somebody stopped is told as interrupted, not as broken or rejected', async () => {
   const world = createWorld();
   const output = createOutput(world, false);
-  const stopped = fail('work.cancelled', { reason: 'asked for at the terminal' }).body;
+  const stopped = fail('work.cancelled', { reason: 'requested at the terminal' }).body;
   const gate = { state: 'broken', evidence: [], error: stopped } as unknown as GateRun;
   const client = { gates: { get: async () => gate } } as unknown as Client;
   const progress = createProgress(client, output);
@@ -72,7 +72,7 @@ test('a gate that somebody stopped is told as interrupted, not as broken or reje
   await event('change.rejected', { from: 'verifying', to: 'rejected', details: { code: stopped.code } });
   await event('change.rejected', { from: 'verifying', to: 'rejected', details: { code: 'gate.red' } });
   expect(world.out().split('\n')).toEqual([
-    'gate interrupted, without a verdict: Cancelled: asked for at the terminal.',
+    'gate interrupted, without a verdict: Cancelled: requested at the terminal.',
     'the landing was interrupted; nothing landed',
     '✗ the change was rejected',
     '',
@@ -85,7 +85,7 @@ test('failures without a code are internal', () => {
   expect(report('thrown', world, false)).toBe(1);
   expect(report(z.object({ a: z.string() }).safeParse({}).error, createWorld(), false)).toBe(1);
   expect(report(fail('auth.required', {}), world, false)).toBe(3);
-  expect(world.err()).toMatch(/^error: odd\nerror: thrown\nerror: A valid token is needed\.\nhint: /);
+  expect(world.err()).toMatch(/^error: odd\nerror: thrown\nerror: A valid token is required\.\nhint: /);
 });
 
 test('facts stand with their units', () => {

@@ -1,7 +1,7 @@
 /**
- * A task's events as lines for a person: stages with their times, what the agent says and does in one line each, the
- * verdict of every gate. Items arrive as upserts that grow; a line is printed once its item has come to rest, which is
- * when the next one begins or the task moves on.
+ * A task's events as readable lines: stages with their durations, one line per message and action of the agent, the
+ * verdict of every gate. Items arrive as growing upserts; a line is printed once its item is complete, which is when
+ * the next one begins or the task changes state.
  */
 import {
   dataOf,
@@ -20,7 +20,7 @@ import { decisionLines, weakenedLines } from './waiting.ts';
 
 export interface Progress {
   readonly event: (event: Event) => Promise<void>;
-  /** Prints what still waits. */
+  /** Prints what is still pending. */
   readonly end: () => void;
 }
 
@@ -85,13 +85,13 @@ const stageLine = (
     : `${output.colour('green', '✓')} ${name} ${output.colour('dim', seconds(durationMs))}`;
 };
 
-/** A try of the agent or the gate to reach what its policy does not allow. */
+/** An attempt of the agent or the gate to reach a host that its policy does not allow. */
 const deniedLine = ({ host, port, remedy }: EventData<'sandbox.egress_denied'>, output: Output): string => {
   const place = clipped(port === 443 ? host : `${host}:${port}`, 100);
-  return output.colour('yellow', `! refused: ${place} (allow it with ${clipped(String(remedy), 200)})`);
+  return output.colour('yellow', `! denied: ${place} (allow it with ${clipped(String(remedy), 200)})`);
 };
 
-/** One line for an item, or nothing for what only programs read. */
+/** One line for an item, or nothing for items only programs read. */
 export const itemLine = (body: ItemBody, output: Output): string | undefined => {
   switch (body.kind) {
     case 'message':
@@ -117,7 +117,7 @@ export const gateLines = (gate: GateRun, output: Output): void => {
   const { evidence, weakened = [] } = gate;
   for (const one of evidence) {
     const { name, judgedBy, exitCode, durationMs, timedOut, outOfMemory } = one;
-    const whose = judgedBy === 'change' ? ' as the change has it' : '';
+    const whose = judgedBy === 'change' ? ' (as changed)' : '';
     const mark = isGreen(one) ? output.colour('green', '✓') : output.colour('red', '✗');
     const end = timedOut ? 'timed out' : outOfMemory ? 'out of memory' : `exit ${exitCode ?? 'by signal'}`;
     output.line(`${mark} gate ${name}${whose}: ${end} ${output.colour('dim', seconds(durationMs))}`);
@@ -126,7 +126,7 @@ export const gateLines = (gate: GateRun, output: Output): void => {
   output.line(endOf(gate, output));
 };
 
-/** A gate that somebody stopped says nothing about the change, and nothing is wrong with it. */
+/** A gate that was cancelled says nothing about the change, and is not an error. */
 const endOf = ({ state, error }: GateRun, output: Output): string => {
   if (state !== 'broken') return output.colour(state === 'green' ? 'green' : 'red', `gate ${state}`);
   const why = error === undefined ? '' : `: ${clipped(error.message)}`;

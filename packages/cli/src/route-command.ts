@@ -1,4 +1,4 @@
-/** Turns a line of the table into a command: reads the flags, calls the route, prints what comes back. */
+/** Turns a row of the table into a command: parses the flags, calls the route, prints the result. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { PLURALS, ROUTES, type RouteShape } from '@berth/contract';
@@ -65,11 +65,11 @@ const inputOf = async (context: Context, given: Given, { route, flags, fields }:
   return withWorkspaceId(context, route, input);
 };
 
-/** Paths are the user's; the server needs them absolute. */
+/** Relative paths are the user's; the server needs absolute ones. */
 const sourceOf = (cwd: string, source: string) =>
   existsSync(resolve(cwd, source)) ? resolve(cwd, source) : source;
 
-/** A workspace may be given by its name. */
+/** A workspace may be given by name. */
 const withWorkspaceId = async ({ client }: Context, route: RouteShape, input: Row): Promise<Row> => {
   const field = route.id.startsWith('workspace.') ? 'id' : 'workspaceId';
   const named = text(input[field]);
@@ -78,7 +78,7 @@ const withWorkspaceId = async ({ client }: Context, route: RouteShape, input: Ro
 
 const call = ({ client }: Context, route: RouteShape, input: Row): Promise<unknown> => {
   const [noun = '', verb = ''] = route.id.split('.');
-  // The client has a method for every route; which one is known only now.
+  // The client has a method for every route; which one is only known at run time.
   const nouns = client as unknown as Readonly<
     Record<string, Record<string, (input: Row) => Promise<unknown>>>
   >;
@@ -88,7 +88,7 @@ const call = ({ client }: Context, route: RouteShape, input: Row): Promise<unkno
 
 const print = async (context: Context, { columns, spoken }: RouteCommand, result: unknown): Promise<void> => {
   const { output } = context;
-  // Every answer of the contract is text or an object.
+  // Every response in the contract is text or an object.
   const record = (typeof result === 'string' ? { text: result } : result) as Row;
   const rows = columns === undefined || !Array.isArray(record.rows) ? [record] : (record.rows as Row[]);
   if (output.isJson) for (const row of rows) output.json(row);

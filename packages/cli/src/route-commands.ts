@@ -1,6 +1,6 @@
 /**
- * The commands that are a route and nothing more. Flags come from the route's schemas (`derive.ts`); here stands only
- * what a schema cannot know: which fields are positional, and which columns a person wants to see.
+ * Commands that only call a route. Flags come from the route's schemas (`derive.ts`); this table holds only what a
+ * schema cannot express: which fields are positional, and which columns to show.
  */
 import type { RouteId } from '@berth/contract';
 import type { Context } from './command.ts';
@@ -12,13 +12,13 @@ export interface RouteCommand {
   readonly noun: string;
   readonly verb: string;
   readonly route: RouteId;
-  /** Fields given by position; the last one may be many (`repositories…`). */
+  /** Positional fields; the last one may be variadic (`repositories…`). */
   readonly positionals?: readonly string[];
-  /** Columns of the table, for lists. */
+  /** Table columns, for lists. */
   readonly columns?: readonly string[];
-  /** What a person sees in place of the record. */
+  /** Shown to people instead of the record. */
   readonly spoken?: (record: Row, context: Context) => Row | Promise<Row>;
-  /** What a person is told beside the answer, about what is at the first position. */
+  /** An additional note for people, about the record at the first position. */
   readonly tell?: (context: Context, id: string) => Promise<void>;
 }
 
@@ -72,8 +72,8 @@ export const ROUTE_COMMANDS: readonly RouteCommand[] = [
 
 export const NOUNS: Readonly<Record<string, string>> = {
   workspace: 'repositories, and how to build, check and isolate work on them',
-  task: 'what a person wants done',
+  task: 'units of work for an agent',
   sandbox: 'isolated machines',
   change: 'branches on their way to their target',
-  token: 'who may call',
+  token: 'API tokens and their roles',
 };

@@ -1,23 +1,23 @@
 /**
- * The one way to the standard output and error, taken by everything that the command line prints. What is written as text
- * holds no control characters but line feeds and tabs, whoever wrote it: an agent, a branch, a file, a server. Colours are
- * asked for with a mark that nobody outside can know. Bytes pass as they are; two commands write them, because they are a
- * pipe (`sandbox exec` into something that is no terminal) or a terminal inside (`sandbox shell`).
+ * The only path to standard output and error for everything the command line prints. Text is written without control
+ * characters except line feeds and tabs, whoever wrote it: an agent, a branch, a file, a server. Colours are
+ * requested with a mark that nobody outside can know. Bytes pass unchanged; only two commands write them, because
+ * they are a pipe (`sandbox exec` into something that is not a terminal) or a terminal inside (`sandbox shell`).
  */
 
 import { randomUUID } from 'node:crypto';
 import { escapeControls } from '@berth/contract';
 import type { CallLimits } from '@berth/sdk/node';
 
-/** What a command may touch of the process it runs in; tests give their own. */
+/** The parts of the process that a command may use; tests pass their own. */
 export interface Writer {
-  /** It is a terminal. */
+  /** Whether it is a terminal. */
   readonly isTTY?: boolean | undefined;
   write(text: string | Uint8Array): unknown;
 }
 
 export interface CommandIo {
-  /** How long a silent server is waited for; those of the client when absent. */
+  /** How long to wait for a silent server; the client's limits when absent. */
   readonly limits?: CallLimits | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
@@ -26,9 +26,9 @@ export interface CommandIo {
   readonly input: () => Promise<string>;
   readonly stdout: Writer;
   readonly stderr: Writer;
-  /** Colours and live lines make sense. */
+  /** Whether colours and live lines make sense. */
   readonly isTerminal: boolean;
-  /** Calls back at every Ctrl-C and every SIGTERM until the returned function is called. */
+  /** Calls back on every Ctrl-C and SIGTERM until the returned function is called. */
   readonly onInterrupt: (act: (signal: Interrupt) => void) => () => void;
 }
 

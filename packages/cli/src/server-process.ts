@@ -1,6 +1,6 @@
 /**
- * Starts the server as a process of its own: the command line contains none of it. The program is that of the
- * installed package `@berth/server`, run by the Node that runs us.
+ * Starts the server as a separate process: the command line contains none of its code. The program is that of the
+ * installed package `@berth/server`, run by the current Node.
  */
 import { type StdioOptions, spawn } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const POLL_MS = 50;
 
 export interface ServerOptions {
   readonly place: Place;
-  /** As the user gave them: what is wrong is told with the name of the flag. */
+  /** As given by the user: errors name the flag. */
   readonly flags: readonly string[];
 }
 
@@ -41,7 +41,7 @@ const run = (world: CommandIo, { place, flags }: ServerOptions, stdio: StdioOpti
   return spawn(process.execPath, args, { detached: true, stdio, env: world.env });
 };
 
-/** Lives and ends with us. In a group of its own, so that a signal reaches it once: through us. */
+/** Ends with this process. In its own process group, so that a signal reaches it once: forwarded from here. */
 export const runInForeground = (world: CommandIo, options: ServerOptions): Promise<number> => {
   const child = run(world, options, ['ignore', 'inherit', 'inherit']);
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
@@ -57,8 +57,8 @@ export const runInForeground = (world: CommandIo, options: ServerOptions): Promi
 };
 
 /**
- * Starts a server that outlives us and waits until it takes work. Of several that are started in one home at the same
- * time one gets it, and all wait for that one. Its output goes to `<home>/server.log`.
+ * Starts a server that outlives this process and waits until it accepts work. When several are started in one home
+ * concurrently, one wins and all wait for that one. Its output goes to `<home>/server.log`.
  */
 export const startDetached = async (world: CommandIo, options: ServerOptions): Promise<Place> => {
   const { home } = options.place;
@@ -72,12 +72,12 @@ export const startDetached = async (world: CommandIo, options: ServerOptions): P
     const isLate = Date.now() > deadline;
     const isHeld = ended !== undefined && holderOf(home) !== undefined;
     if (isLate || (ended !== undefined && !isHeld && !lostHome)) {
-      const said = isLate ? `it was not ready after ${START_TIMEOUT_MS} ms` : `it ended with ${ended}`;
+      const said = isLate ? `it was not ready after ${START_TIMEOUT_MS} ms` : `it exited with ${ended}`;
       throw (
         own.why() ?? fail('server.unreachable', { address: place.address, detail: `${said}; see ${own.log}` })
       );
     }
-    // Who held the home has left it again.
+    // The process that held the home has exited.
     if (ended !== undefined && !isHeld) own = launch(world, options);
     lostHome = isHeld;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -109,7 +109,10 @@ const openLog = ({ home, homeFrom }: Place) => {
   }
 };
 
-/** As the server makes it: Node's recursive `mkdir` never ends where a file system makes no folders (procfs). */
+/**
+ * Created as the server does it: Node's recursive `mkdir` never returns on a file system without folder creation
+ * (procfs).
+ */
 const makeFolder = (path: string): void => {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
@@ -122,7 +125,7 @@ const makeFolder = (path: string): void => {
 
 const SAID_BYTES = 65_536;
 
-/** The error of a server that could not start, behind what was in its log before. */
+/** The error of a server that could not start, after the earlier contents of its log. */
 const whyIn = (log: string, from: number): BerthError | undefined => {
   const said = readFileSync(log).subarray(from).subarray(-SAID_BYTES).toString().trimEnd();
   const last = said.slice(said.lastIndexOf('\n') + 1);
@@ -130,7 +133,7 @@ const whyIn = (log: string, from: number): BerthError | undefined => {
   return errorOfBody(ErrorAnswer.parse(JSON.parse(last)).error, 'unavailable');
 };
 
-/** False when nothing answers there. A server that answers with a refusal is one. Rejects with `server.silent`. */
+/** False when nothing answers there. A server that answers with an error counts. Rejects with `server.silent`. */
 export const isReady = async (place: Place): Promise<boolean> => {
   try {
     await clientAt(place).system.ready();

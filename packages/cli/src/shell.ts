@@ -1,6 +1,6 @@
 /**
- * The user's terminal, connected to one in a sandbox: bytes both ways, sizes as text frames. The bytes are not cleaned:
- * a terminal is what is asked for, and what runs in it may draw on the user's for as long as it is open.
+ * The user's terminal, connected to one in a sandbox: bytes both ways, sizes as text frames. The bytes are not
+ * sanitised: the user asked for a terminal, and what runs in it may draw on the user's while it is open.
  */
 import process from 'node:process';
 import { ERRORS, fail, KINDS } from '@berth/contract';
@@ -9,7 +9,7 @@ import type { Context } from './command.ts';
 import type { Place } from './connection.ts';
 
 export const openShell = async (context: Context, id: string): Promise<number> => {
-  // A terminal that cannot be opened is told by a code alone; a call says why.
+  // A terminal that cannot be opened closes with only a code; an API call gives the reason.
   const { state } = await context.client.sandboxes.get({ id });
   if (state !== 'running') throw fail('sandbox.not_running', { id, state });
   const address = await httpAddress(context);
@@ -32,7 +32,7 @@ export const openShell = async (context: Context, id: string): Promise<number> =
   }
 };
 
-/** WebSockets need the TCP address; over the Unix socket the server is asked for it. */
+/** WebSockets need the TCP address; over the Unix socket it is requested from the server. */
 const httpAddress = async ({ place, client }: Context) =>
   place.address.startsWith('unix:') ? (await client.system.health()).address : place.address;
 

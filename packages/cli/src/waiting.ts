@@ -1,4 +1,4 @@
-/** What a person is told about a change that weakens what judges it, and how to go on while it waits. */
+/** Output about a change that weakens its gate, and how to proceed while it awaits approval. */
 import { type Change, ChangeDecision, type Weakening } from '@berth/contract';
 import type { Context } from './command.ts';
 import { clipped, type Output, type Row } from './output.ts';
@@ -6,7 +6,7 @@ import { clipped, type Output, type Row } from './output.ts';
 const LONGEST_LINE = 240;
 const MOST_LINES = 50;
 
-/** One line each: where, what kind, and what it was. */
+/** One line each: place, kind, and text. */
 export const weakenedLines = (weakened: readonly Weakening[], output: Output): string[] =>
   [
     ...weakened.slice(0, MOST_LINES).map(({ kind, repository, subject, detail }) => {
@@ -15,29 +15,29 @@ export const weakenedLines = (weakened: readonly Weakening[], output: Output): s
       return clipped(`! ${spoken}: ${subject}${more} in ${repository}`, LONGEST_LINE);
     }),
     ...(weakened.length > MOST_LINES
-      ? [`! and ${weakened.length - MOST_LINES} more; --json shows all of them`]
+      ? [`! and ${weakened.length - MOST_LINES} more; use --json to see all`]
       : []),
   ].map((line) => output.colour('yellow', line));
 
-/** The commands to go on with. */
+/** The commands to proceed with. */
 export const decisionLines = (id: string, output: Output): string[] => [
-  output.colour(
-    'yellow',
-    '? the change passes, but it weakens what judges it: it waits until a person decides',
-  ),
-  `  see it   berth change diff ${id}`,
-  `  land it  berth change approve ${id}`,
-  `  end it   berth change reject ${id} --reason "…"`,
+  output.colour('yellow', '? the change passes, but it weakens its gate: it awaits approval'),
+  `  review   berth change diff ${id}`,
+  `  approve  berth change approve ${id}`,
+  `  reject   berth change reject ${id} --reason "…"`,
 ];
 
-/** Of a change that waits. On standard error, so that a diff stays one; nothing for programs, which read it in the record. */
+/**
+ * For a change awaiting approval. On standard error, so that a diff stays valid; nothing for programs, which read the
+ * record.
+ */
 export const tellChange = async ({ client, output, world }: Context, id: string): Promise<void> => {
   if (output.isJson) return;
   const change = await client.changes.get({ id });
   for (const line of linesOf(change, output)) world.stderr.write(`${line}\n`);
 };
 
-/** With who decided by the name of the token. */
+/** Includes the name of the token that decided. */
 export const spokenChange = (change: Row): Row => {
   const { data } = ChangeDecision.safeParse(change.decision);
   return data === undefined ? change : { ...change, decision: spokenDecision(data) };

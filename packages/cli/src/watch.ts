@@ -1,7 +1,7 @@
 /**
- * Watching a task to its end. The first Ctrl-C asks the server to cancel it politely, the second one only leaves, as does a
- * SIGTERM: whoever sends one ends this program, not the work. While its change waits for a person there is nothing to
- * cancel: without a terminal the watching ends, at one Ctrl-C leaves.
+ * Watching a task to its end. The first Ctrl-C asks the server to cancel it, the second one only detaches, as does a
+ * SIGTERM, which is meant for this program, not for the work. While its change awaits approval there is nothing to
+ * cancel: without a terminal watching ends; at a terminal, Ctrl-C detaches.
  */
 import {
   BerthError,
@@ -26,7 +26,7 @@ export interface Watched {
 export interface Watching {
   readonly id: string;
   readonly afterSeq: number;
-  /** The change that waits for a person as the watching begins. */
+  /** The change awaiting approval when watching starts. */
   readonly waiting?: string | undefined;
 }
 
@@ -53,11 +53,11 @@ export const watch = async (context: Context, what: Watching): Promise<Watched> 
   }
 };
 
-/** What becomes of the task that is not watched any more. */
+/** What happens to the task that is no longer watched. */
 const tellLeft = ({ world, output }: Context, id: string, { signal, isCancelling }: Interrupts): void => {
   if (isBerthError(signal.reason)) report(signal.reason, world, output.isJson);
   else if (isCancelling()) world.stderr.write(`the task is being cancelled; see berth task show ${id}\n`);
-  else world.stderr.write(`the task goes on; see berth task logs ${id} --follow\n`);
+  else world.stderr.write(`the task continues; see berth task logs ${id} --follow\n`);
 };
 
 interface Following {
@@ -85,7 +85,7 @@ const follow = async (
 };
 
 interface Interrupts {
-  /** The change that waits for a person now. */
+  /** The change awaiting approval now. */
   waiting: string | undefined;
   readonly signal: AbortSignal;
   readonly isCancelling: () => boolean;
@@ -101,9 +101,9 @@ const createInterrupts = ({ client, world }: Context, { id, waiting }: Watching)
     last = signal;
     const isLeaving = signal === 'SIGTERM' || cancelling !== undefined || interrupts.waiting !== undefined;
     if (isLeaving) return stop.abort();
-    world.stderr.write('cancelling the task; once more to leave it alone\n');
-    cancelling = client.tasks.cancel({ id, reason: 'asked for at the terminal' });
-    // Without an answer there is nothing to wait for.
+    world.stderr.write('cancelling the task; press again to detach\n');
+    cancelling = client.tasks.cancel({ id, reason: 'requested at the terminal' });
+    // No response is needed.
     cancelling.catch((error: unknown) => stop.abort(error));
   });
   const interrupts: Interrupts = {
@@ -116,7 +116,7 @@ const createInterrupts = ({ client, world }: Context, { id, waiting }: Watching)
   return interrupts;
 };
 
-/** Of this task: the change that waits for a person when this has happened, too. */
+/** The change of this task awaiting approval after this event. */
 const waitingAfter = (event: Event, before: string | undefined): string | undefined => {
   const asked = dataOf(event, 'task.approval_asked');
   if (asked !== undefined) return asked.details.changeId;

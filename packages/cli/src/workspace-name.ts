@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Context } from './command.ts';
 import type { Row } from './output.ts';
 
-/** The id of a workspace that is given by id or by name. */
+/** The id of a workspace given by id or by name. */
 export const workspaceIdOf = async (client: Client, named: string): Promise<string> => {
   if (WorkspaceId.safeParse(named).success) return named;
   for await (const workspace of allWorkspaces(client)) if (workspace.name === named) return workspace.id;
@@ -22,7 +22,7 @@ export async function* allWorkspaces(client: Client): AsyncGenerator<Workspace, 
 
 const Repositories = z.array(Repository.pick({ name: true, source: true, branch: true }));
 
-/** Each repository in a few words. */
+/** A short summary of each repository. */
 export const spokenWorkspace = (workspace: Row): Row => {
   const { data } = Repositories.safeParse(workspace.repositories);
   if (data === undefined) return workspace;
@@ -30,14 +30,14 @@ export const spokenWorkspace = (workspace: Row): Row => {
   return { ...workspace, repositories };
 };
 
-/** With its workspace by name. */
+/** With the name of its workspace. */
 export const spokenTask = async (task: Row, { client }: Context): Promise<Row> => {
   const { data: id } = WorkspaceId.safeParse(task.workspaceId);
   if (id === undefined) return task;
   try {
     return { ...task, workspaceId: (await client.workspaces.get({ id })).name };
   } catch (error) {
-    // Removed since.
+    // Removed meanwhile.
     if (isBerthError(error) && error.code === 'record.missing') return task;
     throw error;
   }

@@ -73,7 +73,7 @@ describe('commands', () => {
     const unknown = await berth(server.address, ['workspace', 'show', 'nowhere']);
     expect([unknown.exitCode, unknown.err]).toEqual([
       4,
-      'error: There is no workspace nowhere.\nhint: `berth workspace list` shows those that there are.\n',
+      'error: There is no workspace nowhere.\nhint: `berth workspace list` lists them.\n',
     ]);
   });
 
@@ -143,7 +143,7 @@ describe('commands', () => {
   });
 
   test('names and sentences are shown where a record has ids and codes', async () => {
-    const error = { code: 'gate.red', message: 'The gate is red: test.', details: { failed: ['test'] } };
+    const error = { code: 'gate.red', message: 'The gate failed: test.', details: { failed: ['test'] } };
     const repositories = [{ name: 'app', source: '/app', branch: 'main', hubPath: '/hub' }];
     await using server = await startScriptedServer({
       'task.get': () => ({ ...task, workspaceId: workspace.id, error }),
@@ -153,7 +153,7 @@ describe('commands', () => {
     });
     const shown = await berth(server.address, ['task', 'show', task.id]);
     expect(shown.out).toMatch(/WORKSPACE +shop\n/);
-    expect(shown.out).toMatch(/ERROR +The gate is red: test\. \(gate\.red\)\n/);
+    expect(shown.out).toMatch(/ERROR +The gate failed: test\. \(gate\.red\)\n/);
     const listed = await berth(server.address, ['workspace', 'list']);
     expect(listed.out).toContain('app (main of /app)');
   });
@@ -237,7 +237,7 @@ const WRONG_LINES: readonly (readonly [place: string, ...line: string[]])[] = [
   ['--limit: must be at least 1', 'task', 'list', '--limit', '0'],
   ['--limit: must be a number, not "x"', 'task', 'list', '--limit', 'x'],
   ['--limits cpus: must be a number, not "many"', 'sandbox', 'create', '--limits', 'cpus=many'],
-  ['--limits colour: is not known here', 'sandbox', 'create', '--limits', 'colour=1'],
+  ['--limits colour: is not a known field', 'sandbox', 'create', '--limits', 'colour=1'],
   ['--ttl: must be a duration', 'sandbox', 'create', '--ttl', 'soon'],
   ['--ttl: must be at least 1000', 'sandbox', 'create', '--ttl', '5ms'],
   [
@@ -248,7 +248,7 @@ const WRONG_LINES: readonly (readonly [place: string, ...line: string[]])[] = [
     '--gate',
     '{"commands":[{"name":"a","run":""}]}',
   ],
-  ['--setup: is not JSON', 'workspace', 'add', '.', '--setup', '{'],
+  ['--setup: is not valid JSON', 'workspace', 'add', '.', '--setup', '{'],
   ['--role', 'token', 'create', 'a', '--role', 'king'],
   ['<name>: must not be empty', 'token', 'create', '', '--role', 'viewer'],
   ['--after: must be a number, not "x"', 'events', '--after', 'x'],
@@ -275,14 +275,14 @@ test('a token that is refused is told with where it came from', async () => {
     return world.err();
   };
   expect(await told({ BERTH_TOKEN: 'stale' })).toMatch(
-    /refuses the token in BERTH_TOKEN.*\nhint: Unset BERTH_TOKEN/,
+    /rejects the token in BERTH_TOKEN.*\nhint: Unset BERTH_TOKEN/,
   );
   expect(await told({ BERTH_HOME: '/nowhere/berth' })).toMatch(
-    /no token .*\/nowhere\/berth\/owner-token is not there.*\nhint: .*--home/,
+    /no token .*\/nowhere\/berth\/owner-token does not exist.*\nhint: .*--home/,
   );
   const home = mkdtempSync(join(tmpdir(), 'berth-token-'));
   writeFileSync(join(home, 'owner-token'), 'of another server');
-  expect(await told({ BERTH_HOME: home })).toContain(`refuses the token in ${home}/owner-token`);
+  expect(await told({ BERTH_HOME: home })).toContain(`rejects the token in ${home}/owner-token`);
   rmSync(home, { recursive: true });
 });
 

@@ -65,7 +65,7 @@ test('a server that does not run is stopped already', async () => {
   for (const line of [['down'], ['down', '--remove-sandboxes']])
     expect(await berth('http://127.0.0.1:1', line)).toEqual({
       exitCode: 0,
-      out: 'no server runs\n',
+      out: 'no server is running\n',
       err: '',
     });
 });
@@ -75,9 +75,9 @@ test('an address where nobody listens is no proof that the server of this home h
   writeFileSync(join(home, 'lock'), JSON.stringify({ pid: process.pid }));
   const { exitCode, out, err } = await berth('http://127.0.0.1:1', ['down', '--home', home]);
   expect([exitCode, out]).toEqual([6, '']);
-  expect(err).toContain(`the server of ${home} runs (process ${process.pid})`);
+  expect(err).toContain(`the server of ${home} is running (process ${process.pid})`);
   // `berth up` would refuse: the home is held.
-  expect(err).toMatch(/\nhint: .*end that process/);
+  expect(err).toMatch(/\nhint: .*stop that process/);
   rmSync(home, { recursive: true });
 });
 
@@ -101,7 +101,7 @@ test('a server that goes on for too long is told', async () => {
     },
   });
   const { exitCode, err } = await berth(server.address, ['down']);
-  expect([exitCode, err]).toEqual([6, expect.stringContaining('it still runs after 30000 ms')]);
+  expect([exitCode, err]).toEqual([6, expect.stringContaining('it is still running after 30000 ms')]);
 });
 
 test('has the server remove every sandbox first', async () => {

@@ -25,8 +25,8 @@ test('imports the checkout, shows the work, and leaves the landed branch ready t
     '✓ sandbox (oci) 1.2 s',
     '  ▸ I look',
     '  ⚙ edit a.txt',
-    '! refused: example.com (allow it with --egress example.com)',
-    '! refused: example.com:8443 (allow it with --egress example.com)',
+    '! denied: example.com (allow it with --egress example.com)',
+    '! denied: example.com:8443 (allow it with --egress example.com)',
     '✗ gate test: exit 1 5 ms',
     'gate red',
     '↺ back to the agent',
@@ -71,7 +71,9 @@ const finished = async (args: readonly string[] = []) => {
 test('says what in the checkout the task does not see', async () => {
   writeFileSync(join(folder, 'shop/a.txt'), 'half\n');
   writeFileSync(join(folder, 'shop/new.txt'), 'new\n');
-  expect((await finished()).out).toContain('note: the task begins at the last commit: 2 uncommitted files');
+  expect((await finished()).out).toContain(
+    'note: the task starts from the last commit, without 2 uncommitted files',
+  );
 });
 
 test('a branch that went on by itself is merged, and the next task is said to begin elsewhere', async () => {
@@ -79,9 +81,7 @@ test('a branch that went on by itself is merged, and the next task is said to be
   const first = await finished();
   expect(first.out).toContain('ready: git merge berth/main\n');
   expect(first.out).not.toContain('different ways');
-  expect((await finished()).out).toContain(
-    'main here and what landed on it before (berth/main) went different',
-  );
+  expect((await finished()).out).toContain('main here and the landed work (berth/main) have diverged');
   git('shop', 'merge', '-q', 'berth/main');
   expect((await finished()).out).not.toContain('different ways');
 });
@@ -112,7 +112,7 @@ test('a task that fails ends with the code of its error', async () => {
   const error = fail('gate.red', { gateRun: idOf('gr'), failed: ['test'] }).body;
   await using server = await startScriptedServer(world('failed', { error }));
   const { exitCode, err } = await berth(server.address, ['run', 'fix it', '--repo', 'shop'], folder);
-  expect([exitCode, err.split('\n')[0]]).toEqual([5, 'error: The gate is red: test.']);
+  expect([exitCode, err.split('\n')[0]]).toEqual([5, 'error: The gate failed: test.']);
 });
 
 test('outside of a checkout nothing is asked of the server', async () => {
@@ -159,7 +159,7 @@ test('at a terminal Ctrl-C leaves a change that waits alone, and says how to go 
   const scripted = createWorld();
   await using server = await startScriptedServer(
     waitingWorld(() => {
-      if (scripted.out().includes('waits until')) scripted.interrupt();
+      if (scripted.out().includes('awaits approval')) scripted.interrupt();
       return scripted.err().includes('berth change approve');
     }),
   );
@@ -202,7 +202,7 @@ test('a SIGTERM ends the watching and leaves the task alone', async () => {
   });
   scripted = createWorld({ BERTH_ADDRESS: server.address }, folder);
   expect(await runCommandLine(['run', 'fix it', '--repo', 'shop'], scripted)).toBe(143);
-  expect(scripted.err()).toBe(`the task goes on; see berth task logs ${idOf('tk')} --follow\n`);
+  expect(scripted.err()).toBe(`the task continues; see berth task logs ${idOf('tk')} --follow\n`);
   expect(server.calls.map(({ route }) => route)).not.toContain('task.cancel');
 });
 

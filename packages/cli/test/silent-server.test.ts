@@ -39,7 +39,7 @@ const berth = async (line: readonly string[]) => {
 
 const expectTold = async (line: readonly string[]): Promise<void> => {
   const { exitCode, err } = await berth(line);
-  expect(err, line.join(' ')).toContain(`The server at ${address} takes connections and says nothing`);
+  expect(err, line.join(' ')).toContain(`The server at ${address} accepts connections but sent nothing for`);
   expect(err, line.join(' ')).toContain('server.log');
   expect(exitCode, line.join(' ')).toBe(UNAVAILABLE);
 };

@@ -42,7 +42,7 @@ export type RouteId = Route['id'];
 export type RouteOf<Id extends RouteId> = Extract<Route, { id: Id }>;
 export type EventType = (typeof EVENTS)[number]['type'];
 
-/** The plural of every noun: `task.create` is `client.tasks.create()`. */
+/** The plural of each noun names its client: `task.create` is `client.tasks.create()`. */
 export const PLURALS = {
   workspace: 'workspaces',
   sandbox: 'sandboxes',

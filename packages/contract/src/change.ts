@@ -12,7 +12,7 @@ import { BranchName, CommitId, RepositoryName } from './workspace.ts';
 export const changeStates = table({
   pending: { verification_started: 'verifying', rejected: 'rejected' },
   verifying: { approval_asked: 'waiting', approved: 'approved', rejected: 'rejected' },
-  /** It passes, but weakens the gate: a person decides (`change.approve`, `change.reject`). */
+  /** It passes, but weakens the gate: awaiting approval (`change.approve`, `change.reject`). */
   waiting: { approved: 'approved', rejected: 'rejected' },
   approved: { merge_started: 'merging', rejected: 'rejected' },
   merging: { merged: 'merged', rejected: 'rejected' },
@@ -27,9 +27,9 @@ export const ChangePart = z
     branch: z.string(),
     target: BranchName,
     head: CommitId,
-    /** The target before the change: where a revert leads back to. */
+    /** The target's commit before the change: the revert point. */
     base: CommitId.optional(),
-    /** The merge of head into base: what was verified, and what landed. */
+    /** The merge of head into base: the commit that was verified and landed. */
     merge: CommitId.optional(),
   })
   .meta({ id: 'ChangePart' });
@@ -38,9 +38,9 @@ export type ChangePart = z.infer<typeof ChangePart>;
 export const ChangeDecision = z
   .object({
     verdict: z.enum(['approved', 'rejected']),
-    /** The id of the token that decided; `server` when nobody did in time. */
+    /** Id of the token that decided; `server` when the approval timed out. */
     by: z.string(),
-    /** The name of that token. */
+    /** Name of that token. */
     byName: z.string().optional(),
     at: Instant,
     reason: z.string().optional(),
@@ -48,7 +48,7 @@ export const ChangeDecision = z
   .meta({ id: 'ChangeDecision' });
 export type ChangeDecision = z.infer<typeof ChangeDecision>;
 
-/** What is said when a change begins to wait for a person. */
+/** Event data when a change starts waiting for approval. */
 export const ApprovalAsked = z.object({ changeId: ChangeId, subjects: z.array(z.string()) });
 
 export const Change = z
@@ -60,7 +60,7 @@ export const Change = z
     title: z.string(),
     parts: z.array(ChangePart),
     gateRunId: GateRunId.optional(),
-    /** What a person has to say yes to. */
+    /** What needs approval. */
     weakened: z.array(Weakening).optional(),
     decision: ChangeDecision.optional(),
     error: ErrorBody.optional(),
@@ -69,7 +69,7 @@ export const Change = z
   .meta({ id: 'Change' });
 export type Change = z.infer<typeof Change>;
 
-/** Why a change did not land, as far as an error says it. */
+/** Why a change did not land, when an error says so. */
 const Rejected = z.object({ code: z.string().optional() });
 
 export const changeEvents = eventsOf('change', changeStates, {
@@ -108,7 +108,7 @@ export const changeRoutes = [
     answers: 'text',
     role: 'viewer',
     errors: ['record.missing'],
-    summary: 'The unified diff that the change makes to its target',
+    summary: 'Show the unified diff of a change against its target',
   }),
   route({
     id: 'change.approve',
@@ -120,7 +120,7 @@ export const changeRoutes = [
     status: 202,
     role: 'operator',
     errors: ['record.missing', 'state.illegal'],
-    summary: 'Say yes to a change that weakens its gate: it lands as it was verified',
+    summary: 'Approve a change that weakens its gate: it lands as verified',
   }),
   route({
     id: 'change.reject',
@@ -132,6 +132,6 @@ export const changeRoutes = [
     status: 202,
     role: 'operator',
     errors: ['record.missing', 'state.illegal'],
-    summary: 'Say no to a change that weakens its gate: its task fails, the work is kept',
+    summary: 'Reject a change that weakens its gate: its task fails, the work is kept',
   }),
 ] as const;

@@ -1,4 +1,4 @@
-/** What may be wrong with a sandbox itself: it does not run, it died, somebody removed it, there are too many. */
+/** Errors of a sandbox itself: not running, dead, removed, too many. */
 import { z } from 'zod';
 import type { ErrorShape } from './kernel/error.ts';
 
@@ -14,9 +14,9 @@ const heldBy = (holders: {
     return ids.length === 0 ? [] : [`${ids.length} ${what}: ${ids.slice(0, MOST_NAMED).join(', ')}${more}`];
   };
   const parts = [
-    ...named(holders.manual, 'made by hand'),
+    ...named(holders.manual, 'created manually'),
     ...named(holders.kept, 'kept after their tasks'),
-    `${holders.working} of work under way`,
+    `${holders.working} in use by running work`,
   ];
   return ` (${parts.join('; ')})`;
 };
@@ -30,7 +30,7 @@ export const SANDBOX_ERRORS = {
   'sandbox.unreachable': {
     kind: 'unavailable',
     data: z.object({ id: z.string(), detail: z.string() }),
-    message: (d) => `Sandbox ${d.id} does not answer: ${d.detail}`,
+    message: (d) => `Sandbox ${d.id} is not responding: ${d.detail}`,
   },
   'sandbox.outdated': {
     kind: 'gone',
@@ -44,40 +44,43 @@ export const SANDBOX_ERRORS = {
     data: z.object({
       id: z.string(),
       reason: z.string(),
-      /** Machines of it that died in the same work. */
+      /** How many of its machines died in the same work. */
       times: z.number().optional(),
     }),
     message: ({ id, reason, times }) =>
       times === undefined
         ? `Sandbox ${id} died: ${reason}.`
-        : `Sandbox ${id} died ${times} times in the same work, the last time: ${reason}.`,
-    hint: 'Its files are kept until it is removed (`berth sandbox remove`); the work of a task is on its branch. Where the memory was used up, raise `limits.memoryBytes` of the workspace.',
+        : `Sandbox ${id} died ${times} times during the same work; last cause: ${reason}.`,
+    hint: 'Its files are kept until it is removed (`berth sandbox remove`); the work of a task is on its branch. If it ran out of memory, raise `limits.memoryBytes` of the workspace.',
   },
   'sandbox.removed': {
     kind: 'gone',
     data: z.object({ id: z.string(), by: z.string(), byName: z.string().optional() }),
     message: ({ id, by, byName }) =>
-      `Sandbox ${id} was removed by ${byName === undefined ? by : `${byName} (${by})`} while work went on in it.`,
-    hint: 'What its agent had saved is on the branch of the task; `berth task retry` goes on from there in a new sandbox.',
+      `Sandbox ${id} was removed by ${byName === undefined ? by : `${byName} (${by})`} while work was running in it.`,
+    hint: 'Work the agent saved is on the task branch; `berth task retry` continues from there in a new sandbox.',
   },
   'sandbox.out_of_memory': {
     kind: 'exhausted',
     data: z.object({ id: z.string(), limitBytes: z.number() }),
     message: (d) =>
-      `A process in sandbox ${d.id} was killed: it needed more than ${Math.round(d.limitBytes / 2 ** 20)} MiB.`,
+      `A process in sandbox ${d.id} was killed: it exceeded ${Math.round(d.limitBytes / 2 ** 20)} MiB.`,
     hint: 'Raise limits.memoryBytes of the workspace.',
   },
   'sandbox.limit_reached': {
     kind: 'exhausted',
     data: z.object({
       limit: z.number(),
-      /** Ids by what holds them: made by hand, kept after a task; `working` counts those of work under way. */
+      /**
+       * Sandbox ids by what holds them: created manually, kept after a task; `working` counts those in use by running
+       * work.
+       */
       holders: z
         .object({ manual: z.array(z.string()), kept: z.array(z.string()), working: z.number() })
         .optional(),
     }),
     message: ({ limit, holders }) =>
-      `The configured ceiling of ${limit} sandboxes leaves no place${holders === undefined ? '' : heldBy(holders)}.`,
-    hint: 'Remove those that nobody needs (`berth sandbox remove`), or raise `defaults.maxSandboxes`.',
+      `The limit of ${limit} sandboxes is reached${holders === undefined ? '' : heldBy(holders)}.`,
+    hint: 'Remove sandboxes you no longer need (`berth sandbox remove`), or raise `defaults.maxSandboxes`.',
   },
 } as const satisfies Record<string, ErrorShape>;

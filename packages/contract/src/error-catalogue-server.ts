@@ -1,4 +1,4 @@
-/** The part of the catalogue about the server itself: its home, its database, its settings, its doors. */
+/** Errors of the server itself: its home, database, settings and listeners. */
 import { z } from 'zod';
 import type { ErrorShape } from './kernel/error.ts';
 
@@ -11,7 +11,7 @@ export type Issue = z.infer<typeof Issue>;
 
 const reason = z.object({ reason: z.string() });
 
-/** The flag, variable or key of a file that says so; absent for what nobody wrote. */
+/** The flag, variable or file key that set it; absent when it was not set explicitly. */
 const from = z.string().optional();
 const origin = (d: { readonly from?: string }): string => (d.from === undefined ? '' : ` (from ${d.from})`);
 
@@ -20,14 +20,14 @@ export const SERVER_ERRORS = {
     kind: 'invalid',
     data: z.object({ act: z.string(), memoryBytes: z.number(), cpuSeconds: z.number() }),
     message: (d) =>
-      `git ${d.act} needs more than ${d.memoryBytes / 2 ** 20} MiB of memory or ${d.cpuSeconds} s of processor time, and was ended.`,
-    hint: 'Look for very large files, or very many, in what was committed last; take them out of the history.',
+      `git ${d.act} exceeded ${d.memoryBytes / 2 ** 20} MiB of memory or ${d.cpuSeconds} s of CPU time and was killed.`,
+    hint: 'Look for very large files, or very many files, in the latest commits and remove them from the history.',
   },
   'git.killed': {
     kind: 'unavailable',
     data: z.object({ act: z.string(), signal: z.string() }),
-    message: (d) => `git ${d.act} was ended by ${d.signal}, which Berth did not send.`,
-    hint: 'Try again. When nobody did it, the machine ran out of memory: its kernel log (`journalctl -k`) says so.',
+    message: (d) => `git ${d.act} was killed by ${d.signal}, which Berth did not send.`,
+    hint: 'Try again. If nobody killed it, the machine probably ran out of memory: check the kernel log (`journalctl -k`).',
   },
   'work.unsaved': {
     kind: 'invalid',
@@ -41,120 +41,121 @@ export const SERVER_ERRORS = {
     }),
     message: (d) =>
       `${d.reason}${d.unsaved === d.reason ? '' : ` Its work could not be saved: ${d.unsaved}`} The work is kept in the sandbox ${d.id} until ${d.until}.`,
-    hint: 'Take out what is worth it (`berth sandbox shell <id>`, or `berth sandbox exec <id> -- git diff HEAD > work.patch`), then `berth sandbox remove <id>`; ask for the rest again without what was too much.',
+    hint: 'Save what you need (`berth sandbox shell <id>`, or `berth sandbox exec <id> -- git diff HEAD > work.patch`), then run `berth sandbox remove <id>` and request the rest again without what exceeded the limit.',
   },
   'push.too_large': {
     kind: 'invalid',
     data: z.object({ reason: z.string() }),
-    message: (d) => `The commits made in the sandbox were not taken: ${d.reason}.`,
-    hint: 'Ask for the work again without them, or give the workspace a larger limits.diskBytes when that is what is used up.',
+    message: (d) => `The commits made in the sandbox were rejected: ${d.reason}.`,
+    hint: 'Request the work again without them, or raise limits.diskBytes of the workspace if the disk is full.',
   },
   'store.locked': {
     kind: 'unavailable',
     data: z.object({ path: z.string(), pid: z.number().nullable() }),
     message: (d) =>
       `Another Berth server (${d.pid === null ? 'a process that cannot be seen from here' : `process ${d.pid}`}) uses ${d.path}.`,
-    hint: 'Stop it where it runs, which may be a container that shares the folder, or choose another home with BERTH_HOME.',
+    hint: 'Stop it where it runs (possibly in a container that shares the folder), or set BERTH_HOME to another home.',
   },
   'store.newer': {
     kind: 'conflict',
     data: z.object({ migration: z.string() }),
     message: (d) =>
-      `The database was written by a newer Berth than this one: it has the change ${d.migration}. Nothing was touched.`,
-    hint: 'Install that version of Berth again, or put back the backup that was made before the upgrade (docs/guide/backup.md).',
+      `The database was written by a newer Berth than this one: it contains migration ${d.migration}. Nothing was changed.`,
+    hint: 'Reinstall that version of Berth, or restore the backup made before the upgrade (docs/guide/backup.md).',
   },
   'home.inconsistent': {
     kind: 'conflict',
     data: z.object({ home: z.string(), reason: z.string() }),
-    message: (d) => `The parts of ${d.home} do not belong together: ${d.reason}. Nothing was touched.`,
-    hint: 'Put the missing part back from a backup of this home (docs/guide/backup.md), or begin anew in an empty folder: BERTH_HOME=<folder> berth up.',
+    message: (d) => `The contents of ${d.home} are inconsistent: ${d.reason}. Nothing was changed.`,
+    hint: 'Restore the missing part from a backup of this home (docs/guide/backup.md), or start over in an empty folder: BERTH_HOME=<folder> berth up.',
   },
   'home.unusable': {
     kind: 'unavailable',
     data: z.object({ home: z.string(), path: z.string(), reason: z.string(), from }),
     message: (d) => `The home ${d.home}${origin(d)} cannot be used: ${d.reason}: ${d.path}`,
-    hint: 'The server needs a folder that it may write to; BERTH_HOME or `--home` names another.',
+    hint: 'The server needs a writable folder; set another with BERTH_HOME or `--home`.',
   },
   'server.cannot_listen': {
     kind: 'unavailable',
     data: z.object({ address: z.string(), reason: z.string(), from }),
-    message: (d) => `The server cannot listen at ${d.address}${origin(d)}: ${d.reason}`,
-    hint: 'End what uses it, or choose another: `berth up --port <number>` (0 is any free one), `--host <host>`, or `socketPath` in the settings.',
+    message: (d) => `The server cannot listen on ${d.address}${origin(d)}: ${d.reason}`,
+    hint: 'Stop whatever uses it, or choose another: `berth up --port <number>` (0 is any free one), `--host <host>`, or `socketPath` in the settings.',
   },
   'store.migration_changed': {
     kind: 'internal',
     data: z.object({ name: z.string() }),
-    message: (d) => `The migration ${d.name} was changed after it had been applied to this database.`,
+    message: (d) => `The migration ${d.name} was modified after it was applied to this database.`,
     hint: 'Install the version of Berth that wrote this database, or a newer released one.',
   },
   'store.unavailable': {
     kind: 'unavailable',
     data: reason,
     message: (d) => `The database cannot be used: ${d.reason}`,
-    hint: 'Look at the folder of the database: its disk, and whether the user of the server may write there.',
+    hint: "Check the database folder: free disk space, and write permission for the server's user.",
   },
   'disk.full': {
     kind: 'exhausted',
-    /** `detail`: what is short, when it is not the last byte. */
+    /** `detail`: what ran out, when it is not disk bytes. */
     data: z.object({ path: z.string(), detail: z.string().optional() }),
     message: (d) => `The disk of ${d.path} is full${d.detail === undefined ? '' : `: ${d.detail}`}.`,
-    hint: 'Free some space; work that was acknowledged is kept.',
+    hint: 'Free some space. Acknowledged work is kept.',
   },
   'config.invalid': {
     kind: 'invalid',
     data: z.object({ issues: z.array(Issue) }),
     message: (d) =>
       `The configuration is not valid: ${d.issues.map((i: Issue) => `${i.path}: ${i.message}`).join('; ')}.`,
-    hint: 'Every setting is described in docs/reference/configuration.md.',
+    hint: 'All settings are described in docs/reference/configuration.md.',
   },
   'repository.copy_damaged': {
     kind: 'unavailable',
     data: z.object({ repository: z.string(), path: z.string(), reason: z.string() }),
     message: (d) => `The server's copy of ${d.repository} is damaged: ${d.reason} (${d.path}).`,
-    hint: 'Put it back from a backup of the home. Without one, remove the workspace and add the repository again.',
+    hint: 'Restore it from a backup of the home. Without a backup, remove the workspace and add the repository again.',
   },
   'server.unreachable': {
     kind: 'unavailable',
     data: z.object({ address: z.string(), detail: z.string() }),
-    message: (d) => `The server at ${d.address} does not answer: ${d.detail}`,
+    message: (d) => `The server at ${d.address} is not responding: ${d.detail}`,
     hint: 'Start it with `berth up`.',
   },
   'server.unheard': {
     kind: 'unavailable',
     data: z.object({ address: z.string(), home: z.string(), pid: z.number() }),
-    message: (d) => `Nobody listens at ${d.address}, but the server of ${d.home} runs (process ${d.pid}).`,
-    hint: 'Leave out another address (`--address`, BERTH_ADDRESS). When it is its own, its socket was removed: end that process by its id with `kill`, and start it again with `berth up --detach`; work under way goes on.',
+    message: (d) =>
+      `Nothing listens on ${d.address}, but the server of ${d.home} is running (process ${d.pid}).`,
+    hint: "Omit `--address` and BERTH_ADDRESS. If the address is the server's own, its socket was removed: stop that process by its id with `kill` and start it again with `berth up --detach`; running work continues.",
   },
   'server.foreign': {
     kind: 'unavailable',
     data: z.object({ address: z.string(), status: z.number() }),
     message: (d) => `What answers at ${d.address} is not a Berth server (HTTP ${d.status}).`,
-    hint: 'Another program, or a proxy, has that address: look at `--address`, BERTH_ADDRESS and the `port` of the settings; `berth up --detach` says where the server listens.',
+    hint: 'Another program or a proxy uses that address: check `--address`, BERTH_ADDRESS and the `port` setting; `berth up --detach` prints where the server listens.',
   },
   'server.silent': {
     kind: 'timeout',
     data: z.object({ address: z.string(), silentMs: z.number() }),
     message: (d) =>
-      `The server at ${d.address} takes connections and says nothing: no word in ${Math.round(d.silentMs / 1000)} s. Whether it did what was asked is not known.`,
-    hint: 'It hangs or has far too much to do. Look at `server.log` in its home; end its process (`lock` there has its id) and start it again with `berth up --detach`: work under way goes on.',
+      `The server at ${d.address} accepts connections but sent nothing for ${Math.round(d.silentMs / 1000)} s. It is unknown whether the request was carried out.`,
+    hint: 'It hangs or is overloaded. Check `server.log` in its home; kill its process (its id is in `lock` there) and start it again with `berth up --detach`: running work continues.',
   },
   'server.not_ready': {
     kind: 'unavailable',
     data: z.object({ reason: z.string() }),
-    message: (d) => `The server does not take work now: ${d.reason}`,
-    hint: 'Wait a moment; `berth doctor` says what is missing.',
+    message: (d) => `The server is not accepting work now: ${d.reason}`,
+    hint: 'Wait a moment; `berth doctor` reports what is missing.',
   },
   'server.busy': {
     kind: 'exhausted',
-    /** What there is no room for: `bytes of uploads`. */
+    /** What the caller has too much of: `bytes of uploads`. */
     data: z.object({ what: z.string() }),
-    message: (d) => `The server has no room now for more ${d.what} of this caller.`,
-    hint: 'Wait for what is under way, or try again in a few seconds.',
+    message: (d) => `The server cannot accept more ${d.what} from this caller now.`,
+    hint: 'Wait for running requests to finish, or try again in a few seconds.',
   },
   'server.failed': {
     kind: 'internal',
     data: z.object({ reference: z.string() }),
     message: (d) => `Something went wrong on the server (reference ${d.reference}).`,
-    hint: 'The log of the server has the details under this reference.',
+    hint: 'See the server log under this reference.',
   },
 } as const satisfies Record<string, ErrorShape>;

@@ -1,4 +1,4 @@
-/** What may be wrong with what a sandbox starts from: its set-up, image and layers. */
+/** Errors of what a sandbox starts from: its set-up, image and layers. */
 import { z } from 'zod';
 import type { ErrorShape } from './kernel/error.ts';
 
@@ -8,38 +8,38 @@ export const SETUP_ERRORS = {
     data: z.object({
       command: z.string(),
       exitCode: z.number().nullable(),
-      /** It was ended, because it did not end by itself within this limit. */
+      /** It exceeded this limit and was killed. */
       timeoutMs: z.number().optional(),
       tail: z.string(),
-      /** It was so when the attempt began: no agent was asked. */
+      /** It was red when the attempt began, so no agent was started. */
       beforeWork: z.boolean().optional(),
     }),
     message: ({ command, exitCode, timeoutMs, tail, beforeWork }) => {
-      const when = beforeWork === true ? ' before any work: no agent was asked' : '';
+      const when = beforeWork === true ? ' before any work: no agent was started' : '';
       const how =
         timeoutMs === undefined
           ? `ended with exit code ${exitCode ?? 'none'}`
-          : `did not end within ${timeoutMs} ms (\`setup.timeoutMs\`) and was ended`;
-      return `The set-up command ${command} ${how}${when}: ${tail === '' ? 'it said nothing' : tail}`;
+          : `did not finish within ${timeoutMs} ms (\`setup.timeoutMs\`) and was killed`;
+      return `The set-up command ${command} ${how}${when}: ${tail === '' ? 'no output' : tail}`;
     },
-    hint: 'Correct what it reads in the repository, or `setup.commands`, `setup.egress` or `setup.timeoutMs` of the workspace; `setup: { commands: [] }` does without.',
+    hint: 'Fix the repository, or `setup.commands`, `setup.egress` or `setup.timeoutMs` of the workspace; `setup: { commands: [] }` disables the set-up.',
   },
   'setup.unfinished': {
     kind: 'unavailable',
     data: z.object({ times: z.number(), reason: z.string() }),
-    message: (d) => `The set-up came to no end in ${d.times} tries; of the last one: ${d.reason}`,
-    hint: 'When its machine died, look whether `limits.memoryBytes` of the workspace is enough for it; `berth task retry` tries again.',
+    message: (d) => `The set-up did not finish in ${d.times} tries; last error: ${d.reason}`,
+    hint: 'If its machine died, check whether `limits.memoryBytes` of the workspace is large enough; `berth task retry` tries again.',
   },
   'image.unusable': {
     kind: 'invalid',
     data: z.object({ image: z.string(), reason: z.string() }),
     message: (d) => `The image ${d.image} cannot be used: ${d.reason}`,
-    hint: 'Give the path of what `docker save`, `docker export`, `podman save` or `skopeo copy` to `oci-archive:` wrote, for the platform of this machine.',
+    hint: "Give the path of an archive written by `docker save`, `docker export`, `podman save` or `skopeo copy` to `oci-archive:`, built for this machine's platform.",
   },
   'layer.too_large': {
     kind: 'exhausted',
     data: z.object({ id: z.string(), detail: z.string() }),
-    message: (d) => `What sandbox ${d.id} has on its disk is too much to keep: ${d.detail}.`,
-    hint: 'Let the set-up leave less behind, or raise `layerBytes` and `layerInodes` of the driver.',
+    message: (d) => `The disk of sandbox ${d.id} is too large to keep: ${d.detail}.`,
+    hint: 'Reduce what the set-up leaves behind, or raise `layerBytes` and `layerInodes` of the driver.',
   },
 } as const satisfies Record<string, ErrorShape>;

@@ -1,6 +1,6 @@
 /**
- * The catalogue: every error code, its kind, what it carries and what it says. `noun.problem`.
- * Codes are promises to clients: add freely, never rename.
+ * The error catalogue: code (`noun.problem`), kind, data and message of every error. Codes are promises to clients:
+ * add freely, never rename.
  */
 import { z } from 'zod';
 import { SANDBOX_ERRORS } from './error-catalogue-sandbox.ts';
@@ -18,7 +18,7 @@ const someOf = (all: readonly string[]): string => {
   return `${all.slice(0, MAX_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 };
 
-/** As who wrote the request knows it; what is in the body by its JSON path. */
+/** The place in the caller's terms; body fields by their JSON path. */
 const spokenPlace = (path: string): string =>
   path
     .replace(/^params\.(.+)/, '$1 in the address')
@@ -46,14 +46,14 @@ export const ERRORS = {
   'request.key_reused': {
     kind: 'conflict',
     data: z.object({ key: z.string() }),
-    message: (d) => `The idempotency key ${d.key} was used before with another request.`,
+    message: (d) => `The idempotency key ${d.key} was already used with a different request.`,
     hint: 'Use a new key for a new request.',
   },
   'auth.required': {
     kind: 'unauthenticated',
     data: z.object({}),
-    message: () => 'A valid token is needed.',
-    hint: 'Send "Authorization: Bearer <token>"; the owner token is in the file that `berth up` names.',
+    message: () => 'A valid token is required.',
+    hint: 'Send "Authorization: Bearer <token>"; the owner token is in the file printed by `berth up`.',
   },
   'auth.forbidden': {
     kind: 'forbidden',
@@ -65,7 +65,7 @@ export const ERRORS = {
     kind: 'forbidden',
     data: reason,
     message: (d) => `The request was refused: ${d.reason}.`,
-    hint: 'Browsers may call only from the address of the server itself.',
+    hint: "Browsers may only call from the server's own origin.",
   },
   'record.missing': {
     kind: 'missing',
@@ -75,25 +75,25 @@ export const ERRORS = {
   'record.exists': {
     kind: 'conflict',
     data: z.object({ noun: z.string(), id: z.string() }),
-    message: (d) => `A ${d.noun} ${d.id} exists already.`,
+    message: (d) => `A ${d.noun} ${d.id} already exists.`,
   },
   'record.changed': {
     kind: 'conflict',
     data: z.object({ noun: z.string(), id: z.string() }),
-    message: (d) => `The ${d.noun} ${d.id} was changed by somebody else.`,
-    hint: 'Read it again and decide again.',
+    message: (d) => `The ${d.noun} ${d.id} was changed by someone else.`,
+    hint: 'Read it again, then retry.',
   },
   'state.illegal': {
     kind: 'conflict',
     data: z.object({ noun: z.string(), id: z.string(), state: z.string(), trigger: z.string() }),
     message: (d) => `The ${d.noun} ${d.id} is ${d.state}; "${d.trigger}" is not possible now.`,
-    hint: 'It may have moved on meanwhile: look at it again (`berth task show`, `berth sandbox show`, `berth change show`), and ask for what its state allows.',
+    hint: 'Its state may have changed: check it (`berth task show`, `berth sandbox show`, `berth change show`) and request what the state allows.',
   },
   'task.not_completed': {
     kind: 'conflict',
     data: z.object({ id: z.string(), state: z.string() }),
-    message: (d) => `Task ${d.id} is ${d.state}: a follow-up goes on from one that is completed.`,
-    hint: '`berth task retry <id>` tries one again that failed or was cancelled; one that is under way can be asked for more when it is completed.',
+    message: (d) => `Task ${d.id} is ${d.state}: a follow-up needs a completed task.`,
+    hint: '`berth task retry <id>` retries a failed or cancelled task; a running one accepts follow-ups once it is completed.',
   },
   'workspace.in_use': {
     kind: 'conflict',
@@ -105,20 +105,20 @@ export const ERRORS = {
     kind: 'conflict',
     data: id,
     message: (d) =>
-      `The home holds copies of repositories (hub/${d.id}) of a workspace that the database does not know: a part of the database was lost. They are kept.`,
-    hint: 'Restore the database from a backup (docs/guide/backup.md), or fetch with git what you need from the copies and delete their folder.',
+      `The home holds copies of repositories (hub/${d.id}) of a workspace that is not in the database: part of the database was lost. The copies are kept.`,
+    hint: 'Restore the database from a backup (docs/guide/backup.md), or fetch what you need from the copies with git and delete their folder.',
   },
   'repository.unreachable': {
     kind: 'unavailable',
     data: z.object({ source: z.string(), reason: z.string() }),
     message: (d) => `The repository ${d.source} cannot be read: ${d.reason}`,
-    hint: 'Check the path or URL and that git on this machine can clone it.',
+    hint: 'Check the path or URL, and that git on this machine can clone it.',
   },
   'repository.bad_source': {
     kind: 'invalid',
     data: z.object({ source: z.string(), reason: z.string() }),
-    message: (d) => `"${d.source}" is not a repository that can be imported: ${d.reason}`,
-    hint: 'Name a git repository: a folder, or an address that git can clone (`berth run --repo <folder>`, `berth workspace add <folder>`).',
+    message: (d) => `"${d.source}" cannot be imported: ${d.reason}`,
+    hint: 'Give a git repository: a folder or a URL that git can clone (`berth run --repo <folder>`, `berth workspace add <folder>`).',
   },
   'branch.missing': {
     kind: 'missing',
@@ -134,8 +134,8 @@ export const ERRORS = {
   'git.absent': {
     kind: 'unavailable',
     data: z.object({ detail: z.string() }),
-    message: (d) => `Git cannot be started: ${d.detail}`,
-    hint: 'Install git 2.38 or newer on the machine of the server.',
+    message: (d) => `Git could not be started: ${d.detail}`,
+    hint: "Install git 2.38 or newer on the server's machine.",
   },
   'git.failed': {
     kind: 'internal',
@@ -145,34 +145,35 @@ export const ERRORS = {
   'git.timeout': {
     kind: 'timeout',
     data: z.object({ act: z.string(), timeoutMs: z.number() }),
-    message: (d) => `git ${d.act} did not end within ${d.timeoutMs} ms.`,
+    message: (d) => `git ${d.act} did not finish within ${d.timeoutMs} ms.`,
   },
   'push.refused': {
     kind: 'forbidden',
     data: z.object({ ref: z.string() }),
-    message: (d) => `This token may not write ${d.ref}.`,
+    message: (d) => `This token is not allowed to write ${d.ref}.`,
   },
   'driver.unknown': {
     kind: 'invalid',
     data: z.object({ driver: z.string(), known: z.array(z.string()) }),
-    message: (d) => `There is no driver ${d.driver}; known are ${d.known.join(', ')}.`,
+    message: (d) => `There is no driver ${d.driver}; known drivers: ${d.known.join(', ')}.`,
   },
   'driver.disabled': {
     kind: 'forbidden',
     data: z.object({ driver: z.string() }),
-    message: (d) => `The driver ${d.driver} is off: nothing separates what runs on it from this machine.`,
-    hint: 'Whoever runs the server can name it in the `drivers` of config.json, as in {"drivers": {"host": {}}}.',
+    message: (d) =>
+      `The driver ${d.driver} is disabled: it does not isolate what runs on it from this machine.`,
+    hint: 'The operator can enable it under `drivers` in config.json, as in {"drivers": {"host": {}}}.',
   },
   'driver.absent': {
     kind: 'unavailable',
     data: z.object({ driver: z.string(), detail: z.string() }),
     message: (d) => `The driver ${d.driver} cannot start sandboxes here: ${d.detail}`,
-    hint: 'Run `berth doctor` to see what is missing. Isolation is never lowered by itself.',
+    hint: 'Run `berth doctor` to see what is missing. Isolation is never lowered automatically.',
   },
   'driver.unsupported': {
     kind: 'unsupported',
     data: z.object({ driver: z.string(), facet: z.string() }),
-    message: (d) => `The driver ${d.driver} cannot do ${d.facet}.`,
+    message: (d) => `The driver ${d.driver} does not support ${d.facet}.`,
     hint: 'Choose a driver that lists this capability.',
   },
   'driver.failed': {
@@ -195,7 +196,7 @@ export const ERRORS = {
   'exec.timeout': {
     kind: 'timeout',
     data: z.object({ command: z.string(), timeoutMs: z.number() }),
-    message: (d) => `The command ${d.command} did not end within ${d.timeoutMs} ms.`,
+    message: (d) => `The command ${d.command} did not finish within ${d.timeoutMs} ms.`,
   },
   'file.missing': {
     kind: 'missing',
@@ -210,7 +211,7 @@ export const ERRORS = {
   'agent.unknown': {
     kind: 'invalid',
     data: z.object({ agent: z.string(), known: z.array(z.string()) }),
-    message: (d) => `There is no agent ${d.agent}; known are ${d.known.join(', ')}.`,
+    message: (d) => `There is no agent ${d.agent}; known agents: ${d.known.join(', ')}.`,
   },
   'agent.absent': {
     kind: 'unavailable',
@@ -221,22 +222,22 @@ export const ERRORS = {
   'agent.auth_required': {
     kind: 'invalid',
     data: z.object({ agent: z.string() }),
-    message: (d) => `The agent ${d.agent} asks for a login.`,
-    hint: 'Agents never log in themselves: export the key of the model provider (ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY) and start the server with it (`berth down` first when one runs without).',
+    message: (d) => `The agent ${d.agent} requires a login.`,
+    hint: "Agents never log in themselves: export the model provider's key (ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY) and start the server with it (run `berth down` first if it is already running without the key).",
   },
   'agent.hung': {
     kind: 'timeout',
     data: z.object({
       agent: z.string(),
       silentMs: z.number(),
-      /** Which limit it was: until its conversation was open, between signs of life, or of a tool that it waited for. */
+      /** Which limit was hit: opening the conversation, silence, or waiting for a tool. */
       limit: z.enum(['start', 'silence', 'tool']).optional(),
     }),
     message: ({ agent, silentMs, limit = 'silence' }) => {
       const did = {
-        start: 'did not begin to work within',
-        silence: 'said nothing for',
-        tool: 'heard nothing of a tool for',
+        start: 'did not start within',
+        silence: 'was silent for',
+        tool: 'got no result from a tool for',
       }[limit as 'start' | 'silence' | 'tool'];
       return `The agent ${agent} ${did} ${Math.round(silentMs / 1000)} s and was stopped.`;
     },
@@ -246,8 +247,8 @@ export const ERRORS = {
     kind: 'timeout',
     data: z.object({ agent: z.string(), turnMs: z.number() }),
     message: (d) =>
-      `The agent ${d.agent} was still at work after ${Math.round(d.turnMs / 1000)} s, the time of a turn, and was stopped.`,
-    hint: 'Its work so far is kept. Ask for less at a time, or raise `turnLimits.turnMs` in the settings of the server.',
+      `The agent ${d.agent} was still working after ${Math.round(d.turnMs / 1000)} s, the limit of a turn, and was stopped.`,
+    hint: 'Its work so far is kept. Ask for less per turn, or raise `turnLimits.turnMs` in the server settings.',
   },
   'agent.crashed': {
     kind: 'unavailable',
@@ -263,24 +264,24 @@ export const ERRORS = {
     kind: 'conflict',
     data: z.object({ agent: z.string() }),
     message: (d) => `The agent ${d.agent} ended without changing anything.`,
-    hint: 'Say more in the prompt, or look at the conversation with `berth task logs`.',
+    hint: 'Make the prompt more specific, or read the conversation with `berth task logs`.',
   },
   'model.unconfigured': {
-    /** Of the settings: to try again changes nothing until somebody gives a key. */
+    /** A settings error: retrying is pointless until a key is configured. */
     kind: 'invalid',
-    /** Absent when none at all is configured. */
+    /** Absent when no provider is configured. */
     data: z.object({ provider: z.string().optional() }),
     message: (d) =>
       d.provider === undefined
         ? 'No model provider is configured.'
         : `No key is configured for the model provider ${d.provider}.`,
-    hint: 'Export ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY and start the server with it (`berth down` first when one runs without), or name a provider in its configuration.',
+    hint: 'Export ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY and start the server with it (run `berth down` first if it is already running without the key), or configure a provider.',
   },
   'model.unknown': {
     kind: 'invalid',
     data: z.object({ provider: z.string(), model: z.string(), detail: z.string() }),
     message: (d) => `The model provider ${d.provider} has no model ${d.model} for this key: ${d.detail}`,
-    hint: 'Name another with `--model provider/model`, or set `models.default` in the configuration.',
+    hint: 'Choose another with `--model provider/model`, or set `models.default` in the configuration.',
   },
   'model.unavailable': {
     kind: 'unavailable',
@@ -296,44 +297,44 @@ export const ERRORS = {
   'gate.red': {
     kind: 'conflict',
     data: z.object({ gateRun: z.string(), failed: z.array(z.string()), task: z.string().optional() }),
-    message: (d) => `The gate is red: ${d.failed.join(', ')}.`,
-    hint: 'See what its commands printed: `berth task logs <task>`.',
+    message: (d) => `The gate failed: ${d.failed.join(', ')}.`,
+    hint: 'See the output of its commands: `berth task logs <task>`.',
   },
   'gate.forgeable': {
     kind: 'unsupported',
     data: z.object({ driver: z.string(), reason: z.string() }),
-    message: (d) => `A gate on the driver ${d.driver} proves nothing: ${d.reason}.`,
-    hint: 'Take another driver, or have whoever runs the server trust the commands there: `defaults.trustedGateDrivers` in config.json.',
+    message: (d) => `A gate on the driver ${d.driver} is not trustworthy: ${d.reason}.`,
+    hint: 'Use another driver, or ask the operator to trust this one: `defaults.trustedGateDrivers` in config.json.',
   },
   'gate.tool_missing': {
     kind: 'unsupported',
     data: z.object({ gateRun: z.string().optional(), tools: z.array(z.string()) }),
-    message: (d) => `The gate needs ${d.tools.join(' and ')}, which the sandbox does not have.`,
-    hint: "Install it for everybody on the server's machine, give the workspace an image that has it, or say other commands: `berth run --gate`, `gate.commands`.",
+    message: (d) => `The gate needs ${d.tools.join(' and ')}, which the sandbox lacks.`,
+    hint: "Install it system-wide on the server's machine, give the workspace an image that has it, or use other commands: `berth run --gate`, `gate.commands`.",
   },
   'gate.weakened': {
     kind: 'conflict',
     data: z.object({ gateRun: z.string(), subjects: z.array(z.string()) }),
-    message: (d) => `The change weakens what judges it: ${d.subjects.join(', ')}.`,
-    hint: 'Have the work keep the checks of its target, or let a person decide: `gate.weakened` of the workspace as `ask`.',
+    message: (d) => `The change weakens its gate: ${d.subjects.join(', ')}.`,
+    hint: 'Keep the checks of the target intact, or require approval instead: set `gate.weakened` of the workspace to `ask`.',
   },
   'change.waiting': {
     kind: 'conflict',
     data: z.object({ id: z.string(), task: z.string() }),
-    message: (d) => `The change ${d.id} weakens what judges it and waits for a person; nothing was landed.`,
-    hint: 'See it with `berth change show <id>` and `berth change diff <id>`; then `berth change approve <id>` or `berth change reject <id> --reason "…"`. What comes of it: `berth task logs <task> --follow`.',
+    message: (d) => `The change ${d.id} weakens its gate and awaits approval; nothing was landed.`,
+    hint: 'Review it with `berth change show <id>` and `berth change diff <id>`; then `berth change approve <id>` or `berth change reject <id> --reason "…"`. Follow the result: `berth task logs <task> --follow`.',
   },
   'change.refused': {
     kind: 'conflict',
     data: z.object({ id: z.string(), reason: z.string(), task: z.string().optional() }),
-    message: (d) => `A person said no to the change: ${d.reason.replace(/\.$/, '')}.`,
-    hint: 'The work is kept on its branch. `berth task retry <task>` tries anew: the agent is told the reason.',
+    message: (d) => `The change was rejected: ${d.reason.replace(/\.$/, '')}.`,
+    hint: 'The work is kept on its branch. `berth task retry <task>` tries again and gives the agent the reason.',
   },
   'gate.empty': {
     kind: 'invalid',
     data: z.object({ profile: z.string() }),
     message: (d) => `The gate profile ${d.profile} found no command to run in this repository.`,
-    hint: 'Say what must pass before work lands: `berth run --gate "make check"`, or `gate.commands` of the workspace.',
+    hint: 'Configure what must pass before work lands: `berth run --gate "make check"`, or `gate.commands` of the workspace.',
   },
   'change.conflicted': {
     kind: 'conflict',
@@ -356,8 +357,8 @@ export const ERRORS = {
   'work.crashed': {
     kind: 'internal',
     data: z.object({ job: z.string(), crashes: z.number() }),
-    message: (d) => `The job ${d.job} was given up after the server died in it ${d.crashes} times.`,
-    hint: '`server.log` in the home of the server says what ended it. When that is mended, `berth task retry` starts a new attempt.',
+    message: (d) => `The job ${d.job} was abandoned after the server crashed in it ${d.crashes} times.`,
+    hint: "The cause is in `server.log` in the server's home. Once it is fixed, `berth task retry` starts a new attempt.",
   },
   'work.outdated': {
     kind: 'conflict',
@@ -370,7 +371,7 @@ export const ERRORS = {
     kind: 'internal',
     data: z.object({ saga: z.string(), step: z.string(), cause: z.string(), undoCause: z.string() }),
     message: (d) => `${d.saga} failed (${d.cause}) and could not undo its step ${d.step} (${d.undoCause}).`,
-    hint: 'Remove what stands in the way of the undo; it is tried again every hour.',
+    hint: 'Fix what blocks the undo; it is retried every hour.',
   },
   ...SERVER_ERRORS,
 } as const satisfies Record<string, ErrorShape>;

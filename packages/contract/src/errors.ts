@@ -1,4 +1,4 @@
-/** What is made of the catalogue: codes as types, errors to throw, and their form on the wire. */
+/** Derived from the catalogue: codes as types, errors to throw, and their wire form. */
 import { z } from 'zod';
 import { ERRORS } from './error-catalogue.ts';
 import { BerthError, type ErrorShape, hintFor, KINDS, type Kind } from './kernel/error.ts';
@@ -6,7 +6,7 @@ import { BerthError, type ErrorShape, hintFor, KINDS, type Kind } from './kernel
 export type ErrorCode = keyof typeof ERRORS;
 export type ErrorData<C extends ErrorCode> = z.infer<(typeof ERRORS)[C]['data']>;
 
-/** The HTTP status of a code: that of its kind, except where HTTP has a word of its own. */
+/** The HTTP status of a code: that of its kind, except where HTTP has a more specific status. */
 export const statusOf = (code: ErrorCode): number =>
   code === 'request.too_large' ? 413 : KINDS[ERRORS[code].kind].status;
 
@@ -53,7 +53,7 @@ export type ErrorBody = z.infer<typeof ErrorBody>;
 /** The body of every error answer, and the data of an `error` message in a stream. */
 export const ErrorAnswer = z.object({ error: ErrorBody }).meta({ id: 'ErrorAnswer' });
 
-/** The error that a body tells of; `kind` is for codes that this version does not know. */
+/** The error in a body; `kind` covers codes unknown to this version. */
 export const errorOfBody = ({ code, message, details, hint }: ErrorBody, kind: Kind): BerthError =>
   new BerthError({
     code,

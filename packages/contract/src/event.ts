@@ -24,12 +24,12 @@ export type Event = z.infer<typeof Event>;
 
 const Move = z.object({ to: z.string() });
 
-/** The state that a record was moved to; undefined for an event that is no move. */
+/** The state the record moved to; undefined for an event that is not a transition. */
 export const movedTo = ({ data }: Pick<Event, 'data'>): string | undefined => Move.safeParse(data).data?.to;
 
 /**
- * What a stream sends: an event, or the word that this reader missed events (it was too slow, or asked for some that
- * are not kept any more) and must read on from `resumeAfter`.
+ * What a stream sends: an event, or a notice that this reader missed events (it was too slow, or asked for events no
+ * longer kept) and must read on from `resumeAfter`.
  */
 export const EventMessage = z
   .union([Event, z.object({ lagged: z.literal(true), resumeAfter: z.int().min(0) })])
@@ -55,7 +55,7 @@ export const eventRoutes = [
     }),
     returns: z.object({
       rows: z.array(Event),
-      /** The oldest that is kept: whoever asked for older ones has missed them. */
+      /** The oldest event kept: a reader that asked for older ones has missed them. */
       firstSeq: z.int().min(0),
       lastSeq: z.int().min(0),
     }),

@@ -12,13 +12,13 @@ export const gateStates = table({
   running: { passed: 'green', failed: 'red', broke: 'broken' },
   green: {},
   red: {},
-  /** The gate itself could not run: counts as not passed. */
+  /** The gate itself could not run: not a pass. */
   broken: {},
 });
 
 /**
- * `target`: the change is judged by what the target has (its commands, scripts, configuration and test files).
- * `change`: the change is judged by what it made of these itself, in addition.
+ * `target`: judged by the target's commands, scripts, configuration and test files. `change`: additionally judged by
+ * its own version of these.
  */
 export const JudgedBy = z.enum(['target', 'change']).meta({ id: 'JudgedBy' });
 export type JudgedBy = z.infer<typeof JudgedBy>;
@@ -29,7 +29,7 @@ export const Evidence = z
     repository: z.string(),
     command: z.string(),
     judgedBy: JudgedBy.default('target'),
-    /** How many tests ran, where the output of a known test runner says so. */
+    /** Number of tests run, when the output of a known test runner reports it. */
     tests: z.int().optional(),
     /** How many of them failed by what the runner says, whatever it ended with. */
     testsFailed: z.int().optional(),
@@ -45,10 +45,10 @@ export const Evidence = z
   .meta({ id: 'Evidence' });
 export type Evidence = z.infer<typeof Evidence>;
 
-/** The only way to pass: ended by itself, in time, within its memory, with 0. */
+/** The only way to pass: exited 0 by itself, in time and within its memory. */
 export const isGreen = (one: Evidence): boolean => one.exitCode === 0 && !one.timedOut && !one.outOfMemory;
 
-/** Why a change weakens what judges it. */
+/** Why a change weakens the gate. */
 export const Weakening = z
   .object({
     kind: z.enum([
@@ -76,12 +76,12 @@ export const GateRun = z
     changeId: ChangeId,
     sandboxId: SandboxId,
     profile: GateProfile,
-    /** The merged commits that were judged, by repository. */
+    /** The merged commits under test, by repository. */
     commits: z.record(z.string(), CommitId),
     /** SHA-256 over workspace, commits, their commands, set-up, image, driver, egress and limits: equal inputs, equal hash. */
     inputHash: z.string(),
     evidence: z.array(Evidence),
-    /** What the change weakens; it lands only with a person's yes then, unless the workspace says otherwise. */
+    /** What the change weakens; it then needs approval to land, unless the workspace says otherwise. */
     weakened: z.array(Weakening).optional(),
     error: ErrorBody.optional(),
     ...recordFields,

@@ -1,6 +1,6 @@
 /**
- * Schemas of the JSON in the guest protocol (`guest.ts`). The server checks every answer with them; the guest imports
- * their types alone. Strings from a guest are capped: they are shown to people and stored in records.
+ * JSON schemas of the guest protocol (`guest.ts`). The server validates every answer with them; the guest imports
+ * only their types. Strings from a guest are capped: they are shown to people and stored in records.
  */
 import { z } from 'zod';
 import { GUEST_LIMITS } from './guest.ts';
@@ -30,15 +30,15 @@ export const GuestExecStart = z.object({
   env: z.record(z.string(), z.string()).optional(),
   timeoutMs: z.number().positive().optional(),
   keep: z.enum(['all', 'tail']).optional(),
-  /** Bytes for stdin as UTF-8, which is closed after them. Absent: stdin stays open for `input` requests. */
+  /** UTF-8 text for stdin, which is then closed. Absent: stdin stays open for `input` requests. */
   input: z.string().optional(),
-  /** Answer with the output as frames, rather than with `GuestExec` at once. */
+  /** Answer with the output as frames instead of one `GuestExec`. */
   follow: z.boolean().optional(),
-  /** Its process waits before it becomes the program, until `release`, so that it can be put into a group first. */
+  /** The process waits for `release` before it execs the program, so that it can be moved into a cgroup first. */
   held: z.boolean().optional(),
   /**
-   * A program of ours: looked for only where nothing inside can write, and with nothing in its environment but that path
-   * and `env`.
+   * A program of Berth's: looked up only in folders that nothing inside can write to, with only that path and `env`
+   * in its environment.
    */
   system: z.boolean().optional(),
 });
@@ -61,9 +61,9 @@ export const GuestExec = z.object({
   stdoutBytes: z.number(),
   stderrBytes: z.number(),
   inputBytes: z.number(),
-  /** It was started `held` and not released yet, or ended before it was. */
+  /** Started `held` and not yet released, or ended before release. */
   held: z.boolean().optional(),
-  /** It was started `held` and released: whoever did so had put it into its group. */
+  /** Started `held` and released: the releaser has moved it into its cgroup. */
   released: z.boolean().optional(),
   exit: GuestExit.optional(),
 });

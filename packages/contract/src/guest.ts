@@ -1,15 +1,15 @@
 /**
- * The guest protocol: what the server and the small program inside every sandbox say to each other.
+ * The guest protocol: spoken between the server and the small program inside every sandbox.
  *
  * The guest listens on one Unix socket; a driver hands the server raw connections to it. The server's first line on a
- * connection says what it is for, the guest answers with one line, and from then on both speak HTTP/2:
+ * connection states its purpose, the guest answers with one line, and from then on both speak HTTP/2:
  *
  *   control   the server is the HTTP/2 client: it runs commands, terminals, files, and reaches ports inside.
- *   uplink    the roles are reversed, the guest is the client: what programs inside ask of the loopback proxy and of
- *             `berth.internal` is forwarded to the server, which decides. Nothing else leaves a sandbox.
+ *   uplink    the roles are reversed, the guest is the client: requests of programs inside to the loopback proxy and to
+ *             `berth.internal` are forwarded to the server, which decides. Nothing else leaves a sandbox.
  *
- * This file holds data alone and does not load zod, because it is bundled into the guest, whose start is part of the
- * start of every sandbox. The schemas that the server checks a guest's answers with are in `guest-messages.ts`.
+ * This file is pure data and does not load zod: it is bundled into the guest, whose start-up is part of the start-up
+ * of every sandbox. The schemas the server validates a guest's answers with are in `guest-messages.ts`.
  */
 
 /** Grows with every change that a server or a guest of the version before does not understand. */
@@ -41,16 +41,16 @@ export const GUEST_PATHS = {
   /** GET → `GuestExecList`: those that have not ended. POST `GuestExecStart` → exec frames when it follows, else `GuestExec`. */
   execs: '/execs',
   /**
-   * GET `/execs/<id>` → `GuestExec`; GET `…/output?stdout=<cursor>&stderr=<cursor>` → exec frames;
-   * PUT `…/input?offset=<bytes>` raw bytes → `GuestInput`; POST `…/close-input`; POST `…/signal?name=SIGTERM`;
-   * POST `…/release`: a command that was started `held` begins; no difference to one that is under way or has ended.
+   * GET `/execs/<id>` → `GuestExec`; GET `…/output?stdout=<cursor>&stderr=<cursor>` → exec frames; PUT
+   * `…/input?offset=<bytes>` raw bytes → `GuestInput`; POST `…/close-input`; POST `…/signal?name=SIGTERM`; POST
+   * `…/release`: starts a `held` command; no effect on one that is running or has ended.
    */
   exec: '/execs/',
   /** POST `GuestPtyStart` → `GuestPty` */
   ptys: '/ptys',
   /**
-   * POST `/ptys/<id>/attach`: raw bytes both ways, beginning with what is left of the scrollback, ending with the
-   * process; GET `/ptys/<id>` → `GuestPty`; POST `…/size?columns=&rows=`; DELETE `/ptys/<id>`.
+   * POST `/ptys/<id>/attach`: raw bytes both ways, starting with the remaining scrollback, ending with the process;
+   * GET `/ptys/<id>` → `GuestPty`; POST `…/size?columns=&rows=`; DELETE `/ptys/<id>`.
    */
   pty: '/ptys/',
   /** GET `?path=&maxBytes=` → raw bytes; PUT `?path=&mode=` raw bytes → `GuestWritten` */
@@ -71,14 +71,14 @@ export const GUEST_PATHS = {
 
 /** Names in requests that a guest forwards over the uplink for `http://berth.internal`. */
 export const INTERNAL_AUTHORITY = 'berth.internal';
-/** On every answer that the guest, not the server, gave to a program inside: why. */
+/** Set on every answer to a program inside that came from the guest, not the server: the reason. */
 export const REASON_HEADER = 'berth-reason';
 
 /**
  * Exec frames: the output of a command as one byte stream. A frame is a header of 13 bytes (kind: 1, length of the
  * payload: 4, cursor: 8; big endian), then the payload. The cursor of an output frame is the offset of its first byte
- * in its stream; of a lagged frame, the offset at which reading goes on. `started` and `exit` carry JSON (`GuestExec`,
- * `GuestExit`). `exit` is last.
+ * in its stream; of a lagged frame, the offset at which reading resumes. `started` and `exit` carry JSON
+ * (`GuestExec`, `GuestExit`). `exit` is last.
  */
 export const FRAME = { started: 0, stdout: 1, stderr: 2, laggedStdout: 3, laggedStderr: 4, exit: 5 } as const;
 export const FRAME_HEADER_BYTES = 13;
@@ -99,7 +99,7 @@ export const encodeFrameHeader = ({ kind, lengthBytes, cursor }: FrameHeader): U
   return bytes;
 };
 
-/** `bytes` holds at least `FRAME_HEADER_BYTES`. What it says is not checked. */
+/** `bytes` holds at least `FRAME_HEADER_BYTES`. Its contents are not validated. */
 export const decodeFrameHeader = (bytes: Uint8Array): FrameHeader => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEADER_BYTES);
   return {
@@ -111,16 +111,19 @@ export const decodeFrameHeader = (bytes: Uint8Array): FrameHeader => {
 
 /** Every cap of the protocol. The guest keeps to them; the server refuses a guest that does not. */
 export const GUEST_LIMITS = {
-  /** A Unix socket path, without its final zero byte, on Linux. */
+  /** A Unix socket path, without its trailing zero byte, on Linux. */
   socketPathBytes: 107,
   /** A JSON body or answer. */
   jsonBytes: 4 * 2 ** 20,
   headerBytes: 16 * 2 ** 10,
   headerPairs: 64,
   framePayloadBytes: 64 * 2 ** 10,
-  /** Output kept of a command with `keep: 'all'`, both streams together; then what was read makes room, or it waits. */
+  /**
+   * Output kept of a command with `keep: 'all'`, both streams together; beyond it, output already read is dropped, or
+   * the command blocks.
+   */
   keepAllBytes: 64 * 2 ** 20,
-  /** Output surely kept of each stream with `keep: 'tail'`; up to twice as much is there. */
+  /** Output guaranteed to be kept per stream with `keep: 'tail'`; up to twice as much may be held. */
   keepTailBytes: 4 * 2 ** 20,
   /** Output kept of all commands; beyond, that of ended `tail` commands is dropped, oldest first. */
   totalLogBytes: 512 * 2 ** 20,
@@ -138,11 +141,11 @@ export const GUEST_LIMITS = {
   scrollbackBytes: 256 * 2 ** 10,
   watches: 16,
   watchBacklog: 1000,
-  /** Of one watch. */
+  /** Per watch. */
   watchedFolders: 10_000,
   /**
-   * Connections of programs inside to the proxy and to `berth.internal`, each. What the guest holds of them, about 128 KiB
-   * of one, has to fit into the memory that is kept from commands.
+   * Connections from programs inside, to the proxy and to `berth.internal` each. The guest buffers about 128 KiB per
+   * connection, which must fit into the memory reserved from commands.
    */
   outwardConnections: 128,
   outwardIdleMs: 15 * 60_000,
@@ -153,36 +156,36 @@ export const GUEST_LIMITS = {
   prefaceMs: 10_000,
   /** Between TERM and KILL of a command that timed out. */
   killAfterMs: 2_000,
-  /** What has not taken on its program by then is ended: another command stops it on its way. */
+  /** A process that has not exec'd its program by then is killed: another command is interfering with it. */
   execBeginMs: 5_000,
-  /** Processes that wait to become commands. */
+  /** Spare processes waiting for a command. */
   spareStarters: 2,
-  /** Another is made when so long nothing was started, or after a command has ended. */
+  /** Another is forked after this long without a start, or after a command has ended. */
   spareAfterStartMs: 10,
   spareAfterEndMs: 1,
-  /** One that has not read its command by then is ended, and the command is another's. */
+  /** One that has not read its command by then is killed, and the command goes to another. */
   spareTakeMs: 1_000,
   /** How long the pipes of a command that ended may stay open before its output counts as complete. */
   drainMs: 500,
 } as const;
 
-/** Set in every command that the guest starts, so that its descendants are found wherever they moved. */
+/** Set in every command that the guest starts, so that its descendants can be found wherever they moved. */
 export const EXEC_MARKER = 'BERTH_EXEC';
 
 /** How a driver configures the guest: its environment, by `guestEnvironment`. None of these reach commands. */
 export const GUEST_ENV = {
-  /** Absolute path of the Unix socket to listen on, at most `socketPathBytes` long. An old one is replaced. */
+  /** Absolute path of the Unix socket to listen on, at most `socketPathBytes` long. A stale one is replaced. */
   socket: 'BERTH_GUEST_SOCKET',
-  /** Folder of the repositories. Made when absent, and given to the user of commands. */
+  /** Folder of the repositories. Created when absent, and given to the user of commands. */
   root: 'BERTH_GUEST_ROOT',
   /** The same. */
   home: 'BERTH_GUEST_HOME',
-  /** Folder for logs of commands, private to the guest. Made when absent. `READY_FILE` appears in it. */
+  /** Folder for logs of commands, private to the guest. Created when absent. `READY_FILE` appears in it. */
   state: 'BERTH_GUEST_STATE',
   id: 'BERTH_GUEST_ID',
   /**
-   * Number of the user that commands run as and file requests are done as; the guest's own when absent. Their group is
-   * the guest's. The guest needs CAP_SETUID to become that user, and CAP_CHOWN to give it root, home and terminals.
+   * Uid that commands and file requests run as; the guest's own when absent. Their group is the guest's. The guest
+   * needs CAP_SETUID to become that user, and CAP_CHOWN to give it root, home and terminals.
    */
   user: 'BERTH_GUEST_USER',
   /** Port of `http://berth.internal` on loopback; 0 = any free. 80 when absent. */
@@ -191,7 +194,7 @@ export const GUEST_ENV = {
   proxyPort: 'BERTH_GUEST_PROXY_PORT',
   /** Folder of the native terminal module; no terminals when absent. */
   pty: 'BERTH_GUEST_PTY',
-  /** `1`: file requests stay below root and home. For drivers without a wall of their own. */
+  /** `1`: file requests stay below root and home. For drivers that do not isolate the file system. */
   confined: 'BERTH_GUEST_CONFINED',
 } as const;
 
@@ -226,16 +229,16 @@ export const readGuestEnvironment = (env: Readonly<Record<string, string | undef
 };
 
 /**
- * JSON `{ pid, internalPort, proxyPort }` in the state folder, written before the guest listens: when a connection
- * succeeds, it is there.
+ * JSON `{ pid, internalPort, proxyPort }` in the state folder, written before the guest listens: once a connection
+ * succeeds, it exists.
  */
 export const READY_FILE = 'ready.json';
 
 /**
  * The argument vector of the guest.
  *
- * Its HTTP/2 loads Node's TLS, which reads every root certificate at once, in case a connection wants them; the guest
- * makes none. With the system's store they are read when the first one does: never. No signal opens a debugger.
+ * HTTP/2 loads Node's TLS, which eagerly parses every bundled root certificate, though the guest makes no TLS
+ * connection. With the system store they are read on first use: never. No signal opens a debugger.
  */
 export const guestCommand = (node: string, bundle: string, ...rest: readonly string[]): string[] => [
   node,
@@ -248,10 +251,10 @@ export const guestCommand = (node: string, bundle: string, ...rest: readonly str
 /**
  * The argument vector for PID 1 of a machine: a shell that starts the guest and waits for it.
  *
- * A process whose parent ended is handed to PID 1, which must collect it or it stays a zombie and holds a place in the
- * limit of processes for ever. Node collects only children that it started itself, so the guest cannot be PID 1. A
- * POSIX shell in `wait` collects every child, also those it never started. When the guest ends the shell ends, and the
- * kernel kills all that is left in the namespace.
+ * A process whose parent ended is reparented to PID 1, which must reap it, or it stays a zombie and counts against
+ * the process limit for ever. Node reaps only children that it started itself, so the guest cannot be PID 1. A POSIX
+ * shell in `wait` reaps every child, including those it never started. When the guest ends, the shell ends, and the
+ * kernel kills everything left in the namespace.
  */
 export const initCommand = (guestArgv: readonly string[]): string[] => [
   '/bin/sh',

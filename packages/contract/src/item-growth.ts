@@ -1,6 +1,6 @@
 /**
- * How an item grows while an agent speaks: by what was added, not by the whole text once more. A reader that holds the item
- * of one revision before makes the newer one of it; any other reads the item again.
+ * How an item grows while an agent speaks: as a delta instead of the whole text. A reader that holds the previous
+ * revision applies it; any other reads the item again.
  */
 import { z } from 'zod';
 import { SessionId } from './ids.ts';
@@ -8,12 +8,12 @@ import type { Item, ItemBody } from './session.ts';
 
 export const ItemGrowth = z.object({
   sessionId: SessionId,
-  /** Of the item, with this growth. */
+  /** The item's revision after this growth. */
   revision: z.int().min(2),
   field: z.enum(['text', 'output']),
-  /** UTF-16 code units that fall away from the front: of a long text the end is kept. */
+  /** UTF-16 code units dropped from the front: only the end of a long text is kept. */
   drop: z.int().min(0),
-  /** The length of what is left, to which the text is added. */
+  /** Length of the rest, to which the text is appended. */
   from: z.int().min(0),
   text: z.string(),
 });
@@ -21,7 +21,7 @@ export type ItemGrowth = z.infer<typeof ItemGrowth>;
 
 export type Growth = Pick<ItemGrowth, 'field' | 'drop' | 'from' | 'text'>;
 
-/** Undefined when more than one text changed, or when it did not only grow at its end. */
+/** Undefined when more than one text changed, or when a text did more than grow at its end. */
 export const growthOf = (before: ItemBody, after: ItemBody): Growth | undefined => {
   const field = after.kind === 'tool' ? 'output' : 'text';
   const [older, newer] = [textIn(before, field), textIn(after, field)];
@@ -33,12 +33,12 @@ export const growthOf = (before: ItemBody, after: ItemBody): Growth | undefined 
   return { field, drop, from, text: newer.slice(from) };
 };
 
-/** The item with its growth; undefined when it is not of the revision before. */
+/** The item with the growth applied; undefined when the item is not the previous revision. */
 export const grown = (item: Item, growth: ItemGrowth, at: number): Item | undefined => {
   const { field, drop, from, text, revision } = growth;
   const older = (textIn(item.body, field) ?? '').slice(drop);
   if (item.revision !== revision - 1 || older.length !== from) return undefined;
-  // The field is one of this kind of body: growth is made of two bodies of one kind.
+  // The field exists in this kind of body: a growth is computed from two bodies of one kind.
   const body = { ...item.body, [field]: older + text } as ItemBody;
   return { ...item, body, revision, updatedAt: at };
 };
@@ -54,7 +54,7 @@ const differInTextAlone = (before: ItemBody, after: ItemBody, field: Growth['fie
 const PROBE_CHARACTERS = 64;
 const MOST_PLACES = 8;
 
-/** How much of the older text falls away, so that what is left begins the newer one. */
+/** How much to drop from the front of the older text so that the rest is a prefix of the newer one. */
 const dropOf = (older: string, newer: string): number | undefined => {
   if (newer.startsWith(older)) return 0;
   const probe = newer.slice(0, PROBE_CHARACTERS);

@@ -1,6 +1,6 @@
 /**
- * The OpenAPI 3.1 document of all routes: one pure function over the same data that the server validates with, so
- * the document cannot promise what the server does not do. Schemas with a `meta` id become components.
+ * The OpenAPI 3.1 document of all routes: a pure function of the data the server validates with, so the document
+ * cannot promise what the server does not do. Schemas with a `meta` id become components.
  */
 import { z } from 'zod';
 import { ROUTES } from './api.ts';
@@ -9,7 +9,7 @@ import type { RouteShape } from './kernel/route.ts';
 
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** Equal versions give equal text. */
+/** Equal versions give identical text. */
 export const openApiDocument = (version: string): JsonObject => {
   const schemas = createSchemas();
   const paths: Record<string, Record<string, JsonObject>> = {};
@@ -22,7 +22,8 @@ export const openApiDocument = (version: string): JsonObject => {
     info: {
       title: 'Berth',
       version,
-      description: 'Runs coding agents in isolated sandboxes, checks their work, and lands what passes.',
+      description:
+        'Runs coding agents in isolated sandboxes, runs the gate on their work, and lands what passes.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -31,7 +32,7 @@ export const openApiDocument = (version: string): JsonObject => {
     paths,
     components: {
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', description: 'A token of this installation.' },
+        bearer: { type: 'http', scheme: 'bearer', description: 'An API token of this installation.' },
       },
       schemas: schemas.components(),
     },
@@ -69,8 +70,10 @@ const parameters = (
   }));
 
 const headers = (route: RouteShape): JsonObject[] => [
-  ...(route.idempotent ? [header('Idempotency-Key', 'The same key gives the same answer for a day.')] : []),
-  ...(route.id === 'event.stream' ? [header('Last-Event-ID', 'Read on after this sequence number.')] : []),
+  ...(route.idempotent
+    ? [header('Idempotency-Key', 'Requests with the same key get the same answer for a day.')]
+    : []),
+  ...(route.id === 'event.stream' ? [header('Last-Event-ID', 'Resume after this sequence number.')] : []),
 ];
 
 const header = (name: string, description: string): JsonObject => ({
@@ -139,7 +142,7 @@ const failures = (route: RouteShape, schemaOf: SchemaOf): JsonObject => {
   );
 };
 
-/** Turns schemas into JSON Schema and collects those with an id, so that each is written once. */
+/** Converts schemas to JSON Schema and collects those with an id, so that each is written once. */
 const createSchemas = () => {
   const collected: Record<string, JsonObject> = {};
   const of: SchemaOf = (schema) => {
@@ -148,7 +151,7 @@ const createSchemas = () => {
       $defs,
       ...json
     } = z.toJSONSchema(schema, {
-      // What a request may hold and what an answer holds read the same; `input` also leaves answers open to new fields.
+      // Requests and answers have the same schema; `input` also leaves answers open to new fields.
       io: 'input',
       unrepresentable: 'any',
       reused: 'inline',
@@ -165,7 +168,7 @@ const createSchemas = () => {
   };
 };
 
-/** Points references at the components and drops the ids that zod writes beside them. */
+/** Points references at the components and drops the ids that zod adds. */
 const relinked = (json: JsonObject): JsonObject => {
   const walk = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(walk);

@@ -1,4 +1,4 @@
-/** What every record has, and how lists are read. */
+/** Fields of every record, and how lists are paged. */
 import { z } from 'zod';
 
 /** Milliseconds since 1970-01-01 UTC. */
@@ -12,10 +12,10 @@ export const recordFields = {
 };
 
 export const pageQuery = {
-  /** The `next` of the page before. */
+  /** The `next` of the previous page. */
   after: z
     .string()
-    .regex(/^[a-z]{2}_[0-9a-hjkmnp-tv-z]{20}$/, 'must be the "next" of the page before')
+    .regex(/^[a-z]{2}_[0-9a-hjkmnp-tv-z]{20}$/, 'must be the "next" of the previous page')
     .optional(),
   /** At most 200; 50 when absent. */
   limit: z.coerce.number().int().min(1).max(200).optional(),

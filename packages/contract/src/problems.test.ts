@@ -104,7 +104,7 @@ test('what a value is and should be stands in the sentence, with its place', () 
   );
   expect(told).toEqual([
     'limits.cpus must be a number, not "many"',
-    'limits.disk is not known here',
+    'limits.disk is not a known field',
     'commands[0] must be a text or an object, not 7',
     'commands[1].run must not be empty',
     'mode.kind must be one of a, b',

@@ -1,31 +1,31 @@
 /**
- * What is wrong with a value, in plain sentences: the only place that reads what the schema library says, and nothing of
- * its words comes out. A message of ours in a schema begins with "must"; any other is replaced.
+ * Validation problems in plain sentences: the only place that reads the schema library's issues, none of whose
+ * wording is exposed. A custom message in a schema begins with "must"; any other is replaced.
  */
 import type { z } from 'zod';
 import type { Issue } from './error-catalogue-server.ts';
 
 export interface Problem {
   readonly path: readonly PropertyKey[];
-  /** Goes on after the name of the place: `must be a whole number, not "many"`. */
+  /** Follows the name of the place: `must be a whole number, not "many"`. */
   readonly message: string;
 }
 
 type Raw = z.core.$ZodIssue;
 
-/** Of a text that could not be read as JSON, with the place that the parser names. */
+/** For a text that is not JSON, with the position reported by the parser. */
 export const jsonProblem = (error: unknown): string => {
   const said = error instanceof Error ? error.message : '';
   const [, place] = /\((line \d+ column \d+)\)/.exec(said) ?? [];
-  if (place !== undefined) return `is not JSON from ${place} on`;
-  return said.includes('end of JSON') ? 'is not JSON: it ends too early' : 'is not JSON';
+  if (place !== undefined) return `is not valid JSON at ${place}`;
+  return said.includes('end of JSON') ? 'is not valid JSON: unexpected end' : 'is not valid JSON';
 };
 
 /** `input` is the value that was checked. */
 export const problemsIn = (error: z.ZodError, input: unknown): Problem[] =>
   error.issues.flatMap((issue) => told(issue, input));
 
-/** The same for a part of a request, each with its JSON path: `body.repositories[0].branch`. */
+/** The same for part of a request, each problem with its JSON path: `body.repositories[0].branch`. */
 export const issuesIn = (part: string, error: z.ZodError, input: unknown): Issue[] =>
   problemsIn(error, input).map(({ path, message }) => ({ path: jsonPath(path, part), message }));
 
@@ -39,11 +39,11 @@ const told = (issue: Raw, input: unknown): Problem[] => {
   const { path } = issue;
   const value = path.reduce(inside, input);
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({ path: [...path, key], message: 'is not known here' }));
+    return issue.keys.map((key) => ({ path: [...path, key], message: 'is not a known field' }));
   if (issue.code === 'invalid_union' && value !== undefined) return toldOfUnion(issue, value);
   if (issue.code === 'invalid_key') {
     const why = issue.issues.flatMap((inner) => told(inner, path.at(-1)));
-    return [{ path, message: `has a name that ${why[0]?.message ?? 'is not possible'}` }];
+    return [{ path, message: `has a name that ${why[0]?.message ?? 'is not allowed'}` }];
   }
   if (value === undefined) return [{ path, message: 'is missing' }];
   return [{ path, message: issue.message.startsWith('must ') ? issue.message : spoken(issue, value) }];
@@ -54,7 +54,7 @@ const inside = (value: unknown, step: PropertyKey): unknown =>
     ? (value as Readonly<Record<PropertyKey, unknown>>)[step]
     : undefined;
 
-/** Of the shapes that it might have, those are told of whose kind it is. */
+/** Of the possible shapes, report only those of the value's type. */
 const toldOfUnion = (issue: Extract<Raw, { code: 'invalid_union' }>, value: unknown): Problem[] => {
   const { path } = issue;
   if ('options' in issue && Array.isArray(issue.options)) return [{ path, message: oneOf(issue.options) }];
@@ -69,7 +69,7 @@ const toldOfUnion = (issue: Extract<Raw, { code: 'invalid_union' }>, value: unkn
   return [{ path, message }];
 };
 
-const UNFIT = 'has a form that is not taken here';
+const UNFIT = 'has a form that is not accepted';
 
 const spoken = (issue: Raw, value: unknown): string => {
   switch (issue.code) {
@@ -99,7 +99,7 @@ const KINDS_SPOKEN: Readonly<Record<string, string>> = {
   null: 'null',
 };
 
-const kindOf = (expected: string): string => KINDS_SPOKEN[expected] ?? 'of another kind';
+const kindOf = (expected: string): string => KINDS_SPOKEN[expected] ?? 'of another type';
 
 const LONGEST_QUOTE_CHARACTERS = 40;
 

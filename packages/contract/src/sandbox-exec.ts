@@ -9,7 +9,7 @@ const EnvName = z
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/, 'must be letters, digits and "_", no digit first');
 
 export const ExecRequest = z.strictObject({
-  /** Argument vector; never read by a shell. Either this or `shell`. */
+  /** Argument vector; never interpreted by a shell. Either this or `shell`. */
   argv: z.array(z.string().max(131_072)).min(1).max(1000).optional(),
   /** A line for `sh -c`. */
   shell: z.string().min(1).max(131_072).optional(),
@@ -18,7 +18,7 @@ export const ExecRequest = z.strictObject({
   env: z.record(EnvName, z.string().max(131_072)).optional(),
   stdin: z.string().max(1_048_576).optional(),
   timeoutMs: z.int().min(1).max(86_400_000).optional(),
-  /** Start it and answer at once; read it with `exec.logs`. */
+  /** Return immediately; read the output with `exec.logs`. */
   background: z.boolean().optional(),
 });
 export type ExecRequest = z.infer<typeof ExecRequest>;
@@ -31,7 +31,7 @@ export const ExecResult = z
     signal: z.string().optional(),
     timedOut: z.boolean().optional(),
     outOfMemory: z.boolean().optional(),
-    /** The last part when the output passed the cap; then `truncated` is true. UTF-8. */
+    /** Only the end when the output exceeded the cap; then `truncated` is true. UTF-8. */
     stdout: z.string(),
     stderr: z.string(),
     truncated: z.boolean(),
@@ -40,7 +40,7 @@ export const ExecResult = z
   .meta({ id: 'ExecResult' });
 export type ExecResult = z.infer<typeof ExecResult>;
 
-/** A part of a command's output, or its end. Cursors count bytes per stream. */
+/** A chunk of a command's output, or its end. Cursors count bytes per stream. */
 export const ExecPart = z
   .discriminatedUnion('kind', [
     z.object({

@@ -53,7 +53,7 @@ export const sandboxFileRoutes = [
     returns: z.object({ sizeBytes: z.int() }),
     role: 'operator',
     errors: [...errors, 'disk.full'],
-    summary: 'Write a file; folders on the way are made',
+    summary: 'Write a file; missing parent folders are created',
   }),
   route({
     id: 'sandbox.makeFolder',
@@ -64,7 +64,7 @@ export const sandboxFileRoutes = [
     returns: z.object({}),
     role: 'operator',
     errors,
-    summary: 'Make a folder and those above it',
+    summary: 'Create a folder and its missing parents',
   }),
   route({
     id: 'sandbox.renameFile',

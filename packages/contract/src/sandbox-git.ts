@@ -1,4 +1,4 @@
-/** The repositories in a sandbox: looked at, committed and pushed from inside it. */
+/** The repositories in a sandbox: inspected, committed and pushed from inside it. */
 import { z } from 'zod';
 import { SandboxId } from './ids.ts';
 import { route } from './kernel/route.ts';
@@ -25,7 +25,7 @@ export const sandboxGitRoutes = [
     returns: RepositoryStatus,
     role: 'viewer',
     errors: [...LIVE_ERRORS],
-    summary: 'Git status of a repository in the sandbox',
+    summary: 'Show the git status of a repository in the sandbox',
   }),
   route({
     id: 'sandbox.gitDiff',
@@ -36,7 +36,7 @@ export const sandboxGitRoutes = [
     answers: 'text',
     role: 'viewer',
     errors: [...LIVE_ERRORS],
-    summary: 'Unified diff of the working tree against its commit',
+    summary: 'Show the unified diff of the working tree against its commit',
   }),
   route({
     id: 'sandbox.gitCommit',
@@ -47,7 +47,7 @@ export const sandboxGitRoutes = [
     returns: z.object({ commit: CommitId }),
     role: 'operator',
     errors: [...LIVE_ERRORS, 'request.invalid'],
-    summary: 'Commit everything that changed',
+    summary: 'Commit all changes',
   }),
   route({
     id: 'sandbox.gitPush',

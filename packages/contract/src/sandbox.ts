@@ -1,4 +1,4 @@
-/** A sandbox: one isolated machine for one piece of work. What is done inside it stands in the files beside. */
+/** A sandbox: one isolated machine for one piece of work. What can be done inside it is in `sandbox-*.ts`. */
 import { z } from 'zod';
 import { ErrorBody } from './errors.ts';
 import { AttemptId, SandboxId, WorkspaceId } from './ids.ts';
@@ -20,7 +20,7 @@ export const sandboxStates = table({
   destroyed: {},
 });
 
-/** How strong the wall is; a fact about a driver. A request for more than it has is refused. */
+/** Strength of isolation, a property of the driver. A request for more than it offers is refused. */
 export const Isolation = z
   .enum(['none', 'process', 'container', 'gvisor', 'microvm'])
   .meta({ id: 'Isolation' });
@@ -41,11 +41,11 @@ export const Sandbox = z
     egress: EgressPolicy,
     /** Where repositories are inside: /workspace, except with the host driver. */
     root: z.string(),
-    /** Limits, and the containment of commands, that this driver could not apply on this machine, each with the reason. */
+    /** Limits and command containment that the driver could not apply on this machine, each with the reason. */
     unenforced: z.array(z.string()).optional(),
-    /** Why work in it could not be saved: it is kept for that until `expiresAt`. */
+    /** Why work in it could not be saved: the sandbox is kept until `expiresAt` because of that. */
     unsaved: z.string().optional(),
-    /** Removed by itself after this moment. */
+    /** Removed automatically after this time. */
     expiresAt: Instant.optional(),
     error: ErrorBody.optional(),
     ...recordFields,
@@ -54,16 +54,16 @@ export const Sandbox = z
 export type Sandbox = z.infer<typeof Sandbox>;
 
 export const SandboxCreate = z.strictObject({
-  /** Start from this workspace: its repositories cloned, its set-up done. */
+  /** Start from this workspace: repositories cloned, set-up done. */
   workspaceId: WorkspaceId.optional(),
   driver: z.string().max(40).optional(),
-  /** Refuse anything weaker. */
+  /** Refuse weaker isolation. */
   isolation: Isolation.optional(),
-  /** As of a workspace. */
+  /** As in a workspace. */
   image: z.string().max(2000).optional(),
   limits: Limits.optional(),
   egress: EgressPolicy.optional(),
-  /** Remove it by itself after this time. */
+  /** Remove it automatically after this time. */
   ttlMs: z
     .int()
     .min(1000)
@@ -88,7 +88,7 @@ export const sandboxEvents = [...eventsOf('sandbox', sandboxStates), egressDenie
 
 const params = z.strictObject({ id: SandboxId });
 
-/** What may be wrong with any work inside a sandbox. */
+/** Errors of any work inside a sandbox. */
 export const LIVE_ERRORS = ['record.missing', 'sandbox.not_running', 'sandbox.unreachable'] as const;
 
 export const sandboxRoutes = [
@@ -113,7 +113,7 @@ export const sandboxRoutes = [
       'disk.full',
       'saga.stuck',
     ],
-    summary: 'Create a sandbox and wait until it runs',
+    summary: 'Create a sandbox and wait until it is running',
   }),
   route({
     id: 'sandbox.list',
@@ -148,7 +148,7 @@ export const sandboxRoutes = [
     status: 202,
     role: 'operator',
     errors: ['record.missing', 'state.illegal'],
-    summary: 'Remove a sandbox; it is gone a moment later',
+    summary: 'Remove a sandbox; removal finishes in the background',
   }),
   route({
     id: 'sandbox.metrics',
@@ -158,6 +158,6 @@ export const sandboxRoutes = [
     returns: SandboxMetrics,
     role: 'viewer',
     errors: [...LIVE_ERRORS],
-    summary: 'What a sandbox uses now',
+    summary: 'Show what a sandbox uses now',
   }),
 ] as const;

@@ -28,7 +28,7 @@ export const Session = z
     taskId: TaskId,
     agent: z.string(),
     model: z.string().optional(),
-    /** `resumed`, or `fresh` when an older conversation could not be continued. */ continuity: z.enum([
+    /** `resumed`, or `fresh` when the previous conversation could not be continued. */ continuity: z.enum([
       'new',
       'resumed',
       'fresh',
@@ -38,11 +38,11 @@ export const Session = z
   .meta({ id: 'Session' });
 export type Session = z.infer<typeof Session>;
 
-/** Of a machine that a turn was worked on in. */
+/** Death of a machine during a turn. */
 export const MachineDeath = z
   .object({
     reason: z.string(),
-    /** Of the item within the turn that tells it. */ place: z.int(),
+    /** Sequence number of the item in the turn that reports it. */ place: z.int(),
   })
   .meta({ id: 'MachineDeath' });
 export type MachineDeath = z.infer<typeof MachineDeath>;
@@ -59,7 +59,7 @@ export const Turn = z
     cause: z.enum(['task', 'follow_up', 'red_gate', 'conflict']),
     /** The commit on the hidden ref that holds all work after this turn. */
     commit: CommitId.optional(),
-    /** Machines that died in it, oldest first. After each it began again on a new one, from the disk. */
+    /** Machines that died during it, oldest first. After each, the turn restarted on a new machine from the disk. */
     deaths: z.array(MachineDeath).optional(),
     endedAt: Instant.optional(),
     error: ErrorBody.optional(),
@@ -96,7 +96,7 @@ export const Item = z
     id: ItemId,
     turnId: TurnId,
     sessionId: SessionId,
-    /** Place within the session. */ position: z.int(),
+    /** Position within the session. */ position: z.int(),
     body: ItemBody,
     ...recordFields,
   })
@@ -120,7 +120,7 @@ export const sessionRoutes = [
     returns: Session.extend({ turns: z.array(Turn) }),
     role: 'viewer',
     errors: ['record.missing'],
-    summary: 'Show a conversation and its turns',
+    summary: 'Show a session and its turns',
   }),
   route({
     id: 'session.items',
@@ -131,6 +131,6 @@ export const sessionRoutes = [
     returns: pageOf(Item),
     role: 'viewer',
     errors: ['record.missing'],
-    summary: 'Read the items of a conversation',
+    summary: 'Read the items of a session',
   }),
 ] as const;

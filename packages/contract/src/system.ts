@@ -1,4 +1,4 @@
-/** The installation itself: health, figures, what it can do, what is missing. */
+/** The installation itself: health, metrics, capabilities, diagnosis. */
 import { z } from 'zod';
 import { route } from './kernel/route.ts';
 import { Isolation } from './sandbox.ts';
@@ -8,7 +8,7 @@ export const Check = z
     name: z.string(),
     ok: z.boolean(),
     detail: z.string(),
-    /** What to do about it. */ hint: z.string().optional(),
+    /** How to fix it. */ hint: z.string().optional(),
   })
   .meta({ id: 'Check' });
 export type Check = z.infer<typeof Check>;
@@ -61,7 +61,7 @@ export const systemRoutes = [
     returns: Health,
     role: 'public',
     errors: [],
-    summary: 'How the server is',
+    summary: 'Show the health of the server',
   }),
   route({
     id: 'system.ready',
@@ -70,7 +70,7 @@ export const systemRoutes = [
     returns: z.object({ ready: z.boolean(), checks: z.array(Check) }),
     role: 'public',
     errors: ['server.not_ready'],
-    summary: '200 when work can be taken, else 503',
+    summary: 'Readiness: 200 when the server accepts work, else 503',
   }),
   route({
     id: 'system.live',
@@ -79,7 +79,7 @@ export const systemRoutes = [
     returns: z.object({ live: z.literal(true) }),
     role: 'public',
     errors: [],
-    summary: 'The process answers',
+    summary: 'Liveness: the process answers',
   }),
   route({
     id: 'system.stats',
@@ -88,7 +88,7 @@ export const systemRoutes = [
     returns: Stats,
     role: 'viewer',
     errors: [],
-    summary: 'Counts by state',
+    summary: 'Show counts by state',
   }),
   route({
     id: 'system.metrics',
@@ -111,7 +111,7 @@ export const systemRoutes = [
     }),
     role: 'viewer',
     errors: [],
-    summary: 'What this installation can do',
+    summary: 'Show the capabilities of this installation',
   }),
   route({
     id: 'system.doctor',
@@ -120,7 +120,7 @@ export const systemRoutes = [
     returns: z.object({ checks: z.array(Check) }),
     role: 'viewer',
     errors: [],
-    summary: 'Really try what is needed and say what is missing',
+    summary: 'Test every requirement and report what is missing',
   }),
   route({
     id: 'system.shutdown',
@@ -130,13 +130,13 @@ export const systemRoutes = [
       removeSandboxes: z
         .boolean()
         .optional()
-        .describe('Take no more work, remove every sandbox, and answer when none is left.'),
+        .describe('Accept no more work, remove every sandbox, and answer when none is left.'),
     }),
-    /** `pid`: of the server's process, which ends a moment after it stops answering. */
+    /** `pid` of the server process, which exits shortly after it stops answering. */
     returns: z.object({ stopping: z.literal(true), pid: z.int() }),
     status: 202,
     role: 'owner',
     errors: [],
-    summary: 'Stop the server; work under way goes on at its next start',
+    summary: 'Stop the server; running work resumes at its next start',
   }),
 ] as const;

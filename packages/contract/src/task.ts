@@ -1,4 +1,4 @@
-/** A task: what a person wants done. An attempt: one agent's try at it. */
+/** A task: what a user wants done. An attempt: one agent's try at it. */
 import { z } from 'zod';
 import { ApprovalAsked } from './change.ts';
 import { ErrorBody } from './errors.ts';
@@ -22,7 +22,7 @@ export const taskStates = table({
     requeued: 'queued',
     ...ends,
   },
-  /** Its change weakens the gate: a person decides. */
+  /** Its change weakens the gate: awaiting approval. */
   waiting: { decided: 'verifying', ...ends },
   landing: { sent_back: 'running', completed: 'completed', ...ends },
   completed: { continued: 'queued' },
@@ -49,17 +49,17 @@ export const Task = z
     workspaceId: WorkspaceId,
     title: z.string(),
     prompt: z.string(),
-    /** Prompts that came after the first, oldest first. */
+    /** Follow-up prompts, oldest first. */
     followUps: z.array(z.string()),
     agent: z.string(),
     /** `provider/model`; the server's default when absent. */
     model: z.string().optional(),
     priority: Priority,
-    /** How often a red gate or a conflict goes back to the agent before the attempt fails. */
+    /** How many times a red gate or a conflict is returned to the agent before the attempt fails. */
     maxRounds: z.int(),
-    /** How long the sandbox is kept after the end, for a look or a follow-up. */
+    /** How long the sandbox is kept after the end, for inspection or a follow-up. */
     keepAliveMs: z.int(),
-    /** What its agent and its gate may reach; what the workspace says when absent. */
+    /** Egress of its agent and gate; that of the workspace when absent. */
     egress: EgressPolicy.optional(),
     attempts: z.int(),
     attemptId: AttemptId.optional(),
@@ -81,9 +81,9 @@ export const TaskCreate = z.strictObject({
   priority: Priority.optional(),
   maxRounds: z.int().min(1).max(10).optional(),
   keepAliveMs: z.int().min(0).max(86_400_000).optional(),
-  /** What its agent and its gate may reach; what the workspace says when absent. */
+  /** Egress of its agent and gate; that of the workspace when absent. */
   egress: EgressPolicy.optional(),
-  /** Not before this many ms from now. */
+  /** Do not start before this many ms from now. */
   delayMs: z
     .int()
     .min(0)
@@ -92,7 +92,7 @@ export const TaskCreate = z.strictObject({
 });
 export type TaskCreate = z.infer<typeof TaskCreate>;
 
-/** What is known of a task before its workspace is there. */
+/** What a task needs, before its workspace exists. */
 export const TaskCheck = z.strictObject({
   agent: TaskCreate.shape.agent,
   model: TaskCreate.shape.model,
@@ -100,7 +100,7 @@ export const TaskCheck = z.strictObject({
 });
 export type TaskCheck = z.infer<typeof TaskCheck>;
 
-/** By whom and where it would be done. */
+/** The agent, model and driver it would use. */
 export const TaskMeans = z
   .object({ agent: z.string(), model: z.string().optional(), driver: z.string() })
   .meta({ id: 'TaskMeans' });
@@ -116,7 +116,7 @@ export const Attempt = z
     model: z.string().optional(),
     sandboxId: SandboxId.optional(),
     sessionId: SessionId.optional(),
-    /** `task/<id>`, with `_v2`…`_v10` when taken; the same in every repository. */
+    /** `task/<id>`, or with `_v2`…`_v10` when taken; the same in every repository. */
     branch: z.string().optional(),
     rounds: z.int(),
     error: ErrorBody.optional(),
@@ -130,7 +130,7 @@ export const taskEvents = [
   ...eventsOf('task', taskStates, { approval_asked: ApprovalAsked }),
   event('task.prompted', 1, z.object({ prompt: z.string() })),
   ...eventsOf('attempt', attemptStates),
-  /** A named stage of long work, so that a person sees what happens now. */
+  /** A named stage of long work, shown to the user. */
   event(
     'attempt.progressed',
     1,
@@ -169,8 +169,7 @@ export const taskRoutes = [
       'driver.disabled',
       'driver.absent',
     ],
-    summary:
-      'Whether a task could be done: its agent, its model and its driver, before a repository is imported for it',
+    summary: 'Check whether a task could run (agent, model, driver) before a repository is imported for it',
   }),
   route({
     id: 'task.list',
@@ -206,7 +205,7 @@ export const taskRoutes = [
     status: 202,
     role: 'operator',
     errors: [...moved],
-    summary: 'Stop the work on a task; what was done is kept',
+    summary: 'Cancel a task; work done so far is kept',
   }),
   route({
     id: 'task.retry',
@@ -218,7 +217,7 @@ export const taskRoutes = [
     status: 202,
     role: 'operator',
     errors: [...moved, 'driver.disabled'],
-    summary: 'Try a failed or cancelled task again',
+    summary: 'Retry a failed or cancelled task',
   }),
   route({
     id: 'task.prompt',
@@ -230,7 +229,7 @@ export const taskRoutes = [
     status: 202,
     role: 'operator',
     errors: ['record.missing', 'task.not_completed', 'driver.disabled'],
-    summary: 'Ask for more: the agent continues the conversation of a completed task',
+    summary: 'Send a follow-up: the agent continues the conversation of a completed task',
   }),
   route({
     id: 'task.attempts',
@@ -240,6 +239,6 @@ export const taskRoutes = [
     returns: z.object({ rows: z.array(Attempt) }),
     role: 'viewer',
     errors: ['record.missing'],
-    summary: 'List the attempts at a task',
+    summary: 'List the attempts of a task',
   }),
 ] as const;

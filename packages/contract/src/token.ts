@@ -1,4 +1,4 @@
-/** A token says who may call. Its secret is shown once; the server keeps a hash. */
+/** An API token. Its secret is shown once; the server keeps a hash. */
 import { z } from 'zod';
 import { TokenId } from './ids.ts';
 import { event } from './kernel/event.ts';
@@ -33,7 +33,7 @@ export const tokenRoutes = [
       role: Role,
       ttlMs: z.int().min(1000).optional(),
     }),
-    returns: Token.extend({ /** Shown this once. */ secret: z.string() }),
+    returns: Token.extend({ /** Shown only this once. */ secret: z.string() }),
     status: 201,
     role: 'owner',
     errors: [],

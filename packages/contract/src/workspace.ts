@@ -5,27 +5,27 @@ import { event } from './kernel/event.ts';
 import { route } from './kernel/route.ts';
 import { pageOf, pageQuery, recordFields } from './page.ts';
 
-/** Also the folder under /workspace and a path segment of URLs: no dots first, no slashes. */
+/** Also a folder under /workspace and a path segment of URLs: no leading dot, no slashes. */
 export const RepositoryName = z
   .string()
   .regex(
     /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,62}$/,
-    'must be letters, digits, "._-", at most 63, the first a letter, a digit or "_"',
+    'must be at most 63 letters, digits or "._-", starting with a letter, digit or "_"',
   );
 
-/** The rules of `git check-ref-format --branch`, as far as a pattern can say them; git has the last word. */
+/** The rules of `git check-ref-format --branch`, as far as a pattern can express them; git has the final say. */
 export const BranchName = z
   .string()
   .max(200)
   .regex(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: git refuses them in names, so we name them.
     /^(?![-/.])(?!.*(?:\.\.|\/\/|@\{|\/\.|\.lock(?:\/|$)))[^\u0000-\u0020~^:?*[\\\u007f]+(?<![/.])$/,
-    'must be the name of a branch, as git takes it',
+    'must be a valid git branch name',
   );
 
 export const CommitId = z
   .string()
-  .regex(/^[0-9a-f]{40}$/, 'must be the full id of a commit, 40 hex digits')
+  .regex(/^[0-9a-f]{40}$/, 'must be a full commit id, 40 hex digits')
   .meta({ id: 'CommitId' });
 
 export const RepositorySpec = z.strictObject({
@@ -41,7 +41,7 @@ export const Repository = z
     name: RepositoryName,
     source: z.string(),
     branch: BranchName,
-    /** The server's bare copy on its own machine: what a client there fetches landed work from. */
+    /** The server's bare copy on its own machine, from which a local client fetches landed work. */
     hubPath: z.string().optional(),
   })
   .meta({ id: 'Repository' });
@@ -55,20 +55,20 @@ export const Limits = z
       .min(32 * 2 ** 20)
       .optional(),
     pids: z.int().min(16).max(65_536).optional(),
-    /** What it may have written to its disk at one time. A sandbox with more is ended. */
+    /** Maximum bytes on its disk at one time. A sandbox that exceeds it is killed. */
     diskBytes: z
       .int()
       .min(16 * 2 ** 20)
       .optional(),
-    /** The same in files, folders and links. */
+    /** The same for files, folders and links. */
     inodes: z.int().min(1000).optional(),
   })
   .meta({ id: 'Limits' });
 export type Limits = z.infer<typeof Limits>;
 
 /**
- * `example.com`, `*.example.com`, with `:port` when it is not 443 or 80. `packages` alone stands for the registries that
- * the preset of this name opens.
+ * `example.com`, `*.example.com`, with `:port` when it is not 443 or 80. `packages` stands for the registries opened
+ * by the preset of this name.
  */
 export const EgressEntry = z
   .string()
@@ -78,7 +78,7 @@ export const EgressEntry = z
     'must be a host such as example.com, *.example.com or example.com:8443, or "packages"',
   );
 
-/** `none`: nothing. `packages`: the registries that npm, pip, cargo and go are configured for. `custom`: these hosts. */
+/** `none`: nothing. `packages`: the registries configured for npm, pip, cargo and go. `custom`: these hosts. */
 export const EgressPolicy = z
   .discriminatedUnion('preset', [
     z.strictObject({ preset: z.literal('none') }),
@@ -91,7 +91,7 @@ export const EgressPolicy = z
   .meta({ id: 'EgressPolicy' });
 export type EgressPolicy = z.infer<typeof EgressPolicy>;
 
-/** A host that the policy of a sandbox denied: told once per host and port, and of the first hosts only. */
+/** A host that the sandbox's policy denied: reported once per host and port, and only for the first hosts. */
 export const egressDenied = event(
   'sandbox.egress_denied',
   1,
@@ -99,7 +99,7 @@ export const egressDenied = event(
     host: z.string(),
     port: z.int(),
     reason: z.string(),
-    /** What a person writes to allow it. */
+    /** What to write to allow it. */
     remedy: z.string(),
     /** The attempt that the sandbox works for. */
     attemptId: AttemptId.optional(),
@@ -110,23 +110,27 @@ export const GateCommand = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[a-z0-9][a-z0-9_-]{0,40}$/, 'must be lower-case letters, digits, "_-", at most 41'),
+      .regex(/^[a-z0-9][a-z0-9_-]{0,40}$/, 'must be at most 41 lower-case letters, digits or "_-"'),
     /** A shell line, run by `sh -c` in the repository's folder inside the sandbox. */
     run: z.string().min(1).max(4000),
     /** The repository it runs in; the first one when absent. */
     repository: RepositoryName.optional(),
     timeoutMs: z.int().min(100).max(3_600_000).optional(),
-    /** Names of commands before it, whose state it starts from; without any, it starts from the prepared state. */
+    /**
+     * Names of earlier commands whose resulting state it starts from; without any, it starts from the prepared state.
+     */
     needs: z.array(z.string().max(41)).max(20).optional(),
   })
   .meta({ id: 'GateCommand' });
 export type GateCommand = z.infer<typeof GateCommand>;
 
-/** minimal: what proves the change runs (tests). standard: type check, lint, build and tests, as found. */
+/** minimal: tests only. standard: type check, lint, build and tests, as detected. */
 export const GateProfile = z.enum(['minimal', 'standard']).meta({ id: 'GateProfile' });
 export type GateProfile = z.infer<typeof GateProfile>;
 
-/** What becomes of a change that passes but weakens the gate: a person is asked, it lands, or it goes back to the agent. */
+/**
+ * What happens to a change that passes but weakens the gate: it needs approval, lands, or is returned to the agent.
+ */
 export const WeakenedPolicy = z.enum(['ask', 'allow', 'refuse']).meta({ id: 'WeakenedPolicy' });
 export type WeakenedPolicy = z.infer<typeof WeakenedPolicy>;
 
@@ -140,7 +144,7 @@ export const GateSpec = z
   .meta({ id: 'GateSpec' });
 export type GateSpec = z.infer<typeof GateSpec>;
 
-/** Relative, of plain names: no `..`, no link is followed. */
+/** Relative, plain names only: no `..`, and links are not followed. */
 export const KeptPath = z
   .string()
   .max(200)
@@ -154,23 +158,23 @@ const ShellLine = z.string().min(1).max(4000);
 export const SetupSpec = z
   .strictObject({
     /**
-     * Shell lines run in a sandbox on the target branch; what they leave in the repositories and in the caches of packages
-     * is the start of every sandbox. A known installer (`npm ci`) runs once per lock file, anything else once per commit.
-     * A plain line runs in the first repository. None at all means no set-up; without a `setup`, lock files say what to
-     * install.
+     * Shell lines run in a sandbox on the target branch; what they leave in the repositories and the package caches
+     * is the starting point of every sandbox. A known installer (`npm ci`) runs once per lock file, anything else
+     * once per commit. A plain line runs in the first repository. An empty list means no set-up; without a `setup`,
+     * lock files determine what to install.
      */
     commands: z
       .array(z.union([ShellLine, z.strictObject({ run: ShellLine, repository: RepositoryName.optional() })]))
       .max(20),
     egress: EgressPolicy.optional(),
     timeoutMs: z.int().min(1000).max(3_600_000).optional(),
-    /** Paths below the home folder that are kept of what they leave there, beside the caches of packages. */
+    /** Paths below the home folder to keep after the set-up, in addition to the package caches. */
     keep: z.array(KeptPath).max(20).optional(),
   })
   .meta({ id: 'SetupSpec' });
 
 const settings = {
-  /** Name of a driver; the server's default when absent. `host` has no isolation and must be asked for. */
+  /** Name of a driver; the server's default when absent. `host` has no isolation and must be requested explicitly. */
   driver: z.string().max(40).optional(),
   /**
    * Absolute path of an image archive on the server's machine (docker save, OCI layout, tar of a root); the host's own
@@ -227,7 +231,7 @@ export const workspaceRoutes = [
       'driver.unknown',
       'driver.disabled',
     ],
-    summary: 'Import repositories and say how to work on them',
+    summary: 'Import repositories and configure how to work on them',
   }),
   route({
     id: 'workspace.list',

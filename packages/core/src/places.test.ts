@@ -43,7 +43,7 @@ test('work without a place holds no worker, is shown, and begins when there is o
   ]);
   await core.reconcilers.runAll();
   expect(core.troubles.list()).toMatchObject([
-    { detail: expect.stringMatching(/ceiling of 2 sandboxes.*2 made by hand: sb_\w+, sb_/) },
+    { detail: expect.stringMatching(/limit of 2 sandboxes.*2 created manually: sb_\w+, sb_/) },
   ]);
   await core.tasks.cancel(two.id, 'enough');
   for (const { id } of taken) await core.sandboxes.remove(id, { by: 'tn_1' });
@@ -83,7 +83,7 @@ test('a sandbox that is kept after its task gives its place to work that waits, 
   expect(await task(first.id)).toMatchObject({ state: 'completed' });
   const second = await run();
   await clock.advance(60_000);
-  expect(left).toEqual([expect.stringMatching(/ceiling of 2 sandboxes.*1 kept after their tasks: sb_/)]);
+  expect(left).toEqual([expect.stringMatching(/limit of 2 sandboxes.*1 kept after their tasks: sb_/)]);
   expect(await task(second.id)).toMatchObject({ state: 'completed' });
   expect(core.troubles.list()).toEqual([]);
   const removals = await store.read((tx) =>

@@ -1,4 +1,4 @@
-/** Nobody sees more than the sign-in without a token; a token that the server refuses leads back to it. */
+/** Without a token, only the sign-in is shown; a rejected token leads back to it. */
 import { LiveConnection } from './live/connection.tsx';
 import { useSession } from './session/session.ts';
 import { SignIn } from './session/sign-in.tsx';

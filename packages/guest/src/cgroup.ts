@@ -1,4 +1,4 @@
-/** Counters of the control group that this machine runs in, as far as they can be read from inside (v2 or v1). */
+/** Counters of the control group of this machine, as far as they can be read from inside (v2 or v1). */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { SandboxMetrics } from '@berth/contract';
 
@@ -45,7 +45,7 @@ const read = (controller: string, file: string): string | undefined => {
   return path === undefined ? undefined : readText(path);
 };
 
-/** Lines of /proc/self/cgroup are `id:controllers:path`; with a namespace of its own, the path is `/`. */
+/** Lines of /proc/self/cgroup are `id:controllers:path`; in a cgroup namespace, the path is `/`. */
 const foldersOf = (controller: string): string[] => {
   const lines = (readText('/proc/self/cgroup') ?? '').trim().split('\n');
   return lines.flatMap((line) => {
@@ -57,7 +57,7 @@ const foldersOf = (controller: string): string[] => {
 
 const readable = (path: string): boolean => readText(path) !== undefined;
 
-/** Undefined when the file is not there: not every kernel and driver offers every counter. */
+/** Undefined when the file does not exist: not every kernel and driver offers every counter. */
 const readText = (path: string): string | undefined => {
   try {
     return readFileSync(path, 'utf8');
@@ -66,7 +66,7 @@ const readText = (path: string): string | undefined => {
   }
 };
 
-/** What the machine uses now: its control group as far as it can be read from inside. */
+/** Current resource usage of the machine: its control group as far as it can be read from inside. */
 export const readMetrics = (): SandboxMetrics => {
   const values = {
     cpuSeconds: readCpuSeconds(),

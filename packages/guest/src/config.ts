@@ -1,4 +1,4 @@
-/** What the driver says about the machine, read once from the environment; see `GUEST_ENV`. */
+/** The driver's configuration of this machine, read once from the environment; see `GUEST_ENV`. */
 import { GUEST_ENV, GUEST_LIMITS, readGuestEnvironment } from '@berth/contract/guest';
 
 export interface GuestConfig {
@@ -9,13 +9,13 @@ export interface GuestConfig {
   readonly state: string;
   readonly internalPort: number;
   readonly proxyPort: number;
-  /** Number of the user of commands, where that is another. */
+  /** Uid of commands, when it differs from the guest's. */
   readonly user: number | undefined;
   /** Folder of the native terminal module. */
   readonly pty: string | undefined;
-  /** File requests stay below root and home. */
+  /** Restrict file requests to root and home. */
   readonly confined: boolean;
-  /** The environment of commands, before what each adds. */
+  /** The base environment of commands. */
   readonly env: Readonly<Record<string, string>>;
   /** Where the machine has its programs, whatever commands are told. */
   readonly path: string | undefined;
@@ -23,7 +23,7 @@ export interface GuestConfig {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The configuration, or a sentence about what is wrong with it. */
+/** The configuration, or a sentence describing the problem. */
 export const readConfig = (env: Environment): GuestConfig | string => {
   const missing = [GUEST_ENV.socket, GUEST_ENV.root, GUEST_ENV.home, GUEST_ENV.state].filter((k) => !env[k]);
   if (missing.length > 0) return `${missing.join(', ')} must be set`;

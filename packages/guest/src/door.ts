@@ -1,6 +1,6 @@
 /**
- * The door: a Unix socket in a folder that the host shares with the machine. Each connection begins with a line from
- * the server that says what it is for.
+ * The listener: a Unix socket in a folder that the host shares with the machine. Each connection starts with a line
+ * from the server that states its purpose.
  */
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -16,7 +16,7 @@ import {
 
 export type Welcome = Readonly<Record<ConnectionPurpose, (socket: Socket) => Promise<void>>>;
 
-/** Listens, replacing a socket file that an earlier guest left. Resolves when connections succeed. */
+/** Listens, replacing a socket file left by an earlier guest. Resolves when connections succeed. */
 export const openDoor = async (path: string, welcome: Welcome): Promise<Server> => {
   rmSync(path, { force: true });
   const server = createServer((socket) => greet(socket, welcome));
@@ -47,7 +47,7 @@ const refuse = (socket: Socket, line: string): void => {
   socket.end(`${REFUSED_PREFIX}this guest speaks BERTH/${GUEST_VERSION}, not ${said}\n`);
 };
 
-/** Takes bytes one by one up to the line feed, so that what follows stays in the socket for HTTP/2. */
+/** Reads byte by byte up to the line feed, so that the rest stays in the socket for HTTP/2. */
 const readLine = (socket: Socket, done: (line: string) => void): void => {
   let line = '';
   const take = (): void => {

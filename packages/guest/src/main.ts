@@ -13,7 +13,7 @@ const env = process.env;
 // An environment may ask for a debugger, and commands could have it say what it should not. No other one asks: what
 // closes it takes a twentieth of the start to load.
 if (env.NODE_OPTIONS !== undefined) process.getBuiltinModule('node:inspector').close();
-// A terminal that closes or a server that ends must not take the sandbox along.
+// A closing terminal or an exiting server must not end the sandbox.
 process.on('SIGHUP', () => undefined);
 const config = readConfig(env);
 if (typeof config === 'string') giveUp(config);

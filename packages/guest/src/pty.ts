@@ -1,6 +1,6 @@
 /**
- * Terminals. The native module is loaded when the first one is asked for. What a terminal showed is kept up to
- * `scrollbackBytes`, so that who attaches again sees where they were.
+ * Terminals. The native module is loaded on first use. Output is kept up to `scrollbackBytes`, so that a client that
+ * reattaches sees the previous screen.
  */
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
@@ -40,7 +40,8 @@ export const ptyRoutes = (place: TerminalPlace): Route[] => {
         const known = byId.get(start.id);
         if (known !== undefined) return known.describe();
         forgetEnded(byId);
-        if (byId.size >= GUEST_LIMITS.livePtys) throw notStartable(`${byId.size} terminals run already`);
+        if (byId.size >= GUEST_LIMITS.livePtys)
+          throw notStartable(`${byId.size} terminals are already running`);
         const terminal = openTerminal(place, start);
         byId.set(start.id, terminal);
         return terminal.describe();
@@ -81,7 +82,7 @@ const side = (count: number): number => {
   return count;
 };
 
-/** Terminals that ended are remembered until room is needed. */
+/** Ended terminals are kept until room is needed. */
 const forgetEnded = (byId: Map<string, Terminal>): void => {
   if (byId.size < GUEST_LIMITS.livePtys) return;
   for (const [id, terminal] of byId) if (terminal.describe().exit !== undefined) byId.delete(id);
@@ -104,7 +105,7 @@ const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
   const scrollback: Buffer[] = [];
   let kept = 0;
   let exit: GuestPty['exit'];
-  // With a null encoding the module hands out buffers, whatever its types say.
+  // With a null encoding the module returns buffers, despite its types.
   pty.onData((data: string | Buffer) => {
     const bytes = Buffer.from(data as string);
     keepPiece(scrollback, bytes);
@@ -123,7 +124,7 @@ const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
       stream.write(Buffer.concat(scrollback));
       if (exit !== undefined) return void stream.end();
       const show = (bytes: Buffer): void => {
-        // A reader that cannot keep up is let go; it attaches again and begins with the scrollback.
+        // A reader that cannot keep up is disconnected; it reattaches and starts with the scrollback.
         if (stream.writableLength > GUEST_LIMITS.scrollbackBytes) stream.destroy();
         else stream.write(bytes);
       };
@@ -144,7 +145,7 @@ const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
   };
 };
 
-/** A program may write byte by byte; the row of pieces stays short, and so does what it costs to shorten it. */
+/** A program may write byte by byte; chunks are merged so that the list stays short and cheap to trim. */
 const keepPiece = (pieces: Buffer[], bytes: Buffer): void => {
   const last = pieces.at(-1);
   if (last !== undefined && last.length + bytes.length <= PIECE_BYTES)
@@ -154,7 +155,7 @@ const keepPiece = (pieces: Buffer[], bytes: Buffer): void => {
 
 const PIECE_BYTES = 4096;
 
-/** The module gives numbers. */
+/** The module returns numbers. */
 const nameOf = (signal: number): string =>
   Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `SIG${signal}`;
 
@@ -191,7 +192,7 @@ const spawnPty = ({ module, user, env, cwd }: TerminalPlace, start: GuestPtyStar
   }
 };
 
-/** The module enters the folder before it is the user; where only that user may enter, a shell has to. */
+/** The module changes directory before it switches users; a folder only that user may enter needs a shell. */
 const entering = (folder: string, argv: readonly string[]): Program => ({
   path: '/bin/sh',
   argv: ['/bin/sh', '-c', 'cd -- "$0" && exec "$@"', folder, ...argv],

@@ -1,4 +1,4 @@
-/** A request that cannot be met, as it travels: a code of the error catalogue and its data. */
+/** The wire form of a refused request: a code of the error catalogue and its data. */
 import type { GuestRefusal } from '@berth/contract/guest-messages';
 
 export class Refusal extends Error {

@@ -1,4 +1,4 @@
-/** The guest put together: what the server asks for goes in, what programs inside ask for goes up. */
+/** Assembles the guest: server requests come in, requests of programs inside go up. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { GUEST_PATHS, GUEST_VERSION, INTERNAL_AUTHORITY, READY_FILE } from '@berth/contract/guest';
@@ -21,11 +21,11 @@ import { createUser } from './user.ts';
 export interface Guest {
   readonly internalPort: number;
   readonly proxyPort: number;
-  /** Takes no more connections. Commands and what is connected now go on. */
+  /** Accepts no more connections. Commands and open connections continue. */
   close(): void;
 }
 
-/** Resolves when the guest can be connected to. */
+/** Resolves when the guest accepts connections. */
 export const startGuest = async (config: GuestConfig): Promise<Guest> => {
   for (const folder of [config.root, config.home, config.state]) mkdirSync(folder, { recursive: true });
   const user = createUser(config.user, config.state);
@@ -55,7 +55,7 @@ export const startGuest = async (config: GuestConfig): Promise<Guest> => {
   );
   writeFileSync(join(config.state, READY_FILE), JSON.stringify({ pid: process.pid, ...ports }));
   const door = await openDoor(config.socket, { control, uplink: uplink.adopt });
-  // The first connection finds it loaded, and the first command a process that becomes it.
+  // Preloaded for the first connection and the first command.
   setImmediate(() => {
     process.getBuiltinModule('node:http2');
     user.prepare();
@@ -84,7 +84,7 @@ const healthRoute = (config: GuestConfig, ports: { internalPort: number; proxyPo
   }),
 });
 
-/** Programs find the proxy by the usual variables; Node's own `fetch` only when told to look. */
+/** Programs find the proxy by the usual variables; Node's own `fetch` only with an explicit flag. */
 const commandEnv = (config: GuestConfig, proxyPort: number): Record<string, string> => {
   const proxy = `http://127.0.0.1:${proxyPort}`;
   const direct = `localhost,127.0.0.1,::1,${INTERNAL_AUTHORITY}`;

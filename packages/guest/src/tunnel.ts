@@ -1,4 +1,4 @@
-/** `CONNECT 127.0.0.1:<port>`: the server reaches a port inside. Only loopback; there is nothing else in here. */
+/** `CONNECT 127.0.0.1:<port>`: the server reaches a port inside. Loopback only; there is no other network. */
 import type { ServerHttp2Stream } from 'node:http2';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -24,7 +24,7 @@ const reach = (port: number, stream: ServerHttp2Stream): void => {
   stream.once('close', () => socket.destroy());
 };
 
-/** Joins two streams both ways. An end is passed on as an end; an abort of either aborts the other. */
+/** Joins two streams both ways. An end is forwarded; an abort of either aborts the other. */
 export const join = (a: Duplex, b: Duplex): void => {
   for (const [from, to] of [
     [a, b],

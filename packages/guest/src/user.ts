@@ -1,9 +1,9 @@
 /**
- * The user that commands are. The guest is another one, so that the kernel keeps commands from ending, tracing, reading
- * or imitating it. What it does on their behalf, it does with their rights: a path that a request names can then lead
- * nowhere that a command could not go by itself, whatever links are planted on the way.
+ * The user that commands run as. The guest is a different one, so that the kernel keeps commands from killing,
+ * tracing, reading or impersonating it. What it does on their behalf, it does with their rights: a requested path can
+ * then lead nowhere that a command could not go by itself, whatever links are planted on the way.
  *
- * The guest is root of the machine without the rights to other users' files, so whatever is forgotten here fails.
+ * The guest is root without the capabilities to access other users' files, so an operation forgotten here fails.
  */
 import type { ChildProcess } from 'node:child_process';
 import { chownSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
@@ -13,36 +13,36 @@ import { writeStarter } from './exec/starter.ts';
 import { createStarters } from './exec/starters.ts';
 
 export interface CommandUser {
-  /** Absent: commands are the same user as the guest. */
+  /** Absent: commands run as the guest's user. */
   readonly uid: number | undefined;
-  /** With the rights of commands and no others. The act must be over when it returns: the whole process changes user. */
+  /** Runs with the rights of commands and no others. The call must be synchronous: the whole process changes user. */
   as<T>(act: () => T): T;
-  /** What is started within is killed before the guest when the machine's memory ends. */
+  /** Processes started within are OOM-killed before the guest. */
   starting<T>(act: () => T): T;
-  /** The argument vector that becomes this one as that user, where a process is made without `spawn`. */
+  /** Wraps an argument vector to run as that user, for processes not made by `spawn`. */
   argv(program: Program): readonly string[];
-  /** As that user. By a process that was made ahead, unless it shall be a `fresh` one. Throws a system error. */
+  /** Spawns as that user, with a spare process unless `fresh`. Throws a system error. */
   start(start: Start, fresh: boolean): Started;
-  /** From now on processes are made ahead. */
+  /** From now on spare processes are forked ahead. */
   prepare(): void;
-  /** Ends those that wait. */
+  /** Ends the spare processes. */
   close(): void;
-  /** Makes a file or folder of the guest's theirs; its group stays unless one is said. */
+  /** Changes the owner of one of the guest's files or folders to that user; the group stays unless given. */
   give(path: string, group?: number): void;
 }
 
-/** What is executed, and the whole argument vector that it sees. */
+/** The executable and its complete argument vector. */
 export interface Program {
   readonly path: string;
   readonly argv: readonly string[];
 }
 
 export interface Started extends Beginning {
-  /** Without a number when there is none. */
+  /** Without a pid when there is no process. */
   readonly child: ChildProcess;
 }
 
-/** `state`: a folder that is the guest's alone. */
+/** `state`: a folder private to the guest. */
 export const createUser = (uid: number | undefined, state: string): CommandUser => {
   const program = writeStarter(state, uid);
   const as = uid === undefined ? <T>(act: () => T): T => act() : actAs(uid);
@@ -62,7 +62,7 @@ export const createUser = (uid: number | undefined, state: string): CommandUser 
         as(() => killOwn(child));
       };
       const beginning = tellStarter(starter, block, kill);
-      // After it has something to do.
+      // When there is something to do.
       if (start.inputless) child.stdin?.destroy();
       return { child, ...beginning };
     },
@@ -74,7 +74,7 @@ export const createUser = (uid: number | undefined, state: string): CommandUser 
   };
 };
 
-/** Nothing when it ended, or is another user's. */
+/** No effect when it ended, or belongs to another user. */
 const killOwn = ({ pid, exitCode, signalCode }: ChildProcess): void => {
   if (pid === undefined || exitCode !== null || signalCode !== null) return;
   try {
@@ -101,12 +101,12 @@ const SCORE = '/proc/self/oom_score_adj';
 const SACRIFICED = '1000';
 
 /**
- * What a process is worth when memory ends is inherited, so the guest takes on the value of its children while it starts
- * one: a command that raised it later could have started another before.
+ * The OOM score is inherited, so the guest takes on the score of its children while it starts one: if the command
+ * raised its own score later, it could have forked before.
  */
 const createSacrifice = (): CommandUser['starting'] => {
   const own = readFileSync(SCORE, 'latin1');
-  // Opened once: when the guest has acted as another, the kernel keeps even its own files of this kind from it.
+  // Opened once: after the guest has switched users, the kernel denies it even its own files of this kind.
   const file = openSync(SCORE, 'r+');
   return (act) => {
     writeSync(file, SACRIFICED);

@@ -1,16 +1,15 @@
 /**
- * An agent plugin knows how to launch one kind of coding agent inside a sandbox and how to talk with it.
+ * An agent plugin launches one kind of coding agent inside a sandbox and talks to it.
  *
  * The unit is a turn: one prompt, worked on to its end. A turn is one process in the sandbox, started under an id
- * that the caller chose. When the server dies in a turn, the same call is made again with the same input: the
- * process is still running, its whole output is read again from the first byte, and what was already written to it
- * is ignored by offset. An adapter MUST therefore write the same bytes when it reads the same bytes.
+ * chosen by the caller. When the server dies during a turn, the same call is repeated with the same input: the
+ * process is still running, its whole output is read again from the first byte, and input it already received is
+ * ignored by offset. An adapter MUST therefore write the same bytes when it reads the same bytes.
  *
- * MUST: report every item by `world.emit` under an id that is the same when the turn is replayed.
- * MUST: end within the world's limits: `signal` aborts, `limits.silenceMs` without a sign of life is `agent.hung`, more than `limits.turnMs`
- * altogether is `agent.overtime`.
- * MUST: when it gives up, end the process with everything it started.
- * MUST NOT: offer the agent files or terminals of the server.
+ * MUST: report every item by `world.emit` under an id that is stable across replays. MUST: end within the world's
+ * limits: `signal` aborts, `limits.silenceMs` without a sign of life is `agent.hung`, more than `limits.turnMs`
+ * altogether is `agent.overtime`. MUST: when it gives up, end the process with everything it started. MUST NOT: offer
+ * the agent files or terminals of the server.
  */
 import type { ItemBody, Usage } from '@berth/contract';
 import type { z } from 'zod';
@@ -19,7 +18,7 @@ import type { Sandbox } from './sandbox.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** Where the agent sends its model requests. The token is worth nothing outside this installation and attempt. */
+/** Where the agent sends its model requests. The token is worthless outside this installation and attempt. */
 export interface ModelAccess {
   readonly provider: string;
   readonly wire: 'openai' | 'anthropic' | 'gemini';
@@ -32,13 +31,18 @@ export interface ModelAccess {
 export interface TurnInput {
   /** Also the id of the process. Lives as long as the sandbox. */
   readonly execId: string;
-  /** All that the agent is told in this turn: what was asked, or what came of it, with quotes out of the repository. */
+  /**
+   * The complete prompt of this turn: the request, or the outcome of the last round, with quotes from the repository.
+   */
   readonly prompt: string;
-  /** What a person asked for, in his words alone: the same in every turn of an attempt. Safe to run where the user may. */
+  /**
+   * The user's request alone, verbatim: the same in every turn of an attempt. Safe to run where the user may run
+   * commands.
+   */
   readonly asked: string;
   /** The repository's folder inside the sandbox. */
   readonly cwd: string;
-  /** What the turn before returned, in this sandbox; absent for a new conversation. */
+  /** The `resume` of the previous turn in this sandbox; absent for a new conversation. */
   readonly session?: Json | undefined;
 }
 
@@ -49,19 +53,22 @@ export interface AgentWorld {
   readonly toolPath: (target: string) => string;
   emit(id: string, body: ItemBody): void;
   readonly limits: { readonly startMs: number; readonly silenceMs: number; readonly turnMs: number };
-  /** Aborted = cancel: ask the agent to stop, then make it. */
+  /** Aborted = cancel: ask the agent to stop, then kill it. */
   readonly signal: AbortSignal;
 }
 
 export interface TurnEnd {
-  /** `end`: the agent says it is done. `cancelled`: as asked. `stopped`: it met a limit of its own or of its model. */
+  /**
+   * `end`: the agent reports it is done. `cancelled`: as requested. `stopped`: it hit a limit of its own or of its
+   * model.
+   */
   readonly stop: 'end' | 'cancelled' | 'stopped';
   readonly detail?: string | undefined;
   /** To continue the conversation in the same sandbox; absent when the agent cannot. */
   readonly session?: Json | undefined;
-  /** False when an older conversation was asked for and could not be continued. */
+  /** False when a previous conversation was requested and could not be continued. */
   readonly continued: boolean;
-  /** As the agent counts; the model gateway has the truth. */
+  /** As counted by the agent; the model gateway's count is authoritative. */
   readonly usage?: Usage | undefined;
 }
 
@@ -79,11 +86,11 @@ export interface Agent {
 export interface AgentPlugin<C extends z.ZodType = z.ZodType> {
   readonly name: string;
   readonly config: C;
-  /** Whether it needs a model at all (`command` and `scripted` do not). */
+  /** Whether it needs a model (`command` and `scripted` do not). */
   readonly needsModel: boolean;
-  /** The wire formats that it can speak with its model; any when absent. */
+  /** The model API formats it supports; any when absent. */
   readonly wires?: readonly ModelAccess['wire'][] | undefined;
-  /** What it needs before its tools, for the scheduler. */
+  /** What it needs in addition to its tools, for the scheduler. */
   readonly memoryBytes: number;
   open(config: z.infer<C>, host: AgentHost): Agent;
 }

@@ -1,15 +1,15 @@
 /**
- * What comes piece by piece and is kept within a bound, at a cost that depends on what comes and not on what is kept: a
- * sandbox chooses the size of the pieces, and one byte at a time must not be dearer than the same bytes at once.
+ * Bounded buffers for chunked input, at a cost that depends on the input and not on what is buffered: a sandbox
+ * chooses the chunk size, and one byte at a time must not cost more than the same bytes in one chunk.
  */
 
-/** Bytes in one place that grow at the end, up to a bound that whoever fills it looks after. */
+/** A contiguous buffer that grows at the end; the caller enforces the bound. */
 export interface GrowingBytes {
   readonly sizeBytes: number;
   push(bytes: Uint8Array): void;
-  /** All of them, without copying: what it shows is valid until the next change. */
+  /** All bytes, without copying: the view is valid until the next change. */
   view(): Buffer;
-  /** Takes bytes away from the front. */
+  /** Drops bytes from the front. */
   drop(count: number): void;
 }
 
@@ -20,7 +20,7 @@ export const createGrowingBytes = (): GrowingBytes => {
   let room = Buffer.alloc(0);
   let from = 0;
   let to = 0;
-  /** The room at least doubles, so that each byte is moved a constant number of times on average. */
+  /** The capacity at least doubles, so each byte is moved a constant number of times, amortised. */
   const makeRoom = (more: number): void => {
     const size = to - from;
     const needed = size + more;
@@ -46,16 +46,16 @@ export const createGrowingBytes = (): GrowingBytes => {
       if (from < to) return;
       from = 0;
       to = 0;
-      // What was long once is not kept for ever.
+      // Capacity is released when it is no longer needed.
       if (room.length > KEPT_EMPTY_BYTES) room = Buffer.alloc(0);
     },
   };
 };
 
-/** The newest bytes of an output that may be endless. */
+/** The newest bytes of potentially endless output. */
 export interface ByteTail {
   push(bytes: Uint8Array): void;
-  /** Older bytes are missing. */
+  /** Whether older bytes were dropped. */
   readonly isCut: boolean;
   bytes(): Buffer;
 }
@@ -77,7 +77,7 @@ export const createByteTail = (maxBytes: number): ByteTail => {
   };
 };
 
-/** The newest characters of a text that may be endless. */
+/** The newest characters of potentially endless text. */
 export interface TextTail {
   push(text: string): void;
   text(): string;
@@ -88,17 +88,17 @@ export const createTextTail = (maxCharacters: number): TextTail => {
   return {
     push(text) {
       kept += text;
-      // Cutting copies what is left, so it is done once for as many characters as it copies.
+      // Trimming copies the rest, so it is amortised over as many characters as it copies.
       if (kept.length > 2 * maxCharacters) kept = kept.slice(-maxCharacters);
     },
     text: () => kept.slice(-maxCharacters).trim(),
   };
 };
 
-/** Cuts a stream of bytes into lines; a line longer than the cap is given up, so that nobody can fill our memory. */
+/** Cuts a stream of bytes into lines; a line longer than the cap is abandoned, so that nobody can exhaust memory. */
 export interface LineCutter {
   push(bytes: Uint8Array): readonly string[];
-  /** Of the line that has no end yet. */
+  /** Of the incomplete line. */
   readonly openBytes: number;
 }
 

@@ -2,18 +2,20 @@
  * A driver makes machines and nothing else. What happens inside goes through the guest channel (`connect`).
  *
  * The life of a machine: `create` → `connect`, as often as needed → (`facets.pause`) → `destroy`. After a restart of
- * the server: `attach`, then `connect` again. Everything is keyed by our id, which the driver writes on whatever it
- * makes, together with the installation's id, so that `destroy` and `list` never need what `create` returned.
+ * the server: `attach`, then `connect` again. Everything is keyed by the sandbox id, with which the driver labels
+ * whatever it creates, together with the installation id, so that `destroy` and `list` never need what `create`
+ * returned.
  *
  * MUST: `create` be idempotent per id, leave nothing behind when it rejects after `destroy(id)`, start the guest and
  *       resolve only when `connect` will succeed.
- * MUST: `attach` answer for machines that an earlier process of ours created.
- * MUST: `destroy` succeed for an unknown id and for a half-made machine, and end every process inside.
- * MUST: `list` yield what this installation owns, also half-made or dead, and nothing else; say of each whether it
- *       lives, from what the system says now and not from what was written down; and go on when it cannot look at one.
+ * MUST: `attach` work for machines created by an earlier server process.
+ * MUST: `destroy` succeed for an unknown id and for a half-created machine, and end every process inside.
+ * MUST: `list` yield what this installation owns, including half-created or dead machines, and nothing else; report
+ * each machine's
+ *       liveness from the current state of the system, not from records; and continue when one cannot be inspected.
  * MUST: a dead machine keep its disk until `destroy`.
  * MUST NOT: give a weaker isolation than the driver states, or a network of any kind.
- * MUST NOT: follow a symbolic link or trust a name that the inside of a machine can choose.
+ * MUST NOT: follow a symbolic link or trust a name that can be chosen from inside a machine.
  */
 import type { Duplex } from 'node:stream';
 import type { Isolation, Limits } from '@berth/contract';
@@ -23,13 +25,13 @@ export interface MachineSpec {
   readonly id: string;
   /** Disk snapshots to start from, lowest first; names that `facets.snapshots.take` returned. */
   readonly layers: readonly string[];
-  /** Absolute path of an image archive, of whatever kind; the host's own system folders when absent. */
+  /** Absolute path of an image archive of any supported kind; the host's own system folders when absent. */
   readonly image?: string | undefined;
   readonly limits: Limits;
   readonly env: Readonly<Record<string, string>>;
-  /** Folders inside that programs are looked for in before the system's. */
+  /** Folders inside that precede the system's in the program path. */
   readonly path?: readonly string[] | undefined;
-  /** Programs of ours (agents) to show inside, read-only. Sources are trusted: they come from the operator. */
+  /** Programs (agents) to mount inside, read-only. Sources are trusted: they come from the operator. */
   readonly tools: readonly ToolMount[];
 }
 
@@ -46,23 +48,23 @@ export interface Machine {
   readonly home: string;
   /** Base URL of the server as programs inside reach it. */
   readonly internalUrl: string;
-  /** Where tools appear inside: maps a target of `MachineSpec.tools` to a path a program inside can use. */
+  /** Where tools appear inside: maps a target of `MachineSpec.tools` to a path usable inside. */
   readonly toolPath: (target: string) => string;
   /**
-   * Limits asked for that could not be applied, `containment` without groups for commands, `reserve` where contained
-   * commands can take the memory that the guest lives on, and `verdict` where a command could end, read or imitate the
-   * guest, so that nothing the guest says of it is sure; each with the reason. Empty when all hold.
+   * Requested limits that could not be applied, `containment` without groups for commands, `reserve` where contained
+   * commands can use up the guest's memory, and `verdict` where a command could kill, read or impersonate the guest,
+   * so that the guest's reports about it are not trustworthy; each with the reason. Empty when all hold.
    */
   readonly unenforced: readonly string[];
 }
 
-/** Whether a machine lives: its guest runs and can be connected to. Reasons are for people. */
+/** Whether a machine is alive: its guest runs and accepts connections. Reasons are for people. */
 export type Liveness =
   | { readonly state: 'alive' }
   | { readonly state: 'dead'; readonly reason: string }
-  /** `create` has not come to its end, or never will. */
+  /** `create` has not finished, or never will. */
   | { readonly state: 'unfinished' }
-  /** It could not be looked at now. */
+  /** It could not be inspected now. */
   | { readonly state: 'unknown'; readonly reason: string };
 
 export interface ListedMachine {
@@ -76,26 +78,29 @@ export interface Probe {
   readonly detail: string;
 }
 
-/** What of a disk becomes a layer. All paths are relative, and nothing of them is a link that is followed. */
+/** The part of a disk that becomes a layer. All paths are relative, and links are not followed. */
 export interface KeptOfDisk {
-  /** Folders of the root, without anything of git's (`.git` at any depth), and without the paths of `without`. */
+  /** Folders of the root, excluding `.git` at any depth and the paths in `without`. */
   readonly root: readonly string[];
   /** Paths below the home folder. */
   readonly home: readonly string[];
-  /** Paths below the root, each with all that is in it. */
+  /** Paths below the root, each with its contents. */
   readonly without: readonly string[];
 }
 
 /** Disk snapshots: the writable part of a machine as a layer, named by its content. */
 export interface Snapshots {
-  /** MUST name equal content equally and be safe to repeat. The machine should be quiet. All is kept when nothing is said. */
+  /**
+   * MUST give equal content the same name and be safe to repeat. The machine should be idle. Default: everything is
+   * kept.
+   */
   take(id: string, kept?: KeptOfDisk): Promise<{ readonly layer: string; readonly sizeBytes: number }>;
   list(): AsyncIterable<{ readonly layer: string; readonly sizeBytes: number }>;
   /** MUST succeed for an unknown layer. The caller makes sure that no machine uses it. */
   drop(layer: string): Promise<void>;
 }
 
-/** Limits are really held, and what they did can be read. */
+/** Limits are enforced, and their effects can be read. */
 export interface LimitsFacet {
   usage(id: string): Promise<{
     readonly memoryBytes: number;
@@ -103,7 +108,7 @@ export interface LimitsFacet {
     readonly processes: number;
     readonly outOfMemoryKills: number;
   }>;
-  /** That of `usage` alone, which is asked for around every command. */
+  /** Only that part of `usage`, which is read around every command. */
   outOfMemoryKills(id: string): Promise<number>;
 }
 
@@ -113,17 +118,20 @@ export interface Pause {
 }
 
 /**
- * Commands kept together with everything they start, in groups that nothing inside can make, change or leave. A group
- * is known by the machine and any text that the caller chose, so that it is found again after a restart.
+ * Commands contained with everything they start, in groups that nothing inside can create, change or leave. A group
+ * is identified by the machine and a text chosen by the caller, so that it is found again after a restart.
  */
 export interface CommandGroups {
   /**
-   * Puts a process into a group, which is made when it is not there. The number is the one that the process has
-   * inside, and the inside says which: MUST reject, and change nothing, unless it is a process of this machine that is
-   * in no other group. MUST succeed when it is in this one already. What it starts from then on is in the group.
+   * Puts a process into a group, creating the group when needed. The pid is the one inside, and is reported by the
+   * inside: MUST reject, and change nothing, unless it is a process of this machine that is in no other group. MUST
+   * succeed when it is in this one already. Its later children are in the group.
    */
   enter(id: string, group: string, insidePid: number): Promise<void>;
-  /** MUST end all in the group, none outside, and forget the group; and succeed for an unknown group or machine. */
+  /**
+   * MUST kill all processes in the group, none outside, and remove the group; and succeed for an unknown group or
+   * machine.
+   */
   end(id: string, group: string): Promise<void>;
 }
 
@@ -143,19 +151,19 @@ export interface Driver {
   destroy(id: string): Promise<void>;
   list(): AsyncIterable<ListedMachine>;
   /**
-   * The server ends. Resolves when nothing runs any more that the driver keeps for itself; machines go on. It may be
-   * used again.
+   * The server is shutting down. Resolves when the driver's own helpers have stopped; machines keep running. It may
+   * be used again.
    */
   close?(): Promise<void>;
-  /** Present = promised: the conformance suite tests what is here, and nothing can be claimed untested. */
+  /** Present = promised: the conformance suite tests every facet that is present, so none is claimed untested. */
   readonly facets: Partial<DriverFacets>;
 }
 
-/** What the server gives to a driver when it opens it. */
+/** What the server passes to a driver on opening. */
 export interface DriverHost {
-  /** Id of this installation: the label that tells our machines from others'. */
+  /** Id of this installation: the label that distinguishes its machines from others'. */
   readonly installation: string;
-  /** A folder for this driver alone, absolute, made by the server. */
+  /** A private folder of this driver, absolute, created by the server. */
   readonly folder: string;
   readonly guest: GuestProgram;
   /** For reports that an operator should see; never for control flow. */
@@ -171,14 +179,17 @@ export interface GuestProgram {
   readonly node: string;
   /** The bundled guest, one file. */
   readonly bundle: string;
-  /** Folder that holds the terminal module `node-pty` and its prebuilt binary side by side; absent where unavailable. */
+  /** Folder with the terminal module `node-pty` and its prebuilt binary; absent where unavailable. */
   readonly pty?: string | undefined;
 }
 
 export interface DriverPlugin<C extends z.ZodType = z.ZodType> {
   readonly name: string;
   readonly isolation: Isolation;
-  /** Programs inside meet this machine without a wall: off unless the configuration names it, and for owners alone. */
+  /**
+   * Programs inside run on this machine without isolation: disabled unless the configuration names it, and for owners
+   * only.
+   */
   readonly exposesHost?: true;
   readonly config: C;
   open(config: z.infer<C>, host: DriverHost): Driver;

@@ -1,23 +1,23 @@
-/** What is known to be wrong with versions of programs that Berth starts, also where a distribution mends old ones. */
+/** Known flaws in versions of programs that Berth starts, including distribution backports. */
 
 export interface ProgramVersion {
-  /** As its makers count. */
+  /** Version numbering of upstream. */
   readonly version: string;
-  /** The package that it came in, where a distribution's package manager knows. */
+  /** The package it came in, when the distribution's package manager knows. */
   readonly packaged?: { readonly distribution: string; readonly version: string } | undefined;
 }
 
 export interface Flaw {
   readonly name: string;
-  /** What follows from it here. */
+  /** The consequence in Berth. */
   readonly what: string;
-  /** The first versions with it, when it was not always there. */
+  /** The first affected versions, when it was not always present. */
   readonly since?: string | undefined;
-  /** The first version without it, of each branch that was mended; from the highest on all are without. */
+  /** The first fixed version of each patched branch; from the highest on all are fixed. */
   readonly fixed: readonly string[];
-  /** How many of the numbers name a branch; 2 when absent. */
+  /** How many of the numbers identify a branch; 2 when absent. */
   readonly branchNumbers?: 1 | 2 | undefined;
-  /** Packages that a distribution has mended under an old version: `debian 12` and the first package without it. */
+  /** Packages patched by a distribution under an old version: `debian 12` and the first fixed package. */
   readonly packages?: Readonly<Record<string, string>> | undefined;
   /** A sandbox escape that Berth cannot close: the program is not used. */
   readonly isEscape?: boolean | undefined;
@@ -41,7 +41,7 @@ const isMended = (
     : compareVersions(version, branch) >= 0;
 };
 
-/** What follows the numbers (`+ds1`, `-rc.1`) is left out. */
+/** Suffixes (`+ds1`, `-rc.1`) are ignored. */
 const numbersOf = (version: string): number[] =>
   (/^\d+(\.\d+)*/.exec(version)?.[0] ?? '0').split('.').map(Number);
 
@@ -54,7 +54,7 @@ export const compareVersions = (a: string, b: string): number => {
   return 0;
 };
 
-/** In the order of Debian's packages, as deb-version(7) has it. */
+/** Compares Debian package versions, as in deb-version(7). */
 export const comparePackages = (a: string, b: string): number => {
   const [left, right] = [partsOf(a), partsOf(b)];
   const byEpoch = left.epoch - right.epoch;
@@ -70,7 +70,7 @@ const partsOf = (version: string) => {
     : { epoch: Number(epoch), upstream: rest.slice(0, dash), revision: rest.slice(dash + 1) };
 };
 
-/** By turns a part without digits, letter by letter, and a number. */
+/** Alternating non-digit parts, compared by letter, and numbers. */
 const compareText = (a: string, b: string): number => {
   const [left, right] = [splitText(a), splitText(b)];
   for (let index = 0; index < Math.max(left.length, right.length); index += 1) {
@@ -92,7 +92,7 @@ const compareLetters = (a: string, b: string): number => {
   return 0;
 };
 
-/** A tilde comes before the end, letters before all else. */
+/** A tilde sorts before the end, letters before everything else. */
 const weightOf = (letter: string | undefined): number => {
   if (letter === '~') return -1;
   if (letter === undefined) return 0;

@@ -1,25 +1,25 @@
 /**
- * Bounds on JSON from outside, held before it is parsed: to parse, check and print what is nested a hundred thousand
- * deep, or made of millions of empty lists, costs far more than its bytes.
+ * Bounds on JSON from outside, enforced before parsing: parsing, validating and printing JSON nested a hundred
+ * thousand levels deep, or made of millions of empty lists, costs far more than its bytes.
  */
 
 export interface JsonBounds {
-  /** Lists and objects within each other. */
+  /** Nesting depth of lists and objects. */
   readonly depth: number;
-  /** Members of lists and objects, all together. */
+  /** Total members of lists and objects. */
   readonly members: number;
 }
 
-/** Enough for everything that is said in earnest: requests, answers, tool calls, schemas of tools. */
+/** Enough for every legitimate use: requests, answers, tool calls, tool schemas. */
 export const JSON_BOUNDS: JsonBounds = { depth: 64, members: 200_000 };
 
 export interface JsonExcess {
-  /** From the outermost value on, cut after a few steps: `.messages[3].content…`. */
+  /** From the outermost value, truncated after a few steps: `.messages[3].content…`. */
   readonly path: string;
   readonly message: string;
 }
 
-/** Parses what is within its bounds. Throws `SyntaxError` for what is not, or is no JSON. */
+/** Parses within bounds. Throws `SyntaxError` when out of bounds or not JSON. */
 export const parseWithin = (text: string, bounds: JsonBounds = JSON_BOUNDS): unknown => {
   const excess = excessOf(text, bounds);
   if (excess !== undefined) throw new SyntaxError(`${excess.path}: ${excess.message}`);
@@ -34,7 +34,7 @@ const COMMA = 44;
 const QUOTE = 34;
 const BACKSLASH = 92;
 
-/** One pass over the text. Says nothing about whether it is JSON. */
+/** One pass over the text. Does not check that it is JSON. */
 export const excessOf = (text: string, bounds: JsonBounds = JSON_BOUNDS): JsonExcess | undefined => {
   let depth = 0;
   let members = 0;
@@ -48,14 +48,14 @@ export const excessOf = (text: string, bounds: JsonBounds = JSON_BOUNDS): JsonEx
     else if (code === COMMA) members += 1;
     else continue;
     if (depth > bounds.depth)
-      return { path: pathTo(text, at), message: `nested more than ${bounds.depth} deep` };
+      return { path: pathTo(text, at), message: `nested more than ${bounds.depth} levels deep` };
     if (members > bounds.members)
       return { path: pathTo(text, at), message: `more than ${bounds.members} members` };
   }
   return undefined;
 };
 
-/** Where the string that begins at `start` has its closing quote; the end of the text when it has none. */
+/** Position of the closing quote of the string at `start`; the end of the text when there is none. */
 const endOfString = (text: string, start: number): number => {
   for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
     let first = at;
@@ -68,7 +68,7 @@ const endOfString = (text: string, start: number): number => {
 const MAX_STEPS = 6;
 const MAX_KEY_CHARACTERS = 40;
 
-/** The way to a place; read once more, because few texts need it. */
+/** The path to a position; found in a second pass, because it is rarely needed. */
 const pathTo = (text: string, end: number): string => {
   const steps: (string | number)[] = [];
   let lastString = '';

@@ -1,17 +1,17 @@
-/** Which package of the distribution a program came in, read from the records of dpkg: no other program is asked. */
+/** Finds the distribution package of a program in dpkg's database, without running another program. */
 import { readFile } from 'node:fs/promises';
 import type { ProgramVersion } from './flaws.ts';
 
 export interface PackagedProgram {
-  /** Of the package, which is that of its program. */
+  /** Of the package and so of its program. */
   readonly name: string;
-  /** What the program says of itself. */
+  /** As reported by the program. */
   readonly version: string;
-  /** Where it is, without links: a program that somebody put beside the package's is none of it. */
+  /** Its real path: a program installed next to the package's is not part of it. */
   readonly path?: string | undefined;
 }
 
-/** None without dpkg, for a program that came in no package, and for another version than the package's. */
+/** Undefined without dpkg, for a program that is in no package, and when the version differs from the package's. */
 export const packageOf = async (
   { name, version, path }: PackagedProgram,
   root = '/',
@@ -31,7 +31,7 @@ export const packageOf = async (
 
 const VERSION = 'Version: ';
 
-/** Paragraphs are parted by empty lines. */
+/** Paragraphs are separated by empty lines. */
 const versionIn = (status: readonly string[], name: string): string | undefined => {
   const begin = status.indexOf(`Package: ${name}`);
   if (begin === -1) return undefined;
@@ -40,7 +40,7 @@ const versionIn = (status: readonly string[], name: string): string | undefined 
   return paragraph.find((line) => line.startsWith(VERSION))?.slice(VERSION.length);
 };
 
-/** `1:2.39.5-0+deb12u3` is of `2.39.5`, and neither of `2.39` nor of `2.3`. */
+/** `1:2.39.5-0+deb12u3` is `2.39.5`, and neither `2.39` nor `2.3`. */
 const isOf = (packaged: string, version: string): boolean => {
   const own = packaged.slice(packaged.indexOf(':') + 1);
   return own.startsWith(version) && !/^[.\d]/.test(own.slice(version.length));

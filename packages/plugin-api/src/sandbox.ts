@@ -1,14 +1,14 @@
 /**
- * A running sandbox as everybody but its driver sees it: commands and files, through the guest channel.
- * Whoever holds one can work inside and can neither create nor destroy: authority by type.
+ * A running sandbox as everything but its driver sees it: commands and files, through the guest channel. A holder can
+ * work inside but can neither create nor destroy: authority by type.
  *
- * Everything that comes back was said by a machine that an agent controls: sizes are capped by the implementation,
- * names and bytes are data, never instructions.
+ * Everything returned comes from a machine that an agent controls: sizes are capped by the implementation, names and
+ * bytes are data, never instructions.
  */
 import type { FileEntry, SandboxMetrics } from '@berth/contract';
 
 export interface ExecSpec {
-  /** Chosen by the caller. Starting the same id twice starts one process: the second call attaches to the first. */
+  /** Chosen by the caller. Starting the same id twice starts one process: the second call attaches to it. */
   readonly id: string;
   readonly argv: readonly [string, ...string[]];
   /** Absolute inside the sandbox, or relative to its root. */
@@ -17,19 +17,20 @@ export interface ExecSpec {
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly timeoutMs?: number | undefined;
   /**
-   * `all`: every byte is kept from the start until the sandbox ends and a full log makes the process wait (agents).
-   * `tail`: the newest bytes up to the cap are kept; older ones are dropped and the reader is told (everything else).
+   * `all`: every byte is kept from the start until the sandbox ends and a full log blocks the process (agents).
+   * `tail`: the newest bytes up to the cap are kept; older ones are dropped and the reader is notified (everything
+   * else).
    */
   readonly keep?: 'all' | 'tail' | undefined;
   /**
-   * What it starts ends with it: when `run` is done, or at SIGKILL, nothing of it is left, also not what cleared its
-   * environment, changed its session and lost its parent. Where the driver has no groups for commands (a facet), such
-   * a process may stay until the sandbox ends.
+   * Its children end with it: when `run` is done, or at SIGKILL, nothing of it is left, including a process that
+   * cleared its environment, changed its session and lost its parent. When the driver has no groups for commands (a
+   * facet), such a process may survive until the sandbox ends.
    */
   readonly contained?: boolean | undefined;
   /**
-   * A program of ours: looked for only in folders that nothing inside can write to, and given no environment but that
-   * path and `env`.
+   * A program of Berth's: looked up only in folders that nothing inside can write to, and given no environment but
+   * that path and `env`.
    */
   readonly system?: boolean | undefined;
 }
@@ -51,7 +52,7 @@ export type ExecChunk =
       readonly cursor: number;
       readonly bytes: Uint8Array;
     }
-  /** Bytes before `cursor` were dropped because the reader was too slow or came too late. */
+  /** Bytes before `cursor` were dropped because the reader was too slow or too late. */
   | { readonly kind: 'lagged'; readonly stream: 'stdout' | 'stderr'; readonly cursor: number }
   | { readonly kind: 'exit'; readonly exit: ExecExit };
 
@@ -60,18 +61,21 @@ export interface ExecCursor {
   readonly stderr: number;
 }
 
-/** A command inside. It lives on when the server restarts; attach again by its id. */
+/** A command inside. It survives a server restart; reattach by its id. */
 export interface Process {
   readonly id: string;
-  /** Output from the cursor on (the start when absent), then the exit. May be called again: each call reads afresh. */
+  /**
+   * Output from the cursor (the start when absent), then the exit. May be called again: each call reads
+   * independently.
+   */
   output(from?: ExecCursor, signal?: AbortSignal): AsyncIterable<ExecChunk>;
   /**
-   * Writes to stdin at a byte offset. Bytes below what the process already received are ignored, so that a caller
-   * which starts over after a crash may send the same bytes again.
+   * Writes to stdin at a byte offset. Bytes the process already received are ignored, so that a caller that restarts
+   * after a crash may resend the same bytes.
    */
   write(offset: number, bytes: Uint8Array): Promise<void>;
   closeInput(): Promise<void>;
-  /** Sent to the process and everything it started. Succeeds when it has ended already. */
+  /** Sent to the process and everything it started. Succeeds when it has already ended. */
   signal(name: NodeJS.Signals): Promise<void>;
 }
 
@@ -84,18 +88,18 @@ export interface RunResult extends ExecExit {
 export interface Files {
   /** Rejects with `file.missing`, or `file.refused` when larger than `maxBytes` (16 MiB when absent). */
   read(path: string, maxBytes?: number): Promise<Uint8Array>;
-  /** The same in pieces, which are read as they are taken and held nowhere. Of a file that grows, what it had at first. */
+  /** The same as a stream, read on demand and not buffered. A growing file is read up to its initial size. */
   open(path: string, maxBytes: number): Promise<AsyncIterable<Uint8Array>>;
   /**
-   * Makes folders on the way; replaces atomically. Bytes that come in pieces are asked for as they are taken, and are
-   * held nowhere; when they end in a failure, that is the failure, and nothing was written.
+   * Creates missing parent folders; replaces atomically. A stream is pulled on demand and not buffered; when it
+   * fails, the call fails with its error, and nothing was written.
    */
   write(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>, mode?: number): Promise<void>;
   list(path: string): Promise<FileEntry[]>;
   stat(path: string): Promise<FileEntry>;
   makeFolder(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Succeeds when there is nothing. */
+  /** Succeeds when nothing exists there. */
   remove(path: string): Promise<void>;
 }
 
@@ -103,14 +107,14 @@ export interface Sandbox {
   readonly id: string;
   /** Where repositories are: `/workspace`, except with the host driver. */
   readonly root: string;
-  /** A writable home that belongs to this sandbox alone. */
+  /** A writable home, private to this sandbox. */
   readonly home: string;
   /** Where programs inside reach the server: `http://berth.internal`, except with the host driver. */
   readonly internalUrl: string;
   start(spec: ExecSpec): Promise<Process>;
-  /** The process of an id that was started before, or undefined. */
+  /** The process started earlier under this id, or undefined. */
   attach(execId: string): Promise<Process | undefined>;
-  /** Ends every command whose id begins with this, asked first and made to in the end, and waits until it is over. */
+  /** Terminates every command whose id has this prefix, then kills it, and waits until it has ended. */
   endCommands(idPrefix: string): Promise<void>;
   /** Runs to the end and collects the output, capped at `maxOutputBytes` per stream (1 MiB when absent). */
   run(

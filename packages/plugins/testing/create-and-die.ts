@@ -1,4 +1,4 @@
-/** A server that starts to create a sandbox and is killed in the middle. Arguments: folder, guest, id. */
+/** A server that is killed while it creates a sandbox. Arguments: folder, guest, id. */
 import { execPath } from 'node:process';
 import plugin from '../src/drivers/oci/index.ts';
 
@@ -13,5 +13,5 @@ await driver.probe(AbortSignal.timeout(60_000));
 process.send?.('creating');
 await driver.create({ id, layers: [], limits: {}, env: {}, tools: [] }, AbortSignal.timeout(60_000));
 process.send?.('created');
-// The channel to the parent keeps this alive until it is killed.
+// The IPC channel to the parent keeps this alive until it is killed.
 process.on('message', () => undefined);

@@ -1,4 +1,4 @@
-/** A host for one driver under test: a folder of its own and the real guest, built once for all tests. */
+/** A host for one driver under test: its own folder and the real guest, built once for all tests. */
 import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,10 +17,10 @@ export const realGuest = (): Promise<GuestProgram> => {
 };
 
 const build = async (): Promise<GuestProgram> => {
-  // Plain JavaScript of another package's tooling, without types and outside the imports that packages may make.
+  // Plain JavaScript of another package's build, without types and outside the allowed imports.
   const tool: string = new URL('../../guest/build.mjs', import.meta.url).href;
   const { buildGuest } = (await import(tool)) as { buildGuest: () => Promise<string> };
-  // A user who may not write the checkout takes what its owner built.
+  // A user without write access to the checkout uses the owner's build.
   const there = fileURLToPath(new URL('../../guest/dist/guest.cjs', import.meta.url));
   return { node: execPath, bundle: await buildGuest().catch(() => there) };
 };
@@ -29,7 +29,7 @@ export const driverHost = async (
   options: { readonly mode?: number } = {},
 ): Promise<DriverHost & AsyncDisposable> => {
   const place = await mkdtemp(join(tmpdir(), 'berth-driver-'));
-  // Where a server's home would be closed to everybody else, this is, too.
+  // As private as a server's home.
   await chmod(place, options.mode ?? 0o755);
   const folder = join(place, 'driver');
   await mkdir(folder);
@@ -39,7 +39,7 @@ export const driverHost = async (
     guest: await realGuest(),
     log: () => undefined,
     [Symbol.asyncDispose]: async () => {
-      // What commands wrote is not this user's, unless root is.
+      // Files written by commands do not belong to this user, unless it is root.
       if (getuid?.() !== 0) await removeTree(folder, identify(0).asOwner);
       await rm(place, { recursive: true, force: true });
     },

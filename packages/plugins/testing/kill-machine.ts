@@ -20,7 +20,7 @@ const killNaming = async (text: string, which: 'guest' | 'all'): Promise<void> =
   const doomed = found.filter((_, index) => which === 'all' || isGuest[index]);
   if (doomed.length === 0) throw new TypeError(`no process names ${text}`);
   for (const { pid } of doomed) kill(pid);
-  if (!(await gone(doomed))) throw new TypeError('they outlived SIGKILL');
+  if (!(await gone(doomed))) throw new TypeError('they survived SIGKILL');
 };
 
 const runsGuest = async (pid: number): Promise<boolean> => {

@@ -1,4 +1,4 @@
-/** A suite that must fail: its gaps are of a case that holds and of none at all. Run by `gaps.test.ts`. */
+/** A suite that must fail: its gaps name a case that passes and one that does not exist. Run by `gaps.test.ts`. */
 import { driverConformance } from '@berth/plugin-api/conformance';
 import memory from '../src/drivers/memory.ts';
 import { driverHost } from './driver-host.ts';

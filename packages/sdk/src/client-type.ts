@@ -1,6 +1,6 @@
 /**
- * The client's type, computed from the routes: `task.create` is `client.tasks.create(input, options)`. The input is one
- * flat object of path parameters, query and body; what comes back follows from how the route answers.
+ * The client's type, computed from the routes: `task.create` is `client.tasks.create(input, options)`. The input is
+ * one flat object of path parameters, query and body; the result type follows from the route's response.
  */
 import type { NounOf, PLURALS, Route, RouteId, RouteOf, VerbOf } from '@berth/contract';
 import type { z } from 'zod';
@@ -14,10 +14,10 @@ export interface TransportInit {
   readonly signal?: AbortSignal;
 }
 
-/** What is read of a `Response`. */
+/** The part of a `Response` that is used. */
 export type TransportAnswer = Pick<Response, 'ok' | 'status' | 'body'>;
 
-/** `fetch` is one. */
+/** `fetch` is assignable to it. */
 export type Transport = (url: URL, init: TransportInit) => Promise<TransportAnswer>;
 
 export interface ClientOptions {
@@ -26,13 +26,13 @@ export interface ClientOptions {
   readonly token?: string | undefined;
   /** The transport; the platform's own `fetch` when absent. */
   readonly fetch?: Transport | undefined;
-  /** What is waited for a server that says nothing; `CALL_LIMITS` when absent. */
+  /** How long to wait for a silent server; `CALL_LIMITS` when absent. */
   readonly limits?: CallLimits | undefined;
 }
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** A create that is sent again with the same key answers with the first one's result. */
+  /** A create repeated with the same key returns the first result. */
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -42,12 +42,12 @@ type Fields<R, Part extends 'params' | 'query' | 'body'> = R extends {
   ? Known<z.infer<S>>
   : unknown;
 
-/** A schema without fields forbids all names; met with others, it must forbid none of theirs. */
+/** A schema without fields forbids all names; intersected with others, it must forbid none of theirs. */
 type Known<T> = string extends keyof T ? unknown : T;
 
 type Flat<T> = { [K in keyof T]: T[K] };
 
-/** Distributes over routes, so that each one's fields meet only each other. */
+/** Distributes over routes, so that only fields of the same route are intersected. */
 export type InputOf<R> = R extends unknown
   ? Flat<
       Fields<R, 'params'> &
@@ -60,7 +60,7 @@ export type InputOf<R> = R extends unknown
 type Returned<R> = R extends { returns: infer S extends z.ZodType } ? z.infer<S> : never;
 type AnswerOf<R> = R extends { answers: infer A } ? A : 'json';
 
-/** Event streams resume by themselves, so the `lagged` word of the event log never reaches the reader. */
+/** Event streams resume by themselves, so the `lagged` notice of the event log never reaches the reader. */
 export type OutputOf<R> = {
   json: Promise<Returned<R>>;
   text: Promise<string>;

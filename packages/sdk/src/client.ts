@@ -19,7 +19,7 @@ export const createClient = (options: ClientOptions): Client => {
     const plural = PLURALS[noun as keyof typeof PLURALS];
     nouns[plural] = { ...nouns[plural], [verb]: methodOf(route, connection) };
   }
-  // The loop above makes exactly what the mapped type says: both walk the same routes.
+  // The loop above builds exactly the mapped type: both iterate over the same routes.
   const methods = nouns as unknown as RouteMethods;
   return { ...methods, tasks: { ...methods.tasks, follow: followTask(methods) } };
 };
@@ -46,8 +46,8 @@ const answerOf = async (
 };
 
 /**
- * A WebSocket to the server. Browsers cannot set headers on it, so the token travels as a subprotocol. Over a Unix
- * socket there is none: callers use the server's TCP address (`system.health().address`) for terminals.
+ * A WebSocket to the server. Browsers cannot set headers on it, so the token travels as a subprotocol. WebSockets are
+ * not available over a Unix socket: callers use the server's TCP address (`system.health().address`) for terminals.
  */
 const openSocket = ({ address, token }: Connection, url: URL): WebSocket => {
   if (!/^https?:$/.test(url.protocol))

@@ -1,6 +1,6 @@
 /**
- * Following a task: everything that happens to it, its attempts, its conversation, its change and its gate runs, until
- * it has come to an end. Events name the record they are about; whose task that is, is asked once per record.
+ * Following a task: everything that happens to it, its attempts, its conversation, its change and its gate runs,
+ * until it has ended. Events name the record they are about; its task is looked up once per record.
  */
 import { dataOf, type Event, movedTo, type Task } from '@berth/contract';
 import type { CallOptions, RouteMethods } from './client-type.ts';
@@ -8,7 +8,7 @@ import { createItemBook, type ItemBook } from './item-book.ts';
 
 export interface FollowInput {
   readonly id: string;
-  /** Read on after this event; from now when absent. */
+  /** Resume after this event; from now when absent. */
   readonly afterSeq?: number | undefined;
 }
 
@@ -33,11 +33,11 @@ export const followTask = (client: RouteMethods): Follow =>
     return client.tasks.get({ id }, options);
   };
 
-/** Finds the task that an event is about, or undefined when it is about none or about one that is gone. */
+/** Finds the task that an event is about, or undefined when there is none or it was removed. */
 const createOwners = (client: RouteMethods, taskId: string, options: CallOptions) => {
   const known = new Map<string, Promise<string | undefined>>();
   const once = (id: string, ask: () => Promise<string | undefined>) => {
-    // A record that was removed in the meantime belongs to nobody who still waits.
+    // A record removed meanwhile belongs to no task that is followed.
     const answer = known.get(id) ?? ask().catch(() => undefined);
     known.set(id, answer);
     return answer;
@@ -61,7 +61,7 @@ const createOwners = (client: RouteMethods, taskId: string, options: CallOptions
     if (noun === 'attempt') return attemptOwner(subject);
     if (noun === 'session') return sessionOwner(subject);
     if (noun === 'item') return sessionOwner(sessionOf(event));
-    // Of a sandbox only what hinders its task.
+    // Of a sandbox, only what blocks its task.
     if (type === 'sandbox.egress_denied')
       return attemptOwner(dataOf(event, 'sandbox.egress_denied')?.attemptId ?? '');
     if (noun === 'change') return changeOwner(subject);
@@ -69,7 +69,7 @@ const createOwners = (client: RouteMethods, taskId: string, options: CallOptions
   };
 };
 
-/** The event, with its item whole, however the log says it; none for an item that was handed out as it is already. */
+/** The event with its item whole, however the log encodes it; none for an item already delivered in this revision. */
 async function* wholeItem(client: RouteMethods, items: ItemBook, event: Event): AsyncGenerator<Event> {
   const taken = items.take(event);
   if (event.type !== 'item.grown') return yield event;
@@ -77,6 +77,6 @@ async function* wholeItem(client: RouteMethods, items: ItemBook, event: Event): 
   if (item !== undefined) yield { ...event, type: 'item.changed', data: { item } };
 }
 
-/** Of the session that an item belongs to; empty when the event says none. */
+/** The session an item belongs to; empty when the event names none. */
 const sessionOf = (event: Event): string =>
   dataOf(event, 'item.changed')?.item.sessionId ?? dataOf(event, 'item.grown')?.sessionId ?? '';

@@ -1,26 +1,26 @@
 /**
- * Items as a reader of events has them. The log says what was added to a text; the book puts it together. What a reader
- * has not got, because it came late, is read.
+ * Items as a reader of events has them. The log carries deltas of a text; the book assembles them. What a reader
+ * missed, because it joined late, is fetched.
  */
 import { dataOf, type Event, grown, type Item } from '@berth/contract';
 import type { RouteMethods } from './client-type.ts';
 
 export interface ItemBook {
-  /** The item as it is with this event; undefined for another kind of event and for one that is in it already. */
+  /** The item after this event; undefined for another kind of event and for one already applied. */
   take(event: Event): Item | 'missed' | undefined;
-  /** What was read by route; the newer of two counts. */
+  /** Stores an item read by route; the newer of two wins. */
   put(item: Item): void;
-  /** Looks for the item of an event whose predecessors were missed. */
+  /** Fetches the item of an event whose predecessors were missed. */
   read(client: Pick<RouteMethods, 'sessions'>, event: Event): Promise<Item | undefined>;
 }
 
-/** The newest are the ones that grow. */
+/** Only the newest grow. */
 const MAX_ITEMS = 500;
 const PAGE_ITEMS = 200;
 
 export const createItemBook = (): ItemBook => {
   const items = new Map<string, Item>();
-  /** False when a newer one is known. */
+  /** False when a newer one is stored. */
   const put = (item: Item): boolean => {
     const known = items.get(item.id);
     if (known !== undefined && known.revision > item.revision) return false;

@@ -1,4 +1,7 @@
-/** One call: the flat input is spread over path, query and body as the route says, and failures get their code back. */
+/**
+ * One call: the flat input is distributed over path, query and body as the route declares, and failures regain their
+ * code.
+ */
 import {
   type BerthError,
   ErrorAnswer,
@@ -38,7 +41,7 @@ export const prepare = (connection: Connection, route: RouteShape, input: Input)
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(take(name))));
   const url = new URL(path, connection.address);
   const bytes = route.bytesIn ? take('bytes') : undefined;
-  // What the route does not know goes where the server will see and refuse it, rather than being dropped.
+  // Unknown fields are sent where the server will see and refuse them, rather than dropped.
   const inQuery = route.body === undefined ? Object.keys(rest) : Object.keys(route.query?.shape ?? {});
   for (const name of inQuery) {
     const value = take(name);
@@ -85,7 +88,7 @@ export const send = async (
   throw errorOf(connection, response.status, await textOf(connection, response));
 };
 
-/** The whole body of an answer. */
+/** The complete body of a response. */
 export const bytesOf = (
   connection: Connection,
   response: TransportAnswer,
@@ -98,16 +101,16 @@ export const textOf = async (connection: Connection, response: TransportAnswer):
 const asUnreachable = ({ address }: Connection, cause: unknown): unknown =>
   isBerthError(cause) ? cause : fail('server.unreachable', { address, detail: detailOf(cause) }, { cause });
 
-/** No socket file, no port that takes connections. */
+/** No socket file, or no listener on the port. */
 const NOBODY: readonly unknown[] = ['ENOENT', 'ECONNREFUSED'];
 
 const detailOf = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause);
-  if ('code' in cause && NOBODY.includes(cause.code)) return 'no server listens there';
+  if ('code' in cause && NOBODY.includes(cause.code)) return 'no server is listening there';
   return cause.cause instanceof Error ? detailOf(cause.cause) : cause.message || cause.name;
 };
 
-/** The server's own error; an answer that is none is another program's, or a proxy's page, which nobody wants to read. */
+/** The server's own error; any other body comes from another program or a proxy and is not shown. */
 export const errorOf = ({ address }: Connection, status: number, text: string): BerthError => {
   const parsed = ErrorAnswer.safeParse(parseJson(text));
   if (!parsed.success) return fail('server.foreign', { address, status });
@@ -115,7 +118,7 @@ export const errorOf = ({ address }: Connection, status: number, text: string): 
   return errorOfBody(parsed.data.error, byStatus);
 };
 
-/** Of an answer that promises JSON. */
+/** For a response declared as JSON. */
 export const jsonOf = ({ address }: Connection, { status }: TransportAnswer, text: string): unknown => {
   const value = parseJson(text);
   if (value === undefined) throw fail('server.foreign', { address, status });

@@ -1,16 +1,16 @@
 /**
- * A server that takes a connection and says nothing. How long an answer takes depends on the call (an import, a command
- * that is waited for), so no call has a time of its own: while one waits, the server is asked whether it lives, and a
- * server that does not say so ends the call. Streams have heartbeats instead.
+ * Detects a server that accepts a connection and sends nothing. How long an answer takes depends on the call (an
+ * import, a command), so calls have no timeout: while one waits, a liveness request is sent, and the call fails when
+ * that is not answered. Streams have heartbeats instead.
  */
 import { fail, ROUTES } from '@berth/contract';
 import type { TransportAnswer } from './client-type.ts';
 import type { Connection } from './request.ts';
 
 export interface CallLimits {
-  /** A call that has no answer for so long asks whether the server lives, which has as long to answer. */
+  /** After this long without an answer, a call probes liveness, with the same timeout. */
   readonly silenceMs: number;
-  /** Between two pieces of an answer. */
+  /** Between two chunks of a response. */
   readonly pauseMs: number;
 }
 
@@ -18,7 +18,7 @@ export const CALL_LIMITS: CallLimits = { silenceMs: 10_000, pauseMs: 60_000 };
 
 const LIVE = ROUTES.find(({ id }) => id === 'system.live')?.path ?? '/';
 
-/** Rejects with `server.silent` when the server neither answers the call nor says that it lives. */
+/** Rejects with `server.silent` when the server answers neither the call nor the liveness probe. */
 export const whileAlive = async <T>(
   connection: Connection,
   signal: AbortSignal | undefined,
@@ -37,7 +37,7 @@ export const whileAlive = async <T>(
   }
 };
 
-/** Calls back once, when a question was not answered. */
+/** Calls back once, when a probe was not answered. */
 const watchOver = (connection: Connection, onSilence: () => void): (() => void) => {
   const { address, fetch, limits } = connection;
   const over = new AbortController();
@@ -47,7 +47,7 @@ const watchOver = (connection: Connection, onSilence: () => void): (() => void) 
       const answer = await fetch(new URL(LIVE, address), { signal: AbortSignal.any([late, over.signal]) });
       await answer.body?.cancel();
     } catch {
-      // A refused connection is the call's own to tell: only silence is looked for here.
+      // A refused connection is reported by the call itself: only silence is detected here.
       if (late.aborted && !over.signal.aborted) onSilence();
     }
     plan();
@@ -63,7 +63,10 @@ const watchOver = (connection: Connection, onSilence: () => void): (() => void) 
   };
 };
 
-/** The whole answer. Rejects with `server.silent` when it stops in the middle, `server.unreachable` when it breaks off. */
+/**
+ * The complete response. Rejects with `server.silent` when it stops in the middle, `server.unreachable` when it
+ * breaks off.
+ */
 export const bodyOf = async (
   connection: Connection,
   { body }: TransportAnswer,
@@ -79,7 +82,7 @@ export const bodyOf = async (
       if (piece === undefined || piece.done) return joined(pieces);
       pieces.push(piece.value);
     } catch (cause) {
-      // Given up here; what becomes of the connection is nobody's any more.
+      // Abandoned: the outcome of the connection no longer matters.
       void reader?.cancel().catch(() => undefined);
       throw cause;
     } finally {

@@ -1,4 +1,4 @@
-/** Where a reader is in a stream, and how it asks to go on from there. */
+/** A reader's position in a stream, and how to resume from there. */
 import { EventMessage, ExecPart } from '@berth/contract';
 import type { EventSourceMessage } from 'eventsource-parser/stream';
 import type { Input } from './request.ts';
@@ -6,7 +6,7 @@ import type { Input } from './request.ts';
 export interface Place {
   readonly query: () => Input;
   readonly headers: () => Readonly<Record<string, string>>;
-  /** Notes a message: it is yielded, it is the last one, or it only says where to open again. */
+  /** Records a message: it is yielded, it is the last one, or it only gives the position to reopen at. */
   readonly pass: (message: EventSourceMessage) => 'go on' | 'end' | 'reopen';
 }
 

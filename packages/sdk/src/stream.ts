@@ -1,7 +1,7 @@
 /**
- * A stream that outlives its connections. Messages are read one by one; when the connection ends, is silent for longer
- * than the heartbeat allows, or the server says `lagged`, it is opened again at the place after the last message. Only
- * a refusal by the server, an abort, or a server that stays away ends it.
+ * A stream that outlives its connections. When the connection ends, is silent for longer than the heartbeat allows,
+ * or the server sends `lagged`, it is reopened after the last message. Only a refusal by the server, an abort, or a
+ * server that stays unreachable ends it.
  */
 import { fail, isBerthError, KINDS, type RouteShape } from '@berth/contract';
 import { type EventSourceMessage, EventSourceParserStream } from 'eventsource-parser/stream';
@@ -12,7 +12,7 @@ import { type Place, placeFor } from './stream-place.ts';
 const SILENCE_MS = 45_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 10_000;
-/** A server that cannot be reached for this long ends the stream. */
+/** A server unreachable for this long ends the stream. */
 const GIVE_UP_MS = 60_000;
 const MAX_MESSAGE_CHARS = 8 * 2 ** 20;
 
@@ -31,7 +31,7 @@ export async function* followStream(order: StreamOrder): AsyncGenerator<unknown,
   for (;;) {
     try {
       for await (const message of connect(order, place, patience)) {
-        // A failure after the stream was opened comes as a message of its own.
+        // A failure after the stream was opened arrives as a message.
         if (message.event === 'error') throw errorOf(order.connection, KINDS.internal.status, message.data);
         const step = place.pass(message);
         if (step === 'reopen') break;
@@ -50,7 +50,7 @@ const LOST = ['server.unreachable', 'server.silent'];
 
 type Patience = ReturnType<typeof createPatience>;
 
-/** How long to go on trying: for a while after the last connection broke, not at all before the first one. */
+/** How long to retry: for a while after the last connection broke, not at all before the first one. */
 const createPatience = (giveUpMs: number) => {
   let wait = FIRST_WAIT_MS;
   let hasConnected = false;
@@ -59,7 +59,7 @@ const createPatience = (giveUpMs: number) => {
     connected: () => {
       hasConnected = true;
     },
-    /** Heartbeats count: a server that only takes connections is not there. */
+    /** Only heartbeats count: a server that merely accepts connections is not alive. */
     heard: () => {
       [wait, failingSince] = [FIRST_WAIT_MS, undefined];
     },
@@ -76,7 +76,7 @@ const createPatience = (giveUpMs: number) => {
   };
 };
 
-/** The messages of one connection; it ends when the server ends it and throws `server.unreachable` when it breaks. */
+/** The messages of one connection; returns when the server ends it and throws `server.unreachable` when it breaks. */
 async function* connect(
   order: StreamOrder,
   place: Place,

@@ -3,8 +3,8 @@ import { Readable } from 'node:stream';
 import type { Transport, TransportInit } from './client-type.ts';
 
 /**
- * A transport whose connections go to a Unix socket, whatever the host of the URL. It answers with what is read of a
- * `Response` and no more: the first `Response` of a process loads all of `fetch`, half of the time that a command takes.
+ * A transport over a Unix socket, whatever the host of the URL. It returns only the used part of a `Response`: the
+ * first `Response` of a process loads all of `fetch`, half the run time of a command.
  */
 export const unixFetch =
   (socketPath: string): Transport =>

@@ -1,6 +1,6 @@
 /**
- * A server that answers from a script, for tests of clients: a real HTTP server on loopback or on a Unix socket that
- * matches and validates requests by the contract and refuses what a route does not know, as the real one does.
+ * A scripted server for tests of clients: a real HTTP server on loopback or a Unix socket that matches and validates
+ * requests by the contract and refuses unknown fields, like the real one.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -103,7 +103,7 @@ const stream = async (response: ServerResponse, messages: AsyncIterable<readonly
   response.flushHeaders();
   for await (const [id, message] of messages)
     response.write(`id: ${id}\ndata: ${JSON.stringify(message)}\n\n`);
-  // What was written arrives, the proper end does not.
+  // Written data arrives, a proper end does not.
   response.socket?.destroySoon();
 };
 

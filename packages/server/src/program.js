@@ -34,7 +34,7 @@ const compiledFolder = () => {
     }
     return folder;
   } catch {
-    // It is only faster with it.
+    // Only a speed-up.
     return undefined;
   }
 };

@@ -1,4 +1,4 @@
-/** Completion scripts, written from the tree of commands: every word after every path. */
+/** Completion scripts, generated from the command tree: every word after every path. */
 import { Argument, Command } from 'commander';
 import type { Frame } from '../command.ts';
 
@@ -23,7 +23,10 @@ const wordsAfter = (command: Command, path: readonly string[]): Words => [
   ...command.commands.flatMap((child) => wordsAfter(child, [...path, child.name()])),
 ];
 
-/** Longest paths first, for the first pattern that fits wins; where no word fits, files do. zsh reads bash's form through its compatibility layer. */
+/**
+ * Longest paths first, because the first matching pattern wins; where no word matches, files are completed. zsh reads
+ * bash's form through its compatibility layer.
+ */
 const bash = (words: Words, isZsh: boolean): string => {
   const cases = [...words]
     .sort(([a], [b]) => b.length - a.length)

@@ -1,11 +1,11 @@
-/** `berth dashboard`: the address of the dashboard, with the token that it asks for. */
+/** `berth dashboard`: prints the dashboard's URL, with the token in it. */
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
 
 export const dashboardCommand = (frame: Frame): Command =>
-  leaf(frame, 'dashboard', 'Print the address of the dashboard, with your token in it', dashboard);
+  leaf(frame, 'dashboard', 'Print the URL of the dashboard, with your token in it', dashboard);
 
-/** The token stands behind the `#`, which browsers do not send; the page takes it out of the address at once. */
+/** The token is in the `#` fragment, which browsers do not send; the page removes it from the URL immediately. */
 const dashboard = async ({ client, place, output }: Context): Promise<number> => {
   const { address } = await client.system.health();
   const link = `${address}/${place.token === undefined ? '' : `#token=${place.token}`}`;

@@ -1,4 +1,4 @@
-/** `berth down`: stops the server of this home. What is under way goes on at the next start. */
+/** `berth down`: stops the server of this home. Running work resumes at the next start. */
 import { fail, isBerthError } from '@berth/contract';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
@@ -9,22 +9,22 @@ const STOP_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
 
 export const downCommand = (frame: Frame): Command =>
-  leaf(frame, 'down', 'Stop the server; work under way goes on at its next start', (context, { options }) =>
+  leaf(frame, 'down', 'Stop the server; running work resumes at its next start', (context, { options }) =>
     down(context, options.removeSandboxes === true),
-  ).option('--remove-sandboxes', 'take no more work, remove every sandbox, and wait until they are gone');
+  ).option('--remove-sandboxes', 'accept no more work, remove every sandbox, and wait until they are gone');
 
-/** A server that is not running is stopped already. */
+/** A server that is not running is already stopped. */
 const down = async ({ client, place, output }: Context, removesSandboxes: boolean): Promise<number> => {
   let pid: number | undefined;
   try {
     const stopping = await client.system.shutdown(removesSandboxes ? { removeSandboxes: true } : {});
-    // On this machine, its end can be seen.
+    // On this machine, its exit can be observed.
     if (holderOf(place.home) === stopping.pid) pid = stopping.pid;
   } catch (error) {
     if (!isBerthError(error) || error.code !== 'server.unreachable') throw error;
-    // An address that was given may be another server's, or one of yesterday.
+    // An explicit address may belong to another server, or be stale.
     const holder = holderOf(place.home);
-    if (holder === undefined) return told(output, 'no server runs');
+    if (holder === undefined) return told(output, 'no server is running');
     throw fail('server.unheard', { address: place.address, home: place.home, pid: holder });
   }
   const deadline = Date.now() + STOP_TIMEOUT_MS;
@@ -32,7 +32,7 @@ const down = async ({ client, place, output }: Context, removesSandboxes: boolea
     if (Date.now() > deadline) {
       throw fail('server.unreachable', {
         address: place.address,
-        detail: `it still runs after ${STOP_TIMEOUT_MS} ms`,
+        detail: `it is still running after ${STOP_TIMEOUT_MS} ms`,
       });
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

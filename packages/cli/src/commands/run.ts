@@ -1,4 +1,4 @@
-/** `berth run "<prompt>" --repo .`: a task on the user's own checkout, from nothing to a landed branch. */
+/** `berth run "<prompt>" --repo .`: runs a task on the user's own checkout, from zero to a landed branch. */
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -21,7 +21,7 @@ import { isReady, startDetached } from '../server-process.ts';
 import { watch } from '../watch.ts';
 import { allWorkspaces } from '../workspace-name.ts';
 
-/** How long `--keep` leaves the sandbox for a look. */
+/** How long `--keep` keeps the sandbox for inspection. */
 const KEEP_MS = 86_400_000;
 const MOST_NAMES = 20;
 type TaskRequest = Omit<TaskCreate, 'workspaceId'>;
@@ -31,26 +31,26 @@ export const runCommand = (frame: Frame): Command => {
   return leaf(
     frame,
     'run',
-    'Do a task on a repository and leave the landed branch ready to merge',
+    'Run a task on a repository and leave the landed branch ready to merge',
     (context, { args, options }) => run(context, args[0] ?? '', options),
   )
-    .argument('<prompt>', 'what is to be done')
+    .argument('<prompt>', 'what to do')
     .option('--repo <folder>', 'a checkout on this machine', '.')
-    .option('--branch <name>', 'where the work lands; the branch that is checked out when absent')
-    .option('--agent <name>', 'who does it')
+    .option('--branch <name>', 'where the work lands; default: the checked-out branch')
+    .option('--agent <name>', 'the agent to use')
     .option('--model <name>', 'provider/model')
-    .option('--driver <name>', 'what the sandbox is made by')
+    .option('--driver <name>', 'the sandbox driver to use')
     .option(
       '--gate <command>',
-      'a shell line that must pass before the change lands, instead of what is found in the repository; repeatable',
+      'a shell line that must pass before the change lands, instead of the detected commands; repeatable',
       (line: string, before: readonly string[] = []) => [...before, line],
     )
     .option(
       egress.syntax,
-      `what its agent and its gate may reach: ${egress.meaning}; what the workspace says when absent`,
+      `egress of its agent and gate: ${egress.meaning}; default: that of the workspace`,
       egress.read,
     )
-    .option('--keep', 'leave the sandbox for a day');
+    .option('--keep', 'keep the sandbox for a day');
 };
 
 const run = async (
@@ -58,7 +58,7 @@ const run = async (
   prompt: string,
   options: Readonly<Record<string, unknown>>,
 ): Promise<number> => {
-  // What cannot be is said before a server is started and a repository imported for it.
+  // Report what is impossible before a server is started and a repository imported for it.
   const wanted = wantedBy(prompt, options);
   const source = await topOf(started.world, text(options.repo) ?? '.');
   const branch = text(options.branch) ?? (await branchOf(started.world, source));
@@ -100,7 +100,7 @@ const gateOf = (lines: unknown): GateSpec | undefined =>
     ? { commands: lines.map((line, index) => ({ name: `gate-${index + 1}`, run: String(line) })) }
     : undefined;
 
-/** A task sees commits of one branch; what else is in the checkout should not be missed only afterwards. */
+/** A task sees only the commits of one branch; warn beforehand about anything else in the checkout. */
 const tellUnseen = async (
   { world, output }: Context,
   { source, branch, workspace }: { source: string; branch: string | undefined; workspace: Workspace },
@@ -113,7 +113,7 @@ const tellUnseen = async (
   for (const note of notes) output.line(`note: ${note}`);
 };
 
-/** The server that answers, or one that is started when nobody named another. */
+/** The running server, or one started here when no address was given. */
 const withServer = async (context: Context): Promise<Context> => {
   const { world, place, output } = context;
   if (!place.isOwnHome || (await isReady(place))) return context;
@@ -129,7 +129,7 @@ interface Wanted {
   readonly gate: GateSpec | undefined;
 }
 
-/** The newest workspace of this checkout, branch and gate, made at the first time; by another run of this moment, it is taken. */
+/** The newest workspace of this checkout, branch and gate; created the first time, unless a concurrent run did. */
 const workspaceFor = async (context: Context, wanted: Wanted, tries = MOST_NAMES): Promise<Workspace> => {
   const { client } = context;
   const all: Workspace[] = [];
@@ -162,8 +162,8 @@ const newWorkspace = (client: Client, wanted: Wanted, all: readonly Workspace[])
 };
 
 /**
- * Without `--gate`, the gate is the one that the workspace was given when it was added, else what is found in the
- * repository; a `--gate` holds for the runs that name it.
+ * Without `--gate`, the gate is the one the workspace was added with, else the detected one; a `--gate` applies only
+ * to the runs that name it.
  */
 const suits = ({ repositories, driver, gate }: Workspace, wanted: Wanted): boolean => {
   const [only, ...others] = repositories;
@@ -172,7 +172,7 @@ const suits = ({ repositories, driver, gate }: Workspace, wanted: Wanted): boole
   return (wanted.branch ?? only.branch) === only.branch && driver === wanted.driver;
 };
 
-/** Such as a `--gate` makes. */
+/** As created by `--gate`. */
 const isOfRun = (gate: GateSpec | undefined): boolean =>
   gate !== undefined && isDeepStrictEqual(gate, gateOf(gate.commands?.map(({ run }) => run)));
 
@@ -182,7 +182,7 @@ interface Landed {
   readonly change: Change;
 }
 
-/** Fetches what landed into the user's checkout and says how to take it over; nothing there is moved. */
+/** Fetches landed work into the user's checkout and prints how to merge it; no branch there is moved. */
 const bringHome = async (
   { world, output }: Context,
   { source, workspace, change }: Landed,

@@ -1,4 +1,4 @@
-/** Commands that talk with what runs inside a sandbox: `exec`, `logs`, `shell`. */
+/** Commands that talk to processes inside a sandbox: `exec`, `logs`, `shell`. */
 import { constants } from 'node:os';
 import type { ExecPart } from '@berth/contract';
 import type { Command } from 'commander';
@@ -9,16 +9,16 @@ import type { Interrupt, Writer } from '../screen.ts';
 import { openShell } from '../shell.ts';
 
 export const sandboxCommands = (frame: Frame): Command[] => [
-  leaf(frame, 'exec', 'Run a command and pass on its output and exit code', (context, { args, options }) =>
+  leaf(frame, 'exec', 'Run a command and forward its output and exit code', (context, { args, options }) =>
     exec(context, args, options),
   )
     .argument('<id>')
     .argument('<command...>', 'after --')
     .option('--cwd <folder>', "absolute, or relative to the sandbox's root")
-    .option('--timeout <seconds>', 'end it after this time')
-    .option('-i, --stdin', 'pass on the standard input, read to its end first')
+    .option('--timeout <seconds>', 'kill it after this time')
+    .option('-i, --stdin', 'forward standard input, after reading it to its end')
     .option('--detach', 'start it and print its id'),
-  leaf(frame, 'logs', 'Read the output of a command, and follow it to its end', (context, { args }) =>
+  leaf(frame, 'logs', 'Read the output of a command and follow it to its end', (context, { args }) =>
     follow(context, { id: args[0] ?? '', execId: args[1] ?? '' }),
   )
     .argument('<id>')
@@ -50,7 +50,7 @@ interface Running {
   readonly execId: string;
 }
 
-/** The first Ctrl-C or SIGTERM goes to the command, the second one ends the watching. */
+/** The first Ctrl-C or SIGTERM goes to the command, the second one stops following. */
 const follow = async ({ client, output, world }: Context, running: Running): Promise<number> => {
   const stop = new AbortController();
   let asked: Interrupt | undefined;
@@ -71,14 +71,14 @@ const follow = async ({ client, output, world }: Context, running: Running): Pro
   } finally {
     forget();
   }
-  world.stderr.write(`the command goes on: berth sandbox logs ${running.id} ${running.execId}\n`);
+  world.stderr.write(`the command is still running: berth sandbox logs ${running.id} ${running.execId}\n`);
   return exitCodeOf(asked ?? 'SIGINT');
 };
 
-/** Into a pipe or a file as it is; at a terminal, which would obey it, as text. */
+/** Raw into a pipe or a file; as text at a terminal, which would interpret it. */
 const passOn = (to: Writer, text: string): unknown => to.write(to.isTTY === true ? text : Buffer.from(text));
 
-/** As a shell would say it: 124 after a timeout, 137 for SIGKILL. */
+/** As a shell reports it: 124 after a timeout, 137 for SIGKILL. */
 const exitCodeAfter = (part: Extract<ExecPart, { kind: 'exit' }>): number => {
   if (part.timedOut) return 124;
   if (part.exitCode !== null) return part.exitCode;

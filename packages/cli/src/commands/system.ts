@@ -5,12 +5,12 @@ import { numberOf } from '../derive.ts';
 import { clipped } from '../output.ts';
 
 export const systemCommands: Readonly<Record<string, (frame: Frame) => Command>> = {
-  status: (frame) => leaf(frame, 'status', 'How the server is, and what it does', status),
-  doctor: (frame) => leaf(frame, 'doctor', 'Really try what is needed, and say what is missing', doctor),
+  status: (frame) => leaf(frame, 'status', 'Show the health of the server and what it is doing', status),
+  doctor: (frame) => leaf(frame, 'doctor', 'Test every requirement and report what is missing', doctor),
   events: (frame) =>
-    leaf(frame, 'events', 'Follow what happens', (context, { options }) => events(context, options))
-      .option('--after <seq>', 'start after this event; from now when absent')
-      .option('--type <type>', 'only this type, or all of a noun: task.*')
+    leaf(frame, 'events', 'Follow the event log', (context, { options }) => events(context, options))
+      .option('--after <seq>', 'start after this event; default: now')
+      .option('--type <type>', 'only this type, or all types of a noun: task.*')
       .option('--subject <id>', 'only about this record'),
 };
 
@@ -25,13 +25,13 @@ const status = async ({ client, output }: Context): Promise<number> => {
   return 0;
 };
 
-/** How many there are in which state. */
+/** Counts by state. */
 const countsOf = (byState: Readonly<Record<string, number>> = {}): string =>
   Object.entries(byState)
     .map(([state, count]) => `${count} ${state}`)
     .join(', ') || 'none';
 
-/** Exit 6 when something that is needed is missing. */
+/** Exit 6 when something required is missing. */
 const doctor = async ({ client, output }: Context): Promise<number> => {
   const { checks } = await client.system.doctor();
   if (output.isJson) checks.forEach(output.json);

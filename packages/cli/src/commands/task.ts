@@ -1,4 +1,4 @@
-/** `task logs`: the conversation and the gates of a task, and on to its end with `--follow`. */
+/** `task logs`: the conversation and the gates of a task, followed to its end with `--follow`. */
 import type { Change, Item, Task } from '@berth/contract';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
@@ -10,16 +10,16 @@ export const taskCommands = (frame: Frame): Command[] => [
   leaf(
     frame,
     'logs',
-    'Read the conversation of a task and the evidence of its gates',
+    'Read the conversation of a task and the evidence of its gate runs',
     (context, { args, options }) => logs(context, args[0] ?? '', options.follow === true),
   )
     .argument('<id>')
-    .option('-f, --follow', 'go on until the task has ended'),
+    .option('-f, --follow', 'follow until the task has ended'),
 ];
 
 const logs = async (context: Context, id: string, isFollowing: boolean): Promise<number> => {
   const { client, output } = context;
-  // Read first, so that nothing falls between the past and what is followed.
+  // Read first, so that nothing is lost between the backlog and the stream.
   const { lastSeq } = await client.system.stats();
   const task = await client.tasks.get({ id });
   for (const { sessionId } of (await client.tasks.attempts({ id })).rows) {
@@ -46,13 +46,13 @@ async function* itemsOf({ client }: Context, id: string): AsyncGenerator<Item, v
   } while (after !== undefined);
 }
 
-/** The one that landed, or the last that did not. */
+/** The one that landed, or the last one that did not. */
 const newestChange = async ({ client }: Context, { id: taskId }: Task): Promise<Change | undefined> => {
   const { rows } = await client.changes.list({ taskId, limit: 200 });
   return rows.sort((a, b) => b.createdAt - a.createdAt)[0];
 };
 
-/** What its gate found, and what became of it. */
+/** The result of its gate, and what happened to the change. */
 const printVerdict = async (context: Context, change: Change): Promise<void> => {
   const { client, output } = context;
   const { gateRunId } = change;
@@ -68,7 +68,7 @@ const printVerdict = async (context: Context, change: Change): Promise<void> => 
   if (isUndecided(change)) for (const one of decisionLines(change.id, output)) output.line(one);
 };
 
-/** Nothing where the gate has said it all. */
+/** Nothing when the gate has already said it. */
 const verdictLine = ({ state, decision }: Change): string | undefined => {
   if (decision === undefined) return state === 'merged' ? 'landed' : undefined;
   return `the change was ${spokenDecision(decision)}${state === 'merged' ? '; landed' : ''}`;

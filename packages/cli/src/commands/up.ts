@@ -1,26 +1,26 @@
-/** `berth up`: the server, in the foreground or detached. */
+/** `berth up`: starts the server, in the foreground or detached. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
 import { clientAt, placeInHome } from '../connection.ts';
 import { isReady, runInForeground, startDetached } from '../server-process.ts';
 
-/** Those of the server's program, too. */
+/** The same flags as the server program. */
 const FLAGS = ['port', 'host', 'driver', 'agent'] as const;
 
 export const upCommand = (frame: Frame): Command =>
   leaf(frame, 'up', 'Start the server', (context, { options }) => up(context, options))
-    .option('--detach', 'in the background; returns when it takes work')
-    .option('--port <number>', 'of the HTTP interface; 0 is any free one')
-    .option('--host <address>', 'to listen on; loopback when absent')
-    .option('--driver <name>', 'what sandboxes are made by when nobody says')
-    .option('--agent <name>', 'who works when nobody says');
+    .option('--detach', 'run in the background; return when it accepts work')
+    .option('--port <number>', 'port of the HTTP interface; 0 picks a free one')
+    .option('--host <address>', 'address to listen on; default: loopback')
+    .option('--driver <name>', 'the default sandbox driver')
+    .option('--agent <name>', 'the default agent');
 
 const up = async (context: Context, options: Readonly<Record<string, unknown>>): Promise<number> => {
   const { world, output } = context;
-  // It is about a home; an address that is set for other commands may be of another server.
+  // It applies to a home; an address set for other commands may belong to another server.
   const place = placeInHome(world, context.place);
-  // A value that begins with a dash stays a value.
+  // A value that begins with a dash is still a value.
   const flags = FLAGS.flatMap((flag) =>
     options[flag] === undefined ? [] : [`--${flag}=${String(options[flag])}`],
   );

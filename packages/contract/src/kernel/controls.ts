@@ -1,12 +1,12 @@
 /**
- * Characters that are orders and not text. A terminal obeys C0, DEL and C1 controls (they move, write the clipboard, hide);
- * controls of direction make a text look like another one; separators of lines end one where nobody sees it; what is drawn
- * as nothing (default-ignorable code points of Unicode: tags, fillers, soft hyphens, selectors) hides text from people,
- * and makes two names look alike.
+ * Characters that are control functions, not text. A terminal obeys C0, DEL and C1 controls (they move the cursor,
+ * write the clipboard, hide text); bidirectional controls make a text look like another one; line separators end a
+ * line invisibly; default-ignorable code points of Unicode (tags, fillers, soft hyphens, selectors) hide text from
+ * people and make two names look alike.
  */
 const ORDERS = String.raw`[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]`;
 
-/** Letters that join, or are kept from it, inside the words of their languages. */
+/** Scripts whose words need joiners and non-joiners. */
 const JOINING = `[${[
   ...['Arabic', 'Syriac', 'Nko', 'Mongolian', 'Devanagari', 'Bengali', 'Gurmukhi', 'Gujarati', 'Oriya'],
   ...['Tamil', 'Telugu', 'Kannada', 'Malayalam', 'Sinhala', 'Khmer', 'Myanmar', 'Tibetan'],
@@ -14,7 +14,7 @@ const JOINING = `[${[
   .map((script) => String.raw`\p{Script=${script}}`)
   .join('')}]`;
 
-/** Where ordinary text needs them: joiners in emoji and between such letters, the choice of how an emoji is drawn. */
+/** Where ordinary text needs them: joiners in emoji and between such letters, variation selectors of emoji. */
 const NEEDED = [
   String.raw`(?<=\p{Extended_Pictographic}[\ufe0f\p{Emoji_Modifier}]?)\u200d(?=\p{Extended_Pictographic})`,
   String.raw`(?<=\p{Extended_Pictographic})[\ufe0e\ufe0f]`,
@@ -24,10 +24,10 @@ const NEEDED = [
 
 const CONTROLS = new RegExp(`(?:${NEEDED})|(?<order>${ORDERS})`, 'gu');
 
-/** Nearly every text holds none but ends of lines and tabs, and to look for these alone takes a fraction of the time. */
+/** Nearly every text has only line ends and tabs; testing for the rest alone takes a fraction of the time. */
 const RARE = /[^\P{Cc}\n\t]|[\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;
 
-/** With every one of them written out, as JSON would (`\u001b`), but for those to be kept. */
+/** Escapes each of them as JSON would (`\u001b`), except those to keep. */
 export const escapeControls = (text: string, kept = ''): string =>
   RARE.test(text)
     ? text.replace(CONTROLS, (one, order: string | undefined) =>

@@ -23,16 +23,16 @@ export type Kind = keyof typeof KINDS;
 
 export interface ErrorShape {
   readonly kind: Kind;
-  /** What the reader may know about this one failure; the message is made from it. */
+  /** What the reader may know about this failure; the message is built from it. */
   readonly data: z.ZodType;
-  /** One sentence for the person who sees it. `data` has been checked against the schema above. */
+  /** One sentence for the user. `data` has been checked against the schema above. */
   // biome-ignore lint/suspicious/noExplicitAny: the catalogue is heterogeneous; `fail` is typed per code.
   readonly message: (data: any) => string;
-  /** What to do next, where a hint helps. `<id>` stands for what the data says under that name. */
+  /** What to do next, where a hint helps. `<id>` is replaced by the field of that name in the data. */
   readonly hint?: string;
 }
 
-/** The hint with what it is about; what the data does not say stays a place to fill. */
+/** The hint with its placeholders filled in; those without data stay placeholders. */
 export const hintFor = (hint: string, data: object): string => {
   const known = new Map<string, unknown>(Object.entries(data));
   return hint.replace(/<([a-z]+)>/g, (place, name) => {
@@ -51,14 +51,17 @@ interface Body {
 
 const MARK = Symbol.for('berth.error');
 
-/** A failure with a code. Recognised by `isBerthError`, never by `instanceof`: it crosses package copies. */
+/**
+ * A failure with a code. Recognised by `isBerthError`, never by `instanceof`: several copies of this package may be
+ * loaded.
+ */
 export class BerthError extends Error {
   readonly [MARK] = true;
   readonly code: string;
   readonly kind: Kind;
   readonly details: unknown;
   readonly hint: string | undefined;
-  /** Only for the log of the operator; never sent to a client. */
+  /** Only for the operator's log; never sent to a client. */
   readonly internal: string | undefined;
 
   constructor(body: Body & { kind: Kind }, options: { cause?: unknown; internal?: string } = {}) {

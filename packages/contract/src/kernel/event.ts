@@ -1,4 +1,4 @@
-/** An event is a fact with a sequence number; it is written in the same transaction as the change it tells. */
+/** An event is a fact with a sequence number; it is written in the same transaction as the change it reports. */
 import { z } from 'zod';
 import { type StateOf, stateOf, type Table, type TriggerOf, triggersOf } from './states.ts';
 
@@ -18,7 +18,7 @@ export const event = <const T extends `${string}.${string}`, D extends z.ZodType
   data,
 });
 
-/** What every move of a noun says. `details` carries what that one move adds (a reason, an error, a commit). */
+/** Data of every transition of a noun. `details` carries what that transition adds (a reason, an error, a commit). */
 const moved = (states: Table, details: z.ZodType = z.record(z.string(), z.unknown()).optional()) =>
   z.object({ from: stateOf(states), to: stateOf(states), details });
 
@@ -27,8 +27,8 @@ type Moved<T extends Table, D> = { from: StateOf<T>; to: StateOf<T> } & (D exten
   : { details?: object });
 
 /**
- * One event per trigger of a state table: `sandbox.created`, `sandbox.failed`, … What readers may take out of the
- * details of a move is said in `details`, by trigger.
+ * One event per trigger of a state table: `sandbox.created`, `sandbox.failed`, … `details` declares, per trigger,
+ * what readers may rely on.
  */
 export const eventsOf = <
   const N extends string,

@@ -1,6 +1,6 @@
 /**
- * A route is data. Handlers of the server, OpenAPI, SDK methods, CLI flags and the reference page are derived
- * from it. Wire schemas hold no transforms, defaults or dates: a value reads the same in both directions.
+ * A route is data. Server handlers, OpenAPI, SDK methods, CLI flags and the reference page are derived from it. Wire
+ * schemas hold no transforms, defaults or dates: a value looks the same in both directions.
  */
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
@@ -17,19 +17,19 @@ export interface RouteShape {
   readonly path: `/${string}`;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
-  /** JSON body. Names never repeat those of params or query: clients pass one flat object. */
+  /** JSON body. Field names never repeat those of params or query: clients pass one flat object. */
   readonly body?: z.ZodObject;
   /** The body is bytes (application/octet-stream), not JSON. */
   readonly bytesIn?: true;
-  /** What comes back: JSON by `returns`; `events` = SSE of `returns`; `bytes`; `text`; `socket` = WebSocket. */
+  /** The response: JSON by `returns`; `events` = SSE of `returns`; `bytes`; `text`; `socket` = WebSocket. */
   readonly returns: z.ZodType;
   readonly answers?: 'json' | 'events' | 'bytes' | 'text' | 'socket';
   readonly status?: 200 | 201 | 202 | 204;
-  /** Who may call. `public` is for probes alone. */
+  /** Who may call. `public` is only for probes. */
   readonly role: Role | 'public';
   /** A create: honours the `Idempotency-Key` header. */
   readonly idempotent?: true;
-  /** Errors of this route beyond those that any route may answer (`COMMON_ERRORS`). */
+  /** Errors of this route in addition to those any route may return (`COMMON_ERRORS`). */
   readonly errors: readonly ErrorCode[];
   readonly summary: string;
 }

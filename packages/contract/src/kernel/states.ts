@@ -1,6 +1,6 @@
 /**
- * States as data: `{ state: { trigger: nextState } }`. Triggers are facts in the past tense, so that the move
- * `created` of a sandbox *is* the event `sandbox.created`. An unknown target does not compile.
+ * States as data: `{ state: { trigger: nextState } }`. Triggers are facts in the past tense, so that the transition
+ * `created` of a sandbox *is* the event `sandbox.created`. An unknown target state does not compile.
  */
 import { z } from 'zod';
 
@@ -13,21 +13,21 @@ type Checked<T extends Table> = {
 export const table = <const T extends Table>(states: T & Checked<T>): T => states;
 
 export type StateOf<T extends Table> = keyof T & string;
-/** Every trigger that occurs anywhere in the table. */
+/** Every trigger in the table. */
 export type TriggerOf<T extends Table> = { [S in keyof T]: keyof T[S] & string }[keyof T];
 
-/** The state after `trigger`, or undefined when the move is illegal from here. */
+/** The state after `trigger`, or undefined when the transition is illegal. */
 export const next = <T extends Table>(
   states: T,
   from: StateOf<T>,
   trigger: TriggerOf<T>,
 ): StateOf<T> | undefined => states[from]?.[trigger] as StateOf<T> | undefined;
 
-/** Whether the trigger is legal now: what CLI and dashboard ask before they offer an action. */
+/** Whether the trigger is legal now: CLI and dashboard check this before they offer an action. */
 export const allows = <T extends Table>(states: T, from: StateOf<T>, trigger: TriggerOf<T>): boolean =>
   next(states, from, trigger) !== undefined;
 
-/** States from which nothing leads on. */
+/** Terminal states. */
 export const isFinal = <T extends Table>(states: T, state: StateOf<T>): boolean =>
   Object.keys(states[state] ?? {}).length === 0;
 

@@ -37,7 +37,7 @@ test('a clock that is set back does not make a task wait for the old time', asyn
   expect(await state()).toBe('completed');
 });
 
-test('nor one that is set back while no server runs', async () => {
+test('nor one that is set back while no server is running', async () => {
   const { clock, core, coreOf, setBack, state } = await waiting();
   await clock.advance(60_000);
   await core.stop();

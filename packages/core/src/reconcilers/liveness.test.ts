@@ -59,7 +59,7 @@ const twoDrivers = async () => {
 };
 
 const ALIVE: Liveness = { state: 'alive' };
-const DEAD: Liveness = { state: 'dead', reason: 'its processes have ended' };
+const DEAD: Liveness = { state: 'dead', reason: 'its processes have exited' };
 const PROMISED_MS = 10_000;
 
 test('a dead machine is told within ten seconds, with the reason, and is not connected to any more', async () => {
@@ -72,7 +72,7 @@ test('a dead machine is told within ten seconds, with the reason, and is not con
   lives.set(killed, DEAD);
   lives.delete(gone);
   await clock.advance(PROMISED_MS);
-  const error = { code: 'sandbox.died', message: `Sandbox ${killed} died: its processes have ended.` };
+  const error = { code: 'sandbox.died', message: `Sandbox ${killed} died: its processes have exited.` };
   expect(await sandbox(killed)).toMatchObject({ state: 'error', error });
   expect(await sandbox(gone)).toMatchObject({ state: 'error', error: { code: 'sandbox.died' } });
   expect((await sandbox(well))?.state).toBe('running');

@@ -2,14 +2,14 @@ import { useLive } from '../live/use-live.ts';
 import { FailureNote } from '../ui/failure-note.tsx';
 import { type DiffFile, filesIn } from './diff.ts';
 
-/** A file with more is cut: a browser must not choke on a lock file. */
+/** A larger file is cut: a browser must not choke on a lock file. */
 const MAX_LINES = 1500;
-/** From here on files are closed until somebody opens them. */
+/** From here on files start collapsed. */
 const MAX_OPEN_FILES = 20;
 
 interface ChangeDiffProps {
   readonly id: string;
-  /** The diff is read again when the change has moved. */
+  /** The diff is fetched again when the change changes state. */
   readonly revision: number;
 }
 

@@ -3,7 +3,7 @@ import { ofNouns, useLive } from '../live/use-live.ts';
 import { FailureNote } from '../ui/failure-note.tsx';
 import { ChangeCard } from './change-card.tsx';
 
-/** The newest is open. */
+/** The newest is expanded. */
 export const ChangeList = ({
   changes: { value, failure },
 }: {
@@ -19,7 +19,7 @@ export const ChangeList = ({
 
 const MAX_CHANGES = 100;
 
-/** Every round makes a change; the newest comes first. */
+/** Every round creates a change; newest first. */
 export const useChanges = (taskId: string) =>
   useLive({
     key: taskId,

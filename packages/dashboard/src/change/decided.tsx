@@ -1,7 +1,7 @@
 import type { ChangeDecision } from '@berth/contract';
 import { Ago } from '../ui/times.tsx';
 
-/** Who said yes or no to a change, when, and why. */
+/** Who approved or rejected a change, when, and why. */
 export const Decided = ({ decision }: { readonly decision: ChangeDecision }) => {
   const { verdict, by, byName = by, at, reason } = decision;
   return (

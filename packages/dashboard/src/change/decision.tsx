@@ -12,20 +12,20 @@ const MAX_REASON_CHARACTERS = 1000;
 export const isUndecided = ({ state, decision }: Change): boolean =>
   state === 'waiting' && decision === undefined;
 
-/** What a person has to say yes or no to, before anything else of the task. */
+/** The pending approval, shown before anything else about the task. */
 export const Decision = ({ changes }: { readonly changes: readonly Change[] }) =>
   changes.filter(isUndecided).map((change) => (
     <Card key={change.id} title="Your decision" aside={<StateBadge state={change.state} />}>
       <Weakened change={change} />
       <p className="soft">
-        It passes its checks, and lands only if you say so. Rejected, the task fails; the work stays on its
-        branch.
+        It passes its gate, and lands only if you approve it. If rejected, the task fails; the work stays on
+        its branch.
       </p>
       <Answers id={change.id} />
     </Card>
   ));
 
-/** No cannot be taken back, so it takes two steps; the second one asks why. */
+/** A rejection is final, so it takes two steps; the second one asks for a reason. */
 const Answers = ({ id }: { readonly id: string }) => {
   const { act, isBusy, failure } = useAction();
   const [isAnswered, setIsAnswered] = useState(false);
@@ -98,7 +98,7 @@ const RejectForm = ({ isOver, onReject, onBack }: RejectFormProps) => {
           autoFocus
           onChange={(event) => setReason(event.target.value)}
         />
-        <span className="soft">The next attempt reads it. It may be empty.</span>
+        <span className="soft">Passed to the next attempt. Optional.</span>
       </label>
       <div className="actions">
         <button type="submit" className="danger" disabled={isOver}>

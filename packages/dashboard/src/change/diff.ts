@@ -1,6 +1,6 @@
 /**
- * A unified diff, cut into files. What stands after the first `@@` of a file is content, whatever it looks like: a
- * removed line that reads `-- a/x` is no header.
+ * A unified diff, cut into files. Everything after the first `@@` of a file is content, whatever it looks like: a
+ * removed line that reads `-- a/x` is not a header.
  */
 export interface DiffLine {
   readonly kind: 'added' | 'removed' | 'same' | 'place' | 'note';
@@ -43,7 +43,7 @@ const fileOf = (part: string): DiffFile => {
   };
 };
 
-/** The name after the change; the one before it for what was removed; else what the first line says. */
+/** The name after the change; the old name for a removed file; else the name in the first line. */
 const pathIn = (headers: readonly string[]): string => {
   const named = (pattern: RegExp) => headers.map((line) => pattern.exec(line)?.[1]).find(Boolean);
   return (

@@ -4,7 +4,7 @@ import { durationText } from '../ui/duration.ts';
 import { FailureNote } from '../ui/failure-note.tsx';
 import { StateBadge } from '../ui/state-badge.tsx';
 
-/** What was run on the merged result, and how it ended. */
+/** What was run on the merged result, and its outcome. */
 export const GateEvidence = ({ id }: { readonly id: string }) => {
   const { value: run, failure } = useLive({
     key: id,
@@ -46,7 +46,7 @@ const EvidenceRow = ({ evidence }: { readonly evidence: Evidence }) => {
           {endText(evidence)} · {durationText(durationMs)} · {repository} · by the {judgedBy}
         </span>
       </summary>
-      <pre>{logTail === '' ? 'It wrote nothing.' : logTail}</pre>
+      <pre>{logTail === '' ? 'No output.' : logTail}</pre>
     </details>
   );
 };
@@ -54,5 +54,5 @@ const EvidenceRow = ({ evidence }: { readonly evidence: Evidence }) => {
 const endText = ({ exitCode, timedOut, outOfMemory }: Evidence): string => {
   if (timedOut) return 'timed out';
   if (outOfMemory) return 'out of memory';
-  return exitCode === null ? 'ended by a signal' : `exit ${exitCode}`;
+  return exitCode === null ? 'killed by a signal' : `exit ${exitCode}`;
 };

@@ -1,6 +1,6 @@
 import type { Change, Weakening } from '@berth/contract';
 
-/** More than anybody reads in a list. */
+/** More than anyone reads in a list. */
 const MOST_LINES = 50;
 
 /** What a change weakens. */
@@ -9,7 +9,7 @@ export const Weakened = ({ change: { weakened = [] } }: { readonly change: Chang
   return (
     <fieldset className="weakened" aria-label="What the change weakens">
       <p>
-        <strong>It weakens what judges it</strong>
+        <strong>It weakens its gate</strong>
       </p>
       <ul>
         {weakened.slice(0, MOST_LINES).map((one) => (
@@ -24,5 +24,5 @@ export const Weakened = ({ change: { weakened = [] } }: { readonly change: Chang
   );
 };
 
-/** Nothing when the kind has said it. */
+/** Nothing when the kind says it all. */
 const detailOf = ({ kind, detail }: Weakening): string => (kind.endsWith(detail) ? '' : ` ${detail}`);

@@ -8,12 +8,12 @@ export const Conversation = ({ sessionId }: { readonly sessionId: string }) => {
     <>
       <FailureNote failure={failure} />
       {/* Announced as it grows, without repeating what was there. */}
-      <div className="items" role="log" aria-label="What was said and done">
+      <div className="items" role="log" aria-label="Conversation">
         {items.map(({ id, body }) => (
           <ItemView key={id} body={body} />
         ))}
       </div>
-      {isCut && <p className="soft">This conversation is longer; the command line shows all of it.</p>}
+      {isCut && <p className="soft">This conversation is longer; use the command line to see all of it.</p>}
     </>
   );
 };

@@ -1,6 +1,6 @@
 /**
- * One item. Everything in it was written by an agent that may have read hostile things: it is drawn as text, never as
- * markup, never as an address, and in a box that keeps its writing direction to itself.
+ * One item. Everything in it was written by an agent that may have read hostile input: it is rendered as text, never
+ * as markup or a link, and in an element that isolates its writing direction.
  */
 import type { ItemBody } from '@berth/contract';
 import { ToolView } from './tool-view.tsx';

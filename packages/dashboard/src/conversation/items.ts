@@ -2,7 +2,7 @@ import { dataOf, type Event, type Item } from '@berth/contract';
 
 export type Items = ReadonlyMap<string, Item>;
 
-/** Items are upserts: of two with one id the newer revision counts, in whatever order they arrive. */
+/** Items are upserts: of two with the same id the newer revision wins, regardless of arrival order. */
 export const withItems = (items: Items, more: readonly Item[]): Items => {
   const result = new Map(items);
   for (const item of more) {

@@ -1,6 +1,6 @@
 /**
- * The items of a conversation. Events bring items, and what is added to them, so a growing message costs no further
- * question; what was said before is read once, and again when something was missed.
+ * The items of a conversation. Events carry items and their growth, so a growing message needs no further request;
+ * earlier items are read once, and again when events were missed.
  */
 import type { Item } from '@berth/contract';
 import { createItemBook } from '@berth/sdk';

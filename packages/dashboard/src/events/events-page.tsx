@@ -25,7 +25,7 @@ export const EventsPage = () => {
     >
       <title>Events · Berth</title>
       <FailureNote failure={failure} />
-      {shown.length === 0 && <p className="empty">No such event among the last ones.</p>}
+      {shown.length === 0 && <p className="empty">No match among the latest events.</p>}
       <ul className="events">
         {shown.map((event) => (
           <EventRow key={event.seq} event={event} />

@@ -2,7 +2,7 @@ import type { Event } from '@berth/contract';
 
 const MAX_EVENTS = 500;
 
-/** Both lists as one: each event once, the newest first, and no more than can be looked at. */
+/** Merges both lists: each event once, newest first, bounded. */
 export const newestEvents = (some: readonly Event[], more: readonly Event[]): readonly Event[] => {
   const bySeq = new Map([...some, ...more].map((event) => [event.seq, event]));
   return [...bySeq.values()].sort((one, two) => two.seq - one.seq).slice(0, MAX_EVENTS);

@@ -1,4 +1,4 @@
-/** The end of the log, and what is added to it while somebody looks. Bounded: the oldest go. */
+/** The tail of the log, followed live. Bounded: the oldest are dropped. */
 import type { Event } from '@berth/contract';
 import { useEffect, useState } from 'react';
 import { useConnection } from '../live/connection.tsx';

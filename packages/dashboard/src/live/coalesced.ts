@@ -1,6 +1,6 @@
 /**
- * Runs the work now, or once more after the run that is under way: however many events ask for it, what is seen at the
- * end is newer than the last of them, and the server is asked one question at a time.
+ * Runs the work now, or once more after the current run: however many events trigger it, the final result is newer
+ * than the last of them, and there is one request at a time.
  */
 export const coalesced = (work: () => Promise<void>): (() => void) => {
   let isRunning = false;

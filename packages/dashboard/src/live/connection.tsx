@@ -1,4 +1,4 @@
-/** What every part of a signed-in page needs: the client, the events, and where to say that the token is refused. */
+/** What every part of a signed-in page needs: the client, the events, and how to report a rejected token. */
 import { type Client, createClient } from '@berth/sdk';
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
 import { createFeed, type Feed } from './feed.ts';
@@ -34,7 +34,7 @@ export const useConnection = (): Connection => {
 };
 
 const connect = (token: string, onRefused: () => void): Connection => {
-  // Called as a method of the window, or browsers refuse it.
+  // Called as a method of the window, or browsers throw.
   const client = createClient({ address: location.origin, token, fetch: (...call) => fetch(...call) });
   return { client, feed: createFeed({ client, onRefused }), onRefused };
 };

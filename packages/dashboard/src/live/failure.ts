@@ -1,7 +1,7 @@
 import type { Issue } from '@berth/contract';
 import { isBerthError } from '@berth/sdk';
 
-/** What a person is told about a call that failed. */
+/** The message shown for a call that failed. */
 export interface Failure {
   readonly code: string;
   readonly message: string;
@@ -15,7 +15,7 @@ export const failureOf = (error: unknown): Failure => {
   return { code, message, hint, issues: issuesIn(details) };
 };
 
-/** The server's answer was not checked against the catalogue, so its details are looked at with care. */
+/** The answer was not validated against the catalogue, so its details are not trusted. */
 const issuesIn = (details: unknown): Issue[] => {
   if (typeof details !== 'object' || details === null || !('issues' in details)) return [];
   const { issues } = details;

@@ -1,6 +1,6 @@
 /**
- * One stream of events for the whole page. It starts where the log ends now; whoever reads records afterwards and
- * listens misses nothing. When the server goes away it is tried again, from the last event that was seen.
+ * One stream of events for the whole page. It starts at the current end of the log; a component that reads records
+ * afterwards and listens misses nothing. When the connection is lost it reconnects from the last event seen.
  */
 import type { Event } from '@berth/contract';
 import { type Client, isBerthError } from '@berth/sdk';
@@ -8,7 +8,7 @@ import { type Client, isBerthError } from '@berth/sdk';
 export type FeedStatus = 'connecting' | 'live' | 'lost';
 
 export interface Feed {
-  /** Follows the log until the signal is aborted or the token is refused. */
+  /** Follows the log until the signal is aborted or the token is rejected. */
   run(signal: AbortSignal): Promise<void>;
   subscribe(reader: (event: Event) => void): () => void;
   status(): FeedStatus;
@@ -36,7 +36,7 @@ export const createFeed = ({ client, onRefused, retryMs = RETRY_MS }: FeedOption
   };
   const follow = async (signal: AbortSignal) => {
     const { lastSeq } = await client.system.stats({}, { signal });
-    // Less than was seen: another installation answers at this address now.
+    // Lower than the last one seen: another installation now answers at this address.
     seen = Math.min(seen, lastSeq);
     become('live');
     for await (const event of client.events.stream({ afterSeq: seen }, { signal })) {

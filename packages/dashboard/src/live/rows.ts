@@ -2,7 +2,7 @@ import type { Page } from '@berth/contract';
 
 const PAGE_ROWS = 200;
 
-/** The first rows of a list, page by page. `hasMore` when the list goes on after them. */
+/** The first rows of a list, page by page. `hasMore` when the list continues after them. */
 export const firstRows = async <T>(
   wanted: number,
   read: (page: { after?: string; limit: number }) => Promise<Page<T>>,

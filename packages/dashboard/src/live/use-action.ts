@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { useConnection } from './connection.tsx';
 import { type Failure, failureOf } from './failure.ts';
 
-/** Something a person asks the server to do. Its outcome reaches the page by events; only a failure is kept. */
+/** A user action on the server. Its result reaches the page through events; only a failure is kept. */
 export const useAction = () => {
   const { client, onRefused } = useConnection();
   const [isBusy, setIsBusy] = useState(false);

@@ -1,4 +1,4 @@
-/** A record or list that stays true: read once, and again after every event that concerns it. Nothing is polled. */
+/** A record or list kept current: read once, and again after every event that affects it. No polling. */
 import type { Event } from '@berth/contract';
 import { type Client, isBerthError } from '@berth/sdk';
 import { useEffect, useEffectEvent, useState } from 'react';
@@ -13,7 +13,7 @@ export interface Live<T> {
 }
 
 export interface LiveQuery<T> {
-  /** Another key is another question. */
+  /** A different key is a different query. */
   readonly key: string;
   readonly read: (client: Client, signal: AbortSignal) => Promise<T>;
   /** Whether the event may have changed the answer. */
@@ -43,7 +43,7 @@ export const useLive = <T>({ key, read, concerns }: LiveQuery<T>): Live<T> => {
     const forget = feed.subscribe((event) => {
       if (isConcerned(event)) refresh();
     });
-    // What was read while the server could not be followed may be old.
+    // Data read while the stream was down may be stale.
     const forgetStatus = feed.watchStatus(() => {
       if (feed.status() === 'live') refresh();
     });

@@ -10,7 +10,7 @@ interface FormFieldProps {
   readonly children: ReactNode;
 }
 
-/** A control between its label and what is to be said about it: what the server had against it, else a hint. */
+/** A control between its label and its note: the server's error, else a hint. */
 export const FormField = ({ field, label, hint, problem, children }: FormFieldProps) => {
   const { id, 'aria-describedby': noteId } = controlOf(field);
   return (

@@ -23,8 +23,8 @@ export const NewTaskPage = () => {
         <Card title="No workspace yet">
           <p>
             A workspace names the repositories to work on. In a checkout, <code>berth run "…" --repo .</code>{' '}
-            makes one and starts its first task; <code>berth workspace create</code> makes one alone. It
-            appears here by itself.
+            creates one and starts its first task; <code>berth workspace create</code> creates only a
+            workspace. It appears here automatically.
           </p>
         </Card>
       )}

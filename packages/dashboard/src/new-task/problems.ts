@@ -1,4 +1,4 @@
-/** Which field of the form a refusal of the server is about; what is about none is told above the button. */
+/** Maps a server error to a form field; one that maps to none is shown above the button. */
 
 import type { TaskCreate } from '@berth/contract';
 import type { Failure } from '../live/failure.ts';
@@ -35,7 +35,9 @@ export const problemsOf = (failure: Failure | undefined): Problems => {
   return { at, rest: isAllPlaced ? undefined : failure };
 };
 
-/** What is in the form. An empty field is not sent: the server has a default for it, or says that it needs one. */
+/**
+ * The form's contents. An empty field is not sent: the server has a default for it, or reports that it is required.
+ */
 type Draft = Readonly<Record<Field, string>>;
 
 export const EMPTY_DRAFT: Draft = { workspaceId: '', prompt: '', title: '', agent: '', model: '' };
@@ -48,6 +50,6 @@ export const orderOf = ({ workspaceId, prompt, title, agent, model }: Draft): Ta
   ...(model.trim() === '' ? {} : { model: model.trim() }),
 });
 
-/** A key by which the server knows that an order was sent twice. Works without a secure context, too. */
+/** The idempotency key of the submission. Also works without a secure context. */
 export const newKey = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');

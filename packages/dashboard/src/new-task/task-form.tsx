@@ -1,4 +1,4 @@
-/** The form checks nothing by itself: the server knows the rules, and its refusals are told at their fields. */
+/** The form does not validate: the server knows the rules, and its errors are shown at their fields. */
 import { type FormEvent, useState } from 'react';
 import { useAction } from '../live/use-action.ts';
 import { taskAddress } from '../shell/route.ts';
@@ -19,7 +19,7 @@ export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
     const task = await act((client) => client.tasks.create(orderOf(draft), { idempotencyKey: key }));
     if (task !== undefined) location.hash = taskAddress(task.id);
   };
-  /** What an input needs to hold a field. */
+  /** Props an input needs to control a field. */
   const holds = (field: Field) => ({
     ...controlOf(field),
     name: field,
@@ -32,7 +32,7 @@ export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
   });
 
   return (
-    <Card title="What is to be done">
+    <Card title="Prompt">
       <form className="form" onSubmit={submit} noValidate>
         <FormField field="workspaceId" label="Workspace" problem={at.workspaceId}>
           <select {...holds('workspaceId')}>
@@ -61,7 +61,7 @@ export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
             <input placeholder="the server's default" spellCheck={false} {...holds('model')} />
           </FormField>
         </div>
-        <FormField field="title" label="Title" hint="From the prompt when empty." problem={at.title}>
+        <FormField field="title" label="Title" hint="Derived from the prompt when empty." problem={at.title}>
           <input {...holds('title')} />
         </FormField>
         <FailureNote failure={rest} />

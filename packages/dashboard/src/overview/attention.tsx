@@ -8,7 +8,7 @@ import { Ago } from '../ui/times.tsx';
 
 const SHOWN_PER_STATE = 5;
 
-/** What a person has to decide or repair; nothing is drawn when there is nothing. */
+/** What needs a user's decision or repair; renders nothing when there is none. */
 interface Concern {
   readonly key: string;
   readonly state: string;
@@ -84,8 +84,7 @@ const readConcerns = async (client: Client, signal: AbortSignal): Promise<readon
         key: id,
         state,
         title,
-        detail:
-          state === 'waiting' ? 'Its change weakens what judges it: land it or reject it.' : error?.message,
+        detail: state === 'waiting' ? 'Its change weakens its gate: approve or reject it.' : error?.message,
         at: updatedAt,
         address: taskAddress(id),
       })),

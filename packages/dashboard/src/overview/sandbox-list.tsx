@@ -7,7 +7,7 @@ import { FailureNote } from '../ui/failure-note.tsx';
 import { StateBadge } from '../ui/state-badge.tsx';
 import { Ago } from '../ui/times.tsx';
 
-/** Of each state. An installation stops making sandboxes long before. */
+/** Per state. An installation stops creating sandboxes long before. */
 const MAX_ROWS = 200;
 // The keys of the table are its states.
 const LIVING = (Object.keys(sandboxStates) as StateOf<typeof sandboxStates>[]).filter(
@@ -19,7 +19,7 @@ export const SandboxList = () => {
   return (
     <Card title="Sandboxes">
       <FailureNote failure={failure} />
-      {value?.length === 0 && <p className="empty">No sandbox exists now. Each attempt gets its own.</p>}
+      {value?.length === 0 && <p className="empty">No sandboxes. Each attempt gets its own.</p>}
       <ul className="rows" aria-label="List of sandboxes">
         {value?.map((sandbox) => (
           <SandboxRow key={sandbox.id} sandbox={sandbox} />
@@ -47,14 +47,14 @@ const SandboxRow = ({ sandbox }: { readonly sandbox: Sandbox }) => {
   );
 };
 
-/** The newest first. The figures say which states are worth a question: most sandboxes were destroyed long ago. */
+/** Newest first. The counts tell which states to request: most sandboxes were destroyed long ago. */
 const readLiving = async (client: Client, signal: AbortSignal): Promise<readonly Sandbox[]> => {
   const { sandboxes } = await client.system.stats({}, { signal });
   const lists = LIVING.filter((state) => (sandboxes[state] ?? 0) > 0).map((state) =>
     firstRows(MAX_ROWS, (page) => client.sandboxes.list({ ...page, state }, { signal })),
   );
   const found = (await Promise.all(lists)).flatMap(({ rows }) => rows);
-  // One that moved between two answers is in both.
+  // A sandbox that changed state between two responses is in both.
   const unique = new Map(found.map((sandbox) => [sandbox.id, sandbox]));
   return [...unique.values()].sort((one, two) => two.createdAt - one.createdAt);
 };

@@ -22,7 +22,7 @@ export const TaskList = () => {
       <FailureNote failure={failure} />
       {value?.rows.length === 0 && (
         <p className="empty">
-          Nothing was asked for so far. <a href="#/new">Write the first task</a>
+          No tasks yet. <a href="#/new">Create the first task</a>
         </p>
       )}
       <ul className="rows" aria-label="List of tasks">

@@ -1,7 +1,7 @@
 /**
- * The one way to the page, taken by everything that the dashboard draws: the JSX of all its files is made here. Text that
- * an agent, a repository or a server wrote shows what it holds, as in the command line: controls and marks of direction
- * are written out, so that what a person approves reads as what lands.
+ * The only path to the page for everything the dashboard renders: the JSX of all its files is created here. Text
+ * written by an agent, a repository or a server is shown as in the command line: control and bidirectional characters
+ * are escaped, so that what a user approves reads as what lands.
  */
 import { escapeControls } from '@berth/contract';
 import * as react from 'react/jsx-runtime';

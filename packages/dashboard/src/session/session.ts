@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 
 interface Session {
   readonly token: string | undefined;
-  /** The server did not take the token that was used before. */
+  /** The server rejected the previous token. */
   readonly wasRefused: boolean;
 }
 
@@ -12,7 +12,7 @@ export const useSession = () => {
     forgetToken();
     setSession({ token: undefined, wasRefused });
   };
-  // A link with a token that is opened in this tab changes only what follows the `#`: nothing is loaded anew.
+  // Opening a link with a token in this tab changes only the fragment: the page is not reloaded.
   useEffect(() => {
     const look = () => {
       const token = takeToken();
@@ -34,15 +34,16 @@ export const useSession = () => {
 };
 
 /**
- * Where the token is kept: in the tab's own storage, which ends with the tab. A link may bring one behind the `#`,
- * which browsers never send to a server; it leaves the address, and with it the history, before anything is drawn.
+ * Where the token is kept: in the tab's own storage, which ends with the tab. A link may carry one in the `#`
+ * fragment, which browsers never send to a server; it is removed from the URL, and so from the history, before the
+ * first render.
  */
 const KEY = 'berth.token';
 
-/** The token in the part of an address that begins with `#`. */
+/** The token in the fragment of a URL. */
 export const tokenIn = (hash: string): string | undefined => /^#token=([\w.~-]+)$/.exec(hash)?.[1];
 
-/** The token of this tab; one in the address wins, and is taken out of it. */
+/** The token of this tab; one in the URL wins, and is removed from it. */
 const takeToken = (): string | undefined => {
   const linked = tokenIn(location.hash);
   if (linked !== undefined) {

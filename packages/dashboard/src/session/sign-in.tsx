@@ -17,7 +17,7 @@ export const SignIn = ({ wasRefused, onToken }: SignInProps) => {
       <form className="card" onSubmit={submit}>
         <Brand />
         <p className="soft">
-          Open the link that <code>berth dashboard</code> prints, or paste a token of this server.
+          Open the link printed by <code>berth dashboard</code>, or paste a token of this server.
         </p>
         <label className="field">
           <span>Token</span>
@@ -30,7 +30,7 @@ export const SignIn = ({ wasRefused, onToken }: SignInProps) => {
           />
           {wasRefused && (
             <span className="problem" role="alert">
-              The server did not accept this token.
+              The server rejected this token.
             </span>
           )}
         </label>

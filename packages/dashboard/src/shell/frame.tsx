@@ -12,7 +12,7 @@ const LINKS = [
 const STATUS: Readonly<Record<FeedStatus, string>> = {
   connecting: 'connecting',
   live: 'live',
-  lost: 'the server is away',
+  lost: 'disconnected',
 };
 
 interface FrameProps {

@@ -1,4 +1,4 @@
-/** Pages have addresses behind the `#`, so that the server serves one page and a reload stays where it was. */
+/** Pages are routed by the `#` fragment, so that the server serves one page and a reload stays on it. */
 import { useSyncExternalStore } from 'react';
 
 type PageRoute =

@@ -6,7 +6,7 @@ interface AttemptTabsProps {
   readonly onChoose: (number: number) => void;
 }
 
-/** Every retry and every follow-up is an attempt of its own; the newest is shown unless another one is chosen. */
+/** Every retry and follow-up is a separate attempt; the newest is shown unless another one is selected. */
 export const AttemptTabs = ({ attempts, chosen, onChoose }: AttemptTabsProps) => {
   if (attempts.length < 2) return null;
   return (

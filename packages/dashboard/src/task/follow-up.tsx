@@ -3,7 +3,7 @@ import { type FormEvent, useState } from 'react';
 import { useAction } from '../live/use-action.ts';
 import { FailureNote } from '../ui/failure-note.tsx';
 
-/** Asks for more where the conversation ended. */
+/** Sends a follow-up to the ended conversation. */
 export const FollowUp = ({ task: { id, state } }: { readonly task: Task }) => {
   const [prompt, setPrompt] = useState('');
   const { act, isBusy, failure } = useAction();
@@ -16,7 +16,7 @@ export const FollowUp = ({ task: { id, state } }: { readonly task: Task }) => {
   return (
     <form className="follow-up" onSubmit={submit}>
       <label className="field">
-        <span>Ask for more</span>
+        <span>Follow up</span>
         <textarea rows={3} value={prompt} onChange={(event) => setPrompt(event.target.value)} />
       </label>
       <button type="submit" className="primary" disabled={isBusy || prompt.trim() === ''}>

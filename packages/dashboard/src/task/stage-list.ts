@@ -1,16 +1,16 @@
 /**
- * What long work did, from its events: each stage is told twice, at its beginning and, with its duration, at its end.
- * The same stage comes again in every round, so an end belongs to the newest beginning of its name that has none.
+ * The stages of long work, from its events: each is reported at its start and, with its duration, at its end. The
+ * same stage recurs in every round, so an end belongs to the newest unfinished start of its name.
  */
 import { dataOf, type Event } from '@berth/contract';
 
 export interface StageStep {
-  /** Of the event that began it. */
+  /** Of the event that started it. */
   readonly seq: number;
   readonly name: string;
   readonly detail?: string;
   readonly startedAt: number;
-  /** Absent while it lasts, and for ever when it failed. */
+  /** Absent while it is running, and after it failed. */
   readonly durationMs?: number;
 }
 

@@ -5,7 +5,7 @@ import { durationText } from '../ui/duration.ts';
 import { Counting } from '../ui/times.tsx';
 import { type StageStep, stagesOf } from './stage-list.ts';
 
-/** Far more than the rounds of an attempt can fill. */
+/** Far more than the rounds of an attempt can produce. */
 const MAX_EVENTS = 1000;
 
 export const Stages = ({ attempt }: { readonly attempt: Attempt }) => {
@@ -21,7 +21,7 @@ export const Stages = ({ attempt }: { readonly attempt: Attempt }) => {
   const isOver = isFinal(attemptStates, state);
   return (
     <Card title="Stages">
-      {value.length === 0 && <p className="empty">Nothing has begun.</p>}
+      {value.length === 0 && <p className="empty">Nothing started yet.</p>}
       <ol className="stages">
         {value.map((step) => (
           <StageRow key={step.seq} step={step} isOver={isOver} />

@@ -2,7 +2,7 @@ import { allows, type Task, taskStates } from '@berth/contract';
 import { useAction } from '../live/use-action.ts';
 import { FailureNote } from '../ui/failure-note.tsx';
 
-/** Offers what the table of states allows now, and nothing else. */
+/** Offers only what the state table allows now. */
 export const TaskActions = ({ task: { id, state } }: { readonly task: Task }) => {
   const { act, isBusy, failure } = useAction();
   return (

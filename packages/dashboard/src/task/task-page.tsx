@@ -23,7 +23,7 @@ export const TaskPage = ({ id }: { readonly id: string }) => {
       ]);
       return { task, attempts: rows };
     },
-    // An attempt's events do not say whose it is; they are few.
+    // An attempt's events do not name its task; they are few.
     concerns: ({ type, subject }) =>
       subject === id ||
       type === 'session.opened' ||
@@ -50,7 +50,7 @@ export const TaskPage = ({ id }: { readonly id: string }) => {
               aside={<AttemptTabs attempts={attempts} chosen={attempt} onChoose={setChosen} />}
             >
               {attempt?.sessionId === undefined ? (
-                <p className="empty">The agent has not begun.</p>
+                <p className="empty">The agent has not started.</p>
               ) : (
                 <Conversation key={attempt.sessionId} sessionId={attempt.sessionId} />
               )}

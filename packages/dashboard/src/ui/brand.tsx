@@ -1,4 +1,4 @@
-/** The build finds the file by this form of address and names it by its content. */
+/** The build finds the file by this form of URL and names it by content hash. */
 const MARK = new URL('../styles/berth.svg', import.meta.url).href;
 
 export const Brand = () => (

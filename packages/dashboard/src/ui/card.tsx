@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 
 interface CardProps {
   readonly title: string;
-  /** At the far end of the title's line. */
+  /** At the end of the title line. */
   readonly aside?: ReactNode;
   readonly children: ReactNode;
 }

@@ -14,7 +14,7 @@ export const durationText = (ms: number): string => {
   return coarse(ms);
 };
 
-/** Whole seconds and no smaller: for what is still counting. */
+/** Whole seconds: for what is still counting. */
 export const countingText = (ms: number): string => (ms < 60_000 ? `${seconds(ms)} s` : coarse(ms));
 
 /** `just now`, `12 s ago`, `4 min ago`, `3 d ago`. */
@@ -34,7 +34,7 @@ const coarse = (ms: number): string => {
   return rest === 0 || next === undefined ? `${whole} ${unit}` : `${whole} ${unit} ${rest} ${next[0]}`;
 };
 
-/** The time of day for everything on the page that counts seconds: one timer, and none when nothing counts. */
+/** The clock for everything on the page that counts seconds: one timer, and none when nothing counts. */
 const TICK_MS = 1000;
 const watchers = new Set<() => void>();
 let now = Date.now();
@@ -56,5 +56,5 @@ const watch = (onTick: () => void) => {
   };
 };
 
-/** Milliseconds since 1970, renewed every second. */
+/** Milliseconds since 1970, updated every second. */
 export const useNow = (): number => useSyncExternalStore(watch, () => now);

@@ -11,7 +11,7 @@ interface FailureNoteProps {
 
 const ToldAbove = createContext<readonly Told[]>([]);
 
-/** Draws nothing when the same was told above. */
+/** Renders nothing when the same failure is shown above. */
 export const FailureNote = ({ failure }: FailureNoteProps) => {
   const above = useContext(ToldAbove);
   if (failure === undefined || above.some((told) => isSame(told, failure))) return null;
@@ -28,7 +28,7 @@ interface FailureAboveProps extends FailureNoteProps {
   readonly children: ReactNode;
 }
 
-/** Tells a failure once for all that is drawn below: a task, its change and its gate have the same one. */
+/** Shows a failure once for everything below: a task, its change and its gate share it. */
 export const FailureAbove = ({ failure, children }: FailureAboveProps) => {
   const above = useContext(ToldAbove);
   return (

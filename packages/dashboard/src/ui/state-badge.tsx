@@ -1,4 +1,4 @@
-/** A state as a word with a colour; the colour only repeats what the word says. */
+/** A state as a coloured word; the colour only repeats the word. */
 const TONES: Readonly<Record<string, string>> = {
   completed: 'good',
   merged: 'good',
@@ -34,7 +34,7 @@ const MOVING: readonly string[] = [
 
 interface StateBadgeProps {
   readonly state: string;
-  /** Whether `running` is a way to an end, as of tasks, or a place to be, as of sandboxes. */
+  /** Whether `running` means progress, as for tasks, or a steady state, as for sandboxes. */
   readonly isWork?: boolean;
 }
 

@@ -1,6 +1,6 @@
 import { agoText, countingText, useNow } from './duration.ts';
 
-/** How long ago, with the moment itself on a pointer's request. */
+/** Relative time, with the exact time in a tooltip. */
 export const Ago = ({ at }: { readonly at: number }) => {
   const now = useNow();
   return (
@@ -10,7 +10,7 @@ export const Ago = ({ at }: { readonly at: number }) => {
   );
 };
 
-/** Counts up since a moment. */
+/** Counts up since a time. */
 export const Counting = ({ since }: { readonly since: number }) => {
   const now = useNow();
   return <span className="counting">{countingText(now - since)}</span>;

@@ -15,7 +15,7 @@ const starterThat = async (script: string, isSpare: boolean) => {
 };
 const block = Buffer.from('x\n');
 
-it('a program that does not begin and that may not be ended is refused, and the guest lives on', async () => {
+it('a program that does not begin and that may not be ended is refused, and the guest survives', async () => {
   const starter = await starterThat('exec sleep 60', false);
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const { begun } = tellStarter(starter, block, () => undefined);

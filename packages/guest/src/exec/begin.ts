@@ -1,4 +1,4 @@
-/** Tells a starter what to become, and waits until it has. */
+/** Sends a starter its command, and waits until it has exec'd it. */
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
@@ -9,20 +9,20 @@ import { controlOf, type Starter } from './starters.ts';
 
 export interface Beginning {
   /**
-   * Its program runs, or waits for `release`. Rejects with the system's error, or with `NotTaken`; then none of the command
-   * has run, and none will.
+   * Resolves when the program runs, or waits for `release`. Rejects with the system's error, or with `NotTaken`; then
+   * none of the command has run or will run.
    */
   readonly begun: Promise<void>;
-  /** Lets one that is held begin. */
+  /** Starts a held command. */
   release(): void;
-  /** Calls back with the system's code when one that was held could not become its program. */
+  /** Calls back with the system's code when a held command could not exec its program. */
   onFailure(tell: (code: string) => void): void;
 }
 
-/** A spare process ended, or did not answer and was ended, before it had read what to become. */
+/** A spare process ended, or did not answer and was killed, before it had read its command. */
 export class NotTaken extends Error {}
 
-/** `block`: what it shall become. `kill` ends the process, whichever user it is by now, as far as that can be done. */
+/** `block`: the command. `kill` kills the process, whichever user it has become, as far as possible. */
 export const tellStarter = ({ child, isSpare }: Starter, block: Buffer, kill: () => void): Beginning => {
   const control = controlOf(child);
   if (child.pid === undefined || control === undefined) return noProcess(child);
@@ -44,11 +44,11 @@ export const tellStarter = ({ child, isSpare }: Starter, block: Buffer, kill: ()
   };
   const giveUp = (): void => {
     end();
-    // One that cannot be ended is waited for no longer.
+    // One that cannot be killed is not waited for.
     failure = 'ETIMEDOUT';
     settle();
   };
-  /** Whether it had read the command after all is told until its pipe ends. */
+  /** Whether it had read the command is known once its pipe ends. */
   const replace = (): void => {
     if (!taken) end();
     timer = lateOn(control, giveUp, GUEST_LIMITS.execBeginMs);
@@ -75,10 +75,10 @@ export const tellStarter = ({ child, isSpare }: Starter, block: Buffer, kill: ()
   };
 };
 
-/** Unless it ends before. */
+/** Unless it ends first. */
 const lateOn = (control: Duplex, act: () => void, ms: number): NodeJS.Timeout =>
   setTimeout(async () => {
-    // After a pause of the whole machine this comes first, and what happened meanwhile next.
+    // After a pause of the whole machine this timer fires first, then the events of the meantime.
     await setImmediate();
     if (!control.readableEnded && !control.destroyed) act();
   }, ms);

@@ -1,6 +1,6 @@
 /**
- * One command: a process in its own session, its output in two logs, its input by offset. It belongs to the guest, not
- * to a connection: readers come and go.
+ * One command: a process in its own session, its output in two logs, its input addressed by offset. It belongs to the
+ * guest, not to a connection: readers come and go.
  */
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
@@ -22,7 +22,7 @@ export interface CommandPlan {
   readonly user: CommandUser;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Path that the names of log files begin with. */
+  /** Path prefix of its log files. */
   readonly logPath: string;
 }
 
@@ -35,9 +35,9 @@ export interface Command {
   readonly exit: GuestExit | undefined;
   describe(): GuestExec;
   signal(name: NodeJS.Signals): void;
-  /** Lets one that was started `held` begin. */
+  /** Starts one that was started `held`. */
   release(): void;
-  /** Calls back when there is output or the exit; returns how to stop that. */
+  /** Calls back on output and on exit; returns the unsubscribe function. */
   onChange(listener: () => void): () => void;
 }
 
@@ -46,7 +46,7 @@ export const startCommand = async (plan: CommandPlan): Promise<Command> => {
   try {
     return await startOnce(plan, false);
   } catch (error) {
-    // Nothing of it has run, so it may be started by another process.
+    // Nothing of it has run, so another process may start it.
     if (error instanceof NotTaken) return startOnce(plan, true);
     throw error;
   }
@@ -55,7 +55,7 @@ export const startCommand = async (plan: CommandPlan): Promise<Command> => {
 const startOnce = async (plan: CommandPlan, fresh: boolean): Promise<Command> => {
   const birth = { killsBefore: readOutOfMemoryKills(), startedAt: Date.now() };
   const started = launch(plan, fresh);
-  // At once: what it says and its end are told to whoever listens by then.
+  // Immediately: its output and exit are delivered to whoever listens by then.
   const command = started.child.pid === undefined ? undefined : watchCommand(plan, started, birth);
   try {
     await started.begun;
@@ -95,7 +95,7 @@ const refusalOf = ({ start, user, cwd }: CommandPlan, code: string): Refusal =>
 const notStartable = (command: string, reason: string): Refusal =>
   new Refusal({ code: 'exec.not_startable', data: { command: command.slice(0, 1000), reason } });
 
-/** The system says ENOENT for a missing program and for a missing folder. */
+/** ENOENT means a missing program or a missing folder. */
 const reasonOf = (cwd: string, code: string): string => {
   if (!isFolder(cwd)) return `the folder ${cwd} does not exist (${code})`;
   return code === '' ? 'the system refused' : wordsOf(code);
@@ -104,7 +104,7 @@ const reasonOf = (cwd: string, code: string): string => {
 const wordsOf = (code: string): string => {
   if (code === 'ENOENT') return 'no such program (ENOENT)';
   if (code === 'EACCES') return 'not allowed to run it (EACCES)';
-  if (code === 'ETIMEDOUT') return `it did not begin within ${GUEST_LIMITS.execBeginMs} ms (ETIMEDOUT)`;
+  if (code === 'ETIMEDOUT') return `it did not start within ${GUEST_LIMITS.execBeginMs} ms (ETIMEDOUT)`;
   return code;
 };
 
@@ -112,7 +112,7 @@ const isFolder = (path: string): boolean => {
   try {
     return statSync(path).isDirectory();
   } catch {
-    return false; // Not there, or not for this user: the system's code, which is told with it, says which.
+    return false; // Missing or not accessible to this user: the system's code in the message says which.
   }
 };
 
@@ -205,7 +205,7 @@ const exitOf = (child: ChildProcess, facts: StartInfo & { readonly timedOut: boo
   };
 };
 
-/** TERM when the time is up, KILL a little later. */
+/** TERM at the timeout, KILL shortly after. */
 const limitTime = (timeoutMs: number | undefined, act: (name: 'SIGTERM' | 'SIGKILL') => void) => {
   if (timeoutMs === undefined) return { stop: () => undefined };
   const longest = 2 ** 31 - 1 - GUEST_LIMITS.killAfterMs;

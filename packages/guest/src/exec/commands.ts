@@ -1,4 +1,4 @@
-/** All commands of this machine by id. An id means one process for ever: to start it again is to attach to it. */
+/** All commands of this machine by id. An id denotes one process for ever: starting it again attaches to it. */
 import { join } from 'node:path';
 import { GUEST_LIMITS } from '@berth/contract/guest';
 import type { GuestExecStart } from '@berth/contract/guest-messages';
@@ -7,7 +7,7 @@ import type { CommandUser } from '../user.ts';
 import { type Command, startCommand } from './command.ts';
 
 export interface Commands {
-  /** The command of this id, started now unless it was before. */
+  /** The command of this id, started now unless it already was. */
   start(start: GuestExecStart): Promise<Command>;
   /** Rejects with `exec.missing`. */
   get(id: string): Promise<Command>;
@@ -19,7 +19,7 @@ export interface CommandsPlace {
   readonly state: string;
   readonly user: CommandUser;
   readonly env: () => Readonly<Record<string, string>>;
-  /** Of programs of ours. */
+  /** For programs of Berth's own. */
   readonly systemEnv: () => Readonly<Record<string, string>>;
   readonly cwd: (path: string | undefined) => string;
 }
@@ -48,7 +48,7 @@ export const createCommands = ({ state, user, env, systemEnv, cwd }: CommandsPla
       checkSize(start);
       const command = begin(start);
       byId.set(start.id, command);
-      // What could not be started leaves no trace: the caller may try again under the same id.
+      // A failed start leaves no trace: the caller may retry under the same id.
       command.catch(() => byId.delete(start.id));
       return command;
     },
@@ -70,13 +70,13 @@ const checkSize = ({ id, argv, env = {} }: GuestExecStart): void => {
 };
 
 interface Room {
-  /** Makes room for one more command; says why there is none, or undefined. */
+  /** Makes room for one more command; returns the reason when there is none. */
   make(): string | undefined;
   add(command: Command): void;
   live(): readonly Command[];
 }
 
-/** Keeps live commands, records and bytes of output below their caps. Output that was promised (`all`) is never dropped. */
+/** Keeps live commands, records and bytes of output below their caps. Promised output (`all`) is never dropped. */
 const createRoom = (forget: (command: Command) => void): Room => {
   const live = new Set<Command>();
   const ended: Command[] = [];
@@ -102,12 +102,12 @@ const createRoom = (forget: (command: Command) => void): Room => {
 
   return {
     make: () => {
-      if (live.size >= GUEST_LIMITS.liveExecs) return `${live.size} commands run already`;
+      if (live.size >= GUEST_LIMITS.liveExecs) return `${live.size} commands are already running`;
       if (ended.length >= GUEST_LIMITS.execRecords) forgetOldest();
       if (totalBytes() >= GUEST_LIMITS.totalLogBytes)
         for (const command of ended) if (command.keep === 'tail') drop(command);
       const left = totalBytes();
-      return left < GUEST_LIMITS.totalLogBytes ? undefined : `${left} bytes of output are kept already`;
+      return left < GUEST_LIMITS.totalLogBytes ? undefined : `${left} bytes of output are already kept`;
     },
     add: (command) => {
       live.add(command);

@@ -1,4 +1,4 @@
-/** Finds the program that a command names, before anything is started. */
+/** Finds the program of a command before anything is started. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { isAbsolute, normalize, relative, resolve } from 'node:path';
 import { systemCode } from '../refusal.ts';
@@ -11,31 +11,34 @@ interface Wanted {
 }
 
 interface Found {
-  /** As a command of that folder would say it; absent when there is none. */
+  /** The path as seen from the command's folder; absent when there is none. */
   readonly path: string | undefined;
-  /** The system's, for why there is none. */
+  /** The system's code, when there is none. */
   readonly code: 'ENOENT' | 'EACCES';
 }
 
-/** Looks as the system would: the starter, which is started first, is there whatever it shall become. */
+/**
+ * Searches like the system: the starter, which is exec'd first, always exists, so it reports nothing about the
+ * program.
+ */
 export const findProgram = ({ program, cwd, path = '/usr/bin:/bin' }: Wanted, user: CommandUser): Found => {
   const names = program.includes('/')
     ? [program]
     : path.split(':').map((folder) => `${folder || '.'}/${program}`);
   const codesOf = (): string[] => names.map((name) => codeOf(resolve(cwd, name), user));
-  // Most programs are where everybody may look; only for the others it is worth becoming another user.
+  // Most programs are world-readable; only the others are worth switching users for.
   const seen = codesOf();
   const codes = seen.includes('') ? seen : user.as(codesOf);
   const code = codes.includes('EACCES') ? 'EACCES' : 'ENOENT';
   return { path: codes.includes('') ? names[codes.indexOf('')] : undefined, code };
 };
 
-/** Empty when it is a program that the user may run. */
+/** Empty when the user may execute it. */
 const codeOf = (path: string, { uid }: CommandUser): string => {
   try {
     const stat = statSync(path);
     if (!stat.isFile()) return 'EACCES';
-    // The system's own answer is about the real user, which is always the guest's.
+    // access(2) checks the real uid, which is always the guest's.
     if (uid !== undefined) return stat.mode & executableBy(stat, uid) ? '' : 'EACCES';
     accessSync(path, constants.X_OK);
     return '';
@@ -47,7 +50,7 @@ const codeOf = (path: string, { uid }: CommandUser): string => {
 const executableBy = (owner: { readonly uid: number; readonly gid: number }, uid: number): number =>
   owner.uid === uid ? 0o100 : owner.gid === process.getgid?.() ? 0o010 : 0o001;
 
-/** Where programs of ours are found: folders of a path that nothing inside can write to. */
+/** The path for Berth's own programs: folders that nothing inside can write to. */
 const USUAL = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const WRITABLE = ['/tmp', '/var/tmp', '/dev', '/run', '/proc'];
 

@@ -1,4 +1,4 @@
-/** Sends a command's output from a cursor on, then its exit, as frames. Reads no faster than the reader takes. */
+/** Sends a command's output from a cursor, then its exit, as frames. Respects the reader's backpressure. */
 import type { Writable } from 'node:stream';
 import { encodeFrameHeader, FRAME, GUEST_LIMITS } from '@berth/contract/guest';
 import type { Command } from './command.ts';
@@ -15,7 +15,9 @@ export const follow = (command: Command, from: Cursors, to: Writable): void => {
     { log: command.stderr, cursor: from.stderr, output: FRAME.stderr, lagged: FRAME.laggedStderr },
   ];
   let full = false;
-  /** Sends what there is, channel by channel in turn, until there is no more or the reader is full. */
+  /**
+   * Sends available output, channel by channel in turn, until there is no more or the reader applies backpressure.
+   */
   const sendOutput = (): void => {
     for (let moved = true; moved && !full; ) {
       moved = false;
@@ -50,7 +52,7 @@ interface Channel {
   readonly lagged: number;
 }
 
-/** One frame; false when the reader should be waited for. */
+/** One frame; false when the reader applies backpressure. */
 const step = (channel: Channel, to: Writable): boolean => {
   if (channel.cursor < channel.log.start) {
     channel.cursor = channel.log.start;

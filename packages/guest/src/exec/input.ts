@@ -1,12 +1,12 @@
-/** The stdin of a command, addressed by offset so that a writer that starts over may send everything again. */
+/** The stdin of a command, addressed by offset so that a writer that restarts may resend everything. */
 import type { Writable } from 'node:stream';
 import { invalid } from '../refusal.ts';
 
 export interface Input {
   readonly receivedBytes: number;
-  /** Takes the part that is new. Resolves when the process' pipe took it; refuses a gap. */
+  /** Writes the new part. Resolves when the pipe has taken it; refuses a gap. */
   write(offset: number, bytes: Buffer): Promise<void>;
-  /** Everything there will ever be. */
+  /** The input is complete. */
   writeAll(bytes: Buffer): void;
   close(): Promise<void>;
 }
@@ -14,7 +14,7 @@ export interface Input {
 export const createInput = (stdin: Writable | null): Input => {
   let receivedBytes = 0;
   let order = Promise.resolve();
-  // A process may close its input at any time; what it does not want to read is not a failure.
+  // A process may close its input at any time; unread input is not a failure.
   stdin?.on('error', () => undefined);
   const put = (offset: number, bytes: Buffer): Promise<void> => {
     if (offset > receivedBytes)
@@ -28,7 +28,7 @@ export const createInput = (stdin: Writable | null): Input => {
   };
   const inOrder = (act: () => Promise<void> | void): Promise<void> => {
     const done = order.then(act);
-    // Who asked for it hears of its failure; the next in line begins in any case.
+    // The caller gets its failure; the next in the queue runs regardless.
     order = done.catch(() => undefined);
     return done;
   };

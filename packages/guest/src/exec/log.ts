@@ -1,10 +1,10 @@
 /**
  * The output of one stream of a command, addressed by byte offset.
  *
- * It is a row of segments, of which only the newest grows. Small output stays in memory; a segment that grows past
- * `MEMORY_BYTES` moves to a file. A `tail` log drops its oldest segment when it begins a third, so that the newest
- * segment's worth of bytes is always there. Writes and reads are synchronous: they meet the page cache, and a chunk
- * is in the log before anything else can happen.
+ * It is a list of segments, of which only the newest grows. Small output stays in memory; a segment that grows past
+ * `MEMORY_BYTES` moves to a file. A `tail` log drops its oldest segment when it starts a third, so that the newest
+ * segment's worth of bytes is always kept. Writes and reads are synchronous: they hit the page cache, and a chunk is
+ * in the log before anything else can happen.
  */
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { GUEST_LIMITS } from '@berth/contract/guest';
@@ -13,24 +13,24 @@ const MEMORY_BYTES = 32 * 1024;
 const SEGMENT_BYTES = GUEST_LIMITS.keepTailBytes;
 
 export interface OutputLog {
-  /** Offset of the oldest byte that is left. */
+  /** Offset of the oldest byte kept. */
   readonly start: number;
   /** Offset after the newest byte. */
   readonly end: number;
   readonly keptBytes: number;
-  /** Throws a system error (disk full) with nothing appended. */
+  /** Throws a system error (disk full) and appends nothing. */
   append(bytes: Buffer): void;
   /** Up to `maxBytes` from an offset between `start` and `end`. */
   read(offset: number, maxBytes: number): Buffer;
-  /** Forgets the oldest part, when a reader is far beyond it. False when there is none such. */
+  /** Drops the oldest part, when a reader is far beyond it. False when there is none to drop. */
   forgetRead(): boolean;
-  /** Called when a reader has come further than any before. */
+  /** Called when a reader advances beyond all others. */
   onRead: (() => void) | undefined;
-  /** Forgets every byte. */
+  /** Drops every byte. */
   drop(): void;
 }
 
-/** What a reader had may not have arrived; more than is on its way to it is kept. */
+/** Output sent to a reader may not have arrived; more than can be in flight is kept. */
 const ON_THE_WAY_BYTES = 2 * SEGMENT_BYTES;
 
 export const createOutputLog = (path: string, keep: 'all' | 'tail'): OutputLog => {
@@ -65,7 +65,7 @@ export const createOutputLog = (path: string, keep: 'all' | 'tail'): OutputLog =
       const segment = segments.findLast((s) => s.start <= offset);
       if (segment === undefined) return Buffer.alloc(0);
       const bytes = segment.read(offset - segment.start, maxBytes);
-      // Who begins further on has not had what is before.
+      // A reader that starts later has not read what precedes.
       if (offset <= readTo && offset + bytes.length > readTo) {
         readTo = offset + bytes.length;
         log.onRead?.();
@@ -109,7 +109,7 @@ const createSegment = (path: string, start: number): Segment => {
   };
   const spill = (held: Buffer): number => {
     const fd = openSync(path, 'w+', 0o600);
-    // The file needs no name: it disappears with the guest, whatever way the guest ends.
+    // The file needs no name: it disappears with the guest, however the guest ends.
     unlinkSync(path);
     if (held.length > 0) writeSync(fd, held, 0, held.length, 0);
     memory = undefined;

@@ -1,6 +1,6 @@
 /**
- * Moves the output of a process from its pipes to its logs. At the cap of `all`, what a reader had long ago makes room;
- * when nobody reads, or the disk is full, the pipe is left unread: the process waits, and nothing is lost.
+ * Moves the output of a process from its pipes to its logs. At the cap of `all`, output read long ago is dropped;
+ * when nobody reads, or the disk is full, the pipe is left unread: the process blocks, and nothing is lost.
  */
 import type { Readable } from 'node:stream';
 import { GUEST_LIMITS } from '@berth/contract/guest';
@@ -14,9 +14,9 @@ interface PumpParts {
 
 export interface Pump {
   take(pipe: Readable | null, log: OutputLog): void;
-  /** The process ended: takes what its pipes still hold, then calls back, even when a daemon keeps them open. */
+  /** The process ended: drains its pipes, then calls back, even when a daemon keeps them open. */
   drain(done: () => void): void;
-  /** Output from now on is thrown away; whoever writes it is not disturbed. */
+  /** Discards further output without blocking the writer. */
   stop(): void;
 }
 
@@ -39,7 +39,7 @@ export const createPump = ({ keep, logs, changed }: PumpParts): Pump => {
       held.clear();
     };
 
-  /** Puts a chunk into its log now, or waits for room on the disk. */
+  /** Appends a chunk to its log now, or waits for disk space. */
   const store = (pipe: Readable, log: OutputLog, chunk: Buffer): void => {
     if (stopped) return;
     try {

@@ -86,5 +86,5 @@ const answerFrames = (
 
 const signalName = (name: string): NodeJS.Signals => {
   if (!Object.hasOwn(constants.signals, name)) throw invalid('name', 'not a signal');
-  return name as NodeJS.Signals; // It is a key of the system's own table.
+  return name as NodeJS.Signals; // It is a key of the system's signal table.
 };

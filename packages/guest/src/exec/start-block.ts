@@ -1,24 +1,24 @@
 /**
- * What a starter is told: one block that it reads to a fixed address and uses as it lies there. All numbers have 64 bits:
+ * The command block of a starter, which it reads to a fixed address and uses in place. All numbers have 64 bits:
  *
  *   the length of the block; flags; the addresses of the folder and of the environment's vector;
  *   the address of the program's path, then the argument vector; the environment's vector; the text.
  */
 export interface Start {
   readonly path: string;
-  /** Whole, with the name by which the program sees itself. */
+  /** Complete, including argv[0]. */
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   /** Its standard input is `/dev/null`. */
   readonly inputless: boolean;
-  /** It waits for one more byte before it starts the program. */
+  /** It waits for one more byte before it execs the program. */
   readonly held: boolean;
 }
 
-/** Where the starter reads it to. */
+/** The address it is read to. */
 export const BLOCK_AT = 0x1000_0000;
-/** More than a program may be given: a kernel takes 2 MiB of text and addresses, as long as a stack may have 8. */
+/** More than exec accepts: the kernel takes 2 MiB of strings and pointers while the stack limit is 8 MiB. */
 export const BLOCK_BYTES = 8 * 2 ** 20;
 
 const INPUTLESS = 1;
@@ -27,7 +27,7 @@ const HELD = 4;
 const WORD_BYTES = 8;
 const HEADER_WORDS = 4;
 
-/** Throws with the code that the system would give. */
+/** Throws with the code that the system would return. */
 export const encodeStart = ({ path, argv, cwd, env, inputless, held }: Start): Buffer => {
   const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const texts = [cwd, path, ...argv, ...pairs];

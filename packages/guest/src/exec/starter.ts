@@ -1,25 +1,25 @@
 /**
- * The program between the guest and a command. The guest waits until a new process has taken on its program. If that process
- * were the user of commands by then, a command could stop it in between, and with it the guest and all that the guest
- * does. So the guest starts this one, as itself; it becomes the user of commands, and then what was asked for, while nobody
- * waits.
+ * The program between the guest and a command. Spawn blocks until the new process has exec'd. If that process already
+ * ran as the user of commands, a command could stop it in between, and so block the guest. So the guest spawns this
+ * program as itself; it switches to the user of commands and then execs the command, while nothing blocks on it.
  *
- * It has to run in every image, within a fraction of a millisecond, so it is a few system calls in machine code. What it shall
- * become it is told on descriptor 3 (start-block.ts), which the program does not inherit. There it answers with a zero when
- * it has read all of it, with another when it has done everything but start a program that is to wait, for which it then
- * reads one byte, and with the error (errno, one byte) of what failed. When the guest ends while it reads, it ends.
+ * It has to run in every image, within a fraction of a millisecond, so it is a few system calls in machine code. It
+ * reads its command from descriptor 3 (start-block.ts), which the program does not inherit. It answers there with a
+ * zero byte when it has read all of it, with another when it has done everything but exec a held program, for which
+ * it then reads one byte, and with the error (errno, one byte) of a failed call. When the guest ends while it reads,
+ * it ends.
  *
- * With arguments (the path of a program and the argument vector of that) it reads nothing and becomes that at once. As the C
- * library does, it hands a file that the kernel does not know to the shell.
+ * With arguments (a program's path and its argument vector) it reads nothing and execs that immediately. Like the C
+ * library, it passes a file in an unknown format to the shell.
  *
- * The sources are `starter/<architecture>.S`. To see that they are what stands here: assemble one (`as`, for riscv64 with
+ * The sources are `starter/<architecture>.S`. To verify that they match: assemble one (`as`, for riscv64 with
  * `-mno-relax`, then `ld -Ttext=0x4000b0`), take its `.text` (`objcopy -O binary -j .text`) and encode it (base64).
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BLOCK_AT, BLOCK_BYTES } from './start-block.ts';
 
-/** On which the starter is told what to become, and says how that went. */
+/** On which the starter reads its command and reports the result. */
 export const STARTER_CONTROL = 3;
 
 interface Machine {
@@ -28,7 +28,7 @@ interface Machine {
   readonly code: string;
 }
 
-/** The number of the user follows the code. */
+/** The uid follows the code. */
 const MACHINES: Readonly<Record<string, Machine>> = {
   x64: {
     number: 62,
@@ -66,10 +66,10 @@ const PROGRAM_HEADER_BYTES = 56;
 const CODE_AT = ELF_HEADER_BYTES + 2 * PROGRAM_HEADER_BYTES;
 const READ_AND_EXECUTE = 5;
 const READ_AND_WRITE = 6;
-/** For `setresuid`: as it is. */
+/** For `setresuid`: unchanged. */
 const SAME_USER = 0xffff_ffff;
 
-/** Writes the program that becomes this user, or stays who starts it; returns its path. For the guest alone. */
+/** Writes the program that switches to this user, or keeps its caller's; returns its path. For the guest alone. */
 export const writeStarter = (folder: string, uid = SAME_USER): string => {
   const machine = MACHINES[process.arch];
   if (machine === undefined) throw new TypeError(`commands cannot be started on ${process.arch}`);
@@ -113,7 +113,7 @@ interface Segment {
   readonly memoryBytes: number;
 }
 
-/** From the beginning of the file. */
+/** Offset from the start of the file. */
 const programHeader = ({ at, rights, fileBytes, memoryBytes }: Segment): Buffer => {
   const header = Buffer.alloc(PROGRAM_HEADER_BYTES);
   header.writeUInt32LE(1, 0);

@@ -1,14 +1,14 @@
 /**
- * Everything that a command started. A process is found by any of: it is the command or descends from it, it is in the
- * command's session or group, or its environment carries the command's marker. The last finds daemons, which changed
- * session and lost their parent. What also cleared its environment ends with the machine.
+ * Everything that a command started. A process belongs to it when it is the command or descends from it, is in the
+ * command's session or group, or carries the command's marker in its environment. The last finds daemons, which
+ * changed session and lost their parent. A daemon that also cleared its environment ends with the machine.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { EXEC_MARKER } from '@berth/contract/guest';
 
 interface Root {
   readonly execId: string;
-  /** Absent when the command ended: its number may belong to another process by now. */
+  /** Absent when the command ended: its pid may have been reused. */
   readonly pid: number | undefined;
 }
 
@@ -20,7 +20,7 @@ export const signalTree = (root: Root, signal: NodeJS.Signals): number => {
   return members.length;
 };
 
-/** Kills until nothing is left, also what is being started meanwhile. */
+/** Kills until nothing is left, including processes started meanwhile. */
 export const killTree = (root: Root): void => {
   for (let round = 0; round < MAX_KILL_ROUNDS; round++) if (signalTree(root, 'SIGKILL') === 0) return;
 };
@@ -34,7 +34,7 @@ interface Entry {
   readonly session: number;
 }
 
-/** Living members; zombies are nobody's business. */
+/** Living members; zombies do not count. */
 const treeOf = ({ execId, pid }: Root): number[] => {
   const entries = readdirSync('/proc').flatMap((name) => entryOf(name) ?? []);
   const marker = `${EXEC_MARKER}=${execId}`;
@@ -55,7 +55,7 @@ const treeOf = ({ execId, pid }: Root): number[] => {
 const belongs = (entry: Entry, pid: number | undefined): boolean =>
   pid !== undefined && (entry.pid === pid || entry.group === pid || entry.session === pid);
 
-/** `/proc/<pid>/stat`: `pid (name) state parent group session …`; the name may hold spaces and brackets. */
+/** `/proc/<pid>/stat`: `pid (name) state parent group session …`; the name may contain spaces and parentheses. */
 const entryOf = (name: string): Entry | undefined => {
   if (!/^\d+$/.test(name)) return undefined;
   const stat = readProc(`/proc/${name}/stat`);
@@ -81,7 +81,7 @@ const send = (pid: number, signal: NodeJS.Signals, alreadySentTo?: number): void
   try {
     process.kill(pid, signal);
   } catch {
-    // It ended meanwhile, or was made somebody else's; either way there is nothing more to do here.
+    // It ended meanwhile, or changed its user; either way there is nothing to do.
     return;
   }
 };

@@ -1,6 +1,6 @@
 /**
- * File work, on paths that were resolved before, with the rights of commands: every path is followed in one synchronous
- * act as their user, and what is read or written afterwards is what was opened then.
+ * File operations on resolved paths, with the rights of commands: every path is opened in one synchronous call as
+ * their user, and reads and writes use that descriptor.
  */
 import {
   chmodSync,
@@ -28,8 +28,8 @@ import type { CommandUser } from '../user.ts';
 import { refused } from './paths.ts';
 
 /**
- * Only regular files: a pipe or a device could block or never end. Nothing is read that is not taken, so that who reads
- * slowly costs no memory.
+ * Only regular files: a pipe or a device could block or never end. Reads follow the reader's pace, so a slow reader
+ * costs no memory.
  */
 export const openFile = (path: string, maxBytes: number, user: CommandUser): AsyncGenerator<Buffer> => {
   const fd = user.as(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
@@ -38,7 +38,7 @@ export const openFile = (path: string, maxBytes: number, user: CommandUser): Asy
     if (stat.isDirectory()) throw refused(path, 'it is a folder');
     if (!stat.isFile()) throw refused(path, 'it is not a regular file');
     if (stat.size > maxBytes) throw refused(path, `larger than ${maxBytes} bytes`);
-    // Of a file that grows meanwhile comes what it had at first. Those of /proc state no size.
+    // A file that grows meanwhile is read up to its initial size. Files of /proc report no size.
     const end = stat.size === 0 ? {} : { end: stat.size - 1 };
     const file = createReadStream('', { fd, highWaterMark: READ_BYTES, ...end });
     return piecesOf(file, () => refused(path, `larger than ${maxBytes} bytes`), maxBytes);
@@ -65,11 +65,11 @@ const READ_BYTES = 256 * 1024;
 
 interface NewFile {
   readonly chunks: AsyncIterable<Buffer>;
-  /** That of the file which is replaced, or 0644, when absent. */
+  /** Default: that of the replaced file, or 0644. */
   readonly mode: number | undefined;
 }
 
-/** Writes beside the target and renames, so that nobody ever sees half of it. */
+/** Writes to a temporary file and renames it, so that nobody sees a partial file. */
 export const writeFile = async (
   path: string,
   { chunks, mode }: NewFile,
@@ -104,7 +104,7 @@ export const writeFile = async (
 
 let serial = 0;
 
-/** The mode of the file that is about to be replaced, or undefined. */
+/** The mode of the file to be replaced, or undefined. */
 const modeOf = (path: string): number | undefined => {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat?.isFile() === true ? stat.mode & 0o777 : undefined;
@@ -122,7 +122,9 @@ export const listFolder = (path: string): FileEntry[] => {
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 };
 
-/** What vanishes while its folder is read is left out; a folder that shows its names alone is told of as such. */
+/**
+ * Entries that vanish during the read are left out; a folder that allows listing only yields names without details.
+ */
 const unlessMissing = <T>(act: () => T): T | undefined => {
   try {
     return act();
@@ -132,7 +134,7 @@ const unlessMissing = <T>(act: () => T): T | undefined => {
   }
 };
 
-/** Of a link, the link itself. */
+/** For a link, the link itself. */
 export const statEntry = (path: string): FileEntry => {
   const stat = lstatSync(path);
   return {
@@ -154,7 +156,7 @@ export const renameEntry = (from: string, to: string): void => {
   renameSync(from, to);
 };
 
-/** A bit at a time, so that a tree of any size holds nothing up, for as long as somebody `wants` it gone. */
+/** In small steps, so that a tree of any size blocks nothing, and only while the caller still `wants` it. */
 export const removeEntry = async (path: string, wants: () => boolean, user: CommandUser): Promise<void> => {
   const left = [path];
   while (left.length > 0 && wants()) {
@@ -167,10 +169,10 @@ export const removeEntry = async (path: string, wants: () => boolean, user: Comm
 };
 
 const SLICE_MS = 10;
-/** Of a folder at a time. */
+/** Batch size per folder. */
 const NAMES = 1000;
 
-/** Removes the last path, or puts some of what is in it after it. */
+/** Removes the last path, or pushes some of its entries. */
 const removeLast = (left: string[]): void => {
   const path = left.at(-1) ?? '';
   const stat = lstatSync(path, { throwIfNoEntry: false });
@@ -184,7 +186,7 @@ const removeLast = (left: string[]): void => {
   else if (isRemoved(path)) left.pop();
 };
 
-/** False when something was put into it meanwhile. */
+/** False when something was added to it meanwhile. */
 const isRemoved = (path: string): boolean => {
   try {
     unlessMissing(() => rmdirSync(path));

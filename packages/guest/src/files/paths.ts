@@ -1,7 +1,7 @@
 /**
- * From a path in a request to one on the disk. Absolute, or relative to the root. Inside a wall the whole file system
- * is fair game for the machine's own user; without one (`confined`), a path must lie below root or home after every
- * symbolic link on the way to its last name is followed.
+ * Resolves a path in a request. Absolute, or relative to the root. On an isolated machine the whole file system is
+ * open to the machine's own user; otherwise (`confined`), a path must lie below root or home after every symbolic
+ * link up to its last component is followed.
  */
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -9,7 +9,7 @@ import { GUEST_LIMITS } from '@berth/contract/guest';
 import { Refusal, systemCode } from '../refusal.ts';
 
 export interface Paths {
-  /** Follows links up to the folder that holds the last name, and leaves the last name as it is. */
+  /** Follows links in all but the last component. */
   entry(path: string): string;
   /** Follows all links; for reading. */
   target(path: string): string;
@@ -20,7 +20,7 @@ export const createPaths = (place: { root: string; home: string; confined: boole
   const check = (path: string, real: string): string => {
     if (walls === undefined || walls.some((wall) => real === wall || real.startsWith(`${wall}/`)))
       return real;
-    throw refused(path, 'outside of the folders of this sandbox');
+    throw refused(path, 'outside the folders of this sandbox');
   };
   const absolute = (path: string): string => {
     if (path === '' || path.includes('\0')) throw refused(path, 'not a path');
@@ -42,7 +42,7 @@ export const createPaths = (place: { root: string; home: string; confined: boole
   };
 };
 
-/** The real path of a folder that may not exist yet: links are followed as far as there is something. */
+/** The real path of a folder that may not exist yet: links are followed in the existing part. */
 const realFolder = (path: string): string => {
   try {
     return realpathSync(path);
@@ -56,7 +56,7 @@ const realFolder = (path: string): string => {
 export const refused = (path: string, reason: string): Refusal =>
   new Refusal({ code: 'file.refused', data: { path: path.slice(0, 1000), reason } });
 
-/** What a system error means to the caller. */
+/** Maps a system error to a message for the caller. */
 export const failure = (path: string, error: unknown): Refusal => {
   if (error instanceof Refusal) return error;
   const code = systemCode(error);
@@ -68,9 +68,9 @@ export const failure = (path: string, error: unknown): Refusal => {
 
 const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
-  ENOTDIR: 'a part of the path is not a folder',
+  ENOTDIR: 'a component of the path is not a folder',
   ENOTEMPTY: 'the folder is not empty',
-  EEXIST: 'it exists already',
+  EEXIST: 'it already exists',
   EACCES: 'not allowed',
   EPERM: 'not allowed',
   EROFS: 'read-only',

@@ -51,7 +51,7 @@ export const fileRoutes = (paths: Paths, user: CommandUser): Route[] => [
   },
 ];
 
-/** At the pace of the reader. What fails after the first piece breaks the answer off, which tells. */
+/** At the reader's pace. A failure after the first chunk aborts the response, which signals it. */
 const send = async (pieces: AsyncGenerator<Buffer>, stream: ServerHttp2Stream): Promise<void> => {
   const first = await pieces.next();
   if (stream.destroyed) return void (await pieces.return(undefined));
@@ -65,7 +65,7 @@ const send = async (pieces: AsyncGenerator<Buffer>, stream: ServerHttp2Stream): 
 
 type Act = (path: string, request: GuestRequest) => Promise<object | undefined> | object | undefined;
 
-/** A route whose query names one path; system errors become refusals that say it. */
+/** A route whose query names one path; system errors become refusals. */
 const on = (method: string, path: string, act: Act): Route => ({
   method,
   path,

@@ -1,9 +1,9 @@
 /**
- * Changes below a folder as lines of JSON. A reader that is too slow is told `overflow` once and looks for itself; so is
- * one of whose folders not all can be watched.
+ * Changes below a folder as lines of JSON. A reader that is too slow gets one `overflow` and has to rescan; so does
+ * one whose folders cannot all be watched.
  *
- * The kernel watches one folder at a time. Those that appear are looked into with the rights of commands, like all that
- * is asked for by a path, so that a link put in a folder's place leads nowhere new.
+ * inotify watches single folders. New folders are opened with the rights of commands, like every requested path, so
+ * that a link put in a folder's place gives no extra access.
  */
 import { type FSWatcher, lstatSync, readdirSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
@@ -16,9 +16,9 @@ import { refused } from './paths.ts';
 
 let live = 0;
 
-/** `begin` is called when watching has begun and returns where changes go. */
+/** `begin` is called when watching has started and returns the sink for changes. */
 export const watchFolder = (path: string, user: CommandUser, begin: () => Writable): void => {
-  if (live >= GUEST_LIMITS.watches) throw refused(path, `${live} folders are watched already`);
+  if (live >= GUEST_LIMITS.watches) throw refused(path, `${live} folders are already watched`);
   if (!user.as(() => statSync(path)).isDirectory()) throw refused(path, 'it is not a folder');
   const early: GuestFileChange[] = [];
   let tell = (change: GuestFileChange): void => void early.push(change);
@@ -53,7 +53,7 @@ const createTeller = (to: Writable): ((change: GuestFileChange) => void) => {
   };
 };
 
-/** Paths are relative to `root`; that of the root itself is empty. */
+/** Paths are relative to `root`; the root itself is the empty path. */
 const watchTree = (root: string, user: CommandUser, tell: (change: GuestFileChange) => void) => {
   const watchers = new Map<string, FSWatcher>();
   const doubtful = new Set<string>();
@@ -64,7 +64,7 @@ const watchTree = (root: string, user: CommandUser, tell: (change: GuestFileChan
       watchers.delete(at);
     }
   };
-  /** Everything that was put into a new folder before it was watched is told of, too. */
+  /** Entries created in a new folder before it was watched are reported, too. */
   const add = (path: string, isNew: boolean): void => {
     if (watchers.size >= GUEST_LIMITS.watchedFolders) {
       tell(OVERFLOW);
@@ -84,7 +84,7 @@ const watchTree = (root: string, user: CommandUser, tell: (change: GuestFileChan
     const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
     if (stat?.isDirectory() === true) add(path, true);
   };
-  /** A folder that goes, or is closed to commands, is none to watch. */
+  /** A folder that vanishes, or is not accessible to commands, is not watched. */
   const attempt = (act: () => void): void => {
     try {
       act();
@@ -95,7 +95,7 @@ const watchTree = (root: string, user: CommandUser, tell: (change: GuestFileChan
   const onChange = (path: string, kind: string): void => {
     tell({ kind: kind === 'rename' ? 'renamed' : 'changed', path: path.slice(0, LONGEST_PATH) });
     if (kind !== 'rename') return;
-    // To become another user costs more than to look, so whatever happened at the same time is looked at together.
+    // Switching users costs more than scanning, so simultaneous changes are scanned together.
     if (doubtful.size === 0)
       setImmediate(() => {
         user.as(() => {

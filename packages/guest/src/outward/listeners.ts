@@ -1,6 +1,6 @@
 /**
- * What programs inside talk to: a forward proxy (CONNECT and absolute addresses) and `http://berth.internal`, both on
- * loopback. Neither decides anything: every request goes up to the server, which does.
+ * What programs inside connect to: a forward proxy (CONNECT and absolute URLs) and `http://berth.internal`, both on
+ * loopback. Neither decides anything: every request is forwarded to the server, which does.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
@@ -11,8 +11,8 @@ import { join } from '../tunnel.ts';
 import type { Uplink } from './uplink.ts';
 
 /**
- * Not imported: an import reads every export of a module, and one of this module's loads Node's whole `fetch`, which
- * takes longer than the rest of the guest's start.
+ * Not an ESM import: that evaluates every export of a module, and one of this module's loads Node's whole `fetch`,
+ * which takes longer than the rest of the guest's start-up.
  */
 const { createServer } = process.getBuiltinModule('node:http');
 
@@ -21,14 +21,14 @@ export interface Listener {
   close(): void;
 }
 
-/** Resolves when connections succeed; rejects when the port cannot be had. */
+/** Resolves when connections succeed; rejects when the port is not available. */
 export const listenInternal = async (uplink: Uplink, port: number): Promise<Listener> => {
   const server = createServer(LENIENT);
   const listening = await listen(server, port);
   const names = [INTERNAL_AUTHORITY, '127.0.0.1', 'localhost'];
   const hosts = new Set(names.flatMap((name) => [name, `${name}:${listening.port}`]));
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (!hosts.has(request.headers.host ?? '')) return decline(response, 421, 'this is not that host');
+    if (!hosts.has(request.headers.host ?? '')) return decline(response, 421, 'unknown host');
     if (request.url?.startsWith('/') !== true) return decline(response, 400, 'expected a path');
     void forward(uplink, request, response, { authority: INTERNAL_AUTHORITY, path: request.url ?? '/' });
   });
@@ -39,7 +39,7 @@ export const listenProxy = async (uplink: Uplink, port: number): Promise<Listene
   const server = createServer(LENIENT);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const url = URL.parse(request.url ?? '');
-    if (url?.protocol !== 'http:') return decline(response, 400, 'a proxy wants http://host/path or CONNECT');
+    if (url?.protocol !== 'http:') return decline(response, 400, 'expected http://host/path or CONNECT');
     void forward(uplink, request, response, { authority: url.host, path: `${url.pathname}${url.search}` });
   });
   server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -48,7 +48,7 @@ export const listenProxy = async (uplink: Uplink, port: number): Promise<Listene
   return listen(server, port);
 };
 
-/** Bodies may take as long as they like (models think for minutes); headers may not. */
+/** Bodies have no timeout (models think for minutes); headers do. */
 const LENIENT = { requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 60_000 };
 
 const listen = async (server: Server, port: number): Promise<Listener> => {
@@ -94,12 +94,12 @@ const forward = async (
   });
   stream.once('error', () => response.destroy());
   stream.once('close', () => {
-    if (!response.headersSent) decline(response, 502, 'the Berth server broke off');
+    if (!response.headersSent) decline(response, 502, 'the Berth server aborted the response');
     else if (!stream.readableEnded) response.destroy();
   });
   stream.once('response', (headers) => {
     response.writeHead(statusOf(headers), endToEnd(headers));
-    // Headers leave now: an event stream may have nothing to say for long.
+    // Flush headers now: an event stream may be silent for long.
     response.flushHeaders();
     stream.pipe(response);
   });
@@ -150,7 +150,7 @@ const decline = (response: ServerResponse, status: number, reason: string): void
 
 const statusOf = (headers: IncomingHttpStatusHeader): number => Number(headers[':status'] ?? 502);
 
-/** Headers that concern one connection stay on it (RFC 9110 §7.6.1); HTTP/2 forbids them and has names with a colon. */
+/** Hop-by-hop headers are removed (RFC 9110 §7.6.1); HTTP/2 forbids them and has pseudo-headers with a colon. */
 const endToEnd = (headers: IncomingHttpHeaders): Record<string, string | string[]> => {
   const named = String(headers.connection ?? '')
     .toLowerCase()

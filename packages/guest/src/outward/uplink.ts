@@ -1,6 +1,6 @@
 /**
- * The uplink. The server gives the guest a connection on which the guest asks and the server answers. The newest one
- * is used; while there is none (the server restarts), requests wait a little.
+ * The uplink. A connection opened by the server on which the guest is the client. The newest one is used; while there
+ * is none (the server restarts), requests wait briefly.
  */
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -9,7 +9,7 @@ import { GUEST_LIMITS, INTERNAL_AUTHORITY } from '@berth/contract/guest';
 type Headers = Record<string, string | string[] | undefined>;
 
 export interface Uplink {
-  /** Takes a connection over after its preface. */
+  /** Takes over a connection after its preface. */
   adopt(socket: Socket): Promise<void>;
   /** A new request to the server, or undefined when no uplink came in time. */
   request(headers: Headers): Promise<ClientHttp2Stream | undefined>;
@@ -47,7 +47,7 @@ export const createUplink = (): Uplink => {
       session.once('connect', () => {
         if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES);
       });
-      // The older one ends when its last request has; what it carries now is not disturbed.
+      // The older one closes after its last request; running requests are not interrupted.
       newest?.close();
       newest = session;
       for (const wake of waiting) wake();
@@ -62,6 +62,9 @@ export const createUplink = (): Uplink => {
 };
 
 const SESSION_MEMORY_MIB = 128;
-/** Of one stream. What a program asked for and does not read stays here, in memory that commands must not be able to fill. */
+/**
+ * Per stream. Responses that a program requested and does not read are buffered here, in memory that commands must
+ * not be able to fill.
+ */
 const STREAM_WINDOW_BYTES = 256 * 2 ** 10;
 const WINDOW_BYTES = 4 * 2 ** 20;

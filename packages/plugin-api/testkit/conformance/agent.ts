@@ -1,6 +1,6 @@
 /**
- * What every agent promises, as tests. The suite speaks to it through prompts that its author gives: one that does some
- * work, one that waits until it is stopped.
+ * What every agent promises, as tests. The suite drives it with prompts given by its author: one that does some work,
+ * one that waits until it is stopped.
  */
 import { type ItemBody, isBerthError } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
@@ -22,9 +22,9 @@ export interface AgentConformance<C extends z.ZodType> {
   /** For one case. */
   readonly bench: () => Promise<AgentBench>;
   readonly prompts: {
-    /** Makes the file `made.txt` in the working folder, says something, and ends; takes at least half a second. */
+    /** Creates the file `made.txt` in the working folder, emits a message, and ends; takes at least half a second. */
     readonly work: string;
-    /** Makes the file `waiting.txt`, then goes on without a word until it is stopped. */
+    /** Creates the file `waiting.txt`, then runs silently until it is stopped. */
     readonly wait: string;
   };
   readonly timeoutMs?: number | undefined;
@@ -44,25 +44,25 @@ export const agentConformance = <C extends z.ZodType>(
     await check(await setStage(plugin.open(config, bench.host), bench));
   };
   describe(`agent ${plugin.name}`, { timeout: timeoutMs }, () => {
-    it('says whether it can run, and shows its tools below /opt/berth', staged(probes));
+    it('reports whether it can run, and has its tools below /opt/berth', staged(probes));
     it(
-      'works, tells about it and ends',
+      'works, reports items and ends',
       staged((stage) => works(stage, prompts.work)),
     );
     it(
-      'gives the same end and the same items again',
+      'replays to the same end and the same items',
       staged((stage) => repeats(stage, prompts.work)),
     );
     it(
-      'goes on when the server died in the middle',
+      'continues after a server crash in the middle',
       staged((stage) => survives(stage, prompts.work)),
     );
     it(
-      'is cancelled, and leaves no process',
+      'can be cancelled, and leaves no process',
       staged((stage) => cancels(stage, prompts.wait)),
     );
     it(
-      'is stopped as hung after its silence, and leaves no process',
+      'is stopped as hung after too long a silence, and leaves no process',
       staged((stage) => hangs(stage, prompts.wait)),
     );
     it(
@@ -82,7 +82,7 @@ interface Stage {
 
 interface Told {
   readonly end: Awaited<ReturnType<Agent['turn']>>;
-  /** The last body of every item, in the order of their first showing. */
+  /** The last body of every item, in order of first appearance. */
   readonly items: readonly (readonly [string, ItemBody])[];
 }
 
@@ -149,7 +149,7 @@ const survives = async (stage: Stage, prompt: string): Promise<void> => {
     },
   };
   const abandoned = stage.turn(stage.input(prompt), { sandbox });
-  // An agent without a process may well end before it could die.
+  // An agent without a process may end before it could die.
   await Promise.race([started.promise, abandoned]);
   doomed.die();
   expect((await stage.turn(stage.input(prompt))).end).toMatchObject({ stop: 'end', continued: true });

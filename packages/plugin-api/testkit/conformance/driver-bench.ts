@@ -1,4 +1,4 @@
-/** What a case works with: a driver on a fresh folder, machines that are surely removed, and clients to them. */
+/** Fixtures of a case: a driver on a fresh folder, machines that are always removed, and clients to them. */
 import type { Driver, DriverHost, Machine, MachineSpec } from '../../src/driver.ts';
 import { type GuestClient, guestClient } from './guest-client.ts';
 
@@ -7,10 +7,10 @@ export type KillMachine = (host: DriverHost, id: string, which: 'guest' | 'all')
 export interface Bench {
   readonly host: DriverHost;
   readonly driver: Driver;
-  /** As after a restart of the server: the same folder, nothing remembered. */
+  /** As after a server restart: the same folder, no memory. */
   reopen(other?: Partial<DriverHost>): Driver;
   create(spec?: Partial<MachineSpec>): Promise<Machine>;
-  /** From outside, past the driver. */
+  /** From outside, bypassing the driver. */
   kill(id: string, which: 'guest' | 'all'): Promise<void>;
   /** Closed when the case ends. */
   client(id: string, driver?: Driver): Promise<GuestClient>;
@@ -24,7 +24,7 @@ export interface Opened {
 
 let machines = 0;
 
-/** An id of our form that no other machine has. */
+/** A valid id that no other machine has. */
 export const freshId = (): string => `sb_${process.pid}_${++machines}`;
 
 export const specOf = (spec: Partial<MachineSpec> = {}): MachineSpec => ({

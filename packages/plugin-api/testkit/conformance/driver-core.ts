@@ -25,7 +25,7 @@ const SEEN_DEAD_WITHIN_MS = 10_000;
 
 export const coreCases: readonly DriverCase[] = [
   {
-    title: 'probe finds it usable and says what it found',
+    title: 'probe finds it usable and reports what it found',
     check: async ({ driver }) => {
       const { health, detail } = await driver.probe(AbortSignal.timeout(30_000));
       expect(health, detail).not.toBe('absent');
@@ -61,7 +61,7 @@ export const coreCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'creates of one id at the same time make one machine',
+    title: 'concurrent creates of one id create one machine',
     check: async ({ create, driver }) => {
       const id = freshId();
       await Promise.all([create({ id }), create({ id }), create({ id })]);
@@ -78,7 +78,7 @@ export const coreCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'commands see the environment that was asked for',
+    title: 'commands see the requested environment',
     check: async ({ create, client }) => {
       const { id } = await create({ env: { CONFORMANCE: 'a b "c"' } });
       const { exitCode, stdout } = await (await client(id)).run(['printenv', 'CONFORMANCE']);
@@ -103,7 +103,7 @@ export const coreCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'tools are where toolPath says',
+    title: 'tools are at the paths given by toolPath',
     check: async ({ create, client, host }) => {
       const source = join(host.folder, '..', 'tool');
       await mkdir(source, { recursive: true });
@@ -129,12 +129,12 @@ export const coreCases: readonly DriverCase[] = [
     check: async ({ driver }) => expect(await driver.attach(freshId())).toBeUndefined(),
   },
   {
-    title: 'connect to an unknown machine says that it is unreachable',
+    title: 'connect to an unknown machine fails as unreachable',
     check: async ({ driver }) =>
       await expect(driver.connect(freshId())).rejects.toMatchObject({ code: 'sandbox.unreachable' }),
   },
   {
-    title: 'destroy hangs up and leaves nothing',
+    title: 'destroy closes connections and leaves nothing',
     check: async ({ create, client, driver }) => {
       const { id } = await create();
       const open = await client(id);
@@ -155,7 +155,7 @@ export const coreCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'an id can be used again after destroy, and nothing of the old machine is there',
+    title: 'an id can be reused after destroy, and nothing of the old machine is left',
     check: async ({ create, client, driver }) => {
       const { id, root } = await create();
       await (await client(id)).write(`${root}/old`, 'x');
@@ -175,7 +175,7 @@ export const coreCases: readonly DriverCase[] = [
   },
   ...(['guest', 'all'] as const).map(
     (which): DriverCase => ({
-      title: `a machine is seen to be dead when ${which === 'all' ? 'all its processes are' : 'its guest is'} killed from outside`,
+      title: `a machine is reported dead when ${which === 'all' ? 'all its processes are' : 'its guest is'} killed from outside`,
       check: async ({ create, driver, reopen, kill }) => {
         const [killed, other] = await Promise.all([create(), create()]);
         expect(await livenessOf(driver, killed.id)).toEqual({ state: 'alive' });
@@ -210,7 +210,7 @@ export const coreCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'groups for commands are there, or their absence is reported with the reason',
+    title: 'groups for commands exist, or their absence is reported with the reason',
     check: async ({ create, driver }) => {
       const { unenforced } = await create();
       const reported = unenforced.some((line) => /^containment: ./.test(line));
@@ -223,7 +223,7 @@ export const coreCases: readonly DriverCase[] = [
       for (const afterMs of [0, 30]) {
         const spec = specOf();
         const creating = driver.create(spec, AbortSignal.timeout(afterMs));
-        // A quick driver may be done before the signal comes.
+        // A fast driver may finish before the abort.
         await creating.catch((error: unknown) => expect(error).toBeDefined());
         await driver.destroy(spec.id);
         expect(await idsOf(driver), host.folder).toEqual([]);

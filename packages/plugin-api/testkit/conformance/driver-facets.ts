@@ -1,4 +1,4 @@
-/** Cases for what only some drivers can do. */
+/** Cases for optional facets. */
 import assert from 'node:assert/strict';
 import { expect } from 'vitest';
 import type { Driver, DriverFacets } from '../../src/driver.ts';
@@ -13,7 +13,7 @@ const facet = <F extends keyof DriverFacets>(driver: Driver, name: F): DriverFac
 
 export const snapshotCases: readonly DriverCase[] = [
   {
-    title: 'equal content gives one layer with one name',
+    title: 'equal content gives one layer with the same name',
     check: async ({ create, client, driver }) => {
       const { take, list } = facet(driver, 'snapshots');
       const layers: string[] = [];
@@ -30,7 +30,7 @@ export const snapshotCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'different content gives another name',
+    title: 'different content gives a different name',
     check: async ({ create, client, driver }) => {
       const { take } = facet(driver, 'snapshots');
       const { id, root } = await create();
@@ -65,7 +65,7 @@ export const snapshotCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'of what is named a layer keeps that alone, and nothing of git',
+    title: 'a layer keeps only what was named, and no git data',
     check: async ({ create, client, driver }) => {
       const { take } = facet(driver, 'snapshots');
       const { id, root, home } = await create();
@@ -172,7 +172,7 @@ export const limitsCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'a program that wants more memory than there is dies, is counted, and the guest lives on',
+    title: 'a program that exceeds the memory limit dies, is counted, and the guest survives',
     check: async ({ create, client, driver, kill }) => {
       const { id, unenforced } = await create({ limits: { memoryBytes: 192 * MEBIBYTE } });
       expect(unenforced).toEqual([]);
@@ -184,14 +184,14 @@ export const limitsCases: readonly DriverCase[] = [
       expect(outOfMemoryKills).toBeGreaterThan(0);
       expect(await limits.outOfMemoryKills(id)).toBe(outOfMemoryKills);
       expect(await guest.health()).toMatchObject({ id });
-      // What the kernel took for want of memory is told of a machine that is dead.
+      // OOM kills are reported for a dead machine.
       await kill(id, 'all');
       const reason = expect.stringMatching(/memory/);
       await expect.poll(() => livenessOf(driver, id)).toMatchObject({ state: 'dead', reason });
     },
   },
   {
-    title: 'processes beyond the limit cannot be started, and the guest lives on',
+    title: 'processes beyond the limit cannot be started, and the guest survives',
     check: async ({ create, client, driver }) => {
       const { id } = await create({ limits: { pids: 64 } });
       const guest = await client(id);

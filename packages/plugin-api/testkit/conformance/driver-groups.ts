@@ -1,4 +1,6 @@
-/** Cases for drivers that keep commands together: what a command started is ended with it, and nothing else is. */
+/**
+ * Cases for drivers that keep commands together: everything a command started is killed with it, and nothing else.
+ */
 import assert from 'node:assert/strict';
 import { expect } from 'vitest';
 import type { CommandGroups, Driver } from '../../src/driver.ts';
@@ -12,19 +14,19 @@ const groupsOf = (driver: Driver): CommandGroups => {
   return groups;
 };
 
-/** Counts for ever in a file, without environment, session, group or parent of the command that left it behind. */
+/** Counts for ever in a file, without the environment, session, group or parent of the command that started it. */
 const daemon = (file: string): string =>
   `(env -i setsid sh -c '(while :; do echo x >> ${file}; sleep 0.01; done) <&- >&- 2>&- &' &)`;
 
 const LONG = ['sleep', '600'] as const;
 
-/** Whether somebody still writes. */
+/** Whether it is still being written. */
 const grows = async (guest: GuestClient, file: string): Promise<boolean> => {
   const script = `a=$(wc -c < ${file}); sleep 0.3; b=$(wc -c < ${file}); [ "$b" -gt "$a" ]`;
   return (await guest.run(['sh', '-c', script])).exitCode === 0;
 };
 
-/** A daemon that counts, started by a command that has ended, in a group of the command's own name. */
+/** A counting daemon, started by a command that has ended, in a group of the command's own name. */
 const leaveDaemon = async (guest: GuestClient, file: string, enter: CommandGroups['enter'], id: string) => {
   const held = await guest.hold(['sh', '-c', daemon(file)]);
   await enter(id, held.id, held.pid);
@@ -41,7 +43,7 @@ const scene = async ({ create, client, driver }: Bench) => {
 
 export const groupCases: readonly DriverCase[] = [
   {
-    title: 'a daemon that hid from its command is ended with the group, and nothing else is',
+    title: 'a daemon that hid from its command is killed with the group, and nothing else',
     check: async (bench) => {
       const { id, root, guest, enter, end } = await scene(bench);
       const group = await leaveDaemon(guest, `${root}/ended`, enter, id);
@@ -55,7 +57,7 @@ export const groupCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'processes that start others faster than they can be counted are ended with their group',
+    title: 'processes that start others faster than they can be counted are killed with their group',
     check: async (bench) => {
       const { id } = await bench.create({ limits: { pids: 64 } });
       const guest = await bench.client(id);
@@ -63,7 +65,7 @@ export const groupCases: readonly DriverCase[] = [
       const held = await guest.hold(['perl', '-e', 'while (1) { fork }']);
       await enter(id, held.id, held.pid);
       await held.release();
-      // What a driver keeps free is for the guest and what it starts, not for what that starts.
+      // The reserve of a driver is for the guest and its children, not for theirs.
       const full = async (): Promise<boolean> =>
         (await guest.run(['sh', '-c', 'true & wait $!'])).exitCode !== 0;
       await expect.poll(() => full().catch(() => true), { timeout: 10_000 }).toBe(true);
@@ -74,8 +76,7 @@ export const groupCases: readonly DriverCase[] = [
     },
   },
   {
-    title:
-      'a group is entered again without any difference, also after a restart, and ended by whoever comes later',
+    title: 'entering a group again has no effect, also after a restart, and a later process can kill it',
     check: async (bench) => {
       const { id, root, guest, enter } = await scene(bench);
       const held = await guest.hold(['sh', '-c', daemon(`${root}/file`)]);
@@ -93,15 +94,15 @@ export const groupCases: readonly DriverCase[] = [
     check: async (bench) => {
       const { id, guest, enter, end } = await scene(bench);
       const neighbour = await scene(bench);
-      // Far above what the neighbour has, so that the number means something in one machine only.
+      // Far above the neighbour's pids, so that the pid exists in one machine only.
       await guest.run(['sh', '-c', 'i=0; while [ $i -lt 60 ]; do true & i=$((i+1)); done; wait']);
       let held = await guest.hold(LONG);
-      // One that was made before may have a lower number.
+      // An earlier process may have a lower pid.
       while (held.pid < 60) held = await guest.hold(LONG);
       await expect(neighbour.enter(neighbour.id, 'mine', held.pid)).rejects.toMatchObject({
         code: 'driver.failed',
       });
-      // As the host counts: the process that runs this.
+      // A host pid: the process that runs this.
       await expect(enter(id, 'mine', process.pid)).rejects.toMatchObject({ code: 'driver.failed' });
       await enter(id, 'first', held.pid);
       await expect(enter(id, 'second', held.pid)).rejects.toMatchObject({ code: 'driver.failed' });
@@ -113,7 +114,7 @@ export const groupCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'the end of an unknown group succeeds, and nothing can enter in a machine that is not there',
+    title: 'killing an unknown group succeeds, and nothing can enter a group of an unknown machine',
     check: async (bench) => {
       const { id, guest, enter, end } = await scene(bench);
       await end(id, 'never');
@@ -123,7 +124,7 @@ export const groupCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'a machine with groups is destroyed with them, and its id can be used again',
+    title: 'a machine with groups is destroyed with them, and its id can be reused',
     check: async (bench) => {
       const { id, root, guest, enter, end } = await scene(bench);
       const group = await leaveDaemon(guest, `${root}/file`, enter, id);
@@ -140,7 +141,7 @@ export const groupCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'a paused machine stands still in its groups, too',
+    title: 'a paused machine is paused in its groups, too',
     check: async (bench) => {
       const { pause } = bench.driver.facets;
       if (pause === undefined) return;
@@ -150,7 +151,7 @@ export const groupCases: readonly DriverCase[] = [
       const sizes = async (): Promise<number> => (await guest.read(file))?.length ?? 0;
       const before = await sizes();
       await pause.pause(id);
-      // Long enough for it to have written some fifty lines, of two characters each.
+      // Long enough for it to have written some fifty lines of two characters.
       await expect(guest.health(600)).rejects.toBeDefined();
       await pause.resume(id);
       expect((await sizes()) - before).toBeLessThan(50);

@@ -1,16 +1,16 @@
 /**
- * What the guest says of a command is worth as much as the wall between the two. These are the steps of a command that
- * wants to speak in the guest's name, on every driver whose machines may not say `verdict`.
+ * The guest's report on a command is only as good as the isolation between the two. These are the steps of a command
+ * that tries to impersonate the guest, on every driver whose machines may not report `verdict`.
  */
 import { expect } from 'vitest';
 import type { DriverCase } from './driver-core.ts';
 import type { GuestClient } from './guest-client.ts';
 
-/** What cannot be held is reported as a line with the reason: `verdict: …`. */
+/** A gap is reported as a line with the reason: `verdict: …`. */
 const reportsVerdict = (unenforced: readonly string[]): boolean =>
   unenforced.some((line) => /^verdict: ./.test(line));
 
-/** System calls by number, since perl names none. Those of the last years have one number everywhere. */
+/** System calls by number, since perl names none. Recent ones have the same number on every architecture. */
 const STEPS = `
 use strict; use Socket;
 my ($guest, $ptrace) = map { $_ + 0 } @ARGV;
@@ -47,12 +47,12 @@ const statusOf = async (guest: GuestClient, pid: number | 'self') => {
   return (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(stdout)?.[1] ?? '';
 };
 
-/** Told and not asked of the driver: one that says `verdict` without need would be tried by nothing. */
+/** Declared, not read from the driver: one that reports `verdict` without need would be tested by nothing. */
 export const verdictCases = (saysVerdict: boolean): readonly DriverCase[] => [
   {
     title: saysVerdict
-      ? 'the machine says verdict, with the reason'
-      : 'the machine does not say verdict, however often it is found again',
+      ? 'the machine reports verdict, with the reason'
+      : 'the machine does not report verdict, however often it is attached',
     check: async ({ create, reopen }) => {
       const { id, unenforced } = await create();
       expect(reportsVerdict(unenforced), unenforced.join('\n')).toBe(saysVerdict);
@@ -65,7 +65,7 @@ export const verdictCases = (saysVerdict: boolean): readonly DriverCase[] => [
 
 const wallCases: readonly DriverCase[] = [
   {
-    title: 'commands are another user than the guest and have no rights',
+    title: 'commands run as another user than the guest and have no capabilities',
     check: async ({ create, client }) => {
       const { id } = await create();
       const guest = await client(id);
@@ -79,12 +79,12 @@ const wallCases: readonly DriverCase[] = [
     },
   },
   {
-    title: 'a command can neither end, trace, read nor imitate the guest, nor what waits to become a command',
+    title: 'a command can neither kill, trace, read nor impersonate the guest, nor its spare processes',
     check: async ({ create, client }) => {
       const { id } = await create();
       const guest = await client(id);
       const { pid } = await guest.health();
-      // Each of these makes room for one that waits.
+      // Each of these uses up a spare process.
       for (let round = 0; round < 2; round++) await guest.run(['sleep', '0.1']);
       const { stdout, stderr } = await guest.run(['perl', '-e', STEPS, String(pid), PTRACE]);
       expect(stderr).toBe('');

@@ -1,6 +1,6 @@
 /**
  * What every driver promises, as tests. The groups follow from the facets that are present: nothing can be claimed
- * untested. A gap is a case known to fail, with the reason; it runs inverted, so that mending the driver turns it red,
+ * untested. A gap is a case known to fail, with the reason; it runs inverted, so that fixing the driver turns it red,
  * and a gap that names no case fails.
  */
 import { describe, expect, it } from 'vitest';
@@ -14,13 +14,13 @@ import { verdictCases } from './driver-verdict.ts';
 
 export interface DriverConformance<C extends z.ZodType> {
   readonly config: z.input<C>;
-  /** A fresh place for machines. What it disposes of must be empty by then. */
+  /** A fresh state folder for machines. It must be empty when disposed. */
   readonly host: () => Promise<DriverHost & AsyncDisposable>;
   /** Kills processes of a machine from outside, as the kernel or an operator would, and resolves when they are gone. */
   readonly kill: KillMachine;
   /**
-   * Whether a command could speak in the guest's name, so that machines must say `verdict`. By what the driver is or by
-   * what is here, and not by what it says: otherwise nothing would notice that it says so without need.
+   * Whether a command could impersonate the guest, so that machines must report `verdict`. Derived from the driver's
+   * kind or this machine, not from its report: otherwise a needless report would go unnoticed.
    */
   readonly saysVerdict: boolean;
   readonly gaps?: readonly { readonly title: string; readonly why: string }[];

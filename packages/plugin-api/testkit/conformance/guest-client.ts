@@ -1,4 +1,4 @@
-/** The least of the guest protocol that a driver's suite needs: is anybody there, run this, read and write that. */
+/** The minimum of the guest protocol needed by a driver's suite: liveness, run, read and write. */
 import assert from 'node:assert/strict';
 import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -18,10 +18,10 @@ export interface GuestClient extends Disposable {
     argv: readonly string[],
     timeoutMs?: number,
   ): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }>;
-  /** Starts a command that waits until it is released. */
+  /** Starts a command held until it is released. */
   hold(argv: readonly string[]): Promise<Held>;
   write(path: string, text: string): Promise<void>;
-  /** Undefined when there is no such file. */
+  /** Undefined when the file does not exist. */
   read(path: string): Promise<string | undefined>;
   /** Resolves when the other side hung up. */
   readonly closed: Promise<void>;
@@ -29,7 +29,7 @@ export interface GuestClient extends Disposable {
 
 export interface Held {
   readonly id: string;
-  /** As the inside counts. */
+  /** Pid inside the machine. */
   readonly pid: number;
   release(): Promise<void>;
 }
@@ -116,5 +116,5 @@ const framesOf = (bytes: Buffer): Awaited<ReturnType<GuestClient['run']>> => {
     if (kind === FRAME.stderr) stderr += payload;
     if (kind === FRAME.exit) return { exitCode: JSON.parse(payload).exitCode, stdout, stderr };
   }
-  return assert.fail(`the command's output has no end: ${bytes.toString().slice(0, 300)}`);
+  return assert.fail(`the command's output is incomplete: ${bytes.toString().slice(0, 300)}`);
 };

@@ -1,10 +1,10 @@
 /**
- * A law for whatever reads text that somebody else wrote: the work grows with the text and not faster, so that a reader
- * cannot be made to hold up the server. The texts are what makes patterns go back over what they have read.
+ * A law for every parser of untrusted text: the work is linear in the text, so that a reader cannot be made to block
+ * the server. The texts are those that make patterns backtrack.
  */
 import vm from 'node:vm';
 
-/** What is repeated: blanks, and the signs with which formats begin, join and end things. */
+/** Repeated pieces: blanks, and the delimiters of formats. */
 const REPEATED: readonly string[] = [
   ...[' ', '\t', '\n', '\r', ' \n', '\n \n', '\u2028', 'a', 'a ', '0', '0 ', '1 1111 ', 'a0', 'A.'],
   ...[
@@ -83,24 +83,27 @@ const REPEATED: readonly string[] = [
   ],
 ];
 
-/** What they end with, because a pattern that matches hides what it does when it does not. */
+/** Endings that prevent a match, because a match hides the backtracking. */
 const END = '\u0000';
 
-/** Processor time that a reader may take; one that goes back over the text takes far more. */
+/** CPU time allowed for a reader; one that backtracks takes far more. */
 const READING_MS = 800;
-/** Of the clock, for the first try. Doubled until the reader is done or has had its processor time: a busy machine gives it late. */
+/**
+ * Wall-clock time of the first try. Doubled until the reader is done or has used its CPU time: a busy machine
+ * schedules it late.
+ */
 const FIRST_TRY_MS = 200;
-/** Enough to tell a reader whose work grows with the square of the text. */
+/** Enough to detect quadratic work. */
 const ENOUGH_CHARACTERS = 40 * 1024;
 
 export interface HostileText {
-  /** The longest text that the reader is given, where that is less than enough to tell. */
+  /** The longest text the reader accepts, when that is less than needed to detect it. */
   readonly maxCharacters?: number;
-  /** Beginnings after which the reader looks closer. */
+  /** Prefixes after which the reader does more work. */
   readonly begins?: readonly string[];
 }
 
-/** The first text that takes too long, by how it begins and what is repeated in it. */
+/** The first text that takes too long, by its prefix and repeated piece. */
 export const slowText = (
   read: (text: string) => unknown,
   { maxCharacters = ENOUGH_CHARACTERS, begins = [] }: HostileText = {},
@@ -130,7 +133,7 @@ export const slowText = (
   return undefined;
 };
 
-/** Of another realm, so it is no `Error` of this one. */
+/** From another realm, so not an `Error` of this one. */
 const isTimeout = (error: unknown): boolean =>
   typeof error === 'object' &&
   error !== null &&

@@ -1,6 +1,6 @@
 /**
- * A sandbox as a server sees it that can die: from then on nothing that it was doing goes on and nothing it asks is
- * answered, while the sandbox itself lives on. What a new server must be able to continue.
+ * A sandbox as seen by a server that can crash: from then on its calls neither continue nor return, while the sandbox
+ * itself survives. A new server must be able to continue.
  */
 import type { Process, Sandbox } from '../../src/sandbox.ts';
 
@@ -11,7 +11,7 @@ export interface CrashableSandbox {
 
 export const createCrashableSandbox = (inner: Sandbox): CrashableSandbox => {
   const life = { dead: false };
-  /** Never answers once the server is dead, also not what was asked before. */
+  /** Never resolves once the server is dead, including calls made before. */
   const alive = async <T>(work: () => Promise<T>): Promise<T> => {
     if (life.dead) return forever();
     const result = await work();

@@ -1,7 +1,7 @@
 /**
- * A guest without a machine: it speaks the guest protocol over a connection in memory, keeps files in a map, and runs a
- * handful of programs that it plays itself (`true`, `false`, `echo`, `printenv`, `cat`, `rm`, `sleep`). Enough for
- * everything that wants sandboxes and no processes: demos, simulations, tests of what stands on drivers.
+ * A guest without a machine: it speaks the guest protocol over a connection in memory, keeps files in a map, and
+ * emulates a handful of programs (`true`, `false`, `echo`, `printenv`, `cat`, `rm`, `sleep`). Enough for everything
+ * that needs sandboxes but no processes: demos, simulations, tests of what builds on drivers.
  */
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
@@ -22,14 +22,14 @@ export interface FakeGuestOptions {
   readonly root: string;
   readonly home: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Absolute path → content. Shared with the caller, who may look and change. */
+  /** Absolute path → content. Shared with the caller, who may read and modify it. */
   readonly files: Map<string, string>;
 }
 
 export interface FakeGuest {
-  /** A new connection, as `Driver.connect` gives it. */
+  /** A new connection, as returned by `Driver.connect`. */
   connect(): Duplex;
-  /** Ends every connection, as the death of a machine does. */
+  /** Closes every connection, as the death of a machine does. */
   stop(): void;
 }
 
@@ -82,7 +82,7 @@ const greet = async (connection: Duplex, control: () => void): Promise<void> => 
   const line = await firstLine(connection);
   const known = line === PREFACE.control || line === PREFACE.uplink;
   connection.write(known ? ACCEPTED : `${REFUSED_PREFIX}this guest speaks version ${GUEST_VERSION}\n`);
-  // Nothing inside ever asks for anything outside, so an uplink is merely held open.
+  // Nothing inside makes outgoing requests, so an uplink is merely held open.
   if (line === PREFACE.control) control();
 };
 
@@ -190,7 +190,7 @@ const play = async ([program = '', ...args]: string[], options: FakeGuestOptions
       await new Promise((resolve) => setTimeout(resolve, Number(args[0]) * 1000));
       return ended(0);
     default:
-      return ended(127, '', `${program}: not a program that this guest plays\n`);
+      return ended(127, '', `${program}: not emulated by this guest\n`);
   }
 };
 
@@ -198,9 +198,9 @@ const removeBelow = (files: Map<string, string>, path: string): void => {
   for (const name of [...files.keys()]) if (name === path || name.startsWith(`${path}/`)) files.delete(name);
 };
 
-/** The line that both ends of the guest channel begin with, read byte by byte: what follows is HTTP/2. */
+/** Reads the first line of either end of the guest channel byte by byte: what follows is HTTP/2. */
 
-/** With its newline. Rejects when the other side hangs up before. */
+/** Includes the newline. Rejects when the other side hangs up first. */
 export const firstLine = (connection: Duplex): Promise<string> =>
   new Promise((resolve, reject) => {
     let line = '';

@@ -1,6 +1,6 @@
 /**
- * A command as a child process of this one, with what a sandbox promises of a command: kept output read by cursor,
- * input by offset, signals to the whole process group.
+ * A command as a child process, with a sandbox's promises about commands: kept output read by cursor, input by
+ * offset, signals to the whole process group.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { fail } from '@berth/contract';
 import type { ExecChunk, ExecCursor, ExecExit, ExecSpec, Process } from '../../src/sandbox.ts';
 
 const KEPT_BYTES = { all: 64 * 2 ** 20, tail: 2 ** 20 };
-/** How long output may still come after the process has ended (a child of it may hold the pipe for ever). */
+/** How long to wait for output after the process has ended (a child may hold the pipe for ever). */
 const DRAIN_MS = 250;
 
 interface LocalSpec extends ExecSpec {
@@ -37,7 +37,7 @@ interface Kept {
   readonly stdout: ByteLog;
   readonly stderr: ByteLog;
   exit: ExecExit | undefined;
-  /** Why it was not ended when its time was over, which every reader is told. */
+  /** Why it could not be killed at its timeout, passed to every reader. */
   failure: unknown;
   /** Wakes every reader; replaced each time. */
   changed: PromiseWithResolvers<void>;
@@ -78,7 +78,7 @@ const watchExit = (spec: LocalSpec, child: ChildProcess, kept: Kept): void => {
           try {
             killGroup(child, 'SIGKILL');
           } catch (error) {
-            // A timer has nobody to throw to.
+            // A timer has no caller to throw to.
             kept.failure = error;
             wake(kept);
           }
@@ -102,7 +102,7 @@ const watchExit = (spec: LocalSpec, child: ChildProcess, kept: Kept): void => {
 
 const createInput = (child: ChildProcess): Pick<Process, 'write' | 'closeInput'> => {
   let received = 0;
-  // A process that ended does not want its input any more; that is no error of the writer.
+  // An ended process does not read its input; that is not the writer's error.
   child.stdin?.on('error', () => child.stdin?.destroy());
   return {
     async write(offset, bytes) {
@@ -152,15 +152,15 @@ const killGroup = (child: ChildProcess, name: NodeJS.Signals): void => {
   try {
     process.kill(-child.pid, constants.signals[name]);
   } catch (error) {
-    // Ended already: exactly what the caller wants.
+    // Already ended: exactly what the caller wants.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // errors of kill(2) carry a code
   }
 };
 
-/** A growing log of bytes that any number of readers follow by cursor. */
+/** A growing byte log that any number of readers follow by cursor. */
 interface ByteLog {
   append(bytes: Uint8Array): void;
-  /** What is there from a cursor on; `cursor` is later than asked when older bytes were dropped. */
+  /** Available bytes from a cursor; `cursor` is later than requested when older bytes were dropped. */
   from(cursor: number): { readonly cursor: number; readonly bytes: Uint8Array };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The `Sandbox` interface over child processes of this one, without any isolation: for tests of whatever works in a
- * sandbox but does not care how one is made. Commands get a clean environment; their HOME is a folder of its own.
+ * The `Sandbox` interface over child processes, without isolation: for tests of what works in a sandbox regardless of
+ * the driver. Commands get a clean environment; their HOME is a separate folder.
  */
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { createLocalFiles } from './local-files.ts';
 import { startLocalProcess } from './local-process.ts';
 
 export interface LocalSandboxOptions {
-  /** An existing folder for this sandbox alone; `workspace` and `home` are made in it. */
+  /** An existing private folder; `workspace` and `home` are created in it. */
   readonly folder: string;
   readonly id?: string | undefined;
   /** Added to PATH and HOME for every command. */
@@ -19,7 +19,7 @@ export interface LocalSandboxOptions {
 }
 
 export interface LocalSandbox extends Sandbox {
-  /** Ends every command that was started. */
+  /** Kills every command that was started. */
   close(): Promise<void>;
 }
 

@@ -2,8 +2,8 @@ import { acpPlugin } from './acp/acp-agent.ts';
 import { type AcpProfile, MIB } from './profiles/profile.ts';
 
 /**
- * Claude Code through its ACP adapter, tried with claude-agent-acp 0.100.0. The adapter brings its own program. As root
- * it refuses to work without asking unless it is told that it is in a sandbox.
+ * Claude Code through its ACP adapter, tested with claude-agent-acp 0.100.0. The adapter includes its program. As
+ * root it refuses to skip permissions unless told that it is in a sandbox.
  */
 export const claudeCodeProfile: AcpProfile = {
   name: 'claude-code',

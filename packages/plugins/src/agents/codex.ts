@@ -3,9 +3,9 @@ import { acpPlugin } from './acp/acp-agent.ts';
 import { type AcpProfile, MIB, TOKEN_VARIABLE } from './profiles/profile.ts';
 
 /**
- * Codex through its ACP adapter, tried with codex-acp 2.6.0, which brings its own program. A failed model request looks
- * like success: only the state of its thread tells; the reason comes as a message, and the turn ends like any other, with
- * the usage of the requests before.
+ * Codex through its ACP adapter, tested with codex-acp 2.6.0, which includes its program. A failed model request
+ * looks like success: only the state of its thread shows it; the reason arrives as a message, and the turn ends
+ * normally, with the usage of the earlier requests.
  */
 export const codexProfile: AcpProfile = {
   name: 'codex',

@@ -1,7 +1,7 @@
 /**
- * Any program as an agent: it gets the prompt in the variable `BERTH_PROMPT` and on its standard input, and what it
- * changes in the repository is its work. Without a command in the configuration the person's own words are the command,
- * in every turn: what is told besides (what failed, with its log) is never run.
+ * Any program as an agent: it gets the prompt in the variable `BERTH_PROMPT` and on its standard input, and its
+ * changes to the repository are its work. Without a command in the configuration the user's request is the command,
+ * in every turn: the rest of the prompt (what failed, with its log) is never run.
  */
 import { fail } from '@berth/contract';
 import {
@@ -23,7 +23,7 @@ const Config = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'A command line for `sh` where there is no `argv`; what the person asked for when absent, too; what is told besides is in the prompt alone.',
+      'A command line for `sh`, when there is no `argv`. Default: the request of the user; the rest of the prompt is never run.',
     ),
   env: z.record(z.string(), z.string()).optional().describe("Added to the program's environment."),
 });
@@ -64,7 +64,7 @@ export default defineAgent({
   }),
 });
 
-/** Shows the output until the process has ended, and ends it when it is cancelled or says nothing for too long. */
+/** Shows the output until the process has ended, and kills it when it is cancelled or silent for too long. */
 const follow = async (process: Process, world: AgentWorld): Promise<{ exit: ExecExit; tail: string }> => {
   const stopped = new AbortController();
   const watchdog = createWatchdog(

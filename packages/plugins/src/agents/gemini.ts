@@ -1,7 +1,7 @@
 import { acpPlugin } from './acp/acp-agent.ts';
 import { type AcpProfile, json, MIB } from './profiles/profile.ts';
 
-/** Gemini CLI, tried with 0.61.0: speaks ACP itself. A folder that it does not trust turns "yolo" into "ask". */
+/** Gemini CLI, tested with 0.61.0: speaks ACP itself. In an untrusted folder, "yolo" becomes "ask". */
 export const geminiProfile: AcpProfile = {
   name: 'gemini',
   package: '@google/gemini-cli@0.61.0',

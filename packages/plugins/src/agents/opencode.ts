@@ -1,7 +1,7 @@
 import { acpPlugin } from './acp/acp-agent.ts';
 import { type AcpProfile, json, MIB, type Program, TOKEN_VARIABLE } from './profiles/profile.ts';
 
-/** OpenCode, tried with 1.18.33: speaks ACP itself. It holds about 800 MB at its peak. */
+/** OpenCode, tested with 1.18.33: speaks ACP itself. Peak memory about 800 MB. */
 const binary = (folder: string, machine: string, needsAvx2 = false): Program => ({
   kind: 'binary',
   file: `${folder}/bin/opencode`,
@@ -12,7 +12,7 @@ const binary = (folder: string, machine: string, needsAvx2 = false): Program => 
 export const opencodeProfile: AcpProfile = {
   name: 'opencode',
   package: 'opencode-ai@1.18.33',
-  // Beside Berth as a dependency of its own; below its package where it was installed globally.
+  // Next to Berth's packages when it is a separate dependency; below its own package when installed globally.
   programs: ['', 'opencode-ai/node_modules/'].flatMap((folder) => [
     binary(`${folder}opencode-linux-x64`, 'linux-x64', true),
     binary(`${folder}opencode-linux-x64-baseline`, 'linux-x64'),
@@ -39,8 +39,8 @@ export const opencodeProfile: AcpProfile = {
 };
 
 /**
- * It fetches its plugin library into its folder at every start, unless that looks as if it had done so. Without plugins
- * nobody uses it, and a registry that is closed would be told to the person as something that the work needs.
+ * It installs its plugin library into its folder at every start, unless that looks already done. Without plugins it
+ * is unused, and a denied registry would be reported to the user as needed by the work.
  */
 const pluginsOf = (home: string) => {
   const folder = `${home}/.config/opencode`;

@@ -2,8 +2,8 @@ import { acpPlugin } from './acp/acp-agent.ts';
 import { type AcpProfile, json, MIB } from './profiles/profile.ts';
 
 /**
- * Qwen Code, tried with 0.24.4: speaks ACP itself. Without the settings it reports usage to its maker, and asks
- * its model twice more after each turn: what the user might say next, and what to remember.
+ * Qwen Code, tested with 0.24.4: speaks ACP itself. Without these settings it reports telemetry, and sends two more
+ * model requests after each turn: what the user might say next, and what to remember.
  */
 export const qwenProfile: AcpProfile = {
   name: 'qwen',

@@ -1,7 +1,7 @@
 /**
- * An agent without a model that does what it is told, step by step: for trying an installation, for demonstrations and
- * for tests of everything around an agent. The steps stand in the prompt as a fenced block that is marked `berth`
- * (JSON: a list of steps), or in the configuration, one list per turn of the conversation.
+ * An agent without a model that executes scripted steps: for trying an installation, for demos and for tests of
+ * everything around an agent. The steps are in the prompt as a fenced block marked `berth` (JSON: a list of steps),
+ * or in the configuration, one list per turn of the conversation.
  */
 import { fail } from '@berth/contract';
 import { type AgentWorld, defineAgent, type TurnEnd, type TurnInput } from '@berth/plugin-api';
@@ -24,10 +24,7 @@ const Step = z.union([
 type Step = z.infer<typeof Step>;
 
 const Config = z.strictObject({
-  turns: z
-    .array(z.array(Step))
-    .optional()
-    .describe('The steps of each turn; those in the prompt when absent.'),
+  turns: z.array(z.array(Step)).optional().describe('The steps of each turn. Default: those in the prompt.'),
 });
 const Kept = z.object({ turn: z.int().min(0) });
 
@@ -39,7 +36,7 @@ export default defineAgent({
   open: (config) => ({
     probe: async () => ({
       available: true,
-      detail: 'does what the prompt or the configuration says',
+      detail: 'executes the steps in the prompt or the configuration',
       tools: [],
     }),
     async turn(input, world): Promise<TurnEnd> {
@@ -70,7 +67,7 @@ export const stepsIn = (prompt: string): readonly Step[] | undefined => {
 const FENCE = '```';
 const BEGIN = `${FENCE}berth`;
 
-/** What comes before the last one may be quoted from an earlier turn. */
+/** Earlier blocks may be quoted from an earlier turn. */
 const lastBlockIn = (prompt: string): string | undefined => {
   let block: string | undefined;
   for (let at = prompt.indexOf(BEGIN); at !== -1; ) {
@@ -139,7 +136,7 @@ const run = async (line: string, place: Place): Promise<void> => {
     throw fail('agent.failed', { agent: 'scripted', detail: `exit code ${result.exitCode} of ${line}` });
 };
 
-/** Ends early, and quietly, when the turn is cancelled. */
+/** Returns early and silently when the turn is cancelled. */
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const forget = systemTimers.after(ms, resolve);

@@ -1,7 +1,8 @@
 /**
- * Machines that exist only in this process: the smallest driver there is, and a scripted one. Its configuration says
- * when it fails, hangs or is slow, so that demos, simulations and bug reports need no special paths anywhere else.
- * State hangs on the driver's folder, not on the driver: opening it again finds the machines, as after a restart.
+ * Machines that exist only in this process: the smallest possible driver, with fault injection. Its configuration
+ * scripts when it fails, hangs or is slow, so that demos, simulations and bug reports need no special cases
+ * elsewhere. State is keyed by the driver's folder, not by the driver object: reopening it finds the machines, as
+ * after a restart.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -27,15 +28,15 @@ const config = z.strictObject({
     .int()
     .min(0)
     .default(0)
-    .describe('How often `create` fails before it works, leaving a half-made machine each time.'),
-  failDestroys: z.int().min(0).default(0).describe('How often `destroy` fails before it works.'),
-  hang: z.boolean().default(false).describe('`create` never ends by itself.'),
+    .describe('How many times `create` fails before it succeeds, leaving a half-created machine each time.'),
+  failDestroys: z.int().min(0).default(0).describe('How many times `destroy` fails before it succeeds.'),
+  hang: z.boolean().default(false).describe('`create` never finishes by itself.'),
 });
 
 interface Kept {
   readonly installation: string;
   readonly files: Map<string, string>;
-  /** Absent while it is half-made. */
+  /** Absent while half-created. */
   guest?: FakeGuest;
   isDead?: true;
 }
@@ -44,7 +45,7 @@ interface MemoryMachines {
   readonly machines: Map<string, Kept>;
   /** Name → path → content, or null where a path was removed. */
   readonly layers: Map<string, ReadonlyMap<string, string | null>>;
-  /** What each machine started from. */
+  /** The layers each machine started from. */
   readonly origins: Map<string, ReadonlyMap<string, string>>;
   failedCreates: number;
   failedDestroys: number;
@@ -113,7 +114,7 @@ const livenessOf = ({ guest, isDead }: Kept): Liveness => {
   return { state: guest === undefined ? 'unfinished' : 'alive' };
 };
 
-/** What a machine of another driver meets when its processes are killed from outside. */
+/** Simulates the processes of a machine being killed from outside. */
 export const killMachine = (folder: string, id: string): void => {
   const kept = worldOf(folder).machines.get(id);
   kept?.guest?.stop();

@@ -1,9 +1,9 @@
-/** Runs acts so many at once; the others wait in the order of asking. */
+/** Limits concurrency; the others wait in FIFO order. */
 export const createConcurrencyLimit = (most: number): (<T>(act: () => Promise<T>) => Promise<T>) => {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async (act) => {
-    // Whoever ends hands its place on, so that nobody who comes then can take it from who waited.
+    // A finished one passes its slot on, so that a newcomer cannot take it from a waiter.
     if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
     else running += 1;
     try {

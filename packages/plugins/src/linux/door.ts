@@ -1,16 +1,16 @@
 /**
  * Connects to a socket whose folder the inside of a sandbox can write.
  *
- * The folder is opened without following a link; the entry is opened as itself (O_PATH), seen to be a socket, and
- * connected through its descriptor. Between looking and connecting nothing can be exchanged, and a path of any length
- * fits into the 107 bytes that a socket address has.
+ * The folder is opened without following a link; the entry is opened as itself (O_PATH), verified to be a socket, and
+ * connected through its descriptor. Nothing can be swapped between check and connect, and a path of any length fits
+ * into the 107 bytes of a socket address.
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { fail } from '@berth/contract';
 
-/** From <fcntl.h>; Node does not name it. */
+/** From <fcntl.h>; Node does not define it. */
 const O_PATH = 0o1000_0000;
 
 /** Rejects with the system's own error. */

@@ -1,4 +1,4 @@
-/** One act at a time per key, in the order of asking; different keys do not wait for each other. */
+/** One at a time per key, in FIFO order; different keys run concurrently. */
 export const createKeyedLock = (): (<T>(key: string, act: () => Promise<T>) => Promise<T>) => {
   const tails = new Map<string, Promise<unknown>>();
   return async (key, act) => {

@@ -1,29 +1,29 @@
 /**
- * Processes of this host, found and ended without mistaking a reused number for an old process.
+ * Finds and kills processes of this host without confusing a reused pid with an old process.
  *
- * Looking through /proc is no photograph. A process that is exchanging its program (execve) shows neither arguments nor
- * environment for as long as it has to wait for a processor, and one that starts another and ends may do both between
- * the listing and its turn. So who shows nothing is looked at again, and only several empty looks in a row count.
+ * Reading /proc is not a snapshot. A process in execve shows neither arguments nor environment while it waits for a
+ * CPU, and one that forks and exits may do both between the listing and its turn. So one that shows nothing is read
+ * again, and only several empty scans in a row count.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface ProcessMark {
   readonly pid: number;
-  /** In clock ticks since boot: with the pid it names one process for ever. */
+  /** In clock ticks since boot: with the pid it identifies a process uniquely. */
   readonly startTicks: number;
 }
 
 const GONE_DEADLINE_MS = 10_000;
 const MAX_ROUNDS = 20;
-/** A runtime starts at most two generations that end by themselves before the one that stays. */
+/** A runtime forks at most two generations that exit by themselves before the final one. */
 export const CLEAN_LOOKS = 3;
 const EXEC_LOOKS = 40;
 const EXEC_PAUSE_MS = 3;
-/** From <linux/sched.h>: a thread of the kernel, which has no arguments at all. */
+/** From <linux/sched.h>: a kernel thread, which has no arguments at all. */
 const PF_KTHREAD = 0x0020_0000;
 
-/** Undefined when it has ended; a zombie has ended. */
+/** Undefined when it has exited, zombies included. */
 export const markOf = async (pid: number): Promise<ProcessMark | undefined> => {
   const fields = await statOf(pid);
   return fields === undefined || fields.state === 'Z' || fields.state === 'X'
@@ -34,7 +34,7 @@ export const markOf = async (pid: number): Promise<ProcessMark | undefined> => {
 export const isAlive = async (mark: ProcessMark): Promise<boolean> =>
   (await markOf(mark.pid))?.startTicks === mark.startTicks;
 
-/** Sends SIGKILL; what has ended already is no error. False: it is another user's, and stays. */
+/** Sends SIGKILL; an exited process is not an error. False: it belongs to another user and stays. */
 export const kill = (pid: number): boolean => {
   try {
     process.kill(pid, 'SIGKILL');
@@ -47,7 +47,7 @@ export const kill = (pid: number): boolean => {
   }
 };
 
-/** Resolves to false when some were still there at the deadline. */
+/** Resolves to false when some are left at the deadline. */
 export const gone = async (
   marks: readonly ProcessMark[],
   deadlineMs: number = GONE_DEADLINE_MS,
@@ -63,8 +63,8 @@ export const gone = async (
 };
 
 /**
- * Ends every process that `processesNaming` finds; again, since one may start another meanwhile. Returns those that are
- * left: another user's, which is not waited for, or started faster than they end.
+ * Kills every process that `processesNaming` finds; repeatedly, since one may fork meanwhile. Returns those that are
+ * left: another user's, which are not waited for, or forked faster than they die.
  */
 export const endNaming = async (text: string): Promise<readonly ProcessMark[]> => {
   let left: readonly ProcessMark[] = [];
@@ -80,8 +80,8 @@ export const endNaming = async (text: string): Promise<readonly ProcessMark[]> =
 };
 
 /**
- * Every process whose arguments or environment contain `text`, with all its descendants; never our own.
- * A text that no one else uses, please.
+ * Every process whose arguments or environment contain `text`, with all its descendants; never this process. The text
+ * must be unique.
  */
 export const processesNaming = async (text: string): Promise<ProcessMark[]> => {
   const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
@@ -125,11 +125,11 @@ export interface ProcessStat {
   readonly startTicks: number;
 }
 
-/** Undefined when there is no such process. */
+/** Undefined when the process does not exist. */
 export const statOf = async (pid: number): Promise<ProcessStat | undefined> => {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  // The second field is the name in brackets, which may itself contain brackets and blanks.
+  // The second field is the name in parentheses, which may itself contain parentheses and blanks.
   const [state = '', parent, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return { state, parent: Number(parent), flags: Number(rest[4]), startTicks: Number(rest[17]) };
 };

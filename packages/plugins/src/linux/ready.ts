@@ -1,4 +1,4 @@
-/** Waits for a guest without asking again and again: the kernel says when its socket appears. */
+/** Waits for a guest without polling: inotify reports when its socket appears. */
 import { watch } from 'node:fs';
 import type { Socket } from 'node:net';
 import { connectWithin } from './door.ts';
@@ -8,14 +8,14 @@ const REFUSED_PAUSE_MS = 3;
 export interface Awaited {
   readonly folder: string;
   readonly socket: string;
-  /** Aborted: the wait is over, with the signal's reason. */
+  /** Aborted: rejects with the signal's reason. */
   readonly signal: AbortSignal;
 }
 
-/** Call it before the guest starts; resolves when a connection succeeded (and closes that one). */
+/** Call it before the guest starts; resolves when a connection has succeeded (and closes it). */
 export const guestReady = (awaited: Awaited): Promise<void> => {
   const ready = untilReady(awaited);
-  // The caller has things to start before it comes to wait; an abort until then must not end the process.
+  // The caller awaits it later; an abort before that must not be an unhandled rejection.
   ready.catch(() => undefined);
   return ready;
 };
@@ -24,7 +24,7 @@ const untilReady = ({ folder, socket, signal }: Awaited): Promise<void> =>
   new Promise((resolve, reject) => {
     const watcher = watch(folder, { persistent: true });
     let trying = false;
-    // Something happened during an attempt, which may have looked too early to see it.
+    // An event during an attempt, which may have checked too early to see it.
     let missed = false;
     const settle = (act: () => void): void => {
       watcher.close();
@@ -43,7 +43,7 @@ const untilReady = ({ folder, socket, signal }: Awaited): Promise<void> =>
         },
         (error: NodeJS.ErrnoException) => {
           trying = false;
-          // Between bind and listen the entry exists and refuses; nothing announces the second step.
+          // Between bind and listen the entry exists and refuses; nothing announces the listen.
           if (error.code === 'ECONNREFUSED') setTimeout(attempt, REFUSED_PAUSE_MS);
           else if (error.code !== 'ENOENT') settle(() => reject(error));
           else if (missed) attempt();

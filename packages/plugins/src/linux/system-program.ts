@@ -1,21 +1,21 @@
-/** Starts programs of the system, by themselves and not for a sandbox, and ends them with all that they started. */
+/** Starts system programs for the server itself, and kills them with all their children. */
 import { spawn } from 'node:child_process';
 import { chmod, mkdir } from 'node:fs/promises';
 
-/** Programs of the system are found here, whatever the server's own PATH says. */
+/** System programs are looked up here, regardless of the server's own PATH. */
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const SAID_CHARACTERS = 4000;
 
 interface Ended {
-  /** Null when a signal ended it. */
+  /** Null when it was killed by a signal. */
   readonly code: number | null;
-  /** The beginning. */
+  /** The start of the output. */
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Rejects when it cannot be started, and when it cannot be ended in time. */
+/** Rejects when it cannot be started, and when it cannot be killed in time. */
 export const runSystemProgram = (argv: readonly string[], timeoutMs?: number): Promise<Ended> =>
   new Promise((resolve, reject) => {
     const [program = '', ...args] = argv;
@@ -24,7 +24,7 @@ export const runSystemProgram = (argv: readonly string[], timeoutMs?: number): P
       env: { PATH: SYSTEM_PATH, LC_ALL: 'C' },
       detached: true,
     });
-    // Before anything else: without descriptors to give, it has neither a number nor pipes.
+    // Before anything else: without free descriptors it has neither a pid nor pipes.
     child.once('error', reject);
     if (child.pid === undefined) return;
     const said = { stdout: '', stderr: '' };
@@ -44,7 +44,7 @@ export const runSystemProgram = (argv: readonly string[], timeoutMs?: number): P
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Says what went wrong and does not throw: a timer has nobody to throw to, and the server would end. */
+/** Returns the error and does not throw: a timer has no caller, and the server would exit. */
 const endGroup = (pid: number | undefined): Error | undefined => {
   if (pid === undefined) return undefined;
   try {
@@ -55,24 +55,24 @@ const endGroup = (pid: number | undefined): Error | undefined => {
   }
 };
 
-/** Deletes what the inside of a sandbox wrote, however it is built. */
+/** Deletes files written by a sandbox, whatever their structure. */
 class NotDeleted extends Error {
   override readonly name = 'NotDeleted';
 }
 
 /**
- * By the system's own program, which goes from folder to folder by descriptors: a path may be longer than the kernel
- * takes in one piece (PATH_MAX), and no link is followed, also not one that appears meanwhile. Succeeds when there is
- * nothing; rejects with what it said when something is left. `surround` is an argument vector that runs another.
+ * Uses rm(1), which descends by descriptors: a path may be longer than PATH_MAX, and no link is followed, not even
+ * one that appears meanwhile. Succeeds when there is nothing; rejects with its output when something is left.
+ * `surround` is a wrapper argument vector.
  */
 export const removeTree = async (path: string, surround: readonly string[] = []): Promise<void> => {
   const argv = [...surround, 'rm', '-rf', '--one-file-system', '--', path];
   const { code, stderr } = await runSystemProgram(argv);
-  const said = stderr.trim() || (code === null ? 'rm was ended by a signal' : `rm ended with ${code}`);
+  const said = stderr.trim() || (code === null ? 'rm was killed by a signal' : `rm exited with ${code}`);
   if (code !== 0) throw new NotDeleted(`${path} could not be deleted: ${said}`);
 };
 
-/** Makes a folder and those above it, with exactly this mode whatever the umask; returns its path. */
+/** Creates a folder and its missing parents, with exactly this mode whatever the umask; returns its path. */
 export const makeFolder = async (path: string, mode: number): Promise<string> => {
   await mkdir(path, { recursive: true });
   await chmod(path, mode);

@@ -134,7 +134,7 @@ describe('the ACP client', { timeout: 30_000 }, () => {
   it('gives up on a program that never speaks', async () => {
     await expect(turn('work', { mode: 'silent', limits: { startMs: 700 } })).rejects.toMatchObject({
       code: 'agent.hung',
-      message: expect.stringContaining('did not begin to work within 1 s'),
+      message: expect.stringContaining('did not start within 1 s'),
     });
   });
 
@@ -159,7 +159,7 @@ describe('the ACP client', { timeout: 30_000 }, () => {
 
   it.each([
     ['quietly-fail', 'model.unknown', /^unexpected status 404 Not Found: The model `m` does not exist/],
-    ['fail-wordless', 'agent.failed', /does not say why/],
+    ['fail-wordless', 'agent.failed', /gives no reason/],
   ])('does not take a turn for done that failed in its middle (%s)', async (prompt, code, detail) => {
     await expect(turn(prompt)).rejects.toMatchObject({
       code,

@@ -1,6 +1,6 @@
 /**
- * A program that speaks ACP and does what the prompt says in words: for tests of the client. It is written against the
- * wire, without the SDK, so that both sides cannot share a mistake.
+ * A program that speaks ACP and follows keywords in the prompt: for tests of the client. It is written against the
+ * protocol, without the SDK, so that both sides cannot share a mistake.
  */
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -79,7 +79,7 @@ const acts: Record<string, () => Promise<string | undefined>> = {
     process.stderr.write('out of cheese\n');
     process.exit(7);
   },
-  // As codex-acp 2.6.0 does: said in passing, then an end like any other, with the usage of the requests before.
+  // As codex-acp 2.6.0 does: a passing message, then a normal end, with the usage of the earlier requests.
   async 'quietly-fail'() {
     say('Warning: Model metadata for `m` not found. Defaulting to fallback metadata.\n\n');
     threadIs('active');
@@ -128,5 +128,5 @@ if (mode !== 'silent')
     if (message.method === undefined && resolve !== undefined) resolve(message);
     else void answer(message);
   });
-// Leaves only when it is made to.
+// Exits only when killed.
 if (mode === 'silent' || mode === 'stubborn') setInterval(() => undefined, 60_000);

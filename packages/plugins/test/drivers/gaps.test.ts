@@ -25,7 +25,7 @@ driverConformance(forgetful, {
   host: driverHost,
   kill: killInMemory,
   saysVerdict: true,
-  gaps: [{ title: 'commands see the environment that was asked for', why: 'it forgets it' }],
+  gaps: [{ title: 'commands see the requested environment', why: 'it forgets it' }],
 });
 
 const Results = z.array(z.object({ title: z.string(), status: z.string() }));

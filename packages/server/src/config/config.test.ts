@@ -99,7 +99,7 @@ describe('the configuration', () => {
     );
     expect(told.BERTH_PORT).toBe('must be a whole number from 0 to 65535');
     expect(told.BERTH_LOG_LEVEL).toBe('must be one of debug, info, warn, error, silent');
-    expect(told[inFile('prot')]).toBe('is not known here');
+    expect(told[inFile('prot')]).toBe('is not a known field');
     expect(told[inFile('defaults.limits.cpus')]).toBe('must be a number, not "x"');
     expect(Object.values(told).join()).not.toMatch(/expected|received|invalid|undefined/i);
   });

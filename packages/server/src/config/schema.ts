@@ -63,7 +63,7 @@ const Limits = z.strictObject({
     .min(16 * 2 ** 20)
     .default(20 * GIB)
     .describe('What a sandbox may have written to its disk at one time; one with more is ended.'),
-  inodes: z.int().min(1000).default(1_000_000).describe('The same in files, folders and links.'),
+  inodes: z.int().min(1000).default(1_000_000).describe('The same for files, folders and links.'),
 });
 
 const WorkDefaults = z.strictObject({

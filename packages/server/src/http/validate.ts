@@ -34,5 +34,5 @@ const unwanted = (part: keyof Said, value: unknown): Issue[] => {
   if (value === undefined || value === null) return [];
   if (typeof value !== 'object' || Array.isArray(value))
     return [{ path: part, message: 'must be absent: this route takes none' }];
-  return Object.keys(value).map((key) => ({ path: `${part}.${key}`, message: 'is not known here' }));
+  return Object.keys(value).map((key) => ({ path: `${part}.${key}`, message: 'is not a known field' }));
 };

@@ -114,14 +114,14 @@ test('a change that weakens its gate is told by file with what to do, and waits 
   const [, change = ''] = /berth change approve (ch_\w+)/.exec(out) ?? [];
   const told = [
     '! configuration changed: Makefile in shop',
-    '? the change passes, but it weakens what judges it: it waits until a person decides',
-    `  see it   berth change diff ${change}`,
-    `  land it  berth change approve ${change}`,
-    `  end it   berth change reject ${change} --reason "…"`,
+    '? the change passes, but it weakens its gate: it awaits approval',
+    `  review   berth change diff ${change}`,
+    `  approve  berth change approve ${change}`,
+    `  reject   berth change reject ${change} --reason "…"`,
   ].join('\n');
   expect(out).toContain(told.slice(0, told.indexOf('\n')));
   expect(out).toContain(told.slice(told.indexOf('\n') + 1));
-  expect(err).toContain(`error: The change ${change} weakens what judges it and waits for a person`);
+  expect(err).toContain(`error: The change ${change} weakens its gate and awaits approval`);
   expect(err).toContain(`berth task logs ${id} --follow`);
   const shown = await berth('task', 'show', id);
   expect(shown.out).toContain('waiting');

@@ -9,7 +9,7 @@ export interface Story {
   readonly ends: Pick<Task, 'state'> & { readonly code?: string };
   /** Whether the agent had worked before it went wrong, so that its branch stays. */
   readonly worked: boolean;
-  /** What others do while no server runs. */
+  /** What others do while no server is running. */
   readonly meanwhile?: ((workspace: Workspace) => void) | undefined;
 }
 

@@ -52,7 +52,7 @@ test('asks for a token, refuses a wrong one, and keeps the right one out of the 
   await page.goto(world.address);
   await page.getByLabel('Token').fill('berth_wrong');
   await button(page, 'Sign in').click();
-  await sees(page.getByText('did not accept this token'));
+  await sees(page.getByText('rejected this token'));
   await page.getByLabel('Token').fill(world.token);
   await button(page, 'Sign in').click();
   await sees(page.getByText('live', { exact: true }));
@@ -99,7 +99,7 @@ test('a task is asked for, watched to its end, and continued', async () => {
   expect([...UNSEEN.slice(0, 3)].filter((mark) => drawn.includes(mark))).toEqual([]);
   expect([await button(page, 'Cancel').count(), await button(page, 'Try again').count()]).toEqual([0, 0]);
 
-  await page.getByLabel('Ask for more').fill(steps({ say: 'And more.' }, { run: 'echo more > more.txt' }));
+  await page.getByLabel('Follow up').fill(steps({ say: 'And more.' }, { run: 'echo more > more.txt' }));
   await button(page, 'Send').click();
   await sees(page.getByRole('button', { name: 'Attempt 2, completed' }));
   await sees(page.locator('.said-agent', { hasText: 'And more.' }));
@@ -126,7 +126,7 @@ test('a task is cancelled while it works, and what may be done next changes with
   await sees(state(page, 'cancelled'));
   await sees(button(page, 'Try again'));
   expect(await button(page, 'Cancel').count()).toBe(0);
-  expect(await page.getByLabel('Ask for more').count()).toBe(0);
+  expect(await page.getByLabel('Follow up').count()).toBe(0);
 }, 60_000);
 
 /** Takes the only test of the target away, and mends the sum as well. */
@@ -175,7 +175,7 @@ test('a change that weakens its gate is decided about by keyboard on a phone, an
   );
   expect(await decision(ended).getByRole('time').getAttribute('datetime')).toMatch(/^20\d\d-/);
   // Told once, though the task, its change and its gate have the same error.
-  await sees(ended.getByText('A person said no to the change'));
+  await sees(ended.getByText('The change was rejected'));
   expect(await ended.getByRole('alert').count()).toBe(1);
   const failed = await toneOf(state(ended, 'failed'));
   const phone = { width: 390, height: 844, scheme: 'dark' } as const;

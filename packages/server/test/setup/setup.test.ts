@@ -127,7 +127,7 @@ test('a set-up that fails ends the task with its log and a hint', async () => {
   expect(endOf(task)).toMatchObject({
     state: 'failed',
     code: 'setup.failed',
-    message: expect.stringMatching(/npm ci .*before any work: no agent was asked/),
+    message: expect.stringMatching(/npm ci .*before any work: no agent was started/),
   });
   await until(
     'nothing of it is left',

@@ -86,7 +86,7 @@ test('what cannot be checked, and a tool that is not there, are told before an a
   expect(endOf(task)).toEqual({
     state: 'failed',
     code: 'gate.tool_missing',
-    message: 'The gate needs cobble, which the sandbox does not have.',
+    message: 'The gate needs cobble, which the sandbox lacks.',
   });
   const { rows } = await world.client.tasks.attempts({ id: task.id });
   expect(rows.map(({ rounds, sessionId }) => ({ rounds, sessionId }))).toEqual([
@@ -125,7 +125,7 @@ test('a command cannot doctor the tools of the next one, and a target that is re
     maxRounds: 1,
     prompt: steps({ write: { path: 'build.sh', content: `${doctor}\n` } }),
   });
-  expect(endOf(task)).toMatchObject({ code: 'gate.red', message: 'The gate is red: check.' });
+  expect(endOf(task)).toMatchObject({ code: 'gate.red', message: 'The gate failed: check.' });
   const told = events.map((event) => dataOf(event, 'attempt.progressed'));
   expect(told.flatMap((one) => (one?.stage === 'target' ? [one.detail] : []))).toEqual([
     'red before any work: check',

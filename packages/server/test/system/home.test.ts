@@ -249,18 +249,18 @@ test('a port that is taken', async () => {
   const { exitCode, said } = await start({ BERTH_PORT: String(port) });
   holder.close();
   expect(sentence(said)).toContain(
-    `cannot listen at 127.0.0.1:${port} (from BERTH_PORT): address already in use`,
+    `cannot listen on 127.0.0.1:${port} (from BERTH_PORT): address already in use`,
   );
   expect(exitCode).toBe(UNAVAILABLE);
 });
 
 test('an address that this machine does not have, and a place for the socket that cannot be', async () => {
   const host = await start({ BERTH_HOST: '192.0.2.1' });
-  expect(sentence(host.said)).toMatch(/cannot listen at 192\.0\.2\.1 \(from BERTH_HOST\)/);
+  expect(sentence(host.said)).toMatch(/cannot listen on 192\.0\.2\.1 \(from BERTH_HOST\)/);
   // Nor does a name reach a terminal that obeys it.
   const socket = await start({ BERTH_SOCKET: '/proc/x\u001b[2J/berth.sock' });
   expect(sentence(socket.said)).toContain(
-    String.raw`cannot listen at /proc/x\u001b[2J/berth.sock (from BERTH_SOCKET)`,
+    String.raw`cannot listen on /proc/x\u001b[2J/berth.sock (from BERTH_SOCKET)`,
   );
   expect([host.exitCode, socket.exitCode]).toEqual([UNAVAILABLE, UNAVAILABLE]);
 });

@@ -37,7 +37,7 @@ test('a killed sandbox says so within ten seconds, with the reason, and stays de
   await expect.poll(() => stateOf(killed), PROMISED).toBe('error');
   expect((await client.sandboxes.get({ id: killed.id })).error).toMatchObject({
     code: 'sandbox.died',
-    message: expect.stringContaining('its processes have ended'),
+    message: expect.stringContaining('its processes have exited'),
   });
   expect([await stateOf(later), await stateOf(well)]).toEqual(['running', 'running']);
   await world.stop('SIGKILL');
@@ -111,7 +111,7 @@ test('a machine that dies in the middle of a turn costs what ran in it, and its 
   expect(git(hubOf(workspace), 'show', 'main:made.txt')).toBe('start\nline\nline');
   const { turns } = await client.sessions.get({ id: sessionId });
   expect(turns).toMatchObject([
-    { deaths: [{ reason: expect.stringContaining('its processes have ended') }] },
+    { deaths: [{ reason: expect.stringContaining('its processes have exited') }] },
   ]);
   await expect.poll(() => stateOf({ id: sandboxId }), PROMISED).toBe('destroyed');
 }, 120_000);

@@ -86,7 +86,7 @@ describe('the host driver', () => {
 
   test('runs programs as a user who sees neither the server nor its files, or says that it cannot', async () => {
     if (!isRoot) {
-      expect(bare.unenforced?.join()).toContain('user: programs run as the user of the server');
+      expect(bare.unenforced?.join()).toContain("user: programs run as the server's user");
       return;
     }
     const script = `

@@ -81,7 +81,7 @@ export const createWorld = async (options: WorldOptions = {}): Promise<SystemWor
     return exitCode;
   };
   const now = (): Running => {
-    if (running === undefined) throw new Error('the server does not run');
+    if (running === undefined) throw new Error('the server is not running');
     return running;
   };
   await start().catch(async (error: unknown) => {

@@ -94,7 +94,7 @@ test('a machine that dies each time fails the task with the reason of its death,
     state: 'failed',
     error: {
       code: 'sandbox.died',
-      message: expect.stringMatching(/died 3 times in the same work, the last time: it was killed/),
+      message: expect.stringMatching(/died 3 times during the same work; last cause: it was killed/),
     },
   });
   expect(saved('refs/heads/task/')).toEqual(['line\nline\nline\n']);
@@ -134,7 +134,7 @@ test('a sandbox that a person removes in mid-turn is not made anew, and its task
     state: 'failed',
     error: {
       code: 'sandbox.removed',
-      message: expect.stringMatching(/was removed by ann \(tn_1\) while work went on in it/),
+      message: expect.stringMatching(/was removed by ann \(tn_1\) while work was running in it/),
       hint: expect.stringContaining('berth task retry'),
     },
   });

@@ -1,7 +1,7 @@
-/** A verb for agents that offer no such tool: as a patch, or as a shell command. */
+/** Fallback for agents without such a tool: a patch, or a shell command. */
 import type { Verb } from './script.ts';
 
-/** In the envelope of the `apply_patch` tool, which knows whole lines only; undefined for anything else. */
+/** In the envelope of the `apply_patch` tool, which supports only whole lines; undefined for anything else. */
 export const asPatch = (call: Verb): string | undefined => {
   if (call.do === 'write')
     return `*** Begin Patch\n*** Add File: ${call.path}\n${signed(call.content, '+')}\n*** End Patch`;

@@ -1,4 +1,4 @@
-/** Gemini generateContent. The wire has no call ids: the place in the script is counted instead. */
+/** Gemini generateContent. The format has no call ids: the position in the script is counted instead. */
 import { randomUUID } from 'node:crypto';
 import { fillSchema } from './schema.ts';
 import { type Reply, record, records, type StreamPart, string, textOf, type Wire } from './wire.ts';

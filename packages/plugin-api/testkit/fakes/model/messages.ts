@@ -1,4 +1,4 @@
-/** Anthropic Messages. Its input tokens leave out what came from the cache. */
+/** Anthropic Messages. Its input tokens exclude cached ones. */
 import { randomUUID } from 'node:crypto';
 import {
   argumentsOf,

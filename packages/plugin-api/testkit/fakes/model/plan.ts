@@ -1,7 +1,7 @@
 /**
- * Decides what a request gets, from the request alone: the script and the place in it are read off the history that
- * every agent sends along. The server so holds no state per conversation, and parallel agents, retries and resumed
- * sessions need nothing.
+ * Plans the answer from the request alone: the script and the position in it are derived from the history that every
+ * agent sends along. So the server holds no state per conversation, and parallel agents, retries and resumed sessions
+ * just work.
  */
 import type { Answer, Script, Scripts } from './script.ts';
 import type { Conversation, ConversationItem } from './wire.ts';
@@ -23,7 +23,7 @@ export const planAnswer = (conversation: Conversation, scripts: Scripts): Plan =
   return { script: branch.name, turn, answer, cwd };
 };
 
-/** What the id of a tool call must look like, so that the place in the script can be read from the history. */
+/** The format of tool call ids, from which the position in the script is read. */
 export const callId = (turn: number, index: number, unique: string): string =>
   `call_t${turn}_${index}${unique}`;
 
@@ -72,7 +72,7 @@ const turnAfter = (items: readonly ConversationItem[]): number => {
   return turn;
 };
 
-/** Each agent tells its model the working folder in its own words. */
+/** Each agent states the working folder in its own words. */
 const FOLDER_PHRASES = [
   /<cwd>([^<\n]+)<\/cwd>/g,
   /[Ww]orking [Dd]irectory(?: is)?:\s*([^\s,`"<]+)/g,

@@ -1,6 +1,6 @@
 /**
- * The scripted model as a program: `node program.ts [--port N | --socket PATH] [--scripts FILE.json] [--require-key KEY]`.
- * Prints one line of JSON with its address and serves until it is told to stop.
+ * The scripted model as a program: `node program.ts [--port N | --socket PATH] [--scripts FILE.json] [--require-key
+ * KEY]`. Prints one line of JSON with its address and serves until it is signalled to stop.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -1,4 +1,4 @@
-/** Fills the JSON schema of a tool from the few values that a verb has, whatever the tool calls its parameters. */
+/** Fills the JSON schema of a tool from the few values of a verb, whatever the tool's parameter names. */
 import { type Loose, list, record, string } from './wire.ts';
 
 const PARAMETER_NAMES: Readonly<Record<string, readonly string[]>> = {
@@ -38,7 +38,7 @@ const shaped = (key: string, parameter: Loose, value: { name: string; text: stri
 const isListOfObjects = (parameter: Loose): boolean =>
   parameter.type === 'array' && variantOf(parameter.items).type === 'object';
 
-/** The member of a union that can be filled best; type names in lower case (Gemini says `OBJECT`). */
+/** The best fillable member of a union; type names in lower case (Gemini uses `OBJECT`). */
 const variantOf = (raw: unknown): Loose => {
   const parameter = record(raw);
   const options = [...list(parameter.anyOf), ...list(parameter.oneOf)].map(record);

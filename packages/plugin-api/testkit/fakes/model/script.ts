@@ -1,10 +1,10 @@
 /**
- * What a scripted model says. A script is a list of answers; each is one reply of the model, in abstract verbs
- * (`write`, `edit`, `read`, `bash`) that are turned into the tools which the agent offers, so that one script
- * drives every agent over every wire format.
+ * The script of a model. A script is a list of answers; each is one reply of the model, in abstract verbs (`write`,
+ * `edit`, `read`, `bash`) that are mapped to the tools the agent offers, so that one script drives every agent over
+ * every API format.
  *
- * Which script: `[[script:NAME]]` in a user message, else the first script whose `match` (a regular expression, any
- * case) finds something in it; the newest such message wins; `default` when there is none. A script may have
+ * Which script: `[[script:NAME]]` in a user message, else the first script whose `match` (a regular expression,
+ * case-insensitive) matches it; the newest such message wins; `default` when there is none. A script may have
  * `followUps`: when a message of the same conversation, or the one that chose the script, matches one of them, that
  * branch answers from there on ("the gate is red" → make the right fix).
  */
@@ -41,9 +41,9 @@ const Answer = z.strictObject({
       times: z.int().min(1).optional(),
     })
     .optional(),
-  /** Never answers; the client must give up. */
+  /** Never answers; the client must time out. */
   hang: z.literal(true).optional(),
-  /** The connection breaks after the text. */
+  /** The connection is cut after the text. */
   cut: z.literal(true).optional(),
 });
 export type Answer = z.infer<typeof Answer>;

@@ -1,6 +1,6 @@
 /**
- * A model endpoint that answers from scripts (`script.ts`) in four wire formats, streamed and whole. It lets real
- * agents run with no model behind them: in tests, in the demo, offline.
+ * A model endpoint that answers from scripts (`script.ts`) in four API formats, streamed and not. It lets real agents
+ * run without a model: in tests, in the demo, offline.
  *
  *   POST …/chat/completions · …/responses · …/messages · …/models/M:generateContent, :streamGenerateContent
  *   POST …/messages/count_tokens, :countTokens · GET …/models
@@ -21,15 +21,15 @@ import { type Conversation, type Loose, type Reply, record, string, type Wire } 
 
 export interface ScriptedModelOptions {
   readonly scripts?: Scripts | undefined;
-  /** A free one when absent. */
+  /** Default: a free port. */
   readonly port?: number | undefined;
   /** Listen on a Unix socket instead of a port of 127.0.0.1. */
   readonly socketPath?: string | undefined;
-  /** Answer 401 unless this key is presented in the wire's own way. */
+  /** Answer 401 unless this key is presented as the API format requires. */
   readonly requireKey?: string | undefined;
 }
 
-/** One request. Of credentials only the names of the headers are kept. */
+/** One request. Only header names of credentials are kept. */
 export interface ModelRequest {
   readonly wire: Wire['name'] | undefined;
   readonly path: string;
@@ -150,7 +150,7 @@ const definedOf = (usage: Readonly<Record<string, number | undefined>>): Record<
     Object.entries(usage).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
 
-/** Delays, and plays the scripted fault; true when the request has had its answer or never gets one. */
+/** Delays, and injects the scripted fault; true when the request was answered or never will be. */
 const misbehaved = async (desk: Desk, plan: Plan, response: ServerResponse): Promise<boolean> => {
   const { delayMs, hang, error } = plan.answer;
   if (delayMs !== undefined) await sleep(delayMs);
@@ -184,7 +184,7 @@ const sendStream = async (
   response.end();
 };
 
-/** Waits for the bytes to leave, so that a cut comes after what was said before it. */
+/** Waits for the bytes to be sent, so that a cut comes after the preceding text. */
 const written = (response: ServerResponse, text: string): Promise<void> =>
   new Promise((resolve) => response.write(text, () => resolve()));
 

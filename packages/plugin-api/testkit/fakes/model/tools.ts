@@ -1,6 +1,6 @@
 /**
- * Turns an abstract verb into a call of a tool that the agent offered, by filling that tool's own schema. An agent
- * without such a tool gets a patch (`apply_patch`), and without that a shell command.
+ * Maps an abstract verb to a call of a tool the agent offers, by filling that tool's schema. An agent without such a
+ * tool gets a patch (`apply_patch`), or else a shell command.
  */
 import { isAbsolute, join } from 'node:path';
 import { BerthError } from '@berth/contract';

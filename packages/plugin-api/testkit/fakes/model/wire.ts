@@ -1,7 +1,7 @@
-/** What the four wire formats have in common: a conversation in, an answer out. */
+/** Common to the four API formats: a conversation in, an answer out. */
 import type { ScriptedUsage } from './script.ts';
 
-/** Reading JSON whose shape nobody promised: each reader gives an empty value where something else is found. */
+/** Reads JSON of unknown shape: each reader returns an empty value for anything unexpected. */
 export type Loose = Readonly<Record<string, unknown>>;
 
 export const record = (value: unknown): Loose =>
@@ -29,10 +29,10 @@ export interface OfferedTool {
 }
 
 export interface ConversationItem {
-  /** Set when a person (or the orchestrator) said it. */
+  /** Set when a user (or the orchestrator) wrote it. */
   readonly user?: string | undefined;
   readonly text: string;
-  /** Ids of the tool calls that the model made here; an empty id where the wire has none. */
+  /** Ids of the model's tool calls here; an empty id where the format has none. */
   readonly callIds: readonly string[];
 }
 
@@ -45,24 +45,24 @@ export type ToolCall =
   | { readonly id: string; readonly name: string; readonly kind: 'json'; readonly args: Loose }
   | { readonly id: string; readonly name: string; readonly kind: 'freeform'; readonly input: string };
 
-/** One answer, ready to be written. */
+/** One answer, ready to be sent. */
 export interface Reply {
   readonly model: string;
   readonly text: string;
   readonly calls: readonly ToolCall[];
   readonly usage: ScriptedUsage;
-  /** For side requests that ask for JSON by a schema. */
+  /** For side requests that require JSON by a schema. */
   readonly jsonSchema?: Loose | undefined;
 }
 
-/** A server-sent event, or the place where a scripted cut breaks the connection. */
+/** A server-sent event, or the point where a scripted cut closes the connection. */
 export type StreamPart = { readonly event?: string; readonly data: unknown } | 'cut-here';
 
 export interface Wire {
   readonly name: 'chat' | 'responses' | 'messages' | 'gemini';
   read(body: Loose): Conversation;
   whole(reply: Reply): unknown;
-  /** `includeUsage` is what the request said (`stream_options`); only Chat Completions asks. */
+  /** `includeUsage` is from the request (`stream_options`); only Chat Completions asks. */
   stream(reply: Reply, includeUsage: boolean): Iterable<StreamPart>;
 }
 

@@ -7,7 +7,7 @@ import { systemTimers, type Timers } from './end-process.ts';
 import { runTurn } from './turn.ts';
 
 const Config = z.strictObject({
-  toolMs: z.int().min(1000).optional().describe('How long one tool call may take; 30 minutes when absent.'),
+  toolMs: z.int().min(1000).optional().describe('Timeout of one tool call. Default: 30 minutes.'),
   env: z.record(z.string(), z.string()).optional().describe("Added to the agent's environment."),
 });
 
@@ -62,7 +62,7 @@ export const createAcpAgent = (deps: {
   };
 };
 
-/** Writes configuration files of an agent, only those that differ: an agent may watch its own files. */
+/** Writes configuration files of an agent, only when they differ: an agent may watch its own files. */
 const writeChanged = async (files: Files, wanted: Readonly<Record<string, string>>): Promise<void> => {
   for (const [path, text] of Object.entries(wanted)) {
     const bytes = Buffer.from(text);

@@ -1,4 +1,4 @@
-/** What is said to an agent in one turn, in order: hello, open or continue, mode, prompt; and the words to stop it. */
+/** The requests of one turn, in order: initialize, open or resume, mode, prompt; and those that cancel it. */
 
 import type { ClientContext, InitializeResponse } from '@agentclientprotocol/sdk';
 import type { AgentWorld, TurnEnd, TurnInput } from '@berth/plugin-api';
@@ -14,9 +14,9 @@ export interface AcpTurn {
   readonly agent: string;
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
-  /** The agent's own mode in which it asks for little; used when it offers it. */
+  /** The agent's mode with the fewest permission requests; used when offered. */
   readonly mode: string | undefined;
-  /** Tells that the turn has failed, where its end will look like success. */
+  /** Detects that the turn has failed when its end will look like success. */
   readonly isFailure: ((params: unknown) => boolean) | undefined;
   readonly toolMs: number;
   readonly input: TurnInput;
@@ -72,7 +72,7 @@ export const createConversation = (turn: AcpTurn, agent: ClientContext, life: Tu
     },
     close: () => {
       if (opened === undefined || hello?.agentCapabilities?.sessionCapabilities?.close == null) return;
-      // As above; and an agent that refuses is ended by the next rung of the ladder.
+      // As above; and an agent that refuses is killed by the next step of the escalation.
       agent.request('session/close', { sessionId: opened.sessionId }).catch(() => undefined);
     },
   };

@@ -1,10 +1,10 @@
-/** Ends a command with everything it started: asked first, made to in the end. */
+/** Ends a command with everything it started: SIGTERM first, SIGKILL last. */
 import type { Process } from '@berth/plugin-api';
 
-/** Time as the client of an agent needs it; a test gives its own. */
+/** The timers of an ACP client; a test passes its own. */
 export interface Timers {
   now(): number;
-  /** Calls once after the time; the returned function forgets it. */
+  /** Calls once after the time; the returned function cancels it. */
   after(ms: number, then: () => void): () => void;
 }
 
@@ -18,7 +18,7 @@ export const systemTimers: Timers = {
 
 const AFTER_TERM_MS = 2_000;
 
-/** `graceMs`: how long it may take to leave by itself once its input is closed. Never rejects. */
+/** `graceMs`: how long it may take to exit by itself once its input is closed. Never rejects. */
 export const endProcess = async (
   process: Process,
   exited: Promise<unknown>,
@@ -34,13 +34,13 @@ export const endProcess = async (
     await attempt(process.signal('SIGTERM'));
     await within(gone, AFTER_TERM_MS, timers);
   }
-  // Also when it left: what it started may have stayed.
+  // Also when it exited: its children may be left.
   await attempt(process.signal('SIGKILL'));
 };
 
 /**
- * A sandbox that is lost has no process left to end, and whoever uses it next learns that it is lost. The end of the turn,
- * which is on its way to the caller, must not be replaced by that.
+ * A lost sandbox has no process left to end, and its next user will get the error. It must not replace the result of
+ * the turn.
  */
 const attempt = (work: Promise<void>): Promise<void> => work.catch(() => undefined);
 
@@ -51,8 +51,8 @@ const within = (gone: Promise<boolean>, ms: number, timers: Timers): Promise<boo
 };
 
 /**
- * The way from asking to making: `session/cancel`, ten seconds later `session/close`, five seconds later the processes
- * are ended. An agent that follows keeps its conversation; one that does not cannot keep anybody waiting.
+ * Escalating cancellation: `session/cancel`, ten seconds later `session/close`, five seconds later the processes are
+ * killed. An agent that complies keeps its conversation; one that does not cannot block anyone.
  */
 const BEFORE_CLOSE_MS = 10_000;
 const BEFORE_END_MS = 5_000;
@@ -63,7 +63,7 @@ interface Rungs {
   end(): void;
 }
 
-/** Returns the way to step off. */
+/** Returns a function that stops the escalation. */
 export const climbCancelLadder = (rungs: Rungs, timers: Timers): (() => void) => {
   rungs.cancel();
   let forget = timers.after(BEFORE_CLOSE_MS, () => {

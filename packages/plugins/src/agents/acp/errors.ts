@@ -1,4 +1,4 @@
-/** Failures of an agent as errors of the catalogue, so that the next step can be chosen by code. */
+/** Maps failures of an agent to errors of the catalogue, so that callers can act on the code. */
 import { RequestError } from '@agentclientprotocol/sdk';
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import type { ModelAccess } from '@berth/plugin-api';
@@ -18,7 +18,7 @@ export const agentError = (error: unknown, blame: Blame): BerthError => {
   return failure(detailOf(error), blame, error);
 };
 
-/** An agent that ended its turn with a failure: whose it is can only be read from its words. */
+/** The failure that ended a turn: its cause can only be read from its text. */
 export const failure = (detail: string, { agent, model }: Blame, cause?: unknown): BerthError => {
   if (model !== undefined && MODEL_UNKNOWN.test(detail))
     return fail('model.unknown', { provider: model.provider, model: model.model, detail }, { cause });
@@ -29,11 +29,11 @@ export const failure = (detail: string, { agent, model }: Blame, cause?: unknown
   return fail('agent.failed', { agent, detail }, { cause });
 };
 
-/** How OpenAI, Anthropic, Gemini and the agents in front of them say that there is no model of that name. */
+/** How OpenAI, Anthropic, Gemini and their agents report an unknown model. */
 const MODEL_UNKNOWN =
   /model_not_found|not_found_error.{0,80}\bmodel|\bmodels?\b.{0,120}(?:does not|doesn't|may not) exist|\bmodels\/\S{1,200} is not found/i;
 
-/** What agents say when their model cannot be reached or will not answer now; the first is our own relay. */
+/** What agents report when their model is unreachable or unavailable; the first is Berth's own relay. */
 const MODEL_TROUBLE =
   /model\.unavailable|ECONNREFUSED|ECONNRESET|ENOTFOUND|fetch failed|unable to connect|socket connection was closed|overloaded|rate.?limit|service unavailable|bad gateway|\b(?:429|502|503|504|529)\b/i;
 

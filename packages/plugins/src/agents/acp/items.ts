@@ -1,7 +1,7 @@
 /**
- * Turns updates of an agent into items of the conversation: upserts by an id that is the same when the turn is
- * replayed. Chunks of a message are gathered and shown at most ten times a second; the last state is always shown.
- * Sizes are capped: an agent may say as much as it likes, we keep what a reader can use.
+ * Turns updates of an agent into items of the conversation: upserts by an id that is stable across replays. Chunks of
+ * a message are merged and emitted at most ten times a second; the last state is always emitted. Sizes are capped: an
+ * agent may say as much as it likes, only what a reader can use is kept.
  */
 import type { ItemBody } from '@berth/contract';
 import type { Timers } from './end-process.ts';
@@ -12,11 +12,11 @@ export interface Items {
   tool(update: ToolUpdate): void;
   add(id: string, body: ItemBody): void;
   toolsInFlight(): number;
-  /** The turn has failed: what the agent says from here on is the reason. */
+  /** The turn has failed: what the agent says from now on is the reason. */
   fail(): void;
   /** The reason, once the turn has failed. */
   failure(): string | undefined;
-  /** Shows what was held back, and marks tools that will not end any more. */
+  /** Emits what was held back, and marks tools that will never finish. */
   finish(): void;
 }
 
@@ -39,7 +39,7 @@ export const createItems = (emit: (id: string, body: ItemBody) => void, timers: 
   let speeches = 0;
 
   const say = (kind: 'message' | 'thought', key: string, more: string) => {
-    // Some agents attach their accounts to a chunk that says nothing.
+    // Some agents attach their usage to an empty chunk.
     if (more === '') return;
     if (speech === undefined || speech.kind !== kind || speech.key !== key) {
       show.now();
@@ -92,7 +92,7 @@ export const createItems = (emit: (id: string, body: ItemBody) => void, timers: 
       speech = undefined;
       reason = '';
     },
-    failure: () => (reason === '' ? 'The agent does not say why.' : reason?.trim()),
+    failure: () => (reason === '' ? 'The agent gives no reason.' : reason?.trim()),
     finish() {
       show.now();
       for (const [id, body] of tools) if (isOpen(body)) emit(id, { ...body, status: 'failed' });
@@ -108,7 +108,7 @@ const planOf = (entries: Extract<Update, { sessionUpdate: 'plan' }>['entries']):
   })),
 });
 
-/** Holds back all but one change of an item in every interval; `now` shows the newest. */
+/** Emits at most one change of an item per interval; `now` emits the newest. */
 const createThrottle = (emit: (id: string, body: ItemBody) => void, timers: Timers) => {
   let held: { id: string; body: ItemBody } | undefined;
   let shownAt = Number.NEGATIVE_INFINITY;
@@ -161,14 +161,14 @@ const merged = (before: ToolItem | undefined, update: ToolUpdate): ToolItem => {
 
 const isOpen = (tool: ToolItem): boolean => tool.status === 'pending' || tool.status === 'running';
 
-/** A terminal is ours to show only in what the agent says of it; its place in the content says nothing. */
+/** A terminal's output is only known from what the agent reports; its reference in the content carries none. */
 const outputAfter = (before: string | undefined, { content, _meta }: ToolUpdate): string | undefined => {
   const printed = (_meta?.terminal_output_delta ?? _meta?.terminal_output)?.data;
   if (printed !== undefined) return tailOfPrinted(`${before ?? ''}${printed}`);
   return content == null || content.some(({ type }) => type === 'terminal') ? before : outputOf(content);
 };
 
-/** Cutting copies what is left, so it is done once for as many characters as it copies. */
+/** Trimming copies the rest, so it is amortised over as many characters as it copies. */
 const tailOfPrinted = (text: string): string =>
   text.length > 2 * MAX_PRINTED_CHARACTERS ? text.slice(-MAX_PRINTED_CHARACTERS) : text;
 
@@ -197,5 +197,5 @@ const isFull = (text: string): boolean => text.length > MAX_TEXT_CHARACTERS;
 
 const capped = (text: string): string => (isFull(text) ? `${text.slice(0, MAX_TEXT_CHARACTERS)}…` : text);
 
-/** What is full stays as it is: to cut it again for every piece would cost its length each time. */
+/** A full text is left as it is: trimming it for every chunk would cost its length each time. */
 const joined = (text: string, more: string): string => (isFull(text) ? text : capped(text + more));

@@ -1,6 +1,6 @@
 /**
- * Permissions are granted here and now: the sandbox is the boundary, and nobody sits in front of it. Options are chosen
- * by kind, because their ids differ per agent; never one that the agent would remember.
+ * Permissions are granted immediately: the sandbox is the boundary, and nobody watches it. Options are chosen by
+ * kind, because their ids differ per agent; never one that the agent would remember.
  */
 import type { PermissionOption, RequestPermissionResponse } from '@agentclientprotocol/sdk';
 

@@ -1,11 +1,11 @@
-/** Opens a conversation: continues the older one where the agent can, else begins a new one and says so. */
+/** Opens a conversation: resumes the previous one where the agent can, else starts a new one and reports it. */
 import type { ClientContext, InitializeResponse } from '@agentclientprotocol/sdk';
 import type { Json } from '@berth/plugin-api';
 import { z } from 'zod';
 
 export interface Opened {
   readonly sessionId: string;
-  /** False when an older conversation was asked for and could not be continued. */
+  /** False when a previous conversation was requested and could not be continued. */
   readonly continued: boolean;
   readonly modes: readonly string[];
 }
@@ -29,7 +29,7 @@ export const openSession = async (
   return { sessionId: fresh.sessionId, continued: asked.session === undefined, modes: modesOf(fresh) };
 };
 
-/** Resuming is preferred to loading: it does not tell the whole history again. */
+/** Resuming is preferred to loading: it does not replay the whole history. */
 const continueSession = async (
   agent: ClientContext,
   { agentCapabilities }: InitializeResponse,
@@ -42,7 +42,7 @@ const continueSession = async (
     if (agentCapabilities?.loadSession === true)
       return opened(asked.sessionId, await agent.request('session/load', params));
   } catch {
-    // Forgotten or damaged on the agent's side: a fresh conversation is the answer, and the turn says so.
+    // Forgotten or damaged on the agent's side: start a new conversation, and report it in the turn.
     return undefined;
   }
   return undefined;

@@ -1,12 +1,12 @@
 /**
- * Where a conversation with an agent is. Only in `running`, `blocked` and `cancelling` does what the agent says belong
- * to this turn; what it says earlier is the replay of an older conversation.
+ * The state of a conversation with an agent. Only in `running`, `blocked` and `cancelling` do the agent's updates
+ * belong to this turn; earlier ones replay a previous conversation.
  */
 import { next, type StateOf, type TriggerOf, table } from '@berth/contract';
 import type { Watchdog } from './watchdog.ts';
 
 export const acpStates = table({
-  /** Its process was asked for and has said nothing that is ACP. */
+  /** Its process was started and has not sent a valid ACP message. */
   spawning: { spoke: 'handshaking', lost: 'lost', cancel_asked: 'cancelling' },
   handshaking: {
     initialized: 'opening',
@@ -14,7 +14,7 @@ export const acpStates = table({
     lost: 'lost',
     cancel_asked: 'cancelling',
   },
-  /** Nobody can log in here: the turn fails. */
+  /** No login is possible here: the turn fails. */
   needs_auth: { closed: 'closed', lost: 'lost' },
   opening: { opened: 'idle', auth_required: 'needs_auth', lost: 'lost', cancel_asked: 'cancelling' },
   idle: { prompted: 'running', closed: 'closed', lost: 'lost', cancel_asked: 'cancelling' },
@@ -28,14 +28,14 @@ export const acpStates = table({
   blocked: { permission_answered: 'running', lost: 'lost', cancel_asked: 'cancelling' },
   cancelling: { answered: 'idle', lost: 'lost' },
   closed: {},
-  /** The process ended, or was ended, before it answered. */
+  /** The process exited, or was killed, before it answered. */
   lost: {},
 });
 
-/** The state of one conversation: moves only as its table says, and tells the watchdog. */
+/** The state of one conversation: changes only as its table allows, and notifies the watchdog. */
 export interface TurnState {
   state(): StateOf<typeof acpStates>;
-  /** False when the move is not possible now: it came too late. */
+  /** False when the transition is not possible now: it came too late. */
   move(trigger: TriggerOf<typeof acpStates>): boolean;
 }
 

@@ -1,11 +1,11 @@
 /**
- * ACP over the stdio of a command in a sandbox, made so that a turn can be replayed: after a crash of the server the
- * whole output is read again from the first byte and every answer is written again at the offset it had, where the
- * guest ignores what the process has received already.
+ * ACP over the stdio of a command in a sandbox, such that a turn can be replayed: after a server crash the whole
+ * output is read again from the first byte and every answer is written again at its original offset, where the guest
+ * ignores what the process has already received.
  *
- * For that, what we write must follow from what we read alone, however the bytes were cut into chunks. So messages are
- * taken one at a time: the next one is looked at only when everything that the last one caused has happened, and a
- * request of the agent has been answered. Notifications never reach the SDK: they are handled here, in order.
+ * This requires that writes depend only on what was read, however the bytes were chunked. So messages are handled one
+ * at a time: the next one is processed only after all effects of the last one, including the answer to a request of
+ * the agent. Notifications never reach the SDK: they are handled here, in order.
  */
 import type { Stream } from '@agentclientprotocol/sdk';
 import {
@@ -21,7 +21,7 @@ export interface Transport {
   readonly stream: Stream;
   /** Reads to the end of the output. Rejects when the sandbox is lost. */
   pump(signal: AbortSignal): Promise<ExecExit>;
-  /** The end of what it said outside the protocol, for error reports. */
+  /** The tail of its output outside the protocol, for error reports. */
   noise(): string;
 }
 
@@ -29,9 +29,9 @@ export interface TransportEvents {
   /** Any valid message; called before it is handled. */
   heard(): void;
   notified(method: string, params: unknown): void;
-  /** What we said did not arrive, and nothing more will: the agent would wait for it for ever. */
+  /** A write failed and later ones will too: the agent would wait for ever. */
   unsent(error: unknown): void;
-  /** Something of what it said is not there any more: what would be written from here on would not follow from it. */
+  /** Part of its output was dropped: later writes would not be reproducible from it. */
   missed(): void;
 }
 
@@ -62,7 +62,7 @@ export const createTransport = (process: Process, events: TransportEvents): Tran
     events.heard();
     if (message.method !== undefined && message.id === undefined)
       return events.notified(message.method, message.params);
-    // An answer to nothing that we asked is noise of a confused or hostile agent.
+    // A response without a request is noise of a confused or hostile agent.
     if (message.method === undefined && !asked.delete(message.id)) return;
     const done =
       message.method === undefined
@@ -98,9 +98,9 @@ export const createTransport = (process: Process, events: TransportEvents): Tran
 type Output = Extract<ExecChunk, { kind: 'output' }>;
 
 /**
- * Sends in order, each at the offset that follows from what was sent before, and lets nobody wait: what is read next
- * must not depend on how fast the sandbox takes our bytes. To a process that has ended one can write, so a failure means
- * that the sandbox is lost or that the agent does not read what it is told.
+ * Sends in order, each message at the offset after the previous one, without blocking: reading must not depend on how
+ * fast the sandbox accepts bytes. Writing to an ended process succeeds, so a failure means that the sandbox is lost
+ * or that the agent does not read its input.
  */
 const createSender = (process: Process, failed: (error: unknown) => void): ((bytes: Uint8Array) => void) => {
   let offset = 0;
@@ -125,7 +125,7 @@ const parse = (line: string): Incoming | undefined => {
   try {
     value = parseWithin(line);
   } catch {
-    return undefined; // not the protocol, or nested without end: noise
+    return undefined; // not the protocol, or nested too deep: noise
   }
   if (typeof value !== 'object' || value === null || !('jsonrpc' in value) || value.jsonrpc !== '2.0')
     return undefined;
@@ -140,5 +140,5 @@ const parse = (line: string): Incoming | undefined => {
   };
 };
 
-/** Lets every continuation of what was just delivered run, also the ones that promise chains put off. */
+/** Lets every continuation of the delivered message run, including those deferred by promise chains. */
 const nextTick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

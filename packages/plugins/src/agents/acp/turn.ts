@@ -1,8 +1,7 @@
 /**
- * One turn over ACP: start the program, shake hands, open the conversation, prompt, follow until the answer, end the
- * program. Three things can end it before its answer: the process is gone, the watchdog's patience is at an end, or
- * somebody cancelled. The state table (`states.ts`) says what may happen when; a move that it does not know comes too
- * late and is ignored.
+ * One turn over ACP: start the program, initialize, open the conversation, prompt, follow until the answer, end the
+ * program. Three things can end it before its answer: the process exits, the watchdog times out, or it is cancelled.
+ * The state table (`states.ts`) defines the transitions; one that it does not allow comes too late and is ignored.
  *
  * A turn may be run again under the same `execId` while its process runs or after it has ended; see `transport.ts`.
  */
@@ -22,8 +21,7 @@ import { createWatchdog, failureOf } from './watchdog.ts';
 /** Agents write their conversation to disk when their input closes; the slowest takes about four seconds. */
 const LEAVE_MS = 6_000;
 
-const MISSED =
-  'it had said more than is kept for a server that starts again, so its turn cannot be taken up where it was';
+const MISSED = 'its output exceeds what is kept across a server restart, so its turn cannot be resumed';
 
 export const runTurn = async (turn: AcpTurn): Promise<TurnEnd> => {
   const { world, input, timers } = turn;
@@ -59,7 +57,7 @@ interface Talk {
   answered(): Promise<TurnEnd>;
   /** What the end of the process means. */
   lost(exit: ExecExit): TurnEnd;
-  /** Settles when the watchdog or the cancel ladder is at its end. */
+  /** Settles when the watchdog or the cancellation times out. */
   readonly givenUp: Promise<TurnEnd>;
   stop(): void;
 }
@@ -112,7 +110,7 @@ const createTalk = (turn: AcpTurn, process: Process): Talk => {
   };
 };
 
-/** Only permissions are answered. No files and no terminals of ours are offered, so asking for them is an error. */
+/** Only permission requests are answered. The client offers no files or terminals, so requesting them is an error. */
 const connect = (transport: Transport, life: TurnState, items: Items) => {
   let permissions = 0;
   return client({ name: 'berth' })

@@ -1,4 +1,4 @@
-/** What `session/update` may bring, read leniently: agents differ and a bad update must not end a turn. */
+/** The updates of `session/update`, parsed leniently: agents differ and a bad update must not end a turn. */
 import { z } from 'zod';
 
 const text = z.object({ type: z.literal('text'), text: z.string() });
@@ -20,7 +20,7 @@ export const ToolUpdate = z.object({
   content: z.array(toolContent).nullish(),
   locations: z.array(z.object({ path: z.string() })).nullish(),
   rawInput: z.unknown().optional(),
-  /** What a command of the agent's own terminal printed, as it prints it: no part of the protocol, but the only place. */
+  /** The raw output of a command in the agent's own terminal: not part of the protocol, but the only source. */
   _meta: z.object({ terminal_output: printed, terminal_output_delta: printed }).nullish().catch(undefined),
 });
 export type ToolUpdate = z.infer<typeof ToolUpdate>;
@@ -40,6 +40,6 @@ export type Update = z.infer<typeof Update>;
 
 const Notification = z.object({ sessionId: z.string(), update: Update });
 
-/** Undefined for kinds that say nothing about the work (commands on offer, usage, titles). */
+/** Undefined for kinds unrelated to the work (available commands, usage, titles). */
 export const readUpdate = (params: unknown): z.infer<typeof Notification> | undefined =>
   Notification.safeParse(params).data;

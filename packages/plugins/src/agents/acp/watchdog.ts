@@ -1,8 +1,7 @@
 /**
- * Notices that an agent hangs. Four limits, of which at most two count at a time: `start` until the conversation is
- * open; then `silence` since the last sign of life, or `tool` instead of it while a tool is in flight (a test suite may
- * well say nothing for minutes); and `turn` for the whole answer. While a cancellation is under way the cancel ladder
- * has limits of its own.
+ * Detects a hung agent. Four limits, of which at most two apply at a time: `start` until the conversation is open;
+ * then `silence` since the last sign of life, or `tool` instead of it while a tool is in flight (a test suite may be
+ * silent for minutes); and `turn` for the whole answer. During a cancellation the escalation has its own limits.
  */
 import { type BerthError, fail, type StateOf } from '@berth/contract';
 import type { Timers } from './end-process.ts';
@@ -20,7 +19,7 @@ export interface Expiry {
   readonly limitMs: number;
 }
 
-/** What the end by a limit is called. */
+/** The name of a timeout. */
 export const failureOf = (agent: string, { limit, limitMs }: Expiry): BerthError =>
   limit === 'turn'
     ? fail('agent.overtime', { agent, turnMs: limitMs })
@@ -54,7 +53,7 @@ export const createWatchdog = (
     if (state !== 'running' && state !== 'blocked') return [];
     return [due(toolsInFlight > 0 ? 'tool' : 'silence', heardAt), due('turn', promptedAt ?? heardAt)];
   };
-  // Looks again when the nearest limit could be reached: hearing something costs no timer.
+  // Rechecks when the nearest limit could be reached: a sign of life costs no timer.
   const arm = () => {
     forget?.();
     const [nearest] = dues().sort((a, b) => a.at - b.at);

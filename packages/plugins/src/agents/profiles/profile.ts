@@ -1,6 +1,6 @@
 /**
- * What is special about one kind of ACP agent: where its program is, how it is told which model to ask and to stay
- * off the network otherwise, and how it reports errors. Facts, measured with the version named in each profile.
+ * The specifics of one kind of ACP agent: where its program is, how to configure its model and to keep it off the
+ * network otherwise, and how it reports errors. Measured with the version named in each profile.
  */
 
 import { readFileSync } from 'node:fs';
@@ -9,25 +9,25 @@ import type { AgentHost, ModelAccess, ToolMount } from '@berth/plugin-api';
 
 export interface AcpProfile {
   readonly name: string;
-  /** The npm package to install, with the version that was tried. */
+  /** The npm package to install, with the tested version. */
   readonly package: string;
   readonly programs: readonly Program[];
-  /** The wire formats that it can speak with its model. */
+  /** The model API formats it supports. */
   readonly wires: readonly ModelAccess['wire'][];
   readonly memoryBytes: number;
   readonly launch: (world: LaunchWorld) => Launch;
   readonly mode?: string;
   /**
-   * Tells from the parameters of a `session/update` that the turn has failed, for an agent whose turn then ends as if all
-   * were well. What the agent says next is the reason.
+   * Detects from the parameters of a `session/update` that the turn has failed, for an agent whose turn then ends
+   * normally. What the agent says next is the reason.
    */
   readonly isFailure?: (params: unknown) => boolean;
 }
 
-/** A file of an installed package; the first that is there and can run on this machine is used. */
+/** A file of an installed package; the first that exists and can run on this machine is used. */
 export type Program =
   | { readonly kind: 'binary'; readonly file: string; readonly machine: string; readonly needsAvx2?: boolean }
-  /** Runs on this program's own Node, with the packages installed beside it. */
+  /** Runs on this program's own Node, with the packages installed next to it. */
   | { readonly kind: 'script'; readonly file: string };
 
 interface LaunchWorld {
@@ -45,16 +45,18 @@ interface Launch {
 
 export const MIB = 2 ** 20;
 
-/** The variable that holds the model token for agents that can read their key from one of our choosing. */
+/** The environment variable for the model token, for agents that read their key from a configurable one. */
 export const TOKEN_VARIABLE = 'BERTH_MODEL_TOKEN';
 
 export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Finds an agent's program among the installed packages and says how it is shown and started inside a sandbox. */
+/**
+ * Finds an agent's program among the installed packages and returns how it is mounted and started inside a sandbox.
+ */
 interface Located {
   readonly source: string;
   readonly tools: readonly ToolMount[];
-  /** The start of the argument list, given where tools are inside. */
+  /** The start of the argument list, given the paths of the tools inside. */
   readonly command: (toolPath: (target: string) => string) => readonly [string, ...string[]];
 }
 
@@ -78,8 +80,8 @@ const binary = (source: string, target: string): Located => ({
 });
 
 /**
- * A script needs its dependencies: the whole folder of packages that it lies in is shown, under the only name by which
- * Node finds packages that lie beside each other.
+ * A script needs its dependencies: its whole `node_modules` folder is mounted, under the only name by which Node
+ * resolves sibling packages.
  */
 const script = (source: string, file: string, folder: string): Located => {
   const target = `${folder}/node_modules`;
@@ -104,6 +106,6 @@ const hasAvx2 = (): boolean => {
   try {
     return /^flags\s*:.*\bavx2\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'));
   } catch {
-    return false; // no such file here: the build for older processors runs everywhere
+    return false; // the file does not exist here: the build for older CPUs runs everywhere
   }
 };

@@ -1,12 +1,12 @@
 /**
- * No isolation: a folder and a group of processes. For those who run Berth inside a machine that is thrown away anyway.
- * It is off unless the configuration names it, an owner asks for it by this name, and nothing falls back to it. A server
- * of root gives each sandbox a user of its own, who owns its folders and nothing else (user.ts); any other server can
- * only run programs as itself, and says so.
+ * No isolation: a folder and a group of processes. For those who run Berth on a disposable machine. It is disabled
+ * unless the configuration names it, an owner must request it by name, and nothing falls back to it. A root server
+ * gives each sandbox its own user, which owns its folders and nothing else (user.ts); any other server can only run
+ * programs as itself, and reports it.
  *
- * Programs see the host's own network and files. The ports that stand for `berth.internal` are free ones of loopback,
- * which the guest writes down before it answers. A sandbox's processes are found again by a mark in their environment,
- * so that also those that left the process group are ended.
+ * Programs see the host's own network and files. The ports for `berth.internal` are free loopback ports, which the
+ * guest records before it answers. A sandbox's processes are found by a marker in their environment, so that those
+ * that left the process group are killed, too.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -31,12 +31,12 @@ import { makeFolder, removeTree } from '../../linux/system-program.ts';
 import { MACHINE_ID, type MachineRecord, openRecords, writeRecord } from './record.ts';
 import { endUser, giveTo, type HostUser, ID_COUNT, probeUser } from './user.ts';
 
-/** Behind the range of the `oci` driver. */
+/** After the range of the `oci` driver. */
 const ID_BASE = 0x7001_0000;
 
 const cannotEnd = (left: readonly ProcessMark[]): Error => {
   const pids = left.map(({ pid }) => pid).join(', ');
-  const detail = `processes ${pids} are left, for they are another user's or multiply too fast: end them, and the removal succeeds by itself`;
+  const detail = `processes ${pids} are left, because they belong to another user or multiply too fast: kill them, and the removal will succeed on retry`;
   return fail('driver.failed', { driver: 'host', act: 'destroy', detail });
 };
 
@@ -46,19 +46,19 @@ const config = z.strictObject({
     .min(1)
     .max(10_000)
     .default('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin')
-    .describe('Where programs are looked for.'),
+    .describe('The program path (PATH).'),
   bootTimeoutMs: z
     .int()
     .min(1)
     .max(600_000)
     .default(15_000)
-    .describe('How long a sandbox may take to answer.'),
+    .describe('How long a sandbox may take to start answering.'),
   idBase: z
     .int()
     .min(65_536)
     .max(0x7fff_0000)
     .default(ID_BASE)
-    .describe(`The first of the ${ID_COUNT} ids of users that a server of root gives to sandboxes.`),
+    .describe(`The first of the ${ID_COUNT} uids that a root server assigns to sandboxes.`),
 });
 
 export default defineDriver({
@@ -73,7 +73,7 @@ const SOCKET_NAME = 'guest.sock';
 const MARK = 'BERTH_MACHINE';
 const TAIL_CHARACTERS = 2_000;
 const READY_BYTES = 4096;
-const SHARED_USER = 'user: programs run as the user of the server, whose files and keys they can read';
+const SHARED_USER = "user: programs run as the server's user and can read its files and keys";
 
 const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver => {
   const alone = createKeyedLock();
@@ -144,10 +144,10 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
 
 const SHARED_PROBE = Promise.resolve({
   health: 'degraded',
-  detail: 'programs run as the user of the server, without any wall',
+  detail: "programs run as the server's user, without isolation",
 } as const);
 
-/** What this driver cannot do is refused, not left out. */
+/** What this driver cannot do is refused, not ignored. */
 const refuse = (spec: MachineSpec): void => {
   if (spec.layers.length > 0) throw fail('driver.unsupported', { driver: 'host', facet: 'snapshots' });
   if (spec.image !== undefined) throw fail('driver.unsupported', { driver: 'host', facet: 'images' });
@@ -155,7 +155,7 @@ const refuse = (spec: MachineSpec): void => {
     throw fail('driver.failed', {
       driver: 'host',
       act: 'create',
-      detail: `"${spec.id}" is no id of a machine`,
+      detail: `"${spec.id}" is not a machine id`,
     });
 };
 
@@ -169,10 +169,10 @@ const machineOf = (
   internalUrl: `http://127.0.0.1:${internalPort}`,
   toolPath: (target) => join(folder, 'tools', target),
   unenforced: [
-    ...['memory', 'cpu', 'pids', 'disk'].map((limit) => `${limit}: the host driver holds no limits`),
+    ...['memory', 'cpu', 'pids', 'disk'].map((limit) => `${limit}: the host driver enforces no limits`),
     'containment: the host driver has no groups for commands',
     ...(uid === undefined ? [SHARED_USER] : []),
-    'verdict: with the host driver commands are the same user as the guest, and could answer in its name',
+    "verdict: with the host driver commands run as the guest's user, and could impersonate it",
   ],
 });
 
@@ -180,7 +180,7 @@ interface GuestStart {
   readonly spec: MachineSpec;
   readonly host: DriverHost;
   readonly folder: string;
-  /** The server's own when absent. */
+  /** Default: the server's own. */
   readonly user: HostUser | undefined;
   readonly path: string;
   readonly mark: string;
@@ -198,7 +198,7 @@ const startGuest = async (start: GuestStart): Promise<Started> => {
   for (const name of ['run', 'workspace', 'home', 'state'])
     await giveTo(user, await makeFolder(join(folder, name), 0o700));
   await linkTools(start);
-  // Where the server's programs lie need not be open to others.
+  // The folder of the server's programs need not be accessible to others.
   const bundle = join(folder, 'guest.cjs');
   await copyFile(host.guest.bundle, bundle);
   await chmod(bundle, 0o644);
@@ -215,18 +215,18 @@ const startGuest = async (start: GuestStart): Promise<Started> => {
     env: environment(start, run),
     stdio: ['ignore', log.fd, log.fd],
     detached: true,
-    // With the groups of that user alone: none.
+    // With only that user's groups: none.
     ...(user === undefined ? {} : { uid: user.uid, gid: user.uid }),
   });
   child.once('error', (error) => failed.abort(error));
-  child.once('exit', (code) => failed.abort(new TypeError(`the guest ended with ${code ?? 'a signal'}`)));
+  child.once('exit', (code) => failed.abort(new TypeError(`the guest exited with ${code ?? 'a signal'}`)));
   child.unref();
   await answers;
   const process = await markOf(child.pid ?? 0);
   const ready = z
     .object({ internalPort: z.int() })
     .parse(JSON.parse(await readOwn(join(folder, 'state', READY_FILE))));
-  if (process === undefined) throw new TypeError('the guest ended at once');
+  if (process === undefined) throw new TypeError('the guest exited immediately');
   return { process, internalPort: ready.internalPort };
 };
 
@@ -260,18 +260,22 @@ const linkTools = async ({ spec, folder }: GuestStart): Promise<void> => {
   for (const { source, target } of spec.tools) {
     const place = join(folder, 'tools', target);
     if (!place.startsWith(join(folder, 'tools/')))
-      throw fail('driver.failed', { driver: 'host', act: 'create', detail: `a tool cannot be at ${target}` });
+      throw fail('driver.failed', {
+        driver: 'host',
+        act: 'create',
+        detail: `a tool cannot be mounted at ${target}`,
+      });
     await mkdir(dirname(place), { recursive: true, mode: 0o755 });
     await symlink(source, place);
   }
 };
 
-/** What the inside may have exchanged for a link is not followed. */
+/** Links that the inside may have planted are not followed. */
 const readOwn = async (path: string): Promise<string> => {
   await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const { bytesRead, buffer } = await file.read({ buffer: Buffer.alloc(READY_BYTES) });
   return buffer.toString('utf8', 0, bytesRead);
 };
 
-/** For a message alone: without a log it tells less, and no second failure may hide the first. */
+/** Only for a message: a missing log makes it less precise, and a second failure must not hide the first. */
 const logOf = (folder: string): Promise<string> => readFile(join(folder, 'log'), 'utf8').catch(() => '');

@@ -1,4 +1,4 @@
-/** What the driver writes down about each machine, in a file of the server's own beside what the inside can write. */
+/** The driver's record of each machine, in a file owned by the server, outside of what the inside can write. */
 import { lstat, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DriverHost, ListedMachine, Liveness } from '@berth/plugin-api';
@@ -10,7 +10,7 @@ import { userFor } from './user.ts';
 const MachineRecord = z.object({
   installation: z.string(),
   id: z.string(),
-  /** The user that everything in it runs as; the server's own when absent. */
+  /** The user that everything in it runs as. Default: the server's own. */
   uid: z.int().optional(),
   process: z.object({ pid: z.int(), startTicks: z.int() }).optional(),
   internalPort: z.int().optional(),
@@ -41,7 +41,7 @@ export const openRecords = ({ folder, installation }: DriverHost, idBase: number
       const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
       return record?.installation === installation ? record : undefined;
     },
-    /** Writes that the folder, which is there, is this machine's, with a user that no other has. */
+    /** Records that the existing folder belongs to this machine, with a unique user. */
     claim: (id: string) => inTurn('claim', () => claim(id)),
     async *list(): AsyncGenerator<ListedMachine> {
       for (const id of await names()) {
@@ -52,7 +52,7 @@ export const openRecords = ({ folder, installation }: DriverHost, idBase: number
   };
 };
 
-/** One that cannot be looked at keeps nobody from seeing the others. */
+/** One that cannot be inspected does not hide the others. */
 const looked = async (
   folder: string,
 ): Promise<{ readonly record?: MachineRecord | undefined; readonly life: Liveness }> => {
@@ -60,7 +60,7 @@ const looked = async (
     const record = await readRecord(folder);
     if (record?.process === undefined) return { record, life: { state: 'unfinished' } };
     if (await isAlive(record.process)) return { record, life: { state: 'alive' } };
-    return { record, life: { state: 'dead', reason: 'its guest has ended' } };
+    return { record, life: { state: 'dead', reason: 'its guest has exited' } };
   } catch (error) {
     return { life: { state: 'unknown', reason: String(error) } };
   }
@@ -72,7 +72,7 @@ export const writeRecord = async (folder: string, record: MachineRecord): Promis
   await rename(draft, join(folder, RECORD_FILE));
 };
 
-/** Only what is not there counts as nothing: a sandbox that cannot be looked at now is not one that is gone. */
+/** Only ENOENT means absence: a sandbox that cannot be inspected now is not gone. */
 const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
   if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
 };

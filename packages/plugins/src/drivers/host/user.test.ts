@@ -16,7 +16,7 @@ test('a home that other users may not pass through is said before anything is st
     const closed = await probeUser(BASE, process.execPath, folder);
     expect(closed).toEqual({
       health: 'absent',
-      detail: expect.stringContaining(`pass through to ${folder}`),
+      detail: expect.stringContaining(`cannot traverse to ${folder}`),
     });
     await chmod(home, 0o711);
     expect(await probeUser(BASE, process.execPath, folder)).toMatchObject({ health: 'degraded' });

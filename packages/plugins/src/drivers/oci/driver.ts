@@ -1,10 +1,10 @@
 /**
- * Sandboxes made by an OCI runtime, for root and for an ordinary user, with nothing mounted on the host.
+ * Sandboxes run by an OCI runtime, for root and rootless, with nothing mounted on the host.
  *
- * Everything about a sandbox is in one folder below the driver's own: what it writes, the guest's socket, the claim that
- * makes it ours, and, once its guest answers, the record that later servers find it by. A folder without a record is a
- * sandbox that somebody died making: it is removed before it is made again. Removal ends the processes, lets the kernel
- * drop the namespaces with their mounts, and moves the folder away before deleting it.
+ * Everything about a sandbox is in one folder below the driver's own: its disk, the guest's socket, the claim that
+ * marks it as ours, and, once its guest answers, the record that later servers find it by. A folder without a record
+ * is a sandbox whose creation crashed: it is removed before it is created again. Removal kills the processes, lets
+ * the kernel drop the namespaces with their mounts, and moves the folder away before deleting it.
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ import {
 import { createWorkshop, type Workshop } from './workshop.ts';
 
 export interface OciConfig {
-  /** One runtime only; crun, else runc when absent. */
+  /** Use only this runtime. Default: crun, else runc. */
   readonly runtime?: RuntimeName | undefined;
   readonly idBase: number;
   readonly bootTimeoutMs: number;
@@ -91,9 +91,9 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     await workshop.end({ containerId: containerId(id), folder: folderOf(id), marks, search });
     await workshop.discard(folderOf(id));
     liveness.forget(id);
-    // It is not the sandbox's fault, and the next removal tries again.
+    // It does not affect the sandbox, and the next removal retries.
     await images.prune().catch((error: unknown) => {
-      host.log('warn', 'an image that nothing uses could not be removed', { error: String(error) });
+      host.log('warn', 'an unused image could not be removed', { error: String(error) });
     });
   };
   const make = async (spec: MachineSpec, signal: AbortSignal): Promise<Machine> => {
@@ -145,7 +145,7 @@ const probe = async (workshop: Workshop): Promise<Probe> => {
 };
 
 const notHeld = (why: string): string =>
-  `limits of memory and cpu are not held, nor is what a command starts held together: ${why}`;
+  `memory and CPU limits are not enforced, and commands are not contained: ${why}`;
 
 interface Boot {
   readonly spec: MachineSpec;
@@ -174,7 +174,7 @@ const boots = async ({
   signal.throwIfAborted();
   await checkLayers(spec, folders.layers);
   using image = spec.image === undefined ? undefined : await images.hold(spec.image);
-  // Unpacking an image takes as long as it takes.
+  // Unpacking an image has no time limit.
   const boot = AbortSignal.any([signal, AbortSignal.timeout(bootTimeoutMs)]);
   const id = containerIdOf(host.installation, spec.id);
   await makeThrough(folder);
@@ -198,7 +198,7 @@ const boots = async ({
     started.catch((error: unknown) => failed.abort(error));
     await answers;
     const process = await started;
-    if (process === undefined) throw new TypeError('the guest ended at once');
+    if (process === undefined) throw new TypeError('the guest exited immediately');
     const unenforced = [
       ...unenforcedOf(limitsOf(spec), cgroups ?? workshop.cgroupsAbsent),
       ...forgeableVerdict(world.identity),
@@ -215,12 +215,12 @@ const boots = async ({
     signal.throwIfAborted();
     if (isBerthError(error)) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    const detail = reason.includes(said) ? reason : `${reason}; the guest said: ${said}`;
+    const detail = reason.includes(said) ? reason : `${reason}; output of the guest: ${said}`;
     throw fail('driver.failed', { driver: 'oci', act: 'create', detail }, { cause: error });
   }
 };
 
-/** What a sandbox has to say when its commands can take the memory that its guest lives on. */
+/** A sandbox's report when its commands can use up its guest's memory. */
 const keepMemory = async (
   cgroups: Cgroups | undefined,
   containerId: string,
@@ -232,7 +232,7 @@ const keepMemory = async (
     await cgroups.keepMemory(containerId, memoryBytes);
     return [];
   } catch (error) {
-    return [`reserve: commands can take the memory that the guest lives on: ${String(error)}`];
+    return [`reserve: commands can use up the guest's memory: ${String(error)}`];
   }
 };
 
@@ -243,7 +243,7 @@ const machineOf = (id: string, unenforced: readonly string[]): Machine => ({
 
 const checkId = (id: string): void => {
   if (MACHINE_ID.test(id)) return;
-  throw fail('sandbox.unreachable', { id, detail: 'this is not the id of a machine' });
+  throw fail('sandbox.unreachable', { id, detail: 'this is not a machine id' });
 };
 
 const checkLayers = async (spec: MachineSpec, layers: string): Promise<void> => {
@@ -252,7 +252,7 @@ const checkLayers = async (spec: MachineSpec, layers: string): Promise<void> => 
       throw fail('driver.failed', {
         driver: 'oci',
         act: 'create',
-        detail: `there is no layer ${layer} (any more); try again, and it is made anew`,
+        detail: `there is no layer ${layer} (any more); try again, and it will be rebuilt`,
       });
 };
 
@@ -289,7 +289,7 @@ const snapshotsOf = ({
     },
     quietly: async (id, act) => {
       const { cgroups } = workshop;
-      // What is dead is quiet, and its group may be gone.
+      // A dead machine is idle, and its group may be gone.
       if (cgroups?.canFreeze !== true || (await lifeOf(id)).state !== 'alive') return await act();
       await cgroups.freeze(containerId(id), true);
       try {
@@ -300,7 +300,7 @@ const snapshotsOf = ({
     },
   });
 
-/** What control groups make possible. */
+/** Facets that need control groups. */
 const heldBy = (
   cgroups: Cgroups,
   containerId: (id: string) => string,

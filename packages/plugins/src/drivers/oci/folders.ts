@@ -1,4 +1,4 @@
-/** Where the driver keeps what, below the one folder that the server gave it. */
+/** The driver's folder layout, below the folder given by the server. */
 import { createHash, randomUUID } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
@@ -15,9 +15,9 @@ export interface Folders {
   readonly images: string;
   readonly bases: string;
   readonly programs: string;
-  /** What is being deleted. */
+  /** Trash: what is being deleted. */
   readonly trash: string;
-  /** What could not be used or deleted, for a person to look at. */
+  /** What could not be used or deleted, for the operator to inspect. */
   readonly quarantine: string;
 }
 
@@ -33,14 +33,14 @@ export const foldersOf = (root: string): Folders => ({
   quarantine: join(root, 'quarantine'),
 });
 
-/** Mapped users walk through these and list none of them. */
+/** Mapped users may traverse these but not list them. */
 const THROUGH = 0o711;
 
 export const makeThrough = (path: string): Promise<string> => makeFolder(path, THROUGH);
 
 export const areThere = (folders: Folders): boolean => Object.values(folders).every(isFolder);
 
-/** Makes those that are not there. What stands in the place of one is moved beside it; returns where that lies now. */
+/** Creates the missing ones. Anything else in the place of one is moved aside; returns its new path. */
 export const makeFolders = async (folders: Folders): Promise<string[]> => {
   const aside: string[] = [];
   for (const path of Object.values(folders)) {
@@ -57,6 +57,6 @@ export const makeFolders = async (folders: Folders): Promise<string[]> => {
 const isFolder = (path: string): boolean =>
   lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
-/** Of one length, so that no runtime that matches by prefix mistakes one for another. */
+/** All of one length, so that no runtime that matches by prefix confuses them. */
 export const containerIdOf = (installation: string, id: string): string =>
   `berth-${createHash('sha256').update(`${installation}\0${id}`).digest('hex').slice(0, 24)}`;

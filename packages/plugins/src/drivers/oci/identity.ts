@@ -1,14 +1,14 @@
 /**
- * Who is who on both sides of the wall.
+ * User mapping between host and sandbox.
  *
- * Inside, commands run as `agent` (1000) and the guest as root of the sandbox alone, who is nobody on the host. A server
- * that is root gives all its sandboxes a range of host ids that no account has. A server of an ordinary user runs the
- * runtime in a user namespace of its own (made by `unshare`), in which the user is 0 and the ids of /etc/subuid follow;
- * the sandbox has the same ids. So what the server shares with the guest is the user's own, and `agent` is an id that
+ * Inside, commands run as `agent` (1000) and the guest as root of the sandbox only, which is nobody on the host. A
+ * root server gives all its sandboxes a range of host ids that no account has. A rootless server runs the runtime in
+ * its own user namespace (created by `unshare`), in which the user is 0 and the ids of /etc/subuid follow; the
+ * sandbox has the same ids. So what the server shares with the guest belongs to the user, and `agent` is an id that
  * no account has, here as well.
  *
- * A user without a range has one id to give: guest and commands are both root inside, without any right, and the sandbox
- * says `verdict`.
+ * A user without a range has a single id: guest and commands are both root inside, without any capability, and the
+ * sandbox reports `verdict`.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -25,13 +25,13 @@ export interface IdRange {
 
 export interface Identity {
   readonly rootless: boolean;
-  /** Host ids of root inside, to whom belongs what the driver makes. */
+  /** Host ids of root inside, which owns what the driver creates. */
   readonly root: { readonly uid: number; readonly gid: number };
-  /** Commands, as user and as group, inside: `agent`, or root where there is no other. */
+  /** uid and gid of commands inside: `agent`, or root where there is no other. */
   readonly commands: number;
   /** Why there is no other. */
   readonly single: string | undefined;
-  /** Runs a program with every right over the files of all mapped ids. Empty: the server has it by itself. */
+  /** Runs a program with full access to the files of all mapped ids. Empty: the server has it already. */
   readonly asOwner: readonly string[];
   readonly uidMappings: readonly IdRange[];
   readonly gidMappings: readonly IdRange[];
@@ -67,23 +67,22 @@ export const identify = (idBase: number): Identity => {
 
 const whySingle = (username: string, count: number): string | undefined => {
   if (count <= AGENT_ID + 1)
-    return `the user ${username} has no range of ids in /etc/subuid and /etc/subgid, so commands are the user that the guest is; as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`;
+    return `the user ${username} has no range in /etc/subuid and /etc/subgid, so commands run as the guest's user; as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`;
   const isThere = (name: string): boolean =>
     SYSTEM_PATH.split(':').some((path) => existsSync(join(path, name)));
   if (['newuidmap', 'newgidmap'].every(isThere)) return undefined;
-  return 'newuidmap and newgidmap are not installed, so commands are the user that the guest is; as root: apt-get install uidmap';
+  return "newuidmap and newgidmap are not installed, so commands run as the guest's user; as root: apt-get install uidmap";
 };
 
 /**
- * In two parts, as the outer namespace has them. The user takes the first place there, so of the range the last id is
- * left over.
+ * In two parts, as in the outer namespace. The user takes the first id there, so the last id of the range is unused.
  */
 const same = (count: number): IdRange[] => [
   ...ONE,
   { containerID: 1, hostID: 1, size: Math.min(count, RANGE_SIZE) - 1 },
 ];
 
-/** Size of the first range of this user, the one that `unshare --map-auto` takes; 0 without one. */
+/** Size of this user's first range, which `unshare --map-auto` uses; 0 without one. */
 const subordinate = (file: string, username: string, uid: number): number => {
   const line = readText(file)
     .split('\n')

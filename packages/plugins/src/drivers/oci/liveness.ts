@@ -1,4 +1,4 @@
-/** Whether a machine lives, from what the kernel says now. */
+/** Whether a machine is alive, from the kernel's current state. */
 import type { Liveness } from '@berth/plugin-api';
 import { isAlive } from '../../linux/processes.ts';
 import type { Cgroups } from './cgroups/cgroups.ts';
@@ -40,10 +40,10 @@ export const createLivenessReader = ({ folderOf, containerId, cgroups }: Livenes
 
 const reasonOf = (kills: number): string =>
   kills <= 0
-    ? 'its processes have ended'
-    : `its processes have ended; the kernel killed ${kills} of them because the memory of the sandbox was used up`;
+    ? 'its processes have exited'
+    : `its processes have exited; the kernel killed ${kills} of them because the sandbox ran out of memory`;
 
-/** Of one that cannot be connected to. */
+/** For one that cannot be connected to. */
 export const describeLiveness = (life: Liveness): string => {
   if (life.state === 'dead' || life.state === 'unknown') return life.reason;
   return 'there is no such machine';

@@ -27,15 +27,18 @@ const PROXY = 'http://127.0.0.1:3128';
 const DIRECT = 'localhost,127.0.0.1,::1,berth.internal';
 const NODE = '/opt/berth/bin/node';
 const GUEST = '/opt/berth/guest/guest.cjs';
-/** The two packages of the terminal module find each other by lying side by side in a `node_modules`. */
+/** The two packages of the terminal module resolve each other as siblings in a `node_modules`. */
 const PTY = '/opt/berth/guest/node_modules/@lydell';
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-/** Our own Node, for where there is no other. */
+/** Berth's own Node, where no other is installed. */
 const OWN_PATH = '/opt/berth/bin';
 const TOOL_TARGET = /^\/opt\/berth\/(?!bin\/|guest\/)[A-Za-z0-9._@+-]+(\/[A-Za-z0-9._@+-]+)*$/;
-/** See `GUEST_ENV.user`: to become the user of commands, and to give it files. No others, above all none over files. */
+/**
+ * See `GUEST_ENV.user`: to switch to the user of commands, and to chown files to it. No others, above all none over
+ * files.
+ */
 const GUEST_RIGHTS = ['CAP_SETUID', 'CAP_CHOWN'];
-/** Its threads and those of its terminals (one each, at most `livePtys`), PID 1, and what it is just starting. */
+/** Its threads and those of its terminals (one each, at most `livePtys`), PID 1, and its new children. */
 const GUEST_PIDS = 48;
 const DEFAULT_PIDS = 4096;
 const MAX_LAYERS = 32;
@@ -53,15 +56,15 @@ export interface Plan {
   readonly at: (path: string) => string;
 }
 
-/** Makes the folders that the container will write to. */
+/** Creates the folders that the container will write to. */
 export const makeDisks = async (folder: string, { root }: Identity): Promise<void> => {
   const own = async (path: string, mode: number): Promise<void> =>
     chown(await makeFolder(path, mode), root.uid, root.gid);
-  // For the guest alone: its socket, and what it keeps of commands.
+  // Private to the guest: its socket and the logs of commands.
   await own(join(folder, RUN_FOLDER), 0o700);
   for (const name of DISKS) {
     await makeThrough(join(folder, 'disk', name));
-    // The guest gives it to the user of commands, who may close it.
+    // The guest chowns it to the user of commands, who may restrict it.
     await own(join(folder, 'disk', name, 'upper'), 0o711);
     await own(join(folder, 'disk', name, 'work'), 0o700);
   }
@@ -72,7 +75,7 @@ export const containerOf = (plan: Plan): Container => {
   return {
     id: containerId,
     rootfs: plan.at(plan.image?.rootfs ?? plan.base.rootfs),
-    // The guest ignores the last argument; it names the container in the list of processes.
+    // The guest ignores the last argument; it identifies the container in the process list.
     argv: initCommand(guestCommand(NODE, GUEST, containerId)),
     env: guestEnvironment(environment(plan), spec.env),
     user: {
@@ -123,7 +126,7 @@ const checkedTarget = (target: string): string => {
   throw fail('driver.failed', {
     driver: 'oci',
     act: 'create',
-    detail: `a tool cannot be shown at ${target}; choose a plain path below /opt/berth`,
+    detail: `a tool cannot be mounted at ${target}; choose a plain path below /opt/berth`,
   });
 };
 

@@ -1,4 +1,4 @@
-/** What the driver needs before its first sandbox, found out once per process and again after a failure. */
+/** The driver's prerequisites, determined once per process and again after a failure. */
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
 import { createConcurrencyLimit } from '../../linux/concurrency-limit.ts';
@@ -21,7 +21,7 @@ export interface Ready {
   readonly engine: Engine;
   readonly world: BundleHost;
   readonly launcher: Launcher;
-  /** What an operator should know of the machine. */
+  /** Notes on the machine for the operator. */
   readonly notes: readonly string[];
   readonly chore: (chore: Chore) => Promise<ChoreResult>;
 }
@@ -30,19 +30,19 @@ export interface Workshop {
   readonly folders: Folders;
   readonly identity: Identity;
   readonly cgroups: Cgroups | undefined;
-  /** Why there are none; empty when there are. */
+  /** Why there are none; empty when there are some. */
   readonly cgroupsAbsent: string;
   /** Rejects with `driver.absent`. */
   ready(): Promise<Ready>;
-  /** Ends a container with everything in it. */
+  /** Kills a container with everything in it. */
   end: (container: Pick<End, 'containerId' | 'folder' | 'marks' | 'search'>) => Promise<void>;
-  /** Moves a folder away and deletes it, whoever owns what is in it. Succeeds when there is none. */
+  /** Moves a folder away and deletes it, whoever owns its contents. Succeeds when it does not exist. */
   discard(path: string): Promise<void>;
-  /** Moves what cannot be used out of the way, for a person to look at. */
+  /** Moves an unusable folder aside, for the operator to inspect. */
   setAside(path: string, reason: unknown): Promise<void>;
-  /** What an operator should know of the machine and of what lies aside. */
+  /** Notes for the operator on the machine and on what was moved aside. */
   notes(): Promise<readonly string[]>;
-  /** Ends what stays between starts. Can be used again. */
+  /** Ends the persistent processes. Can be used again. */
   close(): Promise<void>;
 }
 
@@ -54,10 +54,10 @@ export interface WorkshopOptions {
   readonly log: DriverHost['log'];
 }
 
-/** Each as limited as a sandbox; the others wait in the order of asking. */
+/** Each with the limits of a sandbox; the others wait in FIFO order. */
 const MAX_CHORES = 4;
 
-/** A machine whose disks cannot be measured holds no sandbox to its share of them. */
+/** Where disks cannot be measured, disk limits cannot be enforced. */
 const assertMeasures = async (folder: string, surround: readonly string[]): Promise<void> => {
   const few = { bytes: Number.POSITIVE_INFINITY, inodes: 10 };
   await measure(folder, few, surround).catch((error: unknown) => {
@@ -77,7 +77,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
   const inTurn = createConcurrencyLimit(MAX_CHORES);
   const repairFolders = async (): Promise<void> => {
     for (const place of await makeFolders(folders))
-      options.log('error', 'something stood in the place of a folder of the driver and lies aside', {
+      options.log('error', 'something was in the place of a folder of the driver and was moved aside', {
         place,
       });
   };
@@ -91,7 +91,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     const base = await prepareBase(folders, identity, trash.setAside);
     await assertMeasures(base.rootfs, asOwner);
     const { inotify, notes } = shareKernelLimits(rootless);
-    for (const note of notes) options.log('warn', `a limit of the kernel: ${note}`);
+    for (const note of notes) options.log('warn', `kernel limit: ${note}`);
     const world: BundleHost = { identity, cgroups, inotify, compiledSeccomp: undefined };
     const tools = { folders, base, launcher, cgroups, world, installation: options.installation };
     const chosen = await chooseEngine(options.runtimes, {
@@ -118,7 +118,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     prepare,
     close,
     isWhole: ({ base }) => areThere(folders) && isThere(base),
-    onGone: () => options.log('warn', 'folders of the driver are gone or emptied, and are made again'),
+    onGone: () => options.log('warn', 'folders of the driver are missing or empty, and are recreated'),
   });
   return {
     folders,
@@ -142,11 +142,11 @@ interface Preparing {
   readonly prepare: () => Promise<Ready>;
   readonly close: () => Promise<void>;
   readonly isWhole: (found: Ready) => boolean;
-  /** Somebody removed part of it under a server that runs. */
+  /** Part of it was removed under a running server. */
   readonly onGone: () => void;
 }
 
-/** Once, and again after a failure or when part of it is gone: whoever comes first does it, and the others wait. */
+/** Once, and again after a failure or when part of it is missing: the first caller does it, the others wait. */
 const createPreparation = ({ sweep, prepare, close, isWhole, onGone }: Preparing) => {
   let prepared: Promise<Ready> | undefined;
   const begin = (first: () => Promise<void>): Promise<Ready> => {

@@ -91,10 +91,10 @@ it('a disk with less free than the reserve takes no sandbox, and loses the one t
   const asked = { id: 'sb_more', layers: [], limits: {}, env: {}, tools: [] };
   await expect(scarce.create(asked, AbortSignal.timeout(60_000))).rejects.toMatchObject({
     code: 'disk.full',
-    message: expect.stringMatching(/MiB are free, and \d+ MiB are to be kept free/),
+    message: expect.stringMatching(/MiB are free, \d+ MiB must stay free/),
   });
   await scarce.attach('sb_small');
-  const reason = expect.stringContaining('it had most on it');
+  const reason = expect.stringContaining('this sandbox used most of it');
   await expect.poll(() => lifeOf('sb_large'), { timeout: SEEN_MS }).toEqual({ state: 'dead', reason });
   await scarce.close?.();
   expect(await small.health()).toMatchObject({ id: 'sb_small' });

@@ -178,7 +178,7 @@ test.each([
   state.free = RESERVE.bytes / 4;
   grow(24);
   start();
-  await expect.poll(() => ended, SOON).toEqual([expect.stringMatching(/^b: .*it had most on it/)]);
+  await expect.poll(() => ended, SOON).toEqual([expect.stringMatching(/^b: .*this sandbox used most of it/)]);
 });
 
 test('with the disk nearly full, what no walk explains is weighed by who wrote', async () => {
@@ -187,5 +187,7 @@ test('with the disk nearly full, what no walk explains is weighed by who wrote',
   state.free = RESERVE.bytes / 4;
   grow(300);
   start();
-  await expect.poll(() => ended, SOON).toContainEqual(expect.stringMatching(/^a: .*it had most on it/));
+  await expect
+    .poll(() => ended, SOON)
+    .toContainEqual(expect.stringMatching(/^a: .*this sandbox used most of it/));
 });

@@ -58,8 +58,8 @@ it('takes words as they are, and none that it cannot hand on', async () => {
   const odd = ['$(touch x)', '*', '`id`', '"', "'", '\\', 'a b\tc', '-n', '$HOME', '; exit 3'];
   expect(await run(['printf', '%s\\n', ...odd])).toBe(0);
   expect(await said()).toBe(`${odd.join('\n')}\n`);
-  await expect(run(['echo', 'two\nlines'])).rejects.toThrow(/"two\\nlines" cannot be handed on/);
-  await expect(run(['echo', ''])).rejects.toThrow(/cannot be handed on/);
+  await expect(run(['echo', 'two\nlines'])).rejects.toThrow(/"two\\nlines" cannot be passed/);
+  await expect(run(['echo', ''])).rejects.toThrow(/cannot be passed/);
 });
 
 it('runs many at once, and every one is answered for itself', async () => {
@@ -119,7 +119,7 @@ it('is replaced when it is frozen, also when who noticed has given up', async ()
   vi.useRealTimers();
   expect((await said()).match(/once/g)).toHaveLength(1);
   expect(await gone([shell ?? expect.fail()])).toBe(true);
-  expect(warned).toEqual([expect.stringContaining('did not begin a program within')]);
+  expect(warned).toEqual([expect.stringContaining('did not start a program within')]);
   await writeFile(join(folder, 'end'), '');
   expect(await started).toBe(5);
 });

@@ -64,9 +64,7 @@ test('a machine that the kernel ends because its memory is used up is dead, and 
     )
     .toBe('dead');
   expect(await lifeOf()).toMatchObject({
-    reason: expect.stringMatching(
-      /the kernel killed \d+ of them because the memory of the sandbox was used up/,
-    ),
+    reason: expect.stringMatching(/the kernel killed \d+ of them because the sandbox ran out of memory/),
   });
 });
 
@@ -84,7 +82,7 @@ test('a machine that is killed says nothing of memory, though its commands had b
   expect(await lifeOf()).toEqual({ state: 'alive' });
   await killContainer(host, 'sb_survived', 'all');
   await expect.poll(lifeOf).toMatchObject({ state: 'dead' });
-  expect(await lifeOf()).toEqual({ state: 'dead', reason: 'its processes have ended' });
+  expect(await lifeOf()).toEqual({ state: 'dead', reason: 'its processes have exited' });
 });
 
 const failing = (ready: Ready, script: string) => ready.chore({ script, asOwner: false, timeoutMs: 30_000 });

@@ -107,7 +107,7 @@ it('where descriptors are in flight, a full disk counts what they may hold', {
   const scarce = openOci(plugin.config.parse({ reservedBytes: EVERYTHING.bytes }), host);
   stack.defer(() => scarce.close?.());
   await scarce.attach('sb_victim');
-  const reason = expect.stringContaining('it had most on it');
+  const reason = expect.stringContaining('this sandbox used most of it');
   await expect.poll(() => lifeOf('sb_hider'), { timeout: SEEN_MS }).toEqual({ state: 'dead', reason });
   await scarce.close?.();
   expect((await victim.run(['true'])).exitCode).toBe(0);

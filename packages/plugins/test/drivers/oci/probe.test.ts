@@ -32,7 +32,7 @@ const probeWithout = async (program: string): Promise<Probe> => {
 };
 
 it('without `find` no sandbox can be made, and the probe says so', { timeout: TIMEOUT_MS }, async () => {
-  const detail = expect.stringContaining('could not be measured by find and awk');
+  const detail = expect.stringContaining('could not be measured with find and awk');
   expect(await probeWithout('find')).toEqual({ health: 'absent', detail });
 });
 

@@ -65,7 +65,7 @@ it('holes are not read, and what is too large is refused with the name of the la
   }
 });
 
-it('what stands for a deletion and was made by hand deletes nothing in the layers of others', {
+it('what stands for a deletion and was created manually deletes nothing in the layers of others', {
   timeout: 120_000,
 }, async () => {
   await using host = await driverHost();

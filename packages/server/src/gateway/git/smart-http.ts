@@ -88,7 +88,7 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
   ): Promise<void> => {
     const token = tokenOf(request.headers.authorization);
     const grant = token === undefined ? undefined : await options.authorise(token, route.sandboxId);
-    if (grant === undefined) return answer(response, 401, 'A valid token is needed.');
+    if (grant === undefined) return answer(response, 401, 'A valid token is required.');
     // The same answer for what is absent and for what belongs to another workspace.
     const gitDir = grant.workspaceId === route.workspaceId ? await locate(route) : undefined;
     if (gitDir === undefined) return answer(response, 404, 'There is no such repository.');

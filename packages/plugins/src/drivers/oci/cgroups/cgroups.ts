@@ -1,8 +1,8 @@
 /**
- * Limits and their counters, on whatever layout of control groups this machine has: v1 (a tree per controller), v2
- * (one tree), or both at once. The runtime makes the groups; this file says where, reads them, freezes and removes
- * them. A server of an ordinary user owns groups only where systemd delegated v2 to it; where it does not, `detect`
- * returns the reason, and the driver reports its limits as not enforced.
+ * Limits and their counters, on whatever cgroup layout this machine has: v1 (a tree per controller), v2 (one tree),
+ * or both at once. The runtime creates the groups; this file says where, reads them, freezes and removes them. A
+ * rootless server owns groups only where systemd delegated v2 to it; otherwise `detect` returns the reason, and the
+ * driver reports its limits as not enforced.
  */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -33,10 +33,10 @@ export interface Cgroups {
   /** For an operator. */
   readonly layout: string;
   readonly controllers: ReadonlySet<Controller>;
-  /** Whether swap can be and has to be limited together with memory. */
+  /** Whether swap can and must be limited together with memory. */
   readonly limitsSwap: boolean;
   readonly canFreeze: boolean;
-  /** What sockets hold (TCP and UDP): part of `memory` on v2, apart from it or not limited at all on v1. */
+  /** Socket buffers (TCP and UDP): part of `memory` on v2, separate or not limited at all on v1. */
   readonly sockets: 'in memory' | 'apart' | 'unlimited';
   /** The value of `linux.cgroupsPath`. */
   pathOf(containerId: string): string;
@@ -46,11 +46,14 @@ export interface Cgroups {
   guestKills(containerId: string): Promise<number>;
   freeze(containerId: string, frozen: boolean): Promise<void>;
   members(containerId: string): Promise<number[]>;
-  /** False while there are members; the kernel may count one for a moment after its end. True also when there is none. */
+  /**
+   * False while there are members; the kernel may count one briefly after its exit. Also true when the group does not
+   * exist.
+   */
   remove(containerId: string): Promise<boolean>;
-  /** Groups for commands below a container's; absent where nothing could be ended with them. */
+  /** Groups for commands below a container's; absent where they could not be used to kill. */
   readonly commands: CommandGroups | undefined;
-  /** Keeps a part of the memory of a container that has just started from its commands; see command-memory.ts. */
+  /** Reserves part of the memory of a freshly started container from its commands; see command-memory.ts. */
   keepMemory(containerId: string, memoryBytes: number): Promise<void>;
 }
 
@@ -60,7 +63,7 @@ interface Hierarchy {
   readonly options: readonly string[];
 }
 
-/** Returns a string when no group can be made here: the reason. */
+/** Returns a string, the reason, when no group can be created here. */
 export const detectCgroups = (rootless: boolean): Cgroups | string => {
   const hierarchies = mountedHierarchies();
   const v1 = hierarchies.filter((one) => one.version === 1 && one.options.some(isController));
@@ -69,11 +72,11 @@ export const detectCgroups = (rootless: boolean): Cgroups | string => {
   if (v2 === undefined) return 'no control groups are mounted';
   const parent = rootless ? delegatedParent(v2.mount) : '/';
   return parent === undefined
-    ? 'no control group was delegated to this user (systemd does so for user sessions)'
+    ? 'no control group is delegated to this user (systemd delegates one in user sessions)'
     : groupsOfV2(v2.mount, parent, rootless);
 };
 
-/** Where v2 is mounted beside v1, a mixture that some runtimes refuse to start with. */
+/** Where v2 is mounted next to v1, a mixture that some runtimes refuse to start with. */
 export const v2BesideV1 = (): string | undefined => {
   const hierarchies = mountedHierarchies();
   const mixed = hierarchies.some((one) => one.version === 1);
@@ -105,7 +108,7 @@ const version1 = (
   const file = async (mount: string | undefined, containerId: string, name: string): Promise<string> =>
     mount === undefined ? '' : counter(join(mount, containerId, name));
   const cpuTime = all.find((one) => one.options.includes('cpuacct'))?.mount;
-  // Of each group alone, where v2 counts what is below as well.
+  // Of the group only; v2 includes its descendants.
   const killsIn = async (group: string): Promise<number> =>
     field(await file(memory, group, 'memory.oom_control'), 'oom_kill');
   const outOfMemoryKills = async (containerId: string): Promise<number> =>
@@ -114,7 +117,7 @@ const version1 = (
   const inSockets = async (containerId: string): Promise<number> =>
     sockets === 'apart' ? Number(await file(memory, containerId, 'memory.kmem.tcp.usage_in_bytes')) : 0;
   return {
-    layout: v2 === undefined ? 'control groups v1' : 'control groups v1 with v2 beside',
+    layout: v2 === undefined ? 'control groups v1' : 'hybrid control groups (v1 and v2)',
     controllers: new Set(CONTROLLERS.filter((name) => mountOf(name) !== undefined)),
     limitsSwap: memory !== undefined && existsSync(join(memory, 'memory.memsw.limit_in_bytes')),
     canFreeze: freezer !== undefined,
@@ -137,7 +140,7 @@ const version1 = (
   };
 };
 
-/** What a sandbox may have of its memory but for what waits in its sockets. */
+/** A sandbox's memory limit minus its socket buffers. */
 export const memoryOfPages = (memoryBytes: number, cgroups: Cgroups | undefined): number =>
   cgroups?.sockets === 'apart' ? memoryBytes - memoryOfSockets(memoryBytes) : memoryBytes;
 
@@ -151,21 +154,21 @@ const placesOfV1 = (freezer: string, memory: string | undefined): CommandPlaces 
   },
 });
 
-/** There is no such group. */
+/** The group does not exist. */
 const none = (error: NodeJS.ErrnoException): number => {
   if (error.code === 'ENOENT' || error.code === 'ENODEV') return 0;
   throw error;
 };
 
 /**
- * At once: the kernel answers from memory in 20 µs. By way of the thread pool the eight counters that are read around
- * every command took as long as the command.
+ * Synchronous: the kernel answers from memory in 20 µs. Through the thread pool, the eight counters read around every
+ * command took as long as the command.
  */
 const counter = (path: string): string => readFileSync(path, 'utf8');
 
 /**
- * Groups below `parent` of a v2 tree. Root's are below the root group, which may have processes of its own and on which
- * the runtime turns the controllers on; an ordinary user has those that its parent group hands on.
+ * Groups below `parent` of a v2 tree. For root they are below the root group, which may have processes of its own and
+ * on which the runtime enables the controllers; an ordinary user has those delegated by its parent group.
  */
 export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cgroups => {
   const folder = join(mount, parent);
@@ -176,7 +179,7 @@ export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cg
   const controllers = new Set(given.trim().split(/\s+/).filter(isController));
   const file = async (containerId: string, name: string): Promise<string> =>
     counter(join(folder, containerId, name));
-  // Without its controller a group has no such file.
+  // Without the controller, the group lacks this file.
   const of = async (controller: Controller, containerId: string, name: string): Promise<string> =>
     controllers.has(controller) ? await file(containerId, name) : '';
   const outOfMemoryKills = async (containerId: string): Promise<number> =>
@@ -206,7 +209,7 @@ export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cg
 };
 
 const placesOfV2 = (top: string): CommandPlaces => {
-  /** Before, and where memory is not limited, all are in the container's own group. */
+  /** Before that, and where memory is not limited, all are in the container's own group. */
   const below = (containerId: string, name: string): string => {
     const folder = join(top, containerId, name);
     return existsSync(folder) ? folder : dirname(folder);
@@ -222,7 +225,7 @@ const placesOfV2 = (top: string): CommandPlaces => {
 const freezeAll = (freeze: Freeze, folder: string, frozen: boolean): Promise<void> =>
   frozen ? freeze(folder, true) : thawAll(freeze, folder);
 
-/** The folder above our own group, when it is ours to use and hands controllers on. */
+/** The parent of our own group, when it is delegated to us with controllers. */
 const delegatedParent = (mount: string): string | undefined => {
   const own = /^0::(.+)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
   const parent = dirname(own);

@@ -1,10 +1,10 @@
 /**
- * Groups for commands, below a container's group: in the tree of v2, or with v1 in the freezer's alone, since a group here
- * is for finding and ending. Limits are counted at the container, and memory for all commands together as well (see
- * command-memory.ts). What a container holds is stopped with all of them.
+ * Groups for commands, below a container's group: in the tree of v2, or with v1 in the freezer's alone, since a group
+ * here serves to find and kill. Limits are counted at the container, and memory also for all commands together (see
+ * command-memory.ts). Freezing a container freezes all of them.
  *
- * A group is named after what the caller calls it, so nothing has to be remembered, and whatever a server that died
- * left of it is found by the next.
+ * A group is named after the caller's name for it, so nothing has to be remembered, and the next server finds what a
+ * crashed server left.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -22,13 +22,13 @@ export interface CommandGroups {
 }
 
 export interface CommandPlaces {
-  /** The group that belongs to nobody. */
+  /** The group that belongs to no command. */
   readonly top: string;
-  /** Group of the guest, and of what it has just started. */
+  /** The group of the guest and its new children. */
   guest(containerId: string): string;
-  /** In which the groups of single commands are made. */
+  /** The parent of the groups of single commands. */
   commands(containerId: string): string;
-  /** Where commands are counted together, when that is in another tree and there is such a group. */
+  /** Where commands are counted together, when that is in another tree and the group exists. */
   counted(containerId: string): Entered | undefined;
 }
 
@@ -50,7 +50,7 @@ export const commandGroups = (places: CommandPlaces, freeze: Freeze): CommandGro
       if ((await findInside(folder, insidePid)) !== undefined) return;
       try {
         const counted = places.counted(containerId);
-        // Last the one by which it is known to have entered.
+        // Last, the one that marks it as entered.
         const to = [...(counted === undefined ? [] : [counted]), { folder, top: places.top }];
         await move(places.guest(containerId), to, insidePid);
       } catch (error) {
@@ -62,7 +62,7 @@ export const commandGroups = (places: CommandPlaces, freeze: Freeze): CommandGro
       const folder = folderOf(containerId, group);
       const deadline = performance.now() + END_DEADLINE_MS;
       for (let pauseMs = 1; !(await removeGroup(folder)); pauseMs = Math.min(pauseMs * 2, 50)) {
-        if (performance.now() > deadline) throw refused('end', `${folder} has members that do not end`);
+        if (performance.now() > deadline) throw refused('end', `${folder} has members that cannot be killed`);
         await killAll(folder, freeze).catch(ignoreMissing);
         await sleep(pauseMs);
       }
@@ -70,23 +70,23 @@ export const commandGroups = (places: CommandPlaces, freeze: Freeze): CommandGro
   };
 };
 
-/** Only what is in the guest's group: neither another's process, nor one that another command may claim. */
+/** Only from the guest's group: neither another's process, nor one that another command may claim. */
 const move = async (from: string, to: readonly Entered[], insidePid: number): Promise<void> => {
   const found = await findInside(from, insidePid);
   if (found === undefined) throw refused('enter', `no process ${insidePid} is in the sandbox's own group`);
   for (const { folder } of to)
     await writeFile(join(folder, 'cgroup.procs'), String(found.pid)).catch(ignoreEnded);
   if (await isAlive(found)) return await sacrifice(found.pid);
-  // Whoever has its number by now was not meant. Where it was before is unknown; the top belongs to nobody.
+  // The pid was reused by another process. Its former group is unknown; the top group belongs to no command.
   for (const { folder, top } of to)
     if ((await membersOf(folder)).includes(found.pid) && (await markOf(found.pid)) !== undefined)
       await writeFile(join(top, 'cgroup.procs'), String(found.pid));
-  throw refused('enter', `process ${insidePid} ended meanwhile`);
+  throw refused('enter', `process ${insidePid} exited meanwhile`);
 };
 
 /**
- * Taken before the guest when memory ends. The guest has said so of all that it starts; said by root of the machine, no
- * command can take it back. For an ordinary user the file is another's.
+ * OOM-killed before the guest. The guest sets this for all its children; set by root of the machine, no command can
+ * lower it. For an ordinary user the file is not writable.
  */
 const sacrifice = async (pid: number): Promise<void> => {
   await writeFile(`/proc/${pid}/oom_score_adj`, '1000').catch((error: NodeJS.ErrnoException) => {
@@ -94,12 +94,12 @@ const sacrifice = async (pid: number): Promise<void> => {
   });
 };
 
-/** It is another's, or it ended. */
+/** Not ours, or already exited. */
 const MAY_BE = new Set(['EACCES', 'EPERM', 'ENOENT', 'ESRCH']);
 
-/** A member by its number in the sandbox's namespace, which is the second that the kernel tells. */
+/** A member by its pid in the sandbox's namespace, the second one in NSpid. */
 const findInside = async (folder: string, insidePid: number): Promise<ProcessMark | undefined> => {
-  // The one that is asked for is mostly the newest.
+  // The wanted one is usually the newest.
   for (const pid of (await membersOf(folder)).reverse()) {
     const mark = await markOf(pid);
     const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
@@ -109,7 +109,7 @@ const findInside = async (folder: string, insidePid: number): Promise<ProcessMar
   return undefined;
 };
 
-/** At once, so that nothing can start what is not met: by the kernel, or by stopping all before the first is killed. */
+/** Atomically, so that no child escapes: by the kernel, or by freezing all before the first is killed. */
 const killAll = async (folder: string, freeze: Freeze): Promise<void> => {
   const byKernel = await writeExisting(join(folder, 'cgroup.kill'), '1');
   if (byKernel) return;
@@ -117,12 +117,12 @@ const killAll = async (folder: string, freeze: Freeze): Promise<void> => {
   try {
     for (const pid of await membersOf(folder)) kill(pid);
   } finally {
-    // On v1 they die only now.
+    // On v1 they die only when thawed.
     await freeze(folder, false);
   }
 };
 
-/** False when there is no such file: v1 has none, and v2 since Linux 5.14. */
+/** False when the file does not exist: v1 has none, v2 only since Linux 5.14. */
 const writeExisting = async (path: string, text: string): Promise<boolean> => {
   try {
     await writeFile(path, text, { flag: 'r+' });

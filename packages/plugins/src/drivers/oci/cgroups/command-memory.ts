@@ -1,10 +1,10 @@
 /**
- * A part of a sandbox's memory that commands cannot take, whatever they say of themselves: contained commands are
- * counted together in a group below the container's, with a limit a little below its own. When that is reached, the kernel
- * chooses among them, and the guest is not asked.
+ * A part of a sandbox's memory that commands cannot use, whatever OOM score they set: contained commands are
+ * accounted together in a group below the container's, with a slightly lower limit. When that is reached, the kernel
+ * chooses among them, never the guest.
  *
- * With v1 the group stands in the tree of memory alone. In the one tree of v2 a group that hands limits down has no
- * processes of its own, so there the guest gets a group beside.
+ * On v1 the group exists only in the memory tree. On v2 a group that distributes controllers has no processes of its
+ * own, so there the guest gets a sibling group.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -12,19 +12,19 @@ import { join } from 'node:path';
 import { COMMANDS, GUEST, membersOf } from './group.ts';
 
 const MEBIBYTE = 2 ** 20;
-/** What a guest takes with all the connections that commands can open to it, none of which is read, and some more. */
+/** A guest's memory with all the connections that commands can open to it, none of which is read, plus a margin. */
 const GUEST_MEMORY_BYTES = 128 * MEBIBYTE;
-/** Of a sandbox with little, the guest keeps this part. */
+/** The guest's share in a small sandbox. */
 const GUEST_PART = 4;
 const MOVE_ROUNDS = 10;
 
-/** Of all of a sandbox's memory, what its commands may have together. */
+/** The share of a sandbox's memory for its commands together. */
 export const memoryOfCommands = (memoryBytes: number): number =>
   memoryBytes - Math.min(GUEST_MEMORY_BYTES, Math.floor(memoryBytes / GUEST_PART));
 
 /**
- * Of all of a sandbox's memory, what waits in its sockets, where the kernel counts that apart (v1): without a limit of its
- * own it is counted for nobody. TCP goes on with less, only slower.
+ * The share of a sandbox's memory for socket buffers, where the kernel accounts them separately (v1): without a limit
+ * they are not accounted. TCP continues with less, only slower.
  */
 const SOCKET_MEMORY_BYTES = 64 * MEBIBYTE;
 const SOCKET_PART = 8;
@@ -34,19 +34,19 @@ export const memoryOfSockets = (memoryBytes: number): number =>
 
 export const SOCKET_LIMIT_V1 = 'memory.kmem.tcp.limit_in_bytes';
 
-/** Sets a container's memory apart, once it has started and before a command has. `folder` is its own. */
+/** Splits a container's memory, after it has started and before its first command. `folder` is its own. */
 type KeepMemory = (folder: string, memoryBytes: number) => Promise<void>;
 
 export const keepMemoryV1: KeepMemory = async (folder, memoryBytes) => {
   const commands = join(folder, COMMANDS);
   const ofSockets = existsSync(join(folder, SOCKET_LIMIT_V1)) ? memoryOfSockets(memoryBytes) : 0;
   const most = String(memoryOfCommands(memoryBytes - ofSockets));
-  // Counted from its first socket on only where a group has a limit of its own, so each gets one.
+  // Accounted from the first socket only where a group has its own limit, so each gets one.
   if (ofSockets > 0) await writeFile(join(folder, SOCKET_LIMIT_V1), String(ofSockets));
   await mkdir(commands);
   if (ofSockets > 0) await writeFile(join(commands, SOCKET_LIMIT_V1), String(memoryOfCommands(ofSockets)));
   await writeFile(join(commands, 'memory.limit_in_bytes'), most);
-  // Where swap is counted, what commands swap out is the guest's to lose as well.
+  // Where swap is accounted, commands could otherwise swap out the guest's share, too.
   const withSwap = join(commands, 'memory.memsw.limit_in_bytes');
   if (existsSync(withSwap)) await writeFile(withSwap, most);
 };

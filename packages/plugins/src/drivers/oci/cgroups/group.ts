@@ -1,15 +1,15 @@
-/** One control group by its folder, of either version: who is in it, whether it stands still, its end. */
+/** One control group by its folder, of either version: its members, freezing, removal. */
 import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const FREEZE_DEADLINE_MS = 5_000;
-/** What the groups below a container's are called: of one command each, of all commands, of the guest. There are no others. */
+/** Names of the groups below a container's: per command, all commands, the guest. There are no others. */
 export const EXEC_PREFIX = 'exec-';
 export const COMMANDS = 'commands';
 export const GUEST = 'guest';
 
-/** Stops, or lets go on, everything in the group and below it. What cannot be stopped in time is left as it is. */
+/** Freezes or thaws everything in the group and below it. What cannot be frozen in time is left as it is. */
 export type Freeze = (folder: string, frozen: boolean) => Promise<void>;
 
 export const freezeV1: Freeze = async (folder, frozen) => {
@@ -26,7 +26,7 @@ export const freezeV2: Freeze = async (folder, frozen) => {
   await until(FREEZE_DEADLINE_MS, async () => field(await readFile(events, 'utf8'), 'frozen') === wanted);
 };
 
-/** Lets a whole container go on, also a group of commands that a server which died had stopped in order to end it. */
+/** Thaws a whole container, including a command group that a crashed server had frozen to kill it. */
 export const thawAll = async (freeze: Freeze, folder: string): Promise<void> => {
   await freeze(folder, false);
   for (const nested of await allBelow(folder)) await freeze(nested, false).catch(ignoreMissing);
@@ -54,7 +54,7 @@ const allBelow = async (folder: string): Promise<string[]> => {
   return [...nested, ...(await Promise.all(nested.map(allBelow))).flat()];
 };
 
-/** With the groups below. False while one of them has members. */
+/** Including the groups below. False while one of them has members. */
 export const removeAll = async (folders: readonly string[]): Promise<boolean> =>
   (await Promise.all(folders.map(removeWithNested))).every(Boolean);
 
@@ -66,7 +66,10 @@ const removeWithNested = async (folder: string): Promise<boolean> => {
   return removed.every(Boolean) && (await removeGroup(folder));
 };
 
-/** False while there are members; the kernel may count one for a moment after its end. True also when there is none. */
+/**
+ * False while there are members; the kernel may count one briefly after its exit. Also true when the group does not
+ * exist.
+ */
 export const removeGroup = async (folder: string): Promise<boolean> => {
   try {
     await rmdir(folder);
@@ -79,16 +82,16 @@ export const removeGroup = async (folder: string): Promise<boolean> => {
   }
 };
 
-/** Also of a group that goes while it is written to. */
+/** Also for a group that vanishes during the write. */
 export const ignoreMissing = (error: NodeJS.ErrnoException): void => {
   if (error.code !== 'ENOENT' && error.code !== 'ENODEV') throw error;
 };
 
-/** Of a file with a name and a count per line; 0 when it has no such line. */
+/** From a file with a name and a count per line; 0 when the line is missing. */
 export const field = (text: string, name: string): number =>
   Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
 
-/** The kernel does not announce a v1 freeze, so this asks again and again. */
+/** The kernel does not announce a v1 freeze, so this polls. */
 const until = async (deadlineMs: number, done: () => Promise<boolean>): Promise<void> => {
   const end = performance.now() + deadlineMs;
   for (let pauseMs = 1; !(await done()); pauseMs = Math.min(pauseMs * 2, 50)) {

@@ -1,11 +1,11 @@
 /**
- * What the kernel counts for a sandbox outside its control group.
+ * Kernel limits for a sandbox outside its control group.
  *
- * Two kinds are named for every container, so that nothing depends on how the server was started: limits of each process
- * (rlimits), and what a user namespace may have (ucounts, /proc/sys/user). The kernel charges what a namespace uses to
- * the one who made it, too, which is the server's user: so what all sandboxes together may have has to fit into the
- * limits of that one, or a single sandbox takes what the whole machine needs. A server that is root raises them; where it
- * may not, every sandbox gets a part.
+ * Two kinds are set for every container, so that nothing depends on how the server was started: per-process limits
+ * (rlimits), and per-user-namespace limits (ucounts, /proc/sys/user). The kernel also charges a namespace's usage to
+ * its creator, the server's user: so the total of all sandboxes has to fit into that user's limits, or a single
+ * sandbox uses up what the whole machine needs. A root server raises them; where it may not, every sandbox gets a
+ * share.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Limits } from '@berth/contract';
@@ -16,19 +16,19 @@ export interface WatchLimits {
 }
 
 export interface KernelLimits {
-  /** Of inotify, for one sandbox. */
+  /** inotify limits of one sandbox. */
   readonly inotify: WatchLimits;
-  /** For an operator: what was raised, or what is short. Empty when nothing had to be done. */
+  /** For the operator: what was raised, or what is too low. Empty when nothing had to be done. */
   readonly notes: readonly string[];
 }
 
 const MEBIBYTE = 2 ** 20;
 const INOTIFY: WatchLimits = { instances: 128, watches: 524_288 };
-/** So many sandboxes can take all of theirs at once, the machine itself counted as one. */
+/** This many sandboxes can use their full limits at once, counting the machine itself as one. */
 const TAKERS = 64;
-/** Where a limit of the machine cannot be raised, a sandbox gets this part of it. */
+/** Where a limit of the machine cannot be raised, a sandbox gets this share of it. */
 const PART = 8;
-/** A watched descriptor takes more than this of the memory that a sandbox is limited in. */
+/** A watched descriptor uses more than this of a sandbox's memory limit. */
 const EPOLL_ITEM_BYTES = 128;
 
 interface Shared {
@@ -39,14 +39,14 @@ interface Shared {
 const sharedLimits = (memoryBytes: number): Record<'instances' | 'watches' | 'epoll', Shared> => ({
   instances: { file: '/proc/sys/fs/inotify/max_user_instances', wanted: INOTIFY.instances * TAKERS },
   watches: { file: '/proc/sys/fs/inotify/max_user_watches', wanted: INOTIFY.watches * TAKERS },
-  // All sandboxes have the same users for the kernel, so only their memory may be what they run out of.
+  // To the kernel all sandboxes share the same users, so memory must be the only limit they hit.
   epoll: {
     file: '/proc/sys/fs/epoll/max_user_watches',
     wanted: Math.ceil(memoryBytes / EPOLL_ITEM_BYTES),
   },
 });
 
-/** Raises what all sandboxes share, when this process may, and says what each of them gets. */
+/** Raises the shared limits, when this process may, and returns the share of each sandbox. */
 export const shareKernelLimits = (rootless: boolean): KernelLimits => {
   const shared = sharedLimits(field('/proc/meminfo', /^MemTotal:\s+(\d+) kB/m) * 1024);
   const notes: string[] = [];
@@ -55,7 +55,7 @@ export const shareKernelLimits = (rootless: boolean): KernelLimits => {
     if (found >= wanted) return each;
     const name = file.slice('/proc/sys/'.length).replaceAll('/', '.');
     if (!rootless && raised(file, wanted)) {
-      notes.push(`${name} was ${found} and is ${wanted} now`);
+      notes.push(`${name} was ${found} and is now ${wanted}`);
       return each;
     }
     notes.push(`${name} is ${found} for all sandboxes together; as root: sysctl ${name}=${wanted}`);
@@ -84,14 +84,14 @@ const field = (file: string, pattern: RegExp): number => {
   try {
     return Number(pattern.exec(readFileSync(file, 'utf8'))?.[1] ?? Number.POSITIVE_INFINITY);
   } catch {
-    // A kernel without this limit cannot run out of it.
+    // A kernel without this limit cannot exhaust it.
     return Number.POSITIVE_INFINITY;
   }
 };
 
 /**
- * Run by the runtime inside the new namespaces, before the program: only there, with rights over its user namespace, can
- * its limits be set. No namespace can be made below it, whatever the filter of system calls would let through.
+ * Run by the runtime inside the new namespaces, before the program: only there, with capabilities in its user
+ * namespace, can its limits be set. No namespace can be created below it, whatever seccomp would allow.
  */
 const SET_UCOUNTS = `
 # Runtimes say here which container it is, and fail when nobody hears it.
@@ -128,26 +128,26 @@ const exactly = (name: string, value: number): Rlimit => ({
 });
 
 /**
- * Of every process. The kernel counts the number of processes per user *and user namespace* (since 5.14), so that limit
- * concerns one sandbox alone, which makes it a true substitute for the group's.
+ * Per process. The kernel counts processes per user *and user namespace* (since 5.14), so that limit applies to one
+ * sandbox only, which makes it a true substitute for the cgroup's.
  */
 export const rlimitsOf = ({ pids, diskBytes }: Limits, reservedPids = 0): Rlimit[] =>
   [
     exactly('CORE', 0),
     exactly('NOFILE', 65_536),
     exactly('MEMLOCK', 8 * MEBIBYTE),
-    // Charged to the server's user as well; a queued signal or a timer counts one.
+    // Also charged to the server's user; a queued signal or a timer counts one.
     exactly('SIGPENDING', 1024),
     exactly('MSGQUEUE', 0),
     exactly('NICE', 0),
     exactly('RTPRIO', 0),
     { type: 'RLIMIT_STACK', soft: 8 * MEBIBYTE, hard: 1024 * MEBIBYTE },
-    // At once, where the disk as a whole is looked at from time to time.
+    // Immediate, while disk usage is only checked periodically.
     ...(diskBytes === undefined ? [] : [exactly('FSIZE', diskBytes)]),
     ...(pids === undefined ? [] : [exactly('NPROC', pids - reservedPids)]),
   ].map(withinOwn);
 
-/** Nobody may give more than they have. */
+/** Nobody may raise a limit above their own. */
 const withinOwn = ({ type, soft, hard }: Rlimit): Rlimit => {
   const most = ownHardLimit(type);
   return { type, soft: Math.min(soft, most), hard: Math.min(hard, most) };
@@ -165,6 +165,6 @@ const NAMES: Readonly<Record<string, string>> = {
 const ownHardLimit = (type: string): number => {
   const name = NAMES[type];
   if (name === undefined) return Number.POSITIVE_INFINITY;
-  // Soft, hard, unit; `unlimited` is no number.
+  // Soft, hard, unit; `unlimited` is not a number.
   return field('/proc/self/limits', new RegExp(`^Max ${name}\\s+\\S+\\s+(\\d+)`, 'm'));
 };

@@ -1,4 +1,4 @@
-/** The files of an archive of layers, by their names and without unpacking them. */
+/** The files of a layer archive, read by name without unpacking. */
 import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { jsonPath, problemsIn } from '@berth/contract';
@@ -10,15 +10,15 @@ import { readTar, type TarEntry } from './tar-reader.ts';
 
 export interface Archive {
   readonly has: (path: string) => boolean;
-  /** Rejects when it is not there. */
+  /** Rejects when it does not exist. */
   readonly blob: (path: string) => Blob;
-  /** A blob by its digest, compared with it. */
+  /** A blob by its digest, verified. */
   readonly verified: (digest: string, sizeBytes?: number) => Promise<Blob>;
   /** A JSON document. */
   readonly document: <T>(blob: Blob, schema: z.ZodType<T>, what: string) => Promise<T>;
 }
 
-/** Archives of layers hold a handful of files for each; a root file system holds more, and needs no list. */
+/** Layer archives hold a handful of files per layer; a root file system holds more, and needs no index. */
 const MAX_LISTED = 20_000;
 const MAX_LINKS = 8;
 const DIGEST = /^sha256:([0-9a-f]{64})$/;
@@ -33,7 +33,7 @@ export const listArchive = async (file: FileHandle): Promise<Archive> => {
   const blob = (path: string): Blob => {
     const entry = followed(entries, path);
     if (entry !== undefined) return { file, offset: entry.offset, sizeBytes: entry.sizeBytes };
-    throw new ImageRefusal(`${path} is missing in it; save the image again, with all its layers`);
+    throw new ImageRefusal(`${path} is missing from it; save the image again, with all its layers`);
   };
   return {
     blob,
@@ -41,7 +41,7 @@ export const listArchive = async (file: FileHandle): Promise<Archive> => {
     verified: async (digest, sizeBytes) => {
       const [, hex] = DIGEST.exec(digest) ?? [];
       if (hex === undefined)
-        throw new ImageRefusal(`the digest ${digest.slice(0, 100)} in it is not one of SHA-256`);
+        throw new ImageRefusal(`the digest ${digest.slice(0, 100)} in it is not SHA-256`);
       const found = blob(`blobs/sha256/${hex}`);
       await verify(found, hex, sizeBytes);
       return found;
@@ -52,21 +52,19 @@ export const listArchive = async (file: FileHandle): Promise<Archive> => {
       if (read.success) return read.data;
       const [problem] = problemsIn(read.error, value);
       const place = jsonPath(problem?.path ?? []);
-      throw new ImageRefusal(`its ${what} cannot be understood: ${place} ${problem?.message}`);
+      throw new ImageRefusal(`its ${what} is invalid: ${place} ${problem?.message}`);
     },
   };
 };
 
-/** Compares a stretch of the archive, as it is stored, with the digest it is known by. */
+/** Verifies a range of the archive, as stored, against its digest. */
 export const verify = async (blob: Blob, hex: string, sizeBytes = blob.sizeBytes): Promise<void> => {
   const actual = await hashOf(rawOf(blob), blob.sizeBytes);
   if (actual === hex && blob.sizeBytes === sizeBytes) return;
-  throw new ImageRefusal(
-    `sha256:${hex} in it has another content than its digest says; copy or save it again`,
-  );
+  throw new ImageRefusal(`sha256:${hex} in it does not match its digest; copy or save it again`);
 };
 
-/** Old archives hold a layer that comes twice once, and a link to it. */
+/** Old archives store a repeated layer once, and a link to it. */
 const followed = (entries: ReadonlyMap<string, TarEntry>, path: string): TarEntry | undefined => {
   let name = posix.normalize(path);
   for (let links = 0; links < MAX_LINKS; links += 1) {
@@ -90,6 +88,6 @@ const json = (text: string, what: string): unknown => {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new ImageRefusal(`its ${what} is no JSON`, { cause: error });
+    throw new ImageRefusal(`its ${what} is not JSON`, { cause: error });
   }
 };

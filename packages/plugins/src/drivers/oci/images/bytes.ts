@@ -1,25 +1,25 @@
-/** Bytes read from front to back, of a stream or of a file in which what is skipped is never read. */
+/** Sequential reading, of a stream, or of a file in which skipped parts are never read. */
 import type { FileHandle } from 'node:fs/promises';
 import { ImageRefusal } from './documents.ts';
 
 export interface Bytes {
-  /** How many were taken or skipped so far. */
+  /** Bytes taken or skipped so far. */
   readonly position: number;
-  /** Exactly so many; none at the end. Rejects when the end comes in between. */
+  /** Exactly this many; undefined at the end. Rejects when the end comes in between. */
   take(count: number): Promise<Buffer | undefined>;
   skip(count: number): Promise<void>;
-  /** So many, in pieces. */
+  /** This many, in chunks. */
   pieces(count: number): AsyncGenerator<Buffer>;
 }
 
 const PIECE_BYTES = 2 ** 18;
-const CUT = 'it ends in the middle; it was cut off, so copy or save it again';
+const CUT = 'it is truncated; copy or save it again';
 
 export const bytesOfStream = (source: AsyncIterable<Buffer>): Bytes => {
   const chunks = source[Symbol.asyncIterator]();
   let held: Buffer = Buffer.alloc(0);
   let position = 0;
-  /** At most so many of what comes next; none at the end. */
+  /** At most this many; undefined at the end. */
   const some = async (most: number): Promise<Buffer | undefined> => {
     while (held.length === 0) {
       const { value, done } = await chunks.next();
@@ -55,7 +55,7 @@ export const bytesOfStream = (source: AsyncIterable<Buffer>): Bytes => {
   };
 };
 
-/** A stretch of a file. */
+/** A range of a file. */
 export const bytesOfFile = (file: FileHandle, sizeBytes: number, offset = 0): Bytes => {
   let position = 0;
   const take = async (count: number): Promise<Buffer> => {

@@ -1,19 +1,19 @@
-/** What the documents of an image say, as far as it is used. Unknown keys are none of our business. */
+/** Schemas of the image documents, as far as they are used. Unknown keys are ignored. */
 import { z } from 'zod';
 
-/** Why an archive cannot be used, and what to do next. Where the name of the file is known it becomes `image.unusable`. */
+/** Why an archive cannot be used, and what to do next. Becomes `image.unusable` where the file name is known. */
 export class ImageRefusal extends Error {}
 
-/** What an archive may ask of us at most. Each bound is far above what tools write. */
+/** Limits on archives. Each is far above what tools write. */
 export interface Bounds {
   /** One JSON document. */
   readonly documentBytes: number;
-  /** Manifests, indexes and configs read on the way to the one for this machine. */
+  /** Manifests, indexes and configs read to find the one for this machine. */
   readonly documents: number;
   readonly layers: number;
   /** Files, folders and links of all layers together. */
   readonly entries: number;
-  /** What the files of all layers hold together, before anything is deleted by a later layer. */
+  /** Total file size of all layers, before deletions by later layers. */
   readonly unpackedBytes: number;
 }
 
@@ -40,7 +40,7 @@ export const Layout = z.object({ imageLayoutVersion: z.string().startsWith('1.')
 
 export const Index = z.object({ manifests: z.array(Descriptor) });
 
-/** An index of images, or the manifest of one. */
+/** An image index, or a manifest. */
 export const IndexOrManifest = z.union([
   z.object({ config: Descriptor, layers: z.array(Descriptor), manifests: z.undefined().optional() }),
   Index.extend({ layers: z.undefined().optional() }),

@@ -1,4 +1,4 @@
-/** Layers, one above the other, written as the tar of the one root file system that they come to. */
+/** Flattens layers to the tar of one root file system. */
 import { createWriteStream } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -11,7 +11,7 @@ import { readTar, type TarEntry } from './tar-reader.ts';
 import { headerOf, paddingOf, TAR_END, type Written } from './tar-writer.ts';
 import { type About, type Content, type Folder, type Link, Tree } from './tree.ts';
 
-/** The layers are read twice: once for their names alone, then for the content of what is left in the end. */
+/** The layers are read twice: once for names only, then for the content that remains. */
 export const flatten = async (layers: readonly LayerBlob[], to: string, bounds = BOUNDS): Promise<void> => {
   const tree = new Tree(bounds.entries);
   const maxBytes = Math.min(bounds.unpackedBytes, await roomAt(dirname(to)));
@@ -21,9 +21,7 @@ export const flatten = async (layers: readonly LayerBlob[], to: string, bounds =
     await eachEntry(layer, (entry) => {
       budget -= entry.sizeBytes;
       if (budget < 0)
-        throw new ImageRefusal(
-          `it unpacks to more than ${maxBytes} bytes, which is the bound or the room on the disk`,
-        );
+        throw new ImageRefusal(`it unpacks to more than ${maxBytes} bytes, the limit or the free disk space`);
       tree.apply(entry, at);
     });
   }
@@ -39,7 +37,7 @@ const roomAt = async (folder: string): Promise<number> => {
 
 const verifyPlain = async ({ blob, plainHash }: LayerBlob, { unpackedBytes }: Bounds): Promise<void> => {
   if (plainHash === undefined || (await hashOf(await plainOf(blob), 2 * unpackedBytes)) === plainHash) return;
-  throw new ImageRefusal('a layer in it has another content than its digest says; copy or save it again');
+  throw new ImageRefusal('a layer in it does not match its digest; copy or save it again');
 };
 
 const eachEntry = async (
@@ -53,7 +51,7 @@ const eachEntry = async (
 interface Whole {
   readonly folders: readonly Written[];
   readonly links: readonly Written[];
-  /** By layer, then by the place in it: all names of that content. */
+  /** By layer, then by position in it: all names of that content. */
   readonly contents: ReadonlyMap<number, ReadonlyMap<number, Named>>;
 }
 
@@ -63,7 +61,7 @@ interface Named {
 }
 
 const MAX_PATH_BYTES = 4096;
-/** The device folder of every sandbox is its own. */
+/** Every sandbox has its own device folder. */
 const OWN = new Set(['dev']);
 
 const listOf = (root: Folder): Whole => {
@@ -91,7 +89,7 @@ const listOf = (root: Folder): Whole => {
   return { folders, links, contents };
 };
 
-/** Folders, then what is in them, and links last: so nothing is ever written through one. */
+/** Folders, then their contents, and links last: so nothing is ever written through a link. */
 async function* partsOf(layers: readonly LayerBlob[], whole: Whole): AsyncGenerator<Buffer> {
   for (const folder of whole.folders) yield headerOf(folder);
   for (const [at, contents] of whole.contents) {

@@ -1,6 +1,6 @@
 /**
- * Unpacked images: each once, named by the content of its archive, shared by the sandboxes that start from it, and
- * removed when none has used it for a while.
+ * Unpacked images: content-addressed by archive, shared by the sandboxes that start from them, and removed after a
+ * period without use.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, open, readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
@@ -17,17 +17,17 @@ import { unpack } from './unpack.ts';
 
 export interface Image extends Disposable {
   readonly rootfs: string;
-  /** Where the image says that programs are; absent when it says nothing. */
+  /** The image's PATH; absent when it declares none. */
   readonly path: string | undefined;
 }
 
 export interface Images {
   /**
-   * The image of an archive, unpacked if it is not yet, and kept until it is disposed of; after that its sandboxes
-   * keep it. Rejects with `image.unusable`.
+   * The image of an archive, unpacked when needed, and pinned until disposed; after that its sandboxes keep it.
+   * Rejects with `image.unusable`.
    */
   hold(archive: string): Promise<Image>;
-  /** Removes what no sandbox uses and none has asked for lately. */
+  /** Removes images that no sandbox uses and none has requested lately. */
   prune(): Promise<void>;
 }
 
@@ -96,7 +96,7 @@ const fill = async (place: string, file: FileHandle, world: ImagesWorld): Promis
   }
 };
 
-/** None when it is not there; what is there and cannot be used is moved aside first. */
+/** Undefined when it does not exist; an unusable one is moved aside first. */
 const readAbout = async (place: string, world: ImagesWorld): Promise<z.infer<typeof About> | undefined> => {
   if (await exists(join(place, ROOTFS)))
     try {
@@ -105,18 +105,18 @@ const readAbout = async (place: string, world: ImagesWorld): Promise<z.infer<typ
       await world.setAside(place, error);
       return undefined;
     }
-  // What lies there is no image: a rename onto it would fail for ever.
+  // It is not an image: a rename onto it would fail for ever.
   if (await exists(place)) await world.setAside(place, `it has no ${ROOTFS}`);
   return undefined;
 };
 
-/** An image that was unpacked before there was such a file says nothing. */
+/** An image unpacked by an older version lacks the file. */
 const aboutOf = async (place: string): Promise<z.infer<typeof About>> => {
   const text = await readFile(join(place, ABOUT_FILE), 'utf8').catch(() => '{}');
   return About.parse(JSON.parse(text));
 };
 
-/** A sandbox that lives or may still be ended has its configuration, which names its root. */
+/** A sandbox that is alive or may still be removed has its configuration, which names its root. */
 const isUsed = async (sandboxes: string, place: string): Promise<boolean> => {
   for (const id of await readdir(sandboxes)) {
     const config = await readFile(join(sandboxes, id, 'config.json'), 'utf8').catch(() => '');
@@ -131,19 +131,19 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Neither a device, which may never end, nor a pipe, which may never begin. */
+/** Not a device, which may never end, nor a pipe, which may never start. */
 const openRegular = async (path: string): Promise<FileHandle> => {
   if (!isAbsolute(path)) throw new ImageRefusal("give its absolute path on the server's machine");
   const found = await stat(path);
-  if (!found.isFile()) throw new ImageRefusal('it is no file; name an archive');
+  if (!found.isFile()) throw new ImageRefusal('it is not a file; name an archive');
   return await open(path, 'r');
 };
 
-/** Whoever writes a file twice within this time may leave the same times on it. */
+/** A file written twice within this time may keep its timestamps. */
 const SETTLED_MS = 2_000;
 const MAX_REMEMBERED = 100;
 
-/** Reads an archive once as long as it stays what it was. */
+/** Reads an archive only once while it is unchanged. */
 const createHashes = (): ((file: FileHandle) => Promise<string>) => {
   const known = new Map<string, string>();
   return async (file) => {
@@ -164,16 +164,16 @@ const createHashes = (): ((file: FileHandle) => Promise<string>) => {
 const UNREADABLE: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file on the server's machine",
   ENOTDIR: "there is no such file on the server's machine",
-  EACCES: 'the server may not read the file; allow it (chmod, chown)',
-  ELOOP: 'the path leads in circles',
+  EACCES: 'the server cannot read the file; allow it (chmod, chown)',
+  ELOOP: 'the path is a symbolic link loop',
 };
 
-/** Why the archive is at fault; none when something else is. */
+/** Why the archive is at fault; undefined when something else is. */
 const reasonOf = (error: unknown): string | undefined => {
   if (error instanceof ImageRefusal) return error.message;
   if (!(error instanceof Error)) return undefined;
   const { code = '' } = error as NodeJS.ErrnoException;
   if (/^(Z|ZSTD)_|^ERR_(ZLIB|ZSTD)/.test(code))
-    return `its compressed data is damaged (${error.message}); copy or save it again`;
+    return `its compressed data is corrupt (${error.message}); copy or save it again`;
   return UNREADABLE[code];
 };

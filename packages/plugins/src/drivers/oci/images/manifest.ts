@@ -1,4 +1,4 @@
-/** Which layers an archive wants applied on this machine, whichever of the two kinds it is. */
+/** The layers of an archive for this machine, for both archive formats. */
 
 import { arch } from 'node:process';
 import { type Archive, verify } from './archive.ts';
@@ -18,24 +18,24 @@ import {
 interface Layered {
   /** Lowest first. */
   readonly layers: readonly LayerBlob[];
-  /** Where programs are looked for inside, when the image says so. */
+  /** The image's PATH, when it declares one. */
   readonly path: string | undefined;
 }
 
 export interface LayerBlob {
   readonly blob: Blob;
-  /** SHA-256 of it without compression, where that is what it was named by. */
+  /** SHA-256 of the uncompressed layer, when that is its name. */
   readonly plainHash: string | undefined;
 }
 
-/** None when it is no archive of layers, by what it holds. */
+/** Undefined when its contents are not a layer archive. */
 export const layersOf = async (archive: Archive): Promise<Layered | undefined> => {
   if (await isLayout(archive)) return await layersOfLayout(archive);
   if (await isSaved(archive)) return await layersOfSaved(archive);
   return undefined;
 };
 
-/** A root file system may have files of these names, too; they do not hold the same. */
+/** A root file system may also have files of these names, with other contents. */
 const isLayout = async (archive: Archive): Promise<boolean> =>
   archive.has('oci-layout') &&
   archive.has('index.json') &&
@@ -60,7 +60,7 @@ interface Candidate {
 interface Search {
   readonly archive: Archive;
   readonly found: Map<string, Candidate>;
-  /** Platforms that were met and are not this one. */
+  /** Other platforms seen. */
   readonly others: Set<string>;
   documents: number;
 }
@@ -77,7 +77,7 @@ const layersOfLayout = async (archive: Archive): Promise<Layered> => {
   return { layers, path: pathOf(config) };
 };
 
-/** Indexes lie within indexes; what is for another platform is not read, since it may not be in the archive. */
+/** Indexes are nested; entries for another platform are not read, since they may be missing from the archive. */
 const look = async (search: Search, descriptor: Descriptor): Promise<void> => {
   const { archive, found, others } = search;
   const { platform, digest, size } = descriptor;
@@ -98,7 +98,7 @@ const look = async (search: Search, descriptor: Descriptor): Promise<void> => {
   else others.add(nameOf(stated));
 };
 
-/** An index may name itself again and again, through others. */
+/** An index may refer to itself, through others. */
 const counted = async (search: Search, digest: string, size: number): Promise<Blob> => {
   search.documents += 1;
   if (search.documents > BOUNDS.documents)
@@ -106,7 +106,7 @@ const counted = async (search: Search, digest: string, size: number): Promise<Bl
   return await search.archive.verified(digest, size);
 };
 
-/** Of several for this machine that differ by a variant of the processor, the plainest. */
+/** Of several for this machine that differ in CPU variant, the most generic. */
 const oneOf = ({ found, others }: Search): Candidate => {
   const variantOf = ({ descriptor }: Candidate): string => descriptor.platform?.variant ?? '';
   const candidates = [...found.values()].sort((a, b) => (variantOf(a) < variantOf(b) ? -1 : 1));
@@ -131,7 +131,7 @@ const several = (names: readonly string[]): Error =>
 const NAMED_BY_HASH = /(?:^|\/)([0-9a-f]{64})(?:\.json)?$/;
 const DIFF_ID = /^sha256:([0-9a-f]{64})$/;
 
-/** The name of the config is its digest, and the config has the digests of the layers without compression. */
+/** The config is named by its digest, and lists the digests of the uncompressed layers. */
 const layersOfSaved = async (archive: Archive): Promise<Layered> => {
   const images = await archive.document(archive.blob('manifest.json'), SavedImages, 'manifest.json');
   const [image] = images;
@@ -155,7 +155,7 @@ const layersOfSaved = async (archive: Archive): Promise<Layered> => {
     );
   const layers = image.Layers.map((path, at): LayerBlob => {
     const [, plainHash] = DIFF_ID.exec(hashes[at] ?? '') ?? [];
-    if (plainHash === undefined) throw new ImageRefusal('a layer in it has no digest of SHA-256');
+    if (plainHash === undefined) throw new ImageRefusal('a layer in it has no SHA-256 digest');
     return { blob: archive.blob(path), plainHash };
   });
   return { layers, path: pathOf(config) };
@@ -168,19 +168,19 @@ const checkCount = (layers: number): void => {
 const PATH_VARIABLE = /^PATH=((?:\/[^\0\n:]*)(?::\/[^\0\n:]*)*)$/;
 const MAX_PATH_LENGTH = 4096;
 
-/** Absolute folders only: whatever else there may be would mean another place for each command. */
+/** Absolute folders only: a relative one would differ for each command. */
 const pathOf = ({ config }: ImageConfig): string | undefined => {
   const [, path] = config?.Env?.map((line) => PATH_VARIABLE.exec(line)).find((match) => match !== null) ?? [];
   return path !== undefined && path.length <= MAX_PATH_LENGTH ? path : undefined;
 };
 
-/** This machine, in the words of image indexes. */
+/** This machine's platform, as written in image indexes. */
 interface Platform {
   readonly os: string;
   readonly architecture: string;
 }
 
-/** Where Node's name of an architecture is another one than Go's. */
+/** Where Node's name of an architecture differs from Go's. */
 const NAMES: Readonly<Partial<Record<NodeJS.Architecture, string>>> = {
   x64: 'amd64',
   ia32: '386',

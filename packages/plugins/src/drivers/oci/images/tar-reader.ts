@@ -1,13 +1,13 @@
 /**
- * The headers of a tar: ustar, with the long names of GNU and of pax. Nothing is written, and nothing about a name is
- * believed. Names are bytes, kept one byte a character (latin1), so that every name comes out as it went in.
+ * The headers of a tar: ustar, with the long names of GNU and of pax. Nothing is written, and names are not trusted.
+ * Names are bytes, kept as latin1, so that every name round-trips.
  */
 import type { Bytes } from './bytes.ts';
 import { ImageRefusal } from './documents.ts';
 
 export interface TarEntry {
   readonly name: string;
-  /** `other`: devices, pipes and what else has no place in a sandbox. */
+  /** `other`: devices, pipes and others unsupported in a sandbox. */
   readonly kind: 'file' | 'hardlink' | 'link' | 'folder' | 'other';
   readonly linkName: string;
   readonly sizeBytes: number;
@@ -21,8 +21,8 @@ export interface TarEntry {
 
 export const BLOCK_BYTES = 512;
 const MAX_EXTENSION_BYTES = 2 ** 20;
-const NO_TAR = 'it is no tar archive, or a damaged one';
-/** Links, folders, devices and pipes: no content follows, whatever size they state. */
+const NO_TAR = 'it is not a tar archive, or it is corrupt';
+/** Links, folders, devices and pipes: no content follows, whatever size they declare. */
 const BARE = '123456';
 const KINDS: Readonly<Record<string, TarEntry['kind']>> = {
   '0': 'file',
@@ -33,15 +33,15 @@ const KINDS: Readonly<Record<string, TarEntry['kind']>> = {
   '5': 'folder',
 };
 
-/** What the headers before an entry say about it instead of its own. */
+/** Fields of an entry overridden by preceding headers. */
 type Extension = ReadonlyMap<string, string>;
 
-/** Each entry, before its content: the caller may read that, or part of it, before it asks for the next one. */
+/** Yields each entry before its content: the caller may read it, or part of it, before requesting the next one. */
 export async function* readTar(bytes: Bytes): AsyncGenerator<TarEntry> {
   let extension = new Map<string, string>();
   for (;;) {
     const block = await bytes.take(BLOCK_BYTES);
-    // One block of zeros is an end: what pads the archive behind it tells nothing.
+    // One block of zeros is the end: the padding after it is irrelevant.
     if (block === undefined || block.every((byte) => byte === 0)) return;
     checkSum(block);
     const type = String.fromCharCode(block[156] ?? 0);
@@ -76,7 +76,7 @@ const entryOf = (block: Buffer, type: string, extension: Extension, offset: numb
   const sizeBytes = BARE.includes(type) ? 0 : stated;
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw new ImageRefusal(NO_TAR);
   return {
-    // The oldest archives mark a folder by its name alone.
+    // The oldest archives mark a folder by a trailing slash only.
     kind: kind === 'file' && name.endsWith('/') ? 'folder' : kind,
     name,
     linkName: extension.get('linkpath') ?? textAt(block, 157, 100),
@@ -123,18 +123,18 @@ const checkSum = (block: Buffer): void => {
   if (numberAt(block, 148, 8) !== checkSumOf(block)) throw new ImageRefusal(NO_TAR);
 };
 
-/** The sum of a header's bytes, its own field counted as spaces. */
+/** The sum of a header's bytes, with the checksum field as spaces. */
 export const checkSumOf = (block: Buffer): number => {
   let sum = 8 * 0x20;
   for (let at = 0; at < BLOCK_BYTES; at += 1) if (at < 148 || at >= 156) sum += block[at] ?? 0;
   return sum;
 };
 
-/** Octal digits, or, when the first bit is set, a number of base 256 (GNU). */
+/** Octal digits, or, when the first bit is set, a base-256 number (GNU). */
 const numberAt = (block: Buffer, start: number, length: number): number => {
   const field = block.subarray(start, start + length);
   const first = field[0] ?? 0;
-  if (first === 0xff) return 0; // below zero: a time before 1970
+  if (first === 0xff) return 0; // negative: a time before 1970
   if ((first & 0x80) !== 0) return field.subarray(1).reduce((sum, byte) => sum * 256 + byte, first & 0x7f);
   const digits = textAt(block, start, length).trim();
   if (!/^[0-7]*$/.test(digits)) throw new ImageRefusal(NO_TAR);

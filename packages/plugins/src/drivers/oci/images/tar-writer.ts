@@ -1,9 +1,9 @@
-/** Headers of a tar as GNU `tar` reads it. Names are bytes, one a character (latin1). */
+/** Headers of a tar as GNU `tar` reads it. Names are bytes (latin1). */
 import { BLOCK_BYTES, checkSumOf, padded, type TarEntry } from './tar-reader.ts';
 
 const TYPES = { file: '0', hardlink: '1', link: '2', folder: '5' } as const;
 const MAX_NAME_BYTES = 100;
-/** A sandbox has 65,536 ids; an owner beyond them is nobody there. */
+/** A sandbox has 65,536 ids; an owner beyond them is nobody. */
 const NOBODY = 65_534;
 
 export type Written = Pick<TarEntry, 'mode' | 'uid' | 'gid' | 'modifiedAtSeconds' | 'sizeBytes'> & {
@@ -12,7 +12,7 @@ export type Written = Pick<TarEntry, 'mode' | 'uid' | 'gid' | 'modifiedAtSeconds
   readonly linkName?: string;
 };
 
-/** Its header, with the longer ones before it that long names need. */
+/** Its header, preceded by extended headers for long names. */
 export const headerOf = ({ linkName = '', ...entry }: Written): Buffer => {
   const blocks = [headerBlock(entry, TYPES[entry.kind], linkName)];
   if (entry.name.length > MAX_NAME_BYTES) blocks.unshift(longName('L', entry.name));
@@ -20,7 +20,7 @@ export const headerOf = ({ linkName = '', ...entry }: Written): Buffer => {
   return Buffer.concat(blocks);
 };
 
-/** What follows a content up to the next header. */
+/** Padding after the content up to the next header. */
 export const paddingOf = (sizeBytes: number): Buffer => Buffer.alloc(padded(sizeBytes) - sizeBytes);
 
 export const TAR_END = Buffer.alloc(2 * BLOCK_BYTES);

@@ -1,8 +1,8 @@
 /**
- * What the layers of an image come to, in memory and nowhere else: folders, links and which content has which names.
+ * The merged layers of an image, in memory only: folders, links and which content has which names.
  *
- * Paths are followed here, so that a link in one layer and a file "behind" it in the next, or a deletion through a
- * link, end within the tree by construction: its root is its own parent.
+ * Paths are resolved here, so that a link in one layer and a file behind it in the next, or a deletion through a
+ * link, stay within the tree by construction: its root is its own parent.
  */
 import { ImageRefusal } from './documents.ts';
 import type { TarEntry } from './tar-reader.ts';
@@ -14,11 +14,11 @@ export interface Folder {
   about: About;
   readonly names: Map<string, Name>;
 }
-/** One content; several names may have it (hard links). */
+/** One content; several names may refer to it (hard links). */
 export interface Content {
   readonly kind: 'file';
   readonly about: About;
-  /** Where it is found again: number of the layer, and the place in it. */
+  /** Its location: layer number and position in the layer. */
   readonly layer: number;
   readonly offset: number;
 }
@@ -29,17 +29,17 @@ export interface Link {
 }
 
 export interface Name {
-  /** The layer that said it last; -1 when none did and it only had to be there. */
+  /** The last layer that defined it; -1 when it is only an implied parent. */
   layer: number;
   readonly node: Folder | Content | Link;
 }
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
-/** Notes of a file system of old, which mean nothing here. */
+/** AUFS metadata, meaningless here. */
 const NOTE = '.wh..wh.';
 const IMPLICIT: About = { mode: 0o755, uid: 0, gid: 0, modifiedAtSeconds: 0 };
-/** On the way to one entry, those through links among them. */
+/** Path components per entry, including those through links. */
 const MAX_STEPS = 4096;
 const MAX_PATH_BYTES = 4096;
 const MAX_NAME_BYTES = 255;
@@ -103,23 +103,23 @@ export class Tree {
     const name = parts.pop() ?? '';
     const node = this.#enter(parts, false)?.names.get(name)?.node;
     if (node !== undefined && node.kind !== 'folder') return node;
-    throw new ImageRefusal(`a hard link in it names ${shownName(path)}, which is no file of it`);
+    throw new ImageRefusal(`a hard link in it names ${shownName(path)}, which is not a file in it`);
   }
 
-  /** The folder at a path, through links, made where it is missing; or none when it is missing and not to be made. */
+  /** The folder at a path, through links, created when missing; or undefined when missing and not to be created. */
   #enter(path: readonly string[], make: true): Folder;
   #enter(path: readonly string[], make: boolean): Folder | undefined;
   #enter(path: readonly string[], make: boolean): Folder | undefined {
     const trail = [this.root];
     const ahead = [...path].reverse();
     for (let steps = 0; ahead.length > 0; steps += 1) {
-      if (steps + ahead.length > MAX_STEPS) throw new ImageRefusal('links in it lead in circles');
+      if (steps + ahead.length > MAX_STEPS) throw new ImageRefusal('it contains a symbolic link loop');
       if (!this.#step(trail, ahead, make)) return undefined;
     }
     return trail.at(-1);
   }
 
-  /** One name further; false when there is nothing to go on to. */
+  /** Descends one component; false when there is nothing to descend to. */
   #step(trail: Folder[], ahead: string[], make: boolean): boolean {
     const name = ahead.pop() ?? '';
     if (name === '..') {
@@ -130,7 +130,7 @@ export class Tree {
     const node = here.names.get(name)?.node ?? (make ? this.#folder(here, name) : undefined);
     if (node?.kind === 'folder') trail.push(node);
     else if (node?.kind === 'link') follow(node.target, trail, ahead);
-    else if (make) throw new ImageRefusal(`it puts files below ${shownName(name)}, which is no folder`);
+    else if (make) throw new ImageRefusal(`it puts files below ${shownName(name)}, which is not a folder`);
     return node !== undefined && node.kind !== 'file';
   }
 
@@ -146,7 +146,7 @@ const follow = (target: string, trail: Folder[], ahead: string[]): void => {
   ahead.push(...stepsOf(target).reverse());
 };
 
-/** Takes away what lower layers said; what this one says stays, whatever the order in which it says it. */
+/** Deletes entries of lower layers; entries of this one stay, whatever their order. */
 const purge = (folder: Folder, layer: number): void => {
   for (const [name, named] of folder.names) {
     if (named.node.kind === 'folder') purge(named.node, layer);
@@ -171,7 +171,7 @@ const aboutOf = ({ mode, uid, gid, modifiedAtSeconds }: TarEntry): About => ({
 
 const checkedTarget = (target: string): string => {
   if (target !== '' && target.length <= MAX_PATH_BYTES && !target.includes('\0')) return target;
-  throw new ImageRefusal('a link in it leads to no path at all');
+  throw new ImageRefusal('a link in it has an empty target');
 };
 
 const stepsOf = (path: string): string[] => path.split('/').filter((part) => part !== '' && part !== '.');
@@ -179,9 +179,9 @@ const stepsOf = (path: string): string[] => path.split('/').filter((part) => par
 const partsOf = (path: string): string[] => {
   const parts = stepsOf(path);
   if (parts.includes('..') || path.length > MAX_PATH_BYTES || path.includes('\0'))
-    throw new ImageRefusal(`the name ${shownName(path)} in it leads out of it or is no name`);
+    throw new ImageRefusal(`the name ${shownName(path)} in it escapes it or is invalid`);
   return parts;
 };
 
-/** Of a name that is not ours: short, and without what a terminal obeys. */
+/** For an untrusted name: short, and without terminal control characters. */
 const shownName = (name: string): string => JSON.stringify(name.slice(0, 100));

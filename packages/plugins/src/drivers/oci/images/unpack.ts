@@ -1,6 +1,6 @@
 /**
- * Writes the files of an image. Nothing here writes a file by a name that came with the archive: that is done by a
- * chore (see there), in which `tar` sees only the target, in a user namespace in which no device can be made.
+ * Writes the files of an image. Nothing here writes a file by a name from the archive: that is done in a chore (see
+ * there), in which `tar` sees only the target, in a user namespace in which no device can be created.
  */
 import { createWriteStream } from 'node:fs';
 import { chown, type FileHandle, open, rename } from 'node:fs/promises';
@@ -21,7 +21,7 @@ import { flatten } from './flatten.ts';
 import { layersOf } from './manifest.ts';
 
 export interface Unpacked {
-  /** Where the image says that programs are. */
+  /** The image's PATH. */
   readonly path: string | undefined;
 }
 
@@ -29,14 +29,14 @@ const UNPACK_TIMEOUT_MS = 600_000;
 const SOURCE = '/mnt/from/workspace';
 const TARGET = '/mnt/to/workspace';
 const OPAQUE_LAYERS =
-  'it is an archive of layers whose manifest cannot be read, or one within xz; save it again (docker save, skopeo copy to oci-archive), or decompress it';
+  'it is an archive of layers whose manifest cannot be read, or an xz-compressed one; save it again (docker save, skopeo copy to oci-archive), or decompress it';
 
-/** The guest runs on the server's own Node, with the libraries of the image. */
+/** The guest runs on the server's own Node, with the image's libraries. */
 const NODE_LIBRARIES = ['libc.so.6', 'libstdc++.so.6'];
 const NO_LIBRARY =
-  'is missing in it, which what runs every sandbox needs; take an image of a distribution with glibc, such as Debian, Ubuntu or Fedora (Alpine has another one)';
+  'is missing from it, which the guest needs; use an image of a distribution with glibc, such as Debian, Ubuntu or Fedora (not Alpine)';
 
-/** Fills `rootfs`, a new folder in `draft`, where what is only needed on the way lies, too. */
+/** Fills `rootfs`, a new folder in `draft`, which also holds temporary files. */
 export const unpack = async (image: FileHandle, draft: string, ready: Ready): Promise<Unpacked> => {
   const { launcher, chore, world } = ready;
   const { uid, gid } = world.identity.root;
@@ -60,8 +60,8 @@ interface Root extends Unpacked {
 }
 
 /**
- * Writes the tar of one root file system: a copy of the archive when it is one, else what its layers come to. A copy,
- * because an archive that lies anywhere can be shown to no chore, and may change meanwhile.
+ * Writes the tar of one root file system: a copy of the archive when it is one, else its flattened layers. A copy,
+ * because an archive in an arbitrary place cannot be mounted in a chore, and may change meanwhile.
  */
 const writeRoot = async (image: FileHandle, draft: string, to: string): Promise<Root> => {
   const whole = await wholeOf(image);
@@ -96,7 +96,7 @@ const writeBounded = async (content: Readable, to: string): Promise<void> => {
   await pipeline(content, bounded, createWriteStream(to, { flags: 'wx', mode: 0o600 }));
 };
 
-/** An archive has its end before that of its file, and who writes on is not to find the reader gone. */
+/** An archive ends before its file does, and its writer must not get SIGPIPE. */
 const fromXz = (extract: string): string =>
   piped(
     `xz --decompress --stdout <${SOURCE}/root.tar`,
@@ -108,7 +108,7 @@ const extractor = (owner: 'same' | 'no-same'): string =>
   `tar --extract --file=- --directory=${TARGET} --numeric-owner --${owner}-owner --same-permissions \
 --exclude=./dev/* --exclude=dev/* --warning=no-timestamp`;
 
-/** Devices and the files that every sandbox has of its own are not unpacked; mount points and the account are made. */
+/** Devices and files provided per sandbox are not unpacked; mount points and the account are created. */
 const unpackScript = (isXz: boolean, owner: 'same' | 'no-same'): string => `
 ${isXz ? fromXz(extractor(owner)) : `<${SOURCE}/root.tar ${extractor(owner)}`}
 cd ${TARGET}

@@ -1,7 +1,7 @@
 /**
- * Zstandard data, frame by frame. Node's decompressor forgets what follows the end of a frame within one piece of
- * input, and tools write layers of many frames (to fetch parts of them) with frames to skip in between. So frames are
- * told apart here, by their own lengths, and no piece holds parts of two.
+ * Zstandard data, frame by frame. Node's decompressor drops what follows the end of a frame within one chunk of
+ * input, and tools write layers of many frames (for partial fetches) with skippable frames in between. So frames are
+ * split here, by their own lengths, and no chunk holds parts of two.
  */
 import type { Bytes } from './bytes.ts';
 import { ImageRefusal } from './documents.ts';
@@ -20,7 +20,7 @@ export async function* zstdFrames(bytes: Bytes): AsyncGenerator<Buffer> {
       yield* frame(bytes);
     } else if (magic >>> 4 === SKIPPED_MAGIC >>> 4)
       await bytes.skip((await exactly(bytes, 4)).readUInt32LE());
-    else throw new ImageRefusal('the Zstandard data in it is damaged; copy or save it again');
+    else throw new ImageRefusal('the Zstandard data in it is corrupt; copy or save it again');
   }
 }
 
@@ -34,7 +34,7 @@ async function* frame(bytes: Bytes): AsyncGenerator<Buffer> {
     const bits = header.readUIntLE(0, 3);
     const type = (bits >> 1) & 3;
     if (type === RESERVED_BLOCK)
-      throw new ImageRefusal('the Zstandard data in it is damaged; copy or save it again');
+      throw new ImageRefusal('the Zstandard data in it is corrupt; copy or save it again');
     isLast = (bits & 1) === 1;
     yield header;
     yield* bytes.pieces(type === RUN_BLOCK ? 1 : bits >> 3);
@@ -42,7 +42,7 @@ async function* frame(bytes: Bytes): AsyncGenerator<Buffer> {
   if ((flags & 4) !== 0) yield* bytes.pieces(4); // the checksum
 }
 
-/** Window, dictionary and size of the content, each of a length that the flags tell. */
+/** Window, dictionary and content size, with lengths given by the flags. */
 const restOfHeader = (flags: number): number => {
   const isSingle = (flags & 0x20) !== 0;
   const sizeFlag = flags >> 6;
@@ -53,5 +53,5 @@ const restOfHeader = (flags: number): number => {
 const exactly = async (bytes: Bytes, count: number): Promise<Buffer> => {
   const taken = await bytes.take(count);
   if (taken !== undefined) return taken;
-  throw new ImageRefusal('the Zstandard data in it ends in the middle; copy or save it again');
+  throw new ImageRefusal('the Zstandard data in it is truncated; copy or save it again');
 };

@@ -1,9 +1,9 @@
 /**
- * The root folder of a sandbox that has no image: an allow-list, never a deny-list.
+ * The root folder of a sandbox without an image: an allow-list, never a deny-list.
  *
- * Of the host only /usr is shown (with the links or folders /bin, /sbin, /lib… that belong to it) and a handful of
- * harmless files and folders of /etc; everything else of /etc is written here. A home, a secret or a socket of the host cannot be
- * seen because nothing ever mentions it. The skeleton is made once, named by its content, and shared read-only.
+ * Of the host only /usr is mounted (with the links or folders /bin, /sbin, /lib… that belong to it) and a handful of
+ * harmless files and folders of /etc; the rest of /etc is generated. A home, a secret or a socket of the host is
+ * never visible because nothing mounts it. The skeleton is created once, content-addressed, and shared read-only.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { cpSync, existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
@@ -17,11 +17,11 @@ import type { Trash } from './trash.ts';
 export interface Base {
   /** The skeleton: folders to mount on, links, /etc. */
   readonly rootfs: string;
-  /** Folders of the host to show, read-only, at the same place. */
+  /** Host folders to mount, read-only, at the same path. */
   readonly system: readonly string[];
 }
 
-/** Mount points and nothing more. */
+/** Mount points only. */
 export const MOUNT_POINTS =
   `proc dev tmp usr workspace home/agent run/berth opt/berth var/tmp mnt/from/workspace mnt/from/home mnt/to/workspace mnt/to/home mnt/lists`.split(
     ' ',
@@ -29,22 +29,25 @@ export const MOUNT_POINTS =
 
 const SYSTEM = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 
-/** Copied when they exist. None holds anything that is not the same on every machine of a distribution. */
+/** Copied when they exist. All are identical on every machine of a distribution. */
 const COPIED =
   /^(ca-certificates\.conf|debian_version|host\.conf|inputrc|java-\d+-openjdk|ld\.so\.(cache|conf|conf\.d)|localtime|magic|mime\.types|os-release|profile|protocols|python3(\.\d+)?|rpc|services|skel|terminfo|timezone)$/;
 const COPIED_BELOW = ['ssl/openssl.cnf'];
 
-/** Folders of links into /usr: shown as they are, for copying hundreds of links takes longer than all the rest. */
+/**
+ * Folders of links into /usr: mounted as they are, because copying hundreds of links takes longer than everything
+ * else.
+ */
 const SHOWN_BELOW = ['/etc/alternatives', '/etc/ssl/certs'];
 
-/** Files of /etc that every sandbox has, whatever its image says. */
+/** Files of /etc in every sandbox, regardless of its image. */
 export const WRITTEN: Readonly<Record<string, string>> = {
   hosts: '127.0.0.1 localhost berth.internal\n::1 localhost ip6-localhost\n',
   hostname: 'sandbox\n',
   'resolv.conf': '# There is no network here; names are resolved by the proxy.\n',
 };
 
-/** `agent` comes first: a number that two accounts have is the first one's. */
+/** `agent` comes first: a uid shared by two accounts resolves to the first. */
 const accountsOf = ({ commands: id }: Identity): Readonly<Record<string, string>> => ({
   passwd: `agent:x:${id}:${id}:agent:/home/agent:/bin/bash\nroot:x:0:0:root:/root:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
   group: `agent:x:${id}:\nroot:x:0:\ntty:x:5:\nnogroup:x:65534:\n`,
@@ -53,13 +56,16 @@ const accountsOf = ({ commands: id }: Identity): Readonly<Record<string, string>
 
 export const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
 
-/** What is missing most often when somebody removed or emptied it: asked before each use, in a fraction of a millisecond. */
+/**
+ * What is missing most often when someone removed or emptied it: checked before each use, in a fraction of a
+ * millisecond.
+ */
 export const isThere = ({ rootfs }: Base): boolean =>
   [...MOUNT_POINTS, ...Object.keys(WRITTEN).map((name) => `etc/${name}`)].every((path) =>
     existsSync(join(rootfs, path)),
   );
 
-/** Makes the skeleton of this host, or finds it. One that is no longer what its name says is set aside. */
+/** Creates or finds the skeleton of this host. One that does not match its name is moved aside. */
 export const prepareBase = async (
   folders: Folders,
   identity: Identity,
@@ -75,7 +81,7 @@ export const prepareBase = async (
     const rootfs = join(folders.bases, name);
     if (lstatSync(rootfs, { throwIfNoEntry: false }) !== undefined) {
       const found = await contentHash(rootfs).catch(String);
-      if (found !== name) await setAside(rootfs, `the base is not what it was: ${found}`);
+      if (found !== name) await setAside(rootfs, `the base has changed: ${found}`);
     }
     await rename(draft, rootfs).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
@@ -88,7 +94,9 @@ export const prepareBase = async (
   }
 };
 
-/** Returns the folders to show beside /usr: those of /etc, and /bin and so on where they are not links yet. */
+/**
+ * Returns the folders to mount in addition to /usr: those of /etc, and /bin and so on where they are not links yet.
+ */
 const writeSkeleton = async (root: string, identity: Identity): Promise<string[]> => {
   for (const point of MOUNT_POINTS) await mkdir(join(root, point), { recursive: true });
   await mkdir(join(root, 'etc/ssl'), { recursive: true });
@@ -120,7 +128,7 @@ const copyShown = (name: string, root: string): void => {
   cpSync(source, join(root, 'etc', name), {
     recursive: true,
     verbatimSymlinks: true,
-    // What others may not read on the host is not shown to them here.
+    // Files that others cannot read on the host are not exposed here.
     filter: (path) => {
       const entry = lstatSync(path);
       return entry.isSymbolicLink() || (entry.mode & 0o004) !== 0;
@@ -128,7 +136,7 @@ const copyShown = (name: string, root: string): void => {
   });
 };
 
-/** Whatever the umask, and whatever a file of the host has. Mapped users read all of it, and nobody writes to it. */
+/** Whatever the umask and the host file's mode. Mapped users can read all of it, and nobody can write to it. */
 const openToAll = async (root: string): Promise<void> => {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
     if (entry.isDirectory()) await chmod(join(entry.parentPath, entry.name), 0o755);
@@ -136,7 +144,7 @@ const openToAll = async (root: string): Promise<void> => {
   }
 };
 
-/** Of names, modes and bytes. */
+/** Hash of names, modes and bytes. */
 const contentHash = async (root: string): Promise<string> => {
   const hash = createHash('sha256');
   const entries = await readdir(root, { recursive: true, withFileTypes: true });

@@ -1,9 +1,9 @@
-/** What is on the disk: of the whole file system at once, and of one sandbox by walking through what it wrote. */
+/** Disk usage: of the whole file system at once, and of one sandbox by walking its files. */
 import { statfs } from 'node:fs/promises';
 import { fail } from '@berth/contract';
 import { runSystemProgram } from '../../../linux/system-program.ts';
 
-/** `inodes`: files, folders and everything else that has a name. */
+/** `inodes`: files, folders and everything else with a name. */
 export interface DiskSize {
   readonly bytes: number;
   readonly inodes: number;
@@ -22,7 +22,7 @@ export const exceeds = (size: DiskSize, most: DiskSize): boolean =>
 
 export interface FileSystem {
   readonly used: DiskSize;
-  /** For the server's user. A file system without a number of inodes has as many as one likes. */
+  /** For the server's user. A file system without an inode count has no inode limit. */
   readonly free: DiskSize;
 }
 
@@ -37,11 +37,11 @@ export const fileSystemOf = async (path: string): Promise<FileSystem> => {
 const MEASURE_TIMEOUT_MS = 120_000;
 
 /**
- * Blocks that are really taken, each file once however many names it has. The walk goes by descriptors, follows nothing,
- * and ends with the first file that is too many: what it costs has a bound that the limits set.
+ * Allocated blocks, each file once however many names it has. The walk uses descriptors, follows no links, and stops
+ * at the first file over the limit: its cost is bounded by the limits.
  *
- * What is said must come from a walk that went to its end. Only names that went meanwhile are no failure of it, for the
- * inside can make as many of them as it likes.
+ * A result must come from a complete walk. Only names that vanished meanwhile are not failures, because the inside
+ * can create as many of them as it likes.
  */
 const MEASURE = `
 { find "$1" -xdev -ignore_readdir_race -printf '%y %n %i %b\\n' 2>&1 || echo "ended with $?"; } |
@@ -58,7 +58,7 @@ const MEASURE = `
       printf "%.0f %.0f\\n", bytes, inodes
     }'`;
 
-/** At least what is there, up to the first excess. `surround` is an argument vector that runs another. */
+/** At least the actual usage, up to the first excess. `surround` is a wrapper argument vector. */
 export const measure = async (
   folder: string,
   most: DiskSize,
@@ -72,9 +72,9 @@ export const measure = async (
     return { bytes: Number(bytes), inodes: Number(inodes) };
   const why =
     code === null ? `not within ${MEASURE_TIMEOUT_MS} ms` : `${stdout}${stderr}`.trim().slice(0, 300);
-  const detail = `${folder} could not be measured by find and awk: ${why}`;
+  const detail = `${folder} could not be measured with find and awk: ${why}`;
   throw fail('driver.failed', { driver: 'oci', act: 'measure', detail });
 };
 
-/** More than any disk has stands for no limit. */
+/** More than any disk has: no limit. */
 const asNumber = (value: number): string => String(Math.min(value, Number.MAX_SAFE_INTEGER));

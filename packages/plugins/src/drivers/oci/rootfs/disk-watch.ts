@@ -1,13 +1,13 @@
 /**
- * Holds sandboxes to the bytes and inodes that they may have on the disk, on any file system and for any user.
+ * Enforces the byte and inode limits of sandboxes on the disk, on any file system and for any user.
  *
- * To walk through what a sandbox wrote is dear, and to ask the file system how full it is costs nothing. A sandbox can
- * have grown by no more than the file system has since it was measured, so it is measured only when that much could be
- * too much. The one that has too much is ended, with the reason in its record. A file system with less free than the
- * reserve takes no new sandbox; with less than half of it, the sandbox that has most on it is ended.
+ * Walking a sandbox's files is expensive, statfs is free. A sandbox cannot have grown by more than the file system
+ * has since its last measurement, so it is measured only when that growth could exceed its limit. A sandbox over its
+ * limit is killed, with the reason in its record. When less than the reserve is free, no new sandbox starts; below
+ * half of the reserve, the sandbox that uses most is killed.
  *
- * Walks go on beside the watch: a long one, and the rest that follows it, delay only the next check of the same sandbox.
- * One that may have too much and cannot be measured is tried again, and ended when that lasts.
+ * Walks run in parallel to the watch: a long one, and the pause after it, delay only the next check of the same
+ * sandbox. One that may be over its limit and cannot be measured is retried, and killed when that persists.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createConcurrencyLimit } from '../../../linux/concurrency-limit.ts';
@@ -19,55 +19,55 @@ export interface Watched {
 }
 
 export interface DiskWatchWorld {
-  /** The one that is watched. */
+  /** The watched file system. */
   readonly fileSystem: () => Promise<FileSystem>;
   readonly reserve: DiskSize;
-  /** Machines that live. */
+  /** Machines that are alive. */
   readonly machines: () => Promise<readonly Watched[]>;
   readonly measure: (id: string, most: DiskSize) => Promise<DiskSize>;
-  /** Bytes that it wrote so far, whether they are still there or not. */
+  /** Bytes written so far, whether still present or not. */
   readonly written: (id: string) => Promise<number>;
   readonly end: (id: string, reason: string) => Promise<void>;
   readonly log: (message: string, facts: Record<string, unknown>) => void;
-  /** Milliseconds that only go forward. */
+  /** Monotonic milliseconds. */
   readonly now: () => number;
 }
 
 export interface DiskWatch {
-  /** Why no sandbox can be started; absent when one can. */
+  /** Why no sandbox can start; absent when one can. */
   scarcity(): Promise<string | undefined>;
-  /** Begins to watch, if it does not yet. */
+  /** Starts watching, unless already started. */
   start(): void;
-  /** A machine that has nothing on the disk yet. */
+  /** A machine with an empty disk. */
   begin(id: string): Promise<void>;
-  /** Resolves when nothing is under way any more; `start` begins again. */
+  /** Resolves when no walk is running; `start` resumes. */
   close(): Promise<void>;
 }
 
-/** To ask the file system costs nothing. What is written meanwhile, and during the walks, can be too much. */
+/** statfs is free. Writes between checks and during walks can exceed the limit. */
 const EVERY_MS = 100;
-/** What the file system may grow by before anybody is looked at. */
+/** Growth of the file system below which nobody is measured. */
 const UNNOTICED: DiskSize = { bytes: 16 * 2 ** 20, inodes: 1000 };
-/** By so much since its last walk a sandbox is walked through again at once: somebody writes fast. */
+/** After this much growth since its last walk a sandbox is measured again immediately: something writes fast. */
 const URGENT: DiskSize = { bytes: 64 * 2 ** 20, inodes: 10_000 };
-/** After a walk the same sandbox is left alone for so many times as long, unless it is urgent. */
+/** After a walk the same sandbox is skipped for this multiple of its duration, unless it is urgent. */
 const REST = 3;
 const SCARCE_REST_MS = 1000;
 const MAX_REST_MS = 60_000;
-/** Who waits for a walk that is not due yet, or that failed, is looked for so often although nothing grows. */
+/** Interval for walks that are deferred or failed, even when nothing grows. */
 const AGAIN_MS = 1000;
 const FAILED_REST_MS = 2000;
-/** One that may have too much is ended when it could not be measured for so long, and not in so many walks. */
+/** One that may be over its limit is killed when it could not be measured for this long, and in this many walks. */
 const MAX_UNMEASURED_MS = 60_000;
 const MIN_FAILED_WALKS = 2;
-/** Walks at once through sandboxes that had few files, and as many through the others, which so delay only each other. */
+/** Concurrent walks of sandboxes with few files, and as many of the others, which so delay only each other. */
 const WALKS_OF_A_KIND = 2;
 const FEW_INODES = 50_000;
-/** With the disk nearly full, who is not measured within this time counts as what it may have. */
+/** With the disk nearly full, a sandbox not measured within this time counts with its limit. */
 const LAST_RESORT_MS = 5000;
 const EVERYTHING: DiskSize = { bytes: Number.POSITIVE_INFINITY, inodes: Number.POSITIVE_INFINITY };
 
-/** What one had when the file system had grown by that much in all. */
+/** A measurement, with the file system's total growth at that time. */
 interface Measured {
   readonly own: DiskSize;
   readonly grown: DiskSize;
@@ -86,9 +86,9 @@ export const createDiskWatch = (world: DiskWatchWorld): DiskWatch => {
   const watch = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       await looks.look(signal).catch((error: unknown) => {
-        // The driver's folder is made with its first sandbox.
+        // The driver's folder is created with its first sandbox.
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-          world.log('the disk could not be looked at', { error: String(error) });
+          world.log('the disk could not be checked', { error: String(error) });
       });
       await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
     }
@@ -157,7 +157,7 @@ const createSizes = (world: DiskWatchWorld) => {
   };
   const growth = createGrowth(world);
 
-  /** One that an earlier server started has been growing for as long as there is anything. */
+  /** One started by an earlier server counts all growth so far. */
   const possible = (id: string, grown: DiskSize): DiskSize => {
     const before = known.get(id);
     return before === undefined
@@ -192,7 +192,7 @@ const createSizes = (world: DiskWatchWorld) => {
       failures.delete(id);
       known.set(id, { own: NOTHING, grown: (await growth()).grown });
     },
-    /** One walk at a time through one sandbox, whoever asks. */
+    /** One walk at a time per sandbox, whoever requests it. */
     measure: (one: Watched, signal: AbortSignal): Promise<DiskSize> => {
       const turn = inodesOf(one.id) > FEW_INODES ? turns.many : turns.few;
       const going =
@@ -204,7 +204,7 @@ const createSizes = (world: DiskWatchWorld) => {
       return going;
     },
     hasFailed: (id: string): boolean => failures.has(id),
-    /** Too long for it to be left alone. */
+    /** Growth too large to skip it. */
     isUnmeasured: (id: string): boolean => {
       const { since, walks: tried } = failures.get(id) ?? { since: 0, walks: 0 };
       return tried >= MIN_FAILED_WALKS && world.now() - since >= MAX_UNMEASURED_MS;
@@ -222,7 +222,9 @@ const createSizes = (world: DiskWatchWorld) => {
   };
 };
 
-/** When one may be walked through again. Asked at each look: what is scarce or urgent now ends a rest that began before. */
+/**
+ * When one may be measured again. Recomputed at each check: scarcity or urgency ends a pause that started earlier.
+ */
 const createRest = (now: () => number) => {
   let last: { readonly grown: DiskSize; readonly lasted: number; readonly until: number } | undefined;
   return {
@@ -239,19 +241,19 @@ const createRest = (now: () => number) => {
   };
 };
 
-/** Each sandbox has its own check, and its own rest after it. */
+/** Each sandbox has its own check and its own pause. */
 const createChecks = (world: DiskWatchWorld, sizes: Sizes) => {
   const underWay = new Map<string, Promise<void>>();
   const rests = new Map<string, ReturnType<typeof createRest>>();
   const check = async (one: Watched, signal: AbortSignal): Promise<void> => {
-    // Why it could not be measured is in the log.
+    // The reason is in the log.
     const own = await sizes.measure(one, signal).catch(() => undefined);
     if (signal.aborted) return;
     const excess = own === undefined ? excessUnmeasured(one.id, sizes) : excessOf(own, one.most);
     if (excess === undefined) return;
     await world.end(one.id, excess).catch((error: unknown) => {
       const facts = { id: one.id, reason: excess, error: String(error) };
-      world.log('a sandbox with too much on its disk could not be ended', facts);
+      world.log('a sandbox over its disk limit could not be killed', facts);
     });
   };
   return {
@@ -275,11 +277,11 @@ const createChecks = (world: DiskWatchWorld, sizes: Sizes) => {
 interface Growth {
   readonly grown: DiskSize;
   readonly free: DiskSize;
-  /** What is there of it now. */
+  /** Its current usage. */
   readonly taken: DiskSize;
 }
 
-/** What a file system has grown by since the first question. What is freed between two questions counts for nothing. */
+/** Growth of a file system since the first check. Space freed between two checks is not subtracted. */
 const createGrowth = ({ fileSystem }: DiskWatchWorld) => {
   let grown = NOTHING;
   let before: DiskSize | undefined;
@@ -295,15 +297,15 @@ const createGrowth = ({ fileSystem }: DiskWatchWorld) => {
 };
 
 /**
- * Ends the machine that has most of what is short, and no other one for it as long as the disk does not become fuller:
- * what it wrote stays until somebody removes it.
+ * Kills the machine that uses most of the scarce resource, and no other one while the disk does not fill further: its
+ * files stay until someone removes it.
  */
 const createLastResort = (world: DiskWatchWorld, sizes: Sizes) => {
   const rest = createRest(world.now);
   let endedAt: DiskSize | undefined;
   let underWay: Promise<void> | undefined;
   const act = async (machines: readonly Watched[], signal: AbortSignal): Promise<void> => {
-    // What was ended just now may have made room.
+    // The kill may have freed space.
     const { free, used } = await world.fileSystem();
     const lack = lackOf(free, halfOf(world.reserve));
     if (lack === undefined) endedAt = undefined;
@@ -315,7 +317,7 @@ const createLastResort = (world: DiskWatchWorld, sizes: Sizes) => {
       signal,
     );
     if (largest === undefined || signal.aborted) return;
-    await world.end(largest, `the disk of the server was nearly full (${lack}), and it had most on it`);
+    await world.end(largest, `the server's disk was nearly full (${lack}), and this sandbox used most of it`);
     endedAt = used;
   };
   return {
@@ -324,7 +326,7 @@ const createLastResort = (world: DiskWatchWorld, sizes: Sizes) => {
       const begun = world.now();
       underWay = act(machines, look.signal)
         .catch((error: unknown) => {
-          world.log('the disk is nearly full, and no sandbox could be ended', { error: String(error) });
+          world.log('the disk is nearly full, and no sandbox could be killed', { error: String(error) });
         })
         .finally(() => {
           rest.begin(look, begun);
@@ -336,8 +338,8 @@ const createLastResort = (world: DiskWatchWorld, sizes: Sizes) => {
 };
 
 /**
- * What cannot be measured, or not soon, counts as what it may be. What was taken and is nobody's that can be measured
- * counts for whoever wrote as much.
+ * A sandbox that cannot be measured in time counts with its limit. Unattributed usage counts for the sandbox that
+ * wrote as much.
  */
 const largestOf = async (
   { sizes, written: writtenBy }: { sizes: Sizes } & Pick<DiskWatchWorld, 'written'>,
@@ -374,23 +376,22 @@ const keepOnly = (kept: Map<string, unknown>, machines: readonly Watched[]): voi
 const halfOf = (size: DiskSize): DiskSize => combined((of) => size[of] / 2);
 
 const excessOf = (own: DiskSize, most: DiskSize): string | undefined => {
-  if (own.bytes > most.bytes)
-    return `it had more than ${mebibytes(most.bytes)} on its disk (limits.diskBytes)`;
+  if (own.bytes > most.bytes) return `it used more than ${mebibytes(most.bytes)} of disk (limits.diskBytes)`;
   if (own.inodes > most.inodes) return `it had more than ${most.inodes} files on its disk (limits.inodes)`;
   return undefined;
 };
 
 const excessUnmeasured = (id: string, sizes: Sizes): string | undefined =>
   sizes.isUnmeasured(id)
-    ? `it may have too much on its disk, which could not be measured for ${MAX_UNMEASURED_MS / 1000} s`
+    ? `its disk usage may exceed its limit and could not be measured for ${MAX_UNMEASURED_MS / 1000} s`
     : undefined;
 
-/** What is short; begins with the name of the part. */
+/** What is scarce; begins with its name. */
 const lackOf = (free: DiskSize, reserve: DiskSize): string | undefined => {
   if (free.bytes < reserve.bytes)
-    return `bytes: ${mebibytes(free.bytes)} are free, and ${mebibytes(reserve.bytes)} are to be kept free`;
+    return `bytes: ${mebibytes(free.bytes)} are free, ${mebibytes(reserve.bytes)} must stay free`;
   if (free.inodes < reserve.inodes)
-    return `inodes: ${free.inodes} are free, and ${reserve.inodes} are to be kept free`;
+    return `inodes: ${free.inodes} are free, ${reserve.inodes} must stay free`;
   return undefined;
 };
 

@@ -1,10 +1,9 @@
 /**
- * What a sandbox has on the disk without a name: a file stays for as long as anybody holds it, and no walk sees it.
+ * Unlinked files of a sandbox: a file exists as long as anything holds it open, and no walk sees it.
  *
- * It is looked for where the kernel says who holds what, in the descriptors and mappings of all tasks of the sandbox
- * (found by their pid namespace, which nothing inside can leave or make). A descriptor that waits in a socket shows
- * nowhere; only their number does. Where there are any, this is no measure, and whoever asks takes the sandbox for as
- * large as it may be.
+ * They are found in procfs, in the descriptors and mappings of all tasks of the sandbox (found by their pid
+ * namespace, which nothing inside can leave or create). A descriptor in flight in a socket is invisible; only their
+ * number is reported. When there are any, the measurement is void, and the caller assumes the sandbox's limit.
  */
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,12 +14,12 @@ import type { Identity } from '../identity.ts';
 import { type DiskSize, NOTHING } from './disk-usage.ts';
 
 const LOOK_TIMEOUT_MS = 60_000;
-/** The limit of processes of most sandboxes, many times over; their folders are arguments of one program. */
+/** A multiple of the process limit of most sandboxes; their folders are arguments of one program. */
 const MAX_TASKS = 20_000;
-/** Below the root of the sandbox: where what it writes is on the disk. */
+/** Below the sandbox's root: the mounts on the disk. */
 const ON_DISK = ['workspace', 'home/agent', 'run/berth'];
 
-/** $1: file systems, $2 and $3: what is too much. Then folders of links to what is held. */
+/** $1: file systems, $2 and $3: what is too much. Then folders of links to open files. */
 const LOOK = `
 devices=$1 most_bytes=$2 most_inodes=$3
 shift 3
@@ -55,7 +54,7 @@ export interface Holder {
   readonly identity: Identity;
 }
 
-/** Up to the first excess. Nothing when it has ended. */
+/** Up to the first excess. Zero when it has exited. */
 export const measureNameless = async (
   { folder, first, identity }: Holder,
   most: DiskSize,
@@ -74,7 +73,7 @@ export const measureNameless = async (
   throw notMeasured(folder, code === null ? `not within ${LOOK_TIMEOUT_MS} ms` : `${stdout}${stderr}`);
 };
 
-/** The links in /proc belong to users whom an ordinary one has rights over in their own user namespace alone. */
+/** The links in /proc belong to users that a rootless server has rights over only within their user namespace. */
 const within = ({ rootless, single }: Identity, { pid }: ProcessMark): string[] =>
   rootless && single === undefined ? ['nsenter', '--target', String(pid), '--user', '--'] : [];
 
@@ -82,10 +81,10 @@ const notMeasured = (folder: string, why: string): Error =>
   fail('driver.failed', {
     driver: 'oci',
     act: 'measure',
-    detail: `what has no name of ${folder} could not be measured: ${why.trim().slice(0, 300)}`,
+    detail: `unlinked files of ${folder} could not be measured: ${why.trim().slice(0, 300)}`,
   });
 
-/** What its living processes wrote to disks, those that they waited for included; nobody can have written less for it. */
+/** Bytes written to disks by its live processes and their reaped children; a lower bound of what was written. */
 export const writtenBy = async (first: ProcessMark): Promise<number> => {
   const files = (await processesOf(first)).map((pid) => readFile(`/proc/${pid}/io`, 'utf8').catch(() => ''));
   return (await Promise.all(files)).reduce((all, text) => all + Number(WRITTEN.exec(text)?.[1] ?? 0), 0);
@@ -93,7 +92,7 @@ export const writtenBy = async (first: ProcessMark): Promise<number> => {
 
 const WRITTEN = /^write_bytes: (\d+)$/m;
 
-/** Why what is held cannot be looked at on this machine. What the machine forbids the server counts as nothing. */
+/** Why open files cannot be inspected on this machine. What the server may not see counts as zero. */
 export const unseenHeld = async (first: ProcessMark, identity: Identity): Promise<string[]> => {
   if (within(identity, first).length > 0) return [];
   const error = await readlink(`/proc/${first.pid}/fd/0`).then(
@@ -102,11 +101,11 @@ export const unseenHeld = async (first: ProcessMark, identity: Identity): Promis
   );
   const isForbidden = error === 'EACCES' || error === 'EPERM';
   return isForbidden
-    ? ['disk: files without a name are not measured: the server may not see who holds them']
+    ? ['disk: unlinked open files are not measured: the server may not inspect their holders']
     : [];
 };
 
-/** In its pid namespace. None when it has ended. */
+/** The tasks in its pid namespace. Empty when it has exited. */
 const processesOf = async (first: ProcessMark): Promise<string[]> => {
   const spaceOf = (pid: string): Promise<string | undefined> =>
     readlink(`/proc/${pid}/ns/pid`).catch(() => undefined);
@@ -117,7 +116,9 @@ const processesOf = async (first: ProcessMark): Promise<string[]> => {
   return pids.filter((_, index) => spaces[index] === space);
 };
 
-/** Folders of links to what the tasks hold. Tasks need not share their descriptors, nor outlive the first of them. */
+/**
+ * Folders of links to the tasks' open files. Tasks need not share their descriptors, nor outlive the first of them.
+ */
 const tasksOf = async (first: ProcessMark): Promise<string[]> => {
   const followsMaps = await canFollowMaps();
   const folders: string[] = [];
@@ -133,7 +134,7 @@ const tasksOf = async (first: ProcessMark): Promise<string[]> => {
   return folders;
 };
 
-/** Needs CAP_CHECKPOINT_RESTORE, which an ordinary user has not. */
+/** Needs CAP_CHECKPOINT_RESTORE, which an ordinary user lacks. */
 const canFollowMaps = async (): Promise<boolean> => {
   const [mapping = ''] = await readdir('/proc/self/map_files').catch(() => []);
   return await stat(`/proc/self/map_files/${mapping}`).then(
@@ -142,13 +143,13 @@ const canFollowMaps = async (): Promise<boolean> => {
   );
 };
 
-/** One on a folder of the disk is an inode of it as long as it lives, with or without its name. */
+/** A socket in a folder of the disk uses an inode while it exists, named or not. */
 const boundSockets = async (pid: number): Promise<number> => {
   const lines = (await readFile(`/proc/${pid}/net/unix`, 'utf8').catch(() => '')).split('\n');
   return lines.filter((line) => / \/(workspace|home)\//.test(line)).length;
 };
 
-/** What is in memory is counted there, not here. */
+/** Files in memory are accounted as memory, not here. */
 const devicesOf = async (folder: string, pid: number): Promise<number[]> => {
   const paths = [folder, ...ON_DISK.map((path) => join(`/proc/${pid}/root`, path))];
   const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));

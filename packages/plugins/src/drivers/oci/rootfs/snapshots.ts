@@ -1,6 +1,6 @@
 /**
- * Disk snapshots: the writable part of a sandbox, copied once into a folder named by what it holds. Two machines that
- * did the same work give the same layer. Deletions from lower layers (whiteouts, opaque folders) are part of it.
+ * Disk snapshots: the writable part of a sandbox, copied once into a content-addressed folder. Two machines that did
+ * the same work produce the same layer. Deletions from lower layers (whiteouts, opaque folders) are part of it.
  */
 import { randomUUID } from 'node:crypto';
 import { chmod, chown, lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -15,15 +15,15 @@ import type { Workshop } from '../workshop.ts';
 import type { DiskSize } from './disk-usage.ts';
 
 export interface SnapshotWorld extends Pick<Workshop, 'folders' | 'ready' | 'discard'> {
-  /** Keeps the machine from changing while it is copied, as far as it can be. */
+  /** Freezes the machine while it is copied, where possible. */
   readonly quietly: <T>(id: string, act: () => Promise<T>) => Promise<T>;
-  /** What a layer may hold. */
+  /** Limits of a layer. */
   readonly most: DiskSize;
-  /** The folder of a machine's disk; rejects when there is none. */
+  /** The folder of a machine's disk; rejects when it does not exist. */
   readonly diskOf: (id: string) => Promise<string>;
 }
 
-/** The two places a sandbox can write for keeps. */
+/** The two persistent writable folders of a sandbox. */
 export const DISKS = ['workspace', 'home'] as const;
 
 const TAKE_TIMEOUT_MS = 300_000;
@@ -32,8 +32,8 @@ const SIZE_FILE = 'size';
 export const LAYER_NAME = /^[0-9a-f]{64}$/;
 
 /**
- * $1 is the name of a disk. Below an overlay the kernel wrote what stands for a deletion, and nobody inside can; where a disk is a
- * plain folder, who runs in the sandbox may have made the like, which would delete in layers of others.
+ * $1 is the name of a disk. On an overlay only the kernel can write whiteouts; where a disk is a plain folder, the
+ * sandbox may have forged them, which would delete files in other layers.
  */
 const COPY = `
 copied() {
@@ -55,7 +55,7 @@ const COPY_ALL = `${COPY}
 copied workspace -- /mnt/from/workspace/. /mnt/to/workspace/
 copied home -- /mnt/from/home/. /mnt/to/home/`;
 
-/** `is_real`: all folders on the way are there and none is a link. */
+/** `is_real`: all parent folders exist and none is a link. */
 const COPY_KEPT = `${COPY}
 is_real() (
   path=$1
@@ -80,7 +80,7 @@ const WITHOUT_FORGED = `
 without_forged workspace
 without_forged home`;
 
-/** Blocks that are really taken: what a file says about its size is nothing. Ends the script when there is too much. */
+/** Allocated blocks: a file's apparent size is irrelevant. Ends the script when the limit is exceeded. */
 const weigh = (folder: string, { bytes, inodes }: DiskSize): string =>
   piped(
     `find ${folder} -xdev -printf '%b %P\\n'`,
@@ -97,8 +97,8 @@ const weigh = (folder: string, { bytes, inodes }: DiskSize): string =>
   );
 
 /**
- * Names, modes, bytes, links, whiteouts and opaque marks count, and where a file has holes, which are not read; times and numbers of owners do not. The archive exists
- * only as a stream into the hash.
+ * Hashes names, modes, bytes, links, whiteouts, opaque marks and the position of holes, which are not read; not times
+ * and owner ids. The archive exists only as a stream into the hash.
  */
 const NAME = [
   piped('du --summarize --block-size=1 /mnt/to', 'cut -f1'),
@@ -168,13 +168,16 @@ const take = async (
   }
 };
 
-/** All is weighed before it is copied; of what is kept, the copy is. */
+/** A full copy is measured before copying; a partial one afterwards. */
 const scriptOf = (kept: KeptOfDisk | undefined, most: DiskSize): string =>
   kept === undefined
     ? `${weigh('/mnt/from', most)}${COPY_ALL}${WITHOUT_FORGED}${NAME}`
     : `${COPY_KEPT}${WITHOUT_FORGED}${weigh('/mnt/to', most)}${NAME}`;
 
-/** Names that end a line are none of ours: a repository's name and a declared path cannot, and other paths end with a zero. */
+/**
+ * Names with a line feed do not occur: repository names and declared paths cannot contain one, and other paths are
+ * null-terminated.
+ */
 const writeLists = async (
   draft: string,
   kept: KeptOfDisk | undefined,
@@ -196,7 +199,7 @@ const writeLists = async (
   return folder;
 };
 
-/** The kernel leaves a folder of its own in the work folder of an overlay. */
+/** The kernel leaves its own folder in an overlay's work folder. */
 const overlaysOf = async (disk: string): Promise<string[]> => {
   const found = await Promise.all(
     DISKS.map(async (name) => ((await isThere(join(disk, name, 'work', 'work'))) ? [name] : [])),
@@ -212,7 +215,7 @@ const isThere = (path: string): Promise<boolean> =>
 
 const keep = async (draft: string, place: string): Promise<void> => {
   await rename(draft, place).catch((error: NodeJS.ErrnoException) => {
-    // Somebody kept the same content before: theirs is as good.
+    // The same content was kept before: use that.
     if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
   });
 };

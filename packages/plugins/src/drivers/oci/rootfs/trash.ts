@@ -1,7 +1,7 @@
 /**
- * What is being deleted. A folder is moved in here first, so that it is gone at once for everybody else; what is in it
- * follows, few at a time, and nobody waits long for a tree that takes long. What cannot be deleted is moved aside and
- * told, and keeps nothing else from going on.
+ * Deferred deletion. A folder is moved in here first, so that it is gone immediately for everyone else; its contents
+ * are deleted a few folders at a time, and nobody waits long for a huge tree. What cannot be deleted is moved aside
+ * and reported, and blocks nothing else.
  */
 import { randomUUID } from 'node:crypto';
 import { readdir, rename } from 'node:fs/promises';
@@ -14,15 +14,15 @@ import { choreContainer } from '../runtime/chore.ts';
 import type { End } from '../runtime/container.ts';
 
 export interface Trash {
-  /** Moves a folder away and deletes it, whoever owns what is in it. Succeeds when there is none. */
+  /** Moves a folder away and deletes it, whoever owns its contents. Succeeds when it does not exist. */
   discard(path: string): Promise<void>;
-  /** Moves what cannot be used out of the way, for a person to look at. Succeeds when it is not there. */
+  /** Moves an unusable folder aside, for the operator to inspect. Succeeds when it does not exist. */
   setAside(path: string, reason: unknown): Promise<void>;
-  /** Finishes what an earlier server was deleting, copying or unpacking when it died. */
+  /** Finishes what an earlier server was deleting, copying or unpacking when it crashed. */
   sweep(
     end: (container: Pick<End, 'containerId' | 'folder' | 'marks' | 'search'>) => Promise<void>,
   ): Promise<void>;
-  /** For an operator: what lies aside; empty when there is nothing. */
+  /** For the operator: what was moved aside; empty when there is nothing. */
   notes(): Promise<readonly string[]>;
 }
 
@@ -35,7 +35,7 @@ export interface TrashOptions {
 }
 
 const MAX_DELETIONS = 2;
-/** Longer than any tree takes that was not made to take long. */
+/** Longer than any non-malicious tree takes. */
 const PATIENCE_MS = 10_000;
 
 export const createTrash = ({ folders, installation, asOwner, log }: TrashOptions): Trash => {
@@ -44,15 +44,15 @@ export const createTrash = ({ folders, installation, asOwner, log }: TrashOption
     const place = join(await makeThrough(folders.quarantine), randomUUID());
     const moved = await rename(path, place).then(() => true, isMissing);
     if (moved)
-      log('error', 'something could not be used or deleted and lies aside', {
+      log('error', 'something could not be used or deleted and was moved aside', {
         path,
         place,
         reason: String(reason),
       });
   };
   /**
-   * Resolves when it is deleted, or lies aside, or takes too long to wait for. An ordinary user may not enter what the
-   * kernel made for an overlay, or what a sandbox forbade; root of its ids may.
+   * Resolves when it is deleted, moved aside, or takes too long. An ordinary user may not enter what the kernel
+   * created for an overlay, or what a sandbox made inaccessible; root of its user namespace may.
    */
   const remove = (path: string): Promise<void> => {
     const removed = inTurn(() => removeTree(path, asOwner))
@@ -78,7 +78,7 @@ export const createTrash = ({ folders, installation, asOwner, log }: TrashOption
             if (containerId !== undefined) await end({ containerId, folder, marks: [], search: true });
             await remove(folder);
           } catch (error) {
-            log('error', 'something of an earlier server could not be ended', {
+            log('error', 'something left by an earlier server could not be killed', {
               folder,
               error: String(error),
             });
@@ -89,7 +89,7 @@ export const createTrash = ({ folders, installation, asOwner, log }: TrashOption
     notes: async () => {
       const { length } = await readdir(folders.quarantine).catch(() => []);
       if (length === 0) return [];
-      return [`${length} that could not be used or deleted: ${folders.quarantine}; look and delete`];
+      return [`${length} that could not be used or deleted: ${folders.quarantine}; inspect and delete`];
     },
   };
 };

@@ -1,4 +1,4 @@
-/** The disks of this driver's machines, watched: which machines there are, how they are measured and how they end. */
+/** Connects the disk watch to this driver: lists its machines, measures them and kills them. */
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
 import { isAlive } from '../../../linux/processes.ts';
@@ -14,12 +14,12 @@ export interface WatchedDisksOptions {
   readonly reserve: DiskSize;
   readonly folderOf: (id: string) => string;
   readonly containerId: (id: string) => string;
-  /** Keeps a machine from being made or removed meanwhile. */
+  /** Prevents concurrent creation or removal of a machine. */
   readonly alone: (id: string, act: () => Promise<void>) => Promise<void>;
 }
 
 export interface WatchedDisks extends DiskWatch {
-  /** Rejects with `disk.full`, which says what is short. */
+  /** Rejects with `disk.full`, which names what is scarce. */
   assertRoom(): Promise<void>;
 }
 
@@ -36,24 +36,27 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     }
     return found;
   };
-  /** At once, so that nothing more is written while its end waits for its turn. What cannot be stopped is ended all the same. */
+  /**
+   * Freeze immediately, so that nothing more is written while the kill waits for its turn. What cannot be frozen is
+   * killed all the same.
+   */
   const stop = async (id: string, isStopped: boolean): Promise<void> => {
     if (workshop.cgroups?.canFreeze !== true) return;
     await workshop.cgroups.freeze(containerId(id), isStopped).catch((error: unknown) => {
-      host.log('debug', 'a sandbox could not be stopped or let go on', { id, error: String(error) });
+      host.log('debug', 'a sandbox could not be frozen or thawed', { id, error: String(error) });
     });
   };
   const end = async (id: string, reason: string): Promise<void> => {
     const record = await readRecord(folderOf(id));
     if (record === undefined || !(await isAlive(record.process))) return;
-    host.log('warn', 'a sandbox was ended', { id, reason });
+    host.log('warn', 'a sandbox was killed', { id, reason });
     await writeRecord(folderOf(id), { ...record, ended: reason });
     const container = { containerId: containerId(id), folder: folderOf(id) };
     await workshop.end({ ...container, marks: [record.process], search: false });
   };
   /**
-   * Its folder and not only its disks: what the guest writes and what it says counts, too. First what has no name: a file
-   * that loses its name meanwhile is missed once, where the other order would count twice what somebody replaces.
+   * The whole folder and not only its disks: the guest's files and output count, too. Unlinked files first: a file
+   * unlinked in between is missed once, where the other order would count a replaced file twice.
    */
   const measureAll = async (id: string, most: DiskSize): Promise<DiskSize> => {
     const record = await readRecord(folderOf(id));

@@ -1,4 +1,4 @@
-/** What an OCI runtime is told about a container: `config.json`, as data. Pure. */
+/** The OCI runtime configuration of a container, `config.json`, as data. Pure. */
 import { readFileSync } from 'node:fs';
 import type { Limits } from '@berth/contract';
 import { type Cgroups, memoryOfPages } from '../cgroups/cgroups.ts';
@@ -21,11 +21,11 @@ export interface Container {
   readonly env: Readonly<Record<string, string>>;
   readonly mounts: readonly Mount[];
   readonly limits: Limits;
-  /** Processes and threads of the limit that no user may take alone, so that the other can always start one. */
+  /** Processes and threads reserved within the limit, so that each user can always start one. */
   readonly reservedPids?: number | undefined;
-  /** 1000 is taken first when memory ends. Higher than that of programs of the host when absent. */
+  /** OOM score; 1000 is killed first. Default: higher than that of host programs. */
   readonly oomScore?: number | undefined;
-  /** Who runs in it: root inside with a few rights, for work of ours; `agent` with none when absent. */
+  /** The user in it: root inside with a few capabilities, for chores; default: `agent` with none. */
   readonly user?: User | undefined;
 }
 
@@ -37,10 +37,10 @@ export interface User {
 
 export interface BundleHost {
   readonly identity: Identity;
-  /** Absent where groups cannot be had. */
+  /** Absent where cgroups are unavailable. */
   readonly cgroups: Cgroups | undefined;
   readonly inotify: WatchLimits;
-  /** The compiled filter, base64, for a runtime that takes it. */
+  /** The compiled filter, base64, for a runtime that accepts it. */
   readonly compiledSeccomp: string | undefined;
 }
 
@@ -49,12 +49,12 @@ const MEBIBYTE = 2 ** 20;
 /** Of 3072 that all sandboxes of a machine can have in common, as it is set up by itself. */
 const MAX_TERMINALS = 48;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
-/** More likely than anything of the host to be chosen when the whole machine runs out of memory. */
+/** More likely to be OOM-killed than any host program. */
 const OOM_SCORE = 500;
 /**
- * The guest is taken like a program of the host, and after the commands, which it starts with the highest score. It has
- * the least that a command without rights could give itself, unless the driver has taken that right away (see
- * command-groups.ts). A score below one's own can only be given with a right that a server need not have.
+ * The guest has the OOM score of a host program, and so dies after the commands, which it starts with the highest
+ * score. It is the lowest that an unprivileged command could set for itself, unless the driver has prevented that
+ * (see command-groups.ts). A score below one's own needs a capability that a server may lack.
  */
 export const guestOomScore = (): number =>
   Math.max(0, Number(readFileSync('/proc/self/oom_score_adj', 'utf8')));
@@ -88,7 +88,7 @@ export const bundleOf = (container: Container, world: BundleHost): object => {
       namespaces: NAMESPACES,
       uidMappings: world.identity.uidMappings,
       gidMappings: world.identity.gidMappings,
-      // The guest answers at http://berth.internal, port 80, without being root.
+      // The guest serves http://berth.internal on port 80 without being root.
       sysctl: { 'net.ipv4.ip_unprivileged_port_start': '0' },
       ...(world.cgroups === undefined ? {} : { cgroupsPath: world.cgroups.pathOf(container.id) }),
       resources: resourcesOf(limits, world.cgroups),
@@ -101,14 +101,14 @@ export const bundleOf = (container: Container, world: BundleHost): object => {
 
 const NAMESPACES = ['pid', 'ipc', 'uts', 'mount', 'network', 'user', 'cgroup'].map((type) => ({ type }));
 
-/** Everybody may put triggers on `pressure`, and each one makes the whole kernel wait when it ends. */
+/** Anyone may register triggers on `pressure`, and removing each one stalls the whole kernel. */
 const MASKED = ['acpi', 'asound', 'kcore', 'keys', 'latency_stats', 'pressure', 'sched_debug', 'scsi', 'timer_list', 'timer_stats']
   .map((name) => `/proc/${name}`); // biome-ignore format: one thought
 const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`);
 
 /**
- * What is in a folder in memory stays when those who wrote it have been killed for want of memory. So of what commands
- * may have, these get three quarters together, contents and (at about a kibibyte each) names.
+ * Files in a tmpfs stay when their writers have been OOM-killed. So of the commands' memory, these get three quarters
+ * together, contents and (at about a kibibyte each) names.
  */
 const kernelMounts = (memoryBytes: number, { single }: Identity): readonly Mount[] => [
   { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
@@ -124,7 +124,7 @@ const kernelMounts = (memoryBytes: number, { single }: Identity): readonly Mount
     source: 'devpts',
     options: [
       ...['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', `max=${MAX_TERMINALS}`],
-      // The group `tty`, where there is such an id.
+      // The group `tty`, where the id is mapped.
       ...(single === undefined ? ['gid=5'] : []),
     ],
   },
@@ -136,7 +136,7 @@ const kernelMounts = (memoryBytes: number, { single }: Identity): readonly Mount
 
 const INODE_BYTES = 1024;
 
-/** As much, but no more than the share of memory: seven parts of eight for contents, one for names. */
+/** This much, but no more than the memory share: seven eighths for contents, one for names. */
 function part({ bytes, inodes }: Omit<MemoryFolder, 'mode'>, share: number): MemoryFolder {
   return {
     mode: '1777',
@@ -151,7 +151,7 @@ interface MemoryFolder {
   readonly inodes: number;
 }
 
-/** Counted as memory of the sandbox, where memory is limited. */
+/** Accounted as the sandbox's memory, where memory is limited. */
 function memoryFolder(
   path: string,
   { mode, bytes, inodes }: MemoryFolder,
@@ -165,7 +165,7 @@ function memoryFolder(
   };
 }
 
-/** Read-only with everything mounted below it. */
+/** Recursively read-only. */
 export const shown = (source: string, destination: string): Mount => ({
   destination,
   type: 'bind',
@@ -212,7 +212,7 @@ const resourcesOf = ({ memoryBytes, cpus, pids }: Limits, cgroups: Cgroups | und
   };
 };
 
-/** What will not hold of the limits asked for and of the containment of commands, and why. */
+/** Which requested limits and which containment of commands will not be enforced, and why. */
 export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): string[] => {
   const holds: ReadonlySet<string> = typeof cgroups === 'string' ? new Set() : cgroups.controllers;
   const reason =
@@ -222,11 +222,11 @@ export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): string[
     .filter(([name, value]) => value !== undefined && !holds.has(name))
     .map(([name]) => `${name}: ${reason}`);
   if (typeof cgroups !== 'string' && cgroups.sockets === 'unlimited' && limits.memoryBytes !== undefined)
-    lines.push(`sockets: this kernel counts what waits in them for nobody (${cgroups.layout})`);
+    lines.push(`sockets: this kernel does not account socket buffers (${cgroups.layout})`);
   const contains = typeof cgroups !== 'string' && cgroups.commands !== undefined;
   return contains ? lines : [...lines, `containment: ${reason}`];
 };
 
-/** Where guest and commands are one user, a command can speak in the guest's name. */
+/** Where guest and commands are one user, a command can impersonate the guest. */
 export const forgeableVerdict = ({ single }: Identity): string[] =>
   single === undefined ? [] : [`verdict: ${single}`];

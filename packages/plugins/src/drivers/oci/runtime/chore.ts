@@ -1,7 +1,7 @@
 /**
- * Work of ours on files that the inside of a sandbox wrote, or that came with an image: done in a sandbox of its own
- * that sees nothing but those folders. So a hostile link, name or archive can reach nothing else, and no code here has
- * to be clever about it.
+ * The driver's own work on files written by a sandbox or contained in an image: run in a separate sandbox that sees
+ * nothing but those folders. So a hostile link, name or archive can reach nothing else, and no code here has to guard
+ * against it.
  */
 import { randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
@@ -18,14 +18,14 @@ export interface Chore {
   /** For `sh -c`, with `set -e`. Its output is read as text. */
   readonly script: string;
   readonly mounts?: readonly Mount[];
-  /** True: root inside, with the rights over files of all mapped users; false: `agent` with none. */
+  /** True: root inside, with access to the files of all mapped users; false: `agent` with none. */
   readonly asOwner: boolean;
   readonly timeoutMs: number;
 }
 
 /**
- * Lines for a script: programs that read from each other, and that fail with each of them. A shell asks the last one only,
- * and what the others did not say is then taken for all that there was.
+ * Script lines for a pipeline that fails when any of its programs fails. A POSIX shell checks only the last one, and
+ * would take truncated output of the others for complete.
  */
 export const piped = (...parts: readonly [string, string, ...string[]]): string => `
 {
@@ -35,9 +35,9 @@ export const piped = (...parts: readonly [string, string, ...string[]]): string 
 
 export interface ChoreResult {
   readonly exitCode: number;
-  /** The end of standard output and errors together. */
+  /** The tail of standard output and error combined. */
   readonly output: string;
-  /** What the runtime left of the compiled filter while the chore ran, base64. */
+  /** The compiled filter left by the runtime while the chore ran, base64. */
   readonly compiledSeccomp: string | undefined;
 }
 
@@ -57,7 +57,7 @@ const MAX_SAID_BYTES = 3000;
 const EXIT = /\n?exit (\d+)\s*$/;
 const PREFIX = 'chore-';
 
-/** Rejects when the runtime does not start it or it does not end in time; a failed script is a result. */
+/** Rejects when the runtime fails to start it or it times out; a failed script is a result. */
 export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreResult> => {
   const name = `${PREFIX}${randomUUID()}`;
   const id = containerIdOf(tools.installation, name);
@@ -72,7 +72,7 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
         container: {
           id,
           rootfs: tools.launcher.at(tools.base.rootfs),
-          // The runtime goes away once it has started this, so the exit code is said in the output.
+          // The runtime exits once it has started this, so the exit code is printed in the output.
           argv: [
             '/bin/sh',
             '-c',
@@ -92,10 +92,10 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
       },
       tools.launcher,
     );
-    // Only crun leaves it, and it is proven before it is used: without it a start compiles its own.
+    // Only crun leaves it, and it is tested before use: without it each start compiles its own.
     const compiledSeccomp = await readFile(join(state, id, 'seccomp.bpf'), 'base64').catch(() => undefined);
     const ended = mark === undefined || (await gone([mark], chore.timeoutMs));
-    const said = ended ? await tailOf(log) : `it did not end within ${chore.timeoutMs} ms`;
+    const said = ended ? await tailOf(log) : `it did not finish within ${chore.timeoutMs} ms`;
     const exitCode = ended ? Number(EXIT.exec(said)?.[1] ?? 255) : 255;
     await end(mark === undefined ? [] : [mark], false);
     return { exitCode, output: said.replace(EXIT, ''), compiledSeccomp };
@@ -107,6 +107,6 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
   }
 };
 
-/** What of the trash is a chore that a server which died left running. */
+/** Chores in the trash left running by a crashed server. */
 export const choreContainer = (installation: string, trashName: string): string | undefined =>
   trashName.startsWith(PREFIX) ? containerIdOf(installation, trashName) : undefined;

@@ -1,4 +1,4 @@
-/** One container's life at the runtime: started, and ended with everything it started, also when half-made. */
+/** One container's life cycle: started, and killed with everything it started, also when half-created. */
 import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,9 +21,9 @@ export interface Start {
   readonly container: Container;
   readonly world: BundleHost;
   readonly engine: Engine;
-  /** The container's own folder: config.json, pid and log appear in it. */
+  /** The container's own folder, with config.json, pid and log. */
   readonly folder: string;
-  /** Where the runtime and then the inside write; runtimes may give its file to the user inside. */
+  /** The log of the runtime and then the inside; runtimes may chown its file to the user inside. */
   readonly log: FileHandle;
   readonly signal: AbortSignal;
 }
@@ -35,7 +35,7 @@ const END_DEADLINE_MS = 20_000;
 const BUSY_PAUSE_MS = 2;
 const TAIL_BYTES = 4_000;
 
-/** Resolves when the runtime has started the process inside; rejects with what the runtime said. */
+/** Resolves when the runtime has started the process inside; rejects with the runtime's output. */
 export const startContainer = async (
   { container, world, engine, folder, log, signal }: Start,
   launcher: Launcher,
@@ -51,22 +51,22 @@ export const startContainer = async (
 
 export interface End {
   readonly containerId: string;
-  /** Its own, as at the start. */
+  /** Its own, as at start. */
   readonly folder: string;
   readonly state: string;
   readonly cgroups: Cgroups | undefined;
   readonly marks: readonly ProcessMark[];
-  /** Also find what a server that died in the middle of a start left running. */
+  /** Also finds what a server that crashed during a start left running. */
   readonly search: boolean;
 }
 
 /**
- * Ends every process, removes the runtime's record and the control groups. Succeeds when there is nothing; rejects with
- * `driver.failed` when something is still there at the deadline, so that whoever asked asks again.
+ * Kills every process, removes the runtime's record and the control groups. Succeeds when there is nothing; rejects
+ * with `driver.failed` when something is left at the deadline, so that the caller retries.
  *
- * A runtime may be on its way while this works. Without its configuration it can start nothing; one that has read it is
- * a process that names the container or is in its groups. So the configuration goes first, and then this looks and
- * kills until there is nothing to find and the groups, which the kernel keeps while they have members, are gone.
+ * A runtime may be starting concurrently. Without its configuration it can start nothing; one that has read it is a
+ * process that names the container or is in its groups. So the configuration is removed first, and then processes are
+ * searched and killed until none is found and the groups, which the kernel keeps while they have members, are gone.
  */
 export const endContainer = async (end: End): Promise<void> => {
   const { containerId, folder, state, cgroups } = end;
@@ -77,10 +77,10 @@ export const endContainer = async (end: End): Promise<void> => {
     const found = await look(end);
     clean = found.length === 0 ? clean + 1 : 0;
     const foreign = found.filter(({ pid }) => !kill(pid));
-    // A frozen process (v1) dies when it thaws.
+    // A frozen process (v1) dies only when thawed.
     if (found.length > 0) await cgroups?.freeze(containerId, false).catch(ignoreMissing);
     const left = Math.max(0, deadline - performance.now());
-    // Another user's is waited for by nobody: it ends when its owner says so, and the next removal succeeds.
+    // Do not wait for another user's process: it ends when its owner ends it, and the next removal succeeds.
     if (foreign.length > 0) throw stillThere(containerId, foreign);
     if (!(await gone(found, left)) || left === 0) throw stillThere(containerId, found);
     if (clean >= enough) await sleep(BUSY_PAUSE_MS);
@@ -88,7 +88,7 @@ export const endContainer = async (end: End): Promise<void> => {
   await rm(join(state, containerId), { recursive: true, force: true });
 };
 
-/** Something else stands in the place of its folder: there is nothing in it. */
+/** Something else is in the place of its folder: nothing to read. */
 const ignoreNoFolder = (error: NodeJS.ErrnoException): void => {
   if (error.code !== 'ENOTDIR') throw error;
 };
@@ -102,18 +102,18 @@ const look = async ({ containerId, cgroups, marks, search }: End): Promise<Proce
 
 const stillThere = (containerId: string, found: readonly ProcessMark[]): Error => {
   const pids = found.map(({ pid }) => pid).join(', ');
-  const detail = `${containerId} is still there: ${pids === '' ? 'its control groups are busy' : `processes ${pids}`}`;
+  const detail = `${containerId} still exists: ${pids === '' ? 'its control groups are busy' : `processes ${pids}`}`;
   return fail('driver.failed', { driver: 'oci', act: 'destroy', detail });
 };
 
-/** What the runtime said when it did not start a container. */
+/** The runtime's output when it failed to start a container. */
 class RuntimeRefusal extends Error {
   constructor(runtime: string, code: number, said: string) {
-    super(`${runtime} ended with ${code}: ${said === '' ? 'it said nothing' : said}`);
+    super(`${runtime} exited with ${code}: ${said === '' ? 'no output' : said}`);
   }
 }
 
-/** The end of what the runtime and then the inside wrote; the inside decides how long the file is. */
+/** The tail of the log of the runtime and then the inside; the inside controls the length of the file. */
 export const tailOf = async (log: FileHandle): Promise<string> => {
   const { size } = await log.stat();
   const start = Math.max(0, size - TAIL_BYTES);

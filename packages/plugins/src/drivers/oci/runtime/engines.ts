@@ -1,6 +1,6 @@
 /**
- * Which runtime to use, found out by starting a sandbox with each: being on the path says nothing (crun refuses some
- * layouts of control groups), and neither does a version. The trial also looks from inside whether the walls stand.
+ * Selects the runtime by starting a sandbox with each: being on the path proves nothing (crun refuses some cgroup
+ * layouts), and neither does a version. The trial also verifies the isolation from inside.
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import type { Engine } from './launch.ts';
 import { judge } from './versions.ts';
 
 export interface Chosen {
-  /** Its version, and what is known to be wrong with it. */
+  /** Its version and known flaws. */
   readonly note: string;
   readonly engine: Engine;
   readonly compiledSeccomp: string | undefined;
@@ -29,7 +29,7 @@ export interface TrialTools extends Omit<ChoreTools, 'engine'> {
 const PACKAGES = 'install one with: apt-get install crun (or: apt-get install runc)';
 const TRIAL: Chore = { script: 'cat /proc/self/status', asOwner: false, timeoutMs: 15_000 };
 
-/** Rejects never; without a usable runtime the answer is what was tried. */
+/** Never rejects; without a usable runtime the result lists what was tried. */
 export const chooseEngine = async (
   wanted: readonly RuntimeName[],
   tools: TrialTools,
@@ -61,7 +61,7 @@ const trial = async (engine: Engine, tools: TrialTools): Promise<Omit<Chosen, 'n
   }
 };
 
-/** Handing over the compiled filter saves half of crun's start; kept only if the walls stand with it, too. */
+/** Passing the compiled filter saves half of crun's start-up; used only if the isolation also holds with it. */
 const provenFilter = async (
   engine: Engine,
   compiledSeccomp: string | undefined,
@@ -74,7 +74,7 @@ const provenFilter = async (
 };
 
 const weaknessOf = ({ exitCode, output }: ChoreResult): string | undefined => {
-  if (exitCode !== 0) return `a trial sandbox ended with ${exitCode}: ${output.slice(-300)}`;
+  if (exitCode !== 0) return `a trial sandbox exited with ${exitCode}: ${output.slice(-300)}`;
   const expected = { Seccomp: '2', NoNewPrivs: '1', CapEff: '0000000000000000', CapBnd: '0000000000000000' };
   for (const [name, value] of Object.entries(expected)) {
     const found = new RegExp(`^${name}:\\s*(\\S+)$`, 'm').exec(output)?.[1];

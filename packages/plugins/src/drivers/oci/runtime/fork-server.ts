@@ -1,48 +1,51 @@
 /**
- * A small process that starts programs in the server's place.
+ * A small process that starts programs for the server.
  *
- * To start a program the kernel copies the page tables of the process that asks, and lets it pay for every page that it
- * writes afterwards: for a server of 150 MB that takes longer than the program. A shell has next to nothing to copy. It
- * also stays in the surroundings that the programs need, so that those are made once and not for every start.
+ * On fork the kernel copies the page tables of the parent, which then pays a fault for every page it writes: for a
+ * server of 150 MB that takes longer than the program. A shell has next to nothing to copy. It also stays in the
+ * namespaces the programs need, so that those are created once and not for every start.
  *
- * It is told a program a line and answers twice, each time with a line: with a number before it starts the program, with
- * the number and an exit code after. When its input ends it waits for what it started and ends, so it cannot outlive the
- * server, however that ended. One that does not begin a program in time (it is stopped, or hangs in its surroundings) is
- * ended; what it had begun goes on and answers, and what it had not is begun by the next one.
+ * It reads one program per line and answers with two lines: a number before it starts the program, the number and an
+ * exit code after. At the end of its input it waits for its children and exits, so it cannot outlive the server,
+ * however that ended. One that does not start a program in time (it is stopped, or hangs) is killed; programs it had
+ * started continue and report, the others are started by its successor.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { DriverHost } from '@berth/plugin-api';
 
 export interface Surroundings {
-  /** An argument vector that runs the shell given after it. */
+  /** A wrapper argument vector for the shell. */
   readonly surround: readonly string[];
-  /** Run by that shell at its start, with `args`; defines `after`, which gets the words of a program that has ended. */
+  /**
+   * Run by that shell at its start, with `args`; defines `after`, called with the arguments of a program that has
+   * ended.
+   */
   readonly prepare: string;
   readonly args: readonly string[];
-  /** Where it looks for programs. */
+  /** Its PATH. */
   readonly path: string;
 }
 
 export interface Call {
   readonly argv: readonly string[];
-  /** A file in the surroundings, to which what the program says is added. It has nothing to read. */
+  /** A file in its mount namespace, to which the program's output is appended. Its input is empty. */
   readonly log: string;
 }
 
 export interface ForkServer {
   /**
-   * The exit code, or 128 and the signal's number. Rejects when nothing can be started here; and with the reason of the
-   * signal, after which the program may still run, or be about to.
+   * The exit code, or 128 plus the signal's number. Rejects when nothing can be started here; and with the reason of
+   * the signal, after which the program may still run, or be about to.
    */
   run(call: Call, signal: AbortSignal): Promise<number>;
-  /** Resolves when it has ended, soon also when it does not want to; the next call starts another. */
+  /** Resolves when it has exited, by force if necessary; the next call starts another. */
   close(): Promise<void>;
 }
 
-/** From a call to its beginning. Two of them are less than a sandbox has to answer. */
+/** From a call to the program's start. Twice this is less than a sandbox's time to answer. */
 const SILENCE_LIMIT_MS = 5000;
-/** For what it still waits for. */
+/** For its remaining children. */
 const CLOSE_LIMIT_MS = 10_000;
 const MAX_TRIES = 2;
 
@@ -72,18 +75,18 @@ export const createForkServer = (surroundings: Surroundings, log: DriverHost['lo
   };
 };
 
-/** Nothing of the program was started, and nothing will be. */
+/** The program was not started and will not be. */
 class NotBegun extends Error {}
 
-/** No part of any path that a person would choose. */
+/** Not part of any path that a person would choose. */
 const SEPARATOR = '\x1f';
 
 const checked = (word: string): string => {
   if (word !== '' && !word.includes(SEPARATOR) && !word.includes('\n')) return word;
-  throw new TypeError(`${JSON.stringify(word)} cannot be handed on to a program`);
+  throw new TypeError(`${JSON.stringify(word)} cannot be passed to a program`);
 };
 
-/** A line becomes words and the words a program: nothing of it is ever evaluated. */
+/** A line is split into words, the words become arguments: nothing is ever evaluated. */
 const LOOP = `
 set -f
 while IFS= read -r line; do
@@ -115,7 +118,7 @@ const start = ({ surround, prepare, args, path }: Surroundings, onEnd: () => voi
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   let isSilent = false;
   const calls = createCalls({
-    // A process with nothing else to do may end; it stays for as long as a program is waited for.
+    // It does not keep the event loop alive, except while a program is awaited.
     onWaiting: (waiting) => (waiting ? child.ref() : child.unref()),
     onSilence: () => {
       isSilent = true;
@@ -133,18 +136,20 @@ const start = ({ surround, prepare, args, path }: Surroundings, onEnd: () => voi
     end();
   };
   child.once('error', over);
-  // What it started goes on without it, and answers.
+  // Its children continue without it, and report.
   child.once('exit', (_, signal) => {
     onEnd();
     if (signal === null) return;
-    const why = isSilent ? `did not begin a program within ${SILENCE_LIMIT_MS} ms` : `was ended by ${signal}`;
-    // What it said before is read by then.
+    const why = isSilent
+      ? `did not start a program within ${SILENCE_LIMIT_MS} ms`
+      : `was killed by ${signal}`;
+    // Its earlier output has been read by then.
     setImmediate(() => calls.failUnbegun(new NotBegun(`the shell that starts runtimes ${why}`)));
   });
   child.once('close', (code) =>
-    over(new TypeError(`the shell that starts runtimes ended with ${code}: ${said}`)),
+    over(new TypeError(`the shell that starts runtimes exited with ${code}: ${said}`)),
   );
-  // It has ended; the event above says so.
+  // It has exited; handled by the event above.
   child.stdin.on('error', () => undefined);
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = `${said}${text}`.slice(-SAID_CHARACTERS);
@@ -162,7 +167,7 @@ const start = ({ surround, prepare, args, path }: Surroundings, onEnd: () => voi
       child.stdin.end();
       const timer = setTimeout(() => {
         child.kill('SIGKILL');
-        // What it started may hold them for as long as it likes.
+        // Its children may hold them open indefinitely.
         for (const pipe of [child.stdout, child.stderr]) pipe.destroy();
       }, CLOSE_LIMIT_MS);
       await ended.finally(() => clearTimeout(timer));
@@ -170,7 +175,7 @@ const start = ({ surround, prepare, args, path }: Surroundings, onEnd: () => voi
   };
 };
 
-/** Without descriptors to give there are no pipes either: all that comes is an error, a moment later. */
+/** Without free descriptors there are no pipes either: only an error event, a moment later. */
 const notStarted = (child: ChildProcess, onEnd: () => void): Running => {
   const failed = new Promise<never>((_, reject) => {
     child.once('error', (error) => {
@@ -183,16 +188,16 @@ const notStarted = (child: ChildProcess, onEnd: () => void): Running => {
 };
 
 interface CallEvents {
-  /** The first one waits, or none does any more. */
+  /** Ref with the first waiter, unref with the last. */
   onWaiting(waiting: boolean): void;
-  /** One was not begun in time. */
+  /** One was not started in time. */
   onSilence(): void;
 }
 
-/** Who waits for which program. */
+/** Pending programs by number. */
 const createCalls = ({ onWaiting, onSilence }: CallEvents) => {
   const waiters = new Map<number, ReturnType<typeof Promise.withResolvers<number>>>();
-  /** Also of those that nobody waits for any more: the next one would find it silent as well. */
+  /** Including those no longer awaited: the next one would find it silent as well. */
   const unbegun = new Map<number, NodeJS.Timeout>();
   let made = 0;
   let partial = '';
@@ -212,7 +217,7 @@ const createCalls = ({ onWaiting, onSilence }: CallEvents) => {
     }
   };
   const expectBegun = (number: number): void => {
-    // What was said while this process was busy is read before it counts as silence.
+    // Output that arrived while this process was busy is read before it counts as silence.
     const look = (): void => void setImmediate(() => unbegun.has(number) && onSilence());
     unbegun.set(number, setTimeout(look, SILENCE_LIMIT_MS).unref());
   };
@@ -226,7 +231,7 @@ const createCalls = ({ onWaiting, onSilence }: CallEvents) => {
       expectBegun(number);
       return { number, exitCode: waiter.promise.finally(() => signal.removeEventListener('abort', onAbort)) };
     },
-    /** Lines of a number, and of a number and an exit code, in whatever pieces they come. */
+    /** Lines of a number, and of a number and an exit code, however they are chunked. */
     answer: (text: string): void => {
       const lines = `${partial}${text}`.split('\n');
       partial = lines.pop() ?? '';

@@ -1,14 +1,14 @@
 /**
- * How a runtime is called on this machine: by a small process that stays (see fork-server.ts), in a mount namespace of
- * its own, so that the host never sees a mount. In there is arranged first:
+ * How a runtime is called on this machine: by a small persistent process (see fork-server.ts), in its own mount
+ * namespace, so that the host never sees a mount. It first sets up:
  *
  * - an ordinary user becomes root of a user namespace (see identity.ts);
  * - the driver's folder is mounted on itself as `nosuid,nodev`. Every mount made from it, the root of a sandbox
- *   included, inherits that and cannot lose it inside a user namespace, whereas what a runtime is asked for may be left
- *   out (crun 1.8 does for a writable folder, and none takes options for the root);
- * - one that mapped users cannot walk to (root's home is 0700) or whose path an overlay option cannot hold is shown at
- *   a plain place instead;
- * - control groups v2 beside v1 are hidden from a runtime that refuses the mixture.
+ *   included, inherits that and cannot lose it inside a user namespace, whereas a runtime may ignore requested
+ *   options (crun 1.8 does for a writable folder, and none accepts options for the root);
+ * - one that mapped users cannot traverse (root's home is 0700) or whose path an overlay option cannot express is mounted at
+ *   a plain path instead;
+ * - cgroups v2 next to v1 are hidden from a runtime that refuses the mixture.
  */
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -24,21 +24,21 @@ export interface Engine {
 }
 
 export interface RuntimeCall {
-  /** The last one is the id of the container. */
+  /** The last one is the container id. */
   readonly args: readonly string[];
   readonly log: string;
 }
 
 export interface Launcher {
-  /** A path below the driver's folder as the runtime sees it. */
+  /** A path below the driver's folder as seen by the runtime. */
   at(path: string): string;
   /** The runtime's exit code. When the signal comes first, the runtime may still run, or be about to. */
   run(engine: Engine, call: RuntimeCall, signal: AbortSignal): Promise<number>;
-  /** Ends the process that stays. The next call starts it again. */
+  /** Ends the persistent process. The next call starts it again. */
   close(): Promise<void>;
 }
 
-/** Exists on every Linux system by the File Hierarchy Standard and is walkable. */
+/** Exists on every Linux system by the File Hierarchy Standard and can be traversed. */
 const STAGE = '/mnt';
 
 export const createLauncher = (
@@ -59,7 +59,7 @@ export const createLauncher = (
   let current: { readonly hidden: string | undefined; readonly server: ForkServer } | undefined;
   const serverFor = (hidden: string | undefined): ForkServer => {
     if (current?.hidden === hidden && current !== undefined) return current.server;
-    // The trial of one runtime is over, and the next one wants something else.
+    // The trial of one runtime is over, and the next one needs another set-up.
     void current?.server.close();
     current = { hidden, server: createForkServer(surroundings(hidden), log) };
     return current.server;
@@ -78,10 +78,13 @@ export const createLauncher = (
   };
 };
 
-/** What the host mounts and unmounts later is seen in there, too, and nothing the other way. */
+/** Later mounts and unmounts of the host propagate into it, and nothing out of it. */
 const OWN_MOUNTS = ['--mount', '--propagation', 'slave', '--'];
 
-/** $1: the driver's folder, $2: where it is shown, $3: the folder to hide. A runtime makes groups in there all the same. */
+/**
+ * $1: the driver's folder, $2: where it is mounted, $3: the folder to hide. A runtime creates groups in there all the
+ * same.
+ */
 const PRELUDE = `
 mount --bind -- "$1" "$2"
 mount -o remount,bind,nosuid,nodev -- "$2"
@@ -99,7 +102,7 @@ const MAX_PATH_LENGTH = 80;
 
 const needsStage = (folder: string, identity: Identity): boolean => {
   if (!PLAIN_PATH.test(folder) || folder.length > MAX_PATH_LENGTH) return true;
-  // Root inside has every right over the user's own files, so an ordinary user's folder is always reachable.
+  // Root inside has full access to the user's own files, so a rootless server's folder is always reachable.
   if (identity.rootless) return false;
   for (let path = dirname(folder); path !== '/'; path = dirname(path))
     if ((statSync(path).mode & 0o001) === 0) return true;

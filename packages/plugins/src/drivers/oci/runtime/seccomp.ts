@@ -27,16 +27,16 @@ const AF_UNIX = 1;
 const AF_NETLINK = 16;
 /** AF_INET, AF_INET6. */
 const INTERNET = [2, 10];
-/** What the family takes by itself, TCP, UDP: others make the kernel load modules that nobody looks at. */
+/** The family's default, TCP, UDP: others make the kernel load rarely audited modules. */
 const INTERNET_PROTOCOLS = [0, 6, 17];
-/** libc lists interfaces by it; the others configure the kernel. */
+/** Used by libc to list interfaces; the others configure the kernel. */
 const NETLINK_ROUTE = 0;
-/** PER_LINUX, PER_LINUX32, UNAME26, both, and "which one is it". */
+/** PER_LINUX, PER_LINUX32, UNAME26, both, and the query. */
 const PERSONALITIES = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
 /**
- * TIOCSTI types into a terminal that somebody else reads, TIOCLINUX into the console, and TIOCSETD gives a terminal a driver
- * that nobody looks at. The kernel takes the lower half of the number alone, so the filter has to do the same.
+ * TIOCSTI types into a terminal that someone else reads, TIOCLINUX into the console, and TIOCSETD loads rarely
+ * audited line disciplines. The kernel uses only the lower half of the number, so the filter has to do the same.
  */
 const REFUSED_IOCTLS = [0x5412, 0x541c, 0x5423];
 
@@ -70,7 +70,7 @@ wait4 waitid waitpid write writev
   .trim()
   .split(/\s+/);
 
-/** Known and refused plainly, so that the message is "Operation not permitted" and not "not implemented". */
+/** Known and denied with EPERM, so that the message is "Operation not permitted" and not "not implemented". */
 const REFUSED = `
 acct add_key bpf chroot delete_module finit_module fsconfig fsmount fsopen fspick init_module io_uring_enter
 io_uring_register io_uring_setup kexec_file_load kexec_load keyctl mount mount_setattr move_mount open_by_handle_at
@@ -86,7 +86,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   riscv64: 'SCMP_ARCH_RISCV64',
 };
 
-/** `args`: what some of the arguments have to be, by their index. */
+/** `args`: required values of arguments, by index. */
 const allowWhen = (name: string, args: Readonly<Record<number, number>>): Rule => ({
   names: [name],
   action: 'SCMP_ACT_ALLOW',
@@ -98,7 +98,9 @@ interface Prefix {
   readonly value: number;
 }
 
-/** All numbers of 32 bits but these, as beginnings: a filter can ask for equal bits, and for one condition an argument. */
+/**
+ * All 32-bit numbers except these, as prefixes: a filter can compare masked bits, with one condition per argument.
+ */
 const allBut = (values: readonly number[], bits = 32, value = 0): Prefix[] => {
   const mask = Number((0xffff_ffffn << BigInt(bits)) & 0xffff_ffffn);
   if (values.length === 0) return [{ mask, value }];
