@@ -16,8 +16,8 @@ describe('JSON from outside', () => {
   });
 
   it.each([
-    [nested(JSON_BOUNDS.depth + 1), /^\[0\]\[0\].*…: nested more than 64 deep$/],
-    [`{"a":[1,{"b":${nested(100_000)}}]}`, /^\.a\[1\]\.b\[0\]\[0\]\[0\]…: nested more than 64 deep$/],
+    [nested(JSON_BOUNDS.depth + 1), /^\[0\]\[0\].*…: nested more than 64 levels deep$/],
+    [`{"a":[1,{"b":${nested(100_000)}}]}`, /^\.a\[1\]\.b\[0\]\[0\]\[0\]…: nested more than 64 levels deep$/],
     [`{"a":{"b":1},"c":[${'[],'.repeat(200_000)}0]}`, /^\.c\[\d+\]: more than 200000 members$/],
     [`{"${'k'.repeat(100)}\u001b":${nested(65)}}`, /^\.k{40}\[0\]/],
   ])('is refused with the place beyond them', (text, message) => {

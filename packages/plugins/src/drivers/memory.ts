@@ -1,8 +1,6 @@
 /**
- * Machines that exist only in this process: the smallest possible driver, with fault injection. Its configuration
- * scripts when it fails, hangs or is slow, so that demos, simulations and bug reports need no special cases
- * elsewhere. State is keyed by the driver's folder, not by the driver object: reopening it finds the machines, as
- * after a restart.
+ * The smallest possible driver: machines within this process, with scripted faults for demos and simulations. State
+ * is keyed by the driver's folder: reopening it finds the machines, as after a restart.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -45,7 +43,6 @@ interface MemoryMachines {
   readonly machines: Map<string, Kept>;
   /** Name → path → content, or null where a path was removed. */
   readonly layers: Map<string, ReadonlyMap<string, string | null>>;
-  /** The layers each machine started from. */
   readonly origins: Map<string, ReadonlyMap<string, string>>;
   failedCreates: number;
   failedDestroys: number;

@@ -80,7 +80,12 @@ describe('a body', () => {
   it.each([
     ['with a byte order mark', '\ufeff{"name":"a","role":"viewer"}', 'body', 'byte order mark'],
     ['that is not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'body', 'UTF-8'],
-    ['that is nested without end', `{"name":${'['.repeat(500_000)}`, 'body.name[0][0][0][0][0]…', '64 deep'],
+    [
+      'that is nested without end',
+      `{"name":${'['.repeat(500_000)}`,
+      'body.name[0][0][0][0][0]…',
+      '64 levels deep',
+    ],
     ['of nothing but empty lists', `[${'[],'.repeat(340_000)}0]`, /^body\[\d+\]$/, '200000 members'],
     ['with a key of the prototype', '{"__proto__":{"role":"owner"},"name":"a"}', 'body', 'must be JSON'],
   ])('%s is explained', async (_what, body, path, message) => {

@@ -98,7 +98,7 @@ it('answers for what it started before it was killed, and begins the rest in the
   expect(await rest).toBe(6);
   expect(await started).toBe(5);
   expect((await said()).match(/once/g)).toHaveLength(1);
-  expect(warned).toEqual([expect.stringContaining('was ended by SIGKILL')]);
+  expect(warned).toEqual([expect.stringContaining('was killed by SIGKILL')]);
   expect(await shellPid()).not.toBe(shell);
 });
 
@@ -141,7 +141,7 @@ it('says why its surroundings cannot be had', async () => {
   );
   const call = { argv: ['true'], log };
   await expect(forbidden.server.run(call, AbortSignal.timeout(20_000))).rejects.toThrow(
-    /ended with 4: it is forbidden/,
+    /exited with 4: it is forbidden/,
   );
   await using none = closing(createForkServer({ ...plain, surround: ['/no/such/surroundings'] }, warn));
   await expect(none.server.run(call, AbortSignal.timeout(20_000))).rejects.toThrow(/ENOENT/);

@@ -52,7 +52,7 @@ it('a runtime that cannot start a sandbox is not taken, and what it said is told
     versionOf,
   });
   expect(answer).toMatchObject({
-    absent: expect.stringMatching(/crun ended with 1: .+; runc ended with 1: .+/s),
+    absent: expect.stringMatching(/crun exited with 1: .+; runc exited with 1: .+/s),
   });
 });
 
