@@ -59,6 +59,16 @@ test('the verdict of a gate', () => {
   );
 });
 
+test('a gate that did not run says which one did', () => {
+  const world = createWorld();
+  const evidence = [{ name: 'test', exitCode: 0, durationMs: 1500, timedOut: false }];
+  gateLines(
+    { state: 'green', evidence, reusedFrom: 'gr_1' } as unknown as Parameters<typeof gateLines>[0],
+    createOutput(world, false),
+  );
+  expect(world.out()).toBe('gate: reused from gr_1\n✓ gate test: exit 0 1.5 s\ngate green\n');
+});
+
 test('a gate that somebody stopped is told as interrupted, not as broken or rejected', async () => {
   const world = createWorld();
   const output = createOutput(world, false);

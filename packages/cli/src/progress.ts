@@ -114,7 +114,8 @@ export const itemLine = (body: ItemBody, output: Output): string | undefined => 
 };
 
 export const gateLines = (gate: GateRun, output: Output): void => {
-  const { evidence, weakened = [] } = gate;
+  const { evidence, weakened = [], reusedFrom } = gate;
+  if (reusedFrom !== undefined) output.line(`gate: reused from ${reusedFrom}`);
   for (const one of evidence) {
     const { name, judgedBy, exitCode, durationMs, timedOut, outOfMemory } = one;
     const whose = judgedBy === 'change' ? ' (as changed)' : '';

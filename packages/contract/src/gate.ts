@@ -9,7 +9,13 @@ import { recordFields } from './page.ts';
 import { CommitId, GateProfile } from './workspace.ts';
 
 export const gateStates = table({
-  running: { passed: 'green', failed: 'red', broke: 'broken' },
+  running: {
+    passed: 'green',
+    /** It did not run: the very same had passed already, see `reusedFrom`. */
+    reused: 'green',
+    failed: 'red',
+    broke: 'broken',
+  },
   green: {},
   red: {},
   /** The gate itself could not run: not a pass. */
@@ -78,8 +84,12 @@ export const GateRun = z
     profile: GateProfile,
     /** The merged commits under test, by repository. */
     commits: z.record(z.string(), CommitId),
-    /** SHA-256 over workspace, commits, their commands, set-up, image, driver, egress and limits: equal inputs, equal hash. */
+    /** SHA-256 over workspace, trees, their commands, set-up, image, driver, egress and limits: equal inputs, equal hash. */
     inputHash: z.string(),
+    /** The same over all that runs, also what the target judges by. */
+    planHash: z.string().optional(),
+    /** The run whose evidence this is, when the very same had been judged. */
+    reusedFrom: GateRunId.optional(),
     evidence: z.array(Evidence),
     /** What the change weakens; it then needs approval to land, unless the workspace says otherwise. */
     weakened: z.array(Weakening).optional(),

@@ -101,6 +101,8 @@ export interface Hub {
   compose(workspaceId: string, repository: string, request: ComposeRequest): Promise<Commit>;
   /** Every file of a commit: its path and the id of its content, which names equal content equally; `link <id>` for a link. */
   files(workspaceId: string, repository: string, commit: Commit): Promise<Readonly<Record<string, string>>>;
+  /** Names all files of a commit with their modes: equal files, equal id, whatever the commit says beside them. */
+  tree(workspaceId: string, repository: string, commit: Commit): Promise<string>;
   /** The text of a file in a commit; undefined when it is absent, no plain file, or larger than `maxBytes`. A link is none, unless it is asked where it leads. */
   readFile(workspaceId: string, repository: string, file: FileRequest): Promise<string | undefined>;
   /** Unified diff between two commits; with a folder, paths are shown below it. */

@@ -9,4 +9,4 @@ export {
   THERE,
 } from './places.ts';
 export { lose, type Remover, recover, removedUnderWork, removeFor, requestRemoval } from './removal.ts';
-export { branchRef, planSandbox, type SandboxPlan, targetRefs } from './spec.ts';
+export { branchRef, planSandbox, readRefsOf, type SandboxPlan, targetRefs } from './spec.ts';

@@ -1,5 +1,6 @@
 /** What a sandbox will be, settled from what was asked, what its workspace says, and the installation's defaults. */
 import type { EgressPolicy, Isolation, Limits, Sandbox, Workspace } from '@berth/contract';
+import type { ReadTx } from '../kernel/index.ts';
 import type { CheckoutRequest, Defaults } from '../ports.ts';
 import type { SetupPlan } from '../setup-plan.ts';
 
@@ -57,3 +58,13 @@ export const branchRef = (branch: string): string => `refs/heads/${branch}`;
 export const targetRefs = ({ repositories }: Pick<Workspace, 'repositories'>): string[] => [
   ...new Set(repositories.map(({ branch }) => branchRef(branch))),
 ];
+
+/** What its checkout comes from, and what its plan names. */
+export const readRefsOf = async (
+  tx: ReadTx,
+  { readRefs, workspaceId = '', checkout }: SandboxPlan,
+): Promise<string[]> => {
+  const workspace = readRefs === undefined ? await tx.table('workspaces').get(workspaceId) : undefined;
+  const named = readRefs ?? (workspace === undefined ? [] : targetRefs(workspace));
+  return [...named, ...checkout.map(({ from, branch }) => from ?? branchRef(branch))];
+};

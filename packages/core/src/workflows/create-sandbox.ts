@@ -6,7 +6,7 @@ import type { Sandbox } from '@berth/contract';
 import type { Sandbox as MachineInside } from '@berth/plugin-api';
 import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { branchRef, removedUnderWork, type SandboxPlan, targetRefs } from '../sandbox/index.ts';
+import { readRefsOf, removedUnderWork, type SandboxPlan } from '../sandbox/index.ts';
 import { causeOf } from './cause.ts';
 import { inNewMachine, makeMachine } from './machine/life.ts';
 import { runSetup } from './prebuild/run-setup.ts';
@@ -24,10 +24,7 @@ export const createSandbox = saga<Ports, SandboxPlan>('sandbox.create', 1)
   .step('grant', {
     save: async (tx, { ports, input }) => {
       const { id, attemptId, workspaceId, writeRefs } = input;
-      const readRefs = [
-        ...(input.readRefs ?? (await targetsIn(tx, workspaceId))),
-        ...input.checkout.map(({ from, branch }) => from ?? branchRef(branch)),
-      ];
+      const readRefs = await readRefsOf(tx, input);
       const hash = ports.grants.hash(ports.grants.tokenFor(id));
       await tx
         .table('grants')
@@ -107,11 +104,6 @@ const checkOut = async (
   if (workspaceId === undefined || checkout.length === 0) return;
   const [key, token] = [`${run}/checkout`, grants.tokenFor(id)];
   await checkouts.clone(sandbox, { key, workspaceId, repositories: checkout, token, signal });
-};
-
-const targetsIn = async (tx: Tx, workspaceId = ''): Promise<string[]> => {
-  const workspace = await tx.table('workspaces').get(workspaceId);
-  return workspace === undefined ? [] : targetRefs(workspace);
 };
 
 interface Chosen {

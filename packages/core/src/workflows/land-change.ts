@@ -1,9 +1,10 @@
 /**
- * A change lands: merged in the hub, judged on the merge by its target, and only then the target moves, by
- * compare-and-swap, from exactly the commit that was merged with. What was verified is what lands. When the target has
+ * A change lands. It is verified: merged in the hub, and judged on the merge by its target (`landing/verify.ts`), unless
+ * the very same files were judged by the very same plan already (`landing/reuse.ts`). Then it advances: the target moves,
+ * by compare-and-swap, from exactly the commit that was merged with. What was verified is what lands. When the target has
  * moved meanwhile the saga ends with `change.target_moved`, and the caller lands again, without the agent.
  */
-import { fail, type Weakening } from '@berth/contract';
+import { fail } from '@berth/contract';
 import {
   advanceTargets,
   changeRef,
@@ -12,15 +13,14 @@ import {
   mergeParts,
   withdrawTargets,
 } from '../change/index.ts';
-import { deciding, failedIn, missingTools, weakenedBy } from '../gate/index.ts';
+import { deciding, failedIn, missingTools } from '../gate/index.ts';
 import { move, nothingToUndo, saga } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { staged } from '../task/index.ts';
 import { workspaceOf } from '../workspace/index.ts';
 import { refreshCopies } from './attempt/refresh-copies.ts';
 import { allowWeakened } from './landing/approval.ts';
-import { baselineOf, type Target } from './landing/baseline.ts';
-import { endParts, type PartsEnd, runParts, setupRedOf } from './landing/gate-parts.ts';
+import { endParts } from './landing/gate-parts.ts';
 import { planJudging } from './landing/judge-plan.ts';
 import {
   breakGate,
@@ -31,6 +31,7 @@ import {
   reject,
   repositoriesOf,
 } from './landing/records.ts';
+import { isPassed, verify } from './landing/verify.ts';
 
 export const landChange = saga<Ports, LandInput>('change.land', 2)
   .step('record', {
@@ -73,20 +74,12 @@ export const landChange = saga<Ports, LandInput>('change.land', 2)
     unsave: (tx, { out, run }) => breakGate(tx, out.plan.gateRunId, run),
   })
   .step('gate', {
-    do: async ({ ports, input, out, key, signal }) => {
-      const { parts, plan, targets, egress } = out.plan;
-      const { evidence, weakened } = await runParts(ports, { parts, key, signal });
-      await dropRef(ports.hub, input.workspaceId, repositoriesOf(input), judgeRef(input.changeId));
-      const target = { workspaceId: input.workspaceId, commits: targets, plan, egress };
-      const isGreen = failedIn(deciding(evidence)).length === 0;
-      const said = isGreen ? await saidBefore(ports, target, signal) : NOTHING;
-      const all = [...out.plan.weakened, ...weakened, ...said.weakened];
-      return { evidence, weakened: unique([...all, ...weakenedBy(evidence, said.evidence)]) };
-    },
+    do: ({ ports, input, out, key, signal }) => verify(ports, { input, planned: out.plan, key, signal }),
     save: async (tx, { out, run }, { evidence, weakened }) => {
-      const trigger = failedIn(deciding(evidence)).length === 0 ? 'passed' : 'failed';
+      const { gateRunId, reused } = out.plan;
+      const trigger = reused !== undefined ? 'reused' : isPassed(evidence) ? 'passed' : 'failed';
       const patch = { evidence: [...evidence], weakened };
-      await move(tx, 'gateRuns', out.plan.gateRunId, { trigger, patch, causedBy: run });
+      await move(tx, 'gateRuns', gateRunId, { trigger, patch, causedBy: run });
     },
     undo: ({ ports, out, key }) =>
       endParts(ports, { parts: out.plan.parts, key, reason: 'the change did not land' }),
@@ -132,24 +125,6 @@ export const landChange = saga<Ports, LandInput>('change.land', 2)
     },
   })
   .returns(({ input, out }) => ({ changeId: input.changeId, commits: landed(out.merge) }));
-
-/** A set-up of the target that fails shows where its checks should run and where it is judged itself. */
-const unique = (all: readonly Weakening[]): Weakening[] => [
-  ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
-];
-
-const NOTHING: PartsEnd = { evidence: [], weakened: [] };
-
-/** A target that cannot be set up says nothing, and no agent is to answer for it: a person does. */
-const saidBefore = async (ports: Ports, target: Target, signal: AbortSignal): Promise<PartsEnd> => {
-  try {
-    return { evidence: await baselineOf(ports, target, signal), weakened: [] };
-  } catch (error) {
-    const red = setupRedOf(error, Object.keys(target.commits)[0]);
-    if (red === undefined) throw error;
-    return { evidence: [], weakened: [red] };
-  }
-};
 
 const recordOf = async ({ store }: Ports, id: string) => {
   const change = await store.read((tx) => tx.table('changes').get(id));

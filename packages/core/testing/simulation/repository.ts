@@ -97,6 +97,8 @@ export const createScriptedHub = (digest: (text: string) => string): ScriptedHub
     },
     files: async (_, repository, id) => look(repository, id).tree,
     readFile: async (_, repository, { commit: id, path }) => look(repository, id).tree[path],
+    tree: async (_, repository, id) =>
+      digest(JSON.stringify(Object.entries(look(repository, id).tree).sort())),
     diff: async () => '',
     until() {
       return this;

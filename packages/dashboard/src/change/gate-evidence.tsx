@@ -16,6 +16,7 @@ export const GateEvidence = ({ id }: { readonly id: string }) => {
     <div className="gate">
       <p>
         <strong>Gate</strong> <StateBadge state={run.state} />
+        {run.reusedFrom !== undefined && <span className="soft"> reused from {run.reusedFrom}</span>}
       </p>
       <FailureNote failure={run.error} />
       {run.evidence.map((evidence) => (

@@ -293,6 +293,8 @@ describe('merging', () => {
       'theirs',
     ]);
     expect(await sample.hub.contains(WORKSPACE, 'source', commit, head)).toBe(true);
+    const trees = [commit, base, head].map((one) => sample.hub.tree(WORKSPACE, 'source', one));
+    expect(new Set(await Promise.all(trees)).size).toBe(3);
     expect(await sample.hub.contains(WORKSPACE, 'source', head, commit)).toBe(false);
     expect(await sample.hub.diff(WORKSPACE, 'source', base, commit)).toContain(
       '+++ b/theirs\n@@ -0,0 +1 @@\n+2\n',

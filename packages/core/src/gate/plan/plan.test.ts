@@ -38,15 +38,15 @@ test('the input hash names everything that decides the verdict', () => {
   const limits = { cpus: 1, memoryBytes: 2 ** 30, pids: 100, diskBytes: 2 ** 30, inodes: 10_000 };
   const setup = { commands: [{ run: 'make' }], egress: { preset: 'packages' }, timeoutMs: 1000 } as const;
   const inputs = {
-    ...{ workspaceId: 'ws_1', commits: { app: 'a', lib: 'b' }, commands, driver: 'oci', setup, limits },
+    ...{ workspaceId: 'ws_1', trees: { app: 'a', lib: 'b' }, commands, driver: 'oci', setup, limits },
     isolation: 'container',
     egress: { preset: 'none' },
   } as const;
   const hash = (over: object) => gateInputHash((text) => text, { ...inputs, ...over });
-  expect(hash({ commits: { lib: 'b', app: 'a' } })).toBe(hash({}));
+  expect(hash({ trees: { lib: 'b', app: 'a' } })).toBe(hash({}));
   for (const other of [
     { workspaceId: 'ws_2' },
-    { commits: { app: 'c', lib: 'b' } },
+    { trees: { app: 'c', lib: 'b' } },
     { image: '/i.tar' },
     { setup: undefined },
     { setup: { ...setup, commands: [{ run: 'make all' }] } },

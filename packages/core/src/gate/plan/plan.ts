@@ -31,7 +31,8 @@ export type GatePlan = {
 
 export interface GateInputs {
   readonly workspaceId: string;
-  readonly commits: CommitByRepository;
+  /** Ids of the trees that are judged, by repository. */
+  readonly trees: Readonly<Record<string, string>>;
   readonly commands: readonly PlannedCommand[];
   readonly image?: string | undefined;
   readonly driver: string;
@@ -140,9 +141,9 @@ export const readAt = (
 export const gateInputHash = (digest: (text: string) => string, inputs: GateInputs): string =>
   digest(
     JSON.stringify([
-      'gate@2',
+      'gate@3',
       inputs.workspaceId,
-      Object.entries(inputs.commits).sort(),
+      Object.entries(inputs.trees).sort(),
       inputs.commands.map(({ name, repository, run, timeoutMs, needs }) => [
         ...[name, repository, run, timeoutMs],
         needs,

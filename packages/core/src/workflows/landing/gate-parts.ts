@@ -44,7 +44,7 @@ export const gateSandbox = (
     })),
   });
 
-/** Everything that a verdict on these commits by their own checks comes from, as one hash. */
+/** Everything that a verdict on the files of these commits by these commands comes from, as one hash. */
 export const judgedBy = async (
   ports: Ports,
   workspace: Workspace,
@@ -56,8 +56,20 @@ export const judgedBy = async (
   const { image, limits } = gateSandbox(ports, workspace, { id: '', start: { layers: [] }, egress, commits });
   return gateInputHash(ports.digest, {
     workspaceId: workspace.id,
-    ...{ commits, commands, image, driver, isolation, setup, egress, limits },
+    trees: await treesOf(ports, workspace.id, commits),
+    ...{ commands, image, driver, isolation, setup, egress, limits },
   });
+};
+
+const treesOf = async (
+  { hub }: Pick<Ports, 'hub'>,
+  workspaceId: string,
+  commits: CommitByRepository,
+): Promise<Readonly<Record<string, string>>> => {
+  const trees: Record<string, string> = {};
+  for (const [name, commit] of Object.entries(commits))
+    trees[name] = await hub.tree(workspaceId, name, commit);
+  return trees;
 };
 
 export interface RunOfParts {

@@ -22,6 +22,7 @@ import { planSetup, setupChanges, setupLines, type WorkEgress } from '../../preb
 import type { GatePart } from '../check-gate.ts';
 import { ensurePrebuild, filesOf, type Start, settingOf } from '../prebuild/ensure.ts';
 import { gateSandbox, judgedBy, setupRedOf } from './gate-parts.ts';
+import { findEvidence, type Reused } from './reuse.ts';
 
 export interface ToJudge {
   readonly changeId: string;
@@ -40,8 +41,12 @@ export type JudgePlan = {
   readonly targets: CommitByRepository;
   readonly weakened: readonly Weakening[];
   readonly inputHash: string;
+  /** Over all that would run: equal for equal files, commands, set-ups, drivers and limits. */
+  readonly planHash: string;
   readonly egress: EgressPolicy;
+  /** None when the evidence of an earlier run is reused. */
   readonly parts: readonly GatePart[];
+  readonly reused?: Reused | undefined;
 };
 
 export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgePlan> => {
@@ -101,10 +106,25 @@ export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgeP
   // A gate runs under the policy that the work was done under.
   const egress = task?.egress ?? workspace.egress ?? ports.defaults.egress;
   const inputHash = await judgedBy(ports, workspace, { commits, commands: own.commands, egress });
+  const planHash = await planHashOf(ports, workspace, judgements, egress);
+  const known = { plan, commits, targets, inputHash, planHash, egress };
+  const reused = await findEvidence(ports, known);
+  if (reused !== undefined) return { ...known, weakened, parts: [], reused };
   const work = { egress, isAsked: task?.egress !== undefined };
   const planned = await partsOf(ports, wanted, judgements, work);
-  weakened.push(...planned.weakened);
-  return { plan, commits, targets, weakened, inputHash, egress, parts: planned.parts };
+  return { ...known, weakened: [...weakened, ...planned.weakened], parts: planned.parts };
+};
+
+const planHashOf = async (
+  ports: Ports,
+  workspace: Workspace,
+  judgements: readonly Judgement[],
+  egress: EgressPolicy,
+): Promise<string> => {
+  const hashes: [string, string][] = [];
+  for (const { judgedBy: by, commits, commands } of judgements)
+    hashes.push([by, await judgedBy(ports, workspace, { commits, commands, egress })]);
+  return ports.digest(JSON.stringify(['plan@1', hashes]));
 };
 
 const setupOf = async (ports: Ports, workspace: Workspace, commits: CommitByRepository) => {

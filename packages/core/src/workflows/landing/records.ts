@@ -33,17 +33,19 @@ export const insertGateRun = async (
   tx: Tx,
   planned: JudgePlan & { readonly gateRunId: string; readonly changeId: string },
 ): Promise<void> => {
-  const { gateRunId: id, changeId, plan, commits, inputHash, parts } = planned;
-  const [first] = parts;
-  if (first === undefined) return;
+  const { gateRunId: id, changeId, plan, commits, inputHash, planHash, parts, reused } = planned;
+  const sandboxId = reused?.sandboxId ?? parts[0]?.sandbox.id;
+  if (sandboxId === undefined) return;
   await tx.table('gateRuns').insert({
     id,
     state: 'running',
     changeId,
-    sandboxId: first.sandbox.id,
+    sandboxId,
     profile: plan.profile,
     commits,
     inputHash,
+    planHash,
+    reusedFrom: reused?.gateRunId,
     evidence: [],
   });
   const change = await tx.table('changes').get(changeId);

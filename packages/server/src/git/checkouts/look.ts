@@ -50,6 +50,11 @@ export const containsCommit = async (
   return answer.exitCode === 0;
 };
 
+export const treeOf = async (git: Git, gitDir: string, commit: string): Promise<string> =>
+  (
+    await git(['rev-parse', '--verify', '--end-of-options', `${assertCommit(commit)}^{tree}`], { gitDir })
+  ).stdout.trim();
+
 const LINK_MODE = '120000';
 const KINDS: Readonly<Record<string, string>> = {
   [LINK_MODE]: 'link ',

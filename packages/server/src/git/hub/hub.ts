@@ -8,7 +8,7 @@ import { fail, isBerthError, type Repository } from '@berth/contract';
 import type { Hub } from '@berth/core';
 import { explainingNoSpace } from '../../system/no-space.ts';
 import { composeIn } from '../checkouts/compose.ts';
-import { containsCommit, diffOf, fileOf, filesOf } from '../checkouts/look.ts';
+import { containsCommit, diffOf, fileOf, filesOf, treeOf } from '../checkouts/look.ts';
 import type { Git } from '../git.ts';
 import { assertCommit, assertRef } from '../refs.ts';
 import { forward, staleCopy } from './forward.ts';
@@ -78,6 +78,7 @@ export const createHub = (options: HubOptions): Hub => {
     diff: async (workspaceId, name, ...[from, to, folder]) =>
       diffOf(git, await open(workspaceId, name), { from, to, folder }),
     files: async (workspaceId, name, commit) => filesOf(git, await open(workspaceId, name), commit),
+    tree: async (workspaceId, name, commit) => treeOf(git, await open(workspaceId, name), commit),
     readFile: async (workspaceId, name, file) => fileOf(git, await open(workspaceId, name), file),
     contains: async (workspaceId, name, descendant, ancestor) =>
       containsCommit(git, await open(workspaceId, name), descendant, ancestor),

@@ -1,0 +1,58 @@
+/** The first half of a landing: whether a merge passes, and what it weakens. Nothing moves here. */
+import type { Evidence, Weakening } from '@berth/contract';
+import { dropRef, judgeRef } from '../../change/index.ts';
+import { deciding, failedIn, weakenedBy } from '../../gate/index.ts';
+import type { Ports } from '../../ports.ts';
+import { progressed } from '../../task/index.ts';
+import { baselineOf, type Target } from './baseline.ts';
+import { type PartsEnd, runParts, setupRedOf } from './gate-parts.ts';
+import type { JudgePlan } from './judge-plan.ts';
+import { type LandInput, repositoriesOf } from './records.ts';
+
+export interface Verification {
+  readonly input: LandInput;
+  readonly planned: JudgePlan;
+  /** Of the step. */
+  readonly key: string;
+  readonly signal: AbortSignal;
+}
+
+export const isPassed = (evidence: readonly Evidence[]): boolean => failedIn(deciding(evidence)).length === 0;
+
+export const verify = async (ports: Ports, verification: Verification) => {
+  const { input, planned, signal } = verification;
+  const { evidence, weakened } = await judge(ports, verification);
+  await dropRef(ports.hub, input.workspaceId, repositoriesOf(input), judgeRef(input.changeId));
+  const { targets, plan, egress } = planned;
+  const target = { workspaceId: input.workspaceId, commits: targets, plan, egress };
+  const said = isPassed(evidence) ? await saidBefore(ports, target, signal) : NOTHING;
+  const all = [...planned.weakened, ...weakened, ...said.weakened];
+  return { evidence, weakened: unique([...all, ...weakenedBy(evidence, said.evidence)]) };
+};
+
+const judge = async (
+  ports: Ports,
+  { input: { attemptId }, planned: { reused, parts }, key, signal }: Verification,
+): Promise<PartsEnd> => {
+  if (reused === undefined) return runParts(ports, { parts, key, signal });
+  await progressed(ports.store, { attemptId, stage: 'gate', detail: `reused from ${reused.gateRunId}` });
+  return { evidence: reused.evidence, weakened: [] };
+};
+
+/** A set-up of the target that fails shows where its checks should run and where it is judged itself. */
+const unique = (all: readonly Weakening[]): Weakening[] => [
+  ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
+];
+
+const NOTHING: PartsEnd = { evidence: [], weakened: [] };
+
+/** A target that cannot be set up says nothing, and no agent is to answer for it: a person does. */
+const saidBefore = async (ports: Ports, target: Target, signal: AbortSignal): Promise<PartsEnd> => {
+  try {
+    return { evidence: await baselineOf(ports, target, signal), weakened: [] };
+  } catch (error) {
+    const red = setupRedOf(error, Object.keys(target.commits)[0]);
+    if (red === undefined) throw error;
+    return { evidence: [], weakened: [red] };
+  }
+};
