@@ -129,17 +129,18 @@ const openServices = async (parts: ServiceOptions) => {
   void scope.add('gateway', () => gateway.close());
 
   const tell = (level: keyof Log, event: string, facts = {}) => log[level](event, facts);
-  const drivers = await openDrivers({
-    // Every plugin checks its own configuration, so here the registries may forget the types.
-    registry: driverRegistry as unknown as Registry<DriverPlugin>,
-    config: config.drivers,
-    defaultDriver: config.defaultDriver,
-    trustedGateDrivers: config.defaults.trustedGateDrivers,
-    folder: join(config.home, DRIVERS_FOLDER),
-    host: { installation, guest: findGuestProgram(), log: tell },
-  });
-  const { registries } = gateway;
-  const provisions = await findProvisions({ env, registries, execPath: process.execPath });
+  const [drivers, provisions] = await Promise.all([
+    openDrivers({
+      // Every plugin checks its own configuration, so here the registries may forget the types.
+      registry: driverRegistry as unknown as Registry<DriverPlugin>,
+      config: config.drivers,
+      defaultDriver: config.defaultDriver,
+      trustedGateDrivers: config.defaults.trustedGateDrivers,
+      folder: join(config.home, DRIVERS_FOLDER),
+      host: { installation, guest: findGuestProgram(), log: tell },
+    }),
+    findProvisions({ env, registries: gateway.registries, execPath: process.execPath }),
+  ]);
   const machines = createMachines({ drivers, provisions, uplink: gateway.uplink, log: log.debug });
   void scope.add('machines', () => machines.close());
 

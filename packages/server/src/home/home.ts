@@ -22,10 +22,11 @@ export const makeHome = async (home: string): Promise<void> => {
 
 /** Sandboxes run as users of their own, and must be able to pass through to their driver's folder, not to look around. */
 export const closeHome = async (home: string): Promise<void> => {
-  for (const entry of await readdir(home, { withFileTypes: true })) {
-    const isOwn = entry.isDirectory() ? entry.name !== DRIVERS_FOLDER : entry.isFile();
-    if (isOwn) await chmod(join(home, entry.name), entry.isDirectory() ? 0o700 : 0o600);
-  }
+  const entries = await readdir(home, { withFileTypes: true });
+  const own = entries.filter((entry) =>
+    entry.isDirectory() ? entry.name !== DRIVERS_FOLDER : entry.isFile(),
+  );
+  await Promise.all(own.map((entry) => chmod(join(home, entry.name), entry.isDirectory() ? 0o700 : 0o600)));
   await chmod(home, 0o711);
 };
 

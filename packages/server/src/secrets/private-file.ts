@@ -1,7 +1,7 @@
 /** Files that hold a secret: read and written so that nobody else can read them or put another file in their place. */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, open, rename, rm } from 'node:fs/promises';
+import { link, lstat, open, rename, rm } from 'node:fs/promises';
 import { fail } from '@berth/contract';
 
 const MAX_SECRET_FILE_BYTES = 4096;
@@ -32,6 +32,8 @@ export const readPrivateFile = async (path: string): Promise<string | undefined>
 
 /** Makes a new file of mode 0600, whole or not at all. False when there is one already; that one is left alone. */
 export const createPrivateFile = async (path: string, text: string): Promise<boolean> => {
+  // All but the first start find it; a draft that comes to nothing would still be waited for until it is on the disk.
+  if (await isTaken(path)) return false;
   const draft = await writeDraft(path, text);
   try {
     await link(draft, path);
@@ -41,6 +43,16 @@ export const createPrivateFile = async (path: string, text: string): Promise<boo
     return false;
   } finally {
     await rm(draft, { force: true });
+  }
+};
+
+const isTaken = async (path: string): Promise<boolean> => {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    return false;
   }
 };
 
