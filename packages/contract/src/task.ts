@@ -39,6 +39,11 @@ export const attemptStates = table({
   killed: {},
 });
 
+/** What becomes of the work of an attempt. `land`: its change is verified, and moves its targets when it passes. */
+export const AttemptEnd = z.enum(['land']).meta({ id: 'AttemptEnd' });
+export type AttemptEnd = z.infer<typeof AttemptEnd>;
+export const DEFAULT_END: AttemptEnd = 'land';
+
 /** 1–10, 10 first; 5 when absent. */
 const Priority = z.int().min(1).max(10);
 
@@ -57,6 +62,8 @@ export const Task = z
     priority: Priority,
     /** How many times a red gate or a conflict is returned to the agent before the attempt fails. */
     maxRounds: z.int(),
+    /** `land` when absent. */
+    end: AttemptEnd.optional(),
     /** How long the sandbox is kept after the end, for inspection or a follow-up. */
     keepAliveMs: z.int(),
     /** Egress of its agent and gate; that of the workspace when absent. */
@@ -80,6 +87,8 @@ export const TaskCreate = z.strictObject({
   model: z.string().max(200).optional(),
   priority: Priority.optional(),
   maxRounds: z.int().min(1).max(10).optional(),
+  /** What becomes of the work; `land` when absent. */
+  end: AttemptEnd.optional(),
   keepAliveMs: z.int().min(0).max(86_400_000).optional(),
   /** Egress of its agent and gate; that of the workspace when absent. */
   egress: EgressPolicy.optional(),

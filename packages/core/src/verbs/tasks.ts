@@ -115,6 +115,7 @@ const insert = async (
     model,
     priority: request.priority ?? DEFAULT_PRIORITY,
     maxRounds: request.maxRounds ?? defaults.maxRounds,
+    end: request.end,
     keepAliveMs: request.keepAliveMs ?? defaults.keepAliveMs,
     egress: request.egress,
     attempts: 0,

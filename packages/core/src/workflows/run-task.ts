@@ -3,7 +3,7 @@
  * any point leaves it in a state that says what is under way, and a failure at any point leaves it `failed` with the
  * reason, without a sandbox, and with its branch when there is work on it.
  */
-import type { Attempt } from '@berth/contract';
+import { type Attempt, DEFAULT_END } from '@berth/contract';
 import { asVersion, type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { requestRemoval } from '../sandbox/index.ts';
@@ -92,6 +92,7 @@ export const runTask = saga<Ports, AttemptInput>('task.run', 2)
           branch,
           title: task.title,
         },
+        end: task.end ?? DEFAULT_END,
         maxRounds: task.maxRounds,
         parts: workspace.repositories.map(({ name, branch: target }) => ({ repository: name, target })),
         first: {

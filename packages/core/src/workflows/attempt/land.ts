@@ -1,0 +1,104 @@
+/** The end of an attempt that lands: its change is verified and moves the target, or goes back to the agent. */
+import { ERRORS, fail, isBerthError } from '@berth/contract';
+import { deciding } from '../../gate/index.ts';
+import { move } from '../../kernel/index.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
+import { conflictPrompt, failedSetupPrompt, redGatePrompt, weakenedPrompt } from '../../task/index.ts';
+import { landChange } from '../land-change.ts';
+import { isGone } from '../machine/life.ts';
+import type { Ask, EndOfRound, EndStrategy, Round, Rounds } from './round.ts';
+
+/** Changes of others wait then. What moves the target this often beside it is its source, and it never rests. */
+const MAX_LANDINGS_PER_ROUND = 100;
+
+/** Machines of the gate that may die in a round before the task fails with it. */
+const MACHINES_LOST = 2;
+
+/** A race that is lost is no failure: the same work is verified again, on what landed before it. */
+const land = async (ports: Ports, rounds: Rounds, { round, heads }: Round): Promise<EndOfRound> => {
+  const { workspaceId, attemptId } = rounds.turn;
+  let moved: unknown;
+  let died = 0;
+  for (let landing = 1; landing <= MAX_LANDINGS_PER_ROUND; landing += 1) {
+    const key = `${attemptId}/${round}.${landing}`;
+    await ports.precedence.pass({ workspaceId, attemptId, parts: rounds.parts }, rounds.signal);
+    try {
+      const { changeId } = await landOnce(ports, rounds, { key, heads });
+      return { kind: 'ended', changeId };
+    } catch (error) {
+      const ask = await askAfter(ports, error);
+      if (ask !== undefined) return { kind: 'sent_back', ask, error };
+      if (isMachineLost(error)) died += 1;
+      if (!mayLandAgain(error, died)) throw error;
+      moved = error;
+    }
+  }
+  throw moved;
+};
+
+/** A machine of the gate that died, or that somebody took away, says nothing about the work either. */
+const isMachineLost = (error: unknown): boolean =>
+  isGone(error) || (isBerthError(error) && error.code === 'sandbox.removed');
+
+/** Nor does that an older version of Berth began the landing: there is one of those at most. */
+const LANDS_AGAIN = new Set<string>(['change.target_moved', 'work.outdated']);
+
+const mayLandAgain = (error: unknown, died: number): boolean =>
+  isMachineLost(error) ? died <= MACHINES_LOST : isBerthError(error) && LANDS_AGAIN.has(error.code);
+
+const landOnce = async (
+  ports: Ports,
+  { turn, parts, signal }: Rounds,
+  { key, heads }: { readonly key: string; readonly heads: CommitByRepository },
+) => {
+  const id = ports.ids.from('saga', `${key}/land`);
+  await verifying(ports, turn.taskId, id);
+  const { taskId, attemptId, workspaceId, title, agent, branch } = turn;
+  const input = {
+    changeId: ports.ids.from('change', key),
+    taskId,
+    attemptId,
+    workspaceId,
+    title,
+    agent,
+    parts: parts.flatMap(({ repository, target }) => {
+      const head = heads[repository];
+      return head === undefined ? [] : [{ repository, target, branch, head }];
+    }),
+  };
+  return ports.sagas.run(landChange, { id, input, subject: input.changeId, signal });
+};
+
+/** The task's state follows a landing that begins, not one that is only heard again. */
+const verifying = ({ store }: Ports, taskId: string, run: string): Promise<void> =>
+  store.write(async (tx) => {
+    if ((await tx.table('sagas').get(run)) !== undefined) return;
+    const task = await tx.table('tasks').get(taskId);
+    if (task?.state === 'landing')
+      await move(tx, 'tasks', taskId, { trigger: 'sent_back', details: { cause: 'target_moved' } });
+    if (task?.state === 'landing' || task?.state === 'running')
+      await move(tx, 'tasks', taskId, { trigger: 'verification_started' });
+  });
+
+/** What the agent is asked after a landing that only it can help; nothing for any other failure. */
+const askAfter = async ({ store }: Ports, error: unknown): Promise<Ask | undefined> => {
+  if (!isBerthError(error)) return undefined;
+  if (error.code === 'change.conflicted') {
+    const { conflicts = [] } = ERRORS[error.code].data.parse(error.details);
+    return { cause: 'conflict', prompt: conflictPrompt(conflicts) };
+  }
+  // The set-up of the task's own start has worked: what fails now is what the change made of it.
+  if (error.code === 'setup.failed')
+    return { cause: 'red_gate', prompt: failedSetupPrompt(ERRORS[error.code].data.parse(error.details)) };
+  if (error.code !== 'gate.red' && error.code !== 'gate.weakened') return undefined;
+  const { gateRun: id } = ERRORS[error.code].data.parse(error.details);
+  const gateRun = await store.read((tx) => tx.table('gateRuns').get(id));
+  if (gateRun === undefined) throw fail('record.missing', { noun: 'gate', id });
+  const prompt =
+    error.code === 'gate.weakened'
+      ? weakenedPrompt(gateRun.weakened ?? [])
+      : redGatePrompt(deciding(gateRun.evidence));
+  return { cause: 'red_gate', prompt };
+};
+
+export const LAND: EndStrategy = { end: land, children: [landChange] };
