@@ -22,16 +22,14 @@ test('a set-up that does not end in time says so: which command, which limit, wh
   const error: unknown = await ended({ exitCode: null, timedOut: true, stdout: 'fetching' }).catch((e) => e);
   expect(error).toMatchObject({
     code: 'setup.failed',
-    message: expect.stringMatching(/^The set-up command npm ci did not end within 5000 ms .*fetching$/),
+    message: expect.stringMatching(/^The set-up command npm ci did not finish within 5000 ms .*fetching$/),
     hint: expect.stringContaining('`setup.timeoutMs`'),
   });
   expect(setupRedOf(error, 'app')).toMatchObject({ detail: expect.stringContaining('not within 5000 ms') });
 });
 
 test('one that ends badly says with what', async () => {
-  const message = expect.stringMatching(
-    /^The set-up command npm ci ended with exit code 3: it said nothing$/,
-  );
+  const message = expect.stringMatching(/^The set-up command npm ci ended with exit code 3: no output$/);
   await expect(ended({ exitCode: 3 })).rejects.toMatchObject({ code: 'setup.failed', message });
   await expect(ended({})).resolves.toBeUndefined();
 });
