@@ -32,6 +32,8 @@ export const Stats = z
     tasks: z.record(z.string(), z.int()),
     changes: z.record(z.string(), z.int()),
     jobs: z.record(z.string(), z.int()),
+    /** Why sandboxes that name no driver are made by `defaultDriver`. */
+    defaultDriverReason: z.string(),
     lastSeq: z.int(),
     eventClients: z.int(),
     memoryBytes: z.int(),

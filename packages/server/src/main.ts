@@ -134,7 +134,7 @@ const openServices = async (parts: ServiceOptions) => {
       // Every plugin checks its own configuration, so here the registries may forget the types.
       registry: driverRegistry as unknown as Registry<DriverPlugin>,
       config: config.drivers,
-      defaultDriver: config.defaultDriver,
+      defaultDrivers: config.defaultDrivers,
       trustedGateDrivers: config.defaults.trustedGateDrivers,
       folder: join(config.home, DRIVERS_FOLDER),
       host: { installation, guest: findGuestProgram(), log: tell },

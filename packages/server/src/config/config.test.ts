@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from './config.ts';
+import { fromArguments } from './environment.ts';
 
 let home: string;
 beforeEach(async () => {
@@ -32,7 +33,7 @@ describe('the configuration', () => {
       port: 8080,
       allowedHosts: [],
       socketPath: join(home, 'run', 'berth.sock'),
-      defaultDriver: undefined,
+      defaultDrivers: [],
       drivers: {},
       agents: {},
       defaultAgent: 'opencode',
@@ -72,6 +73,13 @@ describe('the configuration', () => {
     expect([config.port, config.host]).toEqual([3, 'localhost']);
     expect(config.defaults).toMatchObject({ maxSandboxes: 8, maxRounds: 2, limits: { pids: 512 } });
     expect((await load({ ORCHESTRATOR_PORT: '2', BERTH_PORT: '4' })).port).toBe(4);
+  });
+
+  it('takes one default driver or several, in their order', async () => {
+    expect((await load({ BERTH_DRIVER: 'oci' })).defaultDrivers).toEqual(['oci']);
+    expect((await load({ BERTH_DRIVER: 'oci, memory' })).defaultDrivers).toEqual(['oci', 'memory']);
+    const flags = fromArguments(['--driver', 'memory,oci']);
+    expect((await load({ BERTH_DRIVER: 'oci' }, flags)).defaultDrivers).toEqual(['memory', 'oci']);
   });
 
   it('takes a policy as a whole, and from the environment as on the command line', async () => {

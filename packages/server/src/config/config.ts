@@ -30,7 +30,8 @@ export interface Config {
   readonly port: number;
   readonly allowedHosts: readonly string[];
   readonly socketPath: string;
-  readonly defaultDriver: string | undefined;
+  /** In the order in which they are tried; empty when nothing is said. */
+  readonly defaultDrivers: readonly string[];
   readonly drivers: Readonly<Record<string, Plain>>;
   readonly agents: Readonly<Record<string, Plain>>;
   readonly models: {
@@ -122,11 +123,12 @@ const resolved = (
     name,
     { wire, baseUrl, key: key === undefined ? undefined : secret(key), models },
   ]);
+  const { defaultDriver = [], ...rest } = input;
   return frozen({
-    ...input,
+    ...rest,
     home,
     socketPath,
-    defaultDriver: input.defaultDriver,
+    defaultDrivers: [defaultDriver].flat(),
     models: { providers: Object.fromEntries(providers), default: input.models.default },
     defaults: { ...input.defaults, agent: input.defaultAgent },
   });

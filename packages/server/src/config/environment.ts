@@ -9,7 +9,6 @@ const TEXTS = {
   BERTH_HOME: ['home'],
   BERTH_HOST: ['host'],
   BERTH_SOCKET: ['socketPath'],
-  BERTH_DRIVER: ['defaultDriver'],
   BERTH_AGENT: ['defaultAgent'],
   BERTH_MODEL: ['models', 'default'],
   BERTH_LOG_LEVEL: ['logLevel'],
@@ -21,6 +20,9 @@ const NUMBERS = {
   BERTH_PORT: ['port'],
   BERTH_MAX_SANDBOXES: ['defaults', 'maxSandboxes'],
 } as const;
+
+/** One, or several with commas between. */
+const LISTS = { BERTH_DRIVER: ['defaultDriver'] } as const;
 
 const POLICIES = { BERTH_EGRESS: ['defaults', 'egress'] } as const;
 
@@ -42,7 +44,10 @@ const PROVIDERS = [
 
 /** For the reference page. */
 export const VARIABLES = {
-  settings: Object.entries({ ...TEXTS, ...NUMBERS, ...POLICIES }).map(([name, path]) => ({ name, path })),
+  settings: Object.entries({ ...TEXTS, ...NUMBERS, ...LISTS, ...POLICIES }).map(([name, path]) => ({
+    name,
+    path,
+  })),
   providers: PROVIDERS,
 } as const;
 
@@ -50,6 +55,7 @@ export const VARIABLES = {
 export const fromEnvironment = (env: Environment): Source => {
   const values: Nested = {};
   for (const [name, path] of Object.entries(TEXTS)) put(values, path, env[name] || undefined);
+  for (const [name, path] of Object.entries(LISTS)) put(values, path, listOf(env[name] || undefined));
   for (const [name, path] of Object.entries(POLICIES)) put(values, path, policyOf(env[name] || undefined));
   for (const [name, path] of Object.entries(NUMBERS)) put(values, path, numberOf(env[name] || undefined));
   for (const provider of PROVIDERS) putProvider(values, env, provider);
@@ -68,6 +74,9 @@ const variableOf = (env: Environment, path: Path): string => {
 /** What is no number stays as it is: the schema refuses it. */
 const numberOf = (text: string | undefined): number | string | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : text;
+
+const listOf = (text: string | undefined): readonly string[] | string | undefined =>
+  text?.includes(',') ? text.split(',').map((name) => name.trim()) : text;
 
 /** As on the command line: a preset, or hosts with commas between. */
 const policyOf = (text: string | undefined): Plain | undefined => {
@@ -115,13 +124,16 @@ const FLAGS = {
 
 const OPTIONS = Object.fromEntries(Object.keys(FLAGS).map((name) => [name, { type: 'string' }] as const));
 
+const READERS: Readonly<Record<string, (text: string | undefined) => unknown>> = {
+  port: numberOf,
+  defaultDriver: listOf,
+};
+
 /** In the shape of the schema. Throws for a flag that there is not. */
 export const fromArguments = (args: readonly string[]): Plain => {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   const given = Object.entries(FLAGS).map(([name, setting]) => [setting, values[name]] as const);
-  return Object.fromEntries(
-    given.map(([setting, text]) => [setting, setting === 'port' ? numberOf(text as string) : text]),
-  );
+  return Object.fromEntries(given.map(([setting, text]) => [setting, READERS[setting]?.(text) ?? text]));
 };
 
 export const flagOf = (setting: PropertyKey | undefined): string | undefined => {

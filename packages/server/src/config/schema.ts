@@ -172,9 +172,12 @@ export const ConfigInput = z.strictObject({
     .default([])
     .describe('Names under which browsers and clients reach this server, beyond those of loopback.'),
   socketPath: Path.optional().describe('The Unix socket; `run/berth.sock` in the home when absent.'),
-  defaultDriver: Name.optional().describe(
-    'The driver of sandboxes that name none; the first that works here when absent. Never `host` by itself.',
-  ),
+  defaultDriver: z
+    .union([Name, z.array(Name).min(1).max(8)])
+    .optional()
+    .describe(
+      'The driver of sandboxes that name none, or several, of which the first that works here is taken; `oci` when absent.',
+    ),
   drivers: PluginConfig.default({}).describe('Settings of a driver, by its name.'),
   agents: PluginConfig.default({}).describe('Settings of an agent, by its name.'),
   defaultAgent: Name.default('opencode').describe('The agent of tasks that name none.'),

@@ -18,7 +18,10 @@ const driver = (name: string, health: DriverFacts['health'], isDefault: boolean)
 
 const partsOf = (parts: Partial<DoctorParts> = {}, found: DriverFacts[] = []): DoctorParts => ({
   git: hostGit().run,
-  drivers: { describe: async () => found },
+  drivers: {
+    describe: async () => found,
+    findDefault: async () => ({ name: 'oci', reason: 'the configuration names it' }),
+  },
   agents: { describe: async () => [] },
   defaultAgent: 'main',
   modelProviders: ['openai', 'gemini'],
@@ -95,7 +98,7 @@ describe('the doctor', () => {
     expect(await check(parts, 'driver oci')).toEqual({
       name: 'driver oci',
       ok: false,
-      detail: 'default, isolation container, absent: oci says so',
+      detail: 'default (the configuration names it), isolation container, absent: oci says so',
       hint: 'oci says so',
     });
     expect(await check(parts, 'driver other')).toEqual({

@@ -9,7 +9,7 @@ import { sqliteVersion } from '../store/sqlite-connection.ts';
 import { gitCheck, kernelCheck, nodeCheck, sqliteCheck } from './versions.ts';
 
 export interface DoctorParts {
-  readonly drivers: Pick<Drivers, 'describe'>;
+  readonly drivers: Pick<Drivers, 'describe' | 'findDefault'>;
   readonly git: Git;
   readonly agents: { describe(): Promise<AgentFacts[]> };
   readonly defaultAgent: string;
@@ -29,13 +29,16 @@ export const examine = async (parts: DoctorParts): Promise<Check[]> => [
 ];
 
 /** A driver that nobody chose may be absent without anything being wrong. */
-const driverChecks = async ({ drivers }: DoctorParts): Promise<Check[]> =>
-  (await drivers.describe()).map(({ name, health, detail, isolation, isDefault }) => ({
+const driverChecks = async ({ drivers }: DoctorParts): Promise<Check[]> => {
+  const described = await drivers.describe();
+  const { reason } = await drivers.findDefault();
+  return described.map(({ name, health, detail, isolation, isDefault }) => ({
     name: `driver ${name}`,
     ok: health !== 'absent' || !isDefault,
-    detail: `${isDefault ? 'default, ' : ''}isolation ${isolation}, ${health}: ${detail}`,
+    detail: `${isDefault ? `default (${reason}), ` : ''}isolation ${isolation}, ${health}: ${detail}`,
     ...(health === 'absent' && isDefault ? { hint: detail } : {}),
   }));
+};
 
 const agentChecks = async ({ agents, defaultAgent }: DoctorParts): Promise<Check[]> =>
   (await agents.describe()).map(({ name, available, detail }) => ({

@@ -53,7 +53,7 @@ export const explainStartFailure = (failure: unknown, { config, placeOf }: Setti
 /** A driver or an agent that there is not, with the setting that names it. */
 const unknownName = (failure: BerthError, { config, placeOf }: Settings): BerthError => {
   const named: readonly (readonly [value: string | undefined, path: Path])[] = [
-    [config.defaultDriver, ['defaultDriver']],
+    ...config.defaultDrivers.map((name) => [name, ['defaultDriver']] as const),
     [config.defaults.agent, ['defaultAgent']],
     ...config.defaults.trustedGateDrivers.map((name) => [name, ['defaults', 'trustedGateDrivers']] as const),
     ...Object.keys(config.drivers).map((name) => [name, ['drivers', name]] as const),

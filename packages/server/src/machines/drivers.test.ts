@@ -46,7 +46,7 @@ const open = (probe: () => Promise<Probe>, more: Partial<DriversOptions> = {}) =
       }),
     },
     config: {},
-    defaultDriver: undefined,
+    defaultDrivers: [],
     trustedGateDrivers: [],
     folder,
     host: { installation: 'in1', guest: { node: '/n', bundle: '/b' }, log: () => undefined },
@@ -77,14 +77,14 @@ test('a driver without a wall is off unless the configuration names it, and then
   expect((await off.describe()).map(({ name }) => name)).toEqual(['oci']);
   // What it made while it was on is still found, to be removed.
   expect(off.find('host').name).toBe('host');
-  for (const more of [{ config: { host: {} } }, { defaultDriver: 'host' }]) {
+  for (const more of [{ config: { host: {} } }, { defaultDrivers: ['host'] }]) {
     const on = await open(ready, more);
     on.permit('host', 'owner');
     for (const role of ['viewer', 'operator'] as const)
       expect(() => on.permit('host', role)).toThrow('needs the role owner');
     on.permit('oci', 'operator');
   }
-  const byDefault = await open(ready, { defaultDriver: 'host' });
+  const byDefault = await open(ready, { defaultDrivers: ['host'] });
   expect(() => byDefault.permit(undefined, 'operator')).toThrow('needs the role owner');
 });
 
@@ -105,8 +105,38 @@ test('a driver that cannot start is an error, never a reason to take another, an
   expect(asked).toBe(4);
 });
 
+test('of several defaults the first that works is taken, with the reason, and stays until it is looked for anew', async () => {
+  let health: Probe['health'] = 'absent';
+  const probe = async (): Promise<Probe> => ({ health, detail: 'apt-get install crun' });
+  const drivers = await open(probe, { defaultDrivers: ['oci', 'host'] });
+  expect(drivers.defaultName).toBe('oci');
+  expect(await drivers.choose({})).toEqual({ name: 'host', isolation: 'none' });
+  const reason = 'the first of oci, host that works; oci: apt-get install crun';
+  expect(await drivers.findDefault()).toEqual({ name: 'host', reason });
+  // Less isolation is never given where more was asked for, and nobody gets it who may not have it.
+  await expect(drivers.choose({ isolation: 'container' })).rejects.toMatchObject({
+    code: 'driver.unsupported',
+  });
+  expect(() => drivers.permit(undefined, 'operator')).toThrow('needs the role owner');
+  drivers.permit(undefined, 'owner');
+  health = 'ready';
+  expect((await drivers.choose({})).name).toBe('host');
+  expect((await drivers.describe()).find(({ isDefault }) => isDefault)?.name).toBe('oci');
+  expect(await drivers.choose({})).toEqual({ name: 'oci', isolation: 'container' });
+});
+
+test('when none of the defaults works, the first says what is missing, and is asked again', async () => {
+  let health: Probe['health'] = 'absent';
+  const probe = async (): Promise<Probe> => ({ health, detail: 'apt-get install crun' });
+  const drivers = await open(probe, { defaultDrivers: ['oci', 'oci'] });
+  await expect(drivers.choose({})).rejects.toMatchObject({ code: 'driver.absent' });
+  expect((await drivers.findDefault()).reason).toMatch(/^none of oci, oci works; oci: apt-get install crun/);
+  health = 'degraded';
+  expect((await drivers.choose({})).name).toBe('oci');
+});
+
 test('each driver is described by what was tried', async () => {
-  const drivers = await open(ready, { defaultDriver: 'host' });
+  const drivers = await open(ready, { defaultDrivers: ['host'] });
   expect(await drivers.describe()).toEqual([
     {
       name: 'host',
@@ -131,7 +161,7 @@ test('a wrong configuration or default refuses the start', async () => {
   await expect(open(ready, { config: { oci: { slow: true } } })).rejects.toMatchObject({
     code: 'config.invalid',
   });
-  await expect(open(ready, { defaultDriver: 'docker' })).rejects.toMatchObject({ code: 'driver.unknown' });
+  await expect(open(ready, { defaultDrivers: ['docker'] })).rejects.toMatchObject({ code: 'driver.unknown' });
   const trusted = open(ready, { trustedGateDrivers: ['hosst'] });
   await expect(trusted).rejects.toMatchObject({ code: 'driver.unknown', details: { driver: 'hosst' } });
 });

@@ -11,11 +11,10 @@ import {
 } from '@berth/plugin-api';
 import { parsePluginConfig, type Registry } from '../config/plugin-config.ts';
 import { explainNoSpace } from '../system/no-space.ts';
+import { createDefaultDriver, type DefaultDriver } from './default-driver.ts';
 
 /** Weakest first. */
 const STRENGTH: readonly Isolation[] = ['none', 'process', 'container', 'gvisor', 'microvm'];
-/** Tried in this order when the configuration names no default. `host` and `memory` are used only by name. */
-const PREFERRED = ['oci'] as const;
 const PROBE_TIMEOUT_MS = 30_000;
 
 export interface OpenDriver {
@@ -35,13 +34,16 @@ export interface DriverFacts extends Probe {
 
 export interface Drivers {
   readonly names: readonly string[];
+  /** Of sandboxes that name no driver, as far as it is known now. */
   readonly defaultName: string;
+  /** The same, looked for if need be, and why it is this one. */
+  findDefault(): Promise<DefaultDriver>;
   /** The parent of the drivers' folders. */
   readonly folder: string;
   /** Also one that is off, whose machines must still be found and removed. Throws `driver.unknown`. */
   find(name: string): OpenDriver;
   /**
-   * Whether somebody of this role may have work done by a driver, the default when none is named. Throws
+   * Whether somebody of this role may have work done by a driver, any of the defaults when none is named. Throws
    * `auth.forbidden`, `driver.disabled` or `driver.unknown`.
    */
   permit(name: string | undefined, role: Role): void;
@@ -57,7 +59,8 @@ export interface Drivers {
 export interface DriversOptions {
   readonly registry: Registry<DriverPlugin>;
   readonly config: Readonly<Record<string, unknown>>;
-  readonly defaultDriver: string | undefined;
+  /** In the order in which they are tried for sandboxes that name none; empty: as we think best. */
+  readonly defaultDrivers: readonly string[];
   /** Drivers whose verdict is taken although a command can forge it. */
   readonly trustedGateDrivers: readonly string[];
   /** The parent of the drivers' folders. */
@@ -71,16 +74,15 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
   const opened = new Map<string, OpenDriver>();
   for (const name of names) opened.set(name, await openDriver(options, name));
   const probes = new Map<string, Promise<Probe>>();
-  const defaultName = options.defaultDriver ?? PREFERRED[0];
 
   const find = (name: string): OpenDriver => {
     const found = opened.get(name);
     if (found === undefined) throw fail('driver.unknown', { driver: name, known: names });
     return found;
   };
-  for (const name of [defaultName, ...options.trustedGateDrivers]) find(name);
+  for (const name of [...options.defaultDrivers, ...options.trustedGateDrivers]) find(name);
   const isOn = (name: string): boolean =>
-    !find(name).exposesHost || Object.hasOwn(options.config, name) || options.defaultDriver === name;
+    !find(name).exposesHost || Object.hasOwn(options.config, name) || options.defaultDrivers.includes(name);
   const usable = (name: string): OpenDriver => {
     if (!isOn(name)) throw fail('driver.disabled', { driver: name });
     return find(name);
@@ -98,17 +100,24 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
     return found;
   };
 
+  const byDefault = createDefaultDriver(options.defaultDrivers, probe);
   return {
     names,
-    defaultName,
+    get defaultName() {
+      return byDefault.name;
+    },
+    findDefault: byDefault.find,
     folder: options.folder,
     find,
-    permit: (name = defaultName, role) => {
-      if (find(name).exposesHost && role !== 'owner') throw fail('auth.forbidden', { needs: 'owner' });
-      usable(name);
+    permit: (wanted, role) => {
+      // Which default it will be is known only when it is chosen, and may be another one then.
+      for (const name of wanted === undefined ? byDefault.order : [wanted]) {
+        if (find(name).exposesHost && role !== 'owner') throw fail('auth.forbidden', { needs: 'owner' });
+        usable(name);
+      }
     },
     choose: async (wanted) => {
-      const { name, isolation } = usable(wanted.driver ?? defaultName);
+      const { name, isolation } = usable(wanted.driver ?? (await byDefault.find()).name);
       if (wanted.isolation && STRENGTH.indexOf(isolation) < STRENGTH.indexOf(wanted.isolation)) {
         throw fail('driver.unsupported', { driver: name, facet: `isolation "${wanted.isolation}"` });
       }
@@ -117,8 +126,10 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
         throw explainNoSpace(fail('driver.absent', { driver: name, detail }), options.folder);
       return { name, isolation };
     },
-    describe: () => {
+    describe: async () => {
       probes.clear();
+      byDefault.forget();
+      const { name: defaultName } = await byDefault.find();
       const offered = [...opened.values()].filter(({ name }) => isOn(name));
       return Promise.all(
         offered.map(async ({ name, isolation, driver }) => {

@@ -180,7 +180,11 @@ const notingServices = (calls: string[]): Services => {
     hub: { until: () => ({ diff: note('change.diff') }) },
     drivers: { permit: () => undefined },
     system: {
-      drivers: { defaultName: 'memory', describe: async () => [] },
+      drivers: {
+        defaultName: 'memory',
+        findDefault: async () => ({ name: 'memory', reason: 'the configuration names it' }),
+        describe: async () => [],
+      },
       agents: { describe: async () => [] },
       modelProviders: [],
       queue: { stats: async () => ({ waiting: 0, active: 0, done: 0, failed: 0, cancelled: 0 }) },

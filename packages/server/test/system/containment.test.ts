@@ -106,7 +106,7 @@ describe('a sandbox of the real driver', () => {
     drivers = await openDrivers({
       registry: registry as unknown as Registry<DriverPlugin>,
       config: {},
-      defaultDriver: 'oci',
+      defaultDrivers: ['oci'],
       trustedGateDrivers: [],
       folder,
       host: { installation: 'containment', guest: findGuestProgram(), log: () => undefined },

@@ -7,7 +7,7 @@ import type { HandlersOf } from '../handler-types.ts';
 import type { Metrics } from '../metrics.ts';
 
 export interface SystemParts {
-  readonly drivers: Pick<Drivers, 'defaultName' | 'describe'>;
+  readonly drivers: Pick<Drivers, 'defaultName' | 'findDefault' | 'describe'>;
   readonly agents: { describe(): Promise<AgentFacts[]> };
   readonly modelProviders: readonly string[];
   readonly queue: Pick<Queue, 'stats'>;
@@ -62,8 +62,10 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
     'system.live': async () => ({ live: true }),
     'system.stats': async () => {
       const jobs = await system.queue.stats();
+      const { reason: defaultDriverReason } = await system.drivers.findDefault();
       return store.read(async (tx) => ({
         jobs,
+        defaultDriverReason,
         sandboxes: await tx.table('sandboxes').countBy('state'),
         tasks: await tx.table('tasks').countBy('state'),
         changes: await tx.table('changes').countBy('state'),
