@@ -15,6 +15,11 @@ import { createLinkJudge } from './models/request-links.ts';
 import { createLedger } from './models/usage.ts';
 import { createUplinkRouter } from './router.ts';
 
+/** Git over HTTP and the wires of the models know no others. */
+const ASKED_WITH = ['GET', 'POST'] as const;
+/** Names of repositories and models are far shorter. */
+const MAX_PATH_CHARACTERS = 2000;
+
 export interface GatewayParts {
   readonly config: Pick<Config, 'models' | 'defaults'>;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -65,7 +70,13 @@ export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
   const standing = createGrantWatch({ store, book, log: log.error });
   return {
     registries: await registryEnvironment(sources),
-    uplink: createUplinkRouter({ egress, git, models, standing }),
+    uplink: createUplinkRouter({
+      ...{ egress, standing },
+      services: {
+        git: { methods: ASKED_WITH, maxPathCharacters: MAX_PATH_CHARACTERS, handle: git },
+        models: { methods: ASKED_WITH, maxPathCharacters: MAX_PATH_CHARACTERS, handle: models.handle },
+      },
+    }),
     close: () => {
       standing.close();
       return connections.flush();

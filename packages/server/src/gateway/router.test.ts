@@ -3,30 +3,32 @@ import type { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { Egress } from './egress/egress.ts';
 import type { GrantWatch } from './grant-watch.ts';
-import { createUplinkRouter, type UplinkRouterParts } from './router.ts';
+import { createUplinkRouter, type InternalService, type UplinkRouterParts } from './router.ts';
 
 const standing = { hold: () => undefined, review: () => undefined };
 
 /** What was asked of whom, in one line each. */
-const ask = (authority: string, url: string): string[] => {
+const ask = (authority: string, url: string, method = 'GET'): string[] => {
   const seen: string[] = [];
+  const service = (name: string): InternalService => ({
+    methods: ['GET', 'POST'],
+    maxPathCharacters: 100,
+    handle: async (_request, _response, { path, sandboxId }) =>
+      void seen.push(`${name} ${path} of ${sandboxId}`),
+  });
   const parts: Omit<UplinkRouterParts, 'standing'> = {
     egress: {
       onConnect: () => undefined,
       onRequest: (_request, _response, sandboxId) => void seen.push(`egress ${sandboxId}`),
     },
-    git: async (_request, _response, { path, sandboxId }) => void seen.push(`git ${path} of ${sandboxId}`),
-    models: {
-      handle: async (_request, _response, { path, sandboxId }) =>
-        void seen.push(`models ${path} of ${sandboxId}`),
-    },
+    services: { git: service('git'), models: service('models') },
   };
   const response = {
     writeHead: (status: number) => seen.push(String(status)),
     end: (text: string) => seen.push(text),
   };
   createUplinkRouter({ ...parts, standing }).onRequest(
-    { authority, url } as Http2ServerRequest,
+    { authority, url, method } as Http2ServerRequest,
     response as unknown as Http2ServerResponse,
     'sb_1',
   );
@@ -42,8 +44,22 @@ test.each([
   expect(ask('berth.internal', url)).toEqual([expected]);
 });
 
-test.each(['/', '/other/x', '/gitx/y', '/GIT/x', '//git/x', '*'])('nothing is at berth.internal%s', (url) => {
-  expect(ask('berth.internal', url)).toEqual(['404', `There is nothing at berth.internal${url}.\n`]);
+test.each(['/', '/other/x', '/gitx/y', '/GIT/x', '//git/x', '*', '/constructor/x', '/toString'])(
+  'nothing is at berth.internal%s',
+  (url) => {
+    expect(ask('berth.internal', url)).toEqual(['404', `There is nothing at berth.internal${url}.\n`]);
+  },
+);
+
+test('a method that a service does not answer never reaches it', () => {
+  for (const method of ['PUT', 'DELETE', 'OPTIONS', 'HEAD'])
+    expect(ask('berth.internal', '/git/x', method)[0]).toBe('405');
+  expect(ask('berth.internal', '/git/x', 'POST')).toEqual(['git /x of sb_1']);
+});
+
+test('a path that is longer than a service takes never reaches it', () => {
+  expect(ask('berth.internal', `/models/${'x'.repeat(99)}`)[0]).toMatch(/^models/);
+  expect(ask('berth.internal', `/models/${'x'.repeat(100)}`)[0]).toBe('414');
 });
 
 test('a long path is not repeated in full', () => {
@@ -62,14 +78,8 @@ test('connections are all for egress, and are held by the right of their sandbox
   const held: unknown[] = [];
   const stream = {} as Duplex;
   const egress: Egress = { onConnect: (_target, accept) => void accept(), onRequest: () => undefined };
-  const models = { handle: async () => undefined };
   const hold: GrantWatch['hold'] = (...what) => void held.push(what);
-  const router = createUplinkRouter({
-    egress,
-    git: async () => undefined,
-    models,
-    standing: { ...standing, hold },
-  });
+  const router = createUplinkRouter({ egress, services: {}, standing: { ...standing, hold } });
   const target = { host: 'example.com', port: 443, sandboxId: 'sb_1' };
   router.onConnect(
     target,
