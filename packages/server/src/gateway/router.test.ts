@@ -3,14 +3,14 @@ import type { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { Egress } from './egress/egress.ts';
 import type { GrantWatch } from './grant-watch.ts';
-import { createUplinkRouter, type InternalService, type UplinkRouterParts } from './router.ts';
+import { createUplinkRouter, type InternalEndpoint, type UplinkRouterParts } from './router.ts';
 
 const standing = { hold: () => undefined, review: () => undefined };
 
 /** What was asked of whom, in one line each. */
 const ask = (authority: string, url: string, method = 'GET'): string[] => {
   const seen: string[] = [];
-  const service = (name: string): InternalService => ({
+  const service = (name: string): InternalEndpoint => ({
     methods: ['GET', 'POST'],
     maxPathCharacters: 100,
     handle: async (_request, _response, { path, sandboxId }) =>

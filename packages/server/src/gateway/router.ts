@@ -10,26 +10,26 @@ import type { Egress } from './egress/egress.ts';
 import type { GrantWatch } from './grant-watch.ts';
 
 /** Asked at `berth.internal`, for one sandbox; `path` is what follows the name, with its query. */
-export type InternalHandler = (
+export type AnswerInside = (
   request: Http2ServerRequest,
   response: Http2ServerResponse,
   asked: { readonly path: string; readonly sandboxId: string },
 ) => Promise<void>;
 
 /** One thing that sandboxes reach at `berth.internal`. */
-export interface InternalService {
+export interface InternalEndpoint {
   /** The methods of requests that it answers at all. */
   readonly methods: readonly string[];
   /** Of the path behind its name. */
   readonly maxPathCharacters: number;
   /** Says of each request whether its token may do what it asks for, and answers it. MUST NOT reject. */
-  readonly handle: InternalHandler;
+  readonly handle: AnswerInside;
 }
 
 export interface UplinkRouterParts {
   readonly egress: Egress;
   /** By the first part of the path. */
-  readonly services: Readonly<Record<string, InternalService>>;
+  readonly services: Readonly<Record<string, InternalEndpoint>>;
   readonly standing: Pick<GrantWatch, 'hold' | 'review'>;
 }
 

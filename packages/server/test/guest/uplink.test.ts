@@ -162,7 +162,7 @@ describe('the way in', () => {
   it('refuses another version with a sentence', async () => {
     const socket = connect(guest.socket);
     socket.write('BERTH/9 control\n');
-    expect(await text(socket)).toMatch(/^BERTH\/1 refused this guest speaks BERTH\/1, not "BERTH\/9/);
+    expect(await text(socket)).toMatch(/^BERTH\/2 refused this guest speaks BERTH\/2, not "BERTH\/9/);
   });
 });
 
