@@ -72,7 +72,7 @@ test('the default is isolated, a weaker driver is used by name alone, and never 
 
 test('a driver without a wall is off unless the configuration names it, and then an owner’s', async () => {
   const off = await open(ready);
-  expect(() => off.permit('host', 'owner')).toThrow('The driver host is off');
+  expect(() => off.permit('host', 'owner')).toThrow('The driver host is disabled');
   await expect(off.choose({ driver: 'host' })).rejects.toMatchObject({ code: 'driver.disabled' });
   expect((await off.describe()).map(({ name }) => name)).toEqual(['oci']);
   // What it made while it was on is still found, to be removed.
