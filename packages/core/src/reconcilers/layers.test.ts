@@ -177,6 +177,10 @@ test('a layer that its driver does not have is made again, and not waited for', 
   await machines.facets('scripted').snapshots?.drop(layer);
   await pass();
   expect((await prebuilds()).map(({ state }) => state)).toEqual(['superseded']);
+  const [{ id = '' } = {}] = await prebuilds();
+  expect(core.troubles.list()).toMatchObject([
+    { subject: id, detail: expect.stringContaining('gone from the driver scripted') },
+  ]);
   await clock.through(core.sandboxes.create({ workspaceId }));
   expect((await prebuilds()).map(({ state }) => state)).toEqual(['superseded', 'ready']);
 });

@@ -10,15 +10,23 @@ export const layersOf = async (
   return there;
 };
 
-/** False when it is another's word by now. */
-export const supersedeLost = (
-  { store }: Pick<Ports, 'store'>,
+/** False when it is another's word by now. The operator hears of it: somebody takes away what the server needs. */
+export const supersedeLost = async (
+  { store, troubles }: Pick<Ports, 'store' | 'troubles'>,
   prebuildId: string,
   layer: string,
-): Promise<boolean> =>
-  store.write(async (tx) => {
+): Promise<boolean> => {
+  const driver = await store.write(async (tx) => {
     const now = await tx.table('prebuilds').get(prebuildId);
-    if (now?.state !== 'ready' || now.layer !== layer) return false;
+    if (now?.state !== 'ready' || now.layer !== layer) return undefined;
     await tx.table('prebuilds').update(prebuildId, now.revision, { state: 'superseded' });
-    return true;
+    return now.driver;
   });
+  if (driver === undefined) return false;
+  troubles.note(
+    prebuildId,
+    `its layer is gone from the driver ${driver} and is made again when it is needed; ` +
+      'keep cleaners away from the folder of the driver, and have it in backups as a whole',
+  );
+  return true;
+};

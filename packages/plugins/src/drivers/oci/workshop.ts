@@ -118,7 +118,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     prepare,
     close,
     isWhole: ({ base }) => areThere(folders) && isThere(base),
-    onGone: () => options.log('warn', 'folders of the driver are missing or empty, and are recreated'),
+    onGone: () => tellGone(options.log, folders.root),
   });
   return {
     folders,
@@ -137,18 +137,25 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
   };
 };
 
+/** For as long as this server lives, the operator is told of damage that was made good. */
+const tellGone = (log: DriverHost['log'], root: string): string => {
+  log('warn', 'folders of the driver are missing or empty, and are recreated');
+  return `something removes files below ${root} (last seen ${new Date().toISOString()}): keep cleaners away from it`;
+};
+
 interface Preparing {
   readonly sweep: () => Promise<void>;
   readonly prepare: () => Promise<Ready>;
   readonly close: () => Promise<void>;
   readonly isWhole: (found: Ready) => boolean;
-  /** Part of it was removed under a running server. */
-  readonly onGone: () => void;
+  /** Part of it was removed under a running server. Returns a note about that. */
+  readonly onGone: () => string;
 }
 
 /** Once, and again after a failure or when part of it is missing: the first caller does it, the others wait. */
 const createPreparation = ({ sweep, prepare, close, isWhole, onGone }: Preparing) => {
   let prepared: Promise<Ready> | undefined;
+  let damage: readonly string[] = [];
   const begin = (first: () => Promise<void>): Promise<Ready> => {
     const begun = first()
       .then(prepare)
@@ -165,11 +172,14 @@ const createPreparation = ({ sweep, prepare, close, isWhole, onGone }: Preparing
       const found = prepared;
       if (isWhole(await found)) return await found;
       if (prepared === found) {
-        onGone();
+        damage = [onGone()];
         prepared = begin(close);
       }
       return await (prepared ?? found);
     },
-    notes: async (): Promise<readonly string[]> => (await prepared?.catch(() => undefined))?.notes ?? [],
+    notes: async (): Promise<readonly string[]> => [
+      ...((await prepared?.catch(() => undefined))?.notes ?? []),
+      ...damage,
+    ],
   };
 };

@@ -64,4 +64,6 @@ it('so are bases that were emptied', { timeout: 60_000 }, async () => {
   for (const entry of await readdir(join(host.folder, 'bases', name)))
     await rm(join(host.folder, 'bases', name, entry), { recursive: true });
   await works();
+  const { detail } = await driver.probe(AbortSignal.timeout(30_000));
+  expect(detail).toContain(`something removes files below ${host.folder}`);
 });
