@@ -41,7 +41,7 @@ export const SERVER_ERRORS = {
     }),
     message: (d) =>
       `${d.reason}${d.unsaved === d.reason ? '' : ` Its work could not be saved: ${d.unsaved}`} The work is kept in the sandbox ${d.id} until ${d.until}.`,
-    hint: 'Save what you need (`berth sandbox shell <id>`, or `berth sandbox exec <id> -- git diff HEAD > work.patch`), then run `berth sandbox remove <id>` and request the rest again without what exceeded the limit.',
+    hint: 'Save what you need (`berth sandbox shell <id>`, or `berth sandbox exec <id> -- tar -cz --exclude=.git --exclude=node_modules . > work.tgz`), then run `berth sandbox remove <id>` and request the rest again without what exceeded the limit.',
   },
   'push.too_large': {
     kind: 'invalid',

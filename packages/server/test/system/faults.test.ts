@@ -191,6 +191,25 @@ test('an agent that hangs is stopped, told as hung, and its work is kept', async
   }
 }, 120_000);
 
+test('work that git does not take is kept, and comes out by the command that the error names', async () => {
+  // The hub takes no commit that has a link by this name.
+  const tree = "printf '120000 blob %s\\t.gitmodules\\n' $(git rev-parse HEAD:a.txt) | git mktree";
+  const commit = `git -c user.name=a -c user.email=a@b commit-tree $(${tree}) -p HEAD -m x`;
+  const prompt = steps(
+    { write: { path: 'notes.txt', content: 'found\n' } },
+    { run: `printf more >> a.txt; git reset -q --soft $(${commit})` },
+  );
+  const wanted = { workspaceId: workspace.id, agent: 'scripted', prompt, maxRounds: 1, keepAliveMs: 0 };
+  const { task } = await runTask(world.client, wanted);
+  expect(endOf(task)).toMatchObject({ state: 'failed', code: 'work.unsaved' });
+  const details = task.error?.details as { readonly id: string } | undefined;
+  const id = details?.id ?? '';
+  const [, line = ''] = /`berth sandbox exec \S+ -- (.*) > \S+`/.exec(task.error?.hint ?? '') ?? [];
+  const shell = `${line} | tar -xzO ./work/notes.txt ./work/a.txt`;
+  expect(await world.client.sandboxes.exec({ id, shell })).toMatchObject({ stdout: 'found\na\nmore' });
+  await world.client.sandboxes.remove({ id });
+}, 120_000);
+
 describe('a guest that is killed from inside', () => {
   test('takes its sandbox with it, and the task ends with a typed error', async () => {
     const { client } = world;

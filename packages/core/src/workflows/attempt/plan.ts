@@ -11,6 +11,7 @@ import { freshFollowUpPrompt, type Refused, type Said, taskPrompt } from '../../
 import { type AttemptFacts, type AttemptInput, factsOf, runIdOf, targetsOf } from './attempt.ts';
 import { refreshCopies } from './refresh-copies.ts';
 import { gateOf } from './target-gate.ts';
+import { tellKept } from './unsaved.ts';
 
 export type Continuity = Session['continuity'];
 
@@ -59,6 +60,7 @@ const startOf = async (ports: Ports, input: AttemptInput, signal: AbortSignal): 
     const bases = await tipsOf(ports, workspace, last.branch);
     if (bases !== undefined) return { bases, used, earlier: await conversationOf(ports, last) };
   }
+  await tellKept(ports, input.attemptId, earlier);
   await refreshCopies(ports, { workspace, attemptId: input.attemptId, signal });
   return { bases: await targetsOf(ports, workspace), used };
 };

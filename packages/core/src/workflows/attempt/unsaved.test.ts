@@ -51,6 +51,14 @@ test('work that git does not take stays in its sandbox for a day, and the error 
   expect(JSON.stringify(told)).toMatch(/lost with its sandbox, since .* of this workspace are kept already/);
   expect(machines.alive.size).toBe(2);
 
+  // Begun anew it begins at the target, and says so.
+  await core.tasks.retry(task?.id ?? '');
+  await clock.advance(60_000);
+  const retold = await store.read((tx) =>
+    tx.events({ afterSeq: 0, limit: 10_000, type: 'attempt.progressed' }),
+  );
+  expect(JSON.stringify(retold)).toContain(`what an attempt before left in ${id} is not taken up`);
+
   // The reconciler of sandboxes takes it then.
   expect(sandbox?.expiresAt).toBeGreaterThan(clock.now());
   expect(sandbox?.expiresAt).toBeLessThanOrEqual(clock.now() + UNSAVED_KEPT_MS);

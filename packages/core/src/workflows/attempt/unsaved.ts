@@ -2,7 +2,7 @@
  * Work that git does not take (too large, too costly, no room) is still somebody's: its sandbox stays for a day, where
  * a person can take it out. Few are kept at a time, for each holds a place that others need.
  */
-import { type ErrorBody, fail, isBerthError, type Sandbox } from '@berth/contract';
+import { type Attempt, type ErrorBody, fail, isBerthError, type Sandbox } from '@berth/contract';
 import { allRows, type Tx } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 
@@ -59,6 +59,23 @@ const whyNoMore = async (
   return kept.length >= most
     ? `${kept.length} of ${maxSandboxes} sandboxes (maxSandboxes) are kept already`
     : undefined;
+};
+
+/** Work begins anew from the target while that of an attempt before is still kept: who asked for it hears that it is not taken up. */
+export const tellKept = async (
+  { store }: Pick<Ports, 'store'>,
+  attemptId: string,
+  earlier: readonly Attempt[],
+): Promise<void> => {
+  const ids = earlier.flatMap(({ sandboxId }) => sandboxId ?? []);
+  await store.write(async (tx) => {
+    for (const id of new Set(ids)) {
+      const sandbox = await tx.table('sandboxes').get(id);
+      if (sandbox?.state !== 'running' || sandbox.unsaved === undefined) continue;
+      const detail = `what an attempt before left in ${id} is not taken up, since git did not take it: ${sandbox.unsaved}`;
+      await tx.emit({ type: 'attempt.progressed', subject: attemptId, data: { stage: 'unsaved', detail } });
+    }
+  });
 };
 
 /** Says where the work is, in the place of an error that only says that it failed. A cancel stays one. */
