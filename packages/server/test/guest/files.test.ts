@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
+import { GUEST_VERSION } from '@berth/contract/guest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { guestInProcess, until } from './fixture.ts';
 
@@ -126,7 +127,7 @@ describe('metrics and health', () => {
     const sandbox = guest.client();
     expect((await sandbox.metrics()).uptimeMs).toBeGreaterThan(0);
     expect(await sandbox.health()).toMatchObject({
-      version: 1,
+      version: GUEST_VERSION,
       id: 'sb_test',
       internalPort: guest.internalPort,
       proxyPort: guest.proxyPort,
