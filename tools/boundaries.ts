@@ -6,7 +6,7 @@ import { isBuiltin } from 'node:module';
 import { posix } from 'node:path';
 import { isCode, isTest, type Problem, type TreeFile } from './tree.ts';
 
-/** contract ◄ plugin-api ◄ core ◄ server ► plugins; sdk ◄ cli, dashboard; guest and sdk see contract alone. */
+/** contract ◄ plugin-api ◄ core ◄ server ► plugins; sdk ◄ cli, dashboard; guest and sdk see only contract. */
 const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
   contract: [],
   'plugin-api': ['contract'],
@@ -19,7 +19,7 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
   dashboard: ['sdk', 'contract'],
 };
 
-/** What tests may see beyond that: system tests of the server use its clients. */
+/** Additional imports allowed in tests: system tests of the server use its clients. */
 const TESTS_MAY_SEE: Readonly<Record<string, readonly string[]>> = { server: ['sdk', 'cli'] };
 
 /** Folders of the server, the lowest first: each sees what lies below it, and none its peers. */
@@ -36,7 +36,7 @@ interface Import {
   readonly from: string;
   /** A file of the tree (`packages/core/src/index.ts`), or the specifier as written. */
   readonly to: string;
-  /** The package of ours that the specifier names: `@berth/core` is `core`. */
+  /** The workspace package of the specifier: `@berth/core` is `core`. */
   readonly named: string | undefined;
   /** Erased at run time, so it cuts a cycle. */
   readonly isTypeOnly: boolean;
@@ -152,7 +152,7 @@ export const boundaryProblems = (files: readonly TreeFile[]): Problem[] => {
   return [...broken, ...cyclesIn(edges.filter(({ isTypeOnly }) => !isTypeOnly))];
 };
 
-/** What the registries are generated from: a file or a folder's index with a default export. */
+/** A plugin entry: a file or a folder's index with a default export. */
 const isPlugin = (path: string, text: string) =>
   /^packages\/plugins\/src\/(?:drivers|agents)\/[^/]+(?:\/index)?\.ts$/.test(path) &&
   /^export default /m.test(text);
@@ -169,7 +169,7 @@ const importsOf = ({ path, text }: TreeFile): Import[] =>
     return { from: path, to, named: /^@berth\/([^/]+)/.exec(specifier)?.[1], isTypeOnly };
   });
 
-/** Every cycle once, at the file where the walk met it again. */
+/** Every cycle once, at the file where the walk returned to it. */
 const cyclesIn = (edges: readonly Import[]): Problem[] => {
   const next = Map.groupBy(edges, ({ from }) => from);
   const done = new Set<string>();

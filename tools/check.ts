@@ -1,6 +1,6 @@
 /**
- * The whole gate, `npm run check`: every stage in order, a line with its time for each, the reasons of what failed,
- * and last the count. `--only types,knip` runs some; `--list` names them. Never asks anything.
+ * The whole gate, `npm run check`: every stage in order, a line with its duration for each, the reasons for failures,
+ * and finally the count. `--only types,knip` runs some; `--list` lists them. Never prompts.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -1,6 +1,7 @@
 /**
- * Writes what follows from something else: the OpenAPI document and the reference pages from the contract, the plugin
- * registries from their folders, what npm forgets in its lock file. `--check` writes nothing and names what is out of date.
+ * Generates files from their sources: the OpenAPI document and the reference pages from the contract, the plugin
+ * registries from their folders, what npm omits from its lock file. `--check` writes nothing and lists what is out of
+ * date.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -26,7 +27,7 @@ export const generate = (root: string): Readonly<Record<string, string>> => ({
 const versionOf = (root: string): string =>
   JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 
-/** Files whose content is not what would be generated. */
+/** Files that differ from what would be generated. */
 export const outOfDate = (root: string, texts = generate(root)): string[] =>
   Object.entries(texts)
     .filter(([path, text]) => textAt(join(root, path)) !== text)

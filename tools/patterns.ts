@@ -1,7 +1,7 @@
 /**
- * Patterns that are put together while the program runs. What a reader does with text of others is tried where the reader
- * is (`hostile-text.test.ts` of each area); a pattern that is made by `new RegExp` is hidden from whoever looks for
- * patterns, so each of them is found here, put together as far as the file tells, and tried by itself.
+ * Patterns assembled at run time. How a parser handles untrusted text is tested next to it (`hostile-text.test.ts` of
+ * each area); a pattern built by `new RegExp` is easily missed, so each of them is found here, assembled as far as
+ * the file allows, and tested by itself.
  */
 import { slowText } from '@berth/plugin-api/conformance';
 import { parseSync } from 'oxc-parser';
@@ -13,7 +13,7 @@ interface Node {
   readonly [key: string]: unknown;
 }
 
-/** Stands for what only the running program knows: a name. */
+/** Placeholder for a value known only at run time. */
 const UNKNOWN = 'a';
 
 export const patternProblems = (files: readonly TreeFile[]): Problem[] =>
@@ -44,7 +44,7 @@ export const constructedPatterns = ({ path, text }: TreeFile): RegExp[] => {
     )
     .map(({ arguments: [source, flags] = [] }: Node & { arguments?: Node[] }) => {
       const tell = (node: Node | undefined): string => (node === undefined ? '' : textOf(node, constants));
-      // Sticky and single matches would hide what comes after the first.
+      // Sticky and single matches would stop after the first.
       return new RegExp(tell(source), `${tell(flags).replaceAll(/[^imsu]/g, '')}g`);
     });
 };
@@ -60,7 +60,7 @@ function* nodesIn(value: unknown): Generator<Node> {
   }
 }
 
-/** What the expression is, as far as constants of the file say. */
+/** The value of the expression, as far as constants of the file determine it. */
 const textOf = (node: Node, constants: ReadonlyMap<string, Node>): string => {
   const tell = (part: unknown): string => (isNode(part) ? textOf(part, constants) : UNKNOWN);
   switch (node.type) {
@@ -120,7 +120,10 @@ const elementsOf = (list: unknown, constants: ReadonlyMap<string, Node>): readon
 
 const MOST_BEGINNINGS = 8;
 
-/** Plain text in it, whole and without its end, which may be repeated: what the rest of the pattern waits for. */
+/**
+ * Literal text in it, complete and without its last character, repeated: prefixes that the rest of the pattern waits
+ * for.
+ */
 const beginningsOf = ({ source }: RegExp): string[] => {
   const plain = source.match(/(?:[\w "'/:=<>@-]|\\[^\w\s])+/g) ?? [];
   const texts = plain

@@ -1,7 +1,7 @@
 /**
  * Runs at the end of `npm ci`, possibly on an older Node than Berth itself: plain JavaScript for Node 20. Builds what
- * is needed to run: the guest's bundle, the dashboard, and the two programs that start too often to be read from a
- * thousand files each time.
+ * is needed to run: the guest's bundle, the dashboard, and the two programs that start too often to load a thousand
+ * files each time.
  */
 import { fileURLToPath } from 'node:url';
 import { buildDashboard } from '../packages/dashboard/build.mjs';

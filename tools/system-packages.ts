@@ -1,6 +1,6 @@
 /**
- * The programs of the system that Berth uses, and the Debian packages that hold them. As root on a Debian machine
- * what is missing is installed; elsewhere it is named. Run directly, it lists, installs and reports.
+ * System programs used by Berth, and their Debian packages. As root on a Debian machine missing ones are installed;
+ * elsewhere they are listed. Run directly, it lists, installs and reports.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -16,19 +16,19 @@ export const NEEDS: readonly Need[] = [
   { package: 'git', program: 'git', why: 'the hub repositories, merges and landings' },
   { package: 'crun', program: 'crun', why: 'starts sandboxes: the lighter OCI runtime' },
   { package: 'runc', program: 'runc', why: 'starts sandboxes where crun refuses the cgroup layout' },
-  { package: 'uidmap', program: 'newuidmap', why: 'user ids inside sandboxes that an ordinary user starts' },
+  { package: 'uidmap', program: 'newuidmap', why: 'user ids inside rootless sandboxes' },
   { package: 'util-linux', program: 'flock', why: 'the lock of the home' },
 ];
 
-/** What the tests need beyond that. */
+/** What the tests need in addition. */
 export const TEST_NEEDS: readonly Need[] = [
-  { package: 'chromium', program: 'chromium', why: 'the tests look at the dashboard with it' },
-  { package: 'openssl', program: 'openssl', why: 'the tests make the certificate of a source with it' },
-  { package: 'curl', program: 'curl', why: 'the examples of the guide call the server with it' },
-  { package: 'jq', program: 'jq', why: 'the examples of the guide read answers with it' },
+  { package: 'chromium', program: 'chromium', why: 'used by the dashboard tests' },
+  { package: 'openssl', program: 'openssl', why: 'used by the tests to create a certificate' },
+  { package: 'curl', program: 'curl', why: 'used by the examples of the guide to call the server' },
+  { package: 'jq', program: 'jq', why: 'used by the examples of the guide to read responses' },
 ];
 
-/** What is still missing afterwards, a sentence each. */
+/** What is still missing afterwards, one sentence each. */
 export const ensurePackages = (needs: readonly Need[] = NEEDS): string[] => {
   const missing = needs.filter(({ program }) => !isInstalled(program));
   if (missing.length > 0 && mayInstall()) install(missing);

@@ -1,7 +1,7 @@
 /**
- * The habits that no linter knows: names, words, calls and documents. What Biome can hold (sizes of files and
- * functions, parameters, console, process.env) is in biome.json. Each rule reads one file; `tidy.test.ts` plants a
- * violation of every one.
+ * Rules beyond the linter: names, words, calls and documents. What Biome can check (sizes of files and functions,
+ * parameters, console, process.env) is in biome.json. Each rule reads one file; `tidy.test.ts` plants a violation of
+ * every one.
  */
 import { posix } from 'node:path';
 import { isCode, isProduction, isTest, type Problem, type TreeFile } from './tree.ts';
@@ -13,23 +13,23 @@ interface Tree {
 export interface TidyRule {
   readonly name: string;
   readonly applies: (path: string) => boolean;
-  /** What is wrong with the file, one sentence each. */
+  /** Problems of the file, one sentence each. */
   readonly check: (file: TreeFile, tree: Tree) => readonly string[];
 }
 
-/** A name that could hold anything names nothing. */
+/** Names too generic to mean anything. */
 const VAGUE_NAMES = /^(?:utils?|helpers?|common|shared|managers?|services?|misc|lib)$/;
 const VAGUE_EXPORTS =
   /^export\s+(?:const|function|class|interface|type)\s+(\w*(?:Utils?|Helpers?|Manager|Service))\b/gm;
 
-/** Words that say a thing is not finished. */
+/** Words that mark unfinished work. */
 const UNFINISHED = /\b(?:for now|not yet implemented|simplified version|dummy implementation)\b/gi;
 const OWED = /\b(?:TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))/g;
 
-/** A saga with its version, outside of a comment. Under the next version such code would overlook its runs. */
+/** A saga name with its version, outside a comment. After the next version such code would miss runs. */
 const SAGA_VERSION = /['"][a-z]+\.[a-z_]+@\d+['"]/g;
 
-/** Places and things that exist only where the code was written. */
+/** Paths and names that exist only on the author's machine. */
 const PRIVATE_PLACES = /(?<![\w.$}/-])\/(?:work|shared|root)\/[\w.-]+|\/tmp\/(?:bash_jobs|brief)/g;
 
 export const TOUR: readonly string[] = [
@@ -41,7 +41,7 @@ export const TOUR: readonly string[] = [
 ];
 const TOUR_LINES = 700;
 
-/** Where programs are started on the host: for the server, and by drivers for what is to live on or to build one. */
+/** Where programs may be started on the host: for the server, by drivers, and to build one. */
 const STARTERS: readonly string[] = [
   'packages/server/src/system/host-processes.ts',
   'packages/server/src/system/kernel-lock.ts',
@@ -62,7 +62,7 @@ const QUEUE_AND_STORE: readonly string[] = [
 const isSuite = (path: string) => /\/(?:testkit\/conformance|testing)\//.test(path);
 
 const isDocument = (path: string) => path.endsWith('.md');
-/** The rules and their planted violations name what they forbid. */
+/** The rules and their planted violations contain what they forbid. */
 const isOwnRules = (path: string) => path.startsWith('tools/tidy') || path.startsWith('tools/lint.test');
 
 export const TIDY_RULES: readonly TidyRule[] = [
@@ -104,7 +104,7 @@ export const TIDY_RULES: readonly TidyRule[] = [
       isProduction(path) && /^packages\/(?:server|plugins)\//.test(path) && !STARTERS.includes(path),
     check: ({ text }) =>
       matches(/from '(?:node:child_process|execa)'/g, text).map(
-        () => 'starts a program on the host, which must end with all that it starts; use HostProcesses',
+        () => 'starts a program on the host, which must be killed with all its children; use HostProcesses',
       ),
   },
   {
@@ -112,7 +112,7 @@ export const TIDY_RULES: readonly TidyRule[] = [
     applies: (path) => isProduction(path) && !isSuite(path),
     check: ({ text }) =>
       matches(/argv: \['((?:ba|da)?sh)'/g, text).map(
-        (shell) => `${shell} is looked for on a PATH that a layer can write to; use /bin/sh`,
+        (shell) => `${shell} is looked up on a PATH that a layer can write to; use /bin/sh`,
       ),
   },
   {
@@ -127,7 +127,7 @@ export const TIDY_RULES: readonly TidyRule[] = [
     name: 'versions-are-said-once',
     applies: (path) => isProduction(path) && !isSuite(path),
     check: ({ text }) =>
-      matches(SAGA_VERSION, text).map((name) => `${name} names a version; ask for the family of the saga`),
+      matches(SAGA_VERSION, text).map((name) => `${name} names a version; use the family of the saga`),
   },
   {
     name: 'jobs-belong-to-the-queue',
@@ -135,7 +135,7 @@ export const TIDY_RULES: readonly TidyRule[] = [
       isProduction(path) && !isSuite(path) && !QUEUE_AND_STORE.some((folder) => path.startsWith(folder)),
     check: ({ text }) =>
       matches(/\btable(?:\(|: )'jobs'/g, text).map(
-        () => 'reads the rows of the queue, which another queue does not have; ask Queue.find',
+        () => 'reads the rows of the queue, which another queue implementation lacks; use Queue.find',
       ),
   },
   {
@@ -144,7 +144,7 @@ export const TIDY_RULES: readonly TidyRule[] = [
       path.startsWith('packages/cli/src/') && isProduction(path) && !/\/(?:main|screen)\.ts$/.test(path),
     check: ({ text }) =>
       matches(/(?<!\bworld\.)\b(std(?:out|err)\.write|console\.\w+)\(/g, text).map(
-        (call) => `${call} passes the screen by, which cleans what is printed; use output, or world.${call}`,
+        (call) => `${call} bypasses the screen, which sanitises output; use output, or world.${call}`,
       ),
   },
   {
@@ -174,7 +174,7 @@ export const TIDY_RULES: readonly TidyRule[] = [
     check: ({ path, text }, tree) =>
       localLinks(text)
         .filter((link) => !tree.has(posix.join(posix.dirname(path), link)))
-        .map((link) => `the link ${link} leads nowhere`),
+        .map((link) => `the link ${link} is broken`),
   },
 ];
 
@@ -189,7 +189,7 @@ export const tidyProblems = (files: readonly TreeFile[]): Problem[] => {
     );
 };
 
-/** The five files that a newcomer reads first fit into half an hour. */
+/** The five files that a newcomer reads first take half an hour. */
 export const tourProblems = (files: readonly TreeFile[]): Problem[] => {
   const stops = TOUR.map((path) => ({ path, text: files.find((file) => file.path === path)?.text }));
   const lines = stops.reduce((sum, { text }) => sum + (text?.trimEnd().split('\n').length ?? 0), 0);
@@ -203,7 +203,7 @@ export const tourProblems = (files: readonly TreeFile[]): Problem[] => {
   ];
 };
 
-/** The right column of the glossary holds words that have a better one in its left column. */
+/** The right column of the glossary lists words replaced by the one in its left column. */
 export const wordProblems = (files: readonly TreeFile[]): Problem[] => {
   const glossary = files.find(({ path }) => path === GLOSSARY)?.text ?? '';
   const better = new Map(
@@ -227,7 +227,7 @@ export const wordProblems = (files: readonly TreeFile[]): Problem[] => {
 
 const GLOSSARY = 'CONTEXT.md';
 
-/** Names taken apart: `branchWish`, `BRANCH_WISH` and `branch-wish` hold the same words. */
+/** Names split into words: `branchWish`, `BRANCH_WISH` and `branch-wish` contain the same words. */
 const asWords = (text: string): string =>
   text
     .replace(/([a-z])([A-Z])/g, '$1 $2')

@@ -1,15 +1,15 @@
-/** The files of a source tree, read once: what every rule of the gate looks at. */
+/** The files of a source tree, read once: input of every rule of the gate. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface TreeFile {
   /** Relative to the root, with slashes. */
   readonly path: string;
-  /** Empty when the file holds no text. */
+  /** Empty when the file is not text. */
   readonly text: string;
 }
 
-/** A rule's finding: where, and what is wrong. */
+/** A rule's finding: path and problem. */
 export interface Problem {
   readonly path: string;
   readonly message: string;
@@ -30,6 +30,6 @@ export const isTest = (path: string): boolean => /\.test(?:-d)?\.tsx?$|^packages
 
 export const isCode = (path: string): boolean => /\.(?:tsx?|m?js)$/.test(path);
 
-/** Code that ships or builds what ships: neither a test nor a suite of tests. */
+/** Production code: neither a test nor a suite of tests. */
 export const isProduction = (path: string): boolean =>
   isCode(path) && !isTest(path) && /^packages\/[^/]+\/(?:src|bin|testkit)\/|^tools\//.test(path);

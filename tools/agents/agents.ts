@@ -1,7 +1,7 @@
 /**
- * `npm run agents [-- name…]`: installs each agent that Berth has a profile for from npm, in a temporary folder, and lets
- * it tell its story in a real sandbox (`story.ts`). Everything is real but the model, which is scripted. By hand, because
- * it downloads more than a gigabyte; run it whenever the version in a profile changes.
+ * `npm run agents [-- name…]`: installs each agent that Berth has a profile for from npm, in a temporary folder, and
+ * runs it through a story in a real sandbox (`story.ts`). Everything is real but the model, which is scripted. Run
+ * manually, because it downloads more than a gigabyte; run it whenever the version in a profile changes.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { SCRIPTS } from './scripts.ts';
 import { type Told, tellStory } from './story.ts';
 
 const KEY = 'the-key-that-stays-outside';
-/** Models by whose names agents know what they may offer to it. */
+/** Model names that agents recognise, to know which tools to offer. */
 const MODELS = { openai: 'gpt-5.5-codex', anthropic: 'claude-opus-4-8', gemini: 'gemini-2.5-flash' };
 const PROFILES = [opencodeProfile, claudeCodeProfile, codexProfile, geminiProfile, qwenProfile];
 
@@ -27,7 +27,7 @@ const main = async (wanted: readonly string[]): Promise<number> => {
   for (const sentence of missing) console.error(sentence);
   if (missing.length > 0) return 6;
   const folder = mkdtempSync(join(tmpdir(), 'berth-agents-'));
-  // Sandboxes run as users of their own, who pass through these folders.
+  // Sandboxes run as separate users, who need to traverse these folders.
   chmodSync(folder, 0o711);
   const model = await startScriptedModel({ scripts: SCRIPTS, requireKey: KEY });
   const told: Told[] = [];

@@ -1,4 +1,4 @@
-/** What the model says in each chapter of the story. */
+/** The model's script for each chapter of the story. */
 import type { Scripts } from '@berth/plugin-api/fakes';
 
 export const FILES = {

@@ -1,6 +1,6 @@
 /**
- * One agent from its installation to its end: it lands a fix, goes on in the same conversation, is cancelled in the
- * middle of a command, and is told of a model that nobody has.
+ * One agent from its installation to its end: it lands a fix, continues the same conversation, is cancelled during a
+ * command, and gets an unknown model.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { FILES } from './scripts.ts';
 
 export interface Cast {
   readonly agent: string;
-  /** Where the agent is installed, and where all else of the story is put. */
+  /** Where the agent is installed, and where all other files are put. */
   readonly place: string;
   readonly env: NodeJS.ProcessEnv;
   /** Of the model. */
@@ -21,12 +21,12 @@ export interface Cast {
 export interface Told {
   readonly agent: string;
   readonly landedMs?: number | undefined;
-  /** Whether the follow-up went on in the same conversation. */
+  /** Whether the follow-up continued the same conversation. */
   readonly followUp?: string | undefined;
   readonly cancelledMs?: number | undefined;
   readonly unknownModel?: string | undefined;
   readonly keyInside?: boolean | undefined;
-  /** Empty when all went well. */
+  /** Empty on success. */
   readonly problem: string;
 }
 
@@ -37,7 +37,7 @@ export const tellStory = async (cast: Cast): Promise<Told> => {
   const { agent, place } = cast;
   const home = join(place, 'home');
   const env = { ...cast.env, BERTH_HOME: home, BERTH_PORT: '0' };
-  // The model answers from this very process, which must not wait with its hands tied.
+  // The model is served by this process, which must not block.
   const berth = (...args: readonly string[]): Promise<number | null> => {
     const child = spawn(process.execPath, [BERTH, ...args], { env, stdio: ['ignore', 'inherit', 'inherit'] });
     return new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
@@ -111,7 +111,7 @@ const cancel = async (client: Client, { agent, key }: Cast) => {
   for await (const { type, data } of client.events.stream({ afterSeq: lastSeq }, { signal }))
     if (type.startsWith('item.') && JSON.stringify(data).includes('setTimeout')) break;
   const attempt = (await client.tasks.attempts({ id })).rows.at(-1);
-  // Split, so that this very command does not hold what it looks for.
+  // Split, so that this command does not contain the text it searches for.
   const [head, tail] = [key.slice(0, 4), key.slice(4)];
   const shell = `k=${head}; grep -lsr "$k${tail}" /proc/[0-9]*/environ /proc/[0-9]*/cmdline "$HOME" /workspace /tmp /run`;
   const { stdout } = await client.sandboxes.exec({ id: attempt?.sandboxId ?? '', shell });

@@ -1,6 +1,6 @@
 /**
  * The floor: an OCI runtime called by hand, with the smallest bundle that can run a command. No limits, no layers, no
- * record, no way in but the runtime's own `exec`.
+ * record, no access but the runtime's own `exec`.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -12,7 +12,7 @@ import type { Contender } from './contest.ts';
 
 const run = promisify(execFile);
 
-/** The control groups of crun are left out: it refuses some layouts, and without them it is only faster. */
+/** crun's cgroups are disabled: it refuses some layouts, and without them it is only faster. */
 const CANDIDATES = [['crun', '--cgroup-manager=disabled'], ['runc']] as const;
 
 /** The first runtime that works here; undefined when none does. */
@@ -26,7 +26,7 @@ export const openBareRuntime = async (): Promise<Contender | undefined> => {
       .then(runtime.remove)
       .then(
         () => true,
-        // It refuses this machine; the next one may not.
+        // It does not work on this machine; try the next one.
         () => false,
       );
     if (works) return runtime;
@@ -38,7 +38,7 @@ export const openBareRuntime = async (): Promise<Contender | undefined> => {
 const runtimeOf = (folder: string, [program = '', ...options]: readonly string[]): Contender => {
   const call = (...args: readonly string[]): Promise<unknown> =>
     run(program, [...options, '--root', join(folder, 'state'), ...args], { timeout: 20_000 });
-  // `create` hands its standard output to the container, so it must not be a pipe that is waited for.
+  // `create` hands its standard output to the container, so it must not be a pipe that is awaited.
   const create = (id: string): Promise<unknown> =>
     run('/bin/sh', [
       '-c',

@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: measures what users wait for, against the bare runtime and against Docker where a daemon answers,
+ * `npm run bench`: measures user-visible latency, against the bare runtime and against Docker where a daemon answers,
  * in one run, and writes docs/bench.md and docs/bench.json. `--only=<name>` measures one part and writes nothing;
- * `--burst=<n>` asks for another number of sandboxes at once.
+ * `--burst=<n>` sets the number of concurrent sandboxes.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +32,7 @@ const { values } = parseArgs({
   options: { only: { type: 'string' }, burst: { type: 'string', default: '50' } },
 });
 
-/** The rivals that work here, and why the others do not. */
+/** The competitors that work here, and why the others do not. */
 const openRivals = async (stack: AsyncDisposableStack) => {
   const absent: string[] = [];
   const runtime = await openBareRuntime();

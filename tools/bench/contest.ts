@@ -1,15 +1,15 @@
 /**
- * Contenders make sandboxes and run commands in them. They take turns (A B C A B C), so that whatever else the machine
- * does meets all of them alike.
+ * Contenders create sandboxes and run commands in them. They take turns (A B C A B C), so that other load on the
+ * machine affects all of them alike.
  */
 
 export interface Contender extends AsyncDisposable {
   readonly name: string;
-  /** A new sandbox, and the first command in it has ended. Resolves with what to call it by. */
+  /** Creates a sandbox and runs its first command to the end. Resolves with its handle. */
   start(): Promise<string>;
   /** Runs `/bin/true` to its end. */
   exec(id: string): Promise<void>;
-  /** Resolves when it is gone. */
+  /** Resolves when it is removed. */
   remove(id: string): Promise<void>;
 }
 
@@ -18,7 +18,9 @@ export interface Rounds {
   readonly rounds: number;
 }
 
-/** Samples in milliseconds by contender; `once` does the thing and answers how long the part that counts took. */
+/**
+ * Samples in milliseconds by contender; `once` performs the operation and returns the duration of the measured part.
+ */
 export const contest = async <C extends { readonly name: string }>(
   contenders: readonly C[],
   { warmups, rounds }: Rounds,

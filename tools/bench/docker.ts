@@ -1,6 +1,6 @@
 /**
  * Docker through its API, which is faster than its command line. The image is a static busybox; there is no network,
- * as ours have none. Nothing here starts a daemon: one that answers is used.
+ * as in Berth's sandboxes. No daemon is started: a running one is used.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
@@ -13,7 +13,7 @@ const SOCKET = '/var/run/docker.sock';
 const BUSYBOX = '/bin/busybox';
 const IMAGE = 'berth-bench:busybox';
 
-/** A sentence when there is no Docker to compare with. */
+/** A string, the reason, when there is no Docker to compare with. */
 export const openDocker = async (): Promise<Contender | string> => {
   const agent = new Agent({ keepAlive: true });
   const api = (method: string, path: string, body?: object | Buffer): Promise<string> =>
@@ -30,7 +30,7 @@ export const openDocker = async (): Promise<Contender | string> => {
   const exec = async (id: string): Promise<void> => {
     const request = { Cmd: ['/bin/true'], AttachStdout: true, AttachStderr: true };
     const { Id } = JSON.parse(await api('POST', `/containers/${id}/exec`, request));
-    // Attached, so the answer ends when the command has.
+    // Attached, so the response ends with the command.
     await api('POST', `/exec/${Id}/start`, { Detach: false, Tty: false });
   };
   return {

@@ -1,6 +1,6 @@
 /**
  * The program that `measure/events.ts` starts: the real HTTP server over a real store, which writes events on demand.
- * A process of its own, because its readers would otherwise share its processor and its memory would not be its own.
+ * A separate process, because its readers would otherwise share its CPU and memory.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,7 @@ export interface Written {
   readonly peakMB: number;
 }
 
-/** Events of one moment share a transaction, as they do when many tasks work. */
+/** Simultaneous events share a transaction, as they do with many running tasks. */
 const TICK_MS = 10;
 
 const write = async (store: Store, { perSecond, seconds }: Load): Promise<Written> => {
@@ -51,7 +51,7 @@ const store = await openSqliteStore({ folder: home, clock });
 const http = await createHttpServer({
   config: { home, host: '127.0.0.1', port: 0, socketPath: `${home}/run/berth.sock`, allowedHosts: [] },
   ...{ store, clock, ids: createIds(clock, randomBytes), log: silentLog, version: 'bench' },
-  // Nothing that is asked for here needs any of it: only the log of events is read.
+  // None of it is needed here: only the event log is read.
   services: { sandboxes: {}, system: {} } as never,
 });
 process.on('message', (load: Load) => void write(store, load).then((written) => process.send?.(written)));

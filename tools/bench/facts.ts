@@ -1,4 +1,4 @@
-/** What has to be known of a machine to read figures that were measured on it. */
+/** Facts about a machine needed to interpret measurements. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
@@ -37,6 +37,6 @@ const firstLine = (program: string, args: readonly string[]): string => {
   try {
     return execFileSync(program, args, { encoding: 'utf8', stdio: 'pipe' }).split('\n')[0] ?? '';
   } catch {
-    return 'absent'; // a fact in itself
+    return 'absent'; // itself a fact
   }
 };

@@ -1,4 +1,7 @@
-/** The driver and the guest channel alone, in this process: what a sandbox costs without records, rights and HTTP. */
+/**
+ * Only the driver and the guest channel, in this process: the cost of a sandbox without records, authorisation and
+ * HTTP.
+ */
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

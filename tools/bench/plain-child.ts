@@ -1,4 +1,4 @@
-/** No sandbox at all: Node starts `/bin/true` itself. Nothing that is written in Node can be faster. */
+/** No sandbox at all: Node starts `/bin/true` itself. Nothing written in Node can be faster. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Contender } from './contest.ts';

@@ -1,4 +1,4 @@
-/** Samples of a contest as rows: each contender's own time, then how we compare with the others. */
+/** Samples of a contest as rows: each contender's own time, then Berth's ratio to the others. */
 import type { Bound, Row } from './row.ts';
 import { summaryOf } from './statistics.ts';
 
@@ -8,7 +8,7 @@ export interface Bounds {
   readonly fasterThanDocker: number;
 }
 
-/** We come first. */
+/** Berth comes first. */
 export const rowsOf = (
   samples: ReadonlyMap<string, readonly number[]>,
   { own, fasterThanDocker }: Bounds,

@@ -1,4 +1,4 @@
-/** The server as users run it: a process of its own, with a home that is thrown away. */
+/** The server as users run it: a separate process, with a temporary home. */
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ export interface RealServer extends AsyncDisposable {
   readonly client: Client;
   readonly home: string;
   readonly pid: number;
-  /** From the start of the process to the line that says where it listens, when it takes work. */
+  /** From process start to the line that prints its address, when it accepts work. */
   readonly readyMs: number;
 }
 
@@ -34,7 +34,7 @@ export const startRealServer = async (): Promise<RealServer> => {
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const told = await Promise.race([firstLine(child.stdout), ended]);
   const readyMs = performance.now() - startedAt;
-  if (told === undefined) throw new Error('the server ended before it was ready');
+  if (told === undefined) throw new Error('the server exited before it was ready');
   const { address, ownerTokenPath } = JSON.parse(told);
   const token = readFileSync(ownerTokenPath, 'utf8').trim();
   return {

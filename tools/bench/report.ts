@@ -1,4 +1,4 @@
-/** The results as a document: one table, the machine they were measured on, and how to measure again. Pure. */
+/** The results as a document: one table, the machine, and how to reproduce. Pure. */
 import type { Facts } from './facts.ts';
 import { type Bound, type Group, holds, type Row } from './row.ts';
 
@@ -31,7 +31,7 @@ export const textOf = ({ title, rows, absent = [] }: Group): string =>
     ...absent.map((why) => `  (${why})`),
   ].join('\n');
 
-/** A few significant digits: more would claim a precision that no shared machine has. */
+/** A few significant digits: more would suggest a precision that no shared machine has. */
 export const printed = (value: number, unit: Row['unit']): string => {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   const text = Number.isInteger(value) ? String(value) : value.toFixed(digits);

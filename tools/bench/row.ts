@@ -1,4 +1,4 @@
-/** One measured figure, and the bound that the architecture sets for it. */
+/** One measurement, and its bound. */
 
 export interface Row {
   readonly what: string;
@@ -12,15 +12,15 @@ export interface Row {
 
 export type Bound = { readonly atMost: number } | { readonly atLeast: number };
 
-/** A group of rows that one measurement produced, or why it could not. */
+/** A group of rows of one measurement, or why it failed. */
 export interface Group {
   readonly title: string;
   readonly rows: readonly Row[];
-  /** What was left out on this machine, and why. */
+  /** What was skipped on this machine, and why. */
   readonly absent?: readonly string[] | undefined;
 }
 
-/** Undefined when nothing is asked of it. */
+/** Undefined when it has no bound. */
 export const holds = ({ value, bound }: Row): boolean | undefined => {
   if (bound === undefined) return undefined;
   return 'atMost' in bound ? value <= bound.atMost : value >= bound.atLeast;

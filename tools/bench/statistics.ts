@@ -1,4 +1,4 @@
-/** What a list of samples says. Quantiles are samples that were measured (nearest rank), never interpolations. */
+/** Statistics of samples. Quantiles are measured samples (nearest rank), never interpolations. */
 
 export interface Summary {
   readonly p50: number;

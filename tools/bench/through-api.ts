@@ -1,11 +1,11 @@
-/** Ourselves as users meet us: every step through the API of a real server. */
+/** Berth as users see it: every step through the API of a real server. */
 import type { Client } from '@berth/sdk/node';
 import type { Contender } from './contest.ts';
 
 const REMOVAL_MS = 30_000;
 const LOOK_AGAIN_MS = 5;
 
-/** The server stays the caller's. */
+/** The caller owns the server. */
 export const berthThroughApi = (client: Client): Contender => {
   const exec = async (id: string): Promise<void> => {
     const { exitCode } = await client.sandboxes.exec({ id, argv: ['/bin/true'] });
@@ -27,7 +27,7 @@ export const berthThroughApi = (client: Client): Contender => {
   };
 };
 
-/** So that the removal of one does not slow down what is measured next. */
+/** So that a removal does not slow down the next measurement. */
 const gone = async (client: Client, id: string): Promise<void> => {
   const deadline = performance.now() + REMOVAL_MS;
   while ((await client.sandboxes.get({ id })).state !== 'destroyed') {

@@ -1,8 +1,8 @@
 /**
- * The three kinds of tests, by the folders that they lie in.
+ * The three kinds of tests, by folder.
  *
  * - unit: beside the code; files and short processes at most.
- * - integration: one real thing (a runtime, git, a database, a listener), or laws that many parts keep together.
+ * - integration: one real thing (a runtime, git, a database, a listener), or laws across many parts.
  * - system: the whole product, as its users start it.
  */
 import { matchesGlob } from 'node:path';

@@ -1,4 +1,4 @@
-/** Runs a program of node_modules/.bin (or of the path) without a terminal to ask on. */
+/** Runs a program of node_modules/.bin (or of the PATH) without a terminal. */
 import { spawn } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 

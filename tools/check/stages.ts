@@ -1,4 +1,4 @@
-/** The stages of the gate, in the order in which they run: quick ones first. */
+/** The stages of the gate, in order: fast ones first. */
 import { boundaryProblems } from '../boundaries.ts';
 import { outOfDate } from '../gen.ts';
 import { ensurePackages, NEEDS, TEST_NEEDS } from '../system-packages.ts';
@@ -13,7 +13,7 @@ export interface Stage {
   readonly run: (root: string) => Promise<Outcome>;
 }
 
-/** A stage that counts as one: it passes when there is nothing to complain about. */
+/** A stage that passes when it returns no problems. */
 const whole = async (complaints: () => Promise<readonly string[]>): Promise<Outcome> => {
   const reasons = await complaints();
   return reasons.length === 0 ? { passed: 1, failed: 0, reasons } : { passed: 0, failed: 1, reasons };
@@ -50,7 +50,7 @@ export const STAGES: readonly Stage[] = [
     run: (root) =>
       whole(async () => outOfDate(root).map((path) => `${path} is out of date; run: npm run gen`)),
   },
-  // The tests of whole processes run what users run.
+  // Tests of whole processes run the built programs.
   { name: 'build', what: 'programs, guest, dashboard', run: command('node', 'tools/prepare.mjs') },
   { name: 'tests', what: 'all tests, coverage', run: runTests },
 ];

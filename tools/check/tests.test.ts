@@ -68,7 +68,7 @@ test('says how long each kind takes', () => {
   const testResults = [named('tools/a.test.ts'), named('packages/sdk/src/b.test.ts')];
   const crash = named('packages/server/test/crash/c.test.ts');
   expect(timesOf({ testResults: [...testResults, crash] }, '/r')).toEqual([
-    'unit: 2 files, 5.0 s one after another',
-    'system: 1 files, 2.5 s one after another',
+    'unit: 2 files, 5.0 s in total',
+    'system: 1 files, 2.5 s in total',
   ]);
 });

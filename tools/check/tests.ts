@@ -1,4 +1,4 @@
-/** Runs Vitest with coverage and counts: tests, files that did not even load, and the coverage threshold. */
+/** Runs Vitest with coverage and counts: tests, files that failed to load, and the coverage threshold. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -34,12 +34,12 @@ export const runTests = async (root: string): Promise<Outcome> => {
   }
 };
 
-/** How long each kind of tests takes, all its files one after another. */
+/** The total time of each kind of tests, summed over its files. */
 export const timesOf = ({ testResults }: Pick<Report, 'testResults'>, root: string): string[] => {
   const byProject = Map.groupBy(testResults, ({ name }) => projectOf(relative(root, name)) ?? 'no project');
   return [...byProject].map(([project, results]) => {
     const seconds = results.reduce((sum, { startTime, endTime }) => sum + (endTime - startTime) / 1000, 0);
-    return `${project}: ${results.length} files, ${seconds.toFixed(1)} s one after another`;
+    return `${project}: ${results.length} files, ${seconds.toFixed(1)} s in total`;
   });
 };
 
@@ -53,7 +53,7 @@ export const count = (report: Report, exitCode: number, root: string): Outcome =
   });
   if (report.numPendingTests > 0) console.log(`${report.numPendingTests} tests do not apply on this machine`);
   if (exitCode === 0) return { passed: report.numPassedTests, failed: reasons.length, reasons };
-  // Vitest failed though no test did: the coverage is too low, or an error escaped from a test.
+  // Vitest failed although no test did: coverage is too low, or there was an unhandled error.
   const rest =
     reasons.length > 0
       ? []

@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: the whole job on an example, from a red test suite to a landed fix. Everything is real; only where no
- * model key is in the environment a scripted model endpoint answers for the model, and the demo says so.
+ * `npm run demo`: an end-to-end run on an example, from a red test suite to a landed fix. Everything is real; but
+ * without a model key in the environment a scripted model endpoint stands in, and the demo says so.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -28,7 +28,7 @@ const main = async (): Promise<number> => {
     return 6;
   }
   const folder = mkdtempSync(join(tmpdir(), 'berth-demo-'));
-  // Sandboxes run as users of their own, who pass through this folder.
+  // Sandboxes run as separate users, who need to traverse this folder.
   chmodSync(folder, 0o711);
   const model = await modelEnvironment();
   const env = { ...process.env, ...model.env, BERTH_HOME: join(folder, 'home'), BERTH_PORT: '0' };
@@ -105,7 +105,7 @@ const git = (repository: string, ...args: readonly string[]): string =>
     },
   );
 
-/** The names of the tests that fail, as the example's own suite tells. */
+/** The names of the failing tests, as printed by the example's test suite. */
 const failures = (repository: string): string => {
   const { stdout } = spawnSync('npm', ['test'], { cwd: repository, encoding: 'utf8' });
   const lines = stdout.split('\n').filter((line) => /^(?:not )?ok \d|^[✔✖] .*\(/.test(line));

@@ -1,6 +1,6 @@
 /**
- * What the scripted model answers in the demo: first a fix that satisfies one test and breaks another, then, when the
- * gate comes back red, the right one. The agent, its tools, the sandbox, the tests and git are real.
+ * What the scripted model answers in the demo: first a fix that satisfies one test and breaks another, then, after
+ * the red gate, the right one. The agent, its tools, the sandbox, the tests and git are real.
  */
 import type { Scripts } from '@berth/plugin-api/fakes';
 

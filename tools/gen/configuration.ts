@@ -1,4 +1,4 @@
-/** The reference page of the configuration: the schema of the server's settings, printed. */
+/** The reference page of the configuration, from the schema of the server's settings. */
 import { z } from 'zod';
 import { agents } from '../../packages/plugins/src/agents/_registry.ts';
 import { drivers } from '../../packages/plugins/src/drivers/_registry.ts';
@@ -9,19 +9,19 @@ import { page, table } from './page.ts';
 
 export const configurationPage = (): string =>
   page('Configuration', 'packages/server/src/config/schema.ts', [
-    'Nothing has to be set. What is set stands in `config.json` in the home, in variables of the environment, or in flags of ' +
-      '`berth up`; a flag wins over a variable, and a variable over the file. An unknown key or a wrong value refuses the start and is ' +
-      'named with its place.',
+    'All settings are optional. They are read from `config.json` in the home, environment variables, or flags of ' +
+      '`berth up`; a flag overrides a variable, and a variable overrides the file. An unknown key or an invalid value prevents the start and is ' +
+      'reported with its path.',
     table(
       ['setting', 'type', 'default', 'variable', 'meaning'],
       settingsOf(jsonOf(ConfigInput), []).map((setting) =>
         cellsOf(setting).toSpliced(3, 0, variablesOf(setting.path)),
       ),
     ),
-    'The keys of model providers are taken from where they usually are: ' +
-      `${VARIABLES.providers.map(({ name, key, url }) => `\`${key}\` and \`${url}\` make the provider \`${name}\``).join(', ')}.`,
+    'Keys of model providers are read from their usual variables: ' +
+      `${VARIABLES.providers.map(({ name, key, url }) => `\`${key}\` and \`${url}\` configure the provider \`${name}\``).join(', ')}.`,
     '## Drivers and agents',
-    'Each has settings of its own.',
+    'Each has its own settings.',
     table(
       ['setting', 'type', 'default', 'meaning'],
       PLUGINS.flatMap(({ kind, name, config }) => settingsOf(jsonOf(config), [kind, name])).map(cellsOf),
@@ -50,7 +50,7 @@ interface Setting {
   readonly meaning: string;
 }
 
-/** One setting a leaf; a map from names is one step, written `<name>`. */
+/** One setting per leaf; a map keyed by name is one step, written `<name>`. */
 const settingsOf = (schema: JsonSchema, path: readonly string[]): Setting[] => {
   if (schema.properties !== undefined)
     return Object.entries(schema.properties).flatMap(([name, inner]) => settingsOf(inner, [...path, name]));

@@ -1,4 +1,4 @@
-/** The reference pages: the contract, printed. */
+/** The reference pages, from the contract. */
 import * as contract from '@berth/contract';
 import {
   ERRORS,
@@ -17,7 +17,7 @@ const SOURCE = 'packages/contract';
 
 export const routesPage = (): string =>
   page('Routes', SOURCE, [
-    'Every route takes `Authorization: Bearer <token>`, except those for everybody. A name is the same everywhere: route `task.create`, ' +
+    'Every route takes `Authorization: Bearer <token>`, except public ones. A name is the same everywhere: route `task.create`, ' +
       '`client.tasks.create()`, `berth task create`.',
     ...Object.entries(Object.groupBy(ROUTES as readonly RouteShape[], ({ id }) => nounOf(id))).flatMap(
       ([noun, routes = []]) => [`## ${noun}`, ...routes.flatMap(routeSection)],
@@ -26,7 +26,7 @@ export const routesPage = (): string =>
 
 const routeSection = (route: RouteShape): string[] => [
   `### ${route.id}`,
-  `\`${route.method} ${route.path}\` · ${route.role === 'public' ? 'for everybody' : `role ${route.role}`}` +
+  `\`${route.method} ${route.path}\` · ${route.role === 'public' ? 'public' : `role ${route.role}`}` +
     ` · answers ${route.status ?? 200}${ANSWERS[route.answers ?? 'json']}${route.idempotent ? ' · honours `Idempotency-Key`' : ''}`,
   `${route.summary}.`,
   ...fieldTable([
@@ -67,7 +67,7 @@ const fieldTable = (fields: ReturnType<typeof fieldsOf>): string[] =>
 
 export const eventsPage = (): string =>
   page('Events', SOURCE, [
-    'Facts with a sequence number, written in the same transaction as the change they tell. Follow them at `GET /v1/events`.',
+    'Facts with a sequence number, written in the same transaction as the change they report. Follow them at `GET /v1/events`.',
     table(
       ['type', 'version', 'data'],
       EVENTS.map(({ type, version, data }) => [
@@ -107,7 +107,7 @@ export const errorsPage = (): string =>
 
 export const statesPage = (): string =>
   page('States', SOURCE, [
-    'Every move is a fact: the trigger `created` of a sandbox is the event `sandbox.created`. A move that is not listed is refused with `state.illegal`.',
+    'Every transition is a fact: the trigger `created` of a sandbox is the event `sandbox.created`. A transition that is not listed is refused with `state.illegal`.',
     ...stateTables().flatMap(([noun, states]) => [
       `## ${noun}`,
       table(
@@ -127,7 +127,7 @@ export const statesPage = (): string =>
 const stateTables = (): [noun: string, states: Table][] =>
   Object.entries(contract as Record<string, unknown>)
     .filter(([name]) => name.endsWith('States'))
-    // Every export of the contract whose name ends so is a state table.
+    // Every export of the contract with this suffix is a state table.
     .map(([name, states]): [string, Table] => [name.replace(/States$/, ''), states as Table])
     .sort(([a], [b]) => (a < b ? -1 : 1));
 

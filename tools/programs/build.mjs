@@ -1,7 +1,7 @@
 /**
- * Bundles a program of ours with all it imports into one file, beside a list of the sources it was made from. One file
- * is read and compiled in half the time and memory of eight hundred, and Node strips no types below `node_modules`.
- * Plain JavaScript that runs on any Node from 20 on, because it is called while the project is being installed.
+ * Bundles a program with its imports into one file, with a list of its sources. One file is loaded and compiled in
+ * half the time and memory of eight hundred, and Node does not strip types below `node_modules`. Plain JavaScript
+ * that runs on any Node from 20 on, because it runs during `npm install`.
  */
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
@@ -14,16 +14,16 @@ import { build } from 'esbuild';
 const require = createRequire(import.meta.url);
 const START = fileURLToPath(new URL('./start.mjs', import.meta.url));
 
-/** Packages that bring a binary, which they look for beside themselves. */
+/** Packages with a binary that they load from their own folder. */
 const NATIVE = ['better-sqlite3'];
 
-/** The bundled packages that are CommonJS ask for Node's own modules by `require`. */
+/** Bundled CommonJS packages use `require` for Node's own modules. */
 const REQUIRE =
   "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
 
 /**
- * Returns the absolute path of what starts it: `dist/start.mjs` in the folder. `entry` and `lockFile` are relative to
- * the folder; the latter tells which version of other people's packages went in.
+ * Returns the absolute path of its entry: `dist/start.mjs` in the folder. `entry` and `lockFile` are relative to the
+ * folder; the latter determines the versions of third-party packages.
  */
 export const buildProgram = async (folder, entry, lockFile) => {
   const startedAtMs = Date.now();
@@ -42,7 +42,7 @@ export const buildProgram = async (folder, entry, lockFile) => {
     external: NATIVE,
     plugins: [costlyBuiltins, lateBuiltins, englishOnly],
     banner: { js: REQUIRE },
-    // Names stay, so that a stack trace can be read without the map too.
+    // Names are kept, so that a stack trace is readable without the map.
     minifySyntax: true,
     minifyWhitespace: true,
     sourcemap: true,
@@ -59,20 +59,20 @@ export const buildProgram = async (folder, entry, lockFile) => {
   await mkdir(dist, { recursive: true });
   for (const { path, contents } of outputFiles) await replace(path, (draft) => writeFile(draft, contents));
   await replace(start, (draft) => copyFile(START, draft));
-  // Last: it says that the rest is there.
+  // Last: its presence means that the rest is complete.
   const made = JSON.stringify({ entry, builtAtMs: startedAtMs, inputs });
   await replace(join(dist, 'inputs.json'), (draft) => writeFile(draft, made));
   return start;
 };
 
-/** Nobody meets half a file: a server may be starting from this folder just now. */
+/** Atomic: a server may be starting from this folder right now. */
 const replace = async (path, write) => {
   const draft = `${path}.${process.pid}.draft`;
   await write(draft);
   await rename(draft, path);
 };
 
-/** Neither a package of others nor a module of Node. */
+/** Neither a third-party package nor a Node module. */
 const isOurs = (path) => !path.includes(':') && !path.split('/').includes('node_modules');
 
 const stampsOf = (folder, inputs, startedAtMs) =>
@@ -80,7 +80,7 @@ const stampsOf = (folder, inputs, startedAtMs) =>
     inputs.map(async (path) => {
       const file = resolve(folder, path);
       const [bytes, { size, mtimeMs }] = await Promise.all([readFile(file), stat(file)]);
-      // Nobody knows which text of a file that changed meanwhile went in.
+      // A file that changed meanwhile: which version was bundled is unknown.
       const digest =
         mtimeMs < startedAtMs ? createHash('sha256').update(bytes).digest('hex') : 'changed meanwhile';
       return [relative(join(folder, 'dist'), file).split(sep).join('/'), size, digest];
@@ -107,7 +107,7 @@ const costlyBuiltins = {
       const names = Object.keys(require(name)).filter(
         (key) => /^[a-zA-Z]\w*$/.test(key) && key !== 'default',
       );
-      // What nobody imports is left out, because a pure call may be.
+      // Unused exports are dropped, because the calls are marked pure.
       const values = names.map((key) => `export const ${key} = /* @__PURE__ */ $read('${key}');`);
       const contents = `const $builtin = process.getBuiltinModule('${name}');
         const $read = (key) => $builtin[key];

@@ -1,8 +1,8 @@
 /**
- * Starts the program that lies beside this file, or its sources when they are no longer what it was built from: who
- * changes a source never runs an old build unknowingly. A look at the date of each takes a few milliseconds; only what
- * is younger than the build is read. The lock file among them stands for other people's packages. Installed without
- * the sources, there is nothing to compare.
+ * Starts the built program next to this file, or its sources when they have changed since the build: after an edit
+ * nobody runs a stale build unknowingly. Checking the dates takes a few milliseconds; only files newer than the build
+ * are read. The lock file stands for third-party packages. When installed without the sources, there is nothing to
+ * compare.
  */
 const { existsSync, readFileSync, statSync } = process.getBuiltinModule('node:fs');
 const { join } = process.getBuiltinModule('node:path');

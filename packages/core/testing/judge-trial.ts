@@ -1,4 +1,4 @@
-/** For tests: what the judge says of a change that is given as the files of a target and of the change. */
+/** For tests: the judge's verdict on a change given as the files of its target and its own. */
 import { type JudgeChanges, judgeChanges } from '../src/gate/judges/judges.ts';
 
 export type Files = Readonly<Record<string, string>>;
@@ -11,11 +11,11 @@ export const treeOf = (files: Files) => ({
   ids: Object.fromEntries(Object.entries(files).map(([path, text]) => [path, `${kindOf(text)}${text}`])),
 });
 
-/** Of any other file the id begins as no kind does, whatever is in it: `go.mod` begins with `module`. */
+/** The id of any other file starts with no kind's prefix, whatever its content: `go.mod` begins with `module`. */
 const kindOf = (text: string): string =>
   text.startsWith('-> ') ? 'link ' : text.startsWith('@ ') ? 'module ' : text.startsWith('run ') ? '' : '0';
 
-/** As the hub reads: a longer file is not read, nor a submodule. */
+/** As the hub does: longer files and submodules are not read. */
 const MAX_CHARACTERS = 256 * 1024;
 
 export const judged = (line: string | readonly string[], was: Files, is: Files): Promise<JudgeChanges> => {
@@ -28,7 +28,7 @@ export const judged = (line: string | readonly string[], was: Files, is: Files):
   });
 };
 
-/** What a person is shown. All that judges as in the target must be there to be taken from it. */
+/** What the user is shown. Everything restored from the target must exist in it. */
 export const weakened = async (
   line: string | readonly string[],
   was: Files,

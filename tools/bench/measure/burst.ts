@@ -1,4 +1,4 @@
-/** Many sandboxes asked for at once, through the API. */
+/** Many concurrent sandbox creations, through the API. */
 import { type Contender, timed } from '../contest.ts';
 import type { Group } from '../row.ts';
 import { summaryOf } from '../statistics.ts';

@@ -1,4 +1,4 @@
-/** What a command costs beside a program that does nothing: both are started in turn, so that load hits both. */
+/** The cost of a command relative to an empty program: both are started alternately, so that load affects both. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
@@ -9,7 +9,7 @@ import type { Group, Row } from '../row.ts';
 import { summaryOf } from '../statistics.ts';
 
 const BERTH = fileURLToPath(new URL('../../../packages/cli/bin/berth.js', import.meta.url));
-/** The first of each fills caches. */
+/** The first run of each warms caches. */
 const WARM_UPS = 2;
 const RUNS = 20;
 

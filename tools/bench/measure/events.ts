@@ -1,6 +1,6 @@
 /**
- * The log of events read live by 200 clients over real sockets. The rate grows until readers fall behind; what counts
- * is the highest at which every reader got every event at once, and the memory that the server took for it.
+ * The log of events read live by 200 clients over real sockets. The rate grows until readers fall behind; the result
+ * is the highest rate at which every reader got every event immediately, and the server's memory usage.
  */
 import { fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ const PROGRAM = fileURLToPath(new URL('../events-server.ts', import.meta.url));
 const READERS = 200;
 const RATES = [250, 500, 1000, 2000, 4000, 7000, 10_000, 14_000];
 const SECONDS = 2;
-/** A rate is not held when the writer, or the slowest reader after it, is this late. */
+/** A rate is not sustained when the writer, or the slowest reader after it, is this late. */
 const LATE_MS = 500;
 /** More than the readers' own buffers together. */
 const BOUNDED_MB = 600;
@@ -56,12 +56,12 @@ export const measureEvents = async (): Promise<Group> => {
 };
 
 interface Reader {
-  /** False when the event does not come in time, or the server let this reader go. */
+  /** False when the event does not arrive in time, or the server dropped this reader. */
   reached(seq: number): Promise<boolean>;
   close(): void;
 }
 
-/** Looks for the number of the last event alone: parsing would measure the reader. */
+/** Extracts only the sequence number of the last event: parsing would measure the reader. */
 const openReader = (address: string, token: string): Promise<Reader> =>
   new Promise((resolve, reject) => {
     let end = '';

@@ -1,11 +1,11 @@
-/** One more command in a sandbox that runs: `/bin/true`, from the request to its exit code. */
+/** One more command in a running sandbox: `/bin/true`, from the request to its exit code. */
 import { type Contender, contest, timed } from '../contest.ts';
 import { rowsOf } from '../ratios.ts';
 import type { Group } from '../row.ts';
 
 const BOUNDS = { own: { atMost: 2 }, fasterThanDocker: 20 };
 
-/** The contenders' own, and the guest channel alone, which comes first. */
+/** The contenders', and first the guest channel alone. */
 export const measureExec = async (channel: Contender, others: readonly Contender[]): Promise<Group> => {
   const contenders = [channel, ...others];
   const ids = new Map<string, string>();

@@ -1,4 +1,4 @@
-/** Sandboxes from one prebuilt layer of 1 GB: how fast they come, and what each one takes on the disk. */
+/** Sandboxes from one prebuilt layer of 1 GB: creation time, and disk usage of each. */
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { contest, timed } from '../contest.ts';
@@ -51,7 +51,7 @@ const prebuild = async (oci: OpenDriver): Promise<string> => {
   return layer;
 };
 
-/** What is really allocated, as `du` counts it. */
+/** Allocated blocks, as counted by `du`. */
 const diskBytes = (path: string): number => {
   const stats = lstatSync(path);
   const below = stats.isDirectory() ? readdirSync(path).map((name) => diskBytes(join(path, name))) : [];

@@ -1,4 +1,4 @@
-/** From the call that adds a job to its handler: two durable commits of SQLite, the promise and the claim. */
+/** From the call that adds a job to its handler: two durable SQLite commits, the enqueue and the claim. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ export const measureQueue = async (): Promise<Group> => {
       await queue.add(undefined, 'bench', { n });
       await start;
       if (n >= 0) samples.push(performance.now() - askedAt);
-      // The end of one job is written before the next is asked for.
+      // The end of one job is committed before the next is enqueued.
       while ((await queue.stats()).active > 0);
     }
     const { p50, p95, samples: n } = summaryOf(samples);

@@ -1,4 +1,4 @@
-/** How long the server takes to be ready, and the memory it holds when nothing happens. */
+/** Server start-up time, and idle memory. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRealServer } from '../real-server.ts';
@@ -6,7 +6,7 @@ import type { Group } from '../row.ts';
 import { summaryOf } from '../statistics.ts';
 
 const STARTS = 7;
-/** Long enough for the work of the start to be collected. */
+/** Long enough for garbage of the start-up to be collected. */
 const SETTLE_MS = 3000;
 
 export const measureServer = async (): Promise<Group> => {

@@ -72,7 +72,7 @@ export const createInterrupts = (outer: AbortSignal | undefined): Interrupts => 
   const pass = (): void => {
     const reason: unknown = outer?.reason;
     if (isStop(reason)) stop.abort(reason);
-    else cancel.abort(isCancel(reason) ? reason : cancelled('the caller went away'));
+    else cancel.abort(isCancel(reason) ? reason : cancelled('the caller disconnected'));
   };
   if (outer?.aborted) pass();
   else outer?.addEventListener('abort', pass, { once: true });

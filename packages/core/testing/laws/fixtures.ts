@@ -1,4 +1,4 @@
-/** Rows and jobs that the laws write. */
+/** Rows and jobs written by the laws. */
 import type { Records, Store } from '../../src/kernel/store/store.ts';
 import type { Job } from '../../src/kernel/store/tables.ts';
 
@@ -39,7 +39,7 @@ export const addJobs = (store: Store, ...jobs: readonly NewRow<'jobs'>[]): Promi
     for (const one of jobs) await tx.table('jobs').insert(one);
   });
 
-/** Claims and gives the ids, in the order taken. */
+/** Claims jobs and returns their ids in claim order. */
 export const claimIds = async (
   store: Store,
   query: {
@@ -61,6 +61,6 @@ export const claimed = (
 ): Promise<Job[]> =>
   store.write((tx) => tx.jobs.claim({ queue, now, owner: 'worker', leaseUntil: now + leaseMs, limit }));
 
-/** A fact about a task, told apart by its title. */
+/** A fact about a task, identified by its title. */
 export const fact = (title: string, subject = 'tk_law') =>
   ({ type: 'task.created', subject, data: { title } }) as const;

@@ -1,9 +1,9 @@
-/** What every notifier promises (`../../src/kernel/store/notifier.ts`), whatever lies between its ends. */
+/** What every notifier promises (`../../src/kernel/store/notifier.ts`), whatever the transport. */
 import type { Event } from '@berth/contract';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Notice, Notifier } from '../../src/kernel/store/notifier.ts';
 
-/** The ends of two processes; a notifier within one process is both. */
+/** The ends in two processes; an in-process notifier is both. */
 export interface NotifierEnds {
   readonly here: Notifier;
   readonly there: Notifier;
@@ -37,7 +37,7 @@ export const notifierLaws = (name: string, open: () => Promise<NotifierEnds>): v
       return { heard, stop };
     };
 
-    it('tells everybody at every end of every notice, with its events and topics, in order', async () => {
+    it('delivers every notice to every listener at every end, with its events and topics, in order', async () => {
       const { here, there } = await ends();
       const listeners = [listen(here), listen(here), listen(there)];
       const told = [noticeOf([1]), noticeOf([], 'queue work'), noticeOf([2, 3], 'a', 'b')];
@@ -45,7 +45,7 @@ export const notifierLaws = (name: string, open: () => Promise<NotifierEnds>): v
       for (const { heard } of listeners) await expect.poll(() => heard).toEqual(told);
     });
 
-    it('tells nobody who has stopped, and one who listens twice as two', async () => {
+    it('delivers nothing to stopped listeners, and twice to one that listens twice', async () => {
       const { here, there } = await ends();
       const heard: Notice[] = [];
       const listener = (notice: Notice): void => void heard.push(notice);
@@ -59,7 +59,7 @@ export const notifierLaws = (name: string, open: () => Promise<NotifierEnds>): v
       expect(heard).toHaveLength(2);
     });
 
-    it('keeps what a listener throws from the others, and from who published', async () => {
+    it('isolates an error of a listener from the others and from the publisher', async () => {
       const { here, there } = await ends();
       there.subscribe(() => {
         throw new Error('a listener failed');

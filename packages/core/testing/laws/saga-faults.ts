@@ -1,4 +1,7 @@
-/** Ways to make a saga or its process fail. A definition is data, so a faulty one is made from it without the engine. */
+/**
+ * Ways to make a saga or its process fail. A definition is data, so a faulty one is derived from it without the
+ * engine.
+ */
 import { fail } from '@berth/contract';
 import { isNothing } from '../../src/kernel/saga/run.ts';
 import type { AnySaga, NamedStep, Saga } from '../../src/kernel/saga/saga.ts';
@@ -18,7 +21,7 @@ export const stepNames = <P>(definition: AnySaga<P>, part: 'ordinary' | 'final')
 
 export type Moment = 'before' | 'after';
 
-/** One step fails, before or after its effect: so many times, then no more. */
+/** One step fails, before or after its effect: a given number of times. */
 export const failingAt = <P, I, R>(
   definition: Saga<P, I, R>,
   { step: name, moment, times }: { readonly step: string; readonly moment: Moment; readonly times: number },
@@ -44,7 +47,7 @@ export const failingAt = <P, I, R>(
   );
 };
 
-/** What one step says in the store is refused after it was said. */
+/** A step's write to the store is rejected after the step made it. */
 export const refusedAt = <P, I, R>(definition: Saga<P, I, R>, name: string): Saga<P, I, R> =>
   mapSteps(definition, (step) => ({
     ...step,
@@ -73,7 +76,7 @@ export const repeating = <P, I, R>(definition: Saga<P, I, R>): Saga<P, I, R> =>
     };
   });
 
-/** The end of a process, as the engine in it sees it: nothing more can be written, nothing more is decided. */
+/** A crash as seen by the engine: nothing more can be written or decided. */
 class Crash extends Error {
   override readonly name = 'Crash';
 }
@@ -85,12 +88,12 @@ export interface Mortal {
 }
 
 export type Death =
-  /** Right after a write of that number, counted from 1. */
+  /** Right after the nth write, counted from 1. */
   | { readonly afterWrite: number }
-  /** At a named moment, the first time it is reached. */
+  /** The first time a named point is reached. */
   | { readonly at: string };
 
-/** A process that dies once, over a store that lives on. */
+/** A process that crashes once, over a store that survives. */
 export const createMortal = (store: Store, death: Death): Mortal => {
   let writes = 0;
   let dead = false;

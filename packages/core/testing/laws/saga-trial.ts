@@ -1,4 +1,4 @@
-/** One run of a saga in one world, and how it ended by the record and by the world. */
+/** One run of a saga in one world, and its outcome by the record and by the world. */
 import { expect } from 'vitest';
 import { createSagas } from '../../src/kernel/saga/engine.ts';
 import type { Output, Saga } from '../../src/kernel/saga/saga.ts';
@@ -7,13 +7,13 @@ import type { SagaRun } from '../../src/kernel/store/tables.ts';
 import { createManualClock, type ManualClock } from '../../src/kernel/time/manual-clock.ts';
 import type { Mortal } from './saga-faults.ts';
 
-/** A world in which nothing has happened yet. */
+/** A world in its initial state. */
 export interface SagaWorld<P> {
   readonly ports: P;
   readonly store: Store;
   /** The clock of its ports, when they have one. */
   readonly clock?: ManualClock;
-  /** Nothing of the saga is left: no record but its journal, no thing outside. */
+  /** Nothing of the saga is left: no record but its journal, nothing outside. */
   isClean(): boolean | Promise<boolean>;
   /** Everything that the saga promises is there, once. */
   isDone(): boolean | Promise<boolean>;
@@ -28,7 +28,7 @@ export interface Trial<P, I> {
 
 const RUN_ID = 'sg_00000000000000000000';
 
-/** Runs, or goes on, to where it comes to rest: by its end, by a stop, or by the death of the process. */
+/** Runs or resumes until it ends, is stopped, or the process dies. */
 export const runOnce = async <P, I>(
   trial: Trial<P, I>,
   mortal?: Mortal,

@@ -1,6 +1,6 @@
 /**
- * What every saga owes: whatever fails and whenever the process dies, in the end everything is there once, or nothing
- * is left. One call tries each step's failure, each moment of a crash, repetition, cancel and stop.
+ * The laws of every saga: whatever fails and whenever the process dies, in the end everything exists once, or nothing
+ * is left. One call tests each step's failure, each crash point, repetition, cancel and stop.
  */
 import { describe, expect, it } from 'vitest';
 import { cancelled, Stopped } from '../../src/kernel/interrupt.ts';
@@ -15,7 +15,7 @@ export interface SagaLawOptions<P, I> {
   readonly input: I;
 }
 
-/** Defines the cases; call it where a suite is described. */
+/** Defines the cases; call it inside a suite. */
 export const sagaLaws = <P, I>(
   definition: Saga<P, I, Output>,
   { world, input }: SagaLawOptions<P, I>,
@@ -27,7 +27,7 @@ export const sagaLaws = <P, I>(
     ...(signal === undefined ? {} : { signal }),
   });
   describe(`the saga ${definition.name}`, () => {
-    it('has a clean world to begin with, and ends with everything there', async () => {
+    it('starts with a clean world, and ends with everything in place', async () => {
       const trial = await tryOut();
       expect(await trial.world.isClean()).toBe(true);
       await expectEnd(trial, ['done']);
@@ -55,13 +55,13 @@ const failureLaws = <P, I>(definition: Saga<P, I, Output>, tryOut: TryOut<P, I>)
         await expectEnd(await tryOut(own), ['undone']);
       });
     }
-    it(`leaves nothing when what ${step} says is refused`, async () => {
+    it(`leaves nothing when the write of ${step} is rejected`, async () => {
       await expectEnd(await tryOut(refusedAt(definition, step)), ['undone']);
     });
   }
   for (const step of stepNames(definition, 'final')) {
     for (const moment of moments) {
-      it(`gets there although ${step} fails ${moment} its effect for a while`, async () => {
+      it(`completes although ${step} fails ${moment} its effect for a while`, async () => {
         await expectEnd(await tryOut(failingAt(definition, { step, moment, times: 3 })), ['done']);
       });
     }
@@ -69,15 +69,15 @@ const failureLaws = <P, I>(definition: Saga<P, I, Output>, tryOut: TryOut<P, I>)
 };
 
 const crashLaws = <P, I>(definition: Saga<P, I, Output>, tryOut: TryOut<P, I>): void => {
-  it('gets there over a crash after any write', async () => {
+  it('completes despite a crash after any write', async () => {
     await crashAfterEveryWrite(() => tryOut(), 'done');
   });
-  it('leaves nothing over a crash after any write of its undo', async () => {
+  it('leaves nothing despite a crash after any write of its undo', async () => {
     for (const failing of lastFailures(definition))
       await crashAfterEveryWrite(() => tryOut(failing), 'undone');
   });
   for (const at of crashPointsOf(definition)) {
-    it(`comes to a good end over a crash at ${at}`, async () => {
+    it(`ends well despite a crash at ${at}`, async () => {
       const back = at.includes('undo');
       const own = back ? (lastFailures(definition)[0] ?? definition) : definition;
       const trial = await tryOut(own);
@@ -96,7 +96,7 @@ const interruptLaws = <P, I>(definition: Saga<P, I, Output>, tryOut: TryOut<P, I
       const { own, signal } = abortingIn(definition, step, cancelled('the law says so'));
       await expectEnd(await tryOut(own, signal), ['done', 'undone']);
     });
-    it(`is left by a stop in ${step}, and gets there later`, async () => {
+    it(`is interrupted by a stop in ${step}, and completes later`, async () => {
       const { own, signal } = abortingIn(definition, step, new Stopped('the law says so'));
       const trial = await tryOut(own, signal);
       expect(['running', 'done']).toContain(await runOnce(trial));

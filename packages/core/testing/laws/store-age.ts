@@ -1,4 +1,6 @@
-/** Laws of forgetting: old rows are found by their age, old events go from the oldest on, and numbers go on. */
+/**
+ * Laws of retention: old rows are found by age, old events are dropped oldest first, and sequence numbers continue.
+ */
 import { expect, it } from 'vitest';
 import type { ForgetQuery, Store, UntouchedQuery } from '../../src/kernel/store/store.ts';
 import { createManualClock } from '../../src/kernel/time/manual-clock.ts';
@@ -6,7 +8,7 @@ import { fact, sagaRow } from './fixtures.ts';
 import type { Fresh } from './store.ts';
 
 export const ageLaws = (fresh: Fresh): void => {
-  it('finds rows by their last write, the longest untouched first, those of one moment by id', async () => {
+  it('finds rows by their last write, least recently written first, ties by id', async () => {
     const clock = createManualClock(1000);
     const store = await fresh(clock);
     await insert(store, 'sg_c', 'sg_a');
@@ -44,7 +46,7 @@ export const ageLaws = (fresh: Fresh): void => {
     expect(await untouched(store, { since, where: { subject: 'none' } })).toEqual([]);
   });
 
-  it('forgets events of before a moment, from the oldest on, up to a limit', async () => {
+  it('drops events older than a time, oldest first, up to a limit', async () => {
     const store = await withEvents(await fresh(createManualClock(1000)), 6);
     expect(await forget(store, { before: 1000 })).toBe(0);
     expect(await forget(store, { before: 2000, limit: 2 })).toBe(2);
@@ -62,14 +64,14 @@ export const ageLaws = (fresh: Fresh): void => {
     expect(await seqs(store)).toEqual([3, 4]);
   });
 
-  it('forgets what is more than so many behind the newest, however young', async () => {
+  it('drops events beyond a maximum count, however recent', async () => {
     const store = await withEvents(await fresh(), 6);
     expect(await forget(store, { before: 0, keep: 4 })).toBe(2);
     expect(await seqs(store)).toEqual([3, 4, 5, 6]);
     expect(await forget(store, { before: 0, keep: 4 })).toBe(0);
   });
 
-  it('forgets what has more than so many bytes behind it, however young and few', async () => {
+  it('drops events beyond a maximum size, however recent and few', async () => {
     const store = await fresh();
     const name = 'ä'.repeat(500);
     for (let at = 0; at < 6; at += 1)
@@ -83,7 +85,7 @@ export const ageLaws = (fresh: Fresh): void => {
     expect(await forget(store, { before: 0, keepBytes: 2 * 1011 })).toBe(0);
   });
 
-  it('does not hold an event without end', async () => {
+  it('does not hold an event for ever', async () => {
     const store = await fresh();
     const name = 'x'.repeat(2 ** 20);
     const event = await store.write((tx) =>
@@ -93,7 +95,7 @@ export const ageLaws = (fresh: Fresh): void => {
     expect(await store.read((tx) => tx.events({ afterSeq: 0, limit: 1 }))).toEqual([event]);
   });
 
-  it('keeps the newest event whatever is asked for, so that numbers go on', async () => {
+  it('always keeps the newest event, so that sequence numbers continue', async () => {
     const store = await withEvents(await fresh(createManualClock(1000)), 3);
     expect(await forget(store, { before: 9999, keep: 0 })).toBe(2);
     expect(await seqs(store)).toEqual([3]);
@@ -108,7 +110,7 @@ export const ageLaws = (fresh: Fresh): void => {
     expect(await forget(store, { before: 9999 })).toBe(0);
   });
 
-  it('forgets with its transaction or not at all, and a reader keeps its moment', async () => {
+  it('drops events atomically with its transaction, and a reader keeps its snapshot', async () => {
     const store = await withEvents(await fresh(createManualClock(1000)), 3);
     const change = store.write(async (tx) => {
       await tx.emit(fact('own'));

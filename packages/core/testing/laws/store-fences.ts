@@ -1,4 +1,4 @@
-/** Laws of two processes on one store: who was superseded writes nothing more, however late it wakes up. */
+/** Laws of two processes on one store: a superseded process writes nothing more, however late it wakes up. */
 import { fail } from '@berth/contract';
 import { expect, it } from 'vitest';
 import { isStop } from '../../src/kernel/interrupt.ts';
@@ -11,7 +11,7 @@ import { createManualClock } from '../../src/kernel/time/manual-clock.ts';
 import { lease } from './fixtures.ts';
 import type { Fresh } from './store.ts';
 
-/** What the steps of one engine do besides being noted. */
+/** Side effects of one engine's steps, besides being recorded. */
 interface Ports extends Fenced<Ports> {
   readonly acts: string[];
   readonly on: Record<string, () => Promise<unknown>>;
@@ -39,7 +39,7 @@ const story = saga<Ports, null>('law.fenced', 1)
   })
   .returns(() => 'the end');
 
-/** Its step writes while it acts, and starts another run. */
+/** A step that writes while it acts, and starts another run. */
 const writer = saga<Ports, null>('law.writer', 1)
   .step('write', {
     do: async ({ ports, run }) => {
@@ -52,7 +52,7 @@ const writer = saga<Ports, null>('law.writer', 1)
   })
   .returns(() => 'the end');
 
-/** An engine of its own, whose named act lasts until it is let go. */
+/** A separate engine whose named act blocks until released. */
 const engine = (store: Store, owner: string, held?: string) => {
   const gate = Promise.withResolvers<void>();
   const reached = Promise.withResolvers<void>();
@@ -79,7 +79,7 @@ const engine = (store: Store, owner: string, held?: string) => {
 const broken = () => fail('driver.failed', { driver: 'd', act: 'this', detail: 'it does not work' });
 const stopped = expect.toSatisfy((reason: unknown) => isStop(reason));
 
-/** All that there is about the run and by it. */
+/** Everything about the run and written by it. */
 const everything = (store: Store) =>
   store.read(async (tx) => ({
     runs: await tx.table('sagas').list(),
@@ -88,7 +88,7 @@ const everything = (store: Store) =>
   }));
 
 export const fenceLaws = (fresh: Fresh): void => {
-  it('keeps a superseded engine from going on with its way forward', async () => {
+  it('keeps a superseded engine from continuing', async () => {
     const store = await fresh();
     const late = engine(store, 'late', 'first');
     const lateEnd = late.sagas.run(story, { id: 'sg_1', input: null });
@@ -120,7 +120,7 @@ export const fenceLaws = (fresh: Fresh): void => {
     expect(await nextEnd).toBe('the end');
   });
 
-  it('keeps an engine that was superseded during undo from writing what it took back', async () => {
+  it('keeps an engine that was superseded during undo from writing its undo', async () => {
     const store = await fresh();
     const late = engine(store, 'late', '-first');
     late.ports.on.second = async () => {
@@ -140,7 +140,7 @@ export const fenceLaws = (fresh: Fresh): void => {
     expect(await everything(store)).toMatchObject({ runs: [{ state: 'undone' }], records: [] });
   });
 
-  it.each(['write', 'begin'])('keeps a superseded engine from writing what a step does: %s', async (held) => {
+  it.each(['write', 'begin'])("keeps a superseded engine from writing a step's effects: %s", async (held) => {
     const store = await fresh();
     const late = engine(store, 'late', held);
     const seen = expect(late.sagas.run(writer, { id: 'sg_1', input: null })).rejects.toEqual(stopped);
@@ -157,7 +157,7 @@ export const fenceLaws = (fresh: Fresh): void => {
     expect(await nextEnd).toBe('the end');
   });
 
-  it('goes on where a line of the journal could not be written', async () => {
+  it('continues after a failed journal write', async () => {
     const store = await fresh();
     const { sagas } = engine(store, 'one');
     await store.write((tx) => record(tx, 'first', 'somebody else'));

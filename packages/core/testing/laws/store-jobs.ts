@@ -1,4 +1,4 @@
-/** Laws of the queue's table: who is taken, who has to wait, and when to look again. */
+/** Laws of the queue's table: which jobs are claimed, which wait, and when to check again. */
 import { expect, it } from 'vitest';
 import { addJobs, claimed, claimIds, job } from './fixtures.ts';
 import type { Fresh } from './store.ts';
@@ -50,7 +50,7 @@ export const jobLaws = (fresh: Fresh): void => {
     expect(await store.read((tx) => tx.table('jobs').get('jb_1'))).toEqual(taken);
   });
 
-  it('takes a job again when its lease ran out, and counts the crash', async () => {
+  it('claims a job again when its lease has expired, and counts the crash', async () => {
     const store = await fresh();
     await addJobs(store, job('jb_1'));
     expect(await claimIds(store, { now: 0, leaseMs: 10 })).toEqual(['jb_1']);
@@ -92,7 +92,7 @@ export const jobLaws = (fresh: Fresh): void => {
     expect(await claimIds(store, { now: 10 })).toEqual([]);
   });
 
-  it('gives every job to one of many who claim at once', async () => {
+  it('gives every job to exactly one of many concurrent claimers', async () => {
     const store = await fresh();
     await addJobs(store, ...Array.from({ length: 20 }, (_, at) => job(`jb_${at}`)));
     const takes = await Promise.all(Array.from({ length: 10 }, () => claimIds(store, { now: 0, limit: 3 })));
@@ -100,7 +100,7 @@ export const jobLaws = (fresh: Fresh): void => {
     expect(takes.flat()).toHaveLength(20);
   });
 
-  it('says when to look again: the next delay or lease to run out, not what is due already', async () => {
+  it('reports when to check again: the next delay or lease to expire, not what is already due', async () => {
     const store = await fresh();
     const nextDue = (now: number, queue = 'work') => store.write((tx) => tx.jobs.nextDue(queue, now));
     expect(await nextDue(0)).toBeUndefined();

@@ -44,7 +44,7 @@ export const recordLaws = (fresh: Fresh): void => {
     expect(await get(store, 'sg_1')).toEqual(updated);
   });
 
-  it('removes an optional field by undefined, and a column can be found no more by it', async () => {
+  it('removes an optional field by undefined, and it is no longer found by that column', async () => {
     const store = await fresh();
     await store.write((tx) => tx.table('sagas').insert(sagaRow('sg_1', 'about')));
     await store.write((tx) => tx.table('sagas').update('sg_1', 1, { subject: undefined }));
@@ -68,7 +68,7 @@ export const recordLaws = (fresh: Fresh): void => {
     expect((await get(store, 'sg_1'))?.state).toBe('running');
   });
 
-  it('removes, and says whether there was something', async () => {
+  it('removes, and reports whether something existed', async () => {
     const store = await fresh();
     await store.write((tx) => tx.table('sagas').insert(sagaRow('sg_1')));
     expect(await store.write((tx) => tx.table('sagas').remove('sg_1'))).toBe(true);
@@ -100,7 +100,7 @@ export const recordLaws = (fresh: Fresh): void => {
     expect(await ids(store, { where: { subject: "' or 1=1 --" } })).toEqual([]);
   });
 
-  it('lists at most 1000 rows when nobody says how many', async () => {
+  it('lists at most 1000 rows by default', async () => {
     const store = await fresh();
     await store.write(async (tx) => {
       for (let at = 0; at < 1001; at += 1)

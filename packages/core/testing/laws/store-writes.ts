@@ -7,7 +7,7 @@ import { addJobs, claimIds, fact, job, lease, sagaRow } from './fixtures.ts';
 import type { Fresh } from './store.ts';
 
 export const writeLaws = (fresh: Fresh): void => {
-  it('resolves with what the change returned', async () => {
+  it('resolves with the result of the change', async () => {
     const store = await fresh();
     expect(await store.write(async () => 'answer')).toBe('answer');
     expect(await store.read(async () => 'look')).toBe('look');
@@ -54,7 +54,7 @@ export const writeLaws = (fresh: Fresh): void => {
     expect(await store.read((tx) => tx.lastSeq())).toBe(0);
   });
 
-  it('goes on after a change that rejected', async () => {
+  it('continues after a rejected change', async () => {
     const store = await fresh();
     const changes = [1, 2, 3].map((number) =>
       store.write(async (tx) => {
@@ -70,7 +70,7 @@ export const writeLaws = (fresh: Fresh): void => {
     expect(await titles(store, {})).toEqual(['1', '3']);
   });
 
-  it('sees its own changes before they are there for others', async () => {
+  it('sees its own changes before others do', async () => {
     const store = await fresh();
     await store.write(async (tx) => {
       await tx.table('leases').insert(lease('new'));
@@ -82,7 +82,7 @@ export const writeLaws = (fresh: Fresh): void => {
     });
   });
 
-  it('runs writes one after the other, also when all are begun at once', async () => {
+  it('runs writes one after the other, also when all are started at once', async () => {
     const store = await fresh();
     await store.write((tx) => tx.table('leases').insert({ ...lease('counter'), fence: 0 }));
     const count = async () =>
@@ -99,7 +99,7 @@ export const writeLaws = (fresh: Fresh): void => {
     expect(events.map(({ seq }) => seq)).toEqual(Array.from({ length: 30 }, (_, at) => at + 1));
   });
 
-  it('shows a reader one moment', async () => {
+  it('gives a reader one snapshot', async () => {
     const store = await fresh();
     await store.write((tx) => tx.table('leases').insert(lease('a')));
     let release: () => void = () => undefined;
@@ -149,7 +149,7 @@ export const writeLaws = (fresh: Fresh): void => {
     expect(plain.id).not.toBe(event.id);
   });
 
-  it('refuses an event that the contract does not know, or whose data is not as promised', async () => {
+  it('refuses an event that the contract does not know, or whose data violates its schema', async () => {
     const store = await fresh();
     const emit = (type: string, data: Record<string, unknown>) =>
       store.write((tx) => tx.emit({ type: type as 'task.created', subject: 'x', data }));
@@ -178,7 +178,7 @@ export const writeLaws = (fresh: Fresh): void => {
     expect(await store.read((tx) => tx.lastSeq())).toBe(4);
   });
 
-  it('tells subscribers of every commit, in order, until they stop', async () => {
+  it('notifies subscribers of every commit, in order, until they stop', async () => {
     const store = await fresh();
     const seen = watch(store);
     const other = watch(store);
@@ -195,7 +195,7 @@ export const writeLaws = (fresh: Fresh): void => {
     other.stop();
   });
 
-  it('has the change in place when it tells of it', async () => {
+  it('has committed the change before it notifies', async () => {
     const store = await fresh();
     const looks: Promise<number>[] = [];
     const stop = store.notices.subscribe(() => looks.push(store.read((tx) => tx.table('leases').count())));

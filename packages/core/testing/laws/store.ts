@@ -1,4 +1,7 @@
-/** What every store promises (`../../src/kernel/store/store.ts`), as a suite: the twin in memory and the SQL stores run the same cases. */
+/**
+ * What every store promises (`../../src/kernel/store/store.ts`), as a suite: the in-memory and the SQL stores run the
+ * same cases.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/kernel/store/store.ts';
 import type { Clock } from '../../src/kernel/time/clock.ts';
@@ -32,7 +35,7 @@ export const storeLaws = (name: string, open: OpenStore): void => {
     describe('keeps records', () => recordLaws(fresh));
     describe('writes whole transactions', () => writeLaws(fresh));
     describe('hands out jobs', () => jobLaws(fresh));
-    describe('holds off who was superseded', () => fenceLaws(fresh));
+    describe('fences off superseded writers', () => fenceLaws(fresh));
     describe('forgets', () => ageLaws(fresh));
 
     it('refuses everything after close', async () => {

@@ -1,4 +1,4 @@
-/** The states in which the rows of each table may rest, when nothing is under way and nobody is needed. */
+/** The states in which rows of each table may remain when nothing is running and no user action is needed. */
 export const TERMINAL_STATES = {
   tasks: ['completed', 'failed', 'cancelled'],
   attempts: ['completed', 'failed', 'killed'],
@@ -8,6 +8,6 @@ export const TERMINAL_STATES = {
   sandboxes: ['destroyed'],
   sagas: ['done', 'undone'],
   jobs: ['done', 'failed', 'cancelled'],
-  // A layer that a crash kept from being named is written down as superseded, and goes after its grace.
+  // A layer that a crash kept from being named is recorded as superseded, and removed after its grace period.
   prebuilds: ['ready', 'failed', 'superseded'],
 } as const;

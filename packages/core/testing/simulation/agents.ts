@@ -1,6 +1,6 @@
 /**
- * An agent that works by the dice: well, badly, into the same file as others, on what judges it, not at all, or it crashes. A turn is
- * decided once and remembered by its process, so that a turn which is replayed after a crash does the same.
+ * An agent with random behaviour: good work, bad work, edits to a shared file, edits to its gate, nothing, or a
+ * crash. A turn is decided once and remembered by its process, so that a turn replayed after a crash does the same.
  */
 import { fail } from '@berth/contract';
 import type { TurnEnd } from '@berth/plugin-api';
@@ -27,7 +27,7 @@ export interface AgentWorld {
   readonly dice: Dice;
   readonly hub: ScriptedHub;
   readonly machines: ScriptedMachines;
-  /** What the dice choose from. */
+  /** The possible outcomes. */
   readonly acts?: readonly Act[] | undefined;
 }
 
@@ -73,7 +73,7 @@ export const createScriptedAgents = ({ dice, hub, machines, acts = ACTS }: Agent
 };
 
 const editOf = ({ attemptId, execId }: AgentTurn, act: Act): Tree => {
-  // What judges it says something else now.
+  // The gate's own files were changed.
   if (act === 'weak') return { 'package.json': JSON.stringify({ scripts: { test: `check ${execId}` } }) };
   if (act === 'shared') return { shared: execId };
   if (act === 'good') return { [`of-${attemptId}`]: execId };

@@ -1,10 +1,10 @@
-/** Seeded randomness: the same seed throws the same dice, so a run that failed can be run again. */
+/** Seeded randomness: the same seed gives the same run, so a failed run can be repeated. */
 import type { RandomSource } from '../../src/kernel/index.ts';
 
 export interface Dice {
   /** Below `limit`, from 0. */
   below(limit: number): number;
-  /** True in so many of a hundred throws. */
+  /** True with this probability in percent. */
   percent(probability: number): boolean;
   readonly bytes: RandomSource;
 }

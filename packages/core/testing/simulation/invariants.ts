@@ -1,4 +1,4 @@
-/** What must hold when everything has come to rest, whatever happened before. Each broken promise is one sentence. */
+/** Invariants of a quiescent system, whatever happened before. Each violation is one sentence. */
 import type { Change } from '@berth/contract';
 import type { ReadTx, Store, TableName } from '../../src/kernel/index.ts';
 import { TERMINAL_STATES } from '../laws/terminal-states.ts';
@@ -9,7 +9,7 @@ export interface QuiescentSystem {
   readonly store: Store;
   readonly hub: ScriptedHub;
   readonly machines: ScriptedMachines;
-  /** Where the target began. */
+  /** The target's first commit. */
   readonly root: string;
   /** Ids of tasks whose creation was answered. */
   readonly promised: readonly string[];
@@ -56,7 +56,7 @@ const lostTasks = async (tx: ReadTx, promised: readonly string[]): Promise<strin
   return broken;
 };
 
-/** Why a task may fail here; anything else is a fault of the core. */
+/** Why a task may fail here; anything else is a bug in the core. */
 const REASONS = [
   'agent.crashed',
   'agent.no_change',
@@ -80,7 +80,7 @@ const leaks = async (tx: ReadTx, machines: ScriptedMachines): Promise<string[]> 
   ];
 };
 
-/** What a prebuild promises is there. */
+/** What a prebuild references exists. */
 const missingLayers = async (tx: ReadTx, { layers }: ScriptedMachines): Promise<string[]> => {
   const ready = await tx.table('prebuilds').list({ ...ALL, where: { state: 'ready' } });
   return ready
@@ -88,7 +88,7 @@ const missingLayers = async (tx: ReadTx, { layers }: ScriptedMachines): Promise<
     .map(({ id, layer }) => `the layer ${layer} of ${id} is missing`);
 };
 
-/** The target holds every merged change once, in one line, and nothing else. */
+/** The target contains every merged change once, in a linear history, and nothing else. */
 const landings = async (
   tx: ReadTx,
   { hub, root }: Pick<QuiescentSystem, 'hub' | 'root'>,
@@ -112,7 +112,7 @@ const landings = async (
   ];
 };
 
-/** What judges is another one than before, and nobody agreed to that. */
+/** The gate's files have changed without approval. */
 const weakenedWithoutYes = (
   hub: Pick<ScriptedHub, 'look'>,
   changes: readonly Change[],
@@ -123,7 +123,7 @@ const weakenedWithoutYes = (
   const change = changes.find(({ parts }) => parts[0]?.merge === landed);
   const isWeaker = before['package.json'] !== tree['package.json'];
   return isWeaker && change?.decision?.verdict !== 'approved'
-    ? [`${landed} weakened the gate without a yes`]
+    ? [`${landed} weakened the gate without approval`]
     : [];
 };
 
@@ -168,7 +168,7 @@ const log = async (tx: ReadTx): Promise<string[]> => {
   return holes ? ['the log of events has holes'] : [];
 };
 
-/** What nobody has touched for longer than any retention leaves nothing behind, in the store and in the repositories. */
+/** Data untouched for longer than any retention leaves nothing behind, in the store and in the repositories. */
 export const unforgotten = ({ store, hub }: Pick<QuiescentSystem, 'store' | 'hub'>): Promise<string[]> =>
   store.read(async (tx) => {
     const left: string[] = [];

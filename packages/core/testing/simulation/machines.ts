@@ -1,4 +1,7 @@
-/** Machines and what happens inside them, in memory. They outlive the core, as real ones outlive the server, until they are killed. */
+/**
+ * In-memory machines and their contents. They outlive the core, as real ones outlive the server, until they are
+ * killed.
+ */
 import { fail } from '@berth/contract';
 import type { ExecSpec, RunResult, Sandbox } from '@berth/plugin-api';
 import type { Checkouts, Machines } from '../../src/ports.ts';
@@ -11,9 +14,9 @@ export interface Checkout {
 
 export interface Inside {
   readonly checkouts: Map<string, Checkout>;
-  /** What ran already, by its id. */
+  /** Commands that have run, by id. */
   readonly ended: Map<string, RunResult>;
-  /** Which death it was that ended it. */
+  /** The kill that ended it. */
   readonly death?: number | undefined;
 }
 
@@ -24,17 +27,17 @@ type Disk = ReadonlyMap<string, Readonly<Checkout>>;
 
 export interface ScriptedMachines extends Machines {
   readonly alive: ReadonlyMap<string, Inside>;
-  /** Machines that were killed and not removed yet, by id. */
+  /** Killed machines not yet removed, by id. */
   readonly dead: ReadonlyMap<string, Inside>;
   readonly layers: ReadonlySet<string>;
   insideOf(id: string): Inside;
-  /** Ends it with all that runs in it; its disk stays. Nothing when it does not live. */
+  /** Kills it with all its processes; its disk stays. No effect when it is not alive. */
   kill(id: string): void;
 }
 
 const DRIVER = 'scripted';
 
-/** The one command that runs inside: red when any file holds the word `bug`. Every program that is looked for is there. */
+/** The one command that runs inside: red when any file holds the word `bug`. Every requested program exists. */
 const check = ({ checkouts }: Inside, { argv }: ExecSpec): RunResult => {
   const isLook = argv.at(-1)?.includes('command -v') === true;
   const red =
@@ -95,7 +98,7 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
       for (const layer of below.filter((one) => !layers.has(one)))
         throw fail('driver.failed', { driver: DRIVER, act: 'create', detail: `there is no layer ${layer}` });
       if (dead.has(id))
-        throw fail('driver.failed', { driver: DRIVER, act: 'create', detail: `${id} is there, and dead` });
+        throw fail('driver.failed', { driver: DRIVER, act: 'create', detail: `${id} exists, and is dead` });
       const lower = new Map(below.flatMap((layer) => [...(disks.get(layer) ?? [])]));
       if (!alive.has(id)) alive.set(id, { checkouts: copyOf(lower), ended: new Map() });
       const toolPath = (target: string): string => target;

@@ -1,4 +1,4 @@
-/** Git as far as landing needs it, in memory: commits named by their content, refs, ancestry, three-way merges. */
+/** As much of git as landing needs, in memory: content-addressed commits, refs, ancestry, three-way merges. */
 import { fail } from '@berth/contract';
 import type { ComposeRequest, Hub } from '../../src/ports.ts';
 
@@ -11,7 +11,7 @@ export interface Commit {
 export interface ScriptedHub extends Hub {
   commit(repository: string, commit: Commit): string;
   look(repository: string, commit: string): Commit;
-  /** Of which something was imported, and when that last changed. */
+  /** What was imported, and when it last changed. */
   readonly workspaces: Map<string, number>;
   /** All refs, by `<repository> <ref>`. */
   readonly refs: ReadonlyMap<string, string>;
@@ -48,7 +48,7 @@ const createHistory = (digest: (text: string) => string) => {
   return { look, commit, ancestors, baseOf };
 };
 
-/** `digest` gives hex. Workspaces share their repositories by name. */
+/** `digest` returns hex. Workspaces share their repositories by name. */
 export const createScriptedHub = (digest: (text: string) => string): ScriptedHub => {
   const refs = new Map<string, string>();
   const workspaces = new Map<string, number>();

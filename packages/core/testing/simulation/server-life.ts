@@ -1,6 +1,6 @@
 /**
- * A life of the core: what it sees of the world, which can be cut off at any moment. After its death nothing it asks
- * is answered and nothing it writes is written, as with a process that was killed; the world goes on.
+ * One life of the core: its view of the world, which can be cut off at any time. After its death no call returns and
+ * no write takes effect, as with a killed process; the world continues.
  */
 import { fail } from '@berth/contract';
 import type { Clock, Store } from '../../src/kernel/index.ts';
@@ -12,18 +12,18 @@ export interface ServerLife {
   readonly clock: Clock;
   readonly ports: ExternalPorts;
   readonly isOver: () => boolean;
-  /** Ends it now. */
+  /** Kills it now. */
   kill(): void;
-  /** Ends it when the dice say so. */
+  /** Kills it at random. */
   crashPoint(): void;
 }
 
 export interface Faults {
-  /** Of a hundred calls to a port, so many fail before or after their effect, or come late. */
+  /** Percentage of port calls that fail before or after their effect, or are delayed. */
   failing: number;
-  /** Of a hundred moments of a saga, at so many the core dies. */
+  /** Percentage of saga points at which the core dies. */
   deadly: number;
-  /** Of a hundred calls to a port, at so many a machine dies. */
+  /** Percentage of port calls at which a machine dies. */
   dying: number;
 }
 
@@ -33,7 +33,7 @@ export interface Outside {
   readonly ports: ExternalPorts;
   readonly dice: Dice;
   readonly faults: Faults;
-  /** Ends a machine. */
+  /** Kills a machine. */
   killOne(): void;
 }
 
@@ -62,11 +62,11 @@ export const startServerLife = ({ store, clock, ports, dice, faults, killOne }: 
       fail('driver.failed', { driver: 'scripted', act: name, detail: 'by the dice' });
     const isFaulty = dice.percent(faults.failing);
     const kind = isFaulty ? dice.below(3) : undefined;
-    // The stories of seeds without it stay as they were.
+    // Runs of seeds without it stay unchanged.
     if (faults.dying > 0 && dice.percent(faults.dying)) killOne();
     if (kind === 0) throw failure();
     if (kind === 1) await clock.sleep(dice.below(20_000));
-    // What a process was still about to do when it died is not done.
+    // Pending actions of a dead process are not performed.
     if (over) return never();
     const result = await act();
     if (kind === 2) throw failure();
@@ -117,7 +117,7 @@ interface Between {
   call(name: string, act: () => Promise<unknown>): Promise<unknown>;
 }
 
-/** The same port with its named calls, all of which answer by promise, going through life and dice. */
+/** Wraps the named asynchronous calls of a port with the fault injection. */
 const faulty = <T extends object>(port: T, names: readonly (keyof T & string)[], between: Between): T => {
   const entries = names.map((name) => [
     name,

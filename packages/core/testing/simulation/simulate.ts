@@ -1,7 +1,7 @@
 /**
- * The whole core against a scripted world, driven by the dice: tasks come, are cancelled, retried and continued; calls
- * fail, come late, or act and then fail; the core is killed at any moment and started again. Then the faults end, time
- * passes, and the promises are looked at.
+ * The whole core against a simulated world, driven by seeded randomness: tasks are created, cancelled, retried and
+ * continued; calls fail, are delayed, or act and then fail; the core is killed at any time and restarted. Then the
+ * faults end, time passes, and the invariants are checked.
  */
 import { type Core, createCore } from '../../src/core.ts';
 import {
@@ -24,17 +24,17 @@ type Digest = (text: string) => string;
 export interface Seed {
   readonly seed: number;
   readonly steps: number;
-  /** Of a hundred calls that fail or come late. */
+  /** Percentage of calls that fail or are delayed. */
   readonly failing: number;
-  /** Of a hundred moments of sagas at which the core dies. */
+  /** Percentage of saga points at which the core dies. */
   readonly deadly: number;
-  /** Whether the workspace has something to set up, and the driver can keep disks. */
+  /** Whether the workspace has a set-up, and the driver has snapshots. */
   readonly setup?: boolean | undefined;
-  /** Whether what has ended is forgotten at once and not after days. */
+  /** Whether ended records are dropped immediately instead of after days. */
   readonly hasty?: boolean | undefined;
-  /** Of a hundred calls, at so many a machine dies; none when absent. */
+  /** Percentage of calls at which a machine dies; 0 when absent. */
   readonly dying?: number | undefined;
-  /** Of sandboxes at the same time. */
+  /** Concurrent sandboxes. */
   readonly ceiling?: number | undefined;
 }
 
@@ -125,10 +125,7 @@ const RETENTION: Retention = {
   tokensMs: 30 * DAY_MS,
   approvalsMs: 14 * DAY_MS,
 };
-/**
- * Below zero, because this clock stands still while work goes on. Tasks and refs stay: they are the promises that are
- * looked at.
- */
+/** Negative, because this clock stands still during work. Tasks and refs stay: they are what the invariants check. */
 const HASTY: Retention = { ...RETENTION, runsMs: -1, eventsMs: -1, sandboxesMs: -1, tokensMs: -1 };
 const LONGER_THAN_ANY_RETENTION_MS = 100 * DAY_MS;
 
@@ -192,7 +189,7 @@ const createLives = (world: ScriptedWorld, faults: Faults, { hasty = false }: Se
         own.crashPoint();
       },
     });
-    // A life that ends while it starts never answers; the next one starts anew.
+    // A life that ends during start-up never resolves; start the next one.
     void core.start();
   };
   restart();
@@ -204,7 +201,7 @@ const killOne = ({ dice, machines }: ScriptedWorld): void => {
   machines.kill(ids[dice.below(ids.length)] ?? '');
 };
 
-/** What people do. Refusals (a task that cannot be cancelled any more) are answers like any other. */
+/** User actions. Refusals (a task that can no longer be cancelled) are normal answers. */
 const act = async (
   { dice, store }: ScriptedWorld,
   { tasks, changes }: Core,
@@ -248,7 +245,7 @@ const rest = async (
   }
 };
 
-/** The server is away for very long; then it starts once more, and has the time for a pass of everything. */
+/** The server is down for very long; then it starts once more, with time for a pass of every reconciler. */
 const afterLongAbsence = async (
   world: ScriptedWorld,
   lives: ReturnType<typeof createLives>,

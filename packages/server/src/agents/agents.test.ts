@@ -132,6 +132,6 @@ test('the default decides which provider comes first, and its model', () => {
 
 test('a default that does not exist refuses the start', () => {
   expect(() => agentsWith({ defaultAgent: 'eccho' })).toThrow(
-    'There is no agent eccho; known are echo, plain.',
+    'There is no agent eccho; known agents: echo, plain.',
   );
 });

@@ -1,4 +1,4 @@
-/** What sandboxes reach through their uplink, put together: egress, git, models, and the rights that tokens give. */
+/** Assembles what sandboxes reach through their uplink: egress, git, models, and the rights granted by tokens. */
 import { homedir } from 'node:os';
 import type { Clock, Grants, Ids, Log, Store } from '@berth/core';
 import type { Config } from '../config/config.ts';
@@ -36,7 +36,7 @@ export interface Gateway {
   readonly uplink: UplinkHandler;
   /** The variables by which programs inside find the package registries of the server's user. */
   readonly registries: Readonly<Record<string, string>>;
-  /** Writes down what is not written yet. */
+  /** Flushes pending records. */
   close(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a sandbox's token allows, looked up for every request. A token is worth something only in the sandbox that it was
- * made for, while that sandbox may be used, and while the attempt that it was made for goes on.
+ * The rights of a sandbox's token, looked up for every request. A token is valid only in the sandbox it was created
+ * for, while that sandbox is usable, and while its attempt is running.
  */
 import { type Attempt, allows, attemptStates, type Sandbox } from '@berth/contract';
 import { type AttemptGrant, type Clock, type Grants, type ReadTx, type Store, targetRefs } from '@berth/core';
@@ -12,12 +12,12 @@ import type { ModelGrant } from './models/relay.ts';
 const USABLE: readonly string[] = ['creating', 'running', 'paused'];
 
 export interface GrantBook {
-  /** `sandboxId` says where the token was presented. */
+  /** `sandboxId`: the sandbox that presented the token. */
   forGit(token: string, sandboxId: string): Promise<GitGrant | undefined>;
-  /** Agents alone ask models: set-ups and gates have no reason to. */
+  /** Only agents may use models: set-ups and gates have no reason to. */
   forModels(token: string, sandboxId: string): Promise<ModelGrant | undefined>;
   ruleOf(sandboxId: string): Promise<EgressRule | undefined>;
-  /** Whether the token of a sandbox is worth anything now. */
+  /** Whether the token of a sandbox is valid now. */
   isGranted(sandboxId: string): Promise<boolean>;
 }
 
@@ -59,7 +59,7 @@ export const createGrantBook = (store: Store, grants: Grants, clock: Clock): Gra
       store.read(async (tx) => {
         const sandbox = await tx.table('sandboxes').get(sandboxId);
         if (sandbox === undefined || !USABLE.includes(sandbox.state)) return undefined;
-        // Nobody but its set-up uses a sandbox that is not made yet.
+        // A sandbox still being created is used only by its set-up.
         return { policy: sandbox.egress, during: sandbox.state === 'creating' ? 'setup' : 'work' };
       }),
     isGranted: (sandboxId) =>
@@ -77,8 +77,8 @@ interface Lasting {
 }
 
 /**
- * What a sandbox has pushed, kept with its grant. It may push in all what its disk may hold at one time: the hub keeps
- * for a while also what the sandbox has taken back since.
+ * Bytes a sandbox has pushed, stored with its grant. Its total quota is the size of its disk: the hub keeps deleted
+ * objects for a while, too.
  */
 export const createPushBudget = (store: Store, defaults: { readonly diskBytes: number }): PushBudget => ({
   leftBytes: (sandboxId) =>

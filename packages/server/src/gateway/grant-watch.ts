@@ -1,7 +1,7 @@
 /**
- * What is open in the name of a sandbox, so that it ends when the right to it does: connections to the outside with the
- * sandbox, what was asked with its token (git, models) with the attempt, too. Requests are judged when they begin; a
- * stream may outlive the answer.
+ * Tracks open streams of a sandbox, so that they end when the right to them does: network connections with the
+ * sandbox, token requests (git, models) also with the attempt. Requests are authorised when they start; a stream may
+ * outlive the authorisation.
  */
 import type { Event } from '@berth/contract';
 import type { Log, Store } from '@berth/core';
@@ -9,7 +9,7 @@ import type { GrantBook } from './grant-book.ts';
 
 export interface Held {
   readonly destroyed: boolean;
-  /** With a reason: without one the other side would take it for the end of the answer. */
+  /** With a reason: without one the other side would see a normal end of the response. */
   destroy(reason: Error): unknown;
   once(event: 'close', listener: () => void): unknown;
 }
@@ -17,9 +17,9 @@ export interface Held {
 type Right = 'egress' | 'token';
 
 export interface GrantWatch {
-  /** Ends the stream when the right goes. */
+  /** Ends the stream when the right is revoked. */
   hold(sandboxId: string, right: Right, stream: Held): void;
-  /** Ends what was held too late to hear that its right has gone. */
+  /** Ends a stream that was registered after its right had been revoked. */
   review(sandboxId: string): void;
   close(): void;
 }
@@ -40,9 +40,9 @@ export const createGrantWatch = ({ store, book, log }: GrantWatchParts): GrantWa
   const review = async (sandboxId: string): Promise<void> => {
     for (const right of ['egress', 'token'] as const) {
       const streams = [...(held.get(sandboxId) ?? [])].filter(([, needs]) => needs === right);
-      // What cannot be found out counts as gone.
+      // An unknown right counts as revoked.
       const lasts = streams.length === 0 || (await holds(sandboxId, right).catch(() => false));
-      if (!lasts) for (const [stream] of streams) stream.destroy(new Error('the right to it has ended'));
+      if (!lasts) for (const [stream] of streams) stream.destroy(new Error('its authorisation has ended'));
     }
   };
   const reviewed = (sandboxId: string): void => {

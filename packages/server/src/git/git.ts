@@ -1,10 +1,10 @@
 /**
- * Runs the host's git, and nothing that git could be talked into running.
+ * Runs the host's git, and nothing that git could be made to run.
  *
  * Two ways. *Sealed*, for everything in the hub: no configuration of the machine or the user is read, hooks, helpers
- * and pagers are off, and what comes out depends on the arguments alone. *As the user*, for reading a source: the
- * person's own configuration, credential helpers and ssh keys work as on their command line, but nothing may ask a
- * question (no terminal, no window) and only the transports we name are spoken.
+ * and pagers are off, and the output depends only on the arguments. *As the user*, for reading a source: the user's
+ * own configuration, credential helpers and ssh keys work as on their command line, but nothing may prompt (no
+ * terminal, no window) and only listed transports are allowed.
  */
 import { availableParallelism, constants } from 'node:os';
 import type { Readable } from 'node:stream';
@@ -19,17 +19,17 @@ export interface GitOptions {
   readonly gitDir?: string | undefined;
   readonly input?: string | undefined;
   readonly timeoutMs?: number | undefined;
-  /** Per stream; more ends the command, which is a failure unless the output may be `cut`. 16 MiB when absent. */
+  /** Per stream; more kills the command, which is a failure unless the output may be `cut`. Default: 16 MiB. */
   readonly maxOutputBytes?: number | undefined;
   readonly cut?: boolean | undefined;
   /** Added to the environment, such as the author of a commit. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Exit codes that are answers, not failures; 0 always is. */
+  /** Exit codes that are results, not failures; 0 always is. */
   readonly answers?: readonly number[] | undefined;
   readonly as?: 'sealed' | 'user' | undefined;
-  /** Of each process, beside what it maps to read; 1 GiB when absent. */
+  /** Per process, excluding read-only mappings. Default: 1 GiB. */
   readonly memoryBytes?: number | undefined;
-  /** Ends it with all that it started. */
+  /** Kills it with all its children. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,14 +37,17 @@ export interface GitResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** The output passed the cap and was cut, which was allowed. */
+  /** The output exceeded the cap and was truncated, as allowed. */
   readonly truncated: boolean;
 }
 
-/** Rejects with `git.absent`, `git.timeout`, `git.too_costly`, `git.killed`, `disk.full`, `git.failed`, or the reason of the signal. The first argument names the act. */
+/**
+ * Rejects with `git.absent`, `git.timeout`, `git.too_costly`, `git.killed`, `disk.full`, `git.failed`, or the reason
+ * of the signal. The first argument names the action.
+ */
 export type Git = (args: readonly [string, ...string[]], options?: GitOptions) => Promise<GitResult>;
 
-/** One git whose pipes the caller has; sealed. Ended when the signal aborts. */
+/** One sealed git process whose pipes the caller handles. Killed when the signal aborts. */
 export type StartGit = (args: readonly string[], options: StartGitOptions) => Promise<HostProcess>;
 
 export interface StartGitOptions extends Pick<GitOptions, 'env' | 'as' | 'signal'> {
@@ -54,33 +57,33 @@ export interface StartGitOptions extends Pick<GitOptions, 'env' | 'as' | 'signal
   readonly isMetered?: boolean | undefined;
 }
 
-/** Every git of the server on its own machine. */
+/** Every host git process of the server. */
 export interface HostGit {
   readonly run: Git;
   readonly start: StartGit;
 }
 
-/** Transports that a source may use; git refuses all others, whatever a configuration says. */
+/** Transports allowed for a source; git refuses all others, whatever the configuration. */
 export const SOURCE_PROTOCOLS = ['https', 'ssh', 'git', 'file'] as const;
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 const MAX_OUTPUT_BYTES = 16 * 2 ** 20;
-/** Three versions of the largest file that a push may bring, and the lists of a large repository. */
+/** Three versions of the largest file allowed in a push, and the object lists of a large repository. */
 const COMMAND_MEMORY_BYTES = 2 ** 30;
-/** Of an import or a collection: grows with the number of objects, some 150 bytes each. */
+/** For an import or a gc: grows with the number of objects, some 150 bytes each. */
 export const WHOLE_REPOSITORY_MEMORY_BYTES = 4 * 2 ** 30;
 const STDERR_TAIL_CHARACTERS = 2000;
-/** Of the shell, for a program that is not there. */
+/** The shell's exit code for a missing program. */
 const NOT_FOUND = 127;
 const NO_EXIT_CODE = -1;
-/** How long output may come after git has ended: only a process that left its group can still hold the pipe. */
+/** How long to wait for output after git has exited: only a process that left its group can still hold the pipe. */
 const DRAIN_MS = 1000;
 
 export interface HostGitParts {
   /** The server's own environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly processes: HostProcesses;
-  /** How long a source that is read over HTTP may say nothing; 30 when absent. */
+  /** How long an HTTP source may be silent. Default: 30. */
   readonly silenceSeconds?: number | undefined;
 }
 
@@ -107,7 +110,7 @@ export const createHostGit = (parts: HostGitParts): HostGit => {
       return exitCode;
     };
     const ended = git.ended.then(tidyUp);
-    // Told to whoever asks.
+    // Included in error messages.
     ended.catch(() => undefined);
     return { ...git, ended };
   };
@@ -133,7 +136,7 @@ export const createHostGit = (parts: HostGitParts): HostGit => {
       return await once(args, options);
     } catch (error) {
       if (isKilled(error) && args[0] !== 'update-ref') return once(args, options);
-      // Somebody's lock: if it is nobody's, the second try finds it gone.
+      // A lock: if it is stale, the second try finds it gone.
       if (options.gitDir === undefined || !isLocked(error) || (await locks.clear(options.gitDir)) === 0)
         throw error;
       return once(args, options);
@@ -142,29 +145,29 @@ export const createHostGit = (parts: HostGitParts): HostGit => {
   return { run, start };
 };
 
-/** Several threads of one process may each use the whole time. */
+/** Several threads of one process may each use the full time. */
 const limitsOf = ({ as, memoryBytes }: GitOptions, timeoutMs: number): ProgramLimits => ({
   memoryBytes: memoryBytes ?? (as === 'user' ? WHOLE_REPOSITORY_MEMORY_BYTES : COMMAND_MEMORY_BYTES),
   cpuSeconds: Math.ceil(timeoutMs / 1000) * (as === 'user' ? availableParallelism() : 1),
 });
 
-/** What git says when the kernel gives it no more memory. */
+/** Git's messages when it runs out of memory. */
 export const OUT_OF_MEMORY = /out of memory|cannot allocate memory|cannot create thread/i;
 
 const givenUp = (reason: unknown): unknown =>
-  isBerthError(reason) || isStop(reason) ? reason : cancelled('the caller went away');
+  isBerthError(reason) || isStop(reason) ? reason : cancelled('the caller disconnected');
 
-/** Half of an answer is none, unless it may be cut. */
+/** A truncated output is useless, unless it may be cut. */
 const isAnswer = ({ exitCode, truncated }: GitResult, { answers = [], cut }: GitOptions): boolean =>
   truncated ? cut === true : exitCode === 0 || answers.includes(exitCode);
 
-/** What it did then is not known, and all but moving a ref may be done twice. */
+/** Its effect is then unknown, and everything but moving a ref is idempotent. */
 const isKilled = (error: unknown): boolean => isBerthError(error) && error.code === 'git.killed';
 
 const isLocked = (error: unknown): boolean =>
   isBerthError(error) && error.code === 'git.failed' && /: File exists/.test(error.message);
 
-/** Gives a git its input and hears it to its end. */
+/** Writes git's input and reads its output to the end. */
 const listen = async (git: HostProcess, input: string, maxOutputBytes: number) => {
   git.stdin.end(input);
   const stdout = collect(git.stdout, maxOutputBytes, git.end);
@@ -177,7 +180,7 @@ const listen = async (git: HostProcess, input: string, maxOutputBytes: number) =
   return { exitCode, stdout: stdout.text(), stderr: stderr.text(), truncated };
 };
 
-/** Gathers what is said, up to a cap, and has the speaker ended beyond it. */
+/** Collects output up to a cap, and kills the process beyond it. */
 const collect = (stream: Readable, maxBytes: number, tooMuch: () => void) => {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
@@ -186,7 +189,7 @@ const collect = (stream: Readable, maxBytes: number, tooMuch: () => void) => {
     sizeBytes += chunk.length;
     if (sizeBytes > maxBytes) tooMuch();
   });
-  // What cannot be read is missed by whoever needs it, and the end of git says why.
+  // A read error is noticed by the consumer, and git's exit reports the cause.
   stream.on('error', () => undefined);
   return {
     isFull: () => sizeBytes > maxBytes,
@@ -205,13 +208,13 @@ const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : String(error);
 
 /**
- * Contents from this size on are streamed, not held in memory, and neither compared nor compressed against others: large
- * binaries pass in a fraction of the time. It does not bind who sends: what comes as a difference is unfolded in memory
- * whatever its size, so memory itself is limited.
+ * Blobs from this size on are streamed, not held in memory, and not delta-compressed: large binaries take a fraction
+ * of the time. It does not bind the sender: a received delta is resolved in memory whatever its size, so memory
+ * itself is limited.
  */
 export const BIG_FILE_BYTES = 32 * 2 ** 20;
 
-/** Options for every git that we start on the host. */
+/** Options for every host git process. */
 const SAFE_CONFIG: readonly string[] = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
@@ -226,18 +229,18 @@ const SAFE_CONFIG: readonly string[] = [
   `core.bigFileThreshold=${BIG_FILE_BYTES}`,
 ].flatMap((setting) => ['-c', setting]);
 
-/** Of git that works in the hub: what it may use grows with its threads. */
+/** For git in the hub: its memory grows with its threads. */
 const SMALL_CONFIG: readonly string[] = [
   'pack.threads=1',
   'pack.windowMemory=128m',
   'pack.deltaCacheSize=64m',
   'core.maxTreeDepth=1024',
-  // Each file of one side is compared with each of the other.
+  // Rename detection: every file of one side is compared with every file of the other.
   'merge.renameLimit=1000',
   'diff.renameLimit=1000',
 ].flatMap((setting) => ['-c', setting]);
 
-/** Nothing of the machine's or the user's git configuration. */
+/** No system or user git configuration. */
 const sealedEnvironment = (env: Readonly<Record<string, string | undefined>>): Record<string, string> => ({
   PATH: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
   HOME: '/nonexistent',
@@ -249,7 +252,7 @@ const sealedEnvironment = (env: Readonly<Record<string, string | undefined>>): R
   GIT_ASKPASS: '',
 });
 
-/** Variables of git that say how to reach a source. All others (GIT_DIR, GIT_INDEX_FILE…) would say where we are. */
+/** Git variables for reaching a source. All others (GIT_DIR, GIT_INDEX_FILE…) would redirect git. */
 const REACHING = /^GIT_(SSH|SSH_COMMAND|SSH_VARIANT|SSL_[A-Z_]+|CONFIG_GLOBAL|CONFIG_SYSTEM|HTTP_[A-Z_]+)$/;
 
 const SILENCE_SECONDS = 30;
@@ -269,7 +272,7 @@ const userEnvironment = (
     GIT_ASKPASS: '',
     SSH_ASKPASS_REQUIRE: 'never',
     GIT_ALLOW_PROTOCOL: SOURCE_PROTOCOLS.join(':'),
-    // A server that counts objects says a byte a second; less than that for so long is silence.
+    // A server that counts objects sends a byte per second; less than that for this long is silence.
     GIT_HTTP_LOW_SPEED_LIMIT: '1',
     GIT_HTTP_LOW_SPEED_TIME: String(silenceSeconds),
   };
@@ -280,15 +283,15 @@ interface Failed extends GitOptions {
   readonly endedBy: NodeJS.Signals | null;
 }
 
-/** Of a git that nobody here ended. */
+/** For a git process not killed by this server. */
 const failureOf = async (
   act: string,
   result: GitResult,
   { gitDir, maxOutputBytes = MAX_OUTPUT_BYTES, limits, endedBy }: Failed,
 ): Promise<BerthError> => {
   if (result.truncated)
-    return fail('git.failed', { act, detail: `it says more than ${maxOutputBytes} bytes` });
-  // What another machine lacks is that one's.
+    return fail('git.failed', { act, detail: `its output exceeds ${maxOutputBytes} bytes` });
+  // A full disk of the remote machine is its own problem.
   const own = result.stderr.replace(/^remote:.*$/gm, '');
   const { memoryBytes, cpuSeconds } = limits;
   const signal = endedBy ?? signalIn(own);
@@ -298,14 +301,15 @@ const failureOf = async (
   if (signal !== undefined) return fail('git.killed', { act, signal });
   if (saysNoSpace(own)) return fail('disk.full', { path: REPOSITORIES });
   const said = result.stderr.trim().slice(-STDERR_TAIL_CHARACTERS);
-  const detail = said || `it ended with ${result.exitCode} and said nothing`;
+  const detail = said || `it exited with ${result.exitCode} without output`;
   return tellFullDisk(fail('git.failed', { act, detail }), gitDir);
 };
 
-/** Git goes down into folders by calling itself. */
-const TOO_DEEP = 'it ran out of stack, which folders nested thousands deep do: take them out of the commits';
+/** Git descends into folders recursively. */
+const TOO_DEEP =
+  'it ran out of stack, because of folders nested thousands deep: remove them from the commits';
 
-/** Of a child of git. */
+/** For a child of git. */
 const signalIn = (said: string): NodeJS.Signals | undefined => {
   const number = Number(/died of signal (\d+)/.exec(said)?.[1]);
   const names = Object.entries(constants.signals) as [NodeJS.Signals, number][];
@@ -314,7 +318,7 @@ const signalIn = (said: string): NodeJS.Signals | undefined => {
 
 const REPOSITORIES = 'the repositories';
 
-/** Of some writes git says no more than that they failed (a lock of a ref). */
+/** For some writes git reports only that they failed (a lock of a ref). */
 const tellFullDisk = async (failure: BerthError, gitDir: string | undefined): Promise<BerthError> => {
   if (gitDir === undefined || !/\bwrit/.test(failure.message) || (await hasRoom(gitDir))) return failure;
   return fail('disk.full', { path: REPOSITORIES }, { cause: failure });

@@ -1,9 +1,11 @@
-/** The names that git is given are checked here first, so that none is read as an option, a revision or a pattern. */
+/**
+ * Validates names before they are passed to git, so that none is interpreted as an option, a revision or a pattern.
+ */
 import assert from 'node:assert/strict';
 
 const MAX_REF_LENGTH = 300;
 
-/** A full ref name by the rules of `git check-ref-format`, in printable ASCII or beyond, never with a leading dash. */
+/** A full ref name by the rules of `git check-ref-format`, printable, never with a leading dash. */
 export const isFullRef = (ref: string): boolean =>
   ref.length <= MAX_REF_LENGTH &&
   /^refs\/[^/]/.test(ref) &&
@@ -11,7 +13,7 @@ export const isFullRef = (ref: string): boolean =>
   !/[\u0000-\u0020~^:?*[\\\u007f]|\.\.|\/\/|@\{|[./]$/.test(ref) &&
   ref.split('/').every((part) => !part.startsWith('.') && !part.startsWith('-') && !part.endsWith('.lock'));
 
-/** Whether a grant's list covers a ref: by its exact name, or by a prefix that ends in `/`. */
+/** Whether a grant's list covers a ref: by exact name, or by a prefix that ends in `/`. */
 export const isCovered = (ref: string, writeRefs: readonly string[]): boolean =>
   writeRefs.some((allowed) => (allowed.endsWith('/') ? ref.startsWith(allowed) : ref === allowed));
 

@@ -1,13 +1,16 @@
 /**
- * Connections of one door. Whoever has shown no token yet is a stranger, and anybody on the machine can be one as often as
- * they like: strangers have few places, and the oldest gives its own to the newest, so that who holds a token and asks
- * at once always gets in. Connections with a token are never closed for that.
+ * Connections of one listener. Connections without a valid token so far are anonymous, and anyone on the machine can
+ * open any number of them: their number is limited, and the oldest is closed for the newest, so that a client that
+ * presents a token immediately always gets in. Authenticated connections are never closed for that.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 export interface Connections {
-  /** A valid token came with a request on it. False, and it is closed, when there are as many such as there may be. */
+  /**
+   * A request on it carried a valid token. False, and it is closed, when the limit of authenticated connections is
+   * reached.
+   */
   trust(socket: Socket): boolean;
 }
 
@@ -17,7 +20,7 @@ export interface ConnectionLimits {
 }
 
 export const limitConnections = (server: Server, limits: ConnectionLimits): Connections => {
-  /** In the order in which they came. */
+  /** In order of arrival. */
   const strangers = new Set<Socket>();
   const trusted = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -34,7 +37,7 @@ export const limitConnections = (server: Server, limits: ConnectionLimits): Conn
   });
   return {
     trust: (socket) => {
-      // Of the other door, or known already.
+      // Of the other listener, or already known.
       if (!strangers.has(socket)) return true;
       if (trusted.size >= limits.trusted) return false;
       strangers.delete(socket);

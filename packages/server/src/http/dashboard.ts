@@ -1,6 +1,6 @@
 /**
- * The dashboard: files that were built before, read when the server starts. Each is a route of its own, so a path that
- * was not built does not exist, whatever it is made of. The page may load and ask nothing beyond this server.
+ * The dashboard: prebuilt files, read at server start. Each has its own route, so any other path does not exist,
+ * whatever it contains. The page may only load from and connect to this server.
  */
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -24,7 +24,7 @@ const POLICY = [
   "form-action 'none'",
 ].join('; ');
 
-/** The builder names these by their content. */
+/** The build names these by content hash. */
 const FOR_EVER = 'public, max-age=31536000, immutable';
 
 const NOT_BUILT = `<!doctype html>
@@ -35,7 +35,7 @@ const NOT_BUILT = `<!doctype html>
 </html>
 `;
 
-/** `folder` holds `index.html` and `assets`; a folder that is not there is a dashboard that was not built. */
+/** `folder` holds `index.html` and `assets`; a missing folder means the dashboard was not built. */
 export const dashboardRoutes = (app: FastifyInstance, folder: string | undefined): void => {
   const page = folder === undefined ? undefined : readOrNone(() => readFileSync(join(folder, 'index.html')));
   app.get('/', (_request, reply) =>
@@ -54,7 +54,7 @@ export const dashboardRoutes = (app: FastifyInstance, folder: string | undefined
   }
 };
 
-/** Plain files with names that no router reads as a pattern. */
+/** Plain files with names that contain no router pattern. */
 const namesIn = (folder: string): readonly string[] =>
   (readOrNone((): Dirent[] => readdirSync(folder, { withFileTypes: true })) ?? [])
     .filter((entry) => entry.isFile() && /^[\w.-]+$/.test(entry.name))

@@ -1,4 +1,4 @@
-/** What describes the server itself: the OpenAPI document and the reference page. Both are the same for everybody. */
+/** Self-description of the server: the OpenAPI document and the reference page. Both are the same for everyone. */
 import { createHash } from 'node:crypto';
 import { openApiDocument } from '@berth/contract/openapi';
 import type { FastifyInstance } from 'fastify';
@@ -16,7 +16,7 @@ export const documentRoutes = (app: FastifyInstance, version: string): void => {
   });
 };
 
-/** Printed when first asked for, since the start of the server does not wait for it; all answers share the bytes. */
+/** Rendered on first request, to keep server start fast; all responses share the bytes. */
 const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
   return () => {

@@ -1,4 +1,4 @@
-/** Every failure leaves as `{ error: { code, message, details, hint } }`; what is ours to know stays in the log. */
+/** Every failure is sent as `{ error: { code, message, details, hint } }`; internal details stay in the log. */
 import {
   type BerthError,
   ERRORS,
@@ -13,15 +13,15 @@ import { saysNoSpace } from '../system/no-space.ts';
 
 /** The limit of a JSON body. */
 export const BODY_LIMIT_BYTES = 1_048_576;
-/** The limit of an id in an address. */
+/** Maximum length of an id in a URL. */
 export const PARAMETER_LIMIT_CHARACTERS = 500;
-/** When to come back after `server.busy`. */
+/** Retry-After of `server.busy`. */
 export const RETRY_AFTER_S = 2;
 
-/** What Fastify itself refuses, in the words of the catalogue. Anything unknown becomes `server.failed`. */
+/** Maps Fastify's own errors to the catalogue. Unknown ones become `server.failed`. */
 export const toBerthError = (thrown: unknown, reference: string): BerthError => {
   if (isBerthError(thrown)) return thrown;
-  if (isStop(thrown)) return cancelled('the server stops');
+  if (isStop(thrown)) return cancelled('the server is stopping');
   const code = fastifyCode(thrown);
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return fail('request.too_large', { limitBytes: BODY_LIMIT_BYTES });
@@ -43,7 +43,7 @@ export const statusOfError = (error: BerthError): number =>
 
 export const logFailure = (log: Log, operation: string, error: BerthError, reference: string): void => {
   if (error.kind !== 'internal' && error.kind !== 'unavailable') return;
-  // An answer to who asks whether the server is ready, several times at each start.
+  // A readiness probe, sent several times at each start.
   if (error.code === 'server.not_ready') return;
   const fields = {
     outcome: 'failed',
@@ -65,7 +65,7 @@ const causesOf = (error: unknown): string[] => {
   return causes;
 };
 
-const contentType = { path: 'headers.content-type', message: 'this route does not take this type of body' };
+const contentType = { path: 'headers.content-type', message: 'this route does not accept this content type' };
 
 const REFUSALS: Readonly<Record<string, { path: string; message: string }>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: contentType,
@@ -80,7 +80,7 @@ const REFUSALS: Readonly<Record<string, { path: string; message: string }>> = {
     path: 'url',
     message: `has an id that is longer than ${PARAMETER_LIMIT_CHARACTERS} characters`,
   },
-  FST_ERR_BAD_URL: { path: 'url', message: 'must be an address that can be read' },
+  FST_ERR_BAD_URL: { path: 'url', message: 'must be a valid URL' },
 };
 
 const fastifyCode = (thrown: unknown): string | undefined =>

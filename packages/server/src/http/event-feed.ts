@@ -1,9 +1,9 @@
 /**
- * Fans the log of events out to many readers. Each event is formatted once and its bytes are shared; what was
- * committed within one turn of the event loop goes out in one write per reader. A reader first reads the log from its
- * cursor; what was published meanwhile is still at hand (`recent`), so it joins the live ones without gap or duplicate.
- * A reader that is too slow, or asks for events that are not kept any more or not there yet, is told so, with the place
- * to read on from, and let go.
+ * Fans the event log out to many readers. Each event is serialised once and its bytes are shared; events committed
+ * within one turn of the event loop go out in one write per reader. A reader first reads the log from its cursor;
+ * events published meanwhile are buffered (`recent`), so it joins the live readers without gap or duplicate. A reader
+ * that is too slow, or requests events no longer kept or not yet written, gets a `lagged` notice with the position to
+ * resume from, and is disconnected.
  */
 import type { Event } from '@berth/contract';
 import { type EventQuery, matchesType, type Store } from '@berth/core';
@@ -11,16 +11,16 @@ import type { SseClient, SseProgram } from './handler-types.ts';
 import { sseText } from './sse.ts';
 
 const PAGE_EVENTS = 100;
-/** Published events at hand for those who are about to join. */
+/** Published events buffered for readers about to join. */
 const RECENT_EVENTS = 4096;
 const RECENT_BYTES = 16 * 2 ** 20;
-/** Past this much untaken output a live reader counts as too slow. */
+/** Beyond this much pending output a live reader counts as too slow. */
 const LAG_BYTES = 1_048_576;
 
 type EventFilter = Pick<EventQuery, 'subject' | 'type'>;
 
 export interface EventFeed {
-  /** Follows events after a sequence number; from now on when there is none. */
+  /** Follows events after a sequence number; from now on when absent. */
   follow(filter: EventFilter, afterSeq: number | undefined): SseProgram;
   readers(): number;
   close(): void;
@@ -29,9 +29,9 @@ export interface EventFeed {
 interface Reader {
   readonly filter: EventFilter;
   readonly client: SseClient;
-  /** Everything up to here was sent, or did not pass the filter. */
+  /** Everything up to here was sent or filtered out. */
   cursor: number;
-  /** False while it reads the log. */
+  /** False while it is catching up. */
   isLive: boolean;
 }
 
@@ -57,7 +57,7 @@ export const createEventFeed = (store: Store): EventFeed => {
     if (fresh.length === 0) setImmediate(publish);
     fresh.push(...events);
   });
-  /** False when events between the reader's cursor and the recent ones are not at hand. */
+  /** False when events between the reader's cursor and the buffer are missing. */
   const join = (reader: Reader): boolean => {
     const oldest = recent[0]?.event.seq ?? 0;
     if (oldest > reader.cursor + 1) return false;
@@ -96,7 +96,7 @@ const newestOf = (printed: readonly Printed[]): Printed[] => {
   return printed.slice(Math.max(kept + 1, printed.length - RECENT_EVENTS));
 };
 
-/** Reads the log to its end, as fast as the client takes it. */
+/** Reads the log to its end, at the client's pace. */
 const replay = async (store: Store, reader: Reader): Promise<void> => {
   const { client, filter } = reader;
   for (let isFull = true; isFull && !client.signal.aborted; ) {
@@ -107,7 +107,7 @@ const replay = async (store: Store, reader: Reader): Promise<void> => {
       lastSeq: await tx.lastSeq(),
     }));
     if (reader.cursor + 1 < firstSeq) return letGo(reader, firstSeq - 1);
-    // A cursor of another installation, or of a home that was put back: nothing would come for a long time.
+    // A cursor of another installation, or from before a restore: nothing would match for a long time.
     if (reader.cursor > lastSeq) return letGo(reader, lastSeq);
     if (events.length > 0) client.send(Buffer.concat(events.map((event) => sseText(event, event.seq))));
     isFull = events.length === PAGE_EVENTS;
@@ -120,7 +120,7 @@ const letGo = ({ client }: Reader, resumeAfter: number): void => {
   client.end();
 };
 
-/** `whole` is the text of the entire batch, given when it is at hand. */
+/** `whole` is the text of the entire batch, when available. */
 const deliver = (reader: Reader, batch: readonly Printed[], whole?: Buffer): void => {
   if (reader.client.waitingBytes() > LAG_BYTES) {
     letGo(reader, reader.cursor);

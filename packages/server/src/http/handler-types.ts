@@ -1,6 +1,6 @@
 /**
- * What a handler gets and gives, derived from the routes of the contract: a missing handler, a wrong parameter or an
- * answer of another shape does not compile. Everything in a call has been checked; handlers hold no HTTP.
+ * Handler types, derived from the contract's routes: a missing handler, a wrong parameter or a response of another
+ * shape does not compile. Everything in a call has been validated; handlers contain no HTTP.
  */
 import type { Role, RouteId, RouteOf, RouteShape } from '@berth/contract';
 import type { z } from 'zod';
@@ -9,7 +9,7 @@ export interface Caller {
   readonly tokenId: string;
   readonly name: string;
   readonly role: Role;
-  /** Aborted when the token is revoked: streams and sockets that it opened end. */
+  /** Aborted when the token is revoked: its streams and sockets end. */
   readonly gone: AbortSignal;
 }
 
@@ -24,12 +24,14 @@ interface Call<R extends RouteShape> {
   readonly query: Said<R, 'query'>;
   readonly body: R extends { readonly bytesIn: true } ? AsyncIterable<Uint8Array> : Said<R, 'body'>;
   readonly caller: R['role'] extends 'public' ? undefined : Caller;
-  /** Aborted when the client leaves, its token is revoked, or the server stops. */
+  /** Aborted when the client disconnects, its token is revoked, or the server stops. */
   readonly signal: AbortSignal;
   readonly requestId: string;
-  /** Of a create with an `Idempotency-Key`: the id for the new record, which is there already when this is a repeat. */
+  /**
+   * For a create with an `Idempotency-Key`: the id for the new record, which already exists when this is a repeat.
+   */
   readonly recordId?: string | undefined;
-  /** The `Last-Event-ID` header of a reader that comes back. */
+  /** The `Last-Event-ID` header of a reconnecting reader. */
   readonly lastEventId: string | undefined;
 }
 
@@ -37,25 +39,25 @@ interface Call<R extends RouteShape> {
 export type SseProgram = (client: SseClient) => Promise<void>;
 
 export interface SseClient {
-  /** Text in the form of the protocol, as bytes that many clients may share. */
+  /** Preformatted text, as bytes shared by many clients. */
   send(text: Uint8Array): void;
-  /** Bytes that the client has not taken yet. */
+  /** Bytes not yet taken by the client. */
   waitingBytes(): number;
-  /** Resolves when the client has taken what was sent, or left. */
+  /** Resolves when the client has taken the sent data, or disconnected. */
   drained(): Promise<void>;
-  /** Aborted when the stream is over for whatever reason. */
+  /** Aborted when the stream is over for any reason. */
   readonly signal: AbortSignal;
   end(): void;
 }
 
 /** One WebSocket client. */
 export interface ClientSocket {
-  /** Binary frames as bytes, text frames as strings; ends when the client leaves. */
+  /** Binary frames as bytes, text frames as strings; ends when the client disconnects. */
   readonly incoming: AsyncIterable<Uint8Array | string>;
-  /** Resolves when the client has taken enough for more to be sent. */
+  /** Resolves when more can be sent. */
   send(data: Uint8Array | string): Promise<void>;
   close(code: number, reason: string): void;
-  /** Resolves when the connection is over, also while nothing is taken from `incoming`. */
+  /** Resolves when the connection is over, even while `incoming` is not consumed. */
   readonly closed: Promise<void>;
 }
 

@@ -1,10 +1,10 @@
 /**
- * `Idempotency-Key`: a create that is asked for twice with one key happens once and answers twice. The answer is kept
- * for a day under the caller and the key; a second request that comes while the first is at work waits for it. Only
- * answers of success are kept, so that a failed create can be tried again with its key.
+ * `Idempotency-Key`: a create requested twice with one key runs once and responds twice. The response is kept for a
+ * day under the caller and the key; a second request during the first waits for it. Only successful responses are
+ * kept, so that a failed create can be retried with its key.
  *
- * The id of the new record is chosen and written down before the work begins. When the server dies between the work and
- * its answer, the same request comes with the same id, and the work answers with what it finds under it.
+ * The id of the new record is chosen and stored before the work starts. When the server dies between the work and its
+ * response, the repeated request gets the same id, and the work returns the record under it.
  */
 import { createHash } from 'node:crypto';
 import { fail, type IdNoun, isBerthError } from '@berth/contract';
@@ -13,17 +13,17 @@ import type { Json } from '@berth/plugin-api';
 
 const KEEP_MS = 86_400_000;
 const LONGEST_KEY_CHARACTERS = 200;
-/** In one transaction: answers may be long, and nobody should wait. */
+/** Per transaction: responses may be long, and nobody should wait. */
 const PRUNE_ROWS = 100;
 
 interface Asked {
   readonly key: string;
   readonly caller: string;
   readonly routeId: string;
-  /** What is made. */
+  /** The noun to create. */
   readonly noun: IdNoun;
   readonly status: number;
-  /** What was asked for; compared by value. */
+  /** The request; compared by value. */
   readonly request: unknown;
 }
 
@@ -31,17 +31,17 @@ type Act = (recordId: string) => Promise<unknown>;
 
 export interface AnswerBook {
   /**
-   * The answer of the first request under this key. Rejects with `request.key_reused` for another request. `act` gets
-   * the id for what it makes; it answers with the record of that id when there is one.
+   * The response of the first request under this key. Rejects with `request.key_reused` for a different request.
+   * `act` gets the id for the new record; it returns the record of that id when it exists.
    */
   once(asked: Asked, act: Act): Promise<unknown>;
-  /** Drops answers older than a day. */
+  /** Drops responses older than a day. */
   prune(): Promise<void>;
 }
 
 export const createAnswerBook = (store: Store, clock: Clock, ids: Ids): AnswerBook => {
   const atWork = new Map<string, Promise<unknown>>();
-  /** The row of this request: the one that is there, or a new one, with an id for what will be made. */
+  /** The row of this request: the existing one, or a new one with an id for the new record. */
   const begin = (id: string, asked: Asked): Promise<AnsweredRequest> =>
     store.write(async (tx) => {
       const rows = tx.table('answeredRequests');
@@ -60,12 +60,12 @@ export const createAnswerBook = (store: Store, clock: Clock, ids: Ids): AnswerBo
     if (kept.answer !== undefined) return kept.answer;
     try {
       const given = await act(kept.recordId);
-      // Answers are JSON by the schema of their route.
+      // Responses are JSON by the schema of their route.
       const done = { answer: given as Json };
       await store.write((tx) => tx.table('answeredRequests').update(id, kept.revision, done));
       return given;
     } catch (error) {
-      // A refusal made nothing. Anything else, such as the end of the server, may be gone on with under the same id.
+      // A refusal created nothing. Anything else, such as a server crash, may be resumed under the same id.
       if (isBerthError(error)) await store.write((tx) => tx.table('answeredRequests').remove(id));
       throw error;
     }
@@ -74,7 +74,7 @@ export const createAnswerBook = (store: Store, clock: Clock, ids: Ids): AnswerBo
     async once(asked, act) {
       checkKey(asked.key);
       const id = hash(canonical([asked.caller, asked.routeId, asked.key]));
-      // Each waits for the one before, then looks into the book itself.
+      // Each waits for the previous one, then checks the stored responses itself.
       const before = atWork.get(id) ?? Promise.resolve();
       const mine = before.then(
         () => answer(id, asked, act),
@@ -109,7 +109,7 @@ const checkKey = (key: string): void => {
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** JSON with the keys in one order: two spellings of one value are one text. */
+/** Canonical JSON: equal values give equal text. */
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)

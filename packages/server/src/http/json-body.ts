@@ -1,6 +1,6 @@
 /**
- * Bodies of JSON: UTF-8 without a byte order mark, bounded in depth and members before they are parsed. A body is in
- * memory as a whole, and for as long as its call goes on, so there has to be room for it before it is read.
+ * Bodies of JSON: UTF-8 without a byte order mark, bounded in depth and members before they are parsed. A body is
+ * held in memory during its call, so memory is reserved before it is read.
  */
 import { fail } from '@berth/contract';
 import { excessOf } from '@berth/plugin-api';
@@ -8,20 +8,20 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createFairShare } from '../system/fair-share.ts';
 import { BODY_LIMIT_BYTES } from './errors.ts';
 
-/** Shared by callers: a text and what is made of it take several times as much. */
+/** Shared by callers: a text and its parsed value take several times as much. */
 const BODIES = {
-  what: 'bytes of requests',
+  what: 'request bytes',
   total: 64 * 2 ** 20,
   perOwner: 16 * 2 ** 20,
   waitingPerOwner: 1000,
   waitMs: 60_000,
 } as const;
-/** Counted as nothing: there are never more of them than connections. */
+/** Not counted: there are never more of them than connections. */
 const SMALL_BYTES = 16_384;
 
 export type BodyRoom = (request: FastifyRequest, reply: FastifyReply, owner: string) => Promise<void>;
 
-/** Resolves when there is room, which is given back with the end of the answer. Rejects with `server.busy`. */
+/** Resolves when memory is reserved, which is released at the end of the response. Rejects with `server.busy`. */
 export const createBodyRoom = (): BodyRoom => {
   const bodies = createFairShare(BODIES);
   return async ({ headers }, { raw }, owner) => {

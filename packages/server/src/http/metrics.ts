@@ -1,4 +1,4 @@
-/** Figures for Prometheus. Names follow the nouns and say their unit. */
+/** Prometheus metrics. Names follow the nouns and include their unit. */
 import type { Store } from '@berth/core';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 

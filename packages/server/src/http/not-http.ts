@@ -1,9 +1,12 @@
-/** What is no request, or not in time: answered in the form of every other failure, and the connection ends. */
+/**
+ * Handles input that is not a valid request, or times out: answered like every other failure, and the connection is
+ * closed.
+ */
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type BerthError, fail } from '@berth/contract';
 
-/** For the client to take the answer: one that goes on sending would otherwise keep the connection. */
+/** Time for the client to read the response: one that keeps sending would otherwise hold the connection. */
 const FAREWELL_MS = 2000;
 
 interface Refusal {
@@ -32,6 +35,6 @@ const refusalOf = (cause: NodeJS.ErrnoException): Refusal => {
     error: fail('request.invalid', { issues: [{ path, message }] }, { cause }),
   });
   if (cause.code === 'HPE_HEADER_OVERFLOW') return told(431, 'headers', 'they are too large');
-  if (cause.code === 'ERR_HTTP_REQUEST_TIMEOUT') return told(408, 'request', 'it did not come in time');
+  if (cause.code === 'ERR_HTTP_REQUEST_TIMEOUT') return told(408, 'request', 'it did not arrive in time');
   return told(400, 'request', 'it is not HTTP/1.1');
 };

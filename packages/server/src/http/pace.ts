@@ -1,16 +1,16 @@
 /**
- * The pace that a client has to keep with a request and its answer. A limit on the whole time would end honest uploads
- * whenever many share the machine, so what is limited is the time for which this side waits for the client: at a stretch,
- * and in total by what the client moved meanwhile. A client that waits for us has all the time that we need.
+ * The minimum pace of a client for a request and its response. A total timeout would abort honest uploads on a loaded
+ * machine, so the limit applies to the time this side waits for the client: per wait, and in total relative to the
+ * bytes moved. Time that the client waits for us does not count.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { answerNotHttp } from './not-http.ts';
 
 export interface Pace {
-  /** Without a byte, while one is waited for. */
+  /** Without a byte, while waiting for one. */
   readonly idleMs: number;
-  /** What every client may be waited for in total, beside the time for its bytes. */
+  /** Total allowance per client, in addition to the time for its bytes. */
   readonly graceMs: number;
   readonly bytesPerSecond: number;
 }
@@ -18,7 +18,7 @@ export interface Pace {
 const PACE: Pace = { idleMs: 30_000, graceMs: 60_000, bytesPerSecond: 65_536 };
 const LOOKS_PER_IDLE = 10;
 
-/** Of one door; in place of Node's own limit of a request, which is of its whole time. */
+/** Per listener; replaces Node's own request timeout, which limits the total time. */
 export const keepPace = (server: Server, pace: Pace = PACE): void => {
   const exchanges = new Set<Exchange>();
   server.requestTimeout = 0;
@@ -42,7 +42,7 @@ export const keepPace = (server: Server, pace: Pace = PACE): void => {
 };
 
 interface Exchange {
-  /** Ends it when its client is too slow. */
+  /** Cuts off a client that is too slow. */
   look(): void;
   isOver(): boolean;
 }
@@ -58,9 +58,9 @@ const createExchange = (request: IncomingMessage, response: ServerResponse, pace
     look: () => {
       if (isRefused) return;
       const isSlow = gives.isSlow({
-        // What comes after the answer is read by nobody and earns no time.
+        // Bytes after the response are not read and earn no time.
         bytes: isAnswered() ? 0 : socket.bytesRead,
-        // What it sent and nobody has taken yet is waited for by the client.
+        // While received bytes are unread, the client is waiting for us.
         isAwaited: !request.complete && request.readableLength < request.readableHighWaterMark,
       });
       isRefused = isSlow && !response.headersSent;
@@ -68,7 +68,7 @@ const createExchange = (request: IncomingMessage, response: ServerResponse, pace
       const isTakenSlowly = takes.isSlow({
         bytes: sentBytes(socket),
         isAwaited: response.writableLength > 0,
-        // Events go on for ever: such a reader is let go when it is behind, not when it is slow.
+        // Event streams never end: such a reader is dropped when it lags, not when it is slow.
         isEndless: isEvents(response),
         heldBytes: response.writableLength,
       });
@@ -86,12 +86,12 @@ const refuse = (socket: Socket): void =>
   answerNotHttp(Object.assign(new RangeError('too slow'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket);
 
 interface Look {
-  /** Moved so far. */
+  /** Bytes moved so far. */
   readonly bytes: number;
-  /** By us, now. */
+  /** Currently waiting, on our side. */
   readonly isAwaited: boolean;
   readonly isEndless?: boolean;
-  /** Seen to move only when all of it has. */
+  /** Progress is visible only when all of it has been sent. */
   readonly heldBytes?: number;
 }
 

@@ -1,4 +1,4 @@
-/** Every route of the contract becomes a route of the HTTP server: guard, token, checks, handler, answer. */
+/** Every route of the contract becomes a route of the HTTP server: guard, token, validation, handler, response. */
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { fail, type IdNoun, PREFIXES, ROUTES, type RouteShape } from '@berth/contract';
@@ -33,7 +33,7 @@ export const registerRoutes = (app: FastifyInstance, deps: RouteDeps): void => {
   for (const route of ROUTES) registerRoute(app, route, { ...deps, bodyRoom });
 };
 
-/** What the hooks found out about a request. */
+/** Data attached to a request by the hooks. */
 interface Checked extends Said {
   readonly caller: Caller | undefined;
   readonly signal: AbortSignal;
@@ -49,7 +49,7 @@ const registerRoute = (
   route: RouteShape,
   deps: RouteDeps & { readonly bodyRoom: BodyRoom },
 ): void => {
-  // The map is typed per route; here all routes are handled alike, after their calls were checked by their schemas.
+  // The map is typed per route; here all routes are handled alike, after validation by their schemas.
   const handler = deps.handlers[route.id as keyof Handlers] as AnyHandler;
   const callers = new WeakMap<FastifyRequest, Caller>();
   const check = (request: FastifyRequest, over: AbortSignal): Checked => {
@@ -108,16 +108,16 @@ const answerOnce = (
   return answers.once({ key, caller: caller.tokenId, routeId, noun, status, request }, act);
 };
 
-/** What an idempotent route makes is the noun that its id begins with. */
+/** An idempotent route creates the noun that its id begins with. */
 const nounOf = (routeId: string): IdNoun => {
   const noun = routeId.split('.')[0] ?? '';
-  assert(isIdNoun(noun), `${routeId} begins with the noun that it makes`);
+  assert(isIdNoun(noun), `${routeId} begins with the noun that it creates`);
   return noun;
 };
 
 const isIdNoun = (noun: string): noun is IdNoun => Object.hasOwn(PREFIXES, noun);
 
-/** The handler's answer has the type of `route.answers`, by `Handlers`. */
+/** The handler's result has the type of `route.answers`, by `Handlers`. */
 const send = async (
   reply: FastifyReply,
   route: RouteShape,
@@ -130,7 +130,7 @@ const send = async (
       await answerEvents(reply.raw, value as AsyncIterable<unknown> | SseProgram, over);
       return reply;
     case 'bytes':
-      // At the pace at which the client takes them.
+      // At the client's pace.
       return reply
         .type('application/octet-stream')
         .send(Readable.from(value as AsyncIterable<Uint8Array>, { objectMode: false }));
@@ -160,7 +160,7 @@ const notASocket = () =>
     issues: [{ path: 'headers.upgrade', message: 'must be a WebSocket; this route is a terminal' }],
   });
 
-/** Aborted when the client leaves before its answer is complete. */
+/** Aborted when the client disconnects before its response is complete. */
 const left = (reply: FastifyReply): AbortSignal => {
   const leaving = new AbortController();
   reply.raw.once('close', () => {

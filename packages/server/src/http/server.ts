@@ -1,6 +1,6 @@
 /**
- * The HTTP server: a thin layer that registers the contract's routes, on loopback TCP and on a Unix socket. The two
- * lead to the same handlers under the same rules; there is no way to switch the token off.
+ * The HTTP server: a thin layer that registers the contract's routes, on loopback TCP and on a Unix socket. Both use
+ * the same handlers and rules; the token cannot be disabled.
  */
 import assert from 'node:assert/strict';
 import { chmod, rm } from 'node:fs/promises';
@@ -37,16 +37,16 @@ import { keepPace, type Pace } from './pace.ts';
 import { registerRoutes } from './routes.ts';
 import { MAX_FRAME_BYTES } from './sockets.ts';
 
-/** Requests that are under way when the server stops get this long. */
+/** Grace period for running requests when the server stops. */
 const GRACE_MS = 10_000;
 const PRUNE_EVERY_MS = 3_600_000;
 const LIMITS = {
   headersBytes: 16_384,
-  /** Until the headers of a request are there, so also how long a connection may say nothing. */
+  /** Until the headers of a request have arrived, so also how long a connection may be silent. */
   headersMs: 10_000,
   checkEveryMs: 2500,
   keepAliveMs: 5000,
-  /** Of the Unix socket, which its owner alone can reach. */
+  /** Of the Unix socket, which only its owner can reach. */
   localConnections: 1024,
   tcpConnections: { strangers: 512, trusted: 1024 },
 } as const;
@@ -64,15 +64,15 @@ export interface HttpServerOptions {
   readonly services: Services;
   readonly log: Log;
   readonly version: string;
-  /** Where the built dashboard lies; without one its page says how to build it. */
+  /** Folder of the built dashboard; without one its page explains how to build it. */
   readonly dashboardFolder?: string | undefined;
   readonly pace?: Pace | undefined;
 }
 
 export interface HttpServer {
-  /** Opens both doors, and sees to it that there is an owner. */
+  /** Opens both listeners, and ensures that an owner exists. */
   listen(): Promise<Listening>;
-  /** Ends streams, lets requests finish for a while, closes both doors. The store stays open. */
+  /** Ends streams, lets requests finish for a while, closes both listeners. The store stays open. */
   close(): Promise<void>;
   readonly metrics: Metrics;
 }
@@ -81,7 +81,7 @@ export interface Listening {
   /** `http://127.0.0.1:8080` */
   readonly address: string;
   readonly socketPath: string;
-  /** The file with the token of the owner of this machine. */
+  /** The owner token file. */
   readonly ownerTokenPath: string;
 }
 
@@ -134,7 +134,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
     },
     async close() {
       clearInterval(pruning);
-      stopping.abort(new Stopped('the server stops'));
+      stopping.abort(new Stopped('the server is stopping'));
       feed.close();
       tokens.close();
       const cut = setTimeout(() => {
@@ -185,14 +185,14 @@ const SOCKET_PATHS: ReadonlySet<string> = new Set(
   routes.filter(({ answers }) => answers === 'socket').map(({ path }) => path),
 );
 
-/** Where there is no conversation the protocol stays HTTP, whoever asks, and nothing is allocated for another. */
+/** Routes without a WebSocket stay HTTP, whatever the client requests, and allocate nothing for an upgrade. */
 const refuseUpgrade = ({ ws, routeOptions: { url } }: FastifyRequest): void => {
   if (!ws || url === undefined || SOCKET_PATHS.has(url)) return;
-  const issue = { path: 'headers.upgrade', message: 'this route is no WebSocket; leave the header out' };
+  const issue = { path: 'headers.upgrade', message: 'this route is not a WebSocket; remove the header' };
   throw fail('request.invalid', { issues: [issue] });
 };
 
-/** Nothing is unpacked here: what is small on the wire and huge in memory does not come in. */
+/** Nothing is decompressed: a body that is small on the wire and huge in memory is refused. */
 const refusePacked = (encoding: string | undefined): void => {
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
   const issue = {
@@ -210,12 +210,12 @@ const answerError = (log: Log, thrown: unknown, request: FastifyRequest, reply: 
 };
 
 /**
- * No route has a schema for Fastify: what is said is checked by those of the contract. That it brings no compiler of
- * its own for them saves a sixth of every start and 5 MB.
+ * No route has a Fastify schema: requests are validated by the contract's. Not loading Fastify's schema compiler
+ * saves a sixth of every start and 5 MB.
  */
 const compilesNothing = (): never => assert.fail('no route gives Fastify a schema');
 
-/** A browser insists that the server takes one of the names it offers; the token's own is the last resort. */
+/** A browser requires the server to select one of its offered subprotocols; the token's is the last resort. */
 const chooseProtocol = (offered: ReadonlySet<string>): string | false =>
   offered.has('berth') ? 'berth' : ([...offered][0] ?? false);
 
@@ -227,11 +227,11 @@ const localServer = (app: FastifyInstance): Server => {
   return server;
 };
 
-/** The folder is closed to others before the socket is made, so there is no moment at which they could connect. */
+/** The folder is made private before the socket is created, so there is no window in which others could connect. */
 const listenLocally = async (server: Server, path: string): Promise<void> => {
   await makeFolder(dirname(path));
   await chmod(dirname(path), 0o700);
-  // Left over from a server that was killed: the lock of the home folder says that none is running.
+  // Left over from a killed server: the lock of the home folder shows that none is running.
   await rm(path, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -1,29 +1,29 @@
 /**
- * A WebSocket as a handler sees it: frames in as an iterable, frames out with back pressure, both bounded. What the handler
- * has not taken stays with the client, because the connection is not read meanwhile; a client that takes nothing for
- * a while is ended.
+ * A WebSocket as a handler sees it: frames in as an iterable, frames out with backpressure, both bounded. Frames the
+ * handler has not consumed stay with the client, because the connection is not read meanwhile; a client that reads
+ * nothing for a while is cut off.
  */
 import { isBerthError } from '@berth/contract';
 import type { WebSocket } from '@fastify/websocket';
 import type { ClientSocket } from './handler-types.ts';
 
 export const MAX_FRAME_BYTES = 262_144;
-/** Past this much untaken input nothing more is read; past this much untaken output `send` waits. */
+/** Beyond this much unconsumed input reading stops; beyond this much pending output `send` waits. */
 const PAUSE_BYTES = 1_048_576;
-/** What a frame costs beside its bytes. */
+/** Overhead of a frame in addition to its bytes. */
 const FRAME_COST_BYTES = 256;
-/** A client that takes nothing of what waits for it is ended after this time. */
+/** A client that reads none of its pending output is cut off after this time. */
 const LAG_MS = 60_000;
 
 const CLOSE = { done: 1000, leaving: 1001, failed: 1011, lagged: 1013 } as const;
 
-/** Runs the conversation to its end. `over` ends it from our side. */
+/** Runs the socket to its end. `over` ends it from our side. */
 export const serveSocket = async (
   socket: WebSocket,
   talk: (client: ClientSocket) => Promise<void>,
   over: AbortSignal,
 ): Promise<void> => {
-  const leave = () => socket.close(CLOSE.leaving, 'the server ends this connection');
+  const leave = () => socket.close(CLOSE.leaving, 'the server is closing this connection');
   over.addEventListener('abort', leave, { once: true });
   cutWhenSilent(socket);
   try {
@@ -47,18 +47,18 @@ const clientOf = (socket: WebSocket): ClientSocket => ({
   closed: new Promise((resolve) => socket.once('close', () => resolve())),
 });
 
-/** Resolves with the client, or with its end. */
+/** Resolves with the client, or when it has disconnected. */
 const takenInTime = async (socket: WebSocket, taken: Promise<void>): Promise<void> => {
   const timer = setTimeout(() => {
     socket.close(CLOSE.lagged, 'lagged');
-    // The client would have to take what waits before it hears that.
+    // The client would have to read the pending output before it gets that.
     socket.terminate();
   }, LAG_MS);
   await taken;
   clearTimeout(timer);
 };
 
-/** Listening starts at once, so that no frame is lost before the handler asks for the first. */
+/** Listening starts immediately, so that no frame is lost before the handler reads the first. */
 const framesOf = (socket: WebSocket): AsyncIterable<Uint8Array | string> => {
   const waiting: (Uint8Array | string)[] = [];
   let waitingBytes = 0;
@@ -77,9 +77,9 @@ const framesOf = (socket: WebSocket): AsyncIterable<Uint8Array | string> => {
     isOpen = false;
     wake();
   });
-  // The close that follows an error says what there is to say.
+  // The close event that follows carries the reason.
   socket.on('error', () => wake());
-  /** All that waits, so that taking one frame does not move the others. */
+  /** All pending frames, so that taking one does not move the others. */
   const takeAll = (): readonly (Uint8Array | string)[] => {
     waitingBytes = 0;
     if (socket.isPaused) socket.resume();
@@ -100,11 +100,11 @@ const framesOf = (socket: WebSocket): AsyncIterable<Uint8Array | string> => {
   };
 };
 
-/** Notices a client of a WebSocket that is gone without a word: it is pinged, and cut off when it does not answer. */
+/** Detects a WebSocket client that vanished silently: it is pinged, and cut off when it does not answer. */
 
-/** The part of a WebSocket that this needs. */
+/** The required part of a WebSocket. */
 interface Pinged {
-  /** Nothing is read of it, answers included. */
+  /** Nothing is read from it, pongs included. */
   readonly isPaused: boolean;
   on(event: 'pong' | 'close', listener: () => void): unknown;
   ping(): void;
@@ -117,7 +117,7 @@ export const cutWhenSilent = (socket: Pinged, intervalMs = PING_MS): void => {
   let isAnswered = true;
   const timer = setInterval(() => {
     if (!isAnswered) return socket.terminate();
-    // What is not heard is not missed; where nobody is at the other end, the system says so when it sends the ping.
+    // While reading is paused pongs are not expected; a dead peer surfaces as an error when the ping is sent.
     isAnswered = socket.isPaused;
     socket.ping();
   }, intervalMs);

@@ -1,23 +1,23 @@
 /**
- * Server-sent events. A stream is bounded: what a client does not take waits here, and whoever writes asks first
- * (`drained`) or gives up (`waitingBytes`). A comment every 15 s keeps proxies awake and finds dead clients.
+ * Server-sent events. A stream is bounded: unread output is buffered here, and the writer waits (`drained`) or gives
+ * up (`waitingBytes`). A comment every 15 s keeps proxies open and detects dead clients.
  */
 import type { ServerResponse } from 'node:http';
 import { isBerthError } from '@berth/contract';
 import type { SseClient, SseProgram } from './handler-types.ts';
 
 const HEARTBEAT_MS = 15_000;
-/** From here on a writer waits for the client. */
+/** Beyond this a writer waits for the client. */
 const PAUSE_BYTES = 262_144;
-/** So many heartbeats in a row that a client has not taken, and it is cut off: it reads on from its cursor. */
+/** After this many unread heartbeats in a row a client is cut off: it resumes from its cursor. */
 const MAX_MISSED = 4;
-/** A client that does not take the end of its stream is cut off. */
+/** A client that does not read the end of its stream is cut off. */
 const FAREWELL_MS = 30_000;
 
 export const sseText = (value: unknown, id?: number): Buffer =>
   Buffer.from(`${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(value)}\n\n`);
 
-/** Takes the answer over until the stream ends. `over` ends it from our side. */
+/** Takes over the response until the stream ends. `over` ends it from our side. */
 export const answerEvents = async (
   response: ServerResponse,
   stream: AsyncIterable<unknown> | SseProgram,
@@ -28,7 +28,7 @@ export const answerEvents = async (
     if (typeof stream === 'function') await stream(client);
     else await writeAll(client, stream);
   } catch (error) {
-    // The status was sent long ago, so the reader is told in the stream.
+    // The status has been sent, so the error is reported in the stream.
     if (!client.signal.aborted)
       client.send(Buffer.concat([Buffer.from('event: error\n'), sseText(told(error))]));
   } finally {
@@ -37,7 +37,7 @@ export const answerEvents = async (
 };
 
 const told = (error: unknown) => ({
-  error: isBerthError(error) ? error.body : { code: 'server.failed', message: 'The stream broke off.' },
+  error: isBerthError(error) ? error.body : { code: 'server.failed', message: 'The stream was aborted.' },
 });
 
 const writeAll = async (client: SseClient, stream: AsyncIterable<unknown>): Promise<void> => {

@@ -1,10 +1,10 @@
-/** Bodies of bytes, read as they come, up to a limit. */
+/** Binary bodies, streamed, up to a limit. */
 import { fail } from '@berth/contract';
 import type { FastifyRequest } from 'fastify';
 
 export const UPLOAD_LIMIT_BYTES = 67_108_864;
 
-/** Rejects with `request.too_large`, before the first byte where the request says its size. */
+/** Rejects with `request.too_large`, before the first byte when the request declares its size. */
 export const limitedBytes = (request: FastifyRequest): AsyncIterable<Uint8Array> => {
   const body: unknown = request.body;
   if (Number(request.headers['content-length'] ?? 0) > UPLOAD_LIMIT_BYTES) throw tooLarge();

@@ -1,4 +1,4 @@
-/** Checks what a request says against its route, and tells every problem at once, each with its path. */
+/** Validates a request against its route, and reports all problems at once, each with its path. */
 import { fail, type Issue, issuesIn, type RouteShape } from '@berth/contract';
 import type { z } from 'zod';
 
@@ -8,7 +8,7 @@ export interface Said {
   readonly body: unknown;
 }
 
-/** The checked values. Rejects with `request.invalid`. A missing body counts as an empty object. */
+/** The validated values. Rejects with `request.invalid`. A missing body counts as an empty object. */
 export const validate = (route: RouteShape, said: Said): Said => {
   const issues: Issue[] = [];
   const check = (part: keyof Said, schema: z.ZodObject | undefined, value: unknown): unknown => {
@@ -33,6 +33,6 @@ export const validate = (route: RouteShape, said: Said): Said => {
 const unwanted = (part: keyof Said, value: unknown): Issue[] => {
   if (value === undefined || value === null) return [];
   if (typeof value !== 'object' || Array.isArray(value))
-    return [{ path: part, message: 'must be absent: this route takes none' }];
+    return [{ path: part, message: 'must be absent: this route accepts none' }];
   return Object.keys(value).map((key) => ({ path: `${part}.${key}`, message: 'is not a known field' }));
 };

@@ -30,7 +30,7 @@ export const createClients = (connect: (driver: string, id: string) => Promise<S
   return {
     hangUp,
     async open(driver, id) {
-      if (isClosed) throw fail('sandbox.unreachable', { id, detail: 'the server stops' });
+      if (isClosed) throw fail('sandbox.unreachable', { id, detail: 'the server is stopping' });
       if (barred.has(id)) throw fail('sandbox.unreachable', { id, detail: 'it is being removed' });
       const known = clients.get(id);
       if (known !== undefined) return known;

@@ -96,7 +96,7 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
 
   return {
     start(program) {
-      if (isClosing) throw new Stopped('the server stops');
+      if (isClosing) throw new Stopped('the server is stopping');
       const [file, ...args] = limited(program);
       const begun = { startedAt: Date.now(), startedAtMs: performance.now() };
       const stdio = program.isMetered === true ? [...METERED_PIPES] : 'pipe';

@@ -17,7 +17,7 @@ let env: NodeJS.ProcessEnv = {};
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'berth-cli-'));
-  // Sandboxes run as users of their own, who pass through this folder.
+  // Sandboxes run as separate users, who need to traverse this folder.
   chmodSync(folder, 0o711);
   checkout = makeRepository(folder, 'shop', {
     'a.txt': 'a\n',

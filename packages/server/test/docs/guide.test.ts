@@ -48,7 +48,7 @@ afterEach(async () => {
 
 const createReader = async () => {
   const folder = mkdtempSync(join(tmpdir(), 'berth-guide-'));
-  // Sandboxes run as users of their own, who pass through this folder.
+  // Sandboxes run as separate users, who need to traverse this folder.
   chmodSync(folder, 0o711);
   ends.push(() => rmSync(folder, { recursive: true, force: true }));
   const model = await startScriptedModel({ scripts: SCRIPTS, requireKey: KEY });

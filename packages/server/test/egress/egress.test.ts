@@ -92,11 +92,7 @@ describe('CONNECT', () => {
 
   test.each([
     ['another name in the second', 'evil.test', 'the client means evil.test'],
-    [
-      'another one encrypted in the second',
-      undefined,
-      'the client hides which host it means (encrypted hello)',
-    ],
+    ['another one encrypted in the second', undefined, 'the client hides its host (encrypted hello)'],
   ])('%s hello: it does not reach the server', async (_what, second, reason) => {
     let seen = Buffer.alloc(0);
     const server = createServer((socket) => {
@@ -298,7 +294,7 @@ describe('CONNECT', () => {
       ['one after an upgrade that the server did not take', UPGRADE, EVIL],
       ['one with an upgrade that the server did not take', `${UPGRADE}${EVIL}`, ''],
       ['a later upgrade', UPGRADE.replace(/Connection.*/s, '\r\n'), UPGRADE.replace('/ws', '/evil')],
-      ['more than a little before the answer', `${UPGRADE}${'evil'.repeat(2 ** 14)}`, ''],
+      ['too many bytes follow an upgrade request', `${UPGRADE}${'evil'.repeat(2 ** 14)}`, ''],
       ['one behind an empty line', `\r\n${EVIL}`, ''],
     ])('%s does not', async (_what, first, then) => {
       const socket = await open(USUAL);

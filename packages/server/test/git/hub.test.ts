@@ -232,9 +232,9 @@ describe('refs', () => {
     expect(rewritten?.currentAt).toBeLessThanOrEqual(asked + 1);
     expect(rewritten?.currentAt).toBeGreaterThan(asked - 60_000);
     shell(sample.source, 'echo garbage > .git/HEAD');
-    expect((await refresh())?.reason).toMatch(/not the top of a git repository/);
+    expect((await refresh())?.reason).toMatch(/not the top level of a git repository/);
     shell(sample.folder, 'mv source elsewhere');
-    expect((await refresh())?.reason).toMatch(/not the top of a git repository/);
+    expect((await refresh())?.reason).toMatch(/not the top level of a git repository/);
     expect(await target()).toBe(landed.commit);
   });
 
@@ -419,7 +419,7 @@ describe('merging', () => {
     const [from = '', to = ''] = run(sample.source, ['rev-parse', 'main~1', 'main']).split('\n');
     const diff = await sample.hub.diff(WORKSPACE, 'source', from, to);
     expect(diff.length).toBeLessThan(4.1 * 2 ** 20);
-    expect(diff).toMatch(/was cut here\]\n$/);
+    expect(diff).toMatch(/was truncated here\]\n$/);
   });
 
   test('a file beyond 32 MiB passes without being looked into', async () => {

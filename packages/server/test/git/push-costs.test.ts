@@ -103,8 +103,8 @@ test('what a sandbox sends in all is bounded by its disk, also what it takes bac
   expect(await push('sb_greedy')).toMatchObject({ code: 0 });
   const second = await push('sb_greedy');
   expect(second.code).not.toBe(0);
-  expect(second.said).toMatch(/The push is larger than what this sandbox may still send/);
-  expect((await push('sb_greedy')).said).toMatch(/The push goes beyond what this sandbox may send/);
+  expect(second.said).toMatch(/The push exceeds this sandbox's remaining quota/);
+  expect((await push('sb_greedy')).said).toMatch(/The push exceeds this sandbox's quota/);
   expect(await push('sb_modest')).toMatchObject({ code: 0 });
   await narrow.end();
 });
@@ -131,9 +131,7 @@ test('pushes of one sandbox share their processor time; beyond it only they are 
     client(clone, ['-c', `http.extraHeader=X-Sandbox: ${sandbox}`, 'push', '-qf', hub, `HEAD:${TASK}`]);
   const refused = await push('sb_1');
   expect(refused.code).not.toBe(0);
-  expect(refused.said).toMatch(
-    /pushes of this sandbox took their 0.1 s of processor time; some is back in \d+ min/,
-  );
+  expect(refused.said).toMatch(/pushes of this sandbox used their 0.1 s of CPU time; try again in \d+ min/);
   expect(await client(sample.folder, ['ls-remote', hub])).toMatchObject({ code: 0 });
   expect(await push('sb_modest')).toMatchObject({ code: 0 });
   await narrow.end();
@@ -143,7 +141,7 @@ test('fetches share theirs', async () => {
   const narrow = await serveHub(sample.hubFolder, grants, { fetchSeconds: 1e-9, refillMs: 1e12 });
   const hub = `${narrow.url}/git/${WORKSPACE}/source.git`;
   await client(sample.folder, ['ls-remote', hub]);
-  expect((await client(sample.folder, ['ls-remote', hub])).said).toMatch(/processor time for git fetch|503/);
+  expect((await client(sample.folder, ['ls-remote', hub])).said).toMatch(/CPU time for git fetch|503/);
   expect(await client(clone, ['push', '-qf', hub, `HEAD:${TASK}`])).toMatchObject({ code: 0 });
   await narrow.end();
 });
@@ -155,7 +153,7 @@ test('refs that a sandbox makes below its prefix are bounded: every git of the r
   const push = (from: number) =>
     client(clone, ['push', '-q', hub, ...Array.from({ length: 150 }, (_, n) => `HEAD:${prefix}${from + n}`)]);
   expect(await push(0)).toMatchObject({ code: 0 });
-  expect((await push(150)).said).toMatch(/refs beyond the 200 that a sandbox may make in one place/);
+  expect((await push(150)).said).toMatch(/limit of 200 refs that a sandbox may create under one prefix/);
   expect(Object.keys(await sample.hub.listRefs(WORKSPACE, 'source', prefix))).toHaveLength(150);
   await many.end();
 });

@@ -74,7 +74,7 @@ test('an import from one that falls silent in the middle of its answer ends afte
   const hub = createHub({ folder: join(sample.folder, 'silent-hub'), git });
   await expect(hub.importRepository(WORKSPACE, { source: from('silent') })).rejects.toMatchObject({
     code: 'repository.unreachable',
-    message: expect.stringContaining('it fell silent in the middle of an answer'),
+    message: expect.stringContaining('it stopped responding in the middle of a transfer'),
   });
   expect(speakers()).toEqual([]);
 });

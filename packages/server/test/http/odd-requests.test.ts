@@ -39,8 +39,8 @@ describe('a request line', () => {
     ],
     ['a whole address', 'http://localhost/v1/tasks', 'url', 'begins with /'],
     ['a whole address of another server', 'http://example.com/v1/tasks', 'url', 'begins with /'],
-    ['a bad percent sign', '/v1/tasks/%zz', 'url', 'must be an address that can be read'],
-    ['half a character', '/v1/tasks/%c3', 'url', 'must be an address that can be read'],
+    ['a bad percent sign', '/v1/tasks/%zz', 'url', 'must be a valid URL'],
+    ['half a character', '/v1/tasks/%c3', 'url', 'must be a valid URL'],
     ['a byte beyond ASCII', '/v1/tasks/\xff', 'request', 'not HTTP/1.1'],
     ['a zero byte', '/v1/tasks/tk_%00', 'params.id', ''],
     ['a line feed for a header', '/v1/tasks/tk_%0d%0ax-evil:%201', 'params.id', ''],
@@ -58,7 +58,7 @@ describe('a request line', () => {
     const answer = await raw(['GET /v1/tasks HTTP/1.1', ...asOwner(), 'Host: example.com']);
     expect(issueOf(answer)).toEqual({
       status: 400,
-      issue: { path: 'headers.host', message: 'is there 2 times and may be there once' },
+      issue: { path: 'headers.host', message: 'occurs 2 times, must occur once' },
     });
   });
 

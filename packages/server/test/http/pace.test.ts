@@ -85,7 +85,7 @@ it.each(DOORS)(
     const answers = await Promise.all([stopped, trickling, json].map(untilEnded));
     clearInterval(trickle);
     clearInterval(slow);
-    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 408 [\s\S]*it did not come in time/);
+    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 408 [\s\S]*it did not arrive in time/);
   },
 );
 

@@ -101,7 +101,7 @@ describe('a sandbox of the real driver', () => {
   let sandbox: Sandbox;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'berth-containment-'));
-    // Sandboxes run as users of their own, who pass through this folder.
+    // Sandboxes run as separate users, who need to traverse this folder.
     chmodSync(folder, 0o711);
     drivers = await openDrivers({
       registry: registry as unknown as Registry<DriverPlugin>,

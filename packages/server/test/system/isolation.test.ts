@@ -180,7 +180,7 @@ describe('the network', () => {
       expect(said).toContainEqual([
         'localhost',
         'denied',
-        'localhost is at a private or reserved address: the server’s own',
+        'localhost has a private or reserved address: the server’s own',
       ]);
       expect(said).toContainEqual([REGISTRY.hostname, 'allowed', `allowed by ${REGISTRY.host}`]);
       expect(said).toContainEqual(['example.com', 'denied', 'the egress policy "custom" does not allow it']);

@@ -52,7 +52,7 @@ export interface SystemWorld {
 
 export const createWorld = async (options: WorldOptions = {}): Promise<SystemWorld> => {
   const folder = mkdtempSync(join(tmpdir(), 'berth-system-'));
-  // Sandboxes run as users of their own, who pass through this folder.
+  // Sandboxes run as separate users, who need to traverse this folder.
   chmodSync(folder, 0o711);
   const home = join(folder, 'home');
   mkdirSync(home);

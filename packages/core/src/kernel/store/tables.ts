@@ -136,7 +136,7 @@ export interface Connection extends Kept {
   readonly port: number;
   readonly verdict: 'allowed' | 'denied';
   readonly reason: string;
-  /** What would allow a connection that the policy denied. */
+  /** What to configure to allow a denied connection. */
   readonly remedy?: string | undefined;
   readonly address?: string | undefined;
   readonly sentBytes: number;

@@ -1,7 +1,7 @@
 /**
- * Addresses that a name of the public internet never has a reason to answer with: this machine, its networks, the
- * cloud's metadata, and everything the registries of IANA reserve (RFC 6890 and its updates). Forms that carry an
- * IPv4 address inside an IPv6 one are refused as a whole.
+ * Addresses that a public name has no reason to resolve to: this machine, its networks, cloud metadata, and
+ * everything reserved in the IANA registries (RFC 6890 and its updates). IPv6 forms that embed an IPv4 address are
+ * refused altogether.
  */
 import { BlockList, isIP } from 'node:net';
 
@@ -21,10 +21,10 @@ const RESERVED_4 = [
   '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-  // Answers with a cloud's metadata although it is a public address.
+  // A cloud metadata service at a public address.
   '168.63.129.16/32',
 ];
-/** Inside the one range of IPv6 that is given out (2000::/3). */
+/** Within the allocated IPv6 range (2000::/3). */
 const RESERVED_6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
 const listOf = (ranges: readonly string[], family: 'ipv4' | 'ipv6'): BlockList => {
@@ -40,7 +40,7 @@ const reserved4 = listOf(RESERVED_4, 'ipv4');
 const reserved6 = listOf(RESERVED_6, 'ipv6');
 const given6 = listOf(['2000::/3'], 'ipv6');
 
-/** Whether an address, in its textual form, belongs to the public internet. */
+/** Whether a textual address belongs to the public internet. */
 export const isPublicAddress = (address: string): boolean => {
   switch (isIP(address)) {
     case 4:

@@ -1,7 +1,7 @@
 /**
  * Decides about one egress connection and, when it is allowed, opens it: the spelling of the host, the policy, the
- * number of open connections, the addresses that the name has now. What the client then says is judged by those who
- * carry it (`tunnel.ts`, `forward-request.ts`).
+ * number of open connections, the name's current addresses. The client's bytes are then checked by the forwarding
+ * code (`tunnel.ts`, `forward-request.ts`).
  */
 import type { Log } from '@berth/core';
 import { type Dialled, dial, ownAddresses } from './dial.ts';
@@ -10,27 +10,27 @@ import { createLookup, type Lookup, shareLookups } from './names.ts';
 import { type Decision, decide, type EgressRule, type Registry } from './policy.ts';
 
 export interface EgressOptions {
-  /** What holds for a sandbox now; undefined when there is no such sandbox. */
+  /** The sandbox's current policy; undefined when the sandbox does not exist. */
   readonly ruleOf: (sandboxId: string) => Promise<EgressRule | undefined>;
   readonly registries: readonly Registry[];
-  /** Must return at once. Called when a connection is decided, and again with the same `key` when it has ended. */
+  /** Must not block. Called when a connection is decided, and again with the same `key` when it has ended. */
   readonly record: (connection: ConnectionFact) => void;
   readonly lookup?: Lookup | undefined;
-  /** Of this machine; what its interfaces have when absent. */
+  /** This machine's addresses. Default: those of its interfaces. */
   readonly ownAddresses?: (() => readonly string[]) | undefined;
   readonly log: Log['error'];
   readonly limits?: Partial<EgressLimits> | undefined;
 }
 
 export interface ConnectionFact {
-  /** Names the connection; an object, because nothing else is as unique. */
+  /** Identifies the connection; an object, for uniqueness. */
   readonly key: object;
   readonly sandboxId: string;
   readonly host: string;
   readonly port: number;
   readonly verdict: 'allowed' | 'denied';
   readonly reason: string;
-  /** What would allow a connection that the policy denied. */
+  /** What to configure to allow a denied connection. */
   readonly remedy?: string | undefined;
   readonly address: string | undefined;
   readonly sentBytes: number;
@@ -39,7 +39,7 @@ export interface ConnectionFact {
 
 export interface EgressLimits {
   readonly connectionsPerSandbox: number;
-  /** At one time; those of its other connections wait. */
+  /** Concurrent; other connections wait. */
   readonly lookupsPerSandbox: number;
   readonly dialTimeoutMs: number;
   /** For the first bytes of a tunnel. */
@@ -55,13 +55,13 @@ const DEFAULT_LIMITS: EgressLimits = {
   idleTimeoutMs: 5 * 60_000,
 };
 
-/** What a tunnel or a request needs once it has been allowed. */
+/** What an allowed tunnel or request needs. */
 export interface Allowed {
   readonly target: Target;
   readonly open: Extract<Dialled, { kind: 'open' }>;
   readonly portNamed: boolean;
   readonly limits: EgressLimits;
-  /** Exactly once, when the connection has ended; with a reason when it was cut as forbidden after all. */
+  /** Called exactly once, when the connection has ended; with a reason when it was cut as forbidden. */
   readonly end: (bytes: { sent: number; received: number }, deniedBecause?: string) => void;
 }
 
@@ -70,7 +70,9 @@ export interface Refused {
   readonly message: string;
 }
 
-/** @returns what asks for an authority (`host:port`; 80 when it has no port) in the name of a sandbox */
+/**
+ * @returns a function that requests an authority (`host:port`; default port 80) on behalf of a sandbox
+ */
 export const createAdmission = (
   options: EgressOptions,
 ): ((sandboxId: string, authority: string) => Promise<Allowed | Refused>) => {
@@ -89,7 +91,7 @@ export const createAdmission = (
       note({ verdict: 'denied', reason, address });
       return { status, message: `no connection to ${printable(authority)}: ${reason}` };
     };
-    if (target === undefined) return deny(403, 'this is not the plain spelling of a host');
+    if (target === undefined) return deny(403, 'this is not a canonical host name');
     const decision = await decisionFor(options, sandboxId, target);
     if (decision.verdict === 'denied') {
       const { reason, remedy } = decision;
@@ -97,7 +99,7 @@ export const createAdmission = (
       return { status: 403, message: `no connection to ${printable(authority)}: ${told(reason, remedy)}` };
     }
     const release = slots.take(sandboxId);
-    if (release === undefined) return deny(429, 'too many connections are open already');
+    if (release === undefined) return deny(429, 'too many open connections');
 
     const { mayBePrivate, portNamed, reason } = decision;
     const lookup: Lookup = (host, signal) => lookUp(sandboxId, host, signal);
@@ -121,7 +123,7 @@ export const createAdmission = (
   };
 };
 
-/** For the program inside, and through it for the agent, which cannot allow it but can say what would. */
+/** For the program inside, and through it for the agent, which cannot allow it but can report how to. */
 const told = (reason: string, remedy: string | undefined): string =>
   remedy === undefined ? reason : `${reason}; the user can allow it with ${remedy}`;
 
@@ -144,7 +146,7 @@ const noteOf = (
   };
 };
 
-/** Open connections by sandbox. `take` returns the way to give the place back, or undefined when all are taken. */
+/** Counts open connections by sandbox. `take` returns a release function, or undefined when the limit is reached. */
 const createSlots = (limit: number) => {
   const taken = new Map<string, number>();
   return {
@@ -161,10 +163,10 @@ const createSlots = (limit: number) => {
   };
 };
 
-/** A policy that cannot be found out is a closed one. */
+/** An unknown policy denies everything. */
 const decisionFor = async (options: EgressOptions, sandboxId: string, target: Target): Promise<Decision> => {
   const rule = await options.ruleOf(sandboxId);
-  if (rule === undefined) return { verdict: 'denied', reason: 'the sandbox is not known' };
+  if (rule === undefined) return { verdict: 'denied', reason: 'the sandbox is unknown' };
   return decide(rule, options.registries, target);
 };
 

@@ -1,7 +1,7 @@
 /**
- * Connections on record, off the data path: facts are noted at once and written together a moment later. A connection
- * that ends within that moment is one write. Of each sandbox the newest are kept. What a policy denied is told as an
- * event too, because a person may want to allow it.
+ * Records connections off the data path: facts are queued and written in batches. A connection that ends before its
+ * batch is one write. The newest of each sandbox are kept. Denials are also reported as an event, because a user may
+ * want to allow them.
  */
 import type { Clock, Ids, Log, Store, Tx } from '@berth/core';
 import type { ConnectionFact } from './admission.ts';
@@ -9,7 +9,7 @@ import { createDenials, type Denial } from './denials.ts';
 
 export interface ConnectionLog {
   readonly record: (fact: ConnectionFact) => void;
-  /** Writes what is waiting. */
+  /** Flushes the queue. */
   flush(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export interface ConnectionLogParts {
 }
 
 const WRITE_AFTER_MS = 250;
-/** More than that are waiting: the oldest give way, and the log says how many. */
+/** Queue limit: beyond it the oldest are dropped, and their number is logged. */
 const MAX_WAITING = 10_000;
 const MAX_KEPT_PER_SANDBOX = 1000;
 

@@ -1,11 +1,11 @@
 /**
- * Which denials are news: each host and port of a sandbox once, and only the first hosts. A program inside that asks for
- * a thousand names fills no log that people read.
+ * Which denials to report: each host and port of a sandbox once, and only the first hosts. A program inside that
+ * requests a thousand names cannot flood the log.
  */
 import type { ConnectionFact } from './admission.ts';
 
 const MOST_HOSTS_PER_SANDBOX = 20;
-/** The sandbox whose denials were told longest ago is forgotten first; then some of them may be told once more. */
+/** The least recently reported sandbox is evicted first; some of its denials may then be reported again. */
 const MOST_SANDBOXES = 1000;
 
 export type Denial = ConnectionFact & { readonly remedy: string };

@@ -1,6 +1,6 @@
 /**
- * From a name to a connection: one lookup, its answers judged, and one of those very addresses dialled. Between the
- * judgement and the dialling nobody asks again, so a name that changes its answer (rebinding) gains nothing.
+ * From a name to a connection: one lookup, a check of its answers, and a connection to one of those addresses. The
+ * name is not resolved again after the check, so DNS rebinding gains nothing.
  */
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
@@ -9,7 +9,7 @@ import { isPublicAddress } from './addresses.ts';
 import type { Target } from './host.ts';
 import type { Lookup } from './names.ts';
 
-/** Also where they are public: from this machine they lead past what keeps others from its services. */
+/** Even public ones: from this machine they bypass the firewall of its services. */
 export const ownAddresses = (): readonly string[] =>
   Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []);
 
@@ -21,9 +21,9 @@ export interface DialOptions {
 
 export type Dialled =
   | { readonly kind: 'open'; readonly socket: Socket; readonly address: string }
-  /** Nothing may be dialled. */
+  /** Connecting is not allowed. */
   | { readonly kind: 'refused'; readonly reason: string; readonly address: string | undefined }
-  /** It may, but nobody answers. */
+  /** Allowed, but unreachable. */
   | { readonly kind: 'failed'; readonly reason: string; readonly address: string | undefined };
 
 const MAX_ADDRESSES = 3;
@@ -39,14 +39,14 @@ export const dial = async (lookup: Lookup, target: Target, options: DialOptions)
     (address) => options.mayBePrivate || (isPublicAddress(address) && !own.includes(address)),
   );
   if (usable.length === 0) {
-    const reason = `${target.host} is at a private or reserved address${own.includes(answers[0] ?? '') ? ': the server’s own' : ''}`;
+    const reason = `${target.host} has a private or reserved address${own.includes(answers[0] ?? '') ? ': the server’s own' : ''}`;
     return { kind: 'refused', reason, address: answers[0] };
   }
   for (const address of usable.slice(0, MAX_ADDRESSES)) {
     const socket = await open(address, target.port, deadline);
     if (socket !== undefined) return { kind: 'open', socket, address };
   }
-  return { kind: 'failed', reason: `${target.host}:${target.port} does not answer`, address: usable[0] };
+  return { kind: 'failed', reason: `${target.host}:${target.port} is not responding`, address: usable[0] };
 };
 
 const addressesOf = async (
@@ -61,7 +61,7 @@ const addressesOf = async (
   return addresses.length === 0 ? undefined : addresses;
 };
 
-/** Undefined when the address does not take the connection in time. */
+/** Undefined when the address does not accept the connection in time. */
 const open = async (address: string, port: number, deadline: AbortSignal): Promise<Socket | undefined> => {
   const socket = connect({ host: address, port, noDelay: true });
   try {

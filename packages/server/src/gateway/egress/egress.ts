@@ -1,9 +1,9 @@
 /**
- * Everything that leaves a sandbox for the network comes through here, and is denied unless its policy allows it.
+ * All network traffic from a sandbox passes through here, and is denied unless its policy allows it.
  *
  * A connection is decided in this order, and every outcome is recorded: the spelling of the host, the policy, the
- * number of open connections, the addresses that the name has now, and the first bytes that the client sends: they
- * must name the same host. Until those bytes are judged, none of them leaves this machine.
+ * number of open connections, the name's current addresses, and the first bytes sent by the client, which must name
+ * the same host. None of those bytes leaves this machine before the check.
  */
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -11,14 +11,14 @@ import { createAdmission, type EgressOptions, type Refused } from './admission.t
 import { forwardRequest } from './forward-request.ts';
 import { openTunnel } from './tunnel.ts';
 
-/** The part of the uplink's handler that leads to the network. */
+/** The part of the uplink's handler that connects to the network. */
 export interface Egress {
   onConnect(
     asked: { readonly host: string; readonly port: number; readonly sandboxId: string },
     accept: () => Duplex,
     refuse: (status: number, message: string) => void,
   ): void;
-  /** A request with an absolute `http:` address. */
+  /** A request with an absolute `http:` URL. */
   onRequest(request: Http2ServerRequest, response: Http2ServerResponse, sandboxId: string): void;
 }
 

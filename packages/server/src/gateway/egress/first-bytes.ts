@@ -1,7 +1,7 @@
 /**
- * Reads from the first bytes of a connection which server the client means: the server name in a TLS ClientHello
- * (RFC 8446 §4.1.2, RFC 6066 §3), or the Host of an HTTP/1 request. It must be the host that was asked for, or an
- * allowed address would be a door to every other site behind it.
+ * Extracts the intended server from the first bytes of a connection: the server name in a TLS ClientHello (RFC 8446
+ * §4.1.2, RFC 6066 §3), or the Host of an HTTP/1 request. It must be the requested host, or an allowed address would
+ * give access to every other site behind it (domain fronting).
  */
 import { canonicalHost, parseAuthority } from './host.ts';
 
@@ -10,7 +10,7 @@ export type FirstBytes =
   /** `host` is undefined when the client named none. */
   | { readonly kind: 'tls'; readonly host: string | undefined }
   | { readonly kind: 'http'; readonly host: string | undefined }
-  /** It names somebody in a way that others could read as somebody else. */
+  /** It names a host in a way that others could read as a different host. */
   | { readonly kind: 'unclear'; readonly reason: string }
   | { readonly kind: 'other' };
 
@@ -19,7 +19,7 @@ const HANDSHAKE_RECORD = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
-/** RFC 9849: another hello, encrypted, whose server name counts instead. */
+/** RFC 9849: an inner encrypted hello whose server name counts instead. */
 const ENCRYPTED_HELLO = 0xfe0d;
 const RECORD_HEADER_BYTES = 5;
 const MESSAGE_HEADER_BYTES = 4;
@@ -37,7 +37,7 @@ const readTls = (bytes: Buffer): FirstBytes => {
   try {
     return meantBy(message);
   } catch (thrown) {
-    // Lengths that point beyond the message.
+    // Lengths exceed the message.
     if (thrown instanceof RangeError) return { kind: 'other' };
     throw thrown;
   }
@@ -55,24 +55,24 @@ const handshakeOf = (bytes: Buffer): Buffer | 'more' | undefined => {
     if (message.length > 0 && message[0] !== CLIENT_HELLO) return undefined;
     if (message.length < MESSAGE_HEADER_BYTES) continue;
     const end = MESSAGE_HEADER_BYTES + message.readUIntBE(1, 3);
-    // What comes after it (early data) is not looked at here.
+    // Data after it (early data) is not checked here.
     if (message.length >= end) return message.subarray(MESSAGE_HEADER_BYTES, end);
   }
   return 'more';
 };
 
-/** Two names, and one in another spelling, are not none: readers differ on what they mean. */
+/** Two names, or a non-canonical one, do not count as none: implementations differ on what they mean. */
 const meantBy = (hello: Buffer): FirstBytes => {
   const names: string[] = [];
   for (const { type, from, to } of extensionsOf(hello)) {
     if (type === ENCRYPTED_HELLO)
-      return { kind: 'unclear', reason: 'the client hides which host it means (encrypted hello)' };
+      return { kind: 'unclear', reason: 'the client hides its host (encrypted hello)' };
     if (type === SERVER_NAME) names.push(...namesOf(hello, from, to));
   }
   if (names.length === 0) return { kind: 'tls', host: undefined };
   const host = names.length === 1 ? canonicalHost(names[0] ?? '') : undefined;
   return host === undefined
-    ? { kind: 'unclear', reason: 'the client names its host in an odd way' }
+    ? { kind: 'unclear', reason: 'the client names its host in a non-canonical way' }
     : { kind: 'tls', host };
 };
 
@@ -100,12 +100,12 @@ const extensionsOf = (hello: Buffer): readonly Extension[] => {
   return found;
 };
 
-/** One of a kind that is not a host's counts as an odd one. */
+/** A name of another type counts as non-canonical. */
 const namesOf = (hello: Buffer, from: number, to: number): string[] => {
   const names: string[] = [];
   for (let at = from + 2; at < to; ) {
     const length = hello.readUInt16BE(at + 1);
-    if (at + 3 + length > to) throw new RangeError('a name beyond its extension');
+    if (at + 3 + length > to) throw new RangeError('a name exceeds its extension');
     names.push(hello.readUInt8(at) === HOST_NAME ? hello.toString('latin1', at + 3, at + 3 + length) : '');
     at += 3 + length;
   }
@@ -114,7 +114,7 @@ const namesOf = (hello: Buffer, from: number, to: number): string[] => {
 
 const readHttp = (bytes: Buffer): FirstBytes => {
   const text = bytes.toString('latin1');
-  // Servers of HTTP skip empty lines before a request, and what else begins so is not known.
+  // HTTP servers skip empty lines before a request, and other protocols may begin this way.
   if (/^[\r\n]/.test(text)) return { kind: 'unclear', reason: 'it begins with an empty line' };
   if (!/^[A-Z]{1,20}( |$)/.test(text.slice(0, 21))) return { kind: 'other' };
   const end = text.indexOf('\r\n\r\n');
@@ -132,7 +132,7 @@ const hostIn = (line: string): string | undefined => {
 };
 const HOST = 'host:';
 
-/** Of a header's value: spaces and tabs around it. A pattern for both ends would go over them again and again. */
+/** Trims spaces and tabs around a header value. A pattern for both ends would backtrack. */
 export const withoutBlanks = (value: string): string => {
   let start = 0;
   let end = value.length;

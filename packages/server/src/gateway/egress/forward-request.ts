@@ -1,4 +1,4 @@
-/** A plain HTTP request that a program sent to the proxy with an absolute address, sent on over the dialled socket. */
+/** Forwards a plain HTTP request with an absolute URL over the dialled socket. */
 import {
   type ClientRequest,
   type IncomingHttpHeaders,
@@ -11,7 +11,7 @@ import type { Socket } from 'node:net';
 import type { Allowed } from './admission.ts';
 import { parseAuthority } from './host.ts';
 
-/** Between two neighbours, not between the ends (RFC 9110 §7.6.1); and what was meant for a proxy. */
+/** Hop-by-hop headers (RFC 9110 §7.6.1), and those meant for the proxy. */
 const HOP_BY_HOP: readonly string[] = [
   'connection',
   'keep-alive',
@@ -32,7 +32,7 @@ export const forwardRequest = (
 ): void => {
   const { socket } = allowed.open;
   let denied: string | undefined;
-  // The socket ends with the one request that it was opened for.
+  // The socket serves only this one request.
   socket.once('close', () => allowed.end({ sent: socket.bytesWritten, received: socket.bytesRead }, denied));
   denied = objectionTo(request, allowed);
   if (denied !== undefined) {
@@ -51,9 +51,9 @@ export const forwardRequest = (
 };
 
 /**
- * A body is framed whatever the method: bytes that follow a head without a length are the next request for whoever reads
- * them. A length that was said is held by HTTP/2. What Node refuses to write (an odd method or path)
- * must not leave the connection open.
+ * A body is always framed, whatever the method: bytes after a head without a length would be read as the next request
+ * (request smuggling). HTTP/2 enforces a declared length. What Node refuses to write (an invalid method or path) must
+ * not leave the connection open.
  */
 const sendOn = (socket: Socket, options: RequestOptions): ClientRequest => {
   try {
@@ -79,16 +79,16 @@ const relay = (
   outward.on('error', () => {
     hangUp();
     if (response.headersSent) response.stream.close();
-    else refuse(response, 502, 'the server outside broke off');
+    else refuse(response, 502, 'the remote server aborted the response');
   });
   response.once('close', hangUp);
   request.on('error', hangUp).pipe(outward);
 };
 
 const objectionTo = (request: Http2ServerRequest, { target }: Allowed): string | undefined => {
-  if (request.scheme !== 'http') return 'only http addresses can be asked for in this way; use CONNECT';
+  if (request.scheme !== 'http') return 'only http URLs can be requested this way; use CONNECT';
   if (target.port === 443) return 'this port is for TLS';
-  // A server takes a host in the target before the one in the header.
+  // A server prefers a host in the request target over the Host header.
   if (!request.url.startsWith('/')) return 'the target of the request is not a path';
   const { host } = request.headers;
   if (host === undefined) return undefined;

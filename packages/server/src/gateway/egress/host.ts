@@ -1,7 +1,7 @@
 /**
- * A host has one spelling. Names come from programs that an agent controls; what is decided about and what is dialled
- * must be the same, so every other spelling (octal and hexadecimal addresses, escapes, control bytes, user parts,
- * full stops at the end) is refused instead of understood.
+ * A host has one canonical spelling. Names come from programs that an agent controls; what is checked and what is
+ * dialled must be the same, so every other spelling (octal and hexadecimal addresses, escapes, control bytes, user
+ * parts, trailing dots) is refused instead of normalised.
  */
 import { isIP } from 'node:net';
 
@@ -14,7 +14,7 @@ export interface Target {
 
 const MAX_HOST_LENGTH = 253;
 
-/** Reads `host:port` or `[address]:port`; undefined when it is not the one spelling of a target. */
+/** Reads `host:port` or `[address]:port`; undefined when it is not canonical. */
 export const parseAuthority = (authority: string, defaultPort?: number): Target | undefined => {
   const parts = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(authority);
   if (parts === null) return undefined;
@@ -26,14 +26,14 @@ export const parseAuthority = (authority: string, defaultPort?: number): Target 
   return { host, port, literal: isIP(host) !== 0 };
 };
 
-/** Lower case; undefined for anything that has another canonical spelling. */
+/** Lower case; undefined for anything whose canonical spelling differs. */
 export const canonicalHost = (text: string): string | undefined => {
   const host = text.toLowerCase();
   if (host.length > MAX_HOST_LENGTH) return undefined;
   if (isIP(host) !== 0)
     return isIP(host) === 6 && canonicalUrlHost(`[${host}]`) !== `[${host}]` ? undefined : host;
   if (!/^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/.test(host) || host.includes('..')) return undefined;
-  // A URL parser reads `0x7f.1` and `2130706433` as addresses; what it changes is not a name.
+  // A URL parser reads `0x7f.1` and `2130706433` as addresses; anything it changes is not a name.
   return canonicalUrlHost(host) === host ? host : undefined;
 };
 

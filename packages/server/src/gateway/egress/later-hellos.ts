@@ -1,6 +1,7 @@
 /**
- * TLS on a connection that was allowed to one host. A server may ask for a second hello (RFC 8446 §4.1.4), and many take
- * the name in that one, so every hello is judged until the connection is encrypted. What is encrypted passes unread.
+ * TLS on a connection that was allowed to one host. A server may request a second hello (RFC 8446 §4.1.4), and many
+ * use the name in that one, so every hello is checked until the connection is encrypted. Encrypted data passes
+ * unread.
  */
 import type { Transform } from 'node:stream';
 import { type FirstBytes, readFirstBytes } from './first-bytes.ts';
@@ -11,10 +12,13 @@ const ALERT = 21;
 const HANDSHAKE = 22;
 const RECORD_HEADER_BYTES = 5;
 const MAX_RECORD_BYTES = RECORD_HEADER_BYTES + 2 ** 14 + 2048;
-/** Begins like a ClientHello: its kind, a length below 65,536, a version. An encrypted record does so once in 2^34. */
+/**
+ * Looks like a ClientHello: its type, a length below 65,536, a version. An encrypted record does by chance once in
+ * 2^34.
+ */
 const HELLO_BYTES = 6;
 
-/** Passes on what was judged; ends with an error whose message is the objection. */
+/** Forwards checked bytes; ends with an error whose message is the objection. */
 export const judgeHellos = (objectionTo: ObjectionTo): Transform =>
   judgeSteps<State>('plain', (state, bytes) =>
     state === 'encrypted' ? { bytes: bytes.length, next: state } : take(bytes, objectionTo),
@@ -32,7 +36,7 @@ const take = (bytes: Buffer, objectionTo: ObjectionTo): Step<State> | undefined 
       ? whole(bytes, length, 'plain')
       : { bytes: bytes.length, next: 'encrypted' };
   if (length < RECORD_HEADER_BYTES + HELLO_BYTES)
-    throw new RangeError('a part of the handshake is too short to judge');
+    throw new RangeError('a handshake fragment is too short to check');
   if (bytes.length < RECORD_HEADER_BYTES + HELLO_BYTES) return undefined;
   if (!beginsLikeHello(bytes.subarray(RECORD_HEADER_BYTES))) return whole(bytes, length, 'encrypted');
   const hello = readFirstBytes(bytes);
@@ -50,7 +54,7 @@ const whole = (bytes: Buffer, length: number, next: State): Step<State> | undefi
 const beginsLikeHello = (message: Buffer): boolean =>
   message[0] === 1 && message[1] === 0 && message[4] === 3 && (message[5] ?? 0) <= 4;
 
-/** After the record that its last byte is in. */
+/** After the record containing its last byte. */
 const endOfHello = (bytes: Buffer): number => {
   let left = 4 + bytes.readUIntBE(RECORD_HEADER_BYTES + 1, 3);
   let at = 0;

@@ -1,28 +1,28 @@
 /**
- * Names that sandboxes ask for are looked up by asking the servers of names themselves. The system's function holds a thread
- * of the server for as long as one of those stays silent, which whoever answers for a name decides; there are two for
- * all, and nobody can take them back. Each sandbox has a number of places; in them it waits for itself alone.
+ * Resolves names for sandboxes by querying the name servers directly. getaddrinfo blocks a thread of the server while
+ * a name server is silent, which the owner of a name controls; there are only two such threads, and calls cannot be
+ * cancelled. Each sandbox has a limited number of concurrent lookups, so it can only delay itself.
  *
- * What the machine's administrator wrote counts as it does for the system's function: the file of hosts comes first, and a
- * name without a full stop is one of the domains to search.
+ * The machine's configuration applies as with getaddrinfo: the hosts file comes first, and a name without a dot is
+ * tried in the search domains.
  */
 import { Resolver } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 
-/** All addresses of a name, IPv4 first. Rejects when there is none, and when the signal comes first. */
+/** All addresses of a name, IPv4 first. Rejects when there is none, and when aborted. */
 export type Lookup = (host: string, signal: AbortSignal) => Promise<readonly string[]>;
 
 export interface NameSources {
   readonly hostsFile: string;
-  /** Names its servers, and the domains to search. */
+  /** Lists the name servers and search domains. */
   readonly resolverFile: string;
-  /** With ports; those of the file when absent. */
+  /** With ports. Default: those in the file. */
   readonly servers?: readonly string[];
 }
 
 const SYSTEM: NameSources = { hostsFile: '/etc/hosts', resolverFile: '/etc/resolv.conf' };
-/** Of one server of names, which is asked twice, the second time for twice as long. */
+/** Timeout per name server, which is queried twice, the second time with twice the timeout. */
 const ANSWER_TIMEOUT_MS = 2_000;
 const TRIES = 2;
 
@@ -31,7 +31,7 @@ export const createLookup =
   async (host, signal) => {
     const written = addressesIn(await textOf(sources.hostsFile), host);
     if (written.length > 0) return written;
-    // One for each question: its settings are those of now, and it can be given up alone.
+    // One resolver per query: it uses the current settings, and can be cancelled separately.
     const resolver = new Resolver({ timeout: ANSWER_TIMEOUT_MS, tries: TRIES });
     if (sources.servers !== undefined) resolver.setServers(sources.servers);
     const cancel = (): void => resolver.cancel();
@@ -56,7 +56,7 @@ const firstAnswer = async (resolver: Resolver, names: readonly string[]): Promis
   throw failure;
 };
 
-/** As many as the system's function searches, the last line of them. */
+/** The same limit as getaddrinfo, from the last such line. */
 const MAX_DOMAINS = 6;
 
 const withDomains = async (host: string, file: string): Promise<string[]> => {
@@ -79,7 +79,7 @@ const textOf = (file: string): Promise<string> =>
     throw error;
   });
 
-/** Gives every sandbox so many lookups at once; its others wait in the order of asking, and for as long as they like. */
+/** Limits concurrent lookups per sandbox; the others wait in FIFO order, until aborted. */
 export const shareLookups = (
   lookup: Lookup,
   perSandbox: number,
@@ -91,7 +91,7 @@ export const shareLookups = (
     if (line.running >= perSandbox) await new Promise<void>((resolve) => line.waiting.push(resolve));
     else line.running += 1;
     try {
-      // Whoever waited for too long asks no more.
+      // Aborted while waiting: no query is sent.
       signal.throwIfAborted();
       return await lookup(host, signal);
     } finally {

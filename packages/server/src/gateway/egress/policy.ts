@@ -1,4 +1,4 @@
-/** Whether a sandbox may reach a host and a port at all, before any name is resolved. Denied unless something allows. */
+/** Whether a sandbox may reach a host and a port at all, before any name is resolved. Denied unless allowed. */
 import { EgressEntry, EgressPolicy } from '@berth/contract';
 import { INTERNAL_AUTHORITY } from '@berth/contract/guest';
 import { isPublicAddress } from './addresses.ts';
@@ -8,14 +8,14 @@ import type { Target } from './host.ts';
 export interface Registry {
   readonly host: string;
   readonly port: number;
-  /** Written in the user's configuration, not a tool's default: then it may be a private address. */
+  /** From the user's configuration, not a tool's default: it may then have a private address. */
   readonly named: boolean;
 }
 
-/** What holds for a sandbox now. */
+/** A sandbox's current policy. */
 export interface EgressRule {
   readonly policy: EgressPolicy;
-  /** A set-up has a policy of its own, which is allowed more in another place. */
+  /** The set-up has its own policy, configured in another place. */
   readonly during: 'setup' | 'work';
 }
 
@@ -23,7 +23,7 @@ export type Decision =
   | {
       readonly verdict: 'allowed';
       readonly reason: string;
-      /** The user's own configuration vouches for the host, wherever it lies. */
+      /** The user's own configuration vouches for the host, whatever its address. */
       readonly mayBePrivate: boolean;
       /** The policy names this very port, so it need not speak TLS or HTTP. */
       readonly portNamed: boolean;
@@ -31,7 +31,7 @@ export type Decision =
   | {
       readonly verdict: 'denied';
       readonly reason: string;
-      /** What a person writes to allow it; absent where nothing would. */
+      /** What to configure to allow it; absent when nothing would. */
       readonly remedy?: string | undefined;
     };
 
@@ -39,7 +39,7 @@ const WEB_PORTS: readonly number[] = [443, 80];
 
 /** In a list of hosts: all registries. */
 const REGISTRIES = 'packages';
-/** A longer list is not repeated in advice. */
+/** A longer list is not repeated in the remedy. */
 const MOST_REPEATED = 5;
 
 export const decide = (rule: EgressRule, registries: readonly Registry[], target: Target): Decision => {
@@ -61,14 +61,14 @@ export const decide = (rule: EgressRule, registries: readonly Registry[], target
 const namesRegistries = (policy: EgressPolicy): boolean =>
   policy.preset === 'packages' || (policy.preset === 'custom' && policy.allow.includes(REGISTRIES));
 
-/** Beside a list of hosts, these words stand for a policy: a host of the name cannot be told from it. */
+/** In a list of hosts these words denote a policy: a host of the same name is ambiguous. */
 const PRESETS: readonly string[] = EgressPolicy.options.map(({ shape }) => shape.preset.value);
 
-/** This machine and private addresses: refused at the dialling, whatever the policy says. */
+/** This machine and private addresses: refused when dialling, whatever the policy. */
 const isNeverAllowed = ({ host, literal }: Target): boolean =>
   literal ? !isPublicAddress(host) : /(?:^|\.)localhost$/.test(host) || host === INTERNAL_AUTHORITY;
 
-/** The smallest policy that allows what the present one allows, and this. */
+/** The smallest policy that allows this in addition to the current one. */
 const remedyFor = (
   { policy, during }: EgressRule,
   isRegistry: boolean,

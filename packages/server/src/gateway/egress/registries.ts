@@ -1,8 +1,7 @@
 /**
- * The registries that npm, pip, cargo and go of this user fetch from: what the preset `packages` opens. Read once when the
- * server starts, from the same files and variables that the tools read, in their order; a tool that is not configured
- * has its public default. Only hosts, and for the tools inside the addresses, are taken: credentials in these files are
- * not looked at.
+ * The registries that this user's npm, pip, cargo and go use: what the preset `packages` opens. Read once at server
+ * start, from the same files and variables as the tools, in the same precedence; an unconfigured tool has its public
+ * default. Only hosts, and URLs for the tools inside, are used: credentials in these files are ignored.
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,7 +11,7 @@ import type { Registry } from './policy.ts';
 export interface RegistrySources {
   readonly home: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where system-wide configuration lies; `/etc` when absent. */
+  /** Folder of system-wide configuration. Default: `/etc`. */
   readonly etc?: string | undefined;
 }
 
@@ -24,7 +23,7 @@ const GO_PROXY_DEFAULT = 'https://proxy.golang.org,direct';
 const GO_SUMS = 'https://sum.golang.org/';
 const CARGO_DEFAULTS = ['https://index.crates.io/', 'https://static.crates.io/'];
 
-/** Unreadable or odd files count as absent, as a tool's defaults would. */
+/** Unreadable or malformed files count as absent. */
 export const readRegistries = async (sources: RegistrySources): Promise<readonly Registry[]> => {
   const found = (await Promise.all([npm(sources), pip(sources), cargo(sources), go(sources)])).flat();
   const byTarget = new Map<string, Registry>();
@@ -36,8 +35,9 @@ export const readRegistries = async (sources: RegistrySources): Promise<readonly
 };
 
 /**
- * What tells the tools inside a sandbox, where the user's files are not, which registries to ask. Scoped registries of
- * npm and source replacement of cargo have no variable; such projects carry an `.npmrc` or `.cargo/config.toml`.
+ * Environment variables that point the tools in a sandbox, which lacks the user's files, to the registries. npm's
+ * scoped registries and cargo's source replacement have no variable; such projects need an `.npmrc` or
+ * `.cargo/config.toml`.
  */
 export const registryEnvironment = async (sources: RegistrySources): Promise<Record<string, string>> => {
   const { env } = sources;
@@ -84,7 +84,7 @@ const pipSettings = async ({ home, env, etc = '/etc' }: RegistrySources) => {
   files.push(env.PIP_CONFIG_FILE ?? '/dev/null');
   const texts = await Promise.all(files.map(textOf));
   const settings = texts.flatMap(settingsOf);
-  // The last file and then the environment win; additions add up.
+  // The last file and then the environment win; list settings accumulate.
   const index = env.PIP_INDEX_URL ?? settings.findLast(([key]) => key === 'index-url')?.[1];
   const more = settings
     .filter(([key]) => key === 'extra-index-url' || key === 'find-links')
@@ -108,7 +108,7 @@ const cargo = async ({ home, env }: RegistrySources): Promise<Registry[]> => {
   return replaced ? own : [...own, ...CARGO_DEFAULTS.flatMap(implied)];
 };
 
-/** A list of proxies, each with `,` or `|` behind it; `direct` and `off` are none. */
+/** A list of proxies separated by `,` or `|`; `direct` and `off` are not proxies. */
 const go = async ({ env }: RegistrySources): Promise<Registry[]> => {
   const sums = implied(GO_SUMS);
   if (env.GOPROXY === undefined) return [...GO_PROXY_DEFAULT.split(',').flatMap(implied), ...sums];
@@ -120,9 +120,7 @@ const textOf = async (file: string): Promise<string> => {
   return text.slice(0, MAX_FILE_CHARACTERS);
 };
 
-/**
- * The `key = value` lines of an ini file; a value goes on in indented lines, as pip allows.
- */
+/** The `key = value` lines of an ini file; indented lines continue a value, as in pip. */
 const settingsOf = (text: string): [string, string][] => {
   const settings: [string, string][] = [];
   for (const line of text.split(/\r?\n/)) {
@@ -142,11 +140,11 @@ const implied = (url: string): Registry[] => registryOf(url, false);
 
 const named = (url: string, env: RegistrySources['env']): Registry[] => registryOf(filledIn(url, env), true);
 
-/** `${NAME}` in a value is taken from the environment, as npm does. */
+/** `${NAME}` in a value is expanded from the environment, as in npm. */
 const filledIn = (text: string, env: RegistrySources['env']): string =>
   text.replace(/\$\{(\w+)\}/g, (whole, name: string) => env[name] ?? whole);
 
-/** The list of proxies with what stands behind each; what is neither an address nor a word of Go's is left out with it. */
+/** The list of proxies with their separators; entries that are neither a URL nor a keyword of Go's are dropped. */
 const goProxiesOf = ({ GOPROXY = '', ...env }: RegistrySources['env']): string => {
   const parts = GOPROXY.matchAll(/([^,|]*)([,|]?)/g);
   const known = [...parts].flatMap(([, text = '', separator = '']) => {
@@ -158,16 +156,16 @@ const goProxiesOf = ({ GOPROXY = '', ...env }: RegistrySources['env']): string =
 
 const GO_WORDS = ['direct', 'off'] as const;
 
-/** What the path of a registry is made of: not of a second address, and not of what a variable stands for. */
+/** Allowed in the path of a registry: no second URL, and no expanded variable. */
 const PLAIN_PATH = /^[\w.~%+/-]*$/;
 
-/** Rebuilt from host and path alone. Undefined for what does not read as one address. */
+/** Rebuilt from host and path only. Undefined for anything that is not a single URL. */
 const addressOf = (text = '', env: RegistrySources['env']): string | undefined => {
   const alone = /^\s*\$\{(\w+)\}\s*$/.exec(text)?.[1];
   const given = alone === undefined ? text : (env[alone] ?? '');
   const url = urlOf(filledIn(given, env));
   const [, path] = /^\s*\w+:\/\/[^/?#]*([^?#]*)/.exec(given) ?? [];
-  // A variable may stand for the host or credentials; in the path, which is shown, it may be a secret.
+  // A variable may hold the host or credentials; in the path, which is shown, it may be a secret.
   const isAsGiven = url?.pathname === (path?.trim() || '/');
   return url !== undefined && isAsGiven && PLAIN_PATH.test(url.pathname)
     ? `${url.protocol}//${url.host}${url.pathname}`

@@ -1,13 +1,13 @@
-/** Bytes that pass only once they have been judged, a step at a time. */
+/** Forwards bytes only after they were checked, step by step. */
 import { Transform } from 'node:stream';
 
 export interface Step<State> {
-  /** How many may go. */
+  /** How many bytes may pass. */
   readonly bytes: number;
   readonly next: State;
 }
 
-/** `take`: the next step; undefined while there are too few bytes to tell. What it throws ends the stream. */
+/** `take`: the next step; undefined when more bytes are needed. An error it throws ends the stream. */
 export const judgeSteps = <State>(
   first: State,
   take: (state: State, bytes: Buffer) => Step<State> | undefined,

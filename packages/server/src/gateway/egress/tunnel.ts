@@ -1,7 +1,6 @@
 /**
- * Two ends and the bytes between them. What the server outside says passes at once; what the client says waits until
- * its first bytes have named the host that it was let through to. Of plain HTTP every request is judged, of TLS every
- * hello.
+ * A tunnel. The remote server's bytes pass immediately; the client's bytes wait until the first of them have named
+ * the allowed host. For plain HTTP every request is checked, for TLS every hello.
  */
 import type { Socket } from 'node:net';
 import type { Duplex, Transform } from 'node:stream';
@@ -67,7 +66,7 @@ const judgeOf = (first: FirstBytes, allowed: Allowed): Transform | undefined => 
   const judged = judgeRequests(allowed.target.host, () => taken);
   void firstLineOf(allowed.open.socket).then((line) => {
     taken = SWITCHED.test(line);
-    // A client that has said all needs no more judgement.
+    // A client that has finished sending needs no more checks.
     if (judged.writable) judged.write('');
   });
   return judged;
@@ -76,7 +75,7 @@ const judgeOf = (first: FirstBytes, allowed: Allowed): Transform | undefined => 
 const SWITCHED = /^HTTP\/1\.1 101[ \r]/;
 const STATUS_BYTES = 'HTTP/1.1 101 '.length;
 
-/** The beginning of what the server says, while it passes; never when it says nothing. */
+/** The start of the server's response, as it passes; never resolves when it sends nothing. */
 const firstLineOf = async (socket: Socket): Promise<string> =>
   new Promise((resolve) => {
     let said = '';
@@ -89,7 +88,7 @@ const firstLineOf = async (socket: Socket): Promise<string> =>
     socket.on('data', read);
   });
 
-/** Why these first bytes are not those of a client that talks to the host it asked for. */
+/** Why these first bytes are not for the requested host. */
 const objectionTo = (first: FirstBytes, { target, portNamed }: Allowed): string | undefined => {
   if (first.kind === 'unclear') return first.reason;
   if (first.kind === 'other' || first.kind === 'more') {
@@ -98,8 +97,8 @@ const objectionTo = (first: FirstBytes, { target, portNamed }: Allowed): string 
   if (first.kind === 'http' && target.port === 443) return 'it speaks plain HTTP on port 443';
   if (first.kind === 'tls' && target.port === 80) return 'it speaks TLS on port 80';
   if (first.host === undefined) {
-    // A literal address has no server name; the policy listed this very address.
+    // A literal address has no server name; the policy lists this exact address.
     return target.literal && first.kind === 'tls' ? undefined : 'the client named no host';
   }
-  return first.host === target.host ? undefined : `the client means ${first.host}`;
+  return first.host === target.host ? undefined : `the client's request is for ${first.host}`;
 };

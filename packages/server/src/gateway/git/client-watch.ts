@@ -1,13 +1,13 @@
 /**
- * Ends a request whose client sends what it began, or takes what it asked for, at less than a minimum rate: a git
- * process waits for it, and there are only so many. A client that is slow but moves is let be, up to the time of a request.
+ * Aborts a request whose client sends or receives below a minimum rate: a git process waits for it, and their number
+ * is limited. A slow client that makes progress is tolerated, up to the request timeout.
  */
 import type { GitHttpLimits, GitRequest, GitResponse } from './serve-git.ts';
 
 export interface ClientWatch {
-  /** So much of the request's body has come. */
+  /** Request body bytes received. */
   received(bytes: number): void;
-  /** So much of the answer has been taken. */
+  /** Response bytes taken. */
   taken(bytes: number): void;
   stop(): void;
 }
@@ -20,7 +20,7 @@ interface Watched {
 
 type Rate = Pick<GitHttpLimits, 'clientIdleMs' | 'minClientBytes'>;
 
-/** Both directions are looked at once in every interval, so a client is ended after one to two of them. */
+/** Both directions are checked once per interval, so a client is cut off after one to two intervals. */
 export const watchClient = (
   { request, response, hasBody }: Watched,
   { clientIdleMs, minClientBytes }: Rate,

@@ -1,13 +1,13 @@
 /**
- * What a fetch asks for, read before git sees it: the lines up to the first flush of a version 0 request. Git gets what
- * we write from what we understood. Version 2 is not spoken, because there git hands out whatever the repository holds
- * under an id; version 0 refuses commits that no shown ref leads to, but takes any other object for reachable.
+ * Parses a fetch before git sees it: the lines up to the first flush of a version 0 request. Git gets the request
+ * rebuilt from the parsed data. Version 2 is not offered, because there git serves any object in the repository by
+ * id; version 0 refuses commits not reachable from an advertised ref, but treats any other object as reachable.
  */
 import { FLUSH, pktLine, readPkt } from './pkt-line.ts';
 
 export interface FetchWants {
   readonly wants: readonly string[];
-  /** As they came: shallow commits and how deep the history is to be. */
+  /** Verbatim: shallow commits and the depth of the history. */
   readonly depth: readonly string[];
   readonly capabilities: readonly string[];
 }
@@ -18,7 +18,7 @@ export type FetchHead =
   | { readonly kind: 'malformed'; readonly reason: string };
 
 const MAX_FETCH_HEAD_BYTES = 2 ** 20;
-/** A thin pack is written against objects that the client only claims to have. */
+/** A thin pack is based on objects that the client only claims to have. */
 const UNKNOWN = /^(?:thin-pack|filter|allow-.*)$/;
 const WANT = /^want ([0-9a-f]{40})(?: (.*))?$/;
 const DEPTH = /^(?:shallow [0-9a-f]{40}|deepen \d{1,9}|deepen-since \d{1,12})$/;
@@ -27,10 +27,10 @@ export const parseFetchHead = (bytes: Buffer): FetchHead => {
   const lines: string[] = [];
   for (let at = 0; ; ) {
     const read = readPkt(bytes, at);
-    if (read.kind === 'malformed') return { kind: 'malformed', reason: 'not a packet line' };
+    if (read.kind === 'malformed') return { kind: 'malformed', reason: 'not a pkt-line' };
     if (read.kind === 'more')
       return read.neededBytes > MAX_FETCH_HEAD_BYTES
-        ? { kind: 'malformed', reason: 'it asks for too much' }
+        ? { kind: 'malformed', reason: 'it requests too much' }
         : read;
     at = read.next;
     if (read.kind === 'flush') return understood(lines, at);
@@ -46,7 +46,7 @@ const understood = (lines: readonly string[], bodyAt: number): FetchHead => {
   const known = capabilities.filter((name) => name !== '' && !UNKNOWN.test(name));
   return {
     kind: 'fetch',
-    // Git reads every one, also one that it has read.
+    // Git processes every one, including duplicates.
     fetch: {
       wants: [...new Set(wants)],
       depth: lines.filter((line) => DEPTH.test(line)),

@@ -1,5 +1,5 @@
 /**
- * The packet lines of git's protocol: four hexadecimal digits that count themselves and the payload, then the payload;
+ * pkt-lines of git's protocol: four hexadecimal digits with the length, including themselves, then the payload;
  * `0000` is a flush. See "pkt-line Format" in git's own gitprotocol-common(5).
  */
 export const FLUSH = Buffer.from('0000');
@@ -12,7 +12,7 @@ export const pktLine = (payload: string | Uint8Array): Buffer => {
   return Buffer.concat([Buffer.from(length), bytes]);
 };
 
-/** Payload on a channel of a side-band, the first when none is named, split to what one line can hold. */
+/** Payload on a side-band channel (default: the first), split to fit into lines. */
 export const sideBand = (payload: Buffer, channel = 1): Buffer => {
   const room = MAX_LINE_BYTES - HEADER_BYTES - 1;
   const lines: Buffer[] = [];
@@ -28,7 +28,7 @@ export type PktRead =
   | { readonly kind: 'more'; readonly neededBytes: number }
   | { readonly kind: 'malformed' };
 
-/** Reads the line at an offset. `more`: the bytes end before the line does. */
+/** Reads the line at an offset. `more`: the line is incomplete. */
 export const readPkt = (bytes: Buffer, at: number): PktRead => {
   if (bytes.length - at < HEADER_BYTES) return { kind: 'more', neededBytes: at + HEADER_BYTES };
   const header = bytes.toString('latin1', at, at + HEADER_BYTES);

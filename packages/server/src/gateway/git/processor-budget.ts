@@ -1,17 +1,17 @@
 /**
- * The processor time that git may spend for one sandbox over time: an amount that is there at once and comes back
- * steadily. Each process has a limit of its own beside it; this one holds many of them, one after the other. It is kept
- * in memory: no sandbox can restart the server.
+ * Token bucket of the CPU time that git may use per sandbox: a capacity available immediately that refills steadily.
+ * It bounds many processes in sequence, in addition to the per-process limit. It is kept in memory: no sandbox can
+ * restart the server.
  */
 export interface ProcessorBudgetLimits {
   readonly seconds: number;
-  /** In which what was spent comes back. */
+  /** Time to refill completely. */
   readonly refillMs: number;
 }
 
 export interface ProcessorBudget {
   leftSeconds(sandboxId: string): number;
-  /** Until there is some again; 0 when there is. */
+  /** Until some is available; 0 when it is. */
   waitMs(sandboxId: string): number;
   spend(sandboxId: string, seconds: number): void;
 }
@@ -21,12 +21,14 @@ interface Spent {
   readonly atMs: number;
 }
 
-/** @param now of a clock that nobody sets */
+/**
+ * @param now from a monotonic clock
+ */
 export const createProcessorBudget = (
   { seconds: total, refillMs }: ProcessorBudgetLimits,
   now: () => number = () => performance.now(),
 ): ProcessorBudget => {
-  /** Of those that have spent something that is not back yet. */
+  /** For sandboxes whose bucket is not full. */
   const sandboxes = new Map<string, Spent>();
   const msPerSecond = refillMs / total;
   const spentBy = (spent: Spent | undefined): number =>

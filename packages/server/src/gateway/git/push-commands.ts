@@ -1,6 +1,6 @@
 /**
- * What a push asks for, read before git sees it. Git gets the list that we write from what we understood, not the
- * bytes that were sent: there is no second reading of the same text that could find another ref in it.
+ * Parses a push before git sees it. Git gets the command list rebuilt from the parsed data, not the bytes that were
+ * sent, so it cannot parse a different ref out of the same text.
  */
 
 import { isCovered, isFullRef } from '../../git/refs.ts';
@@ -20,23 +20,23 @@ export interface Push {
 
 export type PushHead =
   | { readonly kind: 'push'; readonly push: Push; readonly bodyAt: number }
-  /** The list goes on beyond the bytes; reading again makes sense when there are this many. */
+  /** The list is incomplete; parse again when this many bytes have arrived. */
   | { readonly kind: 'more'; readonly neededBytes: number }
   | { readonly kind: 'malformed'; readonly reason: string };
 
 const MAX_PUSH_HEAD_BYTES = 256 * 2 ** 10;
 const MAX_LINES = 200;
 export const ABSENT = '0'.repeat(40);
-/** Capabilities passed on to git; a client that insists on another one is answered without it. */
+/** Capabilities passed on to git; others are ignored. */
 const KNOWN = /^(report-status|report-status-v2|side-band-64k|quiet|atomic|ofs-delta|object-format=sha1)$/;
 
-/** Reads up to the flush that ends the list. `bodyAt` is where the pack begins. */
+/** Parses up to the flush that ends the list. `bodyAt` is the offset of the pack. */
 export const parsePushHead = (bytes: Buffer): PushHead => {
   const lines: Line[] = [];
   let at = 0;
   for (;;) {
     const read = readPkt(bytes, at);
-    if (read.kind === 'malformed') return { kind: 'malformed', reason: 'not a packet line' };
+    if (read.kind === 'malformed') return { kind: 'malformed', reason: 'not a pkt-line' };
     if (read.kind === 'more') return wait(read.neededBytes);
     if (read.kind === 'flush') return { kind: 'push', push: pushOf(lines), bodyAt: read.next };
     const line = parseLine(read.payload);
@@ -46,18 +46,18 @@ export const parsePushHead = (bytes: Buffer): PushHead => {
   }
 };
 
-/** Three quarters of a gigabyte of the smallest ones; a folder of packages has a tenth of it. */
+/** Three quarters of a gigabyte of the smallest objects; a large `node_modules` has a tenth of it. */
 export const MAX_PUSH_OBJECTS = 1_000_000;
 const PACK_HEADER_BYTES = 12;
 const OBJECTS_AT = 8;
 
 export type PackHead =
-  /** `bodyAt` is 0: what git reads begins with these bytes. */
+  /** `bodyAt` is 0: git's input starts with these bytes. */
   | { readonly kind: 'pack'; readonly objects: number; readonly bodyAt: number }
   | { readonly kind: 'more'; readonly neededBytes: number }
   | { readonly kind: 'malformed'; readonly reason: string };
 
-/** How many objects a pack says it has; git holds it to that. */
+/** The object count in a pack's header, which git enforces. */
 export const parsePackHead = (bytes: Buffer): PackHead => {
   if (bytes.length < PACK_HEADER_BYTES) return { kind: 'more', neededBytes: PACK_HEADER_BYTES };
   if (bytes.toString('latin1', 0, 4) !== 'PACK') return { kind: 'malformed', reason: 'not a pack' };
@@ -107,7 +107,7 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** The commands that a grant does not allow, each with the reason that the person at the client reads. */
+/** The commands that a grant does not allow, each with the reason shown to the user. */
 export const refusals = (push: Push, writeRefs: readonly string[]): Refusal[] =>
   push.commands.flatMap(({ ref, to }) => {
     if (!isFullRef(ref)) return [{ ref, reason: 'not a ref name' }];
@@ -116,12 +116,14 @@ export const refusals = (push: Push, writeRefs: readonly string[]): Refusal[] =>
     return [];
   });
 
-/** The answer of a receive-pack that did nothing, in the form that the client said it understands. */
+/** The response of a receive-pack that changed nothing, in the format that the client supports. */
 export const refusalReport = (push: Push, refused: readonly Refusal[]): Buffer => {
   const reasons = new Map(refused.map(({ ref, reason }) => [ref, reason]));
   const status = push.commands.map(({ ref }) => {
     const shown = ref.replace(/[^\x21-\x7e]/g, '?');
-    return pktLine(`ng ${shown} ${reasons.get(ref) ?? 'nothing is written when one ref is refused'}\n`);
+    return pktLine(
+      `ng ${shown} ${reasons.get(ref) ?? 'nothing is written because another ref was refused'}\n`,
+    );
   });
   const report = Buffer.concat([pktLine('unpack ok\n'), ...status, FLUSH]);
   if (!push.capabilities.has('report-status') && !push.capabilities.has('report-status-v2')) return FLUSH;

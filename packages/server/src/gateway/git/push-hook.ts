@@ -1,16 +1,16 @@
 /**
- * The one hook that we give to git. A push may say that its history goes on at any commit, and git takes it when the
- * repository happens to hold that commit, also one that the sandbox must not read: its own ref would lead there then.
- * So before a ref moves, all that is new to what the sandbox is shown must have come with the push itself. And no part of
- * it is larger than git on the host can handle (see `COMMAND_MEMORY_BYTES` in git.ts), however well it was compressed.
+ * The only git hook in use. A push may claim a parent commit that the sandbox must not read, and git accepts it when
+ * the repository happens to contain that commit: the sandbox's own ref would then reach it. So before a ref moves,
+ * every object not reachable from the sandbox's visible refs must have come with the push itself. And no object may
+ * be larger than git on the host can handle (see `COMMAND_MEMORY_BYTES` in git.ts), however well compressed.
  */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
- * Git runs it with the pushed objects apart, and the repository as their alternate; here it is asked without. A part
- * that fails says so as what is missing, and of the last one only the answer that nothing is missing counts, so that
- * only a push which was looked at whole gets through.
+ * Git runs it with the pushed objects in quarantine, and the repository as their alternate; here they are checked
+ * without it. A failing part of the pipeline reports a missing object, and the last part must report that nothing is
+ * missing, so that only a completely checked push passes.
  */
 const PRE_RECEIVE = `#!/bin/sh
 found=$({ cut -d' ' -f2 || echo 'the ids broke off'; } | {
@@ -28,7 +28,7 @@ echo 'the push leads to what this sandbox was never shown; fetch, and push what 
 exit 1
 `;
 
-/** Writes the hook beside the workspaces; returns its folder. */
+/** Writes the hook next to the workspaces; returns its folder. */
 export const writePushHook = async (hub: string): Promise<string> => {
   const folder = path.join(hub, '.hooks');
   await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -1,4 +1,4 @@
-/** Serves git; a push when it is its turn, within what its sandbox may still send and what the disk has left. */
+/** Serves git requests; pushes are queued, within the sandbox's remaining quota and the free disk space. */
 import { statfs } from 'node:fs/promises';
 import { fail } from '@berth/contract';
 import { createFairShare } from '../../system/fair-share.ts';
@@ -6,7 +6,7 @@ import { createProcessorBudget } from './processor-budget.ts';
 import { type GitCall, type GitHttpLimits, serveGit } from './serve-git.ts';
 
 export interface PushBudget {
-  /** What a sandbox may still push. */
+  /** A sandbox's remaining push quota in bytes. */
   leftBytes(sandboxId: string): Promise<number>;
   add(sandboxId: string, bytes: number): Promise<void>;
 }
@@ -26,7 +26,7 @@ export const createServeInTurn = ({ limits, sent }: InTurnParts): ServeInTurn =>
   const pushes = createFairShare({
     what: 'pushes',
     total: limits.maxPushes,
-    // Few, for each knows only what those that have ended sent; two, so that one that does not end blocks no other.
+    // Few, because each only knows the bytes of finished ones; two, so that a stuck one does not block all others.
     perOwner: Math.min(2, limits.maxPushes),
     waitingPerOwner: limits.maxProcessesPerSandbox,
     waitMs: limits.waitMs,
@@ -51,7 +51,7 @@ export const createServeInTurn = ({ limits, sent }: InTurnParts): ServeInTurn =>
     try {
       const free = await freeBytes(call.gitDir, limits);
       const left = await sent.leftBytes(sandboxId);
-      // Of now: it may have waited for one that spent much.
+      // Recomputed: it may have waited for an expensive one.
       const seconds = budget.leftSeconds(sandboxId);
       const refusal = seconds <= 0 ? tooBusy(limits, budget.waitMs(sandboxId)) : spaceRefusal({ free, left });
       await serveGit({ ...call, maxSeconds: seconds, received, maxPushBytes: Math.min(free, left), refusal });
@@ -62,12 +62,11 @@ export const createServeInTurn = ({ limits, sent }: InTurnParts): ServeInTurn =>
 };
 
 const DISK_FULL = fail('disk.full', { path: 'the repositories' }).message.replace(/\.$/, '');
-const NOTHING_LEFT =
-  'The push goes beyond what this sandbox may send: as much as its disk may hold (limits.diskBytes)';
+const NOTHING_LEFT = "The push exceeds this sandbox's quota, the size of its disk (limits.diskBytes)";
 
-/** Less is not measured, and many requests that take less are much. */
+/** The minimum charge: less cannot be measured, and many small requests add up. */
 const LEAST_SECONDS = 0.01;
-const FETCH_TIME = 'processor time for git fetch';
+const FETCH_TIME = 'CPU time for git fetch';
 
 const spaceRefusal = ({
   free,
@@ -78,9 +77,9 @@ const spaceRefusal = ({
 }): string | undefined => (free <= 0 ? DISK_FULL : left <= 0 ? NOTHING_LEFT : undefined);
 
 const tooBusy = ({ pushSeconds }: GitHttpLimits, waitMs: number): string =>
-  `The push is too early: pushes of this sandbox took their ${pushSeconds} s of processor time; some is back in ${Math.ceil(waitMs / 60_000)} min`;
+  `The push is rate limited: pushes of this sandbox used their ${pushSeconds} s of CPU time; try again in ${Math.ceil(waitMs / 60_000)} min`;
 
-/** Beyond the reserve. */
+/** In addition to the reserve. */
 const freeBytes = async (
   folder: string,
   { reserveBytes, maxReserveShare }: Pick<GitHttpLimits, 'reserveBytes' | 'maxReserveShare'>,

@@ -1,10 +1,10 @@
-/** What a client reads of git in the answers to a push, changed on the way. */
+/** Rewrites git's messages in responses to a push. */
 import { Transform } from 'node:stream';
 import { OUT_OF_MEMORY } from '../../git/git.ts';
 import type { ProgramLimits } from '../../system/host-processes.ts';
 import { pktLine, readPkt, sideBand } from './pkt-line.ts';
 
-/** Adds a capability to those that git advertises, which stand behind a zero byte in its first line. */
+/** Adds a capability to those that git advertises, which follow a zero byte in its first line. */
 export const advertising = (capability: string): Transform => {
   let held: Buffer | undefined = Buffer.alloc(0);
   return new Transform({
@@ -21,7 +21,7 @@ export const advertising = (capability: string): Transform => {
   });
 };
 
-/** Sets our words before those of git that tell only what it could not do. */
+/** Puts an explanation before git's messages that only report a failure. */
 export const explaining = (limits: Limits): Transform => {
   let held: Buffer | undefined = Buffer.alloc(0);
   let saidWhy = false;
@@ -42,7 +42,7 @@ export const explaining = (limits: Limits): Transform => {
         this.push(read.kind === 'line' ? explained(line, read.payload) : line);
         at = read.next;
       }
-      // What is no packet line passes as it is, and so does all that follows it.
+      // Data that is not a pkt-line passes unchanged, and so does everything after it.
       held = read.kind === 'malformed' ? undefined : bytes.subarray(at);
       return held === undefined ? done(null, bytes.subarray(at)) : done();
     },
@@ -53,7 +53,7 @@ export const explaining = (limits: Limits): Transform => {
 type Limits = Pick<ProgramLimits, 'memoryBytes' | 'cpuSeconds'>;
 const MEBIBYTE = 2 ** 20;
 
-/** Of git about what it read. */
+/** Git's messages about its input. */
 const REASON = /(?:error|fatal): /;
 
 const wordsFor = (
@@ -64,16 +64,16 @@ const wordsFor = (
   const memory = `${memoryBytes / MEBIBYTE} MiB of memory`;
   if (OUT_OF_MEMORY.test(said)) return tooMuch(memory);
   if (said.includes('exceeds maximum allowed size'))
-    return 'The push is larger than what this sandbox may still send (limits.diskBytes), or than one push may be.';
-  // What dies of its own says why before; what the kernel ended cannot.
+    return "The push exceeds this sandbox's remaining quota (limits.diskBytes) or the size limit of a push.";
+  // A process that fails by itself prints the reason first; one killed by the kernel cannot.
   return said.includes('unpack index-pack abnormal exit') && !saidWhy
-    ? tooMuch(`${memory} or ${cpuSeconds} s of processor time`)
+    ? tooMuch(`${memory} or ${cpuSeconds} s of CPU time`)
     : undefined;
 };
 
-/** The channel that a client prints. */
+/** The channel that the client prints. */
 const MESSAGES = 2;
 const isBand = (payload: Buffer): boolean => payload[0] === 1 || payload[0] === MESSAGES;
 
 const tooMuch = (limit: string): string =>
-  `The push needs more than ${limit} to be read: take very large files, or very many, out of its commits.`;
+  `The push needs more than ${limit} to be read: remove very large files, or very many files, from its commits.`;

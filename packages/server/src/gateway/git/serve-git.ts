@@ -25,41 +25,41 @@ import { advertising, explaining } from './push-words.ts';
 
 export type PackProgram = 'upload-pack' | 'receive-pack';
 
-/** What a token may do. */
+/** The rights of a token. */
 export interface GitGrant {
   readonly workspaceId: string;
-  /** Refs it may read besides the tags: exact names, or prefixes that end in `/`. */
+  /** Refs it may read in addition to tags: exact names, or prefixes that end in `/`. */
   readonly readRefs: readonly string[];
   /** Refs it may read and write. */
   readonly writeRefs: readonly string[];
 }
 
 export interface GitHttpLimits {
-  /** Of a request after decompression; so also of a push. */
+  /** Of a request after decompression, so also of a push. */
   readonly maxRequestBytes: number;
   readonly requestTimeoutMs: number;
-  /** Git processes at one time. */
+  /** Concurrent git processes. */
   readonly maxProcesses: number;
-  /** Of those, for one sandbox; further requests of it wait for a while, and are refused when too many do. */
+  /** Per sandbox; further requests wait for a while, and are refused when too many wait. */
   readonly maxProcessesPerSandbox: number;
   readonly maxWaitingPerSandbox: number;
   readonly waitMs: number;
-  /** Pushes at one time; of one sandbox there are two. */
+  /** Concurrent pushes; two per sandbox. */
   readonly maxPushes: number;
-  /** Processor time of pushes, and of fetches, of one sandbox; what was spent comes back within `refillMs`. */
+  /** CPU time of pushes, and of fetches, per sandbox; it refills within `refillMs`. */
   readonly pushSeconds: number;
   readonly fetchSeconds: number;
   readonly refillMs: number;
-  /** A client that sends or takes less than `minClientBytes` in this time, while git waits for it, is ended. */
+  /** A client that sends or receives less than `minClientBytes` in this time, while git waits for it, is cut off. */
   readonly clientIdleMs: number;
   readonly minClientBytes: number;
-  /** What stays free on the disk of the hub: a push that would take of it is refused. */
+  /** Reserve on the hub's disk: a push that would use it is refused. */
   readonly reserveBytes: number;
-  /** No more of the disk than this is kept free: a small disk can be used, too. */
+  /** At most this share of the disk is reserved: small disks stay usable. */
   readonly maxReserveShare: number;
 }
 
-/** What HTTP/1 requests and those of Node's HTTP/2 compatibility layer have in common. */
+/** Common to HTTP/1 requests and those of Node's HTTP/2 compatibility layer. */
 export type GitRequest = Readable & {
   readonly method?: string | undefined;
   readonly headers: IncomingHttpHeaders;
@@ -74,36 +74,36 @@ export interface GitCall {
   readonly response: GitResponse;
   readonly gitDir: string;
   readonly service: PackProgram;
-  /** The first request of a conversation: which refs are there. */
+  /** The first request of a session: the ref advertisement. */
   readonly advertise: boolean;
   readonly grant: GitGrant;
   readonly limits: GitHttpLimits;
-  /** Told of every piece of the request's body, and of every one of the answer. */
+  /** Notified of every chunk of the request body and of the response. */
   readonly received: (bytes: number) => void;
   readonly taken: (bytes: number) => void;
-  /** What this push may still have. */
+  /** The remaining quota of this push. */
   readonly maxPushBytes: number;
-  /** What each process of this request may take of the processor; told what all of them took. */
+  /** CPU time limit per process of this request; reports their total usage. */
   readonly maxSeconds: number;
   readonly spent: (seconds: number) => void;
-  /** Why nothing is pushed now. */
+  /** Why pushes are refused now. */
   readonly refusal?: string | undefined;
   readonly git: HostGit;
-  /** The folder of the hook that judges pushes. */
+  /** The folder of the hook that checks pushes. */
   readonly hooks: string;
 }
 
-/** A file of some 150 MB that comes as a difference, with what it differs from; or a million objects. */
+/** A file of some 150 MB sent as a delta, with its base; or a million objects. */
 export const PUSH_LIMITS = { memoryBytes: 384 * 2 ** 20, cpuSeconds: 120, isYielding: true } as const;
-/** The lists of a repository with ten million objects. */
+/** The object lists of a repository with ten million objects. */
 const FETCH_LIMITS = { memoryBytes: 2 ** 31, cpuSeconds: 600, isYielding: true } as const;
 
-/** 600 000 commits that the client says to have; each is looked up. */
+/** 600 000 `have` lines; each is looked up. */
 const MAX_FETCH_REQUEST_BYTES = 32 * 2 ** 20;
 const STDERR_TAIL_BYTES = 4096;
 const GIT_SHARE = 0.9;
 
-/** Answers the request completely. Rejects when git or the connection failed. */
+/** Responds completely. Rejects when git or the connection failed. */
 export const serveGit = async (call: GitCall): Promise<void> => {
   const signal = AbortSignal.timeout(call.limits.requestTimeoutMs);
   if (call.advertise) return exchange(call, signal, undefined);
@@ -126,21 +126,23 @@ export const serveGit = async (call: GitCall): Promise<void> => {
   return exchange(call, signal, body, encodePushHead(head.push));
 };
 
-/** What is too much of a push as it says itself, before git reads it. */
+/** Checks limits on a push's own declarations, before git reads it. */
 const excess = async (call: GitCall, body: Readable, { commands }: Push): Promise<Refusal[]> => {
   const all = (reason: string) => commands.map(({ ref }) => ({ ref, reason }));
   if (call.refusal !== undefined) return all(call.refusal);
-  // A client tries first whether it may push at all.
+  // A client first probes whether it may push at all.
   if (commands.length === 0) return [];
   if (await makesTooManyRefs(call, commands))
-    return all(`The push has refs beyond the ${MAX_REFS_PER_PREFIX} that a sandbox may make in one place`);
+    return all(
+      `The push exceeds the limit of ${MAX_REFS_PER_PREFIX} refs that a sandbox may create under one prefix`,
+    );
   const pack = await readHead(body, parsePackHead);
   if (pack.kind === 'malformed') return all(`The push has no pack: ${pack.reason}`);
   if (pack.objects <= MAX_PUSH_OBJECTS) return [];
-  return all(`The push has ${pack.objects} objects, and one may have ${MAX_PUSH_OBJECTS}`);
+  return all(`The push has ${pack.objects} objects; the limit is ${MAX_PUSH_OBJECTS}`);
 };
 
-/** Every git that opens the repository goes over all refs; of a task there is one in each round. */
+/** Every git process reads all refs; a task adds one in each round. */
 const MAX_REFS_PER_PREFIX = 200;
 
 const makesTooManyRefs = async (
@@ -157,7 +159,7 @@ const makesTooManyRefs = async (
   return false;
 };
 
-/** Git decides which commits the shown refs lead to; whatever is no commit would pass it unseen. */
+/** Git checks that commits are reachable from advertised refs; other objects would pass unchecked. */
 const serveFetch = async (call: GitCall, signal: AbortSignal, body: Readable): Promise<void> => {
   const head: Exclude<FetchHead, { kind: 'more' }> = await readHead(body, parseFetchHead);
   const refused = head.kind === 'malformed' ? head.reason : await objectionTo(call, head.fetch.wants);
@@ -174,10 +176,10 @@ const objectionTo = async (
   const args = ['cat-file', '--batch-check=%(objecttype) %(objectname)', '--buffer'] as const;
   const { stdout } = await git.run(args, { gitDir, input: `${wants.join('\n')}\n` });
   const other = stdout.split('\n').find((line) => /^(?:blob|tree) /.test(line));
-  return other === undefined ? undefined : `${other} is no commit`;
+  return other === undefined ? undefined : `${other} is not a commit`;
 };
 
-/** Runs git between the request's body and the response. */
+/** Runs git between request body and response. */
 const exchange = async (
   call: GitCall,
   signal: AbortSignal,
@@ -191,7 +193,7 @@ const exchange = async (
   if (call.advertise) call.response.write(Buffer.concat([pktLine(`# service=git-${call.service}\n`), FLUSH]));
   if (head !== undefined) stdin.write(head);
   try {
-    // Git may end without reading everything; what counts is how it ends.
+    // Git may exit without reading everything; its exit status decides.
     const fed = body === undefined ? stdin.end() : pipeline(body, stdin, { signal }).catch(onlyClosedPipe);
     const said = [stdout, ...wordsOf(call), counting(call.taken), call.response];
     await Promise.all([fed, pipeline(said, { signal })]);
@@ -202,7 +204,7 @@ const exchange = async (
     call.spent(await git.spentSeconds());
   }
   const code = await git.ended;
-  // With the answer already sent, a client sees its failure in the protocol; this is for our log.
+  // When the response has started, the client sees the failure in the protocol; this is for the log.
   if (code === 0) return;
   const detail = stderr().trim() || `exit ${code}`;
   throw explainNoSpace(fail('git.failed', { act: call.service, detail }), call.gitDir);
@@ -218,7 +220,7 @@ const limitsOf = ({ service, maxSeconds }: GitCall): ProgramLimits => {
   return { ...limits, cpuSeconds: Math.max(1, Math.min(limits.cpuSeconds, Math.ceil(maxSeconds))) };
 };
 
-/** A piece has been taken when the next one comes: the response takes no more than it can pass on. */
+/** A chunk has been taken when the next one arrives: the response applies backpressure. */
 const counting = (taken: (bytes: number) => void): Transform =>
   new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -238,30 +240,30 @@ const start = (call: GitCall, signal: AbortSignal): Promise<HostProcess> => {
     'receive.fsckObjects=true',
     'receive.denyDeletes=true',
     'receive.autogc=false',
-    // As a pack, whatever its size: a collection removes folders of loose objects while a push moves into them.
+    // As a pack, whatever its size: a gc removes folders of loose objects while a push moves files into them.
     'receive.unpackLimit=1',
     'receive.advertisePushOptions=false',
-    // A little less than our own cap, so that git is the one who says so to the client.
+    // Slightly below our own cap, so that git reports it to the client.
     `receive.maxInputSize=${Math.floor(Math.min(call.limits.maxRequestBytes * GIT_SHARE, call.maxPushBytes))}`,
   ].flatMap((setting) => ['-c', setting]);
   const mode = ['--stateless-rpc', ...(call.advertise ? ['--http-backend-info-refs'] : [])];
   const { git, gitDir, service } = call;
-  // A thin pack could name any object of the repository as the base of a new one, and bring it out so. Git's option is
-  // for its own tests, and says nothing to clients; see `advertising`.
+  // A thin pack could use any object of the repository as a delta base, and so exfiltrate it. Git's option is for its
+  // own tests, and not visible to clients; see `advertising`.
   if (service === 'receive-pack') mode.unshift('--reject-thin-pack-for-testing');
   // Without GIT_PROTOCOL: version 0, see fetch-wants.ts.
   const options = { gitDir, signal, limits: limitsOf(call), isMetered: true };
   return git.start([...settings, service, ...mode, gitDir], options);
 };
 
-/** Everything is hidden but what the grant names, and the tags, which come from the source alone. */
+/** Everything is hidden except the grant's refs and the tags, which come only from the source. */
 const hiddenRefs = ({ readRefs, writeRefs }: GitGrant): string[] => [
   'transfer.hideRefs=refs',
   'transfer.hideRefs=!refs/tags',
   ...[...readRefs, ...writeRefs].map((ref) => `transfer.hideRefs=!${ref.replace(/\/$/, '')}`),
 ];
 
-/** The request's body as it was before compression, ended by force beyond the cap. */
+/** The decompressed request body, aborted beyond the cap. */
 const bodyOf = ({ request, service, limits, received }: GitCall): Readable => {
   const most = service === 'upload-pack' ? MAX_FETCH_REQUEST_BYTES : limits.maxRequestBytes;
   const limitBytes = Math.min(most, limits.maxRequestBytes);
@@ -279,14 +281,14 @@ const bodyOf = ({ request, service, limits, received }: GitCall): Readable => {
   const parts = zipped ? [request, createGunzip(), meter] : [request, meter];
   // A failure reaches the reader of `meter`, which is destroyed with it.
   pipeline(parts).catch((thrown: unknown) => meter.destroy(thrown instanceof Error ? thrown : undefined));
-  // Whoever reads sees the failure; when nobody does any more, it must not end the server.
+  // The reader sees the failure; without a reader it must not crash the server.
   return meter.on('error', () => request.destroy());
 };
 
 type Unfinished = { readonly kind: 'more'; readonly neededBytes: number };
 type Malformed = { readonly kind: 'malformed'; readonly reason: string };
 
-/** Takes what `parse` understands off the front of the body and leaves the rest in it. */
+/** Consumes what `parse` accepts from the front of the body and leaves the rest. */
 const readHead = async <H extends { readonly bodyAt: number }>(
   body: Readable,
   parse: (bytes: Buffer) => H | Unfinished | Malformed,
@@ -294,7 +296,7 @@ const readHead = async <H extends { readonly bodyAt: number }>(
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   let neededBytes = 0;
-  // The body stays usable: what comes after the list is git's.
+  // The body stays usable: the rest is for git.
   for await (const chunk of body.iterator({ destroyOnReturn: false })) {
     chunks.push(chunk);
     sizeBytes += chunk.length;

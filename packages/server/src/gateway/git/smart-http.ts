@@ -3,9 +3,9 @@
  *
  * Three requests exist below a repository: `GET info/refs?service=git-upload-pack|git-receive-pack`, `POST
  * git-upload-pack`, `POST git-receive-pack` (gitprotocol-http(5)). Each is served by one git process with the sealed
- * configuration, which sees the bytes of the client and nothing else of it. A token opens one workspace to one sandbox;
- * what its grant names may be read, and what these refs lead to, and nothing else of the repository by any name or id. What
- * a fetch and a push ask for is read before git gets it.
+ * configuration, which sees only the client's bytes. A token opens one workspace to one sandbox; the refs of its
+ * grant and their history may be read, and nothing else of the repository by any name or id. Fetches and pushes are
+ * parsed before git gets them.
  */
 import { stat } from 'node:fs/promises';
 import { isBerthError } from '@berth/contract';
@@ -23,11 +23,13 @@ export interface GitHttpOptions {
   /** The folder of the hub. */
   readonly folder: string;
   readonly git: HostGit;
-  /** What a token allows when it comes from this sandbox. */
+  /** The grant of a token presented by this sandbox. */
   readonly authorise: (token: string, sandboxId: string) => Promise<GitGrant | undefined>;
-  /** What sandboxes have sent into the hub, which stays there for a while whatever they do: it counts by their disks. */
+  /**
+   * Bytes that sandboxes have pushed to the hub, which stay there for a while: limited by the size of their disks.
+   */
   readonly sent: PushBudget;
-  /** Called with what went wrong on our side; clients hear only that something did. */
+  /** Called with server-side errors; clients only get a generic message. */
   readonly log: Log['error'];
   readonly limits?: Partial<GitHttpLimits> | undefined;
 }
@@ -50,7 +52,7 @@ const DEFAULT_LIMITS: GitHttpLimits = {
 };
 
 export interface GitAsked {
-  /** The target below `/git`: `/<workspaceId>/<name>.git/…`. */
+  /** The request target below `/git`: `/<workspaceId>/<name>.git/…`. */
   readonly path: string;
   readonly sandboxId: string;
 }
@@ -89,11 +91,11 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
     const token = tokenOf(request.headers.authorization);
     const grant = token === undefined ? undefined : await options.authorise(token, route.sandboxId);
     if (grant === undefined) return answer(response, 401, 'A valid token is required.');
-    // The same answer for what is absent and for what belongs to another workspace.
+    // The same answer for a missing repository and for one of another workspace.
     const gitDir = grant.workspaceId === route.workspaceId ? await locate(route) : undefined;
-    if (gitDir === undefined) return answer(response, 404, 'There is no such repository.');
+    if (gitDir === undefined) return answer(response, 404, 'Repository not found.');
     if (Number(request.headers['content-length'] ?? 0) > limits.maxRequestBytes) {
-      return answer(response, 413, `A request may have ${limits.maxRequestBytes} bytes.`);
+      return answer(response, 413, `A request is limited to ${limits.maxRequestBytes} bytes.`);
     }
     const left = new AbortController();
     response.once('close', () => left.abort());
@@ -111,7 +113,7 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
 
   return async (request, response, { path, sandboxId }) => {
     const route = parseRoute(request.method, path);
-    if (route === undefined) return answer(response, 404, 'There is nothing here.');
+    if (route === undefined) return answer(response, 404, 'Not found.');
     try {
       await serve(request, response, { ...route, sandboxId });
     } catch (failure) {
@@ -123,7 +125,7 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
   };
 };
 
-/** Written once; again when that failed. */
+/** Written once; retried after a failure. */
 const createHooks = (folder: string) => {
   let written: Promise<string> | undefined;
   return (): Promise<string> => {
@@ -135,7 +137,7 @@ const createHooks = (folder: string) => {
   };
 };
 
-/** What a client is told of a failure of ours. */
+/** The message for a client on a server-side failure. */
 const lastWord = (thrown: unknown): readonly [status: number, text: string] =>
   isBerthError(thrown) && thrown.code === 'disk.full'
     ? [INSUFFICIENT_STORAGE, thrown.message]
@@ -143,11 +145,11 @@ const lastWord = (thrown: unknown): readonly [status: number, text: string] =>
 
 const INSUFFICIENT_STORAGE = 507;
 
-/** True when it was no failure of ours; then what there is to say has been said. */
+/** True when it was not a server-side failure; the response has then been sent. */
 const isRefused = (response: GitResponse, thrown: unknown): boolean => {
   if (response.destroyed) return true;
   if (!isBerthError(thrown) || response.headersSent) return false;
-  // Git knows no 429; after a 5xx it is tried again.
+  // Git does not handle 429; it is retried after a 5xx.
   const status = thrown.kind === 'missing' ? 404 : thrown.code === 'server.busy' ? 503 : undefined;
   if (status !== undefined) answer(response, status, thrown.message);
   return status !== undefined;
@@ -160,7 +162,7 @@ interface Route {
   readonly advertise: boolean;
 }
 
-/** Names are plain; a percent sign, which could hide a slash, is in none of them. */
+/** Names are plain; none contains a percent sign, which could hide a slash. */
 const TARGET =
   /^\/([a-z0-9_]{1,64})\/([a-zA-Z0-9_][a-zA-Z0-9._-]{0,62})\.git\/([a-z/-]+)(?:\?service=([a-z-]+))?$/;
 
@@ -189,7 +191,7 @@ const tokenOf = (header: string | undefined): string | undefined => {
   return token === '' || token.length > MAX_TOKEN_LENGTH ? undefined : token;
 };
 
-/** A short answer in plain text, which git shows to the person at the client. */
+/** A short plain-text response, which git shows to the user. */
 const answer = (response: GitResponse, status: number, text: string): void => {
   response.writeHead(status, {
     'content-type': 'text/plain; charset=utf-8',

@@ -1,15 +1,15 @@
-/** Which models of a provider agents may ask: the operator's list. */
+/** The operator's allow-list of models per provider. */
 import type { ModelProvider } from '../../config/config.ts';
 import { refused } from './request-rules.ts';
 
 export interface ModelAskedFor {
   readonly name: string;
   readonly provider: Pick<ModelProvider, 'models'>;
-  /** As the address and the body name it; a provider may read either. */
+  /** As named in the URL and the body; a provider may use either. */
   readonly models: readonly unknown[];
 }
 
-/** Rejects with `request.invalid` when one is not on the list, or none is named. */
+/** Rejects with `request.invalid` when a model is not on the list, or none is named. */
 export const checkModels = ({ name, provider, models }: ModelAskedFor): void => {
   const { models: allowed } = provider;
   if (allowed === undefined) return;
@@ -17,11 +17,11 @@ export const checkModels = ({ name, provider, models }: ModelAskedFor): void => 
   if (named.length > 0 && named.every((one) => allowed.some((entry) => isNamedBy(entry, one)))) return;
   throw refused(
     ['model'],
-    `of ${name} these may be asked: ${allowed.join(', ')}; the operator of the server lists them in models.providers.${name}.models`,
+    `allowed models of ${name}: ${allowed.join(', ')}; the operator configures them in models.providers.${name}.models`,
   );
 };
 
-/** Of a request and, where it holds others (Gemini), of each of them. */
+/** For a request and, where it contains others (Gemini), for each of them. */
 export const modelsIn = (request: Readonly<Record<string, unknown>>): unknown[] => [
   request.model,
   ...[request.generateContentRequest, request.generate_content_request, request.requests].flat().map(modelOf),

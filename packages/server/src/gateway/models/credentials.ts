@@ -1,8 +1,8 @@
-/** Two kinds of credentials meet here and never mix: the token of an attempt comes in, the provider's key goes out. */
+/** Two kinds of credentials, kept apart: the token of an attempt comes in, the provider's key goes out. */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { ModelProvider } from '../../config/config.ts';
 
-/** The token in whichever place the agent's client puts keys. */
+/** The token, wherever the agent's client puts its key. */
 export const presentedToken = (headers: IncomingHttpHeaders, query: URLSearchParams): string | undefined => {
   const bearer = /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   return (
@@ -14,7 +14,7 @@ export const presentedToken = (headers: IncomingHttpHeaders, query: URLSearchPar
   );
 };
 
-/** Headers of a request that a provider gets to see: a list of what is let through, so that nothing slips in. */
+/** Request headers forwarded to a provider: an allow-list. */
 const PASSED = ['accept', 'content-type', 'user-agent', 'anthropic-version', 'anthropic-beta', 'openai-beta'];
 
 export const upstreamHeaders = (
@@ -24,7 +24,7 @@ export const upstreamHeaders = (
   ...Object.fromEntries(
     PASSED.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])),
   ),
-  // What is counted must be readable on the way.
+  // Usage must be readable in transit.
   'accept-encoding': 'identity',
   ...keyHeader(provider),
 });

@@ -1,6 +1,6 @@
 /**
- * What may be asked of a provider: generating, counting, embedding and listing; nothing that manages an account or
- * keeps data. Base URLs follow each vendor's own custom: OpenAI-compatible ones end with the version (`…/v1`), the
+ * Allowed endpoints of a provider: generating, counting, embedding and listing; nothing that manages an account or
+ * stores data. Base URLs follow each vendor's convention: OpenAI-compatible ones end with the version (`…/v1`), the
  * others do not.
  */
 import type { ModelProvider } from '../../config/config.ts';
@@ -8,15 +8,15 @@ import type { RequestTable } from './request-rules.ts';
 import { REQUEST_TABLES } from './request-tables.ts';
 
 export interface Endpoint {
-  /** In front of which the provider's base URL is put. */
+  /** Appended to the provider's base URL. */
   readonly path: string;
-  /** Answers cost tokens and are written into the ledger. */
+  /** Whether responses cost tokens and are recorded in the ledger. */
   readonly generates: boolean;
-  /** Chat Completions: the only one that must be asked to say what a stream cost. */
+  /** Chat Completions: the only API whose streams report usage only on request. */
   readonly isChat: boolean;
-  /** What is passed on of a body; undefined where none is. */
+  /** The forwarded body; undefined when there is none. */
   readonly table: RequestTable | undefined;
-  /** Where the address names the model (Gemini). */
+  /** When the URL names the model (Gemini). */
   readonly model: string | undefined;
 }
 
@@ -57,11 +57,11 @@ const ALLOWED: Readonly<Record<ModelProvider['wire'], readonly Pattern[]>> = {
   ],
 };
 
-/** A path of plain segments: nothing that a server further on could read as another path. */
+/** Plain path segments: nothing that an upstream could interpret as another path. */
 const PLAIN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.:@~-]+)+$/;
 const MAX_PATH_CHARACTERS = 500;
 
-/** Undefined when it is not among what is allowed. */
+/** Undefined when it is not allowed. */
 export const findEndpoint = (
   wire: ModelProvider['wire'],
   method: string | undefined,
@@ -83,7 +83,7 @@ export const findEndpoint = (
   return undefined;
 };
 
-/** Of the query only what changes the form of the answer is passed on; a key in it is not. */
+/** Only query parameters that affect the response format are forwarded; a key is not. */
 export const upstreamUrl = (baseUrl: string, endpoint: Endpoint, query: URLSearchParams): URL => {
   const url = new URL(baseUrl);
   url.pathname = url.pathname.replace(/(?<!\/)\/+$/, '') + endpoint.path;

@@ -1,16 +1,16 @@
 /**
- * The few members of an answer that say what it cost, read while the answer passes: an answer may have any size, and what
- * is not about its cost is looked at once and not kept.
+ * Extracts the usage members of a response while it streams: a response may have any size, and everything else is
+ * scanned once and not kept.
  */
 import { createGrowingBytes, parseWithin } from '@berth/plugin-api';
 
 export interface MemberReader {
   push(bytes: Uint8Array): void;
-  /** An object of the wanted members of the outermost object (of the last one in a list), as far as they were read. */
+  /** The wanted members of the outermost object (of the last one in a list), as far as read. */
   read(): unknown;
 }
 
-/** A member that is longer is none that says what an answer cost. */
+/** A longer member cannot be usage. */
 const MAX_MEMBER_BYTES = 16_384;
 
 const OPEN_OBJECT = 123;
@@ -26,14 +26,14 @@ export const createMemberReader = (wanted: ReadonlySet<string>): MemberReader =>
   const found = new Map<string, string>();
   const held = createGrowingBytes();
   let depth = 0;
-  /** Where the members are: in the outermost object, or in those of the outermost list. */
+  /** The level of the members: the outermost object, or the objects of the outermost list. */
   let base = 1;
   let isInString = false;
   let isEscaped = false;
   let place: 'name' | 'value' | 'skipped' = 'skipped';
   let name = '';
 
-  /** Each returns false: the byte that leads to it is no part of a member. */
+  /** Each returns false: the byte that leads to it is not part of a member. */
   const begin = (next: typeof place): false => {
     held.drop(held.sizeBytes);
     place = next;
@@ -101,6 +101,6 @@ const parsed = (text: string): unknown => {
   try {
     return parseWithin(text);
   } catch {
-    return undefined; // cut off, or no JSON: it says nothing about cost
+    return undefined; // truncated, or not JSON: no usage
   }
 };

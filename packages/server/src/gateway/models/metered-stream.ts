@@ -1,6 +1,6 @@
 /**
- * Passes an answer on as it comes and reads along what it costs. Server-sent events are passed on one by one, so that a
- * single one can be left out; whole answers in the pieces in which they come.
+ * Forwards a response as it arrives and extracts its usage. Server-sent events are forwarded one by one, so that
+ * single ones can be dropped; other responses chunk by chunk.
  */
 import { Transform } from 'node:stream';
 import { createGrowingBytes, parseWithin } from '@berth/plugin-api';
@@ -8,14 +8,14 @@ import { createMemberReader } from './members.ts';
 import type { UsageCounter } from './usage.ts';
 
 const MAX_EVENT_BYTES = 8 * 2 ** 20;
-/** Where the wires say what a whole answer cost, and of which model. */
+/** Where the APIs report the usage and model of a whole response. */
 const COST_MEMBERS = new Set(['model', 'usage', 'usageMetadata', 'modelVersion']);
 const NEWLINE = 10;
 const RETURN = 13;
-/** The longest end of an event, less one: an end that began before what was looked through already. */
+/** The longest event delimiter minus one: it may have started in the part already scanned. */
 const OVERLAP_BYTES = 2;
 
-/** `hide`: events that the client did not ask for. */
+/** `hide`: events that the client did not request. */
 export const meterEvents = (counter: UsageCounter, hide: (data: unknown) => boolean): Transform => {
   const open = createGrowingBytes();
   let lookedBytes = 0;
@@ -25,7 +25,7 @@ export const meterEvents = (counter: UsageCounter, hide: (data: unknown) => bool
     counter.add(data);
     return hide(data) ? Buffer.alloc(0) : event;
   };
-  /** The events that are complete; what is left of the bytes begins the next one. */
+  /** Complete events; the remaining bytes start the next one. */
   const takeEvents = (): Buffer[] => {
     const bytes = open.view();
     const passed: Buffer[] = [];
@@ -36,7 +36,7 @@ export const meterEvents = (counter: UsageCounter, hide: (data: unknown) => bool
       start = end;
       from = end;
     }
-    // Too large to be an event that says what it cost: pass it on unread.
+    // Too large to be a usage event: forward it unread.
     if (bytes.length - start > MAX_EVENT_BYTES) {
       passed.push(Buffer.from(bytes.subarray(start)));
       start = bytes.length;
@@ -71,7 +71,7 @@ export const meterWhole = (counter: UsageCounter): Transform => {
   });
 };
 
-/** Where the next event ends, after its empty line; 0 when it is not complete. Lines may end with CR LF. */
+/** End of the next event, after its empty line; 0 when incomplete. Lines may end with CR LF. */
 const endOfEvent = (bytes: Buffer, from: number): number => {
   for (let at = bytes.indexOf(NEWLINE, from); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {
     if (bytes[at + 1] === NEWLINE) return at + 2;

@@ -1,17 +1,17 @@
 /**
- * How long an attempt has been asking a provider that does not answer. Agents try again for as long as they hear that
- * it may pass; after a while the task is better served by an end that says why.
+ * Tracks how long a provider has been unreachable for an attempt. Agents retry as long as the error looks transient;
+ * after a while a final error with the reason is better.
  */
 import type { Clock } from '@berth/core';
 
 export interface Outages {
-  /** One more request failed on the network. True when it has lasted long enough to be final. */
+  /** Records a network failure. True when the outage has lasted long enough to be final. */
   failed(attemptId: string): boolean;
   answered(attemptId: string): void;
 }
 
 const PATIENCE_MS = 30_000;
-/** One failure long after another is no outage that lasted. */
+/** Two failures far apart are not one outage. */
 const MIN_FAILURES = 3;
 const MAX_ATTEMPTS_KEPT = 1000;
 

@@ -1,7 +1,7 @@
 /**
- * The way of agents to their models: `http://berth.internal/models/<provider>/…`. An agent presents the token of its
- * attempt, which is worth nothing elsewhere; the relay takes it off, adds the server's own key, passes the answer on as
- * it comes, and writes into the ledger what it cost. The key is in no answer, no log and no error.
+ * The relay from agents to their models: `http://berth.internal/models/<provider>/…`. An agent presents the token of
+ * its attempt, which is worthless elsewhere; the relay removes it, adds the server's own key, streams the response
+ * back, and records its usage in the ledger. The key is in no response, log or error.
  */
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Readable, Transform, Writable } from 'node:stream';
@@ -41,14 +41,14 @@ export interface SpentTokens extends ModelGrant {
   readonly provider: string;
   readonly model: string;
   readonly usage: Usage;
-  /** Of the answer; 502 when the provider broke off in the middle, 499 when the agent went away. */
+  /** Of the response; 502 when the provider aborted it, 499 when the agent disconnected. */
   readonly status: number;
   readonly durationMs: number;
 }
 
 export interface ModelRelayDeps {
   readonly providers: Readonly<Record<string, ModelProvider>>;
-  /** What a token allows when it comes from this sandbox. */
+  /** The grant of a token presented by this sandbox. */
   readonly authorise: (token: string, sandboxId: string) => Promise<ModelGrant | undefined>;
   readonly judgeLinks: LinkJudge;
   readonly ledger: (spent: SpentTokens) => Promise<void>;
@@ -72,9 +72,9 @@ export interface ModelRelay {
 const LIMITS: UpstreamLimits = { connectMs: 10_000, firstByteMs: 600_000, idleMs: 300_000 };
 const STATUS_CUT = 502;
 const STATUS_AGENT_GONE = 499;
-/** Agents ask again for a long time after a 5xx, which mends no refused key and no provider that stays away. */
+/** Agents retry for a long time after a 5xx, which does not help with a rejected key or a lasting outage. */
 const STATUS_FINAL = 424;
-/** Enough for what is under way to have left. */
+/** Long enough for running requests to be sent. */
 const RETRY_AFTER_S = 5;
 
 export const createModelRelay = (parts: ModelRelayDeps): ModelRelay => {
@@ -180,7 +180,7 @@ const relay = async (deps: RelayDeps, passage: Passage): Promise<void> => {
 interface Outgoing {
   readonly body: Buffer;
   readonly hide: (data: unknown) => boolean;
-  /** What was taken off. */
+  /** What was removed. */
   readonly dropped: readonly string[];
   readonly release: () => void;
 }
@@ -207,11 +207,11 @@ const outgoing = async (deps: RelayDeps, passage: Passage, signal: AbortSignal):
 const formOf = ({ table }: Endpoint, body: Buffer): OutgoingHttpHeaders =>
   table === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length };
 
-/** A redirect could lead the key elsewhere; a refusal of our key is nothing an agent can mend, nor its business. */
+/** A redirect could leak the key; a rejection of our key is nothing an agent can fix, nor its business. */
 const refuseUnusable = (provider: string, status: number, answer: IncomingMessage): void => {
   const detail =
     status === 401 || status === 403
-      ? `it refuses the key of this server (${status})`
+      ? `it rejects this server's key (${status})`
       : status >= 300 && status < 400
         ? `it redirects (${status}), which is not followed`
         : undefined;
@@ -229,7 +229,7 @@ const meterFor = (
     ? meterEvents(counter, hide)
     : meterWhole(counter);
 
-/** What clients act upon: the kind of content and when to try again. Cookies and the like stay here. */
+/** Headers that clients need: content type and retry time. Cookies and the like are dropped. */
 const PASSED_BACK =
   /^(?:content-type|cache-control|retry-after(?:-ms)?|x-should-retry|x-request-id|request-id|(?:x|anthropic)-ratelimit-[\w-]+)$/;
 
@@ -267,7 +267,7 @@ const settle = async (
   try {
     await deps.ledger({ ...grant, provider: name, model, usage, status, durationMs });
   } catch (error) {
-    // The answer has been given; what is lost is a line of the books, and the operator must know.
+    // The response has been sent; a ledger entry is lost, and the operator must know.
     deps.log('warn', 'model.ledger_failed', { provider: name, error: String(error), ...grant });
   }
 };
@@ -277,7 +277,7 @@ interface Refusal {
   readonly status: number;
 }
 
-/** What we say ourselves is final; what the network says may pass, for a while. */
+/** The relay's own errors are final; network errors may be transient, for a while. */
 const refusalOf = (provider: string, error: unknown, isFinal: boolean): Refusal =>
   isBerthError(error)
     ? { error, status: error.kind === 'unavailable' ? STATUS_FINAL : KINDS[error.kind].status }
@@ -300,6 +300,6 @@ const unavailable = (provider: string, error: unknown): BerthError =>
     { cause: error },
   );
 
-/** Messages of the network name addresses of the operator; the code says enough. */
+/** Network error messages contain the operator's addresses; the code is enough. */
 const codeOf = (error: Error): string | undefined =>
   'code' in error && typeof error.code === 'string' ? error.code : undefined;

@@ -1,6 +1,6 @@
 /**
- * Bodies of model requests that are read whole. Nothing of one is taken from the wire before there is room for all of it:
- * a sandbox that sends many large ones at once waits for itself, and what it has not sent yet stays on its side.
+ * Buffered bodies of model requests. A body is read only after memory for all of it is reserved: a sandbox that sends
+ * many large ones at once only delays itself, and unsent bytes stay on its side.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
@@ -11,17 +11,17 @@ import { createFairShare, type FairShare } from '../../system/fair-share.ts';
 export const MAX_BODY_BYTES = 32 * 2 ** 20;
 const BODY_MS = 60_000;
 
-/** Requests under way, of all sandboxes: each has a connection on either side for as long as its model thinks. */
+/** Running requests of all sandboxes: each holds a connection on either side while its model thinks. */
 export const createPlaces = (): FairShare =>
   createFairShare({
-    what: 'model requests at once',
+    what: 'concurrent model requests',
     total: 256,
     perOwner: 16,
     waitingPerOwner: 48,
     waitMs: 60_000,
   });
 
-/** Of all sandboxes; one of them may have as much as the largest body. */
+/** For all sandboxes; each may use as much as the largest body. */
 export const createBodyRoom = (): FairShare =>
   createFairShare({
     what: 'bytes of model requests',
@@ -33,19 +33,19 @@ export const createBodyRoom = (): FairShare =>
 
 export interface HeldBody {
   readonly bytes: Buffer;
-  /** To be called when the bytes are not needed any more; more than once does no harm. */
+  /** Call when the bytes are no longer needed; idempotent. */
   readonly release: () => void;
 }
 
 interface Sender {
   readonly room: FairShare;
-  /** On whose account it is. */
+  /** The sandbox it is charged to. */
   readonly owner: string;
-  /** Aborted when the sender leaves. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** Rejects with `request.too_large`, `server.busy`, or `request.invalid` when the body does not come in time. */
+/** Rejects with `request.too_large`, `server.busy`, or `request.invalid` when the body does not arrive in time. */
 export const holdBody = async (
   request: Readable & { readonly headers: IncomingHttpHeaders },
   { room, owner, signal }: Sender,
@@ -69,16 +69,16 @@ export const holdBody = async (
   }
 };
 
-/** Rejects with `request.invalid` what is no JSON, or beyond the bounds on JSON. */
+/** Rejects with `request.invalid` what is not JSON, or exceeds the JSON bounds. */
 export const readBody = (bytes: Buffer): unknown => {
   try {
     return parseWithin(bytes.toString('utf8'));
   } catch (error) {
-    throw invalid(error instanceof Error ? error.message : 'it is no JSON');
+    throw invalid(error instanceof Error ? error.message : 'it is not JSON');
   }
 };
 
-const tooSlow = () => invalid(`it did not come within ${BODY_MS} ms`);
+const tooSlow = () => invalid(`it did not arrive within ${BODY_MS} ms`);
 
 const invalid = (message: string) => fail('request.invalid', { issues: [{ path: 'body', message }] });
 

@@ -1,4 +1,6 @@
-/** Addresses in a request, which the provider would fetch in the sandbox's place: held to the sandbox's egress policy. */
+/**
+ * URLs in a request, which the provider would fetch on the sandbox's behalf: subject to the sandbox's egress policy.
+ */
 import type { ModelProvider } from '../../config/config.ts';
 import type { EgressOptions } from '../egress/admission.ts';
 import { parseAuthority, type Target } from '../egress/host.ts';
@@ -11,7 +13,9 @@ export interface LinksAsked {
   readonly provider: Pick<ModelProvider, 'baseUrl'>;
 }
 
-/** Rejects with `request.invalid`, naming the place of the first that is not allowed; it is recorded as a denial. */
+/**
+ * Rejects with `request.invalid`, naming the path of the first that is not allowed, which is recorded as a denial.
+ */
 export type LinkJudge = (asked: LinksAsked) => Promise<void>;
 
 export const createLinkJudge =
@@ -30,8 +34,9 @@ export const createLinkJudge =
     }
   };
 
-const NOT_PLAIN = 'it must be a data: address, or a plain http: or https: one';
-const KEPT_THERE = 'what the provider keeps belongs to the account of the server; send the content itself';
+const NOT_PLAIN = 'it must be a data:, http: or https: URL';
+const KEPT_THERE =
+  "it refers to content stored at the provider under the server's account; send the content itself";
 
 const factOf = (sandboxId: string, { host, port }: Target) => ({
   ...{ key: {}, sandboxId, host, port },
@@ -45,7 +50,7 @@ const denialOf = ({ host, port }: Target, { reason, remedy }: Denied): string =>
 
 type Denied = Extract<Decision, { verdict: 'denied' }>;
 
-/** Undefined for every form that another reader could take for another host. */
+/** Undefined for every form that another parser could read as a different host. */
 const targetOf = (address: string): Target | undefined => {
   const parts = /^(https?):\/\/([^/?#@\\\s\p{Cc}]+)(?:[/?#][^\\\s\p{Cc}]*)?$/iu.exec(address);
   const [, scheme = '', authority = ''] = parts ?? [];

@@ -1,21 +1,21 @@
 /**
- * What a request may ask of a provider, held to a table of its wire (`request-tables.ts`). The result is
- * what is sent, written anew, so that nothing is read in another way further on, and the addresses in it.
+ * Validates a request against the allow-list of its API (`request-tables.ts`). The result is the re-serialised
+ * request, so that no other parser reads it differently, and the URLs in it.
  */
 import { fail } from '@berth/contract';
 
 export type Rule =
-  /** The model's or the client's own; nobody fetches or runs it. */
+  /** Data of the model or the client; nobody fetches or runs it. */
   | { readonly kind: 'data' }
-  /** Settings and names. An address in it, at whatever place, is one that the provider may fetch. */
+  /** Settings and names. A URL anywhere in it may be fetched by the provider. */
   | { readonly kind: 'plain' }
-  /** `data:`, or an address that the provider fetches. */
+  /** `data:`, or a URL that the provider fetches. */
   | { readonly kind: 'address' }
-  /** What the provider would fetch, run or keep. `false` and what is empty ask for none of it. */
+  /** Asks the provider to fetch, run or store something. `false` and empty values do not. */
   | { readonly kind: 'refused' }
-  /** Taken off without a word; of a list something else must be left, or it is refused. */
+  /** Removed silently; a list that becomes empty is refused. */
   | { readonly kind: 'dropped' }
-  /** The name of a model. */
+  /** A model name. */
   | { readonly kind: 'model' }
   /** One value, or a list of them; strings are data. */
   | { readonly kind: 'list'; readonly of: Rule }
@@ -24,23 +24,23 @@ export type Rule =
       readonly fields: Fields;
       /** What is not among the fields. */
       readonly others: 'plain' | 'refused';
-      /** Members that must be there: what says nothing itself is looked up by its `id`. */
+      /** Required members: without them the provider would look up the item by its `id`. */
       readonly needs?: readonly string[];
-      /** Without this member there is no `id` either, since it would be looked up. */
+      /** Without this member `id` is removed as well, since it would be looked up. */
       readonly backing?: string | undefined;
-      /** What a string in its place is; without this there may be none. */
+      /** The rule for a string in its place; without it strings are refused. */
       readonly text?: Rule;
     }
-  /** By the member `type`; in a name `*` at the end stands for anything, `#` for a date of eight digits. */
+  /** By the member `type`; in a name a trailing `*` matches anything, `#` a date of eight digits. */
   | { readonly kind: 'typed'; readonly types: Fields; readonly untyped: Rule };
 
 export type Fields = Readonly<Record<string, Rule>>;
 
 export interface RequestTable {
   readonly rule: Rule;
-  /** Set whatever the client says. */
+  /** Always overwritten. */
   readonly always: Readonly<Record<string, unknown>>;
-  /** Protocol buffers take `file_data` and `fileData` for the same. */
+  /** Protocol buffers treat `file_data` and `fileData` as equal. */
   readonly eitherCase: boolean;
 }
 
@@ -52,18 +52,18 @@ export interface Link {
 export interface Judged {
   readonly request: Readonly<Record<string, unknown>>;
   readonly links: readonly Link[];
-  /** Paths of what was taken off. */
+  /** Paths of what was removed. */
   readonly dropped: readonly string[];
 }
 
 const PROVIDER_SIDE =
-  'the provider itself would fetch, run or keep it, which no egress policy allows; leave it out, or let the agent use a tool that runs in the sandbox';
-/** What says nothing itself is looked up among what the account of the server keeps. */
-const REFERENCE = 'it must be there: without it this would refer to something that the provider keeps';
-const SEARCHES = 'models with this ending search the network by themselves; ask for the model without it';
-const UNKNOWN = 'it is not among what is passed on to a provider; leave it out';
+  'the provider itself would fetch, run or store it, which no egress policy allows; remove it, or use a tool that runs in the sandbox';
+/** An item without content is looked up in the server's account. */
+const REFERENCE = 'it is required: without it this would refer to something stored at the provider';
+const SEARCHES = 'models with this suffix search the network themselves; request the model without it';
+const UNKNOWN = 'it is not forwarded to providers; remove it';
 
-/** Rejects with `request.invalid`, naming the place. */
+/** Rejects with `request.invalid`, naming the path. */
 export const judgeRequest = (table: RequestTable, body: unknown): Judged => {
   if (!isRecord(body)) throw refused([], 'it must be a JSON object');
   const pass = { eitherCase: table.eitherCase, links: [], dropped: [] };
@@ -162,14 +162,14 @@ const judgeTyped = (
   return judge(pass, rule, value, rule.kind === 'refused' ? [...path, 'type'] : path);
 };
 
-/** OpenRouter's short form of its plugin for searching. */
+/** OpenRouter's short form of its search plugin. */
 const judgeModel = (value: unknown, path: Path): unknown => {
   if (typeof value !== 'string') throw refused(path, 'it must be a string');
   if (/:online\s*$/i.test(value)) throw refused(path, SEARCHES);
   return value;
 };
 
-/** An empty text or list says nothing where there is an id to look up. */
+/** An empty text or list counts as missing when there is an id to look up. */
 const isNothing = (value: Readonly<Record<string, unknown>>, name: string): boolean => {
   const member = Object.hasOwn(value, name) ? value[name] : undefined;
   if (member === undefined || member === null) return true;
@@ -196,16 +196,15 @@ const judgeAddress = (pass: Pass, value: unknown, path: Path): unknown => {
 };
 
 /**
- * As lenient as the most lenient reader of addresses: what it could take for one is judged as one. For the schemes of the
- * web such a reader asks for no slashes, it leaves out tabs and ends of lines wherever they are, and it takes the name of a
- * host alone.
+ * As lenient as the most lenient URL parser: whatever it could read as a URL is checked as one. For http and https
+ * such a parser needs no slashes, ignores tabs and line ends anywhere, and accepts a bare host name.
  */
 const ADDRESS =
   /^[\s\p{Cc}]*(?:[a-z][\w+.-]*:[\\/]{2}|(?:https?|wss?|ftp|file):[\\/]*[^\s\\/]|(?:[\\/]{2})?(?:[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}|\d+(?:\.\d+){3}|\[[\da-f:.]+\])(?:[:\\/]|$))/iu;
 const LEFT_OUT = /[\t\r\n]/g;
 const LONGEST_HOST = 260;
 
-/** What was stored at the provider under the server's key, by whomever. */
+/** References to content stored at the provider under the server's key. */
 const STORED: ReadonlySet<string> = new Set(['file_id', 'fileId', 'file_ids', 'vector_store_ids']);
 
 const findAddresses = (pass: Pass, value: unknown, path: Path): void => {

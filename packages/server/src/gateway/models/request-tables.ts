@@ -1,8 +1,8 @@
 /**
- * What is passed on of a request, wire by wire, as data: the members that the wire's published schema gives to requests,
- * messages, parts and tools, and those that compatible providers add. A provider that fetches, runs or keeps something
- * does so past the egress policy of the sandbox, so what is not listed is refused by name, at whatever depth: a new
- * feature of a provider is looked at before it is listed.
+ * The forwarded parts of a request, per API, as data: the members in the published schema of requests, messages,
+ * parts and tools, and those that compatible providers add. A provider that fetches, runs or stores something
+ * bypasses the sandbox's egress policy, so anything not listed is refused by name, at any depth: a new provider
+ * feature is reviewed before it is listed.
  */
 import type { Fields, RequestTable, Rule } from './request-rules.ts';
 
@@ -21,9 +21,9 @@ const only = (
 ): Rule => ({ kind: 'object', fields: { ...fields, type: plain }, others: 'refused', ...more });
 const all = (rule: Rule, names: string): Fields =>
   Object.fromEntries(names.split(/\s+/).map((name) => [name, rule]));
-/** Members that are data, and no others. */
+/** Members that are data, and nothing else. */
 const dataOf = (names: string): Rule => only(all(data, names));
-/** The same of several types that have the same members. */
+/** The same rule for several types with the same members. */
 const each = (types: string, rule: Rule): Fields => all(rule, types);
 const textOr = (fields: Fields, text: Rule): Rule => ({ kind: 'object', fields, others: 'refused', text });
 
@@ -50,12 +50,12 @@ const document = only({
   source: typed({ ...sources, content: only({ content: list(typed({ text, image }, refused)) }) }, refused),
   ...all(data, 'title context citations'),
 });
-/** Blocks inside the result of a tool. */
+/** Blocks inside a tool result. */
 const resultBlocks: Fields = {
   text,
   image,
   document,
-  // `source` is a name for the model to cite; nobody fetches it.
+  // `source` is a name for the model to cite; it is not fetched.
   search_result: only({ ...cached, ...all(data, 'source title content citations') }),
   tool_reference: only({ ...cached, tool_name: data }),
 };
@@ -67,7 +67,7 @@ const blocks = list(
       redacted_thinking: dataOf('data'),
       compaction: only({ ...cached, ...all(data, 'content encrypted_content') }),
       tool_use: only({ ...cached, ...all(data, 'id name input caller') }),
-      // What an earlier answer said of a tool that is not offered any more; encrypted, and nothing is fetched for it.
+      // Results in an earlier response of a tool no longer offered; encrypted, and nothing is fetched.
       server_tool_use: only({ ...cached, ...all(data, 'id name input caller') }),
       ...each(
         'web_search_tool_result web_fetch_tool_result tool_search_tool_result',
@@ -101,7 +101,7 @@ const messages: RequestTable = table({
         'text_editor_#': only({ ...cached, ...all(data, claudeTool), max_characters: plain }),
         'computer_#': only({ ...cached, ...all(data, claudeTool), ...screenTool }),
         'memory_#': ownTool,
-        // Finds tools among those in the request.
+        // Searches the tools of the request.
         ...each('tool_search_tool_regex* tool_search_tool_bm25*', ownTool),
         ...all(dropped, 'web_search_* web_fetch_* advisor_*'),
         ...all(refused, 'code_execution_* mcp_toolset'),
@@ -112,7 +112,7 @@ const messages: RequestTable = table({
   ...all(refused, 'mcp_servers container'),
 });
 
-// OpenAI Chat Completions, and what compatible providers add to it.
+// OpenAI Chat Completions, with additions of compatible providers.
 
 const audio = only({ ...all(plain, 'format'), data });
 const linked: Fields = { url: address, ...all(plain, 'detail format min_pixels max_pixels fps') };
@@ -174,7 +174,7 @@ const chat: RequestTable = table({
   ...all(refused, 'web_search_options enable_search search_parameters plugins extra_body background'),
 });
 
-// OpenAI Responses. What has an id and says nothing itself is looked up among what the account keeps.
+// OpenAI Responses. An item with an id and no content is looked up in the account.
 
 const said = only({ ...cached, ...all(data, 'text annotations logprobs') });
 const stored = all(refused, 'file_id');
@@ -216,7 +216,7 @@ const call = (names: string, ...needs: string[]): Rule => item(all(data, `call_i
 const output = item({ ...all(data, 'call_id name caller'), output: responseParts }, 'output');
 const ofMessage: Fields = { ...all(data, 'role phase'), content: responseParts };
 const message = item(ofMessage, 'role', 'content');
-/** Where nothing encrypted comes with it, its id would have to be looked up. */
+/** Without encrypted content its id would have to be looked up. */
 const reasoning = only(all(data, 'id summary content encrypted_content status'), {
   backing: 'encrypted_content',
 });
@@ -275,7 +275,7 @@ const embeddings: RequestTable = table({
   input: data,
 });
 
-// Gemini. Parts and tools have no `type`: the members that they have say what they are.
+// Gemini. Parts and tools have no `type`: their members identify them.
 
 const blob: Fields = {
   inlineData: dataOf('mimeType data displayName'),
@@ -332,7 +332,7 @@ const embedding: Fields = {
 };
 const gemini = (fields: Fields): RequestTable => ({ ...table(fields), eitherCase: true });
 
-/** By what is asked for. */
+/** By endpoint. */
 export const REQUEST_TABLES = {
   messages,
   chat,

@@ -1,12 +1,12 @@
-/** One request to a provider, with limits on every wait. Redirects are answers like others: nothing follows them. */
+/** One request to a provider, with a timeout on every wait. Redirects are not followed. */
 import { type IncomingMessage, type OutgoingHttpHeaders, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 
 export interface UpstreamLimits {
   readonly connectMs: number;
-  /** Until the first byte of the answer: models think. */
+  /** Until the first byte of the response: models think. */
   readonly firstByteMs: number;
-  /** Between two pieces of the answer. */
+  /** Between two chunks of the response. */
   readonly idleMs: number;
 }
 
@@ -16,11 +16,11 @@ export interface UpstreamRequest {
   readonly headers: OutgoingHttpHeaders;
   readonly body: Buffer;
   readonly signal: AbortSignal;
-  /** Called when all of the body has left. */
+  /** Called when the whole body has been sent. */
   readonly onSent: () => void;
 }
 
-/** Rejects when it cannot connect, when nothing is answered in time, or when it is aborted. */
+/** Rejects when it cannot connect, on timeout, or when aborted. */
 export const askUpstream = (asked: UpstreamRequest, limits: UpstreamLimits): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
     const { url, method, headers, body, signal, onSent } = asked;
@@ -48,7 +48,7 @@ export const askUpstream = (asked: UpstreamRequest, limits: UpstreamLimits): Pro
     request.once('response', (response) => {
       clearTimeout(waiting);
       response.setTimeout(limits.idleMs, () => {
-        response.destroy(new UpstreamTimeout(`nothing for ${limits.idleMs} ms`));
+        response.destroy(new UpstreamTimeout(`no data for ${limits.idleMs} ms`));
       });
       resolve(response);
     });

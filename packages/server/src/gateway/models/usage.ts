@@ -1,4 +1,4 @@
-/** What an answer cost, read from whatever object of the wire says it: a whole answer or one event of a stream. */
+/** Reads usage from any object of the API that reports it: a whole response or one event of a stream. */
 import type { Usage } from '@berth/contract';
 import type { Ids, Store } from '@berth/core';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import type { SpentTokens } from './relay.ts';
 
 interface Counted {
   readonly usage: Usage;
-  /** As the provider names it. */
+  /** As named by the provider. */
   readonly model: string | undefined;
 }
 
@@ -62,7 +62,7 @@ const GeminiObject = z.object({
 });
 
 export interface UsageCounter {
-  /** Any object of the wire; those that say nothing about cost change nothing. Later words replace earlier ones. */
+  /** Any object of the API; those without usage change nothing. Later values replace earlier ones. */
   add(object: unknown): void;
   counted(): Counted;
 }
@@ -98,7 +98,7 @@ const readOpenAi = (object: unknown): Read => {
   };
 };
 
-/** Its input tokens leave out what came from or went into the cache; ours are the whole input. */
+/** Its input tokens exclude cache reads and writes; ours are the total input. */
 const readAnthropic = (object: unknown): Read => {
   const parsed = AnthropicObject.safeParse(object).data;
   const usage = parsed?.message?.usage ?? parsed?.usage;
@@ -136,8 +136,8 @@ const said = (usage: Readonly<Record<keyof Usage, number | null | undefined>>): 
   Object.fromEntries(Object.entries(usage).filter(([, value]) => value != null));
 
 /**
- * A stream of Chat Completions says what it cost only when it is asked to. We ask on behalf of every client; the one
- * extra event that a client did not ask for is kept from it.
+ * A Chat Completions stream reports usage only on request. It is requested for every client; the extra event is
+ * hidden from clients that did not ask for it.
  */
 interface AskedForUsage {
   readonly request: Readonly<Record<string, unknown>>;
@@ -163,7 +163,7 @@ const UsageEvent = z.object({ choices: z.array(z.unknown()).length(0), usage: z.
 
 const isUsageEvent = (data: unknown): boolean => UsageEvent.safeParse(data).success;
 
-/** Writes what a model request cost into the ledger: one row per request, whatever became of it. */
+/** Records the usage of a model request in the ledger: one row per request, whatever its outcome. */
 export const createLedger =
   (deps: { readonly store: Store; readonly ids: Pick<Ids, 'new'> }) =>
   async (spent: SpentTokens): Promise<void> => {

@@ -1,6 +1,6 @@
 /**
- * Refusals of the relay in the shape that the client library of each wire understands. The code stands in the message
- * too: most agents show nothing else, and what they show is how the failure is recognised later.
+ * Errors of the relay in the format of each API's client library. The code is also in the message: most agents show
+ * nothing else, and the failure is recognised later from what they show.
  */
 import type { BerthError } from '@berth/contract';
 import type { ModelProvider } from '../../config/config.ts';

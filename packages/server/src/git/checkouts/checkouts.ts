@@ -1,6 +1,6 @@
 /**
- * Repositories inside a sandbox, by git commands run there; the server's own git never opens those folders. What the
- * sandbox answers is taken as a claim: a saved turn counts when the hub has it.
+ * Repositories inside a sandbox, through git commands run there; the server's own git never opens those folders. The
+ * sandbox's answers are only claims: a saved turn counts when the hub has it.
  */
 import { fail } from '@berth/contract';
 import type { CheckoutRequest, CheckoutStep, Checkouts, Hub, SaveTurnRequest } from '@berth/core';
@@ -16,21 +16,23 @@ export interface CheckoutOptions {
   readonly newExecId: () => string;
 }
 
-/** Who signs commits made in a sandbox. */
+/** Author of commits made in a sandbox. */
 const AGENT = { name: 'Berth agent', email: 'agent@berth.localhost' } as const;
-/** Where a checkout notes the commit it is made from. It is complete when its head is on the branch. */
+/** Where a checkout records its base commit. It is complete when its head is on the branch. */
 const BASE_REF = 'refs/berth/base';
 const UNFINISHED = 'berth/unfinished';
-/** The ref of the hub that the commit was reached by, as it was then. */
+/** The hub ref through which the commit was reached, at that time. */
 const FROM_REF = 'refs/berth/from';
 const DRAFT_PREFIX = '.berth-checkout-';
 const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
 const MAX_EXCLUDED = 2000;
-/** What the repository itself ignores; what was excluded by us before is listed again, so that the list is whole. */
+/** Ignored by the repository itself; earlier exclusions of ours are listed again, so that the list is complete. */
 const OWN_IGNORES = '--exclude-per-directory=.gitignore';
 
 export const createCheckouts = ({ hub, newExecId }: CheckoutOptions): Checkouts => {
-  /** Git of an earlier try may still be at work, for a server that is gone: two at once would meet each other's locks. */
+  /**
+   * A git process of an earlier try, started by a crashed server, may still be running: two would collide on locks.
+   */
   const begin = async (sandbox: Sandbox, { key, signal }: CheckoutStep): Promise<Deps> => {
     const idPrefix = `${key.replaceAll('/', '.')}.git.`;
     await sandbox.endCommands(idPrefix);
@@ -103,7 +105,7 @@ const cloneOne = async (
     args: ['init', '--quiet', '--template=', `--initial-branch=${UNFINISHED}`, draft],
   });
   await configure(git, sandbox, draft, remote.url);
-  // The hub answers for refs, not for ids.
+  // The hub serves refs, not ids.
   const from = `+${assertRef(part.from ?? `refs/heads/${part.branch}`)}:${FROM_REF}`;
   await git(sandbox, {
     cwd: draft,
@@ -111,7 +113,7 @@ const cloneOne = async (
     args: ['fetch', '--quiet', '--no-recurse-submodules', remote.url, BRANCHES, from],
   });
   await git(sandbox, { cwd: draft, args: ['update-ref', BASE_REF, assertCommit(part.commit)] });
-  // A layer has only files that git does not know: they stay, and all that is git's comes from here.
+  // A layer contains only untracked files: they stay, and everything tracked is checked out here.
   await sandbox.files.makeFolder(folder);
   await sandbox.files.remove(`${folder}/.git`);
   await sandbox.files.rename(`${draft}/.git`, `${folder}/.git`);
@@ -136,8 +138,8 @@ const configure = async (git: SandboxGit, sandbox: Sandbox, cwd: string, url: st
 };
 
 /**
- * What a workspace's set-up commands left in the tree, and git does not ignore, is not the agent's work: it stays,
- * but is not committed with the first turn.
+ * Files left by the set-up that git does not ignore are not the agent's work: they stay, but are not committed with
+ * the first turn.
  */
 const excludeLeftovers = async (git: SandboxGit, sandbox: Sandbox, cwd: string): Promise<void> => {
   const listed = await git(sandbox, {
@@ -183,7 +185,7 @@ interface Place {
   readonly cwd: string;
 }
 
-/** The given commits, without one that another contains: neither a saved turn nor the agent's own commits are lost. */
+/** The given commits, except ancestors of others: neither a saved turn nor the agent's own commits are lost. */
 const parentsOf = async (
   git: SandboxGit,
   { sandbox, cwd }: Place,
@@ -223,7 +225,7 @@ const commitOf = async (
   return assertCommit(made.stdout.trim());
 };
 
-/** One line that git prints about the repository of exactly this folder; undefined when it has nothing to say. */
+/** One line of git output for the repository of exactly this folder; undefined when it is empty. */
 const gitLine = async (
   git: SandboxGit,
   sandbox: Sandbox,

@@ -1,4 +1,4 @@
-/** Commits made of the files of two others, by an index of their own and without a working tree. */
+/** Composes a commit from the files of two others, with its own index and without a working tree. */
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ export const composeIn = async (git: Git, gitDir: string, request: ComposeReques
     ...(await linesFrom(git, gitDir, request)),
     ...(await linesOfTexts(git, gitDir, { commit, texts: request.texts })),
   ];
-  // Named after what it is for: one that a crash left is taken over by the repetition.
+  // Named after its purpose: one left by a crash is reused by the repetition.
   const index = join(gitDir, `berth-index-${createHash('sha256').update(keepAt).digest('hex').slice(0, 32)}`);
   const clear = async (): Promise<void> => {
     await rm(index, { force: true });
@@ -37,7 +37,7 @@ export const composeIn = async (git: Git, gitDir: string, request: ComposeReques
   }
 };
 
-/** First all that is taken away, so that a folder may come where a file was. */
+/** Removals first, so that a folder can replace a file. */
 const linesFrom = async (git: Git, gitDir: string, { from, paths }: ComposeRequest): Promise<string[]> => {
   if (paths.length === 0) return [];
   const entries = await entriesOf(git, gitDir, from);

@@ -1,4 +1,4 @@
-/** Reads commits of a bare repository: what changed, what they hold, how they are related. */
+/** Reads commits of a bare repository: changes, contents, ancestry. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fail } from '@berth/contract';
 import type { FileRequest } from '@berth/core';
@@ -6,21 +6,21 @@ import type { Git } from '../git.ts';
 import { assertCommit } from '../refs.ts';
 
 const MAX_DIFF_BYTES = 4 * 2 ** 20;
-/** Of names, modes and ids: some 350 000 files. */
+/** Names, modes and ids of some 350 000 files. */
 const MAX_LISTING_BYTES = 32 * 2 ** 20;
-/** Others are served in between. */
+/** Yields to other requests in between. */
 const ROWS_AT_ONCE = 5000;
 
-/** A diff that shows what git stored and runs nothing. */
+/** A diff of the stored content that runs nothing. */
 export const PLAIN_DIFF = ['--no-color', '--no-ext-diff', '--no-textconv', '--find-renames'] as const;
 
-/** Where paths are shown to be, whatever is configured. */
+/** Fixed path prefixes, whatever is configured. */
 export const diffPrefixes = (folder?: string) => {
   const below = folder === undefined ? '' : `${folder}/`;
   return [`--src-prefix=a/${below}`, `--dst-prefix=b/${below}`];
 };
 
-/** The unified diff, cut with a notice when it is longer than 4 MiB. */
+/** The unified diff, truncated with a notice beyond 4 MiB. */
 export const diffOf = async (
   git: Git,
   gitDir: string,
@@ -35,9 +35,9 @@ export const diffOf = async (
   return shown.truncated ? cutDiff(shown.stdout, MAX_DIFF_BYTES) : shown.stdout;
 };
 
-/** Ends at a line, and says that there is more. */
+/** Truncates at a line end, with a notice. */
 export const cutDiff = (text: string, limitBytes: number): string =>
-  `${text.slice(0, text.lastIndexOf('\n') + 1)}[the diff is longer than ${limitBytes} bytes and was cut here]\n`;
+  `${text.slice(0, text.lastIndexOf('\n') + 1)}[the diff is longer than ${limitBytes} bytes and was truncated here]\n`;
 
 export const containsCommit = async (
   git: Git,
@@ -63,8 +63,8 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Path → id of the content, for every file, link and submodule of a commit; `link <id>` for a link, `run <id>` for what may
- * be executed, `module <id>` for the commit of a submodule.
+ * Path → id of the content, for every file, link and submodule of a commit; `link <id>` for a link, `run <id>` for an
+ * executable, `module <id>` for the commit of a submodule.
  */
 export const filesOf = async (git: Git, gitDir: string, commit: string): Promise<Record<string, string>> => {
   const files: [string, string][] = [];
@@ -75,14 +75,14 @@ export const filesOf = async (git: Git, gitDir: string, commit: string): Promise
 };
 
 /**
- * All of a commit's files, in lines that `rowsOf` reads. Rejects when there are too many: a tree of a few kilobytes can
- * hold itself so often that there are billions, and a million names keep the server busy for seconds.
+ * All of a commit's files, in lines that `rowsOf` reads. Rejects when there are too many: a tree of a few kilobytes
+ * can nest itself into billions of paths, and a million names keep the server busy for seconds.
  */
 export const listingOf = async (git: Git, gitDir: string, commit: string): Promise<string> => {
   const options = { gitDir, maxOutputBytes: MAX_LISTING_BYTES, cut: true };
   const listed = await git(['ls-tree', '-r', '-z', '--full-tree', assertCommit(commit)], options);
   if (!listed.truncated) return listed.stdout;
-  const detail = `commit ${commit} has too many files (their list is longer than ${MAX_LISTING_BYTES / 2 ** 20} MiB): take what was made or installed out of it, and ignore it`;
+  const detail = `commit ${commit} has too many files (their list is longer than ${MAX_LISTING_BYTES / 2 ** 20} MiB): remove generated or installed files from it, and ignore them`;
   throw fail('git.failed', { act: 'ls-tree', detail });
 };
 
@@ -100,7 +100,7 @@ async function* rowsOf(listing: string): AsyncGenerator<ReturnType<typeof parseT
 export const fileOf = async (git: Git, gitDir: string, file: FileRequest): Promise<string | undefined> => {
   const listed = await git(
     ['ls-tree', '-z', '-l', '--full-tree', assertCommit(file.commit), '--', file.path],
-    // A name may look like a pattern.
+    // A name may look like a pathspec pattern.
     { gitDir, env: { GIT_LITERAL_PATHSPECS: '1' } },
   );
   const entry = parseTree(listed.stdout).find(({ path }) => path === file.path);
@@ -111,7 +111,7 @@ export const fileOf = async (git: Git, gitDir: string, file: FileRequest): Promi
   return read.stdout;
 };
 
-/** `<mode> <type> <id>[ <size>]\t<path>`, ended by a zero byte each. */
+/** `<mode> <type> <id>[ <size>]\t<path>`, each null-terminated. */
 const parseTree = (listing: string) =>
   listing.split('\0').flatMap((line) => {
     const tab = line.indexOf('\t');

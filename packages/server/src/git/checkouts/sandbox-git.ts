@@ -1,8 +1,8 @@
 /**
- * Git as a command inside a sandbox. Its program, settings and home are none that the inside can write; what a repository
- * there is configured to run (a filter) can only run in there, without the token, and ends with the command. The token
- * for the hub travels in the environment of the one process that needs it; it is bound to the hub's address, and is in
- * no file, no URL and no argument.
+ * Git as a command inside a sandbox. Its program, settings and home are not writable by the inside; a program
+ * configured by a repository (a filter) can only run in there, without the token, and ends with the command. The hub
+ * token is passed in the environment of the one process that needs it; it is bound to the hub's URL, and is in no
+ * file, URL or argument.
  */
 import { type BerthError, fail, RepositoryName } from '@berth/contract';
 import type { RunResult, Sandbox } from '@berth/plugin-api';
@@ -10,16 +10,16 @@ import { saysNoSpace } from '../../system/no-space.ts';
 import { BIG_FILE_BYTES } from '../git.ts';
 
 export interface SandboxGitOptions {
-  /** What git does, for messages, and its arguments. */
+  /** The action, for messages, and git's arguments. */
   readonly args: readonly [string, ...string[]];
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly stdin?: string | undefined;
-  /** Exit codes that are answers; 0 always is. */
+  /** Exit codes that are results; 0 always is. */
   readonly answers?: readonly number[] | undefined;
   readonly timeoutMs?: number | undefined;
   readonly maxOutputBytes?: number | undefined;
-  /** The way to the hub, for commands that speak with it. */
+  /** Access to the hub, for commands that need it. */
   readonly remote?: Remote | undefined;
 }
 
@@ -36,7 +36,9 @@ const DEFAULT_TIMEOUT_MS = 10 * 60_000;
 const MAX_OUTPUT_BYTES = 16 * 2 ** 20;
 const STDERR_TAIL_CHARACTERS = 2000;
 
-/** @param newExecId a fresh id for each command: they are safe to repeat, and a repetition must run again */
+/**
+ * @param newExecId a fresh id for each command: they are idempotent, and a retry must run again
+ */
 export const createSandboxGit =
   (newExecId: () => string, signal?: AbortSignal): SandboxGit =>
   async (sandbox, options) => {
@@ -73,14 +75,14 @@ const failureOf = (
     : fail('git.failed', { act, detail });
 };
 
-/** The hub's own words (push-words.ts, serve-git.ts, push-hook.ts). */
-const REFUSED = /(?:^remote: |\()(The push (?:goes|has|is|needs) [^\n]{1,300}?)\)?[ .]*$/m;
+/** The hub's own messages (push-words.ts, serve-git.ts, push-hook.ts). */
+const REFUSED = /(?:^remote: |\()(The push (?:exceeds|has|is|needs) [^\n]{1,300}?)\)?[ .]*$/m;
 
-/** The hub answers, or the way to it. */
+/** Answered by the hub, or by the connection to it. */
 const UNREACHABLE =
   /Failed to connect|Could not resolve host|RPC failed|Empty reply|The requested URL returned error: 5/;
 
-/** What starts no program that a repository could name. */
+/** Commands that start no program configurable by a repository. */
 const PLAIN = new Set(
   'commit-tree config for-each-ref init ls-files merge-base read-tree rev-parse symbolic-ref update-index write-tree'.split(
     ' ',
@@ -92,11 +94,11 @@ const isPlain = (args: readonly string[]): boolean =>
 
 const environment = (sandbox: Sandbox, remote: Remote | undefined): Record<string, string> => {
   const settings: [string, string][] = [
-    // Files may belong to another user: of the layer that the sandbox started from.
+    // Files may belong to another user, from the sandbox's layer.
     ['safe.directory', '*'],
     ['core.hooksPath', '/dev/null'],
     ['core.fsmonitor', 'false'],
-    // Programs that a repository can name for a command that knows the token.
+    // Programs that a repository can configure for a command with the token.
     ['credential.helper', ''],
     ['core.alternateRefsCommand', ':'],
     ['push.gpgSign', 'false'],
@@ -140,7 +142,7 @@ export const remoteOf = (
   token: from.token,
 });
 
-/** Where a repository is inside. Throws `record.missing` when the name cannot be one. */
+/** The path of a repository inside. Throws `record.missing` when the name is not valid. */
 export const folderOf = (sandbox: Sandbox, repository: string): string => {
   if (!RepositoryName.safeParse(repository).success) {
     throw fail('record.missing', { noun: 'repository', id: repository });

@@ -1,10 +1,10 @@
 /**
- * The working tree as git would commit it, without the agent's own index and settings: a git folder of our own beside it,
- * with the same objects and an index that is filled from the head and then with everything that is there, ignored files
- * excepted. What the agent configured (filters, hooks, other addresses) is not there, so nothing of it runs.
+ * The working tree as git would commit it, without the agent's own index and settings: a separate git folder next to
+ * it, with the same objects and an index filled from the head and then with all files, except ignored ones. The
+ * agent's configuration (filters, hooks, remotes) is not in it, so nothing of it runs.
  *
- * A repository that the agent made within this one (many generators begin with `git init`) is taken for the files in
- * it. Git would keep only the name of a commit that nobody else has, and the work would be lost without a word.
+ * A nested repository created by the agent (many generators run `git init`) is committed as plain files. Git would
+ * store only the id of a commit that nobody else has, and the work would be lost silently.
  */
 import type { Sandbox } from '@berth/plugin-api';
 import type { SandboxGit } from './sandbox-git.ts';
@@ -25,16 +25,16 @@ interface Deps {
 
 interface Tree {
   readonly sandbox: Sandbox;
-  /** Where the files are; the repository's own folder, or one within it. */
+  /** The files' folder: the repository's own, or one within it. */
   readonly cwd: string;
   readonly env: Environment;
   readonly depth: number;
 }
 
-/** Repositories within repositories are followed this far. */
+/** Maximum depth of nested repositories. */
 const MAX_DEPTH = 4;
 
-/** What makes a folder one of git's. What a set-up left is kept out by a list that the checkout has. */
+/** What makes a folder a git folder. Files left by the set-up are excluded by the checkout's list. */
 const filesOf = (own: string): Readonly<Record<string, string>> => ({
   HEAD: 'ref: refs/heads/none\n',
   'refs/.keep': '',
@@ -69,7 +69,7 @@ export const withPrivateIndex = async <T>(
 
 const addAll = async (deps: Deps, tree: Tree): Promise<void> => {
   const { sandbox, cwd, env, depth } = tree;
-  // A file that cannot be read keeps its old state; the exit code 1 says that there was one.
+  // An unreadable file keeps its old state; exit code 1 reports that there was one.
   const args = ['add', '--all', '--ignore-errors', '--', '.'] as const;
   const { stderr } = await deps.git(sandbox, { cwd, env, args, answers: [1] });
   const nested = [...stderr.matchAll(NESTED)].map(([, added, refused]) => added ?? refused ?? '');
@@ -78,7 +78,7 @@ const addAll = async (deps: Deps, tree: Tree): Promise<void> => {
   for (const path of nested) if (!submodules.includes(path)) await addFilesOf(deps, tree, path);
 };
 
-/** How git speaks of a repository that it found: it took its commit, or there is none to take. */
+/** Git's messages about a nested repository: it added its commit, or there is none to add. */
 const NESTED =
   /^(?:warning: adding embedded git repository: (.+)|error: '(.+)\/' does not have a commit checked out)$/gm;
 
@@ -95,7 +95,7 @@ const submodulesOf = async ({ git }: Deps, { sandbox, cwd }: Tree): Promise<read
   return stdout.split('\0').map((entry) => entry.slice(entry.indexOf('\n') + 1));
 };
 
-/** Builds the folder's tree as if it were a working tree of the outer repository, and puts it in its place. */
+/** Builds the folder's tree as if it were a working tree of the outer repository, and inserts it in its place. */
 const addFilesOf = async (deps: Deps, outer: Tree, path: string): Promise<void> => {
   const { git, newExecId } = deps;
   const { sandbox, env, depth } = outer;

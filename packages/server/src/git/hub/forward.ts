@@ -1,6 +1,6 @@
 /**
- * Brings our copy of a target branch forward to its source. A source that is away, broken or went another way changes
- * nothing; why the copy may be behind, and since when, is for whoever begins work on it.
+ * Fast-forwards the hub's copy of a target branch to its source. A source that is unreachable, broken or diverged
+ * changes nothing; why the copy may be behind, and since when, is reported to work that starts on it.
  */
 import { stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -22,11 +22,11 @@ interface Tracked {
 
 const FETCH_TIMEOUT_MS = 60_000;
 const ASK_TIMEOUT_MS = 20_000;
-/** What of the history of one side is looked through. */
+/** How much history of one side is searched. */
 const MAX_COMMITS = 1000;
 const MAX_REASON_LENGTH = 400;
 
-/** Rejects with what is wrong with our own side alone, such as a full disk. */
+/** Rejects only for local problems, such as a full disk. */
 export const forward = async (git: Git, gitDir: string, tracked: Tracked): Promise<Looked> => {
   const source = parseSource(tracked.source);
   try {
@@ -40,16 +40,16 @@ export const forward = async (git: Git, gitDir: string, tracked: Tracked): Promi
   }
 };
 
-/** A git that talks with a source fails for what is there; that its own machine has no room is another thing. */
+/** Git usually fails because of the source; a full local disk is a different error. */
 const SOURCE_FAILURES: readonly string[] = ['git.failed', 'git.timeout', 'git.too_costly', 'git.killed'];
 
-/** Of the target, as it may be behind its source. */
+/** Of the target, since it may be behind its source. */
 export const staleCopy = async (gitDir: string, reason: string): Promise<StaleCopy> => ({
   reason,
   currentAt: await currentAt(gitDir),
 });
 
-/** Touched whenever the copy was as its source. */
+/** Touched whenever the copy matched its source. */
 const CURRENT = 'berth-current';
 
 const markCurrent = async (gitDir: string): Promise<void> => {
@@ -58,7 +58,7 @@ const markCurrent = async (gitDir: string): Promise<void> => {
   if ((await utimes(file, now, now).then(() => true, isMissing)) === false) await writeFile(file, '');
 };
 
-/** A copy that was never brought up to date is of its import, which nothing writes HEAD after. */
+/** A copy that was never refreshed dates from its import, after which HEAD is not written. */
 const currentAt = async (gitDir: string): Promise<number> => {
   const marked = await stat(path.join(gitDir, CURRENT)).catch(isMissing);
   return (marked === false ? await stat(path.join(gitDir, 'HEAD')) : marked).mtimeMs;
@@ -84,11 +84,11 @@ const forwardOrWhyNot = async (
     const theirs = asked.stdout.split('\n').find((line) => line.endsWith(`\t${ref}`));
     if (theirs === undefined) throw thrown;
     const [ours, there] = [await tipOf(git, gitDir, ref), assertCommit(theirs.slice(0, COMMIT_LENGTH))];
-    // What has landed here is not there yet: as it should be.
+    // Landed work has not reached the source yet: normal.
     if (await containsCommit(git, gitDir, ours, there)) return undefined;
     return (await wasRewritten(git, gitDir, { ours, theirs: there }))
-      ? `${branch} was rewritten there, and the copy here keeps the old history: remove the workspace and add the repository again to work on the new one`
-      : `${branch} has commits there that are not in what landed here: merge what landed into it there, and it is followed again`;
+      ? `${branch} was rewritten there, and the copy here keeps the old history: remove the workspace and add the repository again to use the new one`
+      : `${branch} has commits there that are missing from the landed work here: merge the landed work there, and syncing resumes`;
   }
 };
 
@@ -98,7 +98,7 @@ const REJECTED = /\[rejected\].*\(non-fast-forward\)/;
 const tipOf = async (git: Git, gitDir: string, ref: string): Promise<string> =>
   assertCommit((await git(['rev-parse', '--verify', '--end-of-options', ref], { gitDir })).stdout.trim());
 
-/** What we have and they do not was made by landings, else it was theirs once. */
+/** Commits only we have come from landings, or were once theirs. */
 const wasRewritten = async (
   git: Git,
   gitDir: string,

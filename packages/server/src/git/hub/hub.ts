@@ -1,7 +1,7 @@
 /**
- * The hub: one bare repository for each repository of a workspace, written by this server alone. Sandboxes clone from
+ * The hub: one bare repository for each repository of a workspace, written only by this server. Sandboxes clone from
  * it and push to it over HTTP (`smart-http.ts`); merges are computed in it; a landing moves one of its refs by
- * compare-and-swap. Git on the host opens these folders and no other, except a source while it is read.
+ * compare-and-swap. Git on the host opens only these folders, and a source while reading it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, isBerthError, type Repository } from '@berth/contract';
@@ -20,11 +20,11 @@ import { createCopies, createRepositoryFolders, exists } from './repository-fold
 import { parseSource } from './source.ts';
 
 export interface HubOptions {
-  /** Made when absent; only the server may write in it. */
+  /** Created when absent; only the server may write to it. */
   readonly folder: string;
   readonly git: Git;
   readonly maintenance?: MaintenanceLimits | undefined;
-  /** How long a source may keep somebody waiting who only wants to know what is new. */
+  /** How long a caller that only needs a refresh waits for a source. */
   readonly refreshPatienceMs?: number | undefined;
 }
 
@@ -55,7 +55,7 @@ export const createHub = (options: HubOptions): Hub => {
 
     refresh: async (workspaceId, repository, signal) => {
       const gitDir = await open(workspaceId, repository.name);
-      // Others wait for the same look, and it goes on without whoever began it.
+      // Others share the same refresh, and it continues without the caller that started it.
       const look = () => alone(gitDir, () => forward(options.git, gitDir, repository));
       const reason = await refreshes(gitDir, look, signal);
       return reason === undefined ? undefined : staleCopy(gitDir, reason);
@@ -91,7 +91,7 @@ export const createHub = (options: HubOptions): Hub => {
   return hubUntil(undefined);
 };
 
-/** A repository that is here already is brought up to date; the same name from another source is refused. */
+/** An existing repository is refreshed; the same name from another source is refused. */
 const importOrForward = async (git: Git, request: Parameters<typeof importInto>[1]): Promise<Repository> => {
   const { final, source, name } = request;
   if (!(await exists(final))) {
@@ -106,7 +106,7 @@ const importOrForward = async (git: Git, request: Parameters<typeof importInto>[
   return repository;
 };
 
-/** The same git, each command of which ends with the signal. */
+/** The same git, with each command bound to the signal. */
 const heeding = (git: Git, signal: AbortSignal | undefined): Git => {
   if (signal === undefined) return git;
   return (args, options = {}) => {
@@ -116,7 +116,7 @@ const heeding = (git: Git, signal: AbortSignal | undefined): Git => {
 };
 
 const listRefs = async (git: Git, gitDir: string, prefix: string): Promise<Record<string, string>> => {
-  // Git goes no further than where a pattern leads; by whole path parts it would read the refs of every other task.
+  // A prefix pattern limits what git reads; with whole path components it would read the refs of every other task.
   assertRef(`${prefix}x`);
   const patterns = prefix.endsWith('/') ? [prefix.slice(0, -1)] : [`${prefix}*`, `${prefix}*/**`];
   const format = '--format=%(refname)%00%(objectname)%00%(*objectname)';
@@ -136,8 +136,8 @@ const resolveRef = async (git: Git, gitDir: string, ref: string): Promise<string
 };
 
 /**
- * Git itself compares and swaps under the lock of the ref. When it says no, the ref is looked at: elsewhere means
- * that somebody else won; where it should be means that the lock was busy for a moment.
+ * Git itself does the compare-and-swap under the ref lock. When it fails, the ref is read: a different value means
+ * that someone else won; the expected value means that the lock was busy.
  */
 const swapRef = async (
   git: Git,
@@ -160,7 +160,7 @@ const swapRef = async (
   }
 };
 
-/** Runs acts on one key one after the other. */
+/** Serialises actions per key. */
 const serially = () => {
   const last = new Map<string, Promise<unknown>>();
   return async <T>(key: string, act: () => Promise<T>): Promise<T> => {

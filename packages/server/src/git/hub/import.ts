@@ -1,7 +1,7 @@
 /**
- * Copies a repository into the hub: branches and tags, as the source has committed them; what lies uncommitted in a
- * source's working tree is not looked at. Built in a folder beside the final one and renamed, so that a repository in
- * the hub is complete or not there. Objects are fetched, never linked: the owner of the source cannot change ours.
+ * Copies a repository into the hub: branches and tags, as the source has committed them; uncommitted files in a
+ * source's working tree are ignored. Built in a temporary folder and renamed, so that a repository in the hub is
+ * complete or absent. Objects are fetched, never linked: the owner of the source cannot change ours.
  */
 import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import { isNoSource, whyUnreachable } from './unreachable.ts';
 const ASK_TIMEOUT_MS = 60_000;
 const FETCH_TIMEOUT_MS = 30 * 60_000;
 const MAX_NAMED = 5;
-/** Where the branches of tasks lie; a source's branch of this very name would keep git from making them. */
+/** Prefix of task branches; a source's branch of exactly this name would keep git from creating them. */
 const RESERVED = 'task';
 const RENAME = 'Rename it (`git branch -m task …`), or choose another one.';
 const ORIGIN_KEY = 'remote.origin.url';
@@ -25,13 +25,13 @@ export interface ImportRequest {
   readonly branch: string | undefined;
   readonly name: string;
   readonly signal?: AbortSignal | undefined;
-  /** Makes the folder that it goes into. */
+  /** Creates its parent folder. */
   readonly begin: () => Promise<void>;
 }
 
 /**
- * Makes `final`, a bare repository, from the source and returns its target branch: the wanted one, or the source's
- * default. What an interrupted import left is removed. Rejects with `repository.*`, `branch.missing`.
+ * Creates the bare repository `final` from the source and returns its target branch: the requested one, or the
+ * source's default. Leftovers of an interrupted import are removed. Rejects with `repository.*`, `branch.missing`.
  */
 export const importInto = async (git: Git, request: ImportRequest): Promise<string> => {
   const { final, source, name } = request;
@@ -60,7 +60,7 @@ export const importInto = async (git: Git, request: ImportRequest): Promise<stri
 export const originOf = async (git: Git, gitDir: string): Promise<string> =>
   (await git(['config', '--get', ORIGIN_KEY], { gitDir })).stdout.trimEnd();
 
-/** The branch to work on, asked from the source before anything is copied. */
+/** The branch to work on, queried from the source before anything is copied. */
 export const targetBranch = async (
   git: Git,
   request: Omit<ImportRequest, 'final' | 'begin'>,
@@ -77,24 +77,22 @@ export const targetBranch = async (
   const lines = listed.stdout.split('\n');
   const branches = lines.flatMap((line) => /^[^\t]*\trefs\/heads\/(.+)$/.exec(line)?.[1] ?? []);
   if (lines.some((line) => SHA_256.test(line)))
-    throw refuse(
-      'it names its objects by SHA-256; only repositories that name them by SHA-1 can be imported.',
-    );
-  if (branches.length === 0) throw refuse('it has no commits on a branch.');
+    throw refuse('it uses SHA-256 object ids; only SHA-1 repositories can be imported.');
+  if (branches.length === 0) throw refuse('it has no branch with commits.');
   const head = lines.flatMap((line) => /^ref: refs\/heads\/(.+)\tHEAD$/.exec(line)?.[1] ?? [])[0];
   const chosen = branch ?? head ?? usualOf(branches);
   if (chosen === undefined) {
     const some = branches.slice(0, MAX_NAMED).join(', ');
-    throw refuse(`no branch is checked out there; say which one (${some}) the work lands on.`);
+    throw refuse(`no branch is checked out there; choose the one (${some}) that work lands on.`);
   }
   if (!branches.includes(chosen)) throw fail('branch.missing', { repository: name, branch: chosen });
   if (chosen === RESERVED) {
-    throw refuse(`git has no branches task/… for tasks beside a branch named task. ${RENAME}`);
+    throw refuse(`git cannot create branches task/… next to a branch named task. ${RENAME}`);
   }
   return chosen;
 };
 
-/** An object's id, as the source lists it. */
+/** An object id, as listed by the source. */
 const SHA_256 = /^[0-9a-f]{64}\t/;
 
 const usualOf = (branches: readonly string[]): string | undefined =>
@@ -123,10 +121,10 @@ const assertFolder = async (source: Source): Promise<void> => {
   if (source.kind === 'url') return;
   const found = await stat(source.address).catch(() => undefined);
   if (found?.isDirectory()) return;
-  throw fail('repository.bad_source', { source: source.address, reason: 'there is no such folder.' });
+  throw fail('repository.bad_source', { source: source.address, reason: 'the folder does not exist.' });
 };
 
-/** Says in plain words why git could not read a source. */
+/** Explains why git could not read a source. */
 const reach = async <T>(source: Source, act: () => Promise<T>): Promise<T> => {
   try {
     return await act();

@@ -1,7 +1,7 @@
 /**
- * What git leaves when it is ended in the middle: locks, which then block a branch for everybody, and files that were
- * not finished. The server alone writes in the hub, and its git ends with it, so whatever is older than every git that
- * works in a repository now belongs to nobody; where none works, that is everything, whatever time it bears.
+ * Removes what a killed git leaves behind: locks, which block a branch for everyone, and temporary files. Only the
+ * server writes to the hub, and its git processes end with it, so whatever is older than every running git process of
+ * a repository is stale; without one, that is everything, whatever its timestamp.
  */
 import { rmSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
@@ -10,13 +10,13 @@ import type { HostProcesses } from '../../system/host-processes.ts';
 import { isMissing } from './repository-folder.ts';
 
 export interface LeftLocks {
-  /** To be awaited before git works in a repository: looks once in the life of the server. */
+  /** Await before git runs in a repository: cleans once per server process. */
   ready(gitDir: string): Promise<void>;
-  /** Removes what belongs to nobody. Returns how many there were. */
+  /** Removes stale files. Returns their number. */
   clear(gitDir: string): Promise<number>;
 }
 
-/** A file's time is that of the kernel's last tick, which may be a little before the start of who made it. */
+/** A file's timestamp is that of the kernel's last tick, which may be slightly before the start of its creator. */
 const TICK_MS = 20;
 
 export const createLeftLocks = ({ oldestIn }: Pick<HostProcesses, 'oldestIn'>): LeftLocks => {
@@ -27,7 +27,7 @@ export const createLeftLocks = ({ oldestIn }: Pick<HostProcesses, 'oldestIn'>): 
       const found = await stat(entry).catch(isMissing);
       if (found === false) continue;
       const oldest = oldestIn(gitDir);
-      // In one go with the question, so that no git can have begun in between.
+      // Synchronously with the check, so that no git process can start in between.
       if (oldest === undefined) rmSync(entry, { recursive: true, force: true });
       else if (found.mtimeMs < oldest - TICK_MS) await rm(entry, { recursive: true, force: true });
       else continue;
@@ -55,7 +55,7 @@ const entriesOf = async (gitDir: string): Promise<string[]> => {
     .map(({ name, parentPath }) => path.join(parentPath, name));
 };
 
-/** No ref ends in `.lock`; the other names are those of git for objects that it is about to have. */
+/** No ref ends in `.lock`; the other names are git's temporary object files. */
 const isLeft = (name: string, top: string | undefined): boolean =>
   name.endsWith('.lock') ||
   (top === 'objects' && /^(\.?tmp[-_]|incoming-)/.test(name)) ||

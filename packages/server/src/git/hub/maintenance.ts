@@ -1,10 +1,10 @@
 /**
- * Keeps a repository of the hub small: every turn pushes objects, and refs that are dropped leave theirs behind.
+ * Keeps a hub repository small: every turn pushes objects, and dropped refs leave theirs behind.
  *
- * Git may collect beside pushes and landings. What no ref names stays for a day after it was written, which is far
- * longer than a push or a merge takes from its first object to its ref, and short for what a sandbox took back; packs are replaced by renaming, and pushes
- * arrive as packs (see serve-git.ts); refs are packed under git's own locks, and those who move a ref meanwhile try
- * again (`swapRef`). A collection that a killed server left behind ends by itself, and git runs no second one beside it
+ * gc runs concurrently with pushes and landings. Unreachable objects are kept for a day, which is far longer than a
+ * push or a merge takes from its first object to its ref, and short for deleted work; packs are replaced by renaming,
+ * and pushes arrive as packs (see serve-git.ts); refs are packed under git's own locks, and concurrent ref updates
+ * retry (`swapRef`). A gc left behind by a killed server ends by itself, and git runs no second one in parallel
  * (`gc.pid`).
  */
 import { type Git, WHOLE_REPOSITORY_MEMORY_BYTES } from '../git.ts';
@@ -12,22 +12,22 @@ import { type Git, WHOLE_REPOSITORY_MEMORY_BYTES } from '../git.ts';
 export interface MaintenanceLimits {
   readonly maxLooseObjects: number;
   readonly maxPacks: number;
-  /** What a repository may have grown by since its last collection. */
+  /** How much a repository may grow between two gc runs. */
   readonly maxGrowthBytes: number;
 }
 
-/** Git's own measure is 6700 and 50; fewer files keep clones of large repositories quick. Every push is a pack. */
+/** Git's own measure is 6700 and 50; fewer files keep clones of large repositories fast. Every push is a pack. */
 export const MAINTENANCE_LIMITS: MaintenanceLimits = {
   maxLooseObjects: 2000,
   maxPacks: 50,
   maxGrowthBytes: 256 * 2 ** 20,
 };
-/** Beside work it competes for the disk, so there it waits for much more. */
+/** It competes with running work for the disk, so then the threshold is much higher. */
 const PATIENCE_WHEN_BUSY = 5;
 const UNNAMED_KEPT = '1.day.ago';
 const TIMEOUT_MS = 30 * 60_000;
 
-/** Does nothing while there is little to gain. Returns whether it did. */
+/** Does nothing below the threshold. Returns whether it ran. */
 export const maintainRepository = async (
   git: Git,
   gitDir: string,
@@ -43,7 +43,7 @@ export const maintainRepository = async (
     numberIn(stdout, 'count') <= maxLooseObjects * patience &&
     numberIn(stdout, 'packs') <= maxPacks * patience;
   if (isLittle) return false;
-  // Unnamed objects go into a pack of their own, with their ages, instead of becoming a file each.
+  // Unreachable objects go into a cruft pack, with their ages, instead of loose files.
   await git(['gc', '--quiet', '--cruft', `--prune=${UNNAMED_KEPT}`], {
     gitDir,
     timeoutMs: TIMEOUT_MS,
@@ -55,7 +55,7 @@ export const maintainRepository = async (
 };
 
 const KIBIBYTE = 1024;
-/** What was left by the last collection. */
+/** Left by the last gc. */
 const COLLECTED_KEY = 'berth.collectedBytes';
 
 const collectedBytes = async (git: Git, gitDir: string): Promise<number> =>

@@ -1,16 +1,16 @@
 /**
- * Merges in the hub, without a working tree. The commit depends on the arguments alone (author, date and message are
- * given), so a merge that is computed again after a crash is the same commit.
+ * Merges in the hub, without a working tree. The commit depends only on the arguments (author, date and message are
+ * given), so a merge recomputed after a crash is the same commit.
  */
 import type { MergeOptions, MergeResult } from '@berth/core';
 import { containsCommit, listingOf } from '../checkouts/look.ts';
 import type { Git } from '../git.ts';
 import { assertCommit, assertRef } from '../refs.ts';
 
-/** Who signs what the server commits. */
+/** Author of the server's commits. */
 export const COMMITTER = { name: 'Berth', email: 'berth@localhost' } as const;
 const MERGE_TIMEOUT_MS = 5 * 60_000;
-/** Those that are told: nobody resolves more by hand. */
+/** Maximum number reported: nobody resolves more by hand. */
 const MAX_CONFLICT_PATHS = 200;
 const MAX_CONFLICT_CHARACTERS = 64_000;
 
@@ -19,7 +19,7 @@ export const mergeIn = async (git: Git, gitDir: string, request: MergeOptions): 
   const head = assertCommit(request.head);
   const keepAt = assertRef(request.keepAt);
   if (await containsCommit(git, gitDir, base, head)) return { kind: 'nothing' };
-  // A few small objects can unfold to billions of paths, which a merge would walk and keep in memory.
+  // A few small objects can expand to billions of paths, which a merge would walk and keep in memory.
   await listingOf(git, gitDir, head);
   const merged = await git(
     [
@@ -57,7 +57,7 @@ export const commitTree = async (
   return assertCommit(made.stdout.trim());
 };
 
-/** The environment that fixes who and when of a commit. `at` in milliseconds. */
+/** The environment that fixes author and date of a commit. `at` in milliseconds. */
 export const commitIdentity = (
   who: { readonly name: string; readonly email: string },
   at: number,
@@ -74,9 +74,9 @@ export const commitIdentity = (
 };
 
 /**
- * The paths that a person must look at, the first of very many. `merge-tree -z --name-only` prints a tree, the files left in conflict, an
- * empty entry, then messages (count, paths, kind, text). The messages name more than the list does: the old name of
- * a file that one side renamed and the other deleted.
+ * The conflicting paths, truncated. `merge-tree -z --name-only` prints a tree, the files left in conflict, an empty
+ * entry, then messages (count, paths, kind, text). The messages name more than the list does: the old name of a file
+ * that one side renamed and the other deleted.
  */
 const conflictPaths = (output: string): string[] => {
   const [, ...fields] = output.split('\0');

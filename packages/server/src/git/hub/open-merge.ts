@@ -1,7 +1,7 @@
 /**
- * A merge that an agent began and resolved but did not commit. Many agents edit the files and stop there; the work is
- * done, and only the second parent is missing. Whether it is resolved is asked of the agent's own index and of the tree
- * that is about to be saved. Both may lie, which gains nothing: an agent can commit any merge it likes, and what lands is
+ * A merge that an agent started and resolved but did not commit. Many agents edit the files and stop there; the work
+ * is done, and only the second parent is missing. Whether it is resolved is read from the agent's own index and the
+ * tree to be saved. Both may lie, which gains nothing: an agent can commit any merge it likes, and what lands is
  * merged and checked in the hub either way.
  */
 import type { RunResult, Sandbox } from '@berth/plugin-api';
@@ -12,13 +12,13 @@ interface Place {
   readonly cwd: string;
 }
 
-/** Beyond this many, nobody has resolved them by hand: the agent is asked again. */
+/** More than this cannot have been resolved by hand: the merge counts as unresolved. */
 const MAX_PATHS = 1000;
 const MARKER = '^(<<<<<<<|>>>>>>>) ';
-/** Git's exit codes for "none" and for "I cannot read this". */
+/** Git's exit codes for "none" and "unreadable". */
 const REFUSALS = [1, 128, 129];
 
-/** The commit that is being merged into the head, when nothing in the tree is left to resolve. */
+/** The commit being merged into the head, when nothing is left to resolve. */
 export const resolvedMerge = async (
   git: SandboxGit,
   place: Place,
@@ -29,7 +29,7 @@ export const resolvedMerge = async (
   const merging = await lookUp('rev-parse', '--verify', '--quiet', 'MERGE_HEAD^{commit}');
   if (merging.exitCode !== 0) return undefined;
   const unchanged = await lookUp('rev-parse', '--verify', '--quiet', `${saved.head}^{tree}`);
-  // Nothing was taken from the other side: that is a merge given up, and would undo what has landed.
+  // Nothing was taken from the other side: the merge was abandoned, and committing it would undo landed work.
   if (unchanged.stdout.trim() === saved.tree) return undefined;
   return (await isResolved(lookUp, saved.tree)) ? merging.stdout.trim() : undefined;
 };
@@ -52,7 +52,7 @@ const isResolved = async (lookUp: LookUp, tree: string): Promise<boolean> => {
   const texts = new Set(
     (await found('')).stdout.split('\0').map((name) => name.slice(name.indexOf(':') + 1)),
   );
-  // Git marks a conflict only in a text that both sides have. Of any other it must be told the outcome (`git add`).
+  // Git writes conflict markers only for text in both sides. Other conflicts must be resolved with `git add`.
   return [...unmerged].every(([path, stages]) => stages.has('2') && stages.has('3') && texts.has(path));
 };
 

@@ -17,7 +17,7 @@ test('a source that was silent keeps nobody waiting until it has answered again'
   const refresh = createRefreshes(10);
   const { begun, look } = source();
   expect(await refresh('a', look)).toMatch(/did not answer within 10 ms/);
-  expect(await refresh('a', look)).toMatch(/did not answer when it was asked before/);
+  expect(await refresh('a', look)).toMatch(/did not answer the last refresh/);
   expect(begun).toHaveLength(1);
   begun[0]?.(true);
   await expect.poll(() => begun.length).toBe(2);

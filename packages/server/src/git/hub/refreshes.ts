@@ -1,8 +1,8 @@
 /**
- * Asks sources for what is new, and lets nobody wait long for one that does not answer: whoever waits holds a place
- * that the work of others needs. A source that is slow is waited for a little, one that was silent not at all until it
- * has answered again; what it has to say comes with a later look. Of those who ask at the same time, all that came
- * after a look began share the next one.
+ * Refreshes from sources without making callers wait long for one that does not answer: a waiting caller occupies a
+ * slot that other work needs. A slow source is awaited briefly, one that was silent not at all until it has answered
+ * again; its news arrive with a later refresh. Concurrent callers that arrive after a refresh has started share the
+ * next one.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -14,7 +14,7 @@ export interface Looked {
 
 export type Look = () => Promise<Looked>;
 
-/** Resolves with why the copy may be behind. Rejects as the look does, or with the reason of the signal. */
+/** Resolves with why the copy may be behind. Rejects as the refresh does, or with the reason of the signal. */
 export type Refreshes = (source: string, look: Look, signal?: AbortSignal) => Promise<string | undefined>;
 
 type Reason = Looked['reason'];
@@ -25,7 +25,7 @@ interface Asked {
   next?: Promise<Reason> | undefined;
 }
 
-const STILL_SILENT = 'it did not answer when it was asked before; it is asked again, and nobody waits for it';
+const STILL_SILENT = 'it did not answer the last refresh; it is being retried in the background';
 
 export const createRefreshes = (patienceMs: number): Refreshes => {
   const sources = new Map<string, Asked>();
@@ -54,7 +54,7 @@ export const createRefreshes = (patienceMs: number): Refreshes => {
     const source = sources.get(name) ?? { isSilent: false };
     sources.set(name, source);
     const asked = ask(source, look);
-    // One that nobody waits for any more fails unheard; the next look meets the same trouble.
+    // A refresh without waiters fails silently; the next one gets the same error.
     asked.catch(() => undefined);
     if (source.isSilent) return STILL_SILENT;
     const patience = new AbortController();
@@ -73,7 +73,7 @@ export const createRefreshes = (patienceMs: number): Refreshes => {
       return await Promise.race([asked, late]);
     } finally {
       patience.abort();
-      // After the end of the race nobody else hears of it.
+      // After the race nobody else handles it.
       late.catch(() => undefined);
     }
   };

@@ -8,9 +8,9 @@ import { withPrivateIndex } from '../checkouts/working-tree.ts';
 
 export interface RepositoryCommands {
   status(sandbox: Sandbox, repository: string): Promise<RepositoryStatus>;
-  /** The working tree against its commit, new files included; cut with a notice beyond 4 MiB. */
+  /** The working tree against its commit, new files included; truncated with a notice beyond 4 MiB. */
   diff(sandbox: Sandbox, repository: string): Promise<string>;
-  /** Commits everything that changed. Rejects with `request.invalid` when nothing did. */
+  /** Commits all changes. Rejects with `request.invalid` when there are none. */
   commit(sandbox: Sandbox, repository: string, message: string): Promise<{ commit: string }>;
   /** Pushes the checked-out branch to the hub. Rejects with `push.refused`. */
   push(
@@ -74,7 +74,7 @@ export const createRepositoryCommands = (deps: {
 const headOf = async (git: SandboxGit, sandbox: Sandbox, cwd: string): Promise<string> =>
   (await git(sandbox, { cwd, args: ['rev-parse', '--verify', 'HEAD'] })).stdout.trim();
 
-/** What the sandbox says it pushed counts when the hub has it. */
+/** A push claimed by the sandbox counts only when the hub has it. */
 const pushBranch = async (
   { git, hub }: { readonly git: SandboxGit; readonly hub: Pick<Hub, 'resolve'> },
   sandbox: Sandbox,

@@ -6,10 +6,10 @@ import { fail, RepositoryName, WorkspaceId } from '@berth/contract';
 import type { Hub, HubWorkspace } from '@berth/core';
 
 export interface RepositoryFolders {
-  /** Throws `record.missing` when one of the names cannot be a name. */
+  /** Throws `record.missing` when one of the names is not valid. */
   repository(workspaceId: string, name: string): string;
   workspace(workspaceId: string): string;
-  /** The same, of a copy that is there. Rejects with `record.missing`, `repository.copy_damaged`. */
+  /** The same, for an existing copy. Rejects with `record.missing`, `repository.copy_damaged`. */
   open(workspaceId: string, name: string): Promise<string>;
 }
 
@@ -33,7 +33,7 @@ export const createRepositoryFolders = (folder: string): RepositoryFolders => {
       const parts = NEEDED.map((part) => path.join(gitDir, part));
       for (const part of [workspace(workspaceId), gitDir, ...parts]) {
         if (await exists(part)) continue;
-        // A name that nobody imported.
+        // A name that was never imported.
         if (part === gitDir) throw fail('record.missing', { noun: 'repository', id: name });
         const reason = `${path.relative(folder, part)} is missing`;
         throw fail('repository.copy_damaged', { repository: name, path: gitDir, reason });
@@ -43,13 +43,13 @@ export const createRepositoryFolders = (folder: string): RepositoryFolders => {
   };
 };
 
-/** Without these git takes a folder for no repository, or finds nothing in it. */
+/** Without these git does not recognise a repository, or finds it empty. */
 const NEEDED = ['HEAD', 'refs', 'objects/info'];
 
 /** The folders of workspaces, from the first copy to the end of the removal. */
 export const createCopies = (folder: string) => {
   const { workspace } = createRepositoryFolders(folder);
-  /** Workspaces that this server is making. */
+  /** Workspaces being created by this server. */
   const making = new Set<string>();
   const kept: Pick<Hub, 'recorded' | 'removeWorkspace' | 'listWorkspaces'> = {
     recorded: async (workspaceId) => {
@@ -75,10 +75,10 @@ export const createCopies = (folder: string) => {
   };
 };
 
-/** A workspace's folder while it is removed: this, its id, and something unique. */
+/** A workspace's folder during removal: this prefix, its id, and a unique suffix. */
 const REMOVING = '.removing-';
 
-/** The folder is gone at once; what is in it follows, now or when this is asked again. */
+/** The folder is moved away immediately; its contents are deleted now or when this is called again. */
 const removeWorkspace = async (folder: string, workspace: string): Promise<void> => {
   const prefix = `${REMOVING}${path.basename(workspace)}-`;
   const gone = path.join(folder, `${prefix}${randomBytes(6).toString('hex')}`);
@@ -87,7 +87,7 @@ const removeWorkspace = async (folder: string, workspace: string): Promise<void>
     if (name.startsWith(prefix)) await rm(path.join(folder, name), { recursive: true, force: true });
 };
 
-/** Stands in the folder of a workspace until it has its record. */
+/** Marker in the folder of a workspace until it has its record. */
 const UNRECORDED = '.unrecorded';
 
 const markUnrecorded = async (workspace: string): Promise<void> => {
@@ -97,7 +97,7 @@ const markUnrecorded = async (workspace: string): Promise<void> => {
 
 const unmark = (workspace: string): Promise<void> => rm(path.join(workspace, UNRECORDED), { force: true });
 
-/** Workspaces that have a folder, or one that is being removed; with the time of its last change. */
+/** Workspaces with a folder, or one being removed; with the time of its last change. */
 const listWorkspaces = async (folder: string): Promise<HubWorkspace[]> => {
   const found = new Map<string, Omit<HubWorkspace, 'id'>>();
   for (const name of await entriesOf(folder)) {
@@ -119,7 +119,7 @@ export const exists = (file: string): Promise<boolean> => stat(file).then(() => 
 const entriesOf = async (folder: string): Promise<readonly string[]> =>
   (await readdir(folder).catch(isMissing)) || [];
 
-/** False for an absent file; other failures are thrown. */
+/** False for a missing file; other errors are thrown. */
 export const isMissing = (thrown: unknown): false => {
   if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return false;
   throw thrown;

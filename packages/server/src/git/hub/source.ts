@@ -1,7 +1,7 @@
 /**
  * Where a repository may come from: an absolute path on this machine, or an https, ssh, git or file URL (also the
- * short form `user@host:path` of ssh). No URL may carry a secret, because it is stored and shown; and nothing may
- * look like an option to git or name a transport that runs a command.
+ * short form `user@host:path` of ssh). No URL may contain a secret, because it is stored and shown; and nothing may
+ * look like a git option or use a transport that runs a command.
  */
 import path from 'node:path';
 import { fail, RepositoryName } from '@berth/contract';
@@ -9,9 +9,9 @@ import { SOURCE_PROTOCOLS } from '../git.ts';
 
 export interface Source {
   readonly kind: 'path' | 'url';
-  /** What git is given. */
+  /** Passed to git. */
   readonly address: string;
-  /** The name that the repository gets when none is chosen. */
+  /** The default name of the repository. */
   readonly name: string;
 }
 
@@ -64,7 +64,7 @@ const named = (kind: Source['kind'], address: string): Source => {
   return { kind, address, name: RepositoryName.safeParse(name).success ? name : 'repository' };
 };
 
-/** Of the short form; undefined when there is none. */
+/** For the short form; undefined for other forms. */
 const userOf = (text: string): string | undefined => {
   const end = text.search(/[/@]/);
   return text[end] === '@' ? text.slice(0, end) : undefined;
@@ -72,7 +72,7 @@ const userOf = (text: string): string | undefined => {
 
 const hostOf = (text: string, user: string): string => text.slice(user.length + 1).split('/', 1)[0] ?? '';
 
-/** For messages: the user part of anything like a URL is left out. */
+/** For messages: removes the user part of anything like a URL. */
 const withoutSecrets = (text: string): string => {
   const user = userOf(text);
   const short = user?.includes(':') && !/\s/.test(user) ? `…${text.slice(user.length)}` : text;

@@ -25,9 +25,9 @@ test.each([
   [
     URL,
     "fatal: unable to access 'https://x/': Operation too slow. Less than 1 bytes/sec transferred the last 30 seconds",
-    'fell silent in the middle',
+    'stopped responding in the middle',
   ],
-  [PATH, "fatal: '/a' does not appear to be a git repository", 'not the top of a git repository'],
+  [PATH, "fatal: '/a' does not appear to be a git repository", 'not the top level of a git repository'],
   [URL, "fatal: 'a' does not appear to be a git repository", "'a' does not appear"],
 ])('%o: %s', (source, said, told) => {
   expect(whyUnreachable(source, said)).toContain(told);

@@ -1,4 +1,4 @@
-/** Who calls, by the token of the request; and whether the role is enough. */
+/** Authenticates the caller by the request's token, and authorises by role. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { fail, ROLES, type RouteShape } from '@berth/contract';
 import type { Caller } from '../handler-types.ts';
@@ -7,9 +7,9 @@ import type { Tokens } from './tokens.ts';
 const SOCKET_TOKEN = 'berth.token.';
 
 /**
- * Rejects with `auth.required` or `auth.forbidden`. It is asked for on the Unix socket too: a file permission says
- * which user may connect, not which role a program has, and it would let everything that runs as the user (an agent
- * on the `host` driver, a build script) act as the owner.
+ * Rejects with `auth.required` or `auth.forbidden`. It is required on the Unix socket too: a file permission decides
+ * which user may connect, not a program's role, and would let everything that runs as the user (an agent on the
+ * `host` driver, a build script) act as the owner.
  */
 export const authenticate = async (
   tokens: Tokens,
@@ -25,7 +25,9 @@ export const authenticate = async (
   return caller;
 };
 
-/** Never from the query: URLs end up in histories and logs. Browsers can set no header on a WebSocket but this one. */
+/**
+ * Never from the query: URLs end up in histories and logs. This is the only header browsers can set on a WebSocket.
+ */
 const tokenOf = (route: RouteShape, headers: IncomingHttpHeaders): string | undefined => {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   if (bearer !== undefined || route.answers !== 'socket') return bearer;

@@ -1,8 +1,8 @@
 /**
- * How the first owner comes about. Whoever may write the home folder may put a `bootstrap-token` there (the server
- * puts one at its first start), and the server mints the owner token from it: an HMAC of it, so that a crash at any
- * point leads to the same owner token. Then the bootstrap token is gone and never needed again. A lost owner token is
- * replaced by putting a new bootstrap token into the folder and starting again.
+ * Bootstraps the first owner. Whoever can write to the home folder can put a `bootstrap-token` there (the server
+ * creates one at its first start), and the server derives the owner token from it with an HMAC, so that a crash at
+ * any point gives the same owner token. The bootstrap token is then deleted and never needed again. To replace a lost
+ * owner token, put a new bootstrap token into the folder and restart.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import type { Tokens } from './tokens.ts';
 const BOOTSTRAP_BYTES = 32;
 const LEAST_BOOTSTRAP_CHARACTERS = 32;
 
-/** Makes sure that there is an owner. Returns the path of the file with the owner's token. */
+/** Ensures that an owner exists. Returns the path of the owner token file. */
 export const ensureOwner = async (home: string, store: Store, tokens: Tokens): Promise<string> => {
   const bootstrapPath = join(home, 'bootstrap-token');
   const ownerPath = join(home, 'owner-token');

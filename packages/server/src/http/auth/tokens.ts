@@ -1,7 +1,6 @@
 /**
- * Tokens: 256 random bits, shown once, kept as a SHA-256 hash in a table of its own. Who has been seen is
- * remembered in memory and forgotten with the event of a revocation, so that a revoked token fails at once and the
- * streams it opened end.
+ * Tokens: 256 random bits, shown once, stored as a SHA-256 hash in a separate table. Known callers are cached in
+ * memory and evicted by the revocation event, so that a revoked token fails immediately and its streams end.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { fail, type Role, type Token } from '@berth/contract';
@@ -12,20 +11,20 @@ import type { Caller } from '../handler-types.ts';
 const TOKEN_BYTES = 32;
 const LONGEST_TOKEN_CHARACTERS = 200;
 const KNOWN_TOKENS = 10_000;
-/** `lastUsedAt` is for people; writing it with every request would be a disk write per request. */
+/** `lastUsedAt` is informational; updating it on every request would be a disk write per request. */
 const SEEN_EVERY_MS = 60_000;
 
 export interface Tokens {
-  /** The caller of a secret, or undefined when it is unknown, revoked or expired. */
+  /** The caller with this secret, or undefined when it is unknown, revoked or expired. */
   authenticate(secret: string): Promise<Caller | undefined>;
   create(wanted: {
     readonly name: string;
     readonly role: Role;
     readonly ttlMs?: number | undefined;
-    /** Made at random when absent. */
+    /** Default: random. */
     readonly secret?: string | undefined;
   }): Promise<{ readonly token: Token; readonly secret: string }>;
-  /** Revoking twice is one revocation. Rejects with `record.missing`. */
+  /** Idempotent. Rejects with `record.missing`. */
   revoke(id: string): Promise<Token>;
   close(): void;
 }
@@ -33,7 +32,7 @@ export interface Tokens {
 interface Known {
   readonly caller: Caller;
   readonly expiresAt: number | undefined;
-  /** When it was read from its record. */
+  /** When its record was read. */
   readonly readAt: number;
   seenAt: number;
 }
@@ -81,7 +80,7 @@ export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
       const hash = hashToken(secret);
       const now = clock.now();
       const kept = known.get(hash);
-      // When the clock was set back, the moment on record was moved with it.
+      // When the clock is set back, the recorded time is adjusted.
       const entry = kept === undefined || kept.readAt > now ? await lookUp(hash) : kept;
       if (entry === undefined) return undefined;
       if (entry.expiresAt !== undefined && entry.expiresAt <= now) {

@@ -1,4 +1,4 @@
-/** The reference page: every route, error and event of the contract on one page that needs nothing else. */
+/** The reference page: every route, error and event of the contract on one self-contained page. */
 import { ERRORS, type ErrorShape, EVENTS, KINDS, ROUTES, type RouteShape } from '@berth/contract';
 import { z } from 'zod';
 import { SCRIPT, STYLE } from './docs-assets.ts';

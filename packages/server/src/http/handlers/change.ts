@@ -32,7 +32,7 @@ export const gateHandlers = (store: Store): HandlersOf<'gate'> => ({
   'gate.get': ({ params }) => findRecord(store, 'gateRuns', params.id),
 });
 
-/** Unified diff of what the change makes of its target, all repositories one after the other. */
+/** Unified diff of the change against its target, all repositories in sequence. */
 const diffOf = async (store: Store, hub: Pick<Hub, 'diff'>, change: Change): Promise<string> => {
   const task = await store.read((tx) => tx.table('tasks').get(change.taskId));
   if (task === undefined) return '';

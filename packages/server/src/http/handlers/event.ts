@@ -14,12 +14,14 @@ export const eventHandlers = (store: Store, feed: EventFeed): HandlersOf<'event'
       firstSeq: await tx.firstSeq(),
       lastSeq: await tx.lastSeq(),
     })),
-  // A reader that comes back says where it was in the header; that is newer than the address it was started with.
+  // A reconnecting reader sends its position in the header, which is newer than the one in the URL.
   'event.stream': async ({ query: { afterSeq, ...filter }, lastEventId }) =>
     feed.follow(filter, lastEventId === undefined ? afterSeq : cursorOf(lastEventId)),
 });
 
-/** Up to the limit, or to what one answer may hold; there is more when the last one is not the last of the log. */
+/**
+ * Up to the limit, or to the size limit of a response; there is more when the last one is not the last of the log.
+ */
 const pageOfEvents = async (tx: ReadTx, query: EventQuery): Promise<Event[]> => {
   const rows: Event[] = [];
   let characters = 0;

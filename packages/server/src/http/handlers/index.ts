@@ -58,7 +58,7 @@ const sessionHandlers = (store: Store): HandlersOf<'session'> => ({
   },
   'session.items': async ({ params, query }) => {
     await findRecord(store, 'sessions', params.id);
-    // Ids of items sort as they were said.
+    // Item ids sort chronologically.
     return pageInOrder(store, 'items', query, { sessionId: params.id });
   },
 });

@@ -1,4 +1,4 @@
-/** How records become pages. */
+/** Pagination of records. */
 import { fail, type Page } from '@berth/contract';
 import { type ListQuery, NOUNS, type RowOf, type Store, type TableName } from '@berth/core';
 
@@ -6,7 +6,7 @@ const PAGE_ROWS = 50;
 
 type PageAsked = { readonly after?: string | undefined; readonly limit?: number | undefined };
 
-/** The newest first; `next` is there when there is more. */
+/** Newest first; `next` is present when there are more. */
 export const pageOfRecords = <N extends TableName>(
   store: Store,
   table: N,
@@ -14,7 +14,7 @@ export const pageOfRecords = <N extends TableName>(
   where?: ListQuery<N>['where'],
 ): Promise<PageOf<N>> => pageOf(store, table, page, { where, order: 'desc' });
 
-/** The oldest first. */
+/** Oldest first. */
 export const pageInOrder = <N extends TableName>(
   store: Store,
   table: N,

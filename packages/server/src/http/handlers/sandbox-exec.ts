@@ -1,4 +1,4 @@
-/** Commands in a sandbox, between the wire and the guest channel. */
+/** Commands in a sandbox, between HTTP and the guest channel. */
 import { type ExecPart, type ExecRequest, type ExecResult, fail } from '@berth/contract';
 import type { ExecChunk, ExecSpec, Sandbox } from '@berth/plugin-api';
 
@@ -29,7 +29,7 @@ export const runExec = async (sandbox: Sandbox, { id, request, signal }: Run): P
   return { execId: id, ...ended, stdout, stderr, truncated, durationMs };
 };
 
-/** The output as text. Characters that are cut between two chunks are put together again. */
+/** The output as text. Characters split across two chunks are joined. */
 export async function* followExec(chunks: AsyncIterable<ExecChunk>): AsyncGenerator<ExecPart> {
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
   for await (const chunk of chunks) {

@@ -8,7 +8,7 @@ export type OpenTerminal = Pick<Terminal, 'stream' | 'resize' | 'kill'>;
 
 const Size = z.strictObject({ columns: z.int().min(1).max(1000), rows: z.int().min(1).max(1000) });
 
-/** Ends with whichever side ends first; a client that leaves takes its terminal with it. */
+/** Ends with whichever side ends first; the terminal ends when its client disconnects. */
 export const talkWithTerminal = async (socket: ClientSocket, terminal: OpenTerminal): Promise<void> => {
   try {
     await Promise.race([toClient(socket, terminal), fromClient(socket, terminal), socket.closed]);

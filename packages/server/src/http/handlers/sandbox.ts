@@ -18,11 +18,11 @@ import { type OpenTerminal, talkWithTerminal } from './sandbox-shell.ts';
 type Commit = z.infer<typeof CommitId>;
 
 export interface SandboxAccess {
-  /** Resolves when it runs. */
+  /** Resolves when it is running. */
   create(wanted: SandboxCreate, caller: Caller, signal: AbortSignal, id?: string): Promise<SandboxRecord>;
   remove(id: string, caller: Caller): Promise<SandboxRecord>;
   /**
-   * The inside of a sandbox, as the caller may see it. Rejects with `record.missing`, `auth.forbidden`,
+   * The inside of a sandbox, for an authorised caller. Rejects with `record.missing`, `auth.forbidden`,
    * `sandbox.not_running` or `sandbox.unreachable`.
    */
   open(id: string, caller: Caller): Promise<Sandbox>;
@@ -44,9 +44,9 @@ export interface SandboxAccess {
   };
 }
 
-/** Commands that are waited for: a sandbox of ordinary size has processes for so many, and the others have their turn. */
+/** Concurrent foreground commands: an ordinary sandbox has processes for this many, the others are queued. */
 const COMMANDS = {
-  what: 'commands at once in this sandbox',
+  what: 'concurrent commands in this sandbox',
   total: 4096,
   perOwner: 32,
   waitingPerOwner: 1000,
@@ -67,7 +67,7 @@ export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxAccess
     'sandbox.exec': async ({ params, body, caller, signal }) => {
       const sandbox = await sandboxes.open(params.id, caller);
       const run = () => runExec(sandbox, { id: ids.new('exec'), request: body, signal });
-      // One in the background has its answer at once; how many may live is for the sandbox to say.
+      // A background command returns immediately; the sandbox limits how many may run.
       if (body.background) return run();
       const giveBack = await commands.take(params.id, 1, signal);
       return run().finally(giveBack);
@@ -135,7 +135,7 @@ const fileHandlers = (
   },
 });
 
-/** Passes pieces on and knows how many bytes they were. */
+/** Forwards chunks and counts their bytes. */
 const measured = (body: AsyncIterable<Uint8Array>) => {
   let size = 0;
   return {

@@ -13,7 +13,7 @@ export interface SystemParts {
   readonly queue: Pick<Queue, 'stats'>;
   /** Whether the core takes work. */
   readonly isWorking: () => boolean;
-  /** Really tries what is needed. */
+  /** Tests every requirement. */
   readonly doctor: () => Promise<Check[]>;
   /** Begins the stop of this server. Resolves when the stop may begin: at once, or when no sandbox is left. */
   readonly shutdown: (options: { readonly removeSandboxes?: boolean | undefined }) => Promise<void>;
@@ -34,7 +34,7 @@ export interface SystemDeps {
   readonly system: SystemParts;
 }
 
-/** A probe writes to the disk; anybody may probe, so an answer is good for this long. */
+/** A probe writes to the disk; anyone may probe, so a result is cached this long. */
 const PROBE_MS = 1000;
 
 export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
@@ -99,12 +99,12 @@ const storeCheck = async (store: Store): Promise<Check> => {
     await store.check();
     return { name: 'store', ok: true, detail: 'A durable write succeeded.' };
   } catch {
-    // The probe is public: the cause is in the log of whoever writes next, not in the answer.
+    // The probe is public: the cause is logged by the next writer, not returned.
     return {
       name: 'store',
       ok: false,
       detail: 'A durable write failed.',
-      hint: 'Look at the disk of the home folder.',
+      hint: 'Check the disk of the home folder.',
     };
   }
 };
