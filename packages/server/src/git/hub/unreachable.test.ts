@@ -13,13 +13,13 @@ test.each([
   [
     URL,
     "fatal: could not read Username for 'https://example.com': terminal prompts disabled",
-    'needs a login',
+    'requires a login',
   ],
-  [URL, "fatal: Authentication failed for 'https://example.com/a.git/'", 'login was refused'],
+  [URL, "fatal: Authentication failed for 'https://example.com/a.git/'", 'login was rejected'],
   [
     URL,
     'Host key verification failed.\nfatal: Could not read from remote repository.',
-    'not among the known',
+    'host key is unknown',
   ],
   [URL, 'git@example.com: Permission denied (publickey).', 'no key that the host accepts'],
   [
