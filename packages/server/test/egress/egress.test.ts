@@ -62,7 +62,7 @@ describe('CONNECT', () => {
     [{ preset: 'none' as const }, '"none"'],
     [{ preset: 'packages' as const }, '"packages"'],
     [{ preset: 'custom' as const, allow: ['example.com'] }, '"custom"'],
-    [undefined, 'not known'],
+    [undefined, 'is unknown'],
   ])('%j denies by default, without a lookup', async (policy, reason) => {
     it.world.policy = policy;
     expect(await it.ask('evil.test', 443)).toMatchObject({
@@ -74,7 +74,7 @@ describe('CONNECT', () => {
   });
 
   test.each([
-    ['another name in the hello', 'evil.test', 'the client means evil.test'],
+    ['another name in the hello', 'evil.test', "the client's request is for evil.test"],
     ['no name in the hello', undefined, 'the client named no host'],
   ])('%s: nothing reaches the server', async (_what, servername, reason) => {
     let seen = 0;
@@ -91,7 +91,7 @@ describe('CONNECT', () => {
   });
 
   test.each([
-    ['another name in the second', 'evil.test', 'the client means evil.test'],
+    ['another name in the second', 'evil.test', "the client's request is for evil.test"],
     ['another one encrypted in the second', undefined, 'the client hides its host (encrypted hello)'],
   ])('%s hello: it does not reach the server', async (_what, second, reason) => {
     let seen = Buffer.alloc(0);

@@ -106,6 +106,6 @@ test('a script of ours has its bounds in memory and processes, and ends in time'
   const late = await ready.chore({ script: 'sleep 60', asOwner: false, timeoutMs: 3000 });
   expect(late).toMatchObject({
     exitCode: 255,
-    output: expect.stringContaining('did not end within 3000 ms'),
+    output: expect.stringContaining('did not finish within 3000 ms'),
   });
 });

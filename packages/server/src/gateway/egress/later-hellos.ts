@@ -13,7 +13,7 @@ const HANDSHAKE = 22;
 const RECORD_HEADER_BYTES = 5;
 const MAX_RECORD_BYTES = RECORD_HEADER_BYTES + 2 ** 14 + 2048;
 /**
- * Looks like a ClientHello: its type, a length below 65,536, a version. An encrypted record does by chance once in
+ * Looks like a ClientHello: its type, a length below 65,536, a version. An encrypted record does so by accident once in
  * 2^34.
  */
 const HELLO_BYTES = 6;
