@@ -32,6 +32,7 @@ let world: SystemWorld;
 let found: Workspace;
 let declared: Workspace;
 let bare: Workspace;
+let direct: Workspace;
 beforeAll(async () => {
   world = await createWorld({ config: { defaults: { keepAliveMs: 0, gate: 'standard' } } });
   const add = (name: string, commands?: { name: string; run: string }[]) =>
@@ -42,6 +43,7 @@ beforeAll(async () => {
     });
   found = await add('found');
   declared = await add('declared', [{ name: 'test', run: 'npm test' }]);
+  direct = await add('direct', [{ name: 'test', run: 'node sum.test.js' }]);
   // A judge that something beside the commit's files can take the place of, as a GNUmakefile does of a Makefile.
   const source = makeRepository(world.folder, 'bare', {
     product: 'good\n',
@@ -88,6 +90,24 @@ const waiting = async (workspace: Workspace, command: string): Promise<{ task: T
 };
 const reasonsOf = ({ weakened = [] }: Change) => weakened.map(({ kind, subject }) => `${kind} ${subject}`);
 
+const refused = async (attacks: readonly (readonly [Workspace, string, string])[]): Promise<void> => {
+  await Promise.all(
+    attacks.map(async ([workspace, command, reason]) => {
+      const { task, change } = await waiting(workspace, command);
+      expect(reasonsOf(change)).toContain(reason);
+      await world.client.changes.reject({ id: change.id, reason: 'no' });
+      const { task: ended } = await followTask(world.client, task.id, 0);
+      expect(endOf(ended)).toMatchObject({ state: 'failed', code: 'change.refused' });
+      expect(await world.client.changes.get({ id: change.id })).toMatchObject({
+        state: 'rejected',
+        decision: { verdict: 'rejected', reason: 'no' },
+      });
+    }),
+  );
+  for (const workspace of [found, declared, bare, direct])
+    expect(git(hubOf(workspace), 'log', '-1', '--format=%s', 'main')).toMatch(/^(?:Begin|Link)$/);
+};
+
 const DELETE = 'rm sum.test.js';
 /** A set-up that the target does not have puts something beside what is judged. */
 const PLANT = [
@@ -97,6 +117,17 @@ const PLANT = [
 ].join(' && ');
 /** A package that is asked for by its own name gives itself, before any that is installed. */
 const REPLACED = `sed -i 's/"shop"/"chai"/' package.json`;
+/** No name in the product says what it does: only the runs tell that the tests of the target are missing, or have failed. */
+const PROCESS = `globalThis["pro" + "cess"]`;
+const BREAK = "sed -i 's/a + b/a - b/' sum.js";
+const END = [
+  ...[BREAK, `echo '${PROCESS}["ex" + "it"](0);' >> sum.js`],
+  "sed -e '/sum.js/d; s/adds/is/; s/sum(2, 3)/5/; s/sum(2, 0)/2/' sum.test.js > more.test.js",
+].join(' && ');
+const FORGIVE = [
+  BREAK,
+  `echo '${PROCESS}.on("ex" + "it", () => ${PROCESS}["reallyEx" + "it"](0));' >> sum.js`,
+].join(' && ');
 const TRUE = "sed -i 's/node --test/true/' package.json";
 
 test('what is judged does not choose its judge, whether the gate was found or said', async () => {
@@ -113,22 +144,15 @@ test('what is judged does not choose its judge, whether the gate was found or sa
     [bare, 'echo true > real.txt', 'script_changed check (a link: check leads to real.txt)'],
     [declared, REPLACED, 'configuration_changed package.json: name'],
   ];
-  await Promise.all(
-    attacks.map(async ([workspace, command, reason]) => {
-      const { task, change } = await waiting(workspace, command);
-      expect(reasonsOf(change)).toContain(reason);
-      await world.client.changes.reject({ id: change.id, reason: 'no' });
-      const { task: ended } = await followTask(world.client, task.id, 0);
-      expect(endOf(ended)).toMatchObject({ state: 'failed', code: 'change.refused' });
-      expect(await world.client.changes.get({ id: change.id })).toMatchObject({
-        state: 'rejected',
-        decision: { verdict: 'rejected', reason: 'no' },
-      });
-    }),
-  );
-  for (const workspace of [found, declared, bare])
-    expect(git(hubOf(workspace), 'log', '-1', '--format=%s', 'main')).toMatch(/^(?:Begin|Link)$/);
+  await refused(attacks);
 }, 120_000);
+
+test('code of the product cannot end the tests of the target, nor make their failure a success', async () => {
+  await refused([
+    [declared, END, 'tests_fewer test'],
+    [direct, FORGIVE, 'target_red test'],
+  ]);
+}, 60_000);
 
 test('the next attempt is told why a person said no', async () => {
   const { task, change } = await waiting(found, DELETE);
