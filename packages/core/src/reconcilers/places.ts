@@ -4,7 +4,14 @@
  */
 import { allRows, defineReconciler, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { isKept, LEFT_BY_ATTEMPTS, PLACE_ENDS, PLACE_TOPIC, requestRemoval } from '../sandbox/index.ts';
+import {
+  ATTEMPT_PLACE_TOPIC,
+  isKept,
+  LEFT_BY_ATTEMPTS,
+  PLACE_ENDS,
+  PLACE_TOPIC,
+  requestRemoval,
+} from '../sandbox/index.ts';
 
 const TROUBLE = 'work waits for a sandbox';
 
@@ -13,7 +20,10 @@ export const placeReconciler = defineReconciler<Ports>({
   everyMs: 30_000,
   wakeOn: PLACE_ENDS,
   async pass({ store, places, queue, troubles }) {
-    const waiting = await store.read((tx) => queue.countWaiting(tx, PLACE_TOPIC));
+    const waiting = await store.read(
+      async (tx) =>
+        (await queue.countWaiting(tx, PLACE_TOPIC)) + (await queue.countWaiting(tx, ATTEMPT_PLACE_TOPIC)),
+    );
     if (waiting === 0) {
       troubles.clear(TROUBLE);
       return { waiting, givenUp: 0 };
@@ -24,6 +34,7 @@ export const placeReconciler = defineReconciler<Ports>({
       const givenUp = await giveUpKept(tx, LEFT_BY_ATTEMPTS + 1 - free);
       // Those that find none wait again.
       if (free > 0) await queue.hasten(tx, { topic: PLACE_TOPIC });
+      if (free > LEFT_BY_ATTEMPTS) await queue.hasten(tx, { topic: ATTEMPT_PLACE_TOPIC });
       return { waiting, givenUp };
     });
   },

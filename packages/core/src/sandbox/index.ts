@@ -1,4 +1,5 @@
 export {
+  ATTEMPT_PLACE_TOPIC,
   createPlaces,
   isKept,
   isThere,

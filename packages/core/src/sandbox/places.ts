@@ -49,6 +49,8 @@ export const isKept = ({ purpose, expiresAt }: Sandbox): boolean =>
 
 /** What jobs wait for that found no place. */
 export const PLACE_TOPIC = 'a place for a sandbox';
+/** What those wait for that leave the last place to others. */
+export const ATTEMPT_PLACE_TOPIC = 'a place for the sandbox of an attempt';
 
 /** Each gives a place back. */
 export const PLACE_ENDS = ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'] as const;
@@ -89,7 +91,12 @@ export const createPlaces = ({ store, clock, limit }: PlacesDeps): Places => {
       const isLong = clock.now() - Math.max(since, movedAt) >= PLACE_WAIT_MS;
       const error = await reached(tx);
       if (isLong) throw error;
-      throw new Deferred({ error, topic: PLACE_TOPIC, againMs: LOOK_AGAIN_MS, isOver: isFree });
+      throw new Deferred({
+        error,
+        topic: purpose === 'attempt' ? ATTEMPT_PLACE_TOPIC : PLACE_TOPIC,
+        againMs: LOOK_AGAIN_MS,
+        isOver: isFree,
+      });
     },
   };
 };
