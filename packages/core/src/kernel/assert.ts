@@ -1,9 +1,12 @@
-/** A mistake of ours, not of the user or the world: it ends the operation and is worth a bug report. */
+/**
+ * A bug in Berth, not a mistake by the user or a failure outside. It ends the operation and deserves a bug
+ * report.
+ */
 export class AssertionFailed extends Error {
   override readonly name = 'AssertionFailed';
 }
 
-/** States what cannot be otherwise. `why` says why it cannot. */
+/** Asserts an invariant; `why` explains why it must hold. */
 export function assert(condition: unknown, why: string): asserts condition {
   if (!condition) throw new AssertionFailed(why);
 }

@@ -1,7 +1,9 @@
-/** An act that runs one at a time: asked for while it runs, it runs once more afterwards, however often it was asked. */
+/**
+ * Runs an action one call at a time. Triggers that arrive during a run coalesce into a single further run.
+ */
 export interface CoalescingRunner {
   trigger(): void;
-  /** Resolves when no round is under way. */
+  /** Resolves when nothing is running. */
   whenIdle(): Promise<void>;
 }
 

@@ -1,9 +1,9 @@
-/** Failures on their way into a record and back. */
+/** Converts failures to and from their stored form. */
 import { BerthError, ERRORS, type ErrorBody, type ErrorShape, fail, isBerthError } from '@berth/contract';
 
 /**
- * What is thrown, as a failure with a code. What has none is a bug: its text stays in the log, found there by the
- * reference.
+ * Turns anything thrown into an error with a code. An error without one is a bug: its text stays in the log,
+ * where the reference finds it.
  */
 export const failureOf = (thrown: unknown, reference: string): BerthError =>
   isBerthError(thrown)
@@ -12,7 +12,10 @@ export const failureOf = (thrown: unknown, reference: string): BerthError =>
 
 export const isRetryable = (thrown: unknown): boolean => isBerthError(thrown) && thrown.retryable;
 
-/** The error that a record tells of, to be thrown again. A code of a later version counts as internal. */
+/**
+ * Rebuilds the error that a record stores, so that it can be thrown. A code from a later version becomes
+ * `internal`.
+ */
 export const revive = (body: ErrorBody): BerthError => {
   const catalogue: Readonly<Record<string, ErrorShape>> = ERRORS;
   return new BerthError({
@@ -24,5 +27,5 @@ export const revive = (body: ErrorBody): BerthError => {
   });
 };
 
-/** The wire form for a record. */
+/** The stored form of an error. */
 export const bodyOf = (error: BerthError): ErrorBody => ({ ...error.body });

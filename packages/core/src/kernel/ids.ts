@@ -1,16 +1,21 @@
 /**
- * Ids sort by creation: 10 characters of time, then 10 random ones, each character 5 bits. Within one millisecond, and
- * when the clock steps back, the last id is counted up instead, so that the order of minting is the order of sorting.
+ * Ids sort by creation time: 10 characters of timestamp, then 10 random ones, 5 bits per character. Within
+ * one millisecond, or when the clock steps back, the previous id is incremented instead, so sort order always
+ * matches creation order.
  *
- * A step that runs again must mint the same id again: `from` derives it from a key. A key that begins with an id, as
- * the keys of sagas do, hands that id's time on, so that derived ids sort beside the work that made them.
+ * A step that is re-run must generate the same id again, so `from` derives it from a key. If the key begins
+ * with an id, as saga keys do, the derived id inherits its timestamp and sorts next to the work that created
+ * it.
  */
 import { type IdNoun, PREFIXES } from '@berth/contract';
 import type { Clock, RandomSource } from './time/clock.ts';
 
 export interface Ids {
   readonly new: (noun: IdNoun) => string;
-  /** The same id for the same key, on every call and in every process. Keys are ours, never a client's. */
+  /**
+   * Returns the same id for the same key, on every call and in every process. Keys are internal, never client
+   * input.
+   */
   readonly from: (noun: IdNoun, key: string) => string;
 }
 
@@ -35,7 +40,7 @@ export const createIds = (clock: Clock, random: RandomSource): Ids => {
   };
 };
 
-/** 48 bits: the two that stay free let the count go on for as long as it takes. */
+/** 48 random bits; the remaining two leave headroom for incrementing. */
 const numberFrom = (bytes: Uint8Array): bigint => bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 
 const counted = (tail: bigint): bigint => BigInt.asUintN(Number(PART_BITS), tail + 1n);
@@ -46,7 +51,7 @@ const base32 = (value: bigint): string =>
     (_, place) => ALPHABET[Number((value >> BigInt(5 * (PART - 1 - place))) & 31n)],
   ).join('');
 
-/** FNV-1a with 128 bits (draft-eastlake-fnv): pure, and ample for keys that nobody chooses to collide. */
+/** 128-bit FNV-1a (draft-eastlake-fnv): pure, and sufficient for keys that no attacker can choose. */
 const fnv128 = (text: string): bigint =>
   new TextEncoder()
     .encode(text)

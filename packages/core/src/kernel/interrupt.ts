@@ -1,19 +1,20 @@
 /**
- * Work is interrupted in two ways, and they must not be mixed up. To *cancel* is a decision about the work: it is
- * taken back, and recorded as cancelled. To *stop* is a fact about the server, which goes away for a while: the work
- * is left exactly as it is and goes on at the next start. Both arrive as an aborted signal; the reason tells which.
+ * Work is interrupted in one of two ways, which must not be confused. *Cancelling* is a decision about the
+ * work: it is undone and recorded as cancelled. *Stopping* is about the server, which is shutting down: the
+ * work is left exactly as it is and continues after the next start. Both arrive as an aborted signal; the
+ * reason tells them apart.
  */
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import type { ReadTx } from './store/store.ts';
 
-/** The reason of a signal that is aborted because the server stops, or because the work went to another worker. */
+/** The abort reason when the server shuts down or the work has moved to another worker. */
 export class Stopped extends Error {
   override readonly name = 'Stopped';
 }
 
 /**
- * Thrown by a step that waits for a person: its run, and those of which it is a step, are left as they are and take no
- * worker. Whoever decides has them taken up again.
+ * Thrown by a step that waits for a person. Its run and any parent runs stay as they are and occupy no
+ * worker. Whoever decides must resume them.
  */
 export class Parked extends Stopped {
   constructor(what: string) {
@@ -21,21 +22,23 @@ export class Parked extends Stopped {
   }
 }
 
-/** A wait that takes no worker. It is in the record of the job, so a restart changes nothing about it. */
+/** A wait that occupies no worker. It is stored with the job, so it survives a restart. */
 export interface Wait {
-  /** What is waited for, as the failure that it will be when the wait is given up. */
+  /** What is being waited for, as the error to fail with if the wait is abandoned. */
   readonly error: BerthError;
-  /** By which whoever ends the wait finds those that do (`Queue.hasten`). */
+  /** Identifies the waiting jobs to whoever ends the wait (see `Queue.hasten`). */
   readonly topic: string;
-  /** It comes again after this by itself. */
+  /** The job runs again after this delay even if nothing ends the wait. */
   readonly againMs: number;
-  /** Asked in the transaction that lets the worker go: what ended the wait just before is not missed. */
+  /**
+   * Checked in the transaction that releases the worker, so that a wait that ended just before is not missed.
+   */
   readonly isOver: (tx: ReadTx) => Promise<boolean>;
 }
 
 /**
- * Thrown by work that waits for a moment or for what others do: the runs of which it is a step are left as they are,
- * and their job waits. It is no try that failed.
+ * Thrown by work that waits for a point in time or for other work. The runs it is a step of stay as they are,
+ * and their job waits. It does not count as a failed attempt.
  */
 export class Deferred extends Stopped {
   readonly wait: Wait;
@@ -52,20 +55,20 @@ export const isParked = (reason: unknown): reason is Parked => reason instanceof
 
 export const isStop = (reason: unknown): reason is Stopped => reason instanceof Stopped;
 
-/** The reason of a signal that is aborted because somebody wants the work ended and taken back. */
+/** The abort reason when somebody wants the work ended and undone. */
 export const cancelled = (reason: string): BerthError => fail('work.cancelled', { reason });
 
 export interface Interrupts {
   readonly stop: AbortSignal;
   readonly cancel: AbortSignal;
-  /** Aborted by either. */
+  /** Aborted when either of the other two is. */
   readonly either: AbortSignal;
   askCancel(error: BerthError): void;
-  /** Lets go of the outer signal. */
+  /** Removes the listener from the outer signal. */
   release(): void;
 }
 
-/** Takes one signal of a caller apart into the two ways. */
+/** Splits a caller's signal into stop and cancel. */
 export const createInterrupts = (outer: AbortSignal | undefined): Interrupts => {
   const stop = new AbortController();
   const cancel = new AbortController();
@@ -88,7 +91,7 @@ export const createInterrupts = (outer: AbortSignal | undefined): Interrupts => 
 const isCancel = (reason: unknown): reason is BerthError =>
   isBerthError(reason) && reason.code === 'work.cancelled';
 
-/** Waits for work or for a signal, whichever comes first. The work goes on when the signal wins. */
+/** Resolves with the work, or rejects when the signal aborts first. The work itself keeps running. */
 export const unlessAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
   new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);

@@ -1,10 +1,12 @@
-/** What is written down must read back the same: plain JSON, nothing that would be lost or changed on the way. */
+/**
+ * Stored values must read back unchanged: plain JSON, with nothing that serialization would drop or alter.
+ */
 import type { Json } from '@berth/plugin-api';
 import { assert } from './assert.ts';
 
 /**
- * A copy that holds only JSON. Fields that are undefined are left out; anything else that JSON cannot say (dates,
- * maps, functions, NaN, holes) is refused with the path to it.
+ * Returns a copy that contains only JSON. Undefined fields are omitted; anything else that JSON cannot
+ * represent (dates, maps, functions, NaN, sparse arrays) is rejected with its path.
  */
 export const toJson = (value: unknown, path: string): Json => {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;

@@ -1,4 +1,4 @@
-/** One structured line per operation, written at its end by the kernel. `event` is `noun.verb`. */
+/** One structured line per operation, written by the kernel when it ends. `event` is `noun.verb`. */
 export interface Log {
   debug(event: string, fields: LogFields): void;
   info(event: string, fields: LogFields): void;
@@ -10,5 +10,5 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 const nothing = (): void => undefined;
 
-/** For tests and tools that have nobody to tell. */
+/** Discards everything; for tests and tools. */
 export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };

@@ -1,14 +1,14 @@
 /**
- * Reconcilers make true what the records say. A removal, say, writes its intent and answers; the reconciler that
- * looks for such intents ends the machine, now or after the next start, as often as it takes.
+ * Reconcilers make the world match the records. A removal, for example, writes its intent and returns; a
+ * reconciler finds such intents and destroys the machine, now or after the next start, as often as it takes.
  *
- * The idea is level, not edge: a pass looks at the records and at the world, and acts on the difference. It gets no
- * event: an event only shortens the wait, and a lost, doubled or late one changes nothing. So a pass needs no memory,
- * and running it twice is the same as running it once.
+ * They are level-triggered, not edge-triggered: a pass compares the records with the world and acts on the
+ * difference. It receives no event; an event only shortens the wait, so lost, duplicate or late ones do no
+ * harm. A pass therefore needs no memory, and running it twice has the same effect as running it once.
  *
- * MUST: a pass be bounded (so many rows, so long) and idempotent.
- * MUST: a pass leave what failed for the next pass instead of trying again itself.
- * MUST NOT: two passes of one reconciler run at the same time; the runner sees to that.
+ * - A pass MUST be bounded (in rows and time) and idempotent.
+ * - A pass MUST leave what failed to the next pass instead of retrying it.
+ * - Two passes of one reconciler MUST NOT overlap; the runner ensures this.
  */
 import type { EventType } from '@berth/contract';
 import { Stopped } from './interrupt.ts';
@@ -17,14 +17,14 @@ import type { Store } from './store/store.ts';
 import { type Clock, createAlarm } from './time/clock.ts';
 import type { Troubles } from './troubles.ts';
 
-/** What a pass did, in numbers: `{ removed: 2 }`. */
+/** What a pass did, as counts: `{ removed: 2 }`. */
 export type Summary = Readonly<Record<string, number>>;
 
 export interface Reconciler<P> {
   readonly name: string;
-  /** The longest wait between two passes. */
+  /** Maximum time between two passes. */
   readonly everyMs: number;
-  /** Facts after which there may be something to do. */
+  /** Events that trigger a pass. */
   readonly wakeOn: readonly EventType[];
   pass(ports: P, signal: AbortSignal): Promise<Summary>;
 }
@@ -32,11 +32,14 @@ export interface Reconciler<P> {
 export const defineReconciler = <P>(reconciler: Reconciler<P>): Reconciler<P> => reconciler;
 
 export interface Reconcilers {
-  /** Passes at once, then by time and event until `close`. */
+  /** Runs a pass at once, then by time and event until `close`. */
   start(): void;
-  /** One whole pass of each, one after the other, in the order of the definitions. Rejects with the first failure. */
+  /**
+   * Runs one full pass of each reconciler, one after the other, in definition order. Rejects with the first
+   * failure.
+   */
   runAll(): Promise<Readonly<Record<string, Summary>>>;
-  /** Aborts the passes that run and waits for them. */
+  /** Aborts running passes and waits for them. */
   close(): Promise<void>;
 }
 
@@ -78,9 +81,9 @@ export const createReconcilers = <P>(deps: ReconcilersDeps<P>): Reconcilers => {
 interface Runner {
   readonly name: string;
   readonly wakeOn: readonly EventType[];
-  /** Asks for a pass that begins after this moment. */
+  /** Requests a pass that starts after this call. */
   wake(): void;
-  /** Runs one, after the one that may be under way. */
+  /** Runs a pass once any current one has finished. */
   pass(): Promise<Summary>;
   close(): Promise<void>;
 }
@@ -101,7 +104,7 @@ const createRunner = <P>(
     try {
       const summary = await definition.pass(ports, signal);
       troubles?.clear(`reconciler ${name}`);
-      // A pass that found nothing to do is no news: there are tens of thousands a day.
+      // Passes that find nothing are not worth an info line: there are tens of thousands a day.
       const level = Object.values(summary).some((count) => count > 0) ? 'info' : 'debug';
       log[level]('reconcile.passed', { name, ...summary, durationMs: clock.now() - startedAt });
       return summary;
@@ -126,7 +129,7 @@ const createRunner = <P>(
   const wake = (): void => {
     if (isAsked || signal.aborted) return;
     isAsked = true;
-    // What went wrong has been logged; the next pass is the answer to it.
+    // Failures have been logged; the next pass retries.
     void Promise.allSettled([pass()]).then(() => {
       if (!signal.aborted) alarm.set(clock.now() + everyMs);
     });

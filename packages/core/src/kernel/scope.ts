@@ -1,11 +1,8 @@
-/**
- * What was opened is closed in reverse order, each thing once, and one that fails to close does not keep the others
- * open.
- */
+/** Closes resources once each, in reverse order of opening. A failing cleanup does not prevent the others. */
 export interface Scope extends AsyncDisposable {
-  /** Runs when the scope closes; at once when it has closed already. */
+  /** Runs when the scope closes, or at once if it is already closed. */
   add(name: string, cleanUp: () => unknown): Promise<void>;
-  /** Closes. Rejects with an `AggregateError` of everything that went wrong, after all was tried. */
+  /** Rejects with an `AggregateError` of all failures, after every cleanup has been tried. */
   close(): Promise<void>;
 }
 

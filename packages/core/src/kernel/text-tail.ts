@@ -1,10 +1,10 @@
-/** The end of a log, where failures are. */
+/** The end of a log, where failures show. */
 
 const LOG_TAIL_MAX_BYTES = 16 * 1024;
 
 /** The last `maxBytes` bytes of a text in UTF-8; a character cut in half is dropped. */
 export const tailOf = (text: string, maxBytes: number): string => {
-  // A UTF-16 unit is at most three bytes, so most texts need no encoding to know that they fit.
+  // A UTF-16 code unit is at most three bytes, so most texts are known to fit without encoding them.
   if (text.length * 3 <= maxBytes) return text;
   const bytes = new TextEncoder().encode(text);
   if (bytes.length <= maxBytes) return text;
@@ -15,7 +15,10 @@ export const tailOf = (text: string, maxBytes: number): string => {
 
 const isContinuation = (byte: number | undefined): boolean => byte !== undefined && (byte & 0xc0) === 0x80;
 
-/** Both streams in one tail. Errors are the shorter stream as a rule, so they keep at least half of the room. */
+/**
+ * Both streams in one tail. Stderr is usually the shorter one, so it is guaranteed at least half of the
+ * space.
+ */
 export const tailOfBoth = (stdout: string, stderr: string, maxBytes = LOG_TAIL_MAX_BYTES): string => {
   if (stderr.trim() === '') return tailOf(stdout, maxBytes);
   if (stdout.trim() === '') return tailOf(stderr, maxBytes);

@@ -1,13 +1,14 @@
 /**
- * What could not be done and is tried again: one entry per subject, from the first failure until it succeeds. The log
- * hears of each that is kept once, not at every try, and once that there are more; the doctor and the metrics show those that are there now.
+ * Failures that are being retried: one entry per subject, from the first failure until it succeeds. Each
+ * entry is logged once rather than on every attempt, and so is an overflow of the list; the doctor and the
+ * metrics show the current entries.
  */
 
 import type { Log } from './log.ts';
 import type { Clock } from './time/clock.ts';
 
 export interface Trouble {
-  /** A record, a driver, a reconciler. */
+  /** A record, a driver or a reconciler. */
   readonly subject: string;
   readonly detail: string;
   readonly since: number;
@@ -16,12 +17,14 @@ export interface Trouble {
 export interface Troubles {
   note(subject: string, error: unknown): void;
   clear(subject: string): void;
-  /** Those of now, oldest first. */
+  /** Current entries, oldest first. */
   list(): readonly Trouble[];
 }
 
 const MAX_TROUBLES = 200;
-/** Longer than any reconciler waits: what nobody has met again is over, or its subject is gone. */
+/**
+ * Longer than any reconciler waits: if a failure has not recurred by then, it is over or its subject is gone.
+ */
 const FADES_AFTER_MS = 2 * 3_600_000;
 
 export const createTroubles = ({ clock, log }: { clock: Clock; log: Log }): Troubles => {

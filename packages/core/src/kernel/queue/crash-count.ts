@@ -1,48 +1,52 @@
 /**
- * Which jobs a death of the server counts against. Many are under way when it dies, and one of them may be the cause;
- * to give all of them up would punish who was near. So a death counts only against a job that
+ * Decides which jobs a server crash counts against. Many jobs run when the server dies, and any one of them
+ * may be the cause; failing them all would punish the bystanders. So a crash counts only against a job that
  *
- * - was begun shortly before: one that had run well for a while did not do it now;
- * - is where it was at the death before: one that got on was not what stood in the way. It begins to count anew.
+ * - was started shortly before: one that had been running well for a while is not the cause;
+ * - is at the same place as at the previous crash: one that made progress since is not the cause, and its
+ *   count restarts.
  *
- * One that gets on a little and dies, again and again, would hold the server for ever: at `MAX_EARLY_DEATHS` it is given
- * up wherever it is.
+ * A job that makes a little progress before each crash could crash the server forever, so after
+ * `MAX_EARLY_DEATHS` it is given up wherever it is.
  *
- * While there are suspects, what was under way is begun in turns at the next start, each suspect alone (trials.ts).
+ * While there are suspects, the next start begins interrupted jobs in turns, each suspect alone (trials.ts).
  */
 
 import type { Patch } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
 import { FREE } from './outcome.ts';
 
-/** Longer than a job that kills its server takes to do so. */
+/** Longer than a job that kills its server needs to do so. */
 export const TRIAL_MS = 20_000;
-/** Until the next turn at the latest: by then one that waited for a free worker has had its trial, too. */
+/** The next turn starts after this at the latest; by then a job that had to wait for a worker has been tried. */
 const TURN_MS = 2 * TRIAL_MS;
-/** Deaths at one place that make a suspect, and those after which it is given up. */
+/** Crashes at the same place after which a job becomes a suspect, and after which it is given up. */
 const SUSPECT_AFTER = 2;
 const MAX_CRASHES = 3;
-/** The same of deaths shortly after it began, wherever it was. */
+/** The same for crashes shortly after the job started, wherever it was. */
 const SUSPECT_AFTER_EARLY = 4;
 const MAX_EARLY_DEATHS = 10;
 
 export interface Found {
   readonly job: Job;
-  /** Where its work is. Equal at two deaths: nothing was done between them. */
+  /** How far its work had got. If it is equal at two crashes, no progress was made in between. */
   readonly place: string;
 }
 
-/** Queues, those first whose jobs the jobs of others wait for. One that is not named comes before all. */
+/**
+ * Queues in dependency order: those that other queues' jobs wait for come first. Unlisted queues come before
+ * all others.
+ */
 export type QueueOrder = readonly string[];
 
 export interface Verdict {
   readonly job: Job;
   readonly patch: Patch<Job>;
-  /** When it is begun: 0 is first, and a suspect has a turn for itself. */
+  /** When the job is started; 0 is first. A suspect has a turn to itself. */
   readonly turn: number;
 }
 
-/** Does it wait for its turn? One with an error waits for its next try. */
+/** Whether the job waits for its turn. One with an error waits for a retry instead. */
 export const awaitsTurn = ({ state, crashPlace, error, runAt }: Job, now: number): boolean =>
   state === 'waiting' && crashPlace !== undefined && error === undefined && runAt > now;
 
@@ -54,7 +58,10 @@ export const isSuspect = ({ crashes, earlyDeaths = 0 }: Counts): boolean =>
 export const isGivenUp = ({ crashes, earlyDeaths = 0 }: Counts): boolean =>
   crashes >= MAX_CRASHES || earlyDeaths >= MAX_EARLY_DEATHS;
 
-/** What becomes of the jobs that were under way when the server died, or waited for their turn after the death before. */
+/**
+ * Decides what happens to the jobs that were active when the server died, or that still waited for their turn
+ * since an earlier crash.
+ */
 export const judgeAfterCrash = (
   found: readonly Found[],
   { now, leaseMs, order }: { readonly now: number; readonly leaseMs: number; readonly order: QueueOrder },
@@ -72,7 +79,7 @@ export const judgeAfterCrash = (
     const { job, place, crashes, earlyDeaths } = verdict;
     const before = verdicts[index - 1];
     if (before !== undefined && (isSuspect(verdict) || isSuspect(before))) turn += 1;
-    // A death is no try: what is left of the tries stays as it is.
+    // A crash is not an attempt, so the remaining attempts stay the same.
     const attempts = job.state === 'waiting' ? job.attempts : job.attempts - 1 - job.crashes + crashes;
     const runAt = turn > 0 ? now + turn * TURN_MS : Math.min(job.runAt, now);
     const counts = { crashes, earlyDeaths, crashPlace: place };

@@ -1,4 +1,4 @@
-/** One claimed job, from its handler to the record of how it ended. */
+/** Handles one claimed job: runs its handler and records the outcome. */
 import { fail } from '@berth/contract';
 import { isDeferred } from '../interrupt.ts';
 import type { Log } from '../log.ts';
@@ -8,7 +8,7 @@ import type { Clock } from '../time/clock.ts';
 import { isGivenUp } from './crash-count.ts';
 import { type Ending, hastened, outcomeOf } from './outcome.ts';
 
-/** MUST be safe to run again with the same job: a crash may fall after its last effect. */
+/** MUST be safe to call again with the same job: a crash may follow its last effect. */
 export type Handler = (job: Job, signal: AbortSignal) => Promise<unknown>;
 
 export interface HandlingDeps {
@@ -19,7 +19,7 @@ export interface HandlingDeps {
   readonly onGivenUp: ((tx: Tx, job: Job) => Promise<unknown>) | undefined;
 }
 
-/** Never rejects: what cannot be written down now is found again by its lease. */
+/** Never rejects. If the outcome cannot be recorded, the lease expires and the job is picked up again. */
 export const handleJob = async (deps: HandlingDeps, job: Job, signal: AbortSignal): Promise<void> => {
   const { clock, log } = deps;
   const fields = { queue: job.queue, job: job.id, attempt: job.attempts };
@@ -35,7 +35,7 @@ export const handleJob = async (deps: HandlingDeps, job: Job, signal: AbortSigna
   }
 };
 
-/** The fence at work: false, and nothing written, when the job was claimed again since. */
+/** Enforces the fence: returns false and writes nothing if the job has been claimed again since. */
 export const updateHeld = async (tx: Tx, job: Job, patch: Patch<Job>): Promise<boolean> => {
   const row = await tx.table('jobs').get(job.id);
   if (row?.state !== 'active' || row.fence !== job.fence) return false;
@@ -71,7 +71,7 @@ const settle = (
   return store.write(async (tx) => {
     const isOver = outcome.waitsFor !== undefined && (await isWaitOver(tx, ending));
     if (!(await updateHeld(tx, job, isOver ? { ...outcome, ...hastened(job) } : outcome))) return 'lost';
-    // With why it was given up: what its last try met, or waited for, is another matter.
+    // Pass the reason for giving up, not the error of the last attempt or what it waited for.
     if (isGivenUp) await onGivenUp?.(tx, { ...job, error: outcome.error });
     return outcome.state;
   });

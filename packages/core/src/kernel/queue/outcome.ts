@@ -1,15 +1,15 @@
 /**
- * What becomes of a job whose handler has ended. A pure decision, from top to bottom:
+ * Decides the state of a job once its handler has ended. The first matching row applies:
  *
- * | the handler …                        | the job is                                   |
- * |--------------------------------------|----------------------------------------------|
- * | resolved                             | `done`                                       |
- * | rejected after the server's stop     | `waiting`, as if it had not been tried       |
- * | rejected with `work.cancelled`       | `cancelled`                                  |
- * | rejected after it was cancelled      | `cancelled`                                  |
- * | rejected with `Deferred`             | `waiting`, as if it had not been tried, with the reason as its error and what it waits for |
- * | rejected with a retryable kind, and tries are left | `waiting`, after the back-off  |
- * | rejected otherwise                   | `failed`                                     |
+ * | the handler …                                    | the job becomes                                         |
+ * |--------------------------------------------------|---------------------------------------------------------|
+ * | resolved                                         | `done`                                                  |
+ * | rejected after the server began to stop          | `waiting`; no attempt is counted                        |
+ * | rejected with `work.cancelled`                   | `cancelled`                                             |
+ * | rejected after it was cancelled                  | `cancelled`                                             |
+ * | rejected with `Deferred`                         | `waiting`, with reason and topic; no attempt is counted |
+ * | rejected with a retryable kind and attempts left | `waiting`, until the back-off has passed                |
+ * | rejected otherwise                               | `failed`                                                |
  */
 import { isBerthError } from '@berth/contract';
 import { bodyOf, failureOf, isRetryable } from '../failure.ts';
@@ -43,10 +43,10 @@ export const outcomeOf = (job: Job, ending: Ending, now: number): Outcome => {
   return { ...FREE, state: 'waiting', error, runAt: now + backoffMs(job.backoffMs, tried) };
 };
 
-/** Nobody has the job any more. */
+/** Held by no worker. */
 export const FREE = { owner: undefined, leaseUntil: undefined, waitsFor: undefined } as const;
 
-/** To begin again at once, before those that came later. */
+/** Due immediately, ahead of jobs created later. */
 export const hastened = ({ createdAt }: Job) => ({ waitsFor: undefined, runAt: createdAt });
 
 const isCancel = (error: unknown): boolean => isBerthError(error) && error.code === 'work.cancelled';

@@ -1,10 +1,10 @@
 /**
- * The queue: work that has been promised, in the store, so that a promise is made in the transaction that needs it and
- * outlives the server. A job says what to do by ids alone; its handler reads the records and may be run again.
+ * A durable job queue in the store: a job is added in the transaction that needs it, and it survives the
+ * server. A job identifies its work by ids only; its handler reads the records and may run more than once.
  *
- * Every job ends in `done`, `failed` or `cancelled`, and only under the lease and the fence of the worker that
- * has it. A worker that vanished is noticed by its lease, or by `recover` at the next start; after three such crashes
- * the job is given up, because it may be what kills the server.
+ * Every job ends in `done`, `failed` or `cancelled`, written only under the lease and fence of the worker
+ * that holds it. A vanished worker is detected when its lease expires, or by `recover` at the next start.
+ * After three such crashes the job is given up, because it may be what kills the server.
  */
 import type { Json } from '@berth/plugin-api';
 import { assert } from '../assert.ts';
@@ -33,61 +33,70 @@ import { startWorker, type Worker } from './worker.ts';
 
 export interface Queue {
   /**
-   * Adds a job, in the caller's transaction when there is one. A job whose id exists is left as it is and returned.
-   * A free worker starts it at the moment of the commit.
+   * Adds a job, in the caller's transaction if there is one. If a job with this id exists, it is returned
+   * unchanged. A free worker starts the job as soon as the transaction commits.
    */
   add(tx: Tx | undefined, queue: string, data: Json, options?: AddOptions): Promise<Job>;
-  /** The jobs of a key that wait or are worked on, oldest first. */
+  /** The waiting and active jobs of a key, oldest first. */
   find(tx: ReadTx, key: string): Promise<Job[]>;
-  /** Has waiting jobs begin at another moment; one stays for which there is none. Returns how many moved. */
+  /**
+   * Moves the start of waiting jobs; a job for which `momentOf` returns undefined stays. Returns how many
+   * moved.
+   */
   reschedule(tx: Tx, momentOf: (job: Job) => number | undefined): Promise<number>;
-  /** Starts the worker of a queue. One per queue and process. */
+  /** Starts the worker of a queue; at most one per queue and process. */
   process(queue: string, handler: Handler, options: ProcessOptions): void;
   /**
-   * A waiting job is cancelled at once; a running one gets its signal aborted with `work.cancelled` and is cancelled
-   * when its handler rejects. False when there is nothing to cancel here.
+   * Cancels a waiting job at once. Aborts the signal of an active one with `work.cancelled`; it is cancelled
+   * once its handler rejects. Returns false when there is nothing to cancel in this process.
    */
   cancel(id: string, reason: string): Promise<boolean>;
-  /** Lets running jobs end and starts no more; for as long as this process lives. */
+  /** Lets active jobs finish and starts no new ones, for the life of this process. */
   pause(queue: string): void;
   resume(queue: string): void;
-  /** Begins again what waits without a worker: for something that is there now, or, of a key, for whatever it is. The topic is in the notice. Returns how many. */
+  /**
+   * Makes deferred jobs due at once: those that wait for a topic, or, given a key, all of that key. The
+   * notice carries the topic. Returns how many.
+   */
   hasten(tx: Tx, wanted: HastenWanted): Promise<number>;
-  /** How many wait for it without a worker. */
+  /** How many deferred jobs wait for the topic. */
   countWaiting(tx: ReadTx, topic: string): Promise<number>;
-  /** Looks at once for what is due: the clock, or what was to be waited for, was changed. */
+  /** Checks at once for due jobs, because the clock or something a job waits for has changed. */
   wake(): void;
-  /** All jobs by state. */
+  /** Number of jobs in each state. */
   stats(): Promise<Record<Job['state'], number>>;
   /**
-   * For a store that one process uses: puts back what earlier processes had, with a crash more where it counts. Before
-   * `process`.
+   * For a store with a single process: requeues the jobs that earlier processes held and counts a crash
+   * against the likely culprits. Call it before `process`.
    */
   recover(how?: Recovery): Promise<number>;
-  /** Removes ended jobs that were last touched before a moment, at most 200 at once. Returns how many. */
+  /** Removes ended jobs last updated before the given time, at most 200 per call. Returns how many. */
   prune(before: number): Promise<number>;
-  /** Stops every handler and waits for it; unfinished jobs are free for the next start at once. */
+  /**
+   * Stops every handler and waits for it. Unfinished jobs are released, so the next start can claim them at
+   * once.
+   */
   close(): Promise<void>;
 }
 
 export interface ProcessOptions {
-  /** Jobs at the same time. */
+  /** Maximum number of concurrent jobs. */
   readonly concurrency: number;
-  /** Called in the transaction that fails a job because the server died in it too often. */
+  /** Called in the transaction that fails a job because it crashed the server too often. */
   readonly onGivenUp?: ((tx: Tx, job: Job) => Promise<unknown>) | undefined;
 }
 
 export interface AddOptions {
-  /** Makes adding idempotent. */
+  /** Makes `add` idempotent. */
   readonly id?: string | undefined;
-  /** 1–10, 10 first; 5 when absent. */
+  /** 1–10, where 10 is first. Default: 5. */
   readonly priority?: number | undefined;
   readonly delayMs?: number | undefined;
-  /** Tries while it fails with a retryable kind; 3 when absent. */
+  /** Attempts while it fails with a retryable kind. Default: 3. */
   readonly maxAttempts?: number | undefined;
-  /** Before the second try; doubled each time. 1000 when absent. */
+  /** Delay before the second attempt; doubles each time. Default: 1000. */
   readonly backoffMs?: number | undefined;
-  /** Jobs of one key run one after the other. */
+  /** Jobs with the same key run one after the other. */
   readonly key?: string | undefined;
 }
 
@@ -95,10 +104,10 @@ export interface QueueDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** Names this process; another at every start. */
+  /** Identifies this process; different at every start. */
   readonly owner: string;
   readonly log?: Log;
-  /** How long a worker may be silent before its jobs go to another. */
+  /** How long a worker may be silent before another takes over its jobs. */
   readonly leaseMs?: number;
 }
 

@@ -1,4 +1,4 @@
-/** Changes to jobs that no worker has. */
+/** Updates to jobs that no worker holds. */
 import type { BerthError } from '@berth/contract';
 import { bodyOf } from '../failure.ts';
 import { allRows } from '../store/pages.ts';
@@ -7,10 +7,10 @@ import type { Job } from '../store/tables.ts';
 import { awaitsTurn, type Found, judgeAfterCrash, type QueueOrder } from './crash-count.ts';
 import { hastened } from './outcome.ts';
 
-/** Named in every transaction that has something for the workers of a queue, in whatever process they are. */
+/** Notified in every transaction that leaves work for a queue, so that its workers wake up in any process. */
 export const topicOf = (queue: string): string => `queue ${queue}`;
 
-/** The job as it is afterwards; a job that does not wait stays as it was. */
+/** Returns the job as it is afterwards; one that is not waiting is left unchanged. */
 export const cancelWaiting = async (tx: Tx, id: string, error: BerthError): Promise<Job | undefined> => {
   const row = await tx.table('jobs').get(id);
   if (row?.state !== 'waiting') return row;
@@ -32,7 +32,7 @@ export const reschedule = async (tx: Tx, momentOf: (job: Job) => number | undefi
   return moved;
 };
 
-/** By `runAt` of their creation, so that the most urgent and then the oldest is first. */
+/** Sets `runAt` to the creation time, so that the most urgent and then the oldest job comes first. */
 export const hasten = async (tx: Tx, wanted: HastenWanted): Promise<number> => {
   const where = 'topic' in wanted ? { waitsFor: wanted.topic } : { key: wanted.key };
   if ('topic' in wanted) tx.notify(wanted.topic);
@@ -52,12 +52,12 @@ export const countWaiting = (tx: ReadTx, topic: string): Promise<number> =>
   tx.table('jobs').count({ waitsFor: topic, state: 'waiting' });
 
 export interface Recovery {
-  /** Tells where the work of a job is. */
+  /** How far the work of a job has got. */
   readonly placeOf: (tx: ReadTx, job: Job) => Promise<string>;
   readonly order: QueueOrder;
 }
 
-/** Everything that runs under another owner waits again, with a crash more where it counts. Returns the ids by turn. */
+/** Requeues every job held by another owner and counts a crash where it applies. Returns the ids by turn. */
 export const putBack = async (
   tx: Tx,
   { owner, now, leaseMs, placeOf, order }: Recovery & { owner: string; now: number; leaseMs: number },
@@ -79,7 +79,10 @@ export const putBack = async (
 
 const PRUNED_AT_ONCE = 200;
 
-/** Removes ended jobs that were last touched before a moment, a few: nobody waits long for the store. Returns how many. */
+/**
+ * Removes a few ended jobs last updated before the given time; a few, so that nobody waits long for the
+ * store. Returns how many.
+ */
 export const removeEnded = async (tx: Tx, before: number): Promise<number> => {
   const jobs = tx.table('jobs');
   const where = { state: ['done', 'failed', 'cancelled'] };

@@ -1,7 +1,8 @@
 /**
- * After the server died twice with the same work, what was under way is begun in turns: what others wait for first, and
- * each suspect alone, until it has ended or has run for longer than it takes to kill a server. So one that kills it is
- * alone when it does so, and one that only waited for it is not there.
+ * After the server has died twice during the same work, interrupted jobs are started in turns: first those
+ * that others wait for, and each suspect alone until it ends or has run for longer than a job needs to kill
+ * the server. A culprit is then alone when it kills the server, and a job that merely waits for it is not
+ * running.
  */
 
 import { isStop, Stopped } from '../interrupt.ts';
@@ -24,7 +25,9 @@ export interface Trials {
 
 const LOOK_EVERY_MS = 250;
 
-/** `turns` are ids of jobs, those that are begun together in one array. Should this fail, each begins at its `runAt`. */
+/**
+ * `turns` holds job ids; those in one array start together. If this fails, each job starts at its `runAt`.
+ */
 export const startTrials = (deps: TrialDeps, turns: readonly (readonly string[])[]): Trials => {
   const { store, clock, log } = deps;
   const stopping = new AbortController();
@@ -56,11 +59,11 @@ const areTried = async (tx: Tx, deps: TrialDeps, ids: readonly string[]): Promis
 };
 
 const isTried = async (tx: Tx, { clock }: TrialDeps, job: Job): Promise<boolean> => {
-  // One with an error has had its trial and waits for its next try.
+  // With an error, it has had its trial and waits for a retry.
   if (job.state === 'waiting') return job.error !== undefined;
   if (job.state !== 'active') return true;
   if (clock.now() - (job.claimedAt ?? clock.now()) < TRIAL_MS) return false;
-  // Cleared: a later death is of something else and begins to count anew.
+  // Cleared: a later crash has another cause and starts a new count.
   if (isSuspect(job))
     await tx.table('jobs').update(job.id, job.revision, { crashPlace: undefined, earlyDeaths: 0 });
   return true;

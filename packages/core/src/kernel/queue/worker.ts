@@ -1,6 +1,6 @@
 /**
- * The worker of one queue: claims what is due while it has hands free and keeps the leases of what runs. It never
- * polls: it wakes when a job was added, when one ended, and by one alarm for the next delay or lease.
+ * The worker of one queue: claims due jobs while it has capacity and renews the leases of active ones. It
+ * never polls: it wakes when a job is added or ends, and on one alarm for the next delay or lease.
  */
 
 import { createCoalescingRunner } from '../coalescing-runner.ts';
@@ -14,15 +14,15 @@ export interface Worker {
   wake(): void;
   pause(): void;
   resume(): void;
-  /** False when this worker does not have the job. */
+  /** Returns false if this worker does not hold the job. */
   abort(id: string, reason: unknown): boolean;
-  /** Claims no more, asks every handler to stop, and waits until all have. */
+  /** Stops claiming, asks every handler to stop and waits for all of them. */
   close(): Promise<void>;
 }
 
 export interface WorkerDeps extends HandlingDeps {
   readonly queue: string;
-  /** Jobs at the same time. */
+  /** Maximum number of concurrent jobs. */
   readonly concurrency: number;
   readonly owner: string;
   readonly leaseMs: number;
@@ -39,7 +39,10 @@ const STORE_RETRY_MS = 1000;
 
 export const startWorker = (deps: WorkerDeps): Worker => {
   const { clock, log, queue, leaseMs } = deps;
-  /** By claim, not by id: a job that was lost and taken again runs beside its own past until that has ended. */
+  /**
+   * Tracked per claim, not per job id: a job that was lost and reclaimed may run beside its earlier handler
+   * until that ends.
+   */
   const running = new Set<Running>();
   let state: 'open' | 'paused' | 'closed' = 'open';
 
@@ -95,7 +98,10 @@ export const startWorker = (deps: WorkerDeps): Worker => {
 
 const stopped = (): Stopped => new Stopped('the server stops');
 
-/** Leases first, in the same transaction: after a long sleep of the machine a worker does not rob itself. */
+/**
+ * Renew leases first, in the same transaction, so that after the machine sleeps a worker does not reclaim its
+ * own jobs.
+ */
 const claimRound = async (deps: WorkerDeps, running: ReadonlySet<Running>, hands: number) => {
   const { store, clock, queue, owner, leaseMs } = deps;
   const now = clock.now();
@@ -111,13 +117,13 @@ const claimRound = async (deps: WorkerDeps, running: ReadonlySet<Running>, hands
   return found;
 };
 
-/** A lease is renewed when a third of it has passed. */
+/** Renew a lease once a third of it has passed. */
 const renewAt =
   (leaseMs: number) =>
   ({ leaseUntil }: Running): number =>
     leaseUntil - (leaseMs * 2) / 3;
 
-/** Gives back those that another worker has taken. */
+/** Returns the jobs that another worker has taken. */
 const renew = async (tx: Tx, near: readonly Running[], leaseUntil: number): Promise<Running[]> => {
   const lost: Running[] = [];
   for (const one of near) if (!(await updateHeld(tx, one.job, { leaseUntil }))) lost.push(one);

@@ -1,6 +1,7 @@
 /**
- * Writes a saga down: `saga<Ports, Input>('sandbox.create', 1).step('id', { do, undo }).….returns(…)`.
- * The types hold the rule of `saga.ts`: a step sees the outputs before it, its own name is new, its undo is there.
+ * Builds a saga definition: `saga<Ports, Input>('sandbox.create', 1).step('id', { do, undo }).….returns(…)`.
+ * The types enforce the rules of `saga.ts`: a step sees the outputs of earlier steps, has a unique name, and
+ * defines its undo.
  */
 import { assert } from '../assert.ts';
 import {
@@ -16,7 +17,7 @@ import {
 } from './saga.ts';
 
 interface Returns<P, I, O> {
-  /** Ends the definition with what a finished run answers. MUST be pure. */
+  /** Completes the definition with the result of a finished run. MUST be pure. */
   returns<R extends Output>(result: (ctx: Pick<Ctx<P, I, O>, 'input' | 'out' | 'run'>) => R): Saga<P, I, R>;
 }
 
@@ -25,11 +26,14 @@ export interface SagaBuilder<P, I, O> extends Returns<P, I, O> {
     name: Fresh<N, O>,
     step: Step<P, I, O, R>,
   ): SagaBuilder<P, I, O & Named<N, R>>;
-  /** Steps that do not need each other: they act at the same time and see the same outputs. */
+  /** Independent steps: they run concurrently and see the same outputs. */
   together<T extends Readonly<Record<string, Returned>>>(
     steps: { readonly [N in keyof T]: Step<P, I, O, T[N]> } & { readonly [N in keyof O]?: never },
   ): SagaBuilder<P, I, O & Readonly<T>>;
-  /** From here on there is only forward: a failing step is repeated until it succeeds, a cancel comes too late. */
+  /**
+   * From here on the saga only goes forward: a failing step is retried until it succeeds, and a cancel comes
+   * too late.
+   */
   pointOfNoReturn(): FinalSagaBuilder<P, I, O>;
 }
 
@@ -46,7 +50,7 @@ type Named<N extends string, R> = { readonly [K in N]: R };
 type Fresh<N extends string, O> = N extends keyof O ? `there is a step ${N} already` : N;
 type NoOutputs = Readonly<Record<never, never>>;
 
-/** `name` is `noun.verb`; `version` grows when the steps change. */
+/** `name` is `noun.verb`; `version` is incremented when the steps change. */
 export const saga = <P, I>(name: `${string}.${string}`, version: number): SagaBuilder<P, I, NoOutputs> =>
   builder<P, I>(`${name}@${version}`, []);
 
@@ -57,7 +61,7 @@ const builder = <P, I>(name: string, stages: readonly Stage<P, I>[]): SagaBuilde
     pointOfNoReturn: () => finalBuilder(name, stages),
     returns: (result: Saga<P, I, Output>['result']) => ({ name, family: familyOf(name), stages, result }),
   };
-  // The interfaces above say more about outputs than a value can: the types of all steps so far.
+  // The interfaces above carry more about outputs than a value can: the types of all steps so far.
   return build as unknown as SagaBuilder<P, I, NoOutputs>;
 };
 

@@ -1,4 +1,4 @@
-/** Takes one run from the state on record to an end, or leaves it for another time by throwing something else. */
+/** Drives one run from its stored state to an end, or leaves it for later by throwing. */
 import { type BerthError, fail } from '@berth/contract';
 import { assert } from '../assert.ts';
 import { bodyOf, failureOf, revive } from '../failure.ts';
@@ -11,7 +11,10 @@ import { type Run, StepFailed } from './run.ts';
 import type { Output } from './saga.ts';
 import { unwind } from './unwind.ts';
 
-/** Resolves with the result. Rejects with the end of an undone run, with the stop's reason, or as the store does. */
+/**
+ * Resolves with the result. Rejects with the error of an undone run, with the reason of a stop, or with an
+ * error of the store.
+ */
 export const drive = async <P>(run: Run<P>): Promise<Output> => {
   if (run.row.state === 'undoing') return goBack(run, causeOf(run.row));
   try {
@@ -23,10 +26,10 @@ export const drive = async <P>(run: Run<P>): Promise<Output> => {
   }
 };
 
-/** Nothing is left to do, by itself. */
+/** Whether nothing is left that the engine does by itself. */
 export const isOver = ({ state }: SagaRun): boolean => state !== 'running' && state !== 'undoing';
 
-/** What a run that is over answers, once more. */
+/** Returns the result, or throws the error, of a run that is over. */
 export const endOf = (row: SagaRun): Output => {
   if (row.state === 'done') return row.result;
   throw row.state === 'stuck' ? stuck(row) : causeOf(row);
@@ -57,7 +60,7 @@ const goBack = async <P>(run: Run<P>, cause: BerthError): Promise<never> => {
   throw cause;
 };
 
-/** The reason to undo, or a throw when the run has to be left as it is. */
+/** Returns the reason to undo; throws when the run must be left as it is. */
 const whyUndo = <P>(run: Run<P>, error: unknown): BerthError => {
   const { stop, cancel } = run.interrupts;
   stop.throwIfAborted();

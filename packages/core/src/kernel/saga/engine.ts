@@ -1,14 +1,16 @@
 /**
- * Runs sagas. A run is known by its id: to start it again is to join it, to go on with it, or to hear its end again.
+ * Runs sagas. A run is identified by its id: starting it again joins it, resumes it, or returns its outcome
+ * once more.
  *
- * What ends a run's way forward, and what follows:
- * | a step fails | undone, then its error is thrown |
- * | cancel       | undone, then `work.cancelled`; after the point of no return nothing happens |
- * | stop         | left as it is; the reason of the signal is thrown; `resume` goes on at the next start |
- * | store fails  | left as it is, as after a crash: nobody can say what was written |
+ * What can end a run's forward path, and what follows:
+ *
+ * | a step fails | the run is undone, then the step's error is thrown |
+ * | cancel       | undone, then `work.cancelled`; ignored after the point of no return |
+ * | stop         | left as it is; throws the reason of the signal; `resume` continues it at the next start |
+ * | store fails  | left as it is, as after a crash: it is unknown what was written |
  * | retired      | undone with `work.outdated`, unless it is decided (`retired` in `saga.ts`) |
- * | superseded   | left as it is: another engine took it up, and this one writes no more (`saga-fence.ts`) |
- * | undo fails   | `stuck`, with both causes; `retryStuck` or `forget` decides |
+ * | superseded   | left as it is: another engine took it over, and this one writes no more (`fence.ts`) |
+ * | undo fails   | `stuck`, with both causes; a person chooses `retryStuck` or `forget` |
  */
 import { fail } from '@berth/contract';
 import { assert } from '../assert.ts';
@@ -26,28 +28,40 @@ import { openJournal } from './journal.ts';
 import type { AnySaga, Output, Saga } from './saga.ts';
 
 export interface Sagas<P> {
-  /** Rejects with the error of the failing step, `work.cancelled`, or `saga.stuck`, once everything is undone. */
+  /**
+   * Once everything is undone, rejects with the error of the failed step, with `work.cancelled` or with
+   * `saga.stuck`.
+   */
   run<I, R extends Output>(saga: Saga<P, I, R>, request: RunRequest<I>): Promise<R>;
-  /** Goes on with a run where it was left. Rejects with `record.missing`, else as `run`. */
+  /** Continues an interrupted run. Rejects with `record.missing`, or as `run` does. */
   resume(id: string, signal?: AbortSignal): Promise<Output>;
-  /** Ids of the runs that were left in the middle, oldest first. */
+  /** Ids of interrupted runs, oldest first. */
   unfinished(): Promise<string[]>;
-  /** Has a run undone. It is written down, so that it holds over a restart. No effect on a finished run. */
+  /**
+   * Requests that a run be undone. The request is stored, so it survives a restart. Has no effect on a
+   * finished run.
+   */
   askCancel(id: string, reason: string): Promise<void>;
-  /** Resumes the undo from where it stuck. Rejects as `run` does. */
+  /** Resumes the undo where it got stuck. Rejects as `run` does. */
   retryStuck(id: string, signal?: AbortSignal): Promise<Output>;
-  /** Gives a stuck run up: what it left behind is somebody else's now. Rejects with `state.illegal`. */
+  /**
+   * Gives up a stuck run; cleaning up what it left behind is no longer the engine's job. Rejects with
+   * `state.illegal`.
+   */
   forget(id: string): Promise<void>;
 }
 
 export interface RunRequest<I> {
   /** Chosen by the caller. */
   readonly id: string;
-  /** JSON. A run that exists already keeps the input it began with. */
+  /** JSON. An existing run keeps its original input. */
   readonly input: I;
-  /** The record that the run is about. */
+  /** The record the run is about. */
   readonly subject?: string | undefined;
-  /** Aborted with `Stopped`: leave the run. With anything else: cancel it. Of callers that join, the first counts. */
+  /**
+   * Aborted with `Stopped`, it leaves the run as it is; aborted with anything else, it cancels the run. If
+   * several callers join, the first one's signal counts.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,20 +69,26 @@ export interface SagaDeps<P> {
   readonly store: Store;
   readonly clock: Clock;
   readonly ports: P;
-  /** Puts what is fenced for one run into the ports that its steps get; the ports as they are when absent. */
+  /** Adds the objects fenced for one run to the ports of its steps. Default: the ports unchanged. */
   readonly fenced?: ((ports: P, own: Fenced<P>) => P) | undefined;
-  /** The ports of one step: what is done by them ends with its signal; the ports as they are when absent. */
+  /**
+   * Returns the ports for one step; work done through them ends with its signal. Default: the ports
+   * unchanged.
+   */
   readonly until?: ((ports: P, signal: AbortSignal) => P) | undefined;
-  /** Names this process; another at every start. */
+  /** Identifies this process; different at every start. */
   readonly owner: string;
   /** All versions that may still have unfinished runs. */
   readonly definitions: readonly AnySaga<P>[];
   readonly log?: Log;
-  /** Called at named moments (`crashPointsOf`), so that a test can end the process exactly there. */
+  /** Called at named points (`crashPointsOf`), so that a test can kill the process exactly there. */
   readonly crashPoint?: (name: string) => void;
 }
 
-/** For the steps of one run: whatever they write and begin by these stops with `Stopped` once the run was taken up elsewhere. */
+/**
+ * For the steps of one run: once the run is taken over elsewhere, every write and every nested run through
+ * these rejects with `Stopped`.
+ */
 export interface Fenced<P> {
   readonly store: Store;
   readonly sagas: Sagas<P>;
@@ -84,7 +104,7 @@ export const createSagas = <P>(deps: SagaDeps<P>): Sagas<P> => {
   assert(definitions.size === deps.definitions.length, 'every definition has a name of its own');
   const active = new Map<string, Active>();
 
-  /** One engine runs a run once: whoever comes while it runs waits for the same end. */
+  /** The engine runs a run only once: callers that arrive meanwhile wait for the same outcome. */
   const join: Engine<P>['join'] = (id, signal, row) => {
     const running = active.get(id);
     if (running !== undefined) return running.end;
@@ -112,7 +132,7 @@ interface Engine<P> {
   join(id: string, signal: AbortSignal | undefined, row: () => Promise<SagaRun>): Promise<Output>;
 }
 
-/** What is asked about runs from outside of them goes through this store; how they go on has a fence of its own. */
+/** Queries from outside the runs use this store; the runs themselves use a fenced one. */
 const sagasBy = <P>({ owner, definitions, active, join }: Engine<P>, store: Store): Sagas<P> => ({
   async run<I, R extends Output>(saga: Saga<P, I, R>, { id, input, subject, signal }: RunRequest<I>) {
     assert(definitions.has(saga.name), `${saga.name} is among the definitions`);
@@ -132,7 +152,7 @@ const sagasBy = <P>({ owner, definitions, active, join }: Engine<P>, store: Stor
         assert(saga.isRetired !== true, `no run begins by ${saga.name}, which is retired`);
         return tx.table('sagas').insert(row);
       });
-    // The result was made by this saga's `returns`, or by that of its older version, and is JSON.
+    // This saga's `returns`, or an older version's, produced the result, and it is JSON.
     return (await join(id, signal, begin)) as R;
   },
   resume: (id, signal) =>
@@ -182,7 +202,7 @@ const goOn = async <P>(
     interrupts.askCancel(fail('work.outdated', { saga: row.name, id: row.id }));
   const held = heldOf(row);
   const journal = await openJournal(store, held, definition);
-  // The input is what the starter of this very saga gave, as JSON.
+  // The input is JSON, provided by the starter of this very saga.
   const input = row.input as never;
   return drive({
     id: row.id,

@@ -1,8 +1,8 @@
 /**
- * Who has a run. Whoever takes it up gets the next fence, in the transaction in which it reads the run; every later
- * transaction about the run looks whether that is still the newest. So an engine that was superseded (it was cut off,
- * paused, or thought dead) writes nothing more about the run: no journal, no record of a step, no end, nothing that a
- * step writes while it acts.
+ * Ownership of a run. Whoever takes it up increments its fence in the transaction that reads the run, and
+ * every later transaction about the run checks that its fence is still the newest. An engine that was
+ * superseded (because it was cut off, paused or presumed dead) can therefore write nothing more about the
+ * run: no journal lines, no step records, no outcome, and nothing that a running step writes.
  */
 import { fail } from '@berth/contract';
 import { Stopped } from '../interrupt.ts';
@@ -16,11 +16,11 @@ export interface HeldRun {
 
 export const heldOf = ({ id, fence = 0 }: SagaRun): HeldRun => ({ id, fence });
 
-/** The run as it is then. What comes with it changes in the same transaction. */
+/** Returns the updated run. The fields in `also` change in the same transaction. */
 export const takeUp = (tx: Tx, row: SagaRun, owner: string, also: Patch<SagaRun> = {}): Promise<SagaRun> =>
   tx.table('sagas').update(row.id, row.revision, { ...also, owner, fence: heldOf(row).fence + 1 });
 
-/** The run, for whoever still has it. Rejects with `Stopped` for everybody else: it is left as it is. */
+/** Returns the run if it is still held. Otherwise rejects with `Stopped`, and the run is left as it is. */
 export const heldRow = async (tx: ReadTx, held: HeldRun): Promise<SagaRun> => {
   const row = await sagaRow(tx, held.id);
   if (heldOf(row).fence !== held.fence)
@@ -28,7 +28,7 @@ export const heldRow = async (tx: ReadTx, held: HeldRun): Promise<SagaRun> => {
   return row;
 };
 
-/** The store for what a step does in the name of the run: each write looks at the fence first, as `heldRow` does. */
+/** The store for the steps of the run: every write first checks the fence, as `heldRow` does. */
 export const fencedStore = (store: Store, held: HeldRun): Store => ({
   ...store,
   write: (change) =>

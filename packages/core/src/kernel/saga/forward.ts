@@ -1,11 +1,11 @@
-/** The way forward: stage by stage through the definition, leaving out what the journal has as done. */
+/** The forward path: runs the definition stage by stage and skips steps that the journal has as done. */
 import { toJson } from '../json.ts';
 import type { Line } from './journal.ts';
 import { always, retryable, withRetries } from './retry.ts';
 import { contextOf, ofStep, type Run, type RunStep, StepFailed } from './run.ts';
 import type { Stage } from './saga.ts';
 
-/** Rejects with `StepFailed`, with the reason of an interrupt, or with the trouble that the engine itself met. */
+/** Rejects with `StepFailed`, with the reason of an interrupt, or with an error of the engine itself. */
 export const forward = async <P>(run: Run<P>): Promise<void> => {
   for (const stage of run.definition.stages) {
     const open = stage.steps.filter((step) => !run.journal.isDone(step.name));
@@ -16,7 +16,10 @@ export const forward = async <P>(run: Run<P>): Promise<void> => {
   }
 };
 
-/** A cancel comes too late: the first step behind the point of no return has started, or a decisive one before it. */
+/**
+ * Whether a cancel comes too late: the first step after the point of no return, or a decisive step before it,
+ * has started.
+ */
 export const isDecided = <P>(run: Run<P>): boolean =>
   run.definition.stages.some(
     (stage) => decides(stage) && stage.steps.some((step) => run.journal.hasStarted(step.name)),
@@ -25,7 +28,10 @@ export const isDecided = <P>(run: Run<P>): boolean =>
 const decides = <P>({ final, steps }: Stage<P, never>): boolean =>
   final || steps.some(({ decisive }) => decisive === true);
 
-/** All steps of a stage at once. The first failure aborts its siblings; all have come to rest before it is thrown. */
+/**
+ * Runs all steps of a stage concurrently. The first failure aborts its siblings and is thrown once all have
+ * settled.
+ */
 const runStage = async <P>(
   run: Run<P>,
   stage: Stage<P, never>,
@@ -83,8 +89,9 @@ const runStep = async <P>(
 const started = (step: string): Line => ({ step, phase: 'started' });
 
 /**
- * Each transaction is a commit that somebody waits for, so the end of a step and the start of the next one are one.
- * Not across the point where a cancel comes too late: until the first step behind it starts, it still counts.
+ * Every transaction is a commit that somebody waits for, so the end of a step and the start of the next share
+ * one. Not across the point where a cancel comes too late: a cancel still counts until the first step after
+ * it starts.
  */
 const announcedBy = <P>({ definition }: Run<P>, name: string): Line[] => {
   const at = definition.stages.findIndex(

@@ -1,6 +1,6 @@
 /**
- * The journal of one run: what was written, and what follows from it. Lines are numbered inside their transaction, by
- * whoever has the run (`saga-fence.ts`) and nobody else.
+ * The journal of one run: what has been written, and what follows from it. Lines are numbered within their
+ * transaction, and only by the engine that holds the run (`fence.ts`).
  */
 import { allRows } from '../store/pages.ts';
 import type { Store, Tx } from '../store/store.ts';
@@ -13,17 +13,20 @@ export type Line = Pick<JournalEntry, 'step' | 'phase' | 'output' | 'durationMs'
 export interface Journal {
   hasStarted(step: string): boolean;
   isDone(step: string): boolean;
-  /** Its undo was begun before: a stuck run is tried again and again. */
+  /** Whether its undo has started before: a stuck run can be retried repeatedly. */
   isUndoing(step: string): boolean;
-  /** Outputs of everything done in earlier stages than the step's own: what its do and its undo see. */
+  /** Outputs of everything done in stages before the step's own, which is what its do and undo see. */
   outputsBefore(step: string): Outputs;
   /** Outputs of everything done. */
   outputs(): Outputs;
-  /** Steps that started and are not undone, last started first. */
+  /** Steps that have started and are not undone, most recently started first. */
   toUndo(): string[];
-  /** Rejects with `Stopped` when another engine took the run up: what touches the world asks before it does. */
+  /** Rejects with `Stopped` if another engine has taken the run over. Call it before touching the world. */
   check(): Promise<void>;
-  /** Writes lines, and what belongs to them, in one transaction. Rejects as `check` does, and writes nothing then. */
+  /**
+   * Writes lines and related changes in one transaction. Rejects as `check` does, in which case nothing is
+   * written.
+   */
   write(added: readonly Line[], also?: (tx: Tx) => Promise<unknown>): Promise<void>;
 }
 
@@ -72,7 +75,8 @@ export const openJournal = async <P>(
     },
     check: async () => void (await store.read((tx) => heldRow(tx, held))),
     write(added, also) {
-      // Steps that run together write one after the other: a number is taken only when the line before is on disk.
+      // Concurrent steps write one after the other: a number is assigned only once the previous line is on
+      // disk.
       const written = turn.then(() => writeNow(added, also));
       turn = Promise.allSettled([written]);
       return written;

@@ -1,4 +1,6 @@
-/** Repeats a step while that can help. Only the step's own failures are repeated, never the engine's trouble. */
+/**
+ * Retries a step while that can help. Only the step's own failures are retried, never those of the engine.
+ */
 
 import { isRetryable } from '../failure.ts';
 import { backoffMs } from '../time/clock.ts';
@@ -8,9 +10,9 @@ const BASE_MS = 500;
 
 export interface Patience {
   readonly tries: number;
-  /** Which failures are worth another try. */
+  /** Which failures to retry. */
   readonly when: (cause: unknown) => boolean;
-  /** Ends the waiting, with its reason. */
+  /** Ends the wait with its reason. */
   readonly signal: AbortSignal;
 }
 
@@ -20,7 +22,7 @@ export const retryable = (tries: number, signal: AbortSignal): Patience => ({
   signal,
 });
 
-/** After the point of no return every failure is repeated, for as long as the server runs. */
+/** After the point of no return, retries every failure for as long as the server runs. */
 export const always = (signal: AbortSignal): Patience => ({
   tries: Number.POSITIVE_INFINITY,
   when: () => true,

@@ -1,4 +1,4 @@
-/** What every part of the engine knows about the run at hand. */
+/** What every part of the engine knows about the current run. */
 
 import { type Interrupts, isStop } from '../interrupt.ts';
 import type { Log } from '../log.ts';
@@ -21,11 +21,11 @@ export interface Run<P> {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  /** Names of moments at which a test kills the process; production leaves it out. */
+  /** Called at the points where a test kills the process; a no-op in production. */
   readonly crashPoint: (name: string) => void;
 }
 
-/** A step as it stands in a definition whose input only its starter knows. */
+/** A step from a definition whose input type only its starter knows. */
 export type RunStep<P> = NamedStep<P, never>;
 
 export const contextOf = <P>(run: Run<P>, step: string, signal: AbortSignal): Ctx<P, never, Outputs> => ({
@@ -37,7 +37,9 @@ export const contextOf = <P>(run: Run<P>, step: string, signal: AbortSignal): Ct
   signal,
 });
 
-/** What a step itself failed with, told apart from trouble of the engine (its store, a crash), which undoes nothing. */
+/**
+ * A failure of the step itself, as opposed to one of the engine (its store, a crash), which undoes nothing.
+ */
 export class StepFailed extends Error {
   override readonly name = 'StepFailed';
   readonly step: string;
@@ -48,7 +50,10 @@ export class StepFailed extends Error {
   }
 }
 
-/** Runs code of a step; whatever it throws becomes `StepFailed`, but for a stop or a wait, which leave the run as it is. */
+/**
+ * Runs a step's code and wraps whatever it throws in `StepFailed`, except a stop or a wait, which leave the
+ * run as it is.
+ */
 export const ofStep = async <T>(step: string, act: () => Promise<T> | undefined): Promise<T | undefined> => {
   try {
     return await act();

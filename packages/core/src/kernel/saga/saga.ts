@@ -1,30 +1,31 @@
 /**
- * A saga is a list of steps, each with its undo beside it. The engine (`engine.ts`) journals `started` before
- * a step acts and `done` with its output after, the latter in one transaction with what the step saves. After a crash
- * the same loop runs over the journal: finished steps are not repeated, a step that was under way runs again under
- * the same key, so every `do` checks before it acts. When a step fails, everything that *started* is undone, the
- * failed step included, last first.
+ * A saga is a list of steps, each next to its undo. The engine (`engine.ts`) journals `started` before a step
+ * acts and `done` with its output afterwards, the latter in one transaction with whatever the step saves.
+ * After a crash the same loop replays the journal: finished steps are skipped, and an interrupted step runs
+ * again under the same key, so every `do` checks before it acts. When a step fails, every step that has
+ * *started*, including the failed one, is undone in reverse order.
  *
- * The rule that makes it sound: undo sees exactly what do saw: the input and the outputs of earlier steps, never its
- * own output, because a step that timed out may have acted without one. Identity is therefore made in an earlier step.
- * An undo that fails makes the run *stuck*, with both causes on record: nothing is swallowed.
+ * What makes this sound: undo sees exactly what do saw, that is, the input and the outputs of earlier steps
+ * but never its own output, because a step that timed out may have acted without producing one. Identity is
+ * therefore created in an earlier step. If an undo fails, the run becomes *stuck* with both causes recorded:
+ * nothing is swallowed.
  */
 import type { Tx } from '../store/store.ts';
 
 export interface Ctx<P, I, O> {
   readonly ports: P;
   readonly input: I;
-  /** Outputs of the steps before, by name. */
+  /** Outputs of earlier steps, by name. */
   readonly out: O;
-  /** Id of this run. */
+  /** The id of this run. */
   readonly run: string;
-  /** `<run>/<step>`: the same on every try, for the outside world's idempotency. */
+  /** `<run>/<step>`: the same on every attempt; serves as the idempotency key for external calls. */
   readonly key: string;
-  /** Aborted when the run is cancelled or the server stops. Undo gets one that is not. */
+  /** Aborted when the run is cancelled or the server stops; for undo, it is never aborted by a cancel. */
   readonly signal: AbortSignal;
 }
 
-/** What a step hands on: JSON, or nothing. A field that is undefined is left out. */
+/** What a step passes on: JSON, or nothing. Undefined fields are omitted. */
 export type Output =
   | null
   | undefined
@@ -34,7 +35,7 @@ export type Output =
   | readonly Output[]
   | { readonly [key: string]: Output };
 
-/** A reason why a step needs no undo. */
+/** Why a step needs no undo. */
 export interface NothingToUndo {
   readonly why: string;
 }
@@ -45,25 +46,26 @@ type Act<P, I, O, R> = (ctx: Ctx<P, I, O>) => Promise<R>;
 export interface Step<P, I, O, R> {
   /** Acts on the world. MUST be safe to repeat under the same key. */
   readonly do?: Act<P, I, O, R>;
-  /** Says in the store what is true from now on, in the transaction that journals `done`. MUST NOT touch the world. */
+  /** Records the new facts in the transaction that journals `done`. MUST NOT touch the world. */
   readonly save?: (tx: Tx, ctx: Ctx<P, I, O>, output: NoInfer<R>) => Promise<unknown>;
-  /** Takes back what `do` may have done, whether or not it did. MUST tolerate absence. */
+  /** Undoes whatever `do` may have done, if anything. MUST tolerate that nothing was done. */
   readonly undo: Act<P, I, O, unknown> | NothingToUndo;
-  /** Takes back what `save` said, in the transaction that journals `undone`. Runs also when `save` never did. */
+  /** Reverts `save` in the transaction that journals `undone`. Also runs if `save` never did. */
   readonly unsave?: (tx: Tx, ctx: Ctx<P, I, O>) => Promise<unknown>;
-  /** Tries while the step fails with a retryable kind. One when absent. */
+  /** Attempts while the step fails with a retryable kind. Default: 1. */
   readonly tries?: number | ((input: I) => number);
   /**
-   * What it does cannot be taken back once others have built on it. So from its start on a cancel comes too late: also
-   * after a crash it is first found out whether it has acted. It may still fail, and is undone then.
+   * The effect cannot be undone once other work builds on it, so from the start of this step a cancel comes
+   * too late; even after a crash the engine first finds out whether it has acted. The step may still fail,
+   * and is then undone.
    */
   readonly decisive?: boolean;
 }
 
-/** After the point of no return nothing is undone: a step is repeated until it succeeds. */
+/** Nothing is undone after the point of no return: a step is retried until it succeeds. */
 export type FinalStep<P, I, O, R> = Pick<Step<P, I, O, R>, 'do' | 'save'>;
 
-/** Steps that run together: one of them, unless they were given to `together`. */
+/** Steps that run concurrently; a single step unless they were passed to `together`. */
 export interface Stage<P, I> {
   readonly steps: readonly NamedStep<P, I>[];
   /** After the point of no return. */
@@ -76,37 +78,40 @@ export interface NamedStep<P, I> extends Step<P, I, Outputs, Output> {
 }
 export type Outputs = Readonly<Record<string, Output>>;
 
-/** A finished definition, as data: the engine runs it, laws take it apart, a page can draw it. */
+/** A finished definition, as data: the engine runs it, laws inspect it, and a page can draw it. */
 export interface Saga<P, I, R> {
   /**
-   * `sandbox.create@1`. Another shape of steps, outputs or input makes a new version (`shapes.test.ts` holds them); runs
-   * finish on the version that began them, or are undone by it (`retired`).
+   * `sandbox.create@1`. A change to steps, outputs or input requires a new version (`shapes.test.ts` enforces
+   * this). A run finishes on the version it started with, or is undone by it (`retired`).
    */
   readonly name: string;
-  /** The name without its version: `sandbox.create`. Who asks what kind of run it is asks for this. */
+  /** The name without its version: `sandbox.create`. Use it to tell what kind of run it is. */
   readonly family: string;
   readonly stages: readonly Stage<P, I>[];
-  /** What a finished run answers. */
+  /** The result of a finished run. */
   readonly result: (ctx: Pick<Ctx<P, I, Outputs>, 'input' | 'out' | 'run'>) => R;
   /** See `retired`. */
   readonly isRetired?: boolean | undefined;
 }
 
 /**
- * An older version whose steps cannot be gone on with. No run begins by it any more. One that was left in the middle is
- * undone with `work.outdated`, and whoever waits for it begins another one; one that is decided is seen through, so
- * its decisive step and those after it still act, and all of its steps still undo.
+ * An older version whose steps can no longer be continued. No new run starts with it. An interrupted run is
+ * undone with `work.outdated`, and whoever waits for it starts another. A decided run is completed, so the
+ * decisive step and those after it must still act, and all of its steps must still undo.
  */
 export const retired = <P, I, R>(saga: Saga<P, I, R>): Saga<P, I, R> => ({ ...saga, isRetired: true });
 
-/** An older version whose runs the steps of a newer one go on with: they MUST read all that it journaled. */
+/**
+ * An older version whose runs are continued by the steps of a newer one, which MUST be able to read
+ * everything it journaled.
+ */
 export const asVersion = <P, I, R>(saga: Saga<P, I, R>, version: number): Saga<P, I, R> => ({
   ...saga,
   name: `${saga.family}@${version}`,
 });
 
-/** Of the name of a run, in whatever version it began. */
+/** The family of a run's name, whatever its version. */
 export const familyOf = (name: string): string => name.slice(0, name.lastIndexOf('@'));
 
-/** A saga whose input and result only its starter knows. */
+/** A saga whose input and result types only its starter knows. */
 export type AnySaga<P> = Saga<P, never, Output>;

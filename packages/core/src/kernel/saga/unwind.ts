@@ -1,11 +1,11 @@
-/** Undoes every step that started, last started first, whether or not it got anywhere. */
+/** Undoes every step that has started, most recently started first, whether or not it had any effect. */
 import { retryable, withRetries } from './retry.ts';
 import { contextOf, isNothing, ofStep, type Run, type RunStep } from './run.ts';
 import type { AnySaga } from './saga.ts';
 
 const UNDO_TRIES = 5;
 
-/** Rejects with `StepFailed` when an undo does not succeed; the steps before it are then still to be undone. */
+/** Rejects with `StepFailed` if an undo fails; the steps before it then remain to be undone. */
 export const unwind = async <P>(run: Run<P>): Promise<void> => {
   const steps = new Map(
     run.definition.stages.flatMap((stage) => stage.steps.map((step) => [step.name, step])),
@@ -37,11 +37,11 @@ const undoStep = async <P>(run: Run<P>, step: RunStep<P>): Promise<void> => {
   });
 };
 
-/** The moments of a saga at which a process may die: before and after each effect and each line of the journal. */
+/** The points at which a process may die: before and after each effect and each journal line. */
 const FORTH = ['before-do', 'after-do', 'before-done', 'after-done'] as const;
 const BACK = ['before-undo', 'after-undo', 'before-undone', 'after-undone'] as const;
 
-/** All points, in order: `<saga>/<step>/<moment>`. */
+/** All crash points, in order: `<saga>/<step>/<point>`. */
 export const crashPointsOf = <P>(definition: AnySaga<P>): string[] =>
   definition.stages.flatMap((stage) =>
     stage.steps.flatMap((step) =>

@@ -1,4 +1,4 @@
-/** Makes the event of a fact: both stores write exactly this. */
+/** Builds the event for a fact, identically for both stores. */
 import { EVENTS, type Event, type EventType } from '@berth/contract';
 import { assert } from '../assert.ts';
 import { toJson } from '../json.ts';
@@ -6,7 +6,7 @@ import type { Fact } from './store.ts';
 
 const SHAPES = new Map(EVENTS.map((shape) => [shape.type, shape]));
 
-/** Refuses a fact whose data is not what the contract promises to readers. */
+/** Rejects a fact whose data does not match the contract. */
 export const eventOf = (fact: Fact, place: { seq: number; id: string; at: number }): Event => {
   const shape = SHAPES.get(fact.type);
   assert(shape !== undefined, `${fact.type} is in the list of events`);
@@ -22,15 +22,15 @@ export const eventOf = (fact: Fact, place: { seq: number; id: string; at: number
   };
 };
 
-/** Every reader of the log gets every event, and what some of them say comes out of sandboxes. */
+/** Every reader of the log receives every event, and some of the content comes from sandboxes. */
 const MAX_EVENT_CHARACTERS = 2 ** 20;
 
-/** An object goes in, so an object comes out: without what was said when that is too long. It is in the record. */
+/** Replaces oversized data with an object that gives its size; the record still has the content. */
 const bounded = (data: unknown): Record<string, unknown> => {
   const { length } = JSON.stringify(data);
   return length > MAX_EVENT_CHARACTERS ? { omittedCharacters: length } : (data as Record<string, unknown>);
 };
 
-/** Whether a type is asked for by `task.created`, by `task.*`, or by nothing. */
+/** Whether a filter such as `task.created` or `task.*`, or no filter, matches the type. */
 export const matchesType = (type: EventType | string, wanted: string | undefined): boolean =>
   wanted === undefined || (wanted.endsWith('.*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted);

@@ -1,22 +1,22 @@
 /**
- * The right to do something alone for a while. It ends by itself, so that nobody waits for the dead; the fence tells
- * a holder that came back too late from the one who has it now.
+ * Exclusive rights with a time limit. A lease expires by itself, so that nobody waits for a dead holder; its
+ * fence tells a holder that comes back late from the current one.
  */
 import type { Clock } from '../time/clock.ts';
 import type { ReadTx, Store } from './store.ts';
 import type { Lease } from './tables.ts';
 
-/** What a holder shows: the lease's id and the fence it was given. */
+/** What a holder presents: the lease's id and the fence it was given. */
 export type Held = Pick<Lease, 'id' | 'fence'>;
 
 export interface Leases {
-  /** Undefined while somebody else, or another holder of this process, has it. */
+  /** Undefined while anyone else holds it, including another holder in this process. */
   acquire(id: string, durationMs: number): Promise<Held | undefined>;
-  /** False when it was lost. */
+  /** False if the lease was lost. */
   renew(held: Held, durationMs: number): Promise<boolean>;
-  /** Does nothing when it was lost. */
+  /** Does nothing if the lease was lost. */
   release(held: Held): Promise<void>;
-  /** Whether it is still held, in the transaction that depends on it. */
+  /** Whether the lease is still held; call it in the transaction that depends on it. */
   isHeld(tx: ReadTx, held: Held): Promise<boolean>;
 }
 

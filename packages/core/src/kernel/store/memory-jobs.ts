@@ -1,4 +1,4 @@
-/** Claims of jobs in the store in memory. */
+/** Job claims of the in-memory store. */
 import type { JobClaims, Records } from './store.ts';
 import type { Job } from './tables.ts';
 

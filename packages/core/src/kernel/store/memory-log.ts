@@ -1,4 +1,7 @@
-/** The log of the store in memory. Readers keep the moment they began with; a transaction works on a draft. */
+/**
+ * The event log of the in-memory store. Readers keep the snapshot they started with; a transaction works on a
+ * draft.
+ */
 import type { Event } from '@berth/contract';
 import { matchesType } from './event-of.ts';
 import type { EventQuery, ForgetQuery, ReadTx } from './store.ts';

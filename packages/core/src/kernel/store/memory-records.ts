@@ -1,4 +1,4 @@
-/** Tables of the store in memory. A moment never changes: a transaction works on copies of the tables it writes. */
+/** Tables of the in-memory store. A snapshot is immutable: a transaction copies the tables it writes. */
 import { fail } from '@berth/contract';
 import { toJson } from '../json.ts';
 import type { Clock } from '../time/clock.ts';
@@ -42,7 +42,7 @@ export const createDraft = (base: Tables): Draft => {
 const DEFAULT_LIMIT = 1000;
 
 export const readRecords = <N extends TableName>(rows: () => Rows): ReadRecords<N> => ({
-  // What `insert` took as a row of this table comes out as one, here and below.
+  // `insert` accepted it as a row of this table, so it can be returned as one; the same applies below.
   get: async (id) => rows().get(id) as RowOf<N> | undefined,
   list: async (query = {}) => listed(rows(), query) as unknown as RowOf<N>[],
   untouched: async (query) => untouched(rows(), query) as unknown as RowOf<N>[],

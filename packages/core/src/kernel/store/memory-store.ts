@@ -1,6 +1,7 @@
 /**
- * The store in memory: the twin of the SQL stores, for tests and the simulation. A commit replaces one immutable
- * moment by the next, so a reader keeps the moment it began with and a rejected write has nothing to take back.
+ * The in-memory store: the twin of the SQL stores, for tests and the simulation. A commit replaces one
+ * immutable snapshot with the next, so readers keep the snapshot they started with and a rejected write
+ * leaves nothing to undo.
  */
 import { type Event, fail } from '@berth/contract';
 import type { Ids } from '../ids.ts';
@@ -15,7 +16,7 @@ import type { Store, Tx } from './store.ts';
 export interface MemoryStoreParts {
   readonly clock: Clock;
   readonly ids: Ids;
-  /** Hears of every commit; one of its own when absent. */
+  /** Receives every commit. Default: a local notifier. */
   readonly notifier?: Notifier | undefined;
 }
 

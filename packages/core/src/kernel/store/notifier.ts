@@ -1,35 +1,36 @@
 /**
- * How the commits of a store become known to those who wait for them. The one below is for a single process; one between
- * processes (a channel of Redis or PostgreSQL) carries `seq` and the topics, and its other ends read the events from the
- * log. All of them pass one suite (`laws/notifier.ts`).
+ * Announces the commits of a store to those who wait for them. The one below serves a single process; one
+ * that spans processes (over Redis or PostgreSQL) carries `seq` and the topics, and its receivers read the
+ * events from the log. All of them pass one suite (`laws/notifier.ts`).
  *
- * MUST: whoever listens, at whatever end, hears every notice that is published from then on, once, and events in the
- *       order of `seq`.
- * MUST NOT: a listener that throws, or an end that cannot be reached, be noticed by who published: the commit is done.
+ * - Every listener, in every process, MUST receive every notice published from then on, once, with events
+ *   in the order of `seq`.
+ * - A listener that throws, or a process that cannot be reached, MUST NOT affect the publisher: the commit
+ *   is done.
  *
- * A notice shortens a wait and is never what makes something true: who waits also looks again by time.
+ * A notice only shortens a wait and is never the source of truth: whoever waits also polls.
  */
 import type { Event } from '@berth/contract';
 import { type Log, silentLog } from '../log.ts';
 
 /** One commit. */
 export interface Notice {
-  /** Its events, by `seq`; none when it changed records alone. */
+  /** The events of the commit, by `seq`; empty when only records changed. */
   readonly events: readonly Event[];
-  /** What was named in it by `Tx.notify`. */
+  /** The topics named by `Tx.notify`. */
   readonly topics: ReadonlySet<string>;
 }
 
 export type NoticeListener = (notice: Notice) => void;
 
 export interface Notifier {
-  /** Called by the store when a commit is durable, one after the other. */
+  /** Called by the store once a commit is durable, one commit at a time. */
   publish(notice: Notice): void;
-  /** Returns what ends it. */
+  /** Returns a function that unsubscribes. */
   subscribe(listener: NoticeListener): () => void;
 }
 
-/** What those get who only listen. */
+/** The notifier for those who only listen. */
 export type Notices = Pick<Notifier, 'subscribe'>;
 
 export const createLocalNotifier = (log: Log = silentLog): Notifier => {

@@ -1,4 +1,4 @@
-/** Tables and the nouns they hold: the one place that knows both names, and which nouns move through states. */
+/** Maps tables to nouns: the only place that knows both names, and which nouns have states. */
 import {
   attemptStates,
   changeStates,
@@ -34,7 +34,7 @@ export const NOUNS = {
   settings: 'setting',
 } as const satisfies Record<TableName, string>;
 
-/** The state tables of the nouns whose moves are events. */
+/** The state tables of the nouns whose transitions emit events. */
 export const STATES = {
   sandboxes: sandboxStates,
   tasks: taskStates,

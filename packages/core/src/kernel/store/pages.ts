@@ -1,4 +1,4 @@
-/** Goes through all rows of a table that match, however many there are, a page at a time. */
+/** Iterates over all matching rows of a table, a page at a time. */
 import type { ListQuery, ReadTx, Store } from './store.ts';
 import type { RowOf, TableName } from './tables.ts';
 
@@ -8,7 +8,10 @@ export interface AllOf<N extends TableName> extends Omit<ListQuery<N>, 'after' |
 
 export const PAGE_ROWS = 500;
 
-/** Each page in a transaction of its own: rows that come meanwhile may be seen, rows that were there are. */
+/**
+ * Each page is read in its own transaction: rows added meanwhile may appear; rows that existed from the start
+ * do.
+ */
 export async function* pagesOf<N extends TableName>(
   store: Store,
   query: AllOf<N>,
@@ -23,7 +26,10 @@ export async function* pagesOf<N extends TableName>(
   }
 }
 
-/** All at one moment, for what has to be decided in one transaction. Whoever asks knows that they are few enough. */
+/**
+ * All matching rows in one snapshot, for a decision within one transaction. The caller must know that they
+ * are few.
+ */
 export const allRows = async <N extends TableName>(tx: ReadTx, query: AllOf<N>): Promise<RowOf<N>[]> => {
   const all: RowOf<N>[] = [];
   for (let after: string | undefined; ; ) {

@@ -1,6 +1,6 @@
 /**
- * Takes away what has ended long ago, a few rows a transaction: whoever else writes waits no longer than for those.
- * A row is looked at again in the transaction that takes it, because somebody may have come to need it.
+ * Deletes what ended long ago, a few rows per transaction, so that other writers never wait longer than for
+ * those. Each row is checked again in the transaction that deletes it, because it may be needed by then.
  */
 import type { Store, Tx, Where } from './store.ts';
 import type { RowOf, TableName } from './tables.ts';
@@ -8,17 +8,20 @@ import type { RowOf, TableName } from './tables.ts';
 export interface OldRows<N extends TableName> {
   readonly table: N;
   readonly where?: Where<N> | undefined;
-  /** Rows that were last written before this moment. */
+  /** Rows last written before this time. */
   readonly since: number;
-  /** Takes the row with all that belongs to it, unless it is needed. Returns whether it did. */
+  /** Deletes the row and everything that belongs to it, unless it is needed. Returns whether it did. */
   remove(tx: Tx, row: RowOf<N>): Promise<boolean>;
 }
 
-/** With what belongs to them (the journal of a run) some 200 rows, which SQLite takes away in about 10 ms. */
+/**
+ * With what belongs to them (such as the journal of a run) some 200 rows, which SQLite deletes in about 10
+ * ms.
+ */
 const ROWS_PER_TRANSACTION = 10;
 const LOOKED_AT_PER_PASS = 5000;
 
-/** The longest untouched first. Returns how many went. */
+/** Least recently updated first. Returns how many were deleted. */
 export const pruneRows = async <N extends TableName>(
   store: Store,
   old: OldRows<N>,
@@ -30,7 +33,7 @@ export const pruneRows = async <N extends TableName>(
   return removed;
 };
 
-/** The longest untouched rows, a few at a time; no more than one pass should look at. */
+/** Yields the least recently updated rows, a few at a time, up to the maximum for one pass. */
 export async function* oldRows<N extends TableName>(
   store: Store,
   { table, where, since }: Omit<OldRows<N>, 'remove'>,
@@ -63,7 +66,7 @@ const takeAll = async <N extends TableName>(
 
 const BELONGINGS_PER_TRANSACTION = 200;
 
-/** All rows of a table that belong to something which is about to go. */
+/** Deletes all rows of a table that belong to something about to be deleted. */
 export const removeBelongings = async <N extends TableName>(
   store: Store,
   table: N,
@@ -76,7 +79,7 @@ export const removeBelongings = async <N extends TableName>(
   }
 };
 
-/** Up to so many in the caller's transaction. True when there may be more. */
+/** Deletes up to a limit in the caller's transaction. True when there may be more. */
 export const removeSome = async <N extends TableName>(
   tx: Tx,
   table: N,

@@ -1,13 +1,14 @@
 /**
- * The store as the core sees it: named tables of records, a log of events and a queue of jobs, changed together in
- * one transaction. Two implementations pass one suite (`laws/store.ts`): the twin in memory and SQLite.
+ * The store as the core sees it: named tables of records, an event log and a job queue, changed together in
+ * one transaction. Two implementations pass one suite (`laws/store.ts`): the in-memory twin and SQLite.
  *
- * MUST: a `write` that rejects leaves no trace: no record, no event, no job, no gap in `seq`. What its callback threw
- *       is what it rejects with.
- * MUST: `seq` be handed out in the transaction, after the newest event of the log; no caller and no process has a count.
- * MUST: a `write` that resolves is durable; its notice is published after that, in the order of `seq`.
- * MUST: writes be serial; a reader sees one moment.
- * MUST NOT: hold a transaction while the outside world is asked for something: callbacks only touch `tx`.
+ * - A `write` that rejects MUST leave no trace: no record, no event, no job, no gap in `seq`. It rejects
+ *   with whatever its callback threw.
+ * - `seq` MUST be assigned in the transaction, after the newest event of the log; no caller and no process
+ *   keeps a counter.
+ * - A `write` that resolves MUST be durable; its notice is published afterwards, in the order of `seq`.
+ * - Writes MUST be serialized; a read sees one snapshot.
+ * - A transaction MUST NOT be held open during a call to the outside world: callbacks only touch `tx`.
  */
 import type { Event, EventType } from '@berth/contract';
 import type { Notices } from './notifier.ts';
@@ -16,9 +17,9 @@ import type { IndexOf, Job, RowOf, TableName } from './tables.ts';
 export interface Store {
   read<T>(look: (tx: ReadTx) => Promise<T>): Promise<T>;
   write<T>(change: (tx: Tx) => Promise<T>): Promise<T>;
-  /** Every commit, also one without events, because a record or a job may have changed. */
+  /** Every commit, including those without events, because a record or a job may have changed. */
   readonly notices: Notices;
-  /** Rejects with `store.unavailable` when a write would fail now. */
+  /** Rejects with `store.unavailable` if a write would fail now. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
@@ -27,19 +28,19 @@ export interface ReadTx {
   table<N extends TableName>(name: N): ReadRecords<N>;
   /** Events after a sequence number, oldest first. */
   events(query: EventQuery): Promise<Event[]>;
-  /** The newest sequence number, 0 when there is none. */
+  /** The newest sequence number, or 0 if there is none. */
   lastSeq(): Promise<number>;
-  /** The oldest sequence number that is kept, 0 when there is none. */
+  /** The oldest sequence number still kept, or 0 if there is none. */
   firstSeq(): Promise<number>;
 }
 
 export interface Tx extends ReadTx {
   table<N extends TableName>(name: N): Records<N>;
-  /** Appends a fact. It becomes visible with the transaction. */
+  /** Appends a fact. It becomes visible when the transaction commits. */
   emit(fact: Fact): Promise<Event>;
-  /** Names something that those who listen wake up for, in the notice of this transaction. */
+  /** Adds a topic to the notice of this transaction, to wake its listeners. */
   notify(topic: string): void;
-  /** Forgets events from the oldest on, up to the first that is to be kept. Returns how many. */
+  /** Deletes events from the oldest up to the first that must be kept. Returns how many. */
   forgetEvents(query: ForgetQuery): Promise<number>;
   readonly jobs: JobClaims;
 }
@@ -55,23 +56,23 @@ export interface EventQuery {
   readonly afterSeq: number;
   readonly limit: number;
   readonly subject?: string | undefined;
-  /** A type, or all of a noun: `task.*`. */
+  /** A type, or all types of a noun: `task.*`. */
   readonly type?: string | undefined;
 }
 
-/** The newest event is always kept: the next one is numbered after it. */
+/** The newest event is always kept, because the next one is numbered after it. */
 export interface ForgetQuery {
-  /** Events of before this moment go. */
+  /** Deletes events older than this time. */
   readonly before: number;
-  /** So do those that are more than this many behind the newest. */
+  /** Also deletes events more than this many behind the newest. */
   readonly keep: number;
-  /** So do those that have more than this many bytes of data between their end and that of the newest. */
+  /** Also deletes events with more than this many bytes of data between their end and that of the newest. */
   readonly keepBytes: number;
-  /** At most so many in one transaction. */
+  /** Maximum number deleted in one transaction. */
   readonly limit: number;
 }
 
-/** Equality on indexed columns; a list means any of these. */
+/** Equality on indexed columns; a list matches any of its values. */
 export type Where<N extends TableName> = {
   readonly [C in IndexOf<N>]?: string | readonly string[] | undefined;
 };
@@ -80,17 +81,17 @@ export interface ListQuery<N extends TableName> {
   readonly where?: Where<N> | undefined;
   /** Rows whose id comes after this one in the chosen order. */
   readonly after?: string | undefined;
-  /** 1000 when absent. */
+  /** Default: 1000. */
   readonly limit?: number | undefined;
-  /** By id, which is by creation. `asc` when absent. */
+  /** By id, which is creation order. Default: `asc`. */
   readonly order?: 'asc' | 'desc' | undefined;
 }
 
 export interface UntouchedQuery<N extends TableName> {
   readonly where?: Where<N> | undefined;
-  /** Rows that were last written before this moment. */
+  /** Rows last written before this time. */
   readonly since: number;
-  /** Rows that come after this one in that order. */
+  /** Rows that come after this one in the same order. */
   readonly after?: { readonly id: string; readonly updatedAt: number } | undefined;
   readonly limit: number;
 }
@@ -98,25 +99,28 @@ export interface UntouchedQuery<N extends TableName> {
 export interface ReadRecords<N extends TableName> {
   get(id: string): Promise<RowOf<N> | undefined>;
   list(query?: ListQuery<N>): Promise<RowOf<N>[]>;
-  /** The longest untouched first, then by id. Made for `PRUNED` tables: there it costs what it returns. */
+  /**
+   * Least recently updated first, then by id. Intended for `PRUNED` tables, where the cost is proportional to
+   * the rows returned.
+   */
   untouched(query: UntouchedQuery<N>): Promise<RowOf<N>[]>;
   count(where?: Where<N>): Promise<number>;
-  /** Counts by the values of one indexed column. */
+  /** Counts per value of one indexed column. */
   countBy(column: IndexOf<N>): Promise<Record<string, number>>;
 }
 
-/** What the store itself keeps: `revision` starts at 1 and grows by one with each write. */
+/** Fields that the store maintains: `revision` starts at 1 and grows by one with each write. */
 type Kept = 'revision' | 'createdAt' | 'updatedAt';
 
 export interface Records<N extends TableName> extends ReadRecords<N> {
   /** Rejects with `record.exists`. */
   insert(row: Omit<RowOf<N>, Kept>): Promise<RowOf<N>>;
   /**
-   * Changes the given fields (undefined removes an optional one) when the row still has this revision. Rejects with
-   * `record.changed`, or `record.missing`.
+   * Changes the given fields (undefined removes an optional one) if the row still has this revision. Rejects
+   * with `record.changed` or `record.missing`.
    */
   update(id: string, revision: number, patch: Patch<RowOf<N>>): Promise<RowOf<N>>;
-  /** False when there was none. */
+  /** False if there was no such row. */
   remove(id: string): Promise<boolean>;
 }
 
@@ -124,10 +128,10 @@ export type Patch<R> = { readonly [K in keyof Omit<R, Kept | 'id'>]?: R[K] | und
 
 export interface JobClaims {
   /**
-   * Takes up to `limit` jobs of a queue that are waiting and due, highest priority first, then oldest `runAt`, then
-   * id; a job whose `key` is held by an active job of this queue, or by one taken in this call, is passed over. A job
-   * that is active under a lease that ran out (`leaseUntil` ≤ now) counts as waiting, with `crashes` grown by one.
-   * Each taken job becomes `active`, with `attempts` and `fence` grown by one and the given owner and lease.
+   * Takes up to `limit` jobs of a queue that are waiting and due, by highest priority, then oldest `runAt`,
+   * then id. Skips a job whose `key` is held by an active job of this queue or by one taken in this call. An
+   * active job whose lease has expired (`leaseUntil` ≤ now) counts as waiting, with `crashes` incremented.
+   * Each job taken becomes `active`, with `attempts` and `fence` incremented and the given owner and lease.
    */
   claim(query: {
     readonly queue: string;
@@ -137,8 +141,9 @@ export interface JobClaims {
     readonly limit: number;
   }): Promise<Job[]>;
   /**
-   * The first moment after `now` at which a waiting job of the queue becomes due or a lease in it runs out; undefined
-   * when there is none. What is due already does not count: it waits for a free worker or for its key.
+   * The first moment after `now` at which a waiting job of the queue becomes due or one of its leases
+   * expires; undefined if there is none. Jobs already due do not count: they wait for a free worker or for
+   * their key.
    */
   nextDue(queue: string, now: number): Promise<number | undefined>;
 }

@@ -1,7 +1,7 @@
 /**
- * The tables: what a row of each holds, and by which columns it is found. Rows of nouns are the wire records
- * themselves; what only the server may know has a table of its own, so that nothing can be shown by accident.
- * The migrations of the SQL stores follow this list, and a test compares them.
+ * The tables: what a row of each holds, and the columns it is indexed by. Rows of nouns are the wire records
+ * themselves; data private to the server has tables of its own, so that it cannot be exposed by accident. The
+ * migrations of the SQL stores follow this list, and a test compares them.
  */
 import type {
   Attempt,
@@ -25,7 +25,7 @@ interface Kept {
   readonly updatedAt: number;
 }
 
-/** A job of the queue. `data` is an intent (ids), never a truth: the handler reads the records. */
+/** A job of the queue. `data` is an intent (ids), never the truth: the handler reads the records. */
 export interface Job extends Kept {
   readonly id: string;
   readonly queue: string;
@@ -34,24 +34,29 @@ export interface Job extends Kept {
   /** 1–10, 10 first. */
   readonly priority: number;
   readonly runAt: number;
-  /** Jobs of one key in one queue run one after the other. */
+  /** Jobs with the same key in one queue run one after the other. */
   readonly key?: string | undefined;
   readonly attempts: number;
   readonly maxAttempts: number;
   readonly backoffMs: number;
-  /** How often its worker vanished shortly after it began, and at the same place: see `crash-count.ts`. */
+  /** How often its worker vanished shortly after the start and at the same place; see `crash-count.ts`. */
   readonly crashes: number;
-  /** Where its work was when its worker vanished last. */
+  /** How far its work had got when its worker last vanished. */
   readonly crashPlace?: string | undefined;
-  /** How often its worker vanished shortly after it began, wherever it was, since it last ran well for a while. */
+  /**
+   * How often its worker vanished shortly after the start, at any place, since it last ran well for a while.
+   */
   readonly earlyDeaths?: number | undefined;
   readonly claimedAt?: number | undefined;
   readonly owner?: string | undefined;
-  /** Grows with every claim: a worker whose fence is old has lost the job and may write nothing more about it. */
+  /**
+   * Incremented with every claim: a worker with an older fence has lost the job and may write nothing more
+   * about it.
+   */
   readonly fence: number;
   readonly leaseUntil?: number | undefined;
   readonly error?: ErrorBody | undefined;
-  /** What it waits for without a worker, besides its `runAt`: the topic of its `Wait`. */
+  /** The topic of its `Wait`: what it waits for, besides `runAt`, without a worker. */
   readonly waitsFor?: string | undefined;
 }
 
@@ -62,20 +67,20 @@ export interface SagaRun extends Kept {
   readonly state: 'running' | 'undoing' | 'done' | 'undone' | 'stuck' | 'forgotten';
   readonly input: Json;
   readonly result?: Json | undefined;
-  /** Why it was undone; beside `cancelAsked`, why it is to be, when that is no cancel by a person. */
+  /** Why it was undone. With `cancelAsked`: why it is to be undone, if not because a person cancelled it. */
   readonly error?: ErrorBody | undefined;
-  /** Why it is stuck: the step and the failure of its undo. */
+  /** Why it is stuck: the step, and the error of its undo. */
   readonly stuckAt?: { readonly step: string; readonly error: ErrorBody } | undefined;
-  /** The record it is about. */
+  /** The record the run is about. */
   readonly subject?: string | undefined;
   readonly cancelAsked?: string | undefined;
-  /** The process that took it up last. */
+  /** The process that last took it up. */
   readonly owner?: string | undefined;
-  /** Grows each time that it is taken up; absent for none. */
+  /** Incremented each time the run is taken up; absent means never. */
   readonly fence?: number | undefined;
 }
 
-/** One line of a saga's journal; `id` is `<saga>/<five digits>`, so that it reads in order. */
+/** One line of a saga's journal; `id` is `<saga>/<five digits>`, so that lines sort in order. */
 export interface JournalEntry extends Kept {
   readonly id: string;
   readonly sagaId: string;
@@ -85,7 +90,7 @@ export interface JournalEntry extends Kept {
   readonly durationMs?: number | undefined;
 }
 
-/** The right to do something alone for a while. `id` names the thing. */
+/** An exclusive right with a time limit; `id` names what it is for. */
 export interface Lease extends Kept {
   readonly id: string;
   readonly owner: string;
@@ -100,7 +105,10 @@ export interface TokenSecret extends Kept {
   readonly hash: string;
 }
 
-/** What an attempt may do through the guest channel: git refs it may read and write, models it may ask. */
+/**
+ * What an attempt may do through the guest channel: the git refs it may read and write, and the models it may
+ * use.
+ */
 export interface AttemptGrant extends Kept {
   readonly id: string;
   readonly sandboxId: string;
@@ -108,11 +116,14 @@ export interface AttemptGrant extends Kept {
   readonly workspaceId?: string | undefined;
   /** SHA-256 of the token, hex. */
   readonly hash: string;
-  /** Refs it may read: exact names, or prefixes that end in `/`; in a row of an earlier version, which has none, the targets. */
+  /**
+   * Refs it may read: exact names, or prefixes that end in `/`. Absent in rows of an earlier version, which
+   * may read the targets.
+   */
   readonly readRefs?: readonly string[] | undefined;
   /** Refs it may read and write. */
   readonly writeRefs: readonly string[];
-  /** What has been pushed with it, in bytes. */
+  /** Bytes pushed with this grant so far. */
   readonly pushedBytes?: number | undefined;
   readonly expiresAt?: number | undefined;
 }
@@ -128,7 +139,7 @@ export interface LedgerEntry extends Kept {
   readonly durationMs: number;
 }
 
-/** One connection that a sandbox asked for, allowed or not. */
+/** One connection that a sandbox requested, allowed or denied. */
 export interface Connection extends Kept {
   readonly id: string;
   readonly sandboxId: string;
@@ -143,36 +154,43 @@ export interface Connection extends Kept {
   readonly receivedBytes: number;
 }
 
-/** The result of a workspace's set-up commands as a disk layer, found by the hash of everything it came from. */
+/** The result of a workspace's set-up commands as a disk layer, found by the hash of all its inputs. */
 export interface Prebuild extends Kept {
   readonly id: string;
   readonly workspaceId: string;
-  /** `superseded`: nothing new starts from it, and its layer will be dropped. */
+  /** `superseded`: nothing new starts from it, and its layer will be deleted. */
   readonly state: 'building' | 'ready' | 'failed' | 'superseded';
   readonly inputHash: string;
   readonly driver: string;
-  /** The one attempt that may use it: it was made from commits that have not landed. */
+  /** The only attempt that may use it, because it was built from commits that have not landed. */
   readonly attemptId?: string | undefined;
-  /** It is no set-up, but the disk of this sandbox as its machine left it when it died. */
+  /**
+   * Set when this is not the result of a set-up but the disk of a sandbox, as it was when its machine died.
+   */
   readonly sandboxId?: string | undefined;
   readonly layer?: string | undefined;
   readonly sizeBytes?: number | undefined;
   readonly error?: ErrorBody | undefined;
 }
 
-/** A create that was asked for with a key, and once it is done its answer. `id` is the key with its owner. */
+/**
+ * A create request with an idempotency key and, once done, its response. `id` combines the key and its owner.
+ */
 export interface AnsweredRequest extends Kept {
   readonly id: string;
   readonly routeId: string;
   readonly bodyHash: string;
   readonly status: number;
-  /** The id that the new record gets, chosen before it is made: after a crash the same request makes the same record. */
+  /**
+   * The id of the new record, chosen before it is created: after a crash the same request creates the same
+   * record.
+   */
   readonly recordId: string;
   /** Absent until the create is done. */
   readonly answer?: Json | undefined;
 }
 
-/** Single facts about the installation: its id, when it was made. */
+/** Single facts about the installation, such as its id and creation time. */
 export interface Setting extends Kept {
   readonly id: string;
   readonly value: Json;
@@ -206,7 +224,7 @@ export type TableName = keyof Shape;
 export type RowOf<N extends TableName> = Shape[N]['row'];
 export type IndexOf<N extends TableName> = Shape[N]['index'];
 
-/** The indexed columns at run time, in step with `Shape` by type. */
+/** The indexed columns at run time; the types keep them in step with `Shape`. */
 export const INDEXES = {
   workspaces: ['name'],
   sandboxes: ['state', 'workspaceId', 'attemptId'],
@@ -231,7 +249,10 @@ export const INDEXES = {
   settings: [],
 } as const satisfies { [N in TableName]: readonly IndexOf<N>[] };
 
-/** Tables whose rows end and are forgotten after a while: the stores find the longest untouched of them by an index. */
+/**
+ * Tables whose rows end and are deleted after a while; the stores find the least recently updated ones by an
+ * index.
+ */
 export const PRUNED = [
   'sagas',
   'jobs',

@@ -1,22 +1,22 @@
-/** Time and randomness are ports, so that a simulation owns them. */
+/** Time and randomness are ports, so that a simulation controls them. */
 export interface Clock {
   /** Milliseconds since 1970-01-01 UTC. */
   now(): number;
-  /** Resolves after the time, or rejects with the signal's reason. */
+  /** Resolves after `ms`, or rejects with the signal's reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Uniform bytes; in production from the system's generator. */
+/** Uniformly random bytes; in production from the operating system. */
 export type RandomSource = (bytes: number) => Uint8Array;
 
-/** One appointment at a time: setting it anew drops the old one. */
+/** Holds one deadline at a time: setting a new one replaces the old. */
 export interface Alarm {
-  /** Rings at a moment, at once when it has passed, and in any case within the hour. */
+  /** Rings at the given time, or at once if it has passed, and in any case within an hour. */
   set(at: number): void;
   stop(): void;
 }
 
-/** So that a clock that jumps is noticed; timers of the platform could hold 24 days. */
+/** Notices clock jumps; the platform's timers alone would allow 24 days. */
 const LONGEST_SLEEP_MS = 3_600_000;
 
 export const createAlarm = (clock: Clock, ring: () => void): Alarm => {
@@ -28,15 +28,15 @@ export const createAlarm = (clock: Clock, ring: () => void): Alarm => {
       stop();
       appointment = new AbortController();
       const sleep = clock.sleep(Math.min(at - clock.now(), LONGEST_SLEEP_MS), appointment.signal);
-      // A sleep rejects only because it was dropped.
+      // A sleep rejects only if it was aborted.
       sleep.then(ring, () => undefined);
     },
   };
 };
 
-/** How long to wait before the next try: doubled each time, up to a minute. */
+/** The delay before the next attempt: doubles each time, up to a minute. */
 const MAX_BACKOFF_MS = 60_000;
 
-/** `tried` counts the tries so far, from 1. */
+/** `tried` is the number of attempts so far, from 1. */
 export const backoffMs = (baseMs: number, tried: number): number =>
   Math.min(MAX_BACKOFF_MS, baseMs * 2 ** Math.min(tried - 1, 30));

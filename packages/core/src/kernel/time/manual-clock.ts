@@ -1,10 +1,10 @@
-/** A clock that stands still until it is moved: sleeping costs nothing, and the order of waking is exact. */
+/** A clock that stands still until it is moved: sleeping costs nothing, and the wake-up order is exact. */
 import type { Clock } from './clock.ts';
 
 export interface ManualClock extends Clock {
-  /** Moves on, waking every sleeper at its own moment and letting it act before the next one. */
+  /** Moves forward, waking each sleeper at its own time and letting it act before the next. */
   advance(ms: number): Promise<void>;
-  /** Moves from sleeper to sleeper until the work has ended, and ends as it did. */
+  /** Moves from sleeper to sleeper until the work settles, and settles as it does. */
   through<T>(work: Promise<T>): Promise<T>;
 }
 
