@@ -1,7 +1,7 @@
 /**
- * Runs a gate's commands in a sandbox and keeps the evidence. Every command runs, also after a red one: the agent that
- * has to fix it should see everything at once. A sandbox that cannot run them is no verdict; the caller records
- * `broken`, which counts as not passed.
+ * Runs a gate's commands in a sandbox and keeps the evidence. All commands run, even after one fails, so that
+ * the agent that has to fix it sees everything at once. A sandbox that cannot run them yields no verdict; the
+ * caller records `broken`, which counts as not passed.
  */
 import { type Evidence, isGreen, type JudgedBy } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
@@ -16,7 +16,7 @@ interface GateExecution {
   readonly sandbox: Sandbox;
   readonly commands: readonly PlannedCommand[];
   readonly judgedBy: JudgedBy;
-  /** The id of a command's process; the same when the gate is taken up again, so that nothing runs twice. */
+  /** The exec id of a command; stable when the gate run is resumed, so that nothing runs twice. */
   readonly execId: (command: PlannedCommand, index: number) => string;
   readonly signal: AbortSignal;
 }
@@ -64,15 +64,15 @@ const runCommand = async (gate: GateExecution, command: PlannedCommand, index: n
   };
 };
 
-/** Names of what is not green; empty means passed. No evidence is not a pass. */
+/** Names of everything that is not green; empty means passed. Missing evidence is not a pass. */
 export const failedIn = (evidence: readonly Evidence[]): string[] =>
   evidence.length === 0 ? ['no evidence'] : evidence.filter((one) => !isGreen(one)).map((one) => one.name);
 
 const NOT_FOUND = 127;
 
 /**
- * The programs that the shell did not find, when nothing else is wrong: no work of an agent can change that. A program
- * that a found one misses (a test runner that is not installed) is another matter.
+ * The programs that the shell did not find, if nothing else failed: no work by an agent can change that. A
+ * program that is found but lacks something (a test runner that is not installed) is a different case.
  */
 export const missingTools = (evidence: readonly Evidence[]): string[] => {
   const red = evidence.filter((one) => !isGreen(one));
@@ -85,17 +85,17 @@ export const missingTools = (evidence: readonly Evidence[]): string[] => {
   return missing.length === red.length ? [...new Set(missing)] : [];
 };
 
-/** The program that a shell line of a gate starts with, behind what the line puts into its environment. */
+/** The program that a gate's shell line starts with, after any variable assignments. */
 interface Program {
   readonly name: string;
-  /** As the shell reads it: `PATH="$PWD/.venv/bin:$PATH"`; empty when there is none. */
+  /** In shell syntax: `PATH="$PWD/.venv/bin:$PATH"`; empty if there are none. */
   readonly environment: string;
 }
 
 const ASSIGNMENT = /[A-Za-z_]\w*=(?:"[^"]*"|'[^']*'|[^\s"';|&()<>])* +/y;
 const NAME = /([\w.+-]+)(?: |$)/y;
 
-/** Undefined when the line begins in another way. */
+/** Undefined if the line does not start with a program. */
 export const programOf = (line: string): Program | undefined => {
   const start = endOfAssignments(line);
   NAME.lastIndex = start;

@@ -1,4 +1,7 @@
-/** Files that judge what was there before although the target had nothing at their place, and lists of files that are not looked at. */
+/**
+ * Added files that judge existing code although the target had nothing at their path, and ignore lists, which
+ * hide files from checks.
+ */
 import { isRemembered, isSource, isUnreadable, isWhereToolsLook } from '../repository/file-kinds.ts';
 import { matchesGlob } from '../repository/glob.ts';
 import {
@@ -18,7 +21,7 @@ import type { Trees } from './trees.ts';
 export const isJudgeAdded = async (path: string, trees: Trees): Promise<boolean> => {
   const { index, reached } = trees;
   if (isToolInPlace(path) || isForAll(path) || standsForModule(path, trees)) return true;
-  // What a new folder brings with it concerns that folder.
+  // A file in a new folder only affects that folder.
   if (!index.target.hasFolder(placeOf(path).replace(/\/$/, ''))) return false;
   if (isIgnoreList(path)) return hidesFiles(path, trees);
   if (isManifest(path)) return isManifestThatJudges(path, trees);
@@ -28,13 +31,13 @@ export const isJudgeAdded = async (path: string, trees: Trees): Promise<boolean>
 };
 
 const isManifestThatJudges = async (path: string, { index, read }: Trees): Promise<boolean> => {
-  // It cuts what lies below off from the manifest above.
+  // A nested manifest detaches the files below it from the manifest above.
   if (path.includes('/') && index.target.below(folderOf(path)).some(isSource)) return true;
   const text = await read('change', path);
   return text === undefined || changedFields('{}', text).length > 0;
 };
 
-/** Files of a language that belong to the project of the nearest such file above them. */
+/** Project files by name, and the sources that belong to the nearest such file above them. */
 const HEADS: Readonly<Record<string, RegExp>> = {
   'go.mod': /\.go$/,
   'Cargo.toml': /\.rs$/,
@@ -42,7 +45,9 @@ const HEADS: Readonly<Record<string, RegExp>> = {
   'build.gradle': /\.(?:java|kts?|groovy)$/,
   'build.gradle.kts': /\.(?:java|kts?|groovy)$/,
 };
-/** The same for tools that look for their settings from a file on upwards; at the root they are read. */
+/**
+ * The same for tools that search upwards for their settings; the one at the root is compared by its content.
+ */
 const NESTED_HEADS: Readonly<Record<string, RegExp>> = {
   'pyproject.toml': /\.py$/,
   'setup.cfg': /\.py$/,
@@ -59,8 +64,8 @@ const isProjectThatJudges = async (path: string, { index, reached, read }: Trees
 };
 
 /**
- * Whether nobody can say that a file does not judge: compiled code, what tools remember or were told to let pass, and
- * what lies where tools look for settings.
+ * Whether a file cannot be ruled out as a judge: compiled code, caches and suppression lists of tools, and
+ * files where tools look for settings.
  */
 export const isUnknown = (path: string, { target, change, index }: Trees): boolean => {
   if (isUnreadable(path)) return change.paths.has(path);
@@ -79,7 +84,10 @@ const PROJECT_HEADS = [
   ...Object.keys(HEADS),
 ].concat(Object.keys(NESTED_HEADS));
 
-/** Python runs the first file of a folder before its tests, and takes what lies beside a test for what that imports. */
+/**
+ * Python runs a folder's `__init__.py` before its tests, and resolves a test's imports to files beside it
+ * first.
+ */
 const isRunForOthers = async (path: string, { target, read }: Trees): Promise<boolean> => {
   const name = nameOf(path).slice(0, -'.py'.length);
   if (name === '__init__') {
@@ -89,23 +97,26 @@ const isRunForOthers = async (path: string, { target, read }: Trees): Promise<bo
   return isOfProduct(name, target.paths);
 };
 
-/** Whether tests that import the product, the standard library or a tool would be given this: their folder comes first. */
+/**
+ * Whether tests that import the product, the standard library or a tool would get this file instead, because
+ * their folder comes first on the module path.
+ */
 const standsForModule = (path: string, { target }: Trees): boolean => {
   const [, place] = path.endsWith('.py') ? (TESTS.exec(path) ?? []) : [];
   if (place === undefined) return false;
   return isToolInPlace(place) || isOfProduct(place.replace(/\/.*$|\.py$/g, ''), target.paths);
 };
 
-/** The folder that a runner of tests puts first on the path of modules, and what lies in it. */
+/** A test folder, which a test runner puts first on the module path, and the path within it. */
 const TESTS = /^(?:[^/]+\/){0,9}?tests?\/(.+)$/;
 
 const isOfProduct = (name: string, paths: ReadonlySet<string>): boolean =>
   ['', 'src/'].some((place) => paths.has(`${place}${name}.py`) || paths.has(`${place}${name}/__init__.py`));
 
-/** Linters and formatters leave out what git does not keep. */
+/** Linters and formatters skip what git ignores. */
 export const isIgnoreList = (path: string): boolean => nameOf(path) === '.gitignore';
 
-/** Whether it names files of the repository that it did not name in the target, or names too much to say. */
+/** Whether it matches files of the repository that it did not match in the target, or too many to compare. */
 export const hidesFiles = async (path: string, { change, index, read }: Trees): Promise<boolean> => {
   const [was, is] = [await read('target', path), await read('change', path)];
   if (is === undefined) return change.paths.has(path);
@@ -123,10 +134,13 @@ export const hidesFiles = async (path: string, { change, index, read }: Trees): 
   return false;
 };
 
-/** Of a list of what is not kept, more are no such list. */
+/** Added patterns beyond this are not compared; no real ignore list has as many. */
 const MAX_PATTERNS = 1000;
 
-/** One with a slash in it is meant from its own folder on, another anywhere; both also mean what lies below. */
+/**
+ * A pattern with a slash is relative to its folder, any other matches at any depth; both also match
+ * everything below.
+ */
 const patternsOf = (line: string): string[] => {
   const pattern = line.trim();
   if (pattern === '' || pattern.startsWith('#') || pattern.startsWith('!')) return [];

@@ -1,4 +1,4 @@
-/** Files of the product that have become able to end as a success, or to change, the tests that load them. */
+/** Product files that can now end the tests that load them with a success, or alter them. */
 import type { Weakening } from '@berth/contract';
 import { codeStrings } from '../reach/judge-texts.ts';
 import { isConfiguration, isTestCode, isTestFile } from '../repository/judge-paths.ts';
@@ -8,9 +8,9 @@ import type { Trees } from './trees.ts';
 
 type Found = Omit<Weakening, 'repository'>;
 
-/** Files of the product that are looked into for one change. */
+/** Maximum number of product files examined per change. */
 const MAX_LOOKED_INTO = 500;
-/** Files that are read to find out what tests load; of what more of them would load, nobody says that it is not loaded. */
+/** Files read to find out what tests load. With more, every product file counts as loaded. */
 const MAX_LOADERS = 400;
 
 export const exitsAdded = async (altered: readonly string[], trees: Trees): Promise<Found[]> => {
@@ -47,7 +47,7 @@ const moreOf = (
   return made < makes ? `${made} → ${makes} ways to change what tests are made of` : undefined;
 };
 
-/** Functions of the change that end the program, and that another file of it may call. */
+/** Functions in the change that end the program and that another of its files may call. */
 const exitingOf = async (paths: readonly string[], { read }: Trees): Promise<Named> => {
   const names = new Set<string>();
   for (const path of paths.slice(0, MAX_LOOKED_INTO))
@@ -55,7 +55,7 @@ const exitingOf = async (paths: readonly string[], { read }: Trees): Promise<Nam
   return names;
 };
 
-/** Of other languages, what is compiled is loaded. */
+/** In other languages, everything that is compiled counts as loaded. */
 const LOADED_BY_NAME = /\.(?:[cm]?[jt]sx?|py|rb)$/;
 
 const loadedByTests = (trees: Trees): ((path: string) => Promise<boolean>) => {
@@ -69,7 +69,7 @@ const loadedByTests = (trees: Trees): ((path: string) => Promise<boolean>) => {
   };
 };
 
-/** Nothing else loads a program of Go than the tests beside it. */
+/** Only the tests beside a Go program load it. */
 const isPackageTested = async (path: string, { change, index, read }: Trees): Promise<boolean> => {
   const folder = folderOf(path);
   const isProgram = /^package main\b/m.test((await read('change', path)) ?? '');
@@ -77,14 +77,20 @@ const isPackageTested = async (path: string, { change, index, read }: Trees): Pr
   return !isProgram || index.change.below(folder).some(isBeside) || change.isCut || index.change.isSpent();
 };
 
-/** The names by which another file may load one: its own, and of what stands for a folder those of the folders. */
+/**
+ * The names under which another file may load this one: its own and, for a file that stands for its folder,
+ * those of the folders.
+ */
 const stemsOf = (path: string): string[] => {
   const parts = path.split('/');
   const own = (parts.pop() ?? '').replace(/(?:\.d)?\.\w+$/, '');
   return /^(?:index|main|mod|lib|__init__)$/.test(own) ? [...parts, own] : [own];
 };
 
-/** Names of all that tests and scripts load, and these in turn; undefined when that is too much to say. */
+/**
+ * Names of everything that tests and scripts load, transitively; undefined when there are too many files to
+ * read.
+ */
 const namesLoaded = async ({ change, reached, read }: Trees): Promise<ReadonlySet<string> | undefined> => {
   const code = [...change.paths].filter((path) => LOADED_BY_NAME.test(path));
   const byStem = pathsByStem(code);

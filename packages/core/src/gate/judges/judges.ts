@@ -1,6 +1,6 @@
 /**
- * What a change does to that which judges it, read off the trees of its target and of its merge. Pure but for the texts,
- * which are asked for one by one.
+ * Determines what a change does to the files that judge it, by comparing the trees of its target and its
+ * merge. Pure, apart from reading file texts one by one.
  */
 import type { Weakening } from '@berth/contract';
 import { toolChanges } from '../reach/manifest-tools.ts';
@@ -31,9 +31,9 @@ import { isJudgingModule, isModule, type ReadText, type Trees } from './trees.ts
 import { listed } from './weakening.ts';
 
 export interface JudgeChanges {
-  /** Paths that judge as they are in the target, or not at all when they are not there. */
+  /** Paths that judge in the target's version, or are removed if the target does not have them. */
   readonly fromTarget: readonly string[];
-  /** Manifests that judge with other texts than both have. */
+  /** Manifests that judge with a text that is in neither tree. */
   readonly texts: Readonly<Record<string, string>>;
   readonly weakened: readonly Weakening[];
 }
@@ -41,7 +41,7 @@ export interface JudgeChanges {
 export interface JudgedPair {
   readonly target: JudgedTree;
   readonly change: JudgedTree;
-  /** The shell lines of the gate that run in this repository. */
+  /** The gate's shell lines that run in this repository. */
   readonly lines: readonly string[];
 }
 
@@ -93,7 +93,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
   };
 };
 
-/** All that judges and is altered, but for manifests, and what of it is weaker. */
+/** All altered judges except manifests, and which of them are weaker. */
 const fileChanges = async (altered: readonly string[], trees: Trees) => {
   const { target, change, index } = trees;
   const movedTo = movesOf(trees);
@@ -106,7 +106,7 @@ const fileChanges = async (altered: readonly string[], trees: Trees) => {
     if (kind === undefined) continue;
     judging.push(path);
     const moved = how === 'deleted' && kind === 'test' ? movedTo(path) : undefined;
-    // Twice, under one name in two places, a runner may refuse it.
+    // A runner may reject two tests with the same name in two places.
     if (moved !== undefined) {
       judging.push(moved);
       continue;
@@ -117,10 +117,10 @@ const fileChanges = async (altered: readonly string[], trees: Trees) => {
   return { judging, found };
 };
 
-/** Others have their turn after so many. */
+/** Yields to other work after this many. */
 const PATHS_AT_ONCE = 200;
 
-/** Texts that are compared for one change. What is not read counts as changed. */
+/** Maximum number of texts compared per change. A text that is not read counts as changed. */
 const MAX_READS = 2000;
 const bounded = (read: ReadText): ReadText => {
   let reads = 0;
@@ -135,7 +135,7 @@ const linksCut = ({ target, change }: Trees): Found[] =>
     ? [{ kind: 'configuration_changed', subject: 'symbolic links', detail: 'more than are followed' }]
     : [];
 
-/** A manifest of the target is not judged as a whole: see `manifestChanges`. */
+/** A manifest of the target is compared by field, not as a whole: see `manifestChanges`. */
 const isReadByFields = (path: string, { target, reached }: Trees): boolean =>
   isManifest(path) &&
   target.paths.has(path) &&
@@ -159,7 +159,7 @@ const kindOfAdded = async (path: string, trees: Trees): Promise<Kind | undefined
 
 const kindOfKnown = async (path: string, trees: Trees): Promise<Kind | undefined> => {
   const { reached } = trees;
-  // A list of tests that a line reads is no test.
+  // A list of tests that a line reads is not itself a test.
   if (reached.tests.has(path) && (isCode(path) || !reached.runs(path))) return 'test';
   if (reached.runs(path)) return 'script';
   if ((await isConfigurationChanged(path, trees)) || isUnknown(path, trees)) return 'configuration';
@@ -235,7 +235,7 @@ const weakenedData = async (
     : { kind: 'test_reduced', subject, detail: `emptied, ${detail}` };
 };
 
-/** Of tests that are run as a program of their own: nobody counts them. */
+/** For tests that run as programs of their own, which nothing counts. */
 const hasOnlyMore = async (path: string, read: ReadText): Promise<boolean> => {
   const [was, is] = [await read('target', path), await read('change', path)];
   return was !== undefined && is !== undefined && isOnlyMore(was, is);
@@ -264,7 +264,7 @@ const changedLocks = async (
   return found;
 };
 
-/** An installer may take one for the one that was there. */
+/** An installer may prefer an added lock file to the existing one. */
 const locksAdded = (altered: readonly string[], known: ReadonlySet<string>) => {
   const added = altered.filter((path) => !known.has(path) && isLockFile(path));
   const locks = added.length === 0 ? [] : [...known].filter(isLockFile);

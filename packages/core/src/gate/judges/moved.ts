@@ -1,11 +1,11 @@
-/** Tests of the target that a change has elsewhere, and data of theirs that it has nowhere any more. */
+/** Tests of the target that a change has moved, and test data that it has removed. */
 import { isFoundAlike, isOutOfSight, isTestCode, isTestFile } from '../repository/judge-paths.ts';
 import { folderOf, nameOf } from '../repository/path-index.ts';
 import type { Trees } from './trees.ts';
 
 /**
- * Where a test has gone, when the same runner is known to run it there too. Each copy stands for one. The target's run
- * has the test at its old place all the same: this only says that nobody need be asked about it.
+ * Where a test has moved, if the same runner is known to run it there as well. Each copy stands for one test.
+ * The target's run still has the test at its old path; this only avoids asking a person about the move.
  */
 export const movesOf = (trees: Trees): ((path: string) => string | undefined) => {
   const { target, change, reached } = trees;
@@ -30,18 +30,19 @@ const isRunAlike = (path: string, to: string, { reached }: Trees): boolean => {
   return folderOf(path) === folderOf(to) || SEARCHES_FOLDERS.some((word) => reached.words.has(word));
 };
 
-/** Runners that find a test by its name, in whatever folder it lies. */
+/** Runners that find tests by name in any folder. */
 const SEARCHES_FOLDERS = [
   ...['--test', 'vitest', 'jest', 'ava', 'bun', 'deno', 'pytest', 'go', 'rspec', 'phpunit', 'mvn', './mvnw'],
   ...['gradle', './gradlew', 'dotnet', 'mix', 'swift', 'dart', 'flutter'],
 ];
 
-/** Files of tests whose texts are looked into for the names of what they read. */
+/** Maximum number of test files searched for the names of the data they read. */
 const MAX_READERS = 400;
 
 /**
- * Whether data of tests is a case itself: no test names it, so one goes over all that lie in its folder, and misses
- * nothing when one is gone. Of more tests than are read, that is not known, so it counts as one.
+ * Whether a test data file is a case of its own: no test names it, so some test must iterate over its folder
+ * and would not notice a missing file. With too many tests to read this is unknown, and the file counts as a
+ * case.
  */
 export const isListedCase = async (path: string, { target, read, reached }: Trees): Promise<boolean> => {
   if (/^(?:README|\.)/i.test(nameOf(path))) return false;
@@ -58,7 +59,7 @@ export const isListedCase = async (path: string, { target, read, reached }: Tree
   return true;
 };
 
-/** Whether nothing is left of data that said something. */
+/** Whether data that had content has none any more. */
 export const isEmptied = (was: string | undefined, is: string | undefined): boolean =>
   !SAYS_NOTHING.test(was ?? 'unknown') && SAYS_NOTHING.test(is ?? 'unknown');
 const SAYS_NOTHING = /^(?:[\s[\]{}"',;-]|null)*$/;

@@ -1,6 +1,6 @@
 /**
- * Repositories of a workspace lie beside each other: what the gate's lines, and the scripts that these reach in one of
- * them, run in another judges there.
+ * The repositories of a workspace are checked out side by side, so the gate's lines, and scripts they reach
+ * in one repository, may run files in another, which then judge as well.
  */
 import { reach } from '../reach/reach.ts';
 import { linesInto } from '../reach/shell-text.ts';
@@ -9,17 +9,17 @@ import { manifestsOf } from '../repository/node-members.ts';
 import type { JudgedTree } from '../repository/path-index.ts';
 
 export interface Neighbours {
-  /** As the target has them. */
+  /** The trees of the target. */
   readonly trees: readonly JudgedTree[];
-  /** The lines that are run in a repository, before any that others have run there. */
+  /** The lines that run in a repository, before those added by other repositories. */
   readonly linesIn: (repository: string) => readonly string[];
   readonly textOf: (repository: string, path: string) => Promise<string | undefined>;
 }
 
-/** A script that runs one of another repository, which runs one of a third, and so on. */
+/** Maximum length of a chain of scripts that run a script in another repository. */
 const MAX_HOPS = 5;
 
-/** The lines of each repository, with those that the others lead to. */
+/** The lines of each repository, including those reached from other repositories. */
 export const linesAmong = async ({
   trees,
   linesIn,

@@ -1,10 +1,13 @@
-/** Tests that lie in files of the product. Such a file is the change's own in each run, so its text alone says what became of them. */
+/**
+ * Tests inside product files. Such a file always comes from the change, so only its text shows whether tests
+ * were removed.
+ */
 import { isConfiguration, isTestFile } from '../repository/judge-paths.ts';
 import { isProjectFile } from '../repository/project-files.ts';
 import { reductionOf, testsWithin } from '../suite/measure.ts';
 import type { Trees } from './trees.ts';
 
-/** Files of the product that are looked into for one change. */
+/** Maximum number of product files examined per change. */
 const MAX_LOOKED_INTO = 200;
 
 export const testsWithinChanged = async (altered: readonly string[], trees: Trees) => {

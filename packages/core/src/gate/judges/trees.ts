@@ -1,12 +1,12 @@
-/** The two sides that are compared, and what judges in the first. */
+/** The two trees that are compared, and what judges in the target. */
 import type { Reached } from '../reach/reach.ts';
 import { isConfiguration, isScriptPlace, isTestFile, isToolInPlace } from '../repository/judge-paths.ts';
 import type { SeenTree } from '../repository/links.ts';
 import { foldersAbove, type PathIndex } from '../repository/path-index.ts';
 
 /**
- * The text of a file, of the target or the change, or where a link leads; undefined when it is absent, or too large to
- * judge.
+ * Reads a file's text from the target or the change, or the target of a link; undefined when the file is
+ * absent or too large to judge.
  */
 export type ReadText = (side: 'target' | 'change', path: string) => Promise<string | undefined>;
 
@@ -18,15 +18,18 @@ export interface Trees {
   readonly read: ReadText;
 }
 
-/** Submodules: of what they hold only a commit is known, and a set-up may check it out. */
+/** Submodules: only the commit of their content is known, and a set-up may check it out. */
 
-/** The hub lists a submodule with this before its commit. */
+/** The prefix of a submodule's commit in the hub's listing. */
 const MODULE = 'module ';
 
 export const isModule = (path: string, { target, change }: Trees): boolean =>
   [target, change].some(({ ids }) => ids[path]?.startsWith(MODULE));
 
-/** Whether scripts, tests, tools or their configuration lie in it, as far as its place and what is reached tell. */
+/**
+ * Whether it may contain scripts, tests, tools or their configuration, judging by its path and by what the
+ * gate reaches.
+ */
 export const isJudgingModule = (path: string, reached: Reached): boolean => {
   const inside = `${path}/x`;
   if ([isScriptPlace, isTestFile, isConfiguration, isToolInPlace].some((is) => is(inside) || is(path)))

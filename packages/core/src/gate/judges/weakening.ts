@@ -1,8 +1,8 @@
-/** What a change weakens, as far as only the gate's runs can tell; beside `judges.ts`, which reads files. */
+/** Weakenings that only the gate's runs can show; `judges.ts` compares the files. */
 import { type Evidence, isGreen, type Weakening } from '@berth/contract';
 import type { PlannedCommand } from '../plan/plan.ts';
 
-/** Commands of the target that are not found in the change any more. */
+/** Commands of the target that are missing in the change. */
 export const removedCommands = (
   target: readonly PlannedCommand[],
   change: readonly PlannedCommand[],
@@ -14,8 +14,8 @@ export const removedCommands = (
   );
 
 /**
- * What the runs show: fewer tests than the target runs, or checks of the target that fail where those of the change
- * pass. Tests of a command are compared where both runs say how many there were.
+ * Weakenings that show in the runs: fewer tests than in the target, or the target's checks failing where
+ * those of the change pass. Test counts of a command are compared if both runs report them.
  */
 export const weakenedBy = (evidence: readonly Evidence[], baseline: readonly Evidence[]): Weakening[] => {
   const byTarget = evidence.filter(({ judgedBy }) => judgedBy === 'target');
@@ -30,13 +30,13 @@ export const weakenedBy = (evidence: readonly Evidence[], baseline: readonly Evi
       detail: 'it fails with the scripts, configuration and tests of the target',
     })),
     ...own.flatMap((one) => fewerTests(one, [...baseline, ...byTarget])),
-    // A change may name its own tests as it likes; here those of the target ran.
+    // A change may name its own tests freely; these are the runs with the target's tests.
     ...byTarget.flatMap((one) => missingTests(one, baseline)),
     ...evidence.flatMap((one) => failedUnsaid(one, baseline)),
   ];
 };
 
-/** Where the target cannot be set up, nothing says what its checks would: who lands there is not held to them. */
+/** If the target's set-up fails, the result of its checks is unknown, and the landing is not held to them. */
 export const setupRed = (repository: string, command: string, how: string): Weakening => ({
   kind: 'target_red',
   repository,
@@ -57,7 +57,7 @@ const fewerTests = ({ name, repository, tests }: Evidence, others: readonly Evid
 const isOf = (one: Evidence, other: Evidence): boolean =>
   one.name === other.name && one.repository === other.repository;
 
-/** Tests of the target's files that passed there and are not among those that passed here. */
+/** Tests from the target's files that passed in the target but are not among those that passed here. */
 const missingTests = (one: Evidence, baseline: readonly Evidence[]): Weakening[] => {
   const { name: subject, repository } = one;
   const wanted = baseline.find((other) => isOf(one, other))?.testsPassed;
@@ -71,7 +71,7 @@ const missingTests = (one: Evidence, baseline: readonly Evidence[]): Weakening[]
   return fewer(`\`${first}\`${others} passed in the target, and did not run here`);
 };
 
-/** A runner that says that tests failed, and ends as a success. */
+/** A runner that reports failed tests but exits successfully. */
 const failedUnsaid = (one: Evidence, baseline: readonly Evidence[]): Weakening[] => {
   const { name: subject, repository, testsFailed: failed = 0 } = one;
   const before = baseline.find((other) => isOf(one, other))?.testsFailed ?? 0;
@@ -80,20 +80,23 @@ const failedUnsaid = (one: Evidence, baseline: readonly Evidence[]): Weakening[]
   return [{ kind: 'target_red', repository, subject, detail }];
 };
 
-/** What decides whether work passes: everything that runs, but of the target's own checks only where nothing else ran. */
+/**
+ * The evidence that decides whether work passes: all of it, but the target's own checks only if nothing else
+ * ran.
+ */
 export const deciding = (evidence: readonly Evidence[]): readonly Evidence[] => {
   const byChange = evidence.filter(({ judgedBy }) => judgedBy === 'change');
   return byChange.length > 0 ? byChange : evidence;
 };
 
-/** Of one repository and landing; whoever draws them shows fewer. */
+/** Per repository and landing; user interfaces show fewer. */
 const MAX_LISTED = 500;
 const MAX_LISTED_CHARACTERS = 100_000;
 const CUT = 'see the diff';
 
 type Found = Omit<Weakening, 'repository'>;
 
-/** What is too much to be kept is one line, which no earlier yes covers. */
+/** The excess is reduced to one line, which no earlier approval covers. */
 export const listed = (found: readonly Found[]): Found[] => {
   const kept: Found[] = [];
   let characters = 0;
@@ -107,7 +110,7 @@ export const listed = (found: readonly Found[]): Found[] => {
   return [...kept, { kind: first.kind, subject: `and ${found.length - kept.length} more`, detail: CUT }];
 };
 
-/** Whether everything that is weakened now was agreed to before, by name. */
+/** Whether everything weakened now has been approved before, item by item. */
 export const isAgreedTo = (now: readonly Weakening[], agreed: readonly Weakening[]): boolean => {
   const known = new Set(agreed.map((one) => JSON.stringify(one)));
   return now.every((one) => one.detail !== CUT && known.has(JSON.stringify(one)));

@@ -1,4 +1,7 @@
-/** Lines of a gate that end with 0 whatever the work is like, so that they check nothing. Only what is sure counts. */
+/**
+ * Gate lines that exit with 0 whatever the state of the work, and thus check nothing. Reports only what is
+ * certain.
+ */
 
 import { scriptsIn } from '../repository/manifests.ts';
 import type { RepositoryFiles } from '../repository/path-index.ts';
@@ -6,7 +9,7 @@ import type { PlannedCommand } from './plan.ts';
 
 type Scripts = Readonly<Record<string, string>>;
 
-/** The lines of those commands that cannot fail. */
+/** The commands' lines that cannot fail. */
 export const alwaysGreen = (
   commands: readonly PlannedCommand[],
   files: readonly Pick<RepositoryFiles, 'repository' | 'texts'>[],
@@ -17,13 +20,13 @@ export const alwaysGreen = (
   });
 
 const MAX_LINE_CHARACTERS = 4000;
-/** Scripts that call each other. */
+/** Maximum depth of scripts that call each other. */
 const MAX_CALLS = 8;
 
 export const cannotFail = (line: string, scripts: Scripts = {}, calls = 0): boolean => {
   const said = line.replace(/(^|\s)#.*$/gm, '$1').trim();
   if (said.length > MAX_LINE_CHARACTERS || calls > MAX_CALLS) return false;
-  // Quotes and what is nested could hide a sign that parts a line.
+  // Quotes and nested constructs could hide a separator.
   if (/[`(){}<\\]|\$\(|\bset\s+-\w*[eo]|\b(?:if|for|while|case|then|do)\b/.test(said)) return false;
   const words = quotesAway(said);
   if (words === undefined) return false;
@@ -38,14 +41,14 @@ export const cannotFail = (line: string, scripts: Scripts = {}, calls = 0): bool
     );
 };
 
-/** The text with a letter in place of what is quoted; undefined when a quote is left open. */
+/** The text with every quoted part replaced by a letter; undefined if a quote is left open. */
 const quotesAway = (text: string): string | undefined => {
   const plain = text.replace(/'[^']*'|"[^"$`]*"/g, 'q');
   return /['"]/.test(plain) ? undefined : plain;
 };
 
 const HARMLESS = /^(?:true|:|echo|printf|pwd|sleep|date|uname|whoami|tee|exit 0|return 0)(?:\s|$)/;
-/** Of what every checkout has. */
+/** Paths that every checkout has. */
 const ALWAYS_THERE = /^(?:test|\[) (?:-[de] \.|-n q|1|q)(?: \])?$/;
 const ONLY_PARSED = /^(?:ba|da|z)?sh -n(?:\s|$)/;
 const CALLS_SCRIPT = /^(?:npm|pnpm|yarn|bun)(?: run)?(?: (?:-s|--silent))* ([\w:.-]+)$/;

@@ -1,6 +1,6 @@
 /**
- * npm, pnpm and yarn: the scripts of package.json, run by the tool whose lock file is there. What the root of a
- * workspace has no script for is run in its members that have one.
+ * npm, pnpm and yarn: the scripts of package.json, run by the tool whose lock file is present. If a workspace
+ * root lacks a script, it is run in the members that have it.
  */
 
 import { memberPaths, type Package, packageAt } from '../repository/node-members.ts';
@@ -15,7 +15,7 @@ const SCRIPTS: readonly (readonly [GateKind, readonly string[]])[] = [
   ['test', ['test']],
 ];
 
-/** What `npm init` writes: it always fails and says nothing about the code. */
+/** The script written by `npm init`: it always fails and says nothing about the code. */
 const NO_TEST = /no test specified/;
 
 export const detectNode = (files: RepositoryFiles): Detected[] => {
@@ -35,7 +35,7 @@ export const detectNode = (files: RepositoryFiles): Detected[] => {
 const has = ({ scripts }: Package, name: string): boolean =>
   scripts[name] !== undefined && !NO_TEST.test(scripts[name]);
 
-/** Yarn's two generations have no spelling in common but this one, which needs names. */
+/** The only syntax that Yarn 1 and later versions share; it needs the member names. */
 const inMembers = (tool: Tool, script: string, members: readonly Package[]): string | undefined => {
   if (tool === 'npm') return `npm run ${script} --workspaces --if-present`;
   if (tool === 'pnpm') return `pnpm --recursive run ${script}`;

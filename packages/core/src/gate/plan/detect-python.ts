@@ -1,7 +1,11 @@
-/** Python: pytest, ruff and mypy where they are configured, the standard library's unittest where test files lie about. */
+/**
+ * Python: pytest, ruff and mypy if configured, and the standard library's unittest if there are test files.
+ */
 import type { Detected, RepositoryFiles } from '../repository/path-index.ts';
 
-/** The environment that a set-up made in the repository, where there is one; else the system's. */
+/**
+ * The virtual environment that the set-up created in the repository, if any; otherwise the system's Python.
+ */
 const PYTHON = 'PATH="$PWD/.venv/bin:$PATH" python3';
 
 export const detectPython = (files: RepositoryFiles): Detected[] => [
@@ -17,7 +21,7 @@ export const detectPython = (files: RepositoryFiles): Detected[] => [
 const testsOf = (files: RepositoryFiles): Detected[] => {
   const test = (run: string): Detected[] => [{ tool: 'python', kind: 'test', run }];
   const pytest = configures(files, 'pytest', ['pytest.ini', 'conftest.py', 'tests/conftest.py']);
-  // Quiet, and yet with the name of each test.
+  // Quiet, but still lists each test.
   if (pytest || requires(files, 'pytest')) return test(`${PYTHON} -m pytest -q -rap`);
   const tests = [...files.paths].filter((path) => /(^|\/)(test_[^/]*|tests?)\.py$/.test(path));
   if (tests.length === 0) return [];
@@ -26,19 +30,19 @@ const testsOf = (files: RepositoryFiles): Detected[] => {
 };
 
 /**
- * With the name of each test. Before Python 3.12, unittest calls it a success when it finds no tests, such as those written
- * for another runner.
+ * Lists each test. Before Python 3.12, unittest exits successfully even if it finds no tests, such as those
+ * written for another runner.
  */
 const discover = (argv: string): string =>
   `import sys, unittest; r = unittest.main(None, argv=['', ${argv}], exit=False, verbosity=2).result; sys.exit(not r.wasSuccessful() or not r.testsRun and 'no tests ran')`;
 
-/** A file of the tool's own, or its section in one of the shared configuration files. */
+/** The tool has a configuration file of its own, or a section in a shared one. */
 const configures = ({ paths, texts }: RepositoryFiles, tool: string, own: readonly string[]): boolean =>
   own.some((path) => paths.has(path)) ||
   new RegExp(`^\\[tool\\.${tool}\\b`, 'm').test(texts['pyproject.toml'] ?? '') ||
   ['setup.cfg', 'tox.ini'].some((path) => new RegExp(`^\\[(tool:)?${tool}\\b`, 'm').test(texts[path] ?? ''));
 
-/** On a line of its own, as lists of requirements, tox and poetry have it; or as a string in a list. */
+/** On a line of its own, as in requirements files, tox and poetry, or as a string in a list. */
 const requires = ({ texts }: RepositoryFiles, name: string): boolean =>
   ['requirements.txt', 'requirements-dev.txt', 'setup.cfg', 'tox.ini', 'pyproject.toml'].some((path) =>
     new RegExp(`^[ \\t]*((deps|commands)[ \\t]*=[ \\t]*)?${name}\\b`, 'm').test(texts[path] ?? ''),

@@ -1,19 +1,19 @@
 /**
- * Which commands prove that a repository is in order, read off the files it has. Pure: what a commit holds goes in,
- * commands come out, so that the same commit is always judged by the same commands.
+ * Detects the commands that verify a repository from the files it has. Pure: the same commit always yields
+ * the same commands.
  *
- * A command is offered only for what is really there (a script, a configured tool). Nothing is guessed: a gate that
- * finds no command is refused by its caller (`plan.ts`) and never passes.
+ * A command is offered only for what exists (a script, a configured tool); nothing is guessed. If no command
+ * is found, the caller refuses the gate (`plan.ts`), so an empty gate never passes.
  */
 import type { GateCommand, GateProfile } from '@berth/contract';
 import type { Detected, GateKind, RepositoryFiles } from '../repository/path-index.ts';
 import { detectNode } from './detect-node.ts';
 import { detectPython } from './detect-python.ts';
 
-/** In the order in which make looks for them. */
+/** In make's search order. */
 const MAKEFILES = ['GNUmakefile', 'makefile', 'Makefile'] as const;
 
-/** Files at the root of the repository whose text decides; with them, the manifests of `memberPaths`. */
+/** Files at the repository root whose text is needed, besides the manifests of `memberPaths`. */
 export const GATE_MARKERS = [
   'package.json',
   'pnpm-workspace.yaml',
@@ -31,7 +31,7 @@ const KINDS_OF: Readonly<Record<GateProfile, readonly GateKind[]>> = {
   standard: ['typecheck', 'lint', 'build', 'test'],
 };
 
-/** The commands of a profile, cheap ones first. Empty when the repository shows none. */
+/** The commands of a profile, cheapest first. Empty if none are detected. */
 export const detectCommands = (files: RepositoryFiles, profile: GateProfile): GateCommand[] => {
   const found = [...detectNode(files), ...detectCargo(files), ...detectGo(files), ...detectPython(files)];
   const all = [...found, ...detectMake(files, found)];
@@ -47,7 +47,7 @@ export const detectCommands = (files: RepositoryFiles, profile: GateProfile): Ga
   );
 };
 
-/** Scripts often test what another script has built; the other tools build what they test. */
+/** Test scripts often need what a build script produces; the other tools build what they test. */
 const needsOf = (kind: GateKind, tool: string, all: readonly Detected[]): string[] =>
   kind === 'test' &&
   BUILT_BY_SCRIPTS.includes(tool) &&
@@ -59,7 +59,7 @@ const BUILT_BY_SCRIPTS = ['npm', 'pnpm', 'yarn', 'make'];
 const detectCargo = ({ paths, texts }: RepositoryFiles): Detected[] => {
   const manifest = paths.has('Cargo.toml') ? (texts['Cargo.toml'] ?? '') : undefined;
   if (manifest === undefined) return [];
-  // Beside members, cargo takes a root that is a package itself for all that is meant.
+  // In a root that is itself a package, cargo ignores the members unless told otherwise.
   const all = /^\[workspace\]/m.test(manifest) ? ' --workspace' : '';
   const lint: Detected[] =
     paths.has('clippy.toml') || paths.has('.clippy.toml')
@@ -77,14 +77,14 @@ const detectGo = ({ paths }: RepositoryFiles): Detected[] =>
     ? [
         { tool: 'go', kind: 'lint', run: 'go vet ./...' },
         { tool: 'go', kind: 'build', run: 'go build ./...' },
-        // Without `-v` nothing says how many tests ran.
+        // Without `-v` the output does not show how many tests ran.
         { tool: 'go', kind: 'test', run: 'go test -v ./...' },
       ]
     : [];
 
 /**
- * Make is the last resort: where a language's own tool is found, its Makefile usually calls just that. Only tests that
- * no tool has are worth a second look.
+ * Make is the last resort: if a language's own tool is found, the Makefile usually just calls it. Only a test
+ * target is still useful, when no tool provides tests.
  */
 const detectMake = ({ texts }: RepositoryFiles, found: readonly Detected[]): Detected[] => {
   const text = MAKEFILES.map((name) => texts[name]).find((one) => one !== undefined) ?? '';

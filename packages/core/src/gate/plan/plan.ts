@@ -1,4 +1,7 @@
-/** What a gate will run: the workspace's declared commands, or those that its repositories show. Never nothing. */
+/**
+ * Plans what a gate runs: the commands declared by the workspace, or those detected in its repositories.
+ * Never empty.
+ */
 import {
   type EgressPolicy,
   fail,
@@ -20,7 +23,7 @@ export type PlannedCommand = {
   readonly repository: string;
   readonly run: string;
   readonly timeoutMs: number;
-  /** Names of those before it whose state it starts from. */
+  /** Names of earlier commands whose state this one starts from. */
   readonly needs: readonly string[];
 };
 
@@ -31,7 +34,7 @@ export type GatePlan = {
 
 export interface GateInputs {
   readonly workspaceId: string;
-  /** Ids of the trees that are judged, by repository. */
+  /** Ids of the judged trees, by repository. */
   readonly trees: Readonly<Record<string, string>>;
   readonly commands: readonly PlannedCommand[];
   readonly image?: string | undefined;
@@ -43,10 +46,13 @@ export interface GateInputs {
 }
 
 const MARKER_MAX_BYTES = 256 * 1024;
-/** Lock files of large projects have several MiB. */
+/** Lock files of large projects reach several MiB. */
 const LOCK_MAX_BYTES = 16 * 1024 * 1024;
 
-/** Of the target, which decides. Rejects with `gate.empty` when there is nothing to run: a gate without commands would pass anything. */
+/**
+ * The plan of the target, which decides. Rejects with `gate.empty` if there is nothing to run, because a gate
+ * without commands would pass anything.
+ */
 export const planGate = (
   workspace: Pick<Workspace, 'gate' | 'repositories'>,
   files: readonly RepositoryFiles[],
@@ -62,7 +68,7 @@ export interface GateDefaults {
   readonly gateTimeoutMs: number;
 }
 
-/** The same for what may have nothing to run. */
+/** The same, but the plan may be empty. */
 export const planOf = (
   workspace: Pick<Workspace, 'gate' | 'repositories'>,
   files: readonly RepositoryFiles[],
@@ -75,7 +81,7 @@ export const planOf = (
   return { profile, commands: commands.map((command) => planned(command, first, defaults.gateTimeoutMs)) };
 };
 
-/** Commands that need each other, in the order of the plan: one group, one sandbox. */
+/** Groups commands that need each other, in plan order; each group runs in one sandbox. */
 export const groupsOf = (commands: readonly PlannedCommand[]): PlannedCommand[][] => {
   const groups: PlannedCommand[][] = [];
   for (const command of commands) {
@@ -90,7 +96,7 @@ export const groupsOf = (commands: readonly PlannedCommand[]): PlannedCommand[][
   return groups.map((group) => commands.filter((command) => group.includes(command)));
 };
 
-/** What is found has one name in several repositories. */
+/** Detected commands have the same name in several repositories. */
 const isAlone = (commands: readonly PlannedCommand[], name: string): boolean =>
   commands.filter((command) => command.name === name).length === 1;
 
@@ -102,7 +108,10 @@ const planned = (command: GateCommand, first: string, defaultTimeoutMs: number):
   needs: command.needs ?? [],
 });
 
-/** Reads what the detection needs from the hub, never from a sandbox: an agent cannot choose its own judge's input. */
+/**
+ * Reads what the detection needs from the hub, never from a sandbox, so that an agent cannot choose what it
+ * is judged by.
+ */
 export const readForGate = async (
   hub: Pick<Hub, 'files' | 'readFile'>,
   workspaceId: string,
@@ -137,7 +146,7 @@ export const readAt = (
     maxBytes: isLockFile(at.path) ? LOCK_MAX_BYTES : MARKER_MAX_BYTES,
   });
 
-/** SHA-256 over everything that decides a verdict. `digest` gives hex. */
+/** SHA-256 over everything that decides a verdict. `digest` returns hex. */
 export const gateInputHash = (digest: (text: string) => string, inputs: GateInputs): string =>
   digest(
     JSON.stringify([

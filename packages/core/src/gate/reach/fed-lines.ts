@@ -1,4 +1,4 @@
-/** Files that a shell line has a program obey, though it does not run them itself: code and arguments that it reads. */
+/** Files that a shell line feeds to a program as code or arguments, without running them directly. */
 import { nameOf } from '../repository/path-index.ts';
 import { MAX_LINE_CHARACTERS, worksOnFiles } from './shell-lines.ts';
 
@@ -7,7 +7,7 @@ const LISTED = new RegExp(
   [
     String.raw`(?:^|\s)(\S{0,100})\s{1,4}@([\w./-]+)`,
     String.raw`\bxargs\b[^|;]*?\s(?:-a\s{0,4}|--arg-file[ =])([\w./-]+)`,
-    // What is looked for, not where.
+    // The patterns to search for, not the files to search.
     String.raw`\b(?:[efz]?grep|rg|ag|ack|sed)\b[^|;&]{0,300}?\s(?:-[A-Za-z]{0,9}f\s{0,4}|--file[ =])([\w./-]+)`,
     String.raw`\s--(?:(?:exclude|files|files0|include|patterns|pathspec|args)-from(?:-file)?|pathspec-from-file|arg-?file|args-file|ignore-(?:path|file)|(?:file|test|load)-?list)[ =]([\w./-]+)`,
   ].join('|'),
@@ -15,7 +15,7 @@ const LISTED = new RegExp(
 );
 const SENDS = /^(?:-d|--data[\w-]*|-F|--form[\w-]*|-T|--upload-file|--author|--body|--field)$/;
 const PRINTED = /\b(?:cat|node|deno|python[\d.]*|ruby|perl|php)\s{1,4}([\w./-]+)/g;
-/** What is printed is obeyed, and not only compared. */
+/** The printed text is executed, not just compared. */
 const OBEYED =
   /\|\s{0,4}(?:\S{0,200}\/)?(?:sh|bash|dash|zsh|xargs|node|python[\d.]*|ruby|perl|npm|npx)\b|\beval\b|\s-c\b/;
 const COMPARED = /^\s*(?:\[|test\b|echo\b|export\b|e?grep\b|\w+=)/;
@@ -24,9 +24,9 @@ const MODULE_IN_CODE = /\b(?:import|from)\s{1,4}([A-Za-z_][\w.]*)/g;
 const PATH_IN_CODE = /["'`(](\.{0,2}\/?[\w-]+(?:[./][\w.-]+)+)["'`)]/g;
 
 interface Fed {
-  /** Code or arguments, wherever the file lies. */
+  /** Code or arguments, wherever the file is. */
   readonly surely: readonly string[];
-  /** They could be data, where the product lies. */
+  /** May be mere data if the file belongs to the product. */
   readonly perhaps: readonly string[];
 }
 
@@ -60,7 +60,7 @@ const listedIn = (line: string): string[] =>
 
 const SEPARATORS = ['(', '|', ';', '&', '`', '{', '\n'];
 
-/** The words of the command that is being written where a line has come to. */
+/** The words of the command that is still open at the end of `before`. */
 const simpleCommand = (before: string): string[] =>
   before
     .slice(Math.max(...SEPARATORS.map((sign) => before.lastIndexOf(sign))) + 1)
@@ -70,7 +70,7 @@ const simpleCommand = (before: string): string[] =>
 
 const SHELL = /^(?:sh|bash|dash|zsh|ksh|node|python[\d.]*|ruby|perl|php)$/;
 
-/** An interpreter without a script runs what it reads, and xargs makes it arguments. */
+/** An interpreter without a script runs its input, and xargs turns it into arguments. */
 const obeysInput = ([program = '', ...rest]: readonly string[]): boolean => {
   const name = nameOf(program);
   if (name === 'xargs') return true;

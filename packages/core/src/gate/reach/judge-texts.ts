@@ -1,4 +1,4 @@
-/** What the texts of scripts, recipes and configuration name, in the ways that their languages have for it. */
+/** Names that scripts, recipes and configuration refer to, in the syntax of their languages. */
 
 import { isPartOfMember, type JudgeMembers } from '../repository/judge-members.ts';
 import { folderOf, foldersAbove, joined, nameOf, type PathIndex } from '../repository/path-index.ts';
@@ -15,11 +15,11 @@ const RECIPES: readonly (readonly [RegExp, string])[] = [
   [/^deno\.jsonc?$/, 'deno'],
 ];
 
-/** The program that reads its shell lines from a file of this name. */
+/** The program that reads shell lines from a file of this name. */
 export const runnerOf = (path: string): string | undefined =>
   RECIPES.find(([name]) => name.test(nameOf(path)))?.[1];
 
-/** Of Make, Just, Task and their like: without what stands before a shell line. */
+/** Lines of a Makefile, justfile, Taskfile or similar, without the prefix of a shell line. */
 export const recipeLines = (text: string): string[] =>
   shellLines(text).map((line) =>
     line.replace(/^\s*(?:-\s+)?(?:"?[\w.-]+"?\s*(?:[:+?]?=|:(?=\s|$))\s*)?[\s>|[{"'@+-]*/, ''),
@@ -28,14 +28,14 @@ export const recipeLines = (text: string): string[] =>
 const QUOTED = /(["'`])((?:(?!\1)[^\\\n])*)\1/g;
 const PYTHON_IMPORT = /^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]+([\w, ]+)|import[ \t]+([\w., ]+))/gm;
 
-/** Names that a script in another language than shell loads or runs: what it has in quotes, and imports of Python. */
+/** Names that a non-shell script loads or runs: its quoted strings and, for Python, its imports. */
 export const codeStrings = (path: string, text: string): string[] => {
   const quoted = [...text.matchAll(QUOTED)].flatMap(([, , value = '']) => value.split(/\s+/));
   const imported = path.endsWith('.py') ? [...text.matchAll(PYTHON_IMPORT)].flatMap(modulesOf) : [];
   return [...quoted.filter((word) => /[\w]/.test(word)), ...imported];
 };
 
-/** Files that Python would take for the modules that a script imports, there or not. */
+/** Files that Python would load for a script's imports, whether or not they exist. */
 export const modulesBeside = (path: string, text: string): string[] =>
   path.endsWith('.py')
     ? [...text.matchAll(PYTHON_IMPORT)]
@@ -51,14 +51,14 @@ const modulesOf = ([, from, names = '', plain = '']: readonly (string | undefine
   return [base, ...names.split(/[, ]+/).map((name) => (base === '' ? name : `${base}/${name}`))];
 };
 
-/** Members that name what is loaded before or beside what is checked. */
+/** Keys that name files loaded before or along with the checked code. */
 const LOADED =
   /["']?\b(?:extends|setup\w*|global(?:Setup|Teardown)|reporters?|require|import|plugins?|presets?|transform|testEnvironment|environment|runner|resolver|snapshotSerializers|jsPlugins|rulesdir|rulePaths|loader|file|globalConfig|importMap|preset|projects|pytest_plugins|moduleNameMapper|preload|prettier)["']?\s*[:=]\s*(\[[^\]]{0,2000}\]|\{[^}]{0,2000}\}|["'`][^"'`\n]*["'`])/g;
 const IMPORTED = /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\()\s*["'`]([^"'`\n]+)["'`]/g;
 const NAME_ALONE = /^["']([^"'\n]{1,200})["'];?$/gm;
 const PLUGIN = /(?:^|\s)-p\s+([\w.]+)/gm;
 
-/** Of Python: `a.b` is `a/b`. */
+/** Python: `a.b` stands for `a/b`. */
 const moduleIn = (name: string): string[] =>
   /^[A-Za-z_]\w*(?:\.\w+)+$/.test(name) ? [name.replaceAll('.', '/')] : [];
 
@@ -72,7 +72,7 @@ export const loadedByConfiguration = (text: string): string[] =>
     ...[...text.matchAll(PLUGIN)].map(([, name = '']) => name.replaceAll('.', '/')),
   ].map((name) => name.replace(/^<rootDir>\//, '').replace(/^\.(?=\w)/, './'));
 
-/** What code loads or runs out of its repository, as lines that do so. */
+/** Lines that stand for what code loads or runs outside its repository. */
 export const linesOut = (path: string, text: string): string[] =>
   codeStrings(path, text)
     .filter((word) => leadsOut(word) && word.includes('/'))
@@ -80,9 +80,9 @@ export const linesOut = (path: string, text: string): string[] =>
     .filter((line) => line.startsWith('node ../') || line.includes('workspace/'))
     .map((line) => line.replace(/^node workspace\//, 'node /workspace/'));
 
-/** The packages of the repository that its checks are made of, as far as what is reached names them. */
+/** The repository's own packages that its checks consist of, as far as reached files name them. */
 
-/** Of one package, files whose texts are looked into; all of them judge. */
+/** Files of one package whose texts are read; all of its files judge. */
 const MAX_READ = 50;
 
 export const memberPackages = (members: JudgeMembers, index: PathIndex) => {
@@ -93,14 +93,14 @@ export const memberPackages = (members: JudgeMembers, index: PathIndex) => {
     return index.below(folder).filter(isPartOfMember).slice(0, MAX_READ);
   };
   return {
-    /** Files to look into of those that a text in a folder loads. */
+    /** Files to read among those that a text in a folder loads. */
     loadedBy: (folder: string, text: string): readonly string[] =>
       loadedByConfiguration(text).flatMap((name) =>
         files(members.named(name) ?? members.holding(joined(folder, name))),
       ),
     started: (programs: readonly string[]): readonly string[] =>
       programs.flatMap((program) => files(members.bringing(program))),
-    /** Whether a file is of such a package, there or not. */
+    /** Whether a path, existing or not, belongs to such a package. */
     has: (path: string): boolean =>
       folders.size > 0 && isPartOfMember(path) && foldersAbove(path).some((one) => folders.has(`${one}/`)),
   };

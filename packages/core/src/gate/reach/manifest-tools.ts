@@ -1,10 +1,13 @@
-/** What a change of a package.json does to the packages that judge: their versions, and names that take their place. */
+/**
+ * What a package.json change does to the packages that judge: their versions, and names that take their
+ * place.
+ */
 import { type Manifest, manifestOf } from '../repository/manifests.ts';
 import { isFramework, isTool } from '../repository/tools.ts';
 import type { Reached } from './reach.ts';
 
 const LISTS = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'] as const;
-/** Not a version of the package that its registry has under the name. */
+/** Anything but a registry version of the package with this name. */
 const ELSEWHERE =
   /^(?:npm:|file:|link:|portal:|patch:|exec:|git[+:@]|github:|https?:|[./~])|^[\w.-]+\/[\w.-]+(?:#|$)/;
 
@@ -45,9 +48,9 @@ interface Listed {
 }
 
 interface Role {
-  /** Another version of it is another judge. */
+  /** A different version of it is a different judge. */
   readonly isJudge: boolean;
-  /** It could take the place of a judge if it came from elsewhere. */
+  /** It could replace a judge if it came from elsewhere. */
   readonly mayJudge: boolean;
 }
 

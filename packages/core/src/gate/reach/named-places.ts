@@ -1,6 +1,7 @@
 /**
- * Files among scripts that a line names, whatever its program does with them: no list of programs is complete, and a
- * function, a loop or a pattern of the shell hands names on to others. What a known tool is given is what it checks.
+ * Files in script folders that a line names, whatever its program does with them: no list of programs is
+ * complete, and shell functions, loops and globs pass names on. Arguments of a known tool are what it checks,
+ * so they do not count.
  */
 import { matchesGlob } from '../repository/glob.ts';
 import { isScriptPlace, isTestFile } from '../repository/judge-paths.ts';
@@ -8,13 +9,13 @@ import { joined, type PathIndex } from '../repository/path-index.ts';
 import type { Line } from './script-parts.ts';
 import { isGivenToTool, wordsOf } from './shell-lines.ts';
 
-/** More patterns in a line are not looked for. */
+/** Further patterns in a line are ignored. */
 const MAX_PATTERNS = 20;
 
 export const scriptsNamedIn = (index: PathIndex, { folder, line }: Line): readonly string[] => {
   const words = wordsOf(line)
     .filter((_, at, all) => !isGivenToTool(all, at))
-    // Also what a variable or an option is set to: `PYTHONPATH=ci:lib`, `--rules=ci/rules`.
+    // Includes the values of variables and options: `PYTHONPATH=ci:lib`, `--rules=ci/rules`.
     .flatMap((word) => word.replace(/^[\w-]{1,100}=/, '').split(':'))
     .filter((word) => /^[\w.*?[{]/.test(word));
   const places = new Set(words.flatMap((word) => [joined(folder, word), joined('', word)]));
@@ -26,7 +27,7 @@ export const scriptsNamedIn = (index: PathIndex, { folder, line }: Line): readon
     ...named.filter((place) => index.has(place)),
     ...named.filter((place) => index.hasFolder(place)).flatMap((place) => index.below(`${place}/`)),
     ...patterns.flatMap((pattern) => {
-      // At least what the shell would take.
+      // Matches at least what the shell would expand it to.
       const wider = pattern.replace(/\?|\[[^\]]*\]|\{[^}]*\}/g, '*');
       return index.filter((path) => matchesGlob(wider, path), wider.split('*').length);
     }),

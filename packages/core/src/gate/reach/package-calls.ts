@@ -1,4 +1,4 @@
-/** Which scripts of packages are run, found out line by line. */
+/** Finds out which package scripts are run, line by line. */
 import { callsUnknownScript, wordsOf } from './shell-lines.ts';
 
 export interface PackageScripts {
@@ -7,12 +7,12 @@ export interface PackageScripts {
 }
 
 const SHORT: Readonly<Record<string, string>> = { t: 'test', tst: 'test' };
-/** Patterns as `run-p 'lint:*'` has them; with more of them, every script is called. */
+/** Patterns such as `run-p 'lint:*'`; beyond this, every script counts as called. */
 const MAX_PATTERNS = 100;
 
 /**
- * A word that is the name of a script is taken for a call of it, also where the script is met later; a script brings
- * those that run before and after it. `onLine` is told each line once for each package.
+ * A word equal to a script's name counts as a call of it, even if the script is found later. A script also
+ * runs its `pre` and `post` scripts. `onLine` receives each line once per package.
  */
 export const followCalls = (onLine: (folder: string, line: string) => void) => {
   const byName = new Map<string, PackageScripts[]>();
@@ -57,7 +57,7 @@ export const followCalls = (onLine: (folder: string, line: string) => void) => {
   };
   return {
     reached: reached as ReadonlySet<string>,
-    /** A line that may call scripts. */
+    /** Adds a line that may call scripts. */
     call: (line: string): void => {
       hear(line);
       settle();

@@ -1,7 +1,7 @@
 /**
- * What a gate's lines lead to in the target: the scripts that they run, what these run and load in turn, in whatever
- * language they are, what configuration names, and the scripts of packages. What cannot be known before it runs
- * counts as everything that it could be, and so does what would take too long to find out.
+ * Finds what a gate's lines reach in the target: the scripts they run, whatever these run and load in turn,
+ * in any language, the files that configuration names, and package scripts. What cannot be known before a run
+ * counts as everything it could be, and so does what would take too long to find out.
  */
 
 import { matchesGlob } from '../repository/glob.ts';
@@ -41,23 +41,23 @@ import { leadsOut } from './shell-text.ts';
 export interface ReachedFrom {
   readonly paths: ReadonlySet<string>;
   readonly lines: readonly string[];
-  /** Of the packages whose scripts the lines may run. */
+  /** Manifests of the packages whose scripts the lines may run. */
   readonly manifests: readonly string[];
   readonly members: JudgeMembers;
   readonly textOf: (path: string) => Promise<string | undefined>;
 }
 
-/** Names of files, also of those that are not there and would be taken if they were. */
+/** File names, including those of missing files that would be used if they existed. */
 export interface Reached {
   readonly scripts: ReadonlySet<string>;
-  /** Files that a runner of tests is pointed to. */
+  /** Files passed to a test runner. */
   readonly tests: ReadonlySet<string>;
-  /** Whether such a runner would find a test at a path, there or not. */
+  /** Whether such a runner would find a test at this path, whether or not it exists. */
   readonly findsTest: (path: string) => boolean;
   readonly packageScripts: ReadonlySet<string>;
-  /** Whether a file would be run or loaded at a path, there or not. */
+  /** Whether a file at this path, existing or not, would be run or loaded. */
   readonly runs: (path: string) => boolean;
-  /** Words of the lines, among them the names of programs. */
+  /** Words of the lines, including program names. */
   readonly words: ReadonlySet<string>;
   /** The programs that the lines start. */
   readonly programs: ReadonlySet<string>;
@@ -65,17 +65,17 @@ export interface Reached {
   readonly leaving: ReadonlySet<string>;
 }
 
-/** Files whose texts are looked into; more than any repository's checks have. */
+/** Maximum number of files read; no repository's checks need more. */
 const MAX_READ = 400;
-/** Different lines that are looked at; no repository's checks have more. */
+/** Maximum number of different lines examined; no repository's checks have more. */
 const MAX_LINES = 100_000;
-/** As long as a line of a gate may be. A longer one is looked at in pieces. */
+/** The maximum length of a gate line. Longer lines are examined in pieces. */
 const MAX_LINE_CHARACTERS = 4000;
-/** Patterns of tests, and of files that are included: each path of a change is held against all of them. */
+/** Test and include patterns; each path of a change is matched against all of them. */
 const MAX_PATTERNS = 100;
-/** Lines into other repositories; those of no repository are more. */
+/** Maximum number of lines leading into other repositories; no real repository has more. */
 const MAX_LEAVING = 1000;
-/** Others have their turn after so many. */
+/** Yields to other work after this many. */
 const LINES_AT_ONCE = 50;
 
 export const reach = async (from: ReachedFrom): Promise<Reached> => {
@@ -157,7 +157,7 @@ const addAll = (set: Set<string>, more: readonly string[]): void => {
   for (const one of more) set.add(one);
 };
 
-/** What a search has found, and what it has still to look at. */
+/** What a search has found and what remains to be examined. */
 const createFinds = ({ members }: ReachedFrom, index: PathIndex) => {
   const scripts = new Set<string>();
   const files = fileQueue();
@@ -178,7 +178,7 @@ const createFinds = ({ members }: ReachedFrom, index: PathIndex) => {
   };
 };
 
-/** What is run by what was found, as far as it is known. */
+/** Follows what the files found so far run, as far as that is known. */
 const createRuns = ({ lines, included, take }: ReturnType<typeof createFinds>, index: PathIndex) => {
   let isAnyRun = false;
   const calls = followCalls((folder, line) => lines.look({ folder, line }));
@@ -216,7 +216,7 @@ const leavingLines = () => {
   };
 };
 
-/** Each file comes once. */
+/** Yields each file once. */
 const fileQueue = () => {
   const opened = new Set<string>();
   const waiting: string[] = [];
@@ -229,7 +229,7 @@ const fileQueue = () => {
   };
 };
 
-/** Each line of a folder comes once, in pieces of a bounded length. */
+/** Yields each line of a folder once, in pieces of bounded length. */
 const lineQueue = () => {
   const [waiting, known]: [Line[], Set<string>] = [[], new Set()];
   let looked = 0;
@@ -252,11 +252,11 @@ const lineQueue = () => {
   };
 };
 
-/** The patterns that runners of tests are given. */
+/** The patterns that test runners are given. */
 const testRunners = (index: PathIndex) => {
   const patterns = new Map<string, (path: string) => boolean>();
   return {
-    /** Tests that are there. */
+    /** Returns the existing tests. */
     look: ({ folder, line }: Line): readonly string[] => {
       const isRun = testsRunBy(line);
       const key = `${folder}\0${wordsOf(line).join(' ')}`;
@@ -270,7 +270,7 @@ const testRunners = (index: PathIndex) => {
   };
 };
 
-/** What makefiles include, and what they would take for the result of a rule. */
+/** Files that makefiles include, and files that make would mistake for the result of a rule. */
 const inclusions = (index: PathIndex) => {
   const patterns = new Set<string>();
   const made = new Set<string>();
@@ -280,7 +280,7 @@ const inclusions = (index: PathIndex) => {
     return index.filter((path) => matchesGlob(pattern, path), pattern.split('*').length);
   };
   return {
-    /** Files that are there and included. */
+    /** Returns the existing files that are included. */
     add: (parts: Parts): readonly string[] => {
       for (const path of parts.made) if (!index.has(path) && !index.hasFolder(path)) made.add(path);
       return parts.included.flatMap(addPattern);
@@ -302,7 +302,7 @@ const filesRunBy = (index: PathIndex, { folder, line }: Line): readonly string[]
   ...scriptsNamedIn(index, { folder, line }),
 ];
 
-/** What could be meant when it is not known which script is run. */
+/** The candidates when it is unknown which script is run. */
 const isScript = (path: string): boolean =>
   !isTestFile(path) && (/\.(ba|da|z)?sh$/.test(path) || (isScriptPlace(path) && isCode(path)));
 

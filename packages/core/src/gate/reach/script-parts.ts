@@ -1,4 +1,4 @@
-/** What the text of one reached file leads to: lines that are run, files that are loaded. */
+/** What the text of one reached file leads to: lines that are run and files that are loaded. */
 import {
   isConfiguration,
   isPartOfJudge,
@@ -14,23 +14,23 @@ import { callsPackageScripts, includedBy } from './shell-lines.ts';
 import { embeddedCode, shellLines } from './shell-text.ts';
 
 export interface Line {
-  /** Where it is run, or where the script that holds it lies. */
+  /** The working directory of the line, or the folder of the script that contains it. */
   readonly folder: string;
   readonly line: string;
 }
 
 export interface Parts {
-  /** Patterns of files that are loaded, there or not. */
+  /** Patterns of loaded files, which may not exist. */
   readonly included: readonly string[];
   readonly lines: readonly Line[];
   readonly files: readonly string[];
-  /** What would be taken for the result of a rule. */
+  /** Files that would be mistaken for the result of a rule. */
   readonly made: readonly string[];
 }
 
 const NONE: Parts = { lines: [], files: [], included: [], made: [] };
 
-/** What stands for what cannot be read: anything could be run there. */
+/** Stands for content that cannot be read, which may run anything. */
 export const UNKNOWN = 'sh "$UNKNOWN"; npm run "$UNKNOWN"';
 
 export const partsOf = (index: PathIndex, path: string, text: string | undefined): Parts => {
@@ -54,10 +54,13 @@ export const partsOf = (index: PathIndex, path: string, text: string | undefined
 const GOES_OVER = /\b(?:readdir\w*|opendir|scandir|listdir|iterdir|walk|i?r?glob\w*)\b/;
 const RUNS =
   /\b(?:runpy|exec\w*|eval|require|import_module|__import__|spec_from_file_location|load|spawn\w*|fork|run)\s*[.(]|\bimport\s*\(/;
-/** More folders or patterns of a script are not looked for. */
+/** Further folders or patterns of a script are ignored. */
 const MAX_FOLDERS = 20;
 
-/** What a script runs of all that lies in a folder, by the folder's name or a pattern; the product has its say in each of its tests. */
+/**
+ * Folders and patterns whose files a script runs one by one. Product folders do not count: every test runs
+ * product code anyway.
+ */
 const foldersRunBy = (index: PathIndex, path: string, text: string): string[] => {
   if (!GOES_OVER.test(text) || !RUNS.test(text)) return [];
   const places = codeStrings(path, text)
@@ -92,7 +95,7 @@ const partsOfCode = (index: PathIndex, path: string, text: string): string[] => 
 export const loaded = (index: PathIndex, folder: string, name: string): string[] =>
   resolved(index, folder, name).filter((path) => !isProductPlace(path));
 
-/** What holds the tests itself loads what they test. */
+/** A file that contains tests loads the code they test. */
 const isAsserting = (text: string): boolean => /\bassert|\bexpect\s*\(/.test(text);
 
 const ENDINGS = [
@@ -105,7 +108,9 @@ const resolved = (index: PathIndex, folder: string, name: string): string[] =>
     .flatMap((path) => ENDINGS.map((ending) => `${path}${ending}`))
     .filter((path) => index.has(path) && !isManifest(path));
 
-/** From where the line is, from the root, and behind a folder that is computed from wherever it is. */
+/**
+ * Resolves a word relative to the line's folder, to the root and, behind a computed folder, to any folder.
+ */
 export const candidates = (index: PathIndex, folder: string, word: string): readonly string[] => {
   const [, behind] = /^\$\w+\/(.+)$/.exec(word) ?? [];
   const names = [...new Set([joined(folder, behind ?? word), joined('', behind ?? word)])];
@@ -119,7 +124,7 @@ export const isCode = (path: string): boolean =>
   /\.([cm]?[jt]sx?|py|rb|pl|php|lua|mk|(ba|da|z)?sh|json|ya?ml|toml)$/.test(path) || !/\.[^/]*$/.test(path);
 const isShell = (path: string): boolean => /\.(ba|da|z)?sh$/.test(path) || !/\.[^/]*$/.test(path);
 
-/** What rules of Make make: where a file or folder of that name is there, a rule may be taken for done. */
+/** Targets of make rules: make may consider a rule done if a file or folder of that name exists. */
 const RULE = /^([\w./ -]{1,500}?)\s*::?(?!=)/;
 
 const makeTargets = (text: string): string[] => {

@@ -1,21 +1,21 @@
-/** What shell lines run, as far as that can be said without being a shell. */
+/** What shell lines run, as far as can be told without a shell. */
 import { matchesGlob } from '../repository/glob.ts';
 import { nameOf } from '../repository/path-index.ts';
 import { isTool } from '../repository/tools.ts';
 
 const INTERPRETER =
   /^(?:.*\/)?(?:env|sh|bash|dash|zsh|source|\.|exec|node|nodejs|deno|bun|tsx|ts-node|go|java|elixir|pwsh|zig|groovy|python[\d.]*|ruby|perl|php|-?include|sinclude)$/;
-/** What they run is the next word that is neither an option nor a number. */
+/** They run the next word that is neither an option nor a number. */
 const WRAPPER =
   /^(?:.*\/)?(?:timeout|nice|time|nohup|stdbuf|setsid|ionice|chrt|taskset|command|xargs|uv|poetry|pipenv|npx)$/;
 const PASSED_OVER = /^(?:-.*|[\d.]+[smhd]?|run|exec)$/;
-/** The next word names an option of the shell. */
+/** The next word is the name of a shell option. */
 const NAMES_OPTION = /^[-+][a-z]*o$/;
-/** Their patterns are of tests, whatever these are called. */
+/** Patterns passed to them name tests, whatever the files are called. */
 const TEST_RUNNER = /^(?:.*\/)?(?:--test|mocha|ava|tap|bats)$/;
 const READS_FILE =
   /^(?:-c|-f|-p|-r|--(?:config|configuration|config-file|project|file|makefile|require|import|loader|rcfile|rootdir|setup|init-file|settings|env-file|env-file-if-exists))$/;
-/** Programs whose options of this kind say something else. */
+/** Programs for which options of this kind have another meaning. */
 const WORKS_ON_FILES =
   /^(?:test|\[|[ef]?grep|rm|cp|mv|ls|cat|cut|sort|uniq|head|tail|wc|cmp|diff|mkdir|touch|tar|sed|find|chmod|git|date)$/;
 
@@ -24,8 +24,8 @@ export const worksOnFiles = (program: string): boolean => WORKS_ON_FILES.test(pr
 const SEPARATOR = /^(?:&&|\|\||;|\||&|\(|\)|\{|\}|then|do|else|!|if|while)$/;
 
 /**
- * Paths that a shell line runs as programs, or hands to one as its configuration. Not those that it only works on:
- * these are what is judged. After `cd`, a path may be meant from either folder.
+ * Paths that a shell line runs as programs or passes to one as configuration; not those it merely operates
+ * on, which are what is judged. After `cd`, a path may be relative to either folder.
  */
 export const pathsRunBy = (line: string): string[] => {
   const words = wordsOf(line);
@@ -43,10 +43,13 @@ export const pathsRunBy = (line: string): string[] => {
 const MODULE = /^[A-Za-z_][\w.]*$/;
 const MODULE_ENDINGS = ['.py', '/__main__.py', '/__init__.py'];
 
-/** Of a longer line nobody says what it runs: see `runsUnknown`. */
+/** For longer lines, what they run is unknown: see `runsUnknown`. */
 export const MAX_LINE_CHARACTERS = 2000;
 
-/** What is not known before the line is run, in one word each: `$X`, `${X:-y}`, `$(…)`, and the same in old quotes. */
+/**
+ * Replaces each expansion that is only known at run time with one word: `$X`, `${X:-y}`, `$(…)` and
+ * backquotes.
+ */
 export const withoutExpansions = (line: string): string =>
   line
     .slice(0, MAX_LINE_CHARACTERS)
@@ -57,7 +60,10 @@ export const withoutExpansions = (line: string): string =>
 
 const COMPUTED = /^\$[A-Za-z_]\w*$/;
 
-/** Whether an interpreter is given a script whose name is not known before, or a line is one. Arguments of a caller do not count. */
+/**
+ * Whether an interpreter is given a script by an expansion, or a whole command is one. Arguments of the
+ * caller do not count.
+ */
 export const runsUnknown = (line: string): boolean => {
   if (line.length > MAX_LINE_CHARACTERS) return true;
   const words = wordsOf(withoutExpansions(line));
@@ -80,7 +86,7 @@ export const programsIn = (line: string): string[] => {
   );
 };
 
-/** Of a line of Make: what it includes, patterns among it. */
+/** The paths and patterns that a Makefile line includes. */
 export const includedBy = (line: string): string[] =>
   /^-?s?include\s/.test(line)
     ? line
@@ -95,14 +101,14 @@ const PACKAGE_RUNNER = /^(?:npm|pnpm|yarn|bun|run-[sp]|npm-run-all2?|turbo|nx|le
 export const callsPackageScripts = (line: string): boolean =>
   wordsOf(line).some((word) => PACKAGE_RUNNER.test(word)) || /\bnode\s+--run\b/.test(line);
 
-/** Whether it is computed which script of a package is run. */
+/** Whether the name of the package script to run is computed. */
 export const callsUnknownScript = (line: string): boolean => {
   const words = wordsOf(withoutExpansions(line));
   const at = words.findIndex((word) => PACKAGE_RUNNER.test(word) || word === '--run');
   return at >= 0 && words.slice(at + 1).some((word) => COMPUTED.test(word));
 };
 
-/** Folders of the repository that programs are looked for in. */
+/** Folders of the repository on the PATH. */
 export const programFolders = (line: string): string[] =>
   [...line.matchAll(/\bPATH=["']?([^\s"';&]+)/g)].flatMap(([, value = '']) =>
     value
@@ -112,7 +118,10 @@ export const programFolders = (line: string): string[] =>
       .map((folder) => `${folder.replace(/\/$/, '')}/`),
   );
 
-/** Whether a path is one that a runner of tests is given by a pattern; undefined when there are none. Node takes folders, too. */
+/**
+ * A predicate for the paths that match patterns passed to a test runner; undefined if there are none. Node
+ * also accepts folders.
+ */
 export const testsRunBy = (line: string): ((path: string) => boolean) | undefined => {
   const words = wordsOf(line);
   const runner = words.findIndex((word) => TEST_RUNNER.test(word));
@@ -130,7 +139,7 @@ export const testsRunBy = (line: string): ((path: string) => boolean) | undefine
   };
 };
 
-/** Folders that a line goes into, or tells a program to work in. */
+/** Folders that a line may change to or pass to a program as its working directory. */
 export const foldersIn = (line: string): string[] =>
   wordsOf(line)
     .map((word) => plainPath(word.replace(/^--?[\w-]+=/, '')).replace(/\/$/, ''))
@@ -138,7 +147,7 @@ export const foldersIn = (line: string): string[] =>
 
 const ENTERS = /^(?:cd|pushd|-C|--(?:prefix|dir|cwd|directory))$/;
 
-/** Folders that a line surely goes into, or has a program work in. */
+/** Folders that a line certainly changes to or uses as a working directory. */
 export const foldersEntered = (line: string): string[] => {
   const words = wordsOf(line).flatMap((word) => (/^--[a-z]+=/.test(word) ? word.split('=', 2) : [word]));
   return words
@@ -149,7 +158,7 @@ export const foldersEntered = (line: string): string[] => {
 
 const isPlain = (word: string): boolean =>
   !SEPARATOR.test(word) && !word.startsWith('-') && !ASSIGNMENT.test(word);
-/** Also of what follows `$(dirname "$0")`. */
+/** Also strips `$(dirname "$0")`. */
 const plainPath = (path: string): string =>
   path.replace(/^(?:\.?\/)+/, '').replace(/^\$(?:PWD|COMPUTED)\//, '');
 
@@ -172,7 +181,7 @@ const programOf = (words: readonly string[], index: number): string => {
   return words.slice(start).find((word) => !ASSIGNMENT.test(word)) ?? '';
 };
 
-/** Whether a word is an argument of a tool that judges: what it checks, then, and no part of it. */
+/** Whether a word is an argument of a tool that judges, and thus checked by it rather than part of it. */
 export const isGivenToTool = (words: readonly string[], index: number): boolean => {
   const start = words.slice(0, index).findLastIndex((word) => SEPARATOR.test(word)) + 1;
   const program = words
@@ -181,10 +190,10 @@ export const isGivenToTool = (words: readonly string[], index: number): boolean 
   return program !== undefined && isTool(nameOf(program));
 };
 
-/** More of them stand before no script. */
+/** Further options do not precede a script. */
 const MAX_OPTIONS = 20;
 
-/** The first word after an interpreter, or after what runs other programs, that is none of their options. */
+/** The first non-option word after an interpreter or a wrapper that runs other programs. */
 const isRunByInterpreter = (words: readonly string[], index: number): boolean => {
   for (let at = index - 1; at >= Math.max(0, index - MAX_OPTIONS); at -= 1) {
     const word = words[at] ?? '';
@@ -199,7 +208,7 @@ const isRunByInterpreter = (words: readonly string[], index: number): boolean =>
 const isWrapped = (before: readonly string[], at: number): boolean =>
   WRAPPER.test(before[at] ?? '') && before.slice(at + 1).every((word) => PASSED_OVER.test(word));
 
-/** Words as a shell separates them, as far as that can be said without being one. */
+/** Splits a line into words like a shell, as far as possible without one. */
 export const wordsOf = (line: string): string[] =>
   line
     .slice(0, MAX_LINE_CHARACTERS)

@@ -1,7 +1,7 @@
-/** Texts of several shell lines: lines that go on below, and code of other languages in between. */
+/** Text of several shell lines: continued lines, and embedded code of other languages. */
 import { MAX_LINE_CHARACTERS } from './shell-lines.ts';
 
-/** Each line, and in addition those that a backslash at their end continues as a whole, as long as one line may be. */
+/** Every line and, in addition, lines joined at trailing backslashes, up to the maximum length of a line. */
 export const shellLines = (text: string): string[] => {
   const lines = text.split(/\r?\n/);
   const whole: string[] = [];
@@ -20,10 +20,10 @@ export const shellLines = (text: string): string[] => {
 };
 
 const HEREDOC = /<<-?\s{0,9}(["'\\]?)([A-Za-z_]\w{0,99})/;
-/** A quote that the line does not close. */
+/** An option that takes code, with a quote the line does not close. */
 const CODE_BEGINS = /\s(?:-c|-e|-p|--eval|--print)[ =]?(["'])(?:(?!\1).)*$/;
 
-/** What stands in heredocs, and in quoted code over several lines. */
+/** The content of heredocs and of quoted code that spans several lines. */
 export const embeddedCode = (text: string): string[] => {
   const bodies: string[] = [];
   let [body, isEnd]: [string[], ((line: string) => boolean) | undefined] = [[], undefined];
@@ -44,9 +44,11 @@ export const embeddedCode = (text: string): string[] => {
   return isEnd === undefined ? bodies : [...bodies, body.join('\n')];
 };
 
-/** Repositories of a workspace lie beside each other, so a line of one may run what lies in another. */
+/**
+ * The repositories of a workspace are checked out side by side, so a line in one may run files in another.
+ */
 
-/** A line that is run in one repository as it would be written in another, when it leads there. */
+/** Rewrites a line that runs in one repository as it would read in another, if it leads there. */
 export const linesInto = (line: string, repository: string): string[] => {
   const plain = (
     OUT.test(line) ? line.replace(OUT, '$1 ./').replaceAll(` ${repository}/`, ` ../${repository}/`) : line
@@ -57,7 +59,7 @@ export const linesInto = (line: string, repository: string): string[] => {
   );
   return into === plain ? [] : [into];
 };
-/** It goes to where all repositories lie, and on from there. */
+/** Changes to the folder that holds all repositories, or further up. */
 const OUT = /(^|[\s;&|(])cd\s{1,4}["']?(?:\.\.\/?){1,20}["']?(?=$|[\s;&|)])/g;
 
 /** Whether a line may lead out of its repository. */

@@ -1,9 +1,9 @@
 /**
- * Patterns of paths, as repositories have them: `*` within a name, `**` for any folders. They are not turned into regular
- * expressions, because the pattern would choose how long these take.
+ * Path patterns as used in repositories: `*` within a name, `**` for any folders. They are not compiled to
+ * regular expressions, because then the pattern would decide how long matching takes.
  */
 
-/** Longer ones, or ones with more stars, match nothing. */
+/** Longer patterns, and those with more stars, match nothing. */
 const MAX_PATTERN_CHARACTERS = 500;
 const MAX_STARS = 16;
 
@@ -20,12 +20,12 @@ export const matchesGlob = (pattern: string, path: string): boolean => {
     while (from + block.length <= names.length && !startsAt(names, from, block)) from += 1;
     from += block.length;
   }
-  // What ends with `**` is in the folder before it, and not that folder.
+  // A trailing `**` matches what is in the folder, not the folder itself.
   const end = names.length - last.length;
   return end >= from + (last.length === 0 ? 1 : 0) && startsAt(names, end, last);
 };
 
-/** The names between one `**` and the next. */
+/** The names between two `**`. */
 const blocksOf = (names: readonly string[]): string[][] => {
   const blocks: string[][] = [[]];
   for (const name of names) {

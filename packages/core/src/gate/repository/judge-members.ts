@@ -1,6 +1,6 @@
 /**
- * Packages of the repository itself that its checks are made of: rules of linters, presets, runners. Nothing but checks
- * depends on them, or they have the name of a tool; a configuration, a script or a line names them.
+ * The repository's own packages that its checks consist of: lint rules, presets, runners. A package qualifies
+ * if only checks depend on it or it is named like a tool, and a configuration, a script or a line names it.
  */
 
 import { isDocument } from './file-kinds.ts';
@@ -11,11 +11,11 @@ import { folderOf, foldersAbove, type RepositoryFiles } from './path-index.ts';
 import { isTool } from './tools.ts';
 
 export interface JudgeMembers {
-  /** The folder of the package that is loaded by this name, or by the name of a file in it. */
+  /** The folder of the package loaded under this name or the name of a file in it. */
   readonly named: (name: string) => string | undefined;
-  /** Of the package that a file is of. */
+  /** The folder of the package that contains a file. */
   readonly holding: (path: string) => string | undefined;
-  /** Of the package that brings a program. */
+  /** The folder of the package that provides a program. */
   readonly bringing: (program: string) => string | undefined;
 }
 
@@ -48,7 +48,10 @@ export const judgeMembers = (files: Pick<RepositoryFiles, 'paths' | 'texts'>): J
   };
 };
 
-/** Of a member that judges: what it says and what is checked by its fields do not count. */
+/**
+ * Whether a file of a judging member counts: not its documents, its tests or its manifest, which is compared
+ * by field.
+ */
 export const isPartOfMember = (path: string): boolean =>
   !isTestFile(path) && !isManifest(path) && !isDocument(path);
 
@@ -58,7 +61,7 @@ const namesIn = (manifests: readonly Manifest[], lists: readonly string[]): Read
   new Set(manifests.flatMap((manifest) => lists.flatMap((list) => keysOf(manifest[list]))));
 const isNamedAsTool = (name: string): boolean => isTool(name) || /tsconfig|lint/.test(name);
 
-/** A program of the product may be called by scripts as well. */
+/** Scripts may also call programs of the product, so a program must be named like a check. */
 const CHECKS = /lint|check|verif|valid|rules/i;
 const programsOf = ({ name, bin }: Manifest): string[] => {
   const own = String(name);
@@ -66,7 +69,7 @@ const programsOf = ({ name, bin }: Manifest): string[] => {
   return programs.filter((one) => isNamedAsTool(own) || CHECKS.test(one));
 };
 
-/** Linters leave out a part of a name that all of their packages have. */
+/** Linters omit the part of a name that all of their packages share. */
 const namesOf = ({ name }: Manifest): string[] => {
   const own = String(name);
   const short = own.replace(
@@ -76,7 +79,7 @@ const namesOf = ({ name }: Manifest): string[] => {
   return [own, short.replace(/\/$/, '')].filter((one) => one !== '');
 };
 
-/** `@a/b/c` and `plugin:@a/b/c` are of `@a/b`. */
+/** `@a/b/c` and `plugin:@a/b/c` belong to `@a/b`. */
 const packageIn = (name: string): string => {
   const plain = name.replace(/^plugin:/, '');
   const parts = plain.split('/', 2);

@@ -1,13 +1,13 @@
 /**
- * Which files of a repository judge the rest of it: tests, the configuration of what checks them, and the scripts that
- * a gate's commands run. By their names and places, as the usual tools find them; what a tool is told to read elsewhere
- * is found in its command line.
+ * Which files of a repository judge the rest of it: tests, the configuration of the tools that check it, and
+ * the scripts that a gate's commands run. Recognized by name and path, as the usual tools find them; what a
+ * tool is told to read elsewhere is found in its command line.
  */
 import { folderOf, nameOf } from './path-index.ts';
 import { isTool } from './tools.ts';
 
 const TEST_FOLDER = /(^|\/)(tests?|testdata|__tests__|__snapshots__|specs?|e2e|Tests)\//;
-/** What tests compare with or read, and no test itself. */
+/** Data that tests read or compare with, not tests themselves. */
 const TEST_DATA = /(^|\/)(__fixtures__|fixtures|goldens?|cassettes|(?:[^/]+-)?snapshots)\//;
 const CODE =
   '(?:[cm]?[jt]sx?|py|go|rs|rb|java|kts?|cs|fs|vb|swift|php|exs?|dart|sh|bats|c|cc|cpp|cxx|mm?|hs|clj[cs]?|scala|sc|groovy|ml|zig|nim|erl|R|jl|lua|pl|t|cr|d|tcl|feature|robot|hurl)';
@@ -54,10 +54,10 @@ const CONFIGURATION = new RegExp(
   )})$|(^|/)(patches|\\.yarn|\\.mvn|\\.bundle|\\.moon|buildSrc|__mocks__|[^/]+\\.(egg|dist)-info|vendor/(composer|bin))/`,
 );
 
-/** What stands in for a tool where one is looked for first: committed dependencies, modules with a tool's name. */
+/** Stand-ins that are found before a tool: committed dependencies, and modules named like one. */
 const IN_PLACE_OF_A_TOOL =
   /(^|\/)(node_modules|\.venv|venv|site-packages)(\/|$)|^(?:src\/)?(_?pytest(?:_\w+)?|unittest|doctest|mypy|ruff|coverage|tox|black|flake8|pylint|isort|bandit|hypothesis|xdist)(\.py$|\/)|^(?:src\/)?(pluggy|iniconfig|packaging|exceptiongroup|tomli|colorama|pygments|click|attrs?|execnet|sortedcontainers|pyflakes|pycodestyle|mccabe|astroid|dill|tomlkit|pathspec|platformdirs|typing_extensions|mypy_extensions)(\.py$|\/__init__\.py$)/;
-/** Found before the standard library's own by any Python that is started at the root. */
+/** Found before the standard library's module by any Python started at the root. */
 const STANDARD_MODULE = new RegExp(
   `^(?:${[
     'abc|aifc|annotationlib|argparse|array|ast|asynchat|asyncio|asyncore|atexit|audioop|base64|bdb|binascii|bisect|builtins',
@@ -83,7 +83,7 @@ export const isTestFile = (path: string): boolean =>
 
 export const isCode = (path: string): boolean => CODE_FILE.test(path);
 
-/** One that holds tests, not only what they read. */
+/** Whether it contains tests, rather than just data they read. */
 export const isTestCode = (path: string): boolean =>
   TEST_NAME.test(path) || (TEST_FOLDER.test(path) && isCode(path));
 
@@ -94,19 +94,19 @@ export const isToolInPlace = (path: string): boolean =>
   STANDARD_MODULE.test(path) ||
   (VENDORED.test(path) && isTool(path.replace(/^.*?vendor\//, '')));
 
-/** Where the files lie that a piece of configuration is for. */
+/** The folder whose files a piece of configuration applies to. */
 export const placeOf = (path: string): string =>
   folderOf(path).replace(
     /(^|\/)(?:\.[^/]+|mise|patches|buildSrc|gradle|__mocks__|vendor|[^/]+\.(?:egg|dist)-info)\/.*$/s,
     '$1',
   );
 
-/** Read for all tests, wherever it lies. */
+/** Applies to all tests, wherever it is. */
 export const isForAll = (path: string): boolean => nameOf(path) === 'conftest.py';
 
 /**
- * The settings of a program that nobody knows here, by the names that such files have. `words` are those of the lines that
- * are run.
+ * Whether a file is named like the settings of a program that is otherwise unknown here. `words` are the
+ * words of the lines that run.
  */
 export const isNamedAfter = (path: string, words: ReadonlySet<string>): boolean => {
   const [, hidden, named] =
@@ -126,8 +126,8 @@ const JUDGE_NAME = /(lint|check|rules?|config|gate|verif|valid)/i;
 export const isScriptPlace = (path: string): boolean => SCRIPTS.test(path);
 
 /**
- * Whether what a judge reads its parts from is a part of it rather than of the product: by its place, or because it
- * lies with the judge. The product has its say in each of its tests anyway.
+ * Whether a file that a judge loads is part of the judge rather than of the product, by its path or because
+ * it is in the judge's folder. Product code runs in each of its tests anyway.
  */
 export const isPartOfJudge = (judge: string, path: string): boolean => {
   if (isTestFile(path)) return false;
@@ -140,12 +140,12 @@ export const isProductPlace = (path: string): boolean => PRODUCT.test(path) && !
 
 const UNSEEN =
   /(^|\/)(?:_(?!_)[^/]*|\.[^/]*|testdata|vendor|node_modules|fixtures?|attic|old|archive|disabled|dist|build|out|coverage|cypress|venv|target)\//;
-/** A test that has gone there is run no more, as far as names tell. */
+/** Whether a test moved here is no longer run, as far as names tell. */
 export const isOutOfSight = (path: string): boolean => UNSEEN.test(path);
 
 /**
- * Whether a runner whose patterns nobody knows here finds a test at another path, too: it has the same form of name and lies
- * in the same folder, or below it where the name alone says that it is a test.
+ * Whether a runner whose patterns are unknown finds a test at another path as well: the form of the name is
+ * the same, and it is in the same folder, or below it if the name alone marks it as a test.
  */
 export const isFoundAlike = (path: string, other: string): boolean => {
   const form = testForm(path);
@@ -157,11 +157,11 @@ export const isFoundAlike = (path: string, other: string): boolean => {
 const TEST_WORD = /^(?:[Tt]ests?|[Ss]pecs?|IT|e2e|bench)$/;
 const WORDS = /[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|[^A-Za-z0-9]+/g;
 
-/** `*.test.js` of `sum.test.js`: the words that make a name one of a test, and its ending. */
+/** `*.test.js` for `sum.test.js`: the words that mark the name as a test's, and the extension. */
 const testForm = (path: string): string => {
   const name = nameOf(path);
   const end = name.lastIndexOf('.');
-  // The word before it may name the system that a test of Go is compiled for.
+  // In Go, the preceding word may name the system that the test is compiled for.
   const [stem, ending] = name.endsWith('_test.go') ? goForm(name) : [name.slice(0, end), name.slice(end)];
   const words = stem.match(WORDS) ?? [];
   const form = words

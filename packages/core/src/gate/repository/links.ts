@@ -1,30 +1,32 @@
 /**
- * A commit as programs meet it: what lies behind a symbolic link is also at the link's own place. A judge reached by
- * such a name is altered when either the link is, or what it leads to.
+ * A commit as programs see it: the content behind a symbolic link also appears at the link's path. A judge
+ * reached through such a path is altered when the link or its target is.
  */
 import { folderOf, type JudgedTree, joined } from './path-index.ts';
 
-/** The hub lists a link with this before the id of its content. */
+/** The prefix of a link's content id in the hub's listing. */
 const LINK = 'link ';
 const MAX_LINKS = 200;
-/** Files behind links to folders. */
+/** Maximum number of files behind links to folders. */
 const MAX_BEHIND = 20_000;
 const MAX_STEPS = 10;
-/** What a link leads to, also by way of others; a longer one is not followed. */
+/**
+ * Maximum length of a link's target, also when resolved through other links; longer ones are not followed.
+ */
 const MAX_TARGET_CHARACTERS = 500;
 
 export interface SeenTree {
-  /** Also by the names that links give them. */
+  /** Includes the paths through links. */
   readonly paths: ReadonlySet<string>;
-  /** Of a link to a file: of both. */
+  /** For a path through a link, the ids of both the link and the file. */
   readonly ids: Readonly<Record<string, string>>;
-  /** The entries of the commit that make up what is found by a name. */
+  /** The entries of the commit that make up a path. */
   readonly entriesOf: (path: string) => readonly string[];
-  /** Where the text of a name is. */
+  /** The path of the file with the content. */
   readonly realOf: (path: string) => string;
-  /** More links than are followed: nothing is known of the others. */
+  /** There are more links than are followed; nothing is known about the rest. */
   readonly isCut: boolean;
-  /** Links that may lead to what judges are among the others. */
+  /** The links not followed may include some that lead to judges. */
   readonly isUnknown: boolean;
 }
 
@@ -81,7 +83,7 @@ const targetsOf = async (
   return targets;
 };
 
-/** Of a link to a file its own name, of one to a folder those of all files in it. */
+/** For a link to a file, its own path; for a link to a folder, the paths of all files in it. */
 const namesBehind = (
   { paths }: Pick<JudgedTree, 'paths'>,
   link: string,
@@ -97,11 +99,11 @@ const namesBehind = (
   }));
 };
 
-/** Not through the link itself, which would never end. */
+/** Excludes the link itself, to avoid infinite recursion. */
 const filesBelow = (paths: ReadonlySet<string>, folder: string, link: string): string[] =>
   [...paths].filter((path) => path.startsWith(folder) && path !== link).slice(0, MAX_BEHIND + 1);
 
-/** Undefined when it leads out of the repository, or in a circle. */
+/** Undefined if it leads out of the repository or in a circle. */
 const resolved = (link: string, targets: ReadonlyMap<string, string>): string | undefined => {
   let path = targets.get(link) ?? '';
   for (let step = 0; step < MAX_STEPS; step += 1) {

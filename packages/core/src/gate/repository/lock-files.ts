@@ -1,7 +1,7 @@
 /**
- * What a change of a lock file does to the tools that judge. Other versions of ordinary packages, and new ones, are what
- * a lock file is for. A tool in another version, and a package that comes from somewhere else than it did (another
- * host, another package's name, a folder), are not.
+ * What a lock file change does to the tools that judge. Lock files exist to update and add ordinary packages,
+ * so that is allowed. A tool in another version is not, nor is a package from a different source than before
+ * (another host, another package's name, a folder).
  */
 import { type Entry, lockReaderOf } from './lock-readers.ts';
 import { isFramework, isTool } from './tools.ts';
@@ -13,7 +13,7 @@ interface LockChange {
 
 export const isLockFile = (path: string): boolean => lockReaderOf(path) !== undefined;
 
-/** Undefined when one of the texts is no such file. `programs` are those that the gate starts. */
+/** Undefined if one of the texts is not a lock file. `programs` are those the gate starts. */
 export const lockChanges = (
   path: string,
   was: string,
@@ -31,7 +31,7 @@ export const lockChanges = (
     const before = known.get(name) ?? [];
     const old = textsOf(before);
     const fresh = entries.filter(({ text }) => !old.has(text));
-    // A new package of the repository's own workspace is a link.
+    // A new package of the repository's own workspace appears as a link.
     const isNew = before.length === 0 && !judges(name);
     if (fresh.some(({ text }) => !isFromRegistry(isNew ? text.replace('"link": true', '') : text, hosts)))
       return [{ name, detail: 'it comes from somewhere else than a registry that is known' }];
@@ -84,7 +84,7 @@ const isFromRegistry = (entry: string, hosts: ReadonlySet<string>): boolean =>
     (host) => hosts.has(host) || (host === 'github.com' && entry.includes('crates.io-index')),
   );
 
-/** By the addresses of archives, which hold the name, and by what is said instead of it. */
+/** Compares archive URLs, which contain the name, and whatever stands in for them. */
 const isOtherPackage = (name: string, entry: string): boolean => {
   const archives = [...entry.matchAll(/https?:\/\/[^/\s"']+\/([^\s"']+)/g)].flatMap(([, path = '']) =>
     path.includes('/-/') ? [path.slice(0, path.indexOf('/-/'))] : [],

@@ -1,13 +1,13 @@
-/** What the lock files of the usual installers say of each package. */
+/** Reads what the lock files of the usual installers record for each package. */
 import { nameOf } from './path-index.ts';
 
 export interface Entry {
   readonly name: string;
-  /** What the file says of where it comes from, and which it is. */
+  /** What the file records about source and identity. */
   readonly text: string;
-  /** The one that is found under its name, and not only by another package. */
+  /** Whether it is the one resolved under its name, rather than only for another package. */
   readonly isFirst: boolean;
-  /** Names of the programs that it brings, where the file says so. */
+  /** Names of the programs it provides, if the file records them. */
   readonly programs?: readonly string[];
 }
 
@@ -31,7 +31,7 @@ const npm: Reader = (text) => {
 };
 const INSTALLED = 'node_modules/';
 
-/** Blocks behind a line that is not indented: `"a@^1", a@^2:`. */
+/** Blocks below an unindented line: `"a@^1", a@^2:`. */
 const yarn: Reader = (text) =>
   text.split(/\n(?=\S)/).flatMap((block) => {
     const [head = '', ...members] = block.split('\n');
@@ -48,7 +48,9 @@ const yarn: Reader = (text) =>
     });
   });
 
-/** Keys of two spaces below `packages:`, and of six below `importers:`. What a package is installed beside is left out. */
+/**
+ * Keys indented by two spaces below `packages:`, and by six below `importers:`. Peer suffixes are ignored.
+ */
 const pnpm: Reader = (text) => [
   ...blocksOf(sectionOf(text, 'packages'), 2).flatMap((block) => {
     const [, name] = /^ *["']?\/?((?:@[^@/\s]+\/)?[^@/\s:"']+)[@/]/.exec(block) ?? [];
@@ -85,7 +87,7 @@ const toml: Reader = (text) =>
     return name === undefined || isOwn ? [] : [{ name, text: said, isFirst: true }];
   });
 
-/** Of Bun, Mix, Gradle and Bundler: a package in a line. Where Bundler finds them is a line, too. */
+/** Bun, Mix, Gradle and Bundler: one package per line. Bundler's sources are lines, too. */
 const lines: Reader = (text) =>
   text.split('\n').flatMap((line) => {
     const [, place] = /^ {2}remote: (\S+)/.exec(line) ?? [];
@@ -97,7 +99,7 @@ const lines: Reader = (text) =>
     return name === undefined ? [] : [{ name, text: line.trim().replace(/=.*/, ''), isFirst: true }];
   });
 
-/** Of Pub: keys of two spaces. */
+/** Pub: keys indented by two spaces. */
 const pub: Reader = (text) =>
   text.split(/\n(?= {2}\S)/).flatMap((block) => {
     const [, name] = /^ {2}(\w+):/.exec(block) ?? [];
@@ -108,10 +110,10 @@ const SAID = [
   ...['version', 'resolved', 'contentHash', 'integrity', 'hashes', 'index', 'state', 'location', 'source'],
   ...['dist', 'path', 'git', 'ref', 'file', 'editable'],
 ] as const;
-/** Packages below which no more are looked for. */
+/** Deeper packages are ignored. */
 const MAX_DEPTH = 6;
 
-/** Of Composer, Pipenv, Deno, NuGet and Swift: objects that say a version, under their name. */
+/** Composer, Pipenv, Deno, NuGet and Swift: objects with a version, keyed by name. */
 const json: Reader = (text) => {
   try {
     return packagesBelow('', JSON.parse(text), MAX_DEPTH);

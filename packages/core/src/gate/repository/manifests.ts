@@ -1,6 +1,6 @@
 /**
- * What of a package.json judges: its scripts, as far as a gate reaches them, and the configuration of tools that it
- * holds. What it says about the product (its dependencies, what it exports) is what is judged.
+ * Which parts of a package.json judge: its scripts, as far as the gate reaches them, and the tool
+ * configuration it contains. What it says about the product (dependencies, exports) is what is judged.
  */
 import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
@@ -9,7 +9,7 @@ import { matchesGlob } from './glob.ts';
 const Scripts = z.record(z.string(), z.string());
 export type Manifest = Readonly<Record<string, unknown>>;
 
-/** Fields that say what the package is. All others say how it is checked, or may. */
+/** Fields that describe the package. All others configure its checks, or may do so. */
 const ABOUT_THE_PRODUCT = [
   ...[
     'name',
@@ -56,14 +56,17 @@ export const scriptsIn = (text: string | undefined): Readonly<Record<string, str
   return scripts.success ? scripts.data : {};
 };
 
-/** The manifest of the change, judging by what that of the target says. One that cannot be read gives way to the target's. */
+/**
+ * The manifest of the change, with the judging fields of the target. If it cannot be read, the target's
+ * manifest is used.
+ */
 export const judgingManifest = (target: string, change: string): string => {
   const [ours, theirs] = [manifestOf(target), manifestOf(change)];
   if (ours === undefined || theirs === undefined) return target;
   return `${JSON.stringify({ ...productOf(theirs), ...checksOf(ours), ...redirected(ours, theirs) }, null, 2)}\n`;
 };
 
-/** Fields beside the scripts that say something else than in the target. */
+/** Fields other than scripts that differ from the target. */
 export const changedFields = (target: string | undefined, change: string | undefined): string[] => {
   const { scripts: _, ...ours } = checksOf(manifestOf(target) ?? {});
   const { scripts: __, ...theirs } = checksOf(manifestOf(change) ?? {});
@@ -74,7 +77,10 @@ export const changedFields = (target: string | undefined, change: string | undef
   ];
 };
 
-/** What leads to files by name: what was there must lead where it led. Of the target, where it does not. */
+/**
+ * Fields that resolve names to files. Existing entries must still resolve as they did; otherwise the target's
+ * field is used.
+ */
 const redirected = (ours: Manifest, theirs: Manifest): Manifest =>
   Object.fromEntries(
     ['imports', 'exports', 'main'].flatMap((field) => {
@@ -97,7 +103,7 @@ const entriesIn = (value: unknown): Manifest =>
     ? (value as Manifest)
     : { '.': value };
 
-/** What of a manifest judges, but for its scripts, as a text. */
+/** The judging part of a manifest without its scripts, as text. */
 export const checksIn = (text: string | undefined): string => {
   const { scripts: _, ...checks } = checksOf(manifestOf(text) ?? {});
   return JSON.stringify(checks);

@@ -1,4 +1,4 @@
-/** The packages of an npm, pnpm or yarn workspace: which manifests of a repository its root names as members. */
+/** The packages of an npm, pnpm or yarn workspace: the manifests that the root names as members. */
 import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
 import { matchesGlob } from './glob.ts';
@@ -25,13 +25,15 @@ const MAX_MEMBERS = 200;
 const MAX_PATTERNS = 100;
 const MAX_MANIFESTS = 2000;
 
-/** An unreadable manifest has no scripts: the gate then finds nothing and refuses, which is the safe side. */
+/**
+ * An unreadable manifest has no scripts, so the gate finds nothing and refuses, which is the safe outcome.
+ */
 export const packageAt = ({ texts }: Pick<RepositoryFiles, 'texts'>, path = ROOT): Package => {
   const { name, scripts = {} } = manifestOf(texts[path]);
   return { name, scripts };
 };
 
-/** Paths of the members' manifests, by name; none where the root names no members. */
+/** Paths of the members' manifests, by name; empty if the root names no members. */
 export const memberPaths = ({ paths, texts }: Pick<RepositoryFiles, 'paths' | 'texts'>): string[] => {
   const patterns = [...(manifestOf(texts[ROOT]).workspaces ?? []), ...pnpmPatterns(texts[PNPM] ?? '')].slice(
     0,
@@ -49,7 +51,7 @@ export const memberPaths = ({ paths, texts }: Pick<RepositoryFiles, 'paths' | 't
     .slice(0, MAX_MEMBERS);
 };
 
-/** Those that are there and can be read, the root's first. */
+/** Manifests that exist and can be read, starting with the root's. */
 export const manifestsOf = (files: Pick<RepositoryFiles, 'paths' | 'texts'>): string[] =>
   [ROOT, ...memberPaths(files)].filter((path) => files.texts[path] !== undefined);
 
@@ -66,7 +68,7 @@ const parsed = (text: string): unknown => {
   }
 };
 
-/** The list below `packages:`, which people write one entry a line. */
+/** The list below `packages:`, written by convention with one entry per line. */
 const pnpmPatterns = (text: string): string[] => {
   const lines = text.split('\n');
   const start = lines.findIndex((line) => line.startsWith('packages:')) + 1;

@@ -1,17 +1,17 @@
 /**
- * The paths of a commit, for many questions about them. The text of a script chooses how many are asked, so all of them
- * together may cost only so much; what is asked beyond that has no answer.
+ * An index of a commit's paths that answers many queries. The text of a script determines how many queries
+ * there are, so their total cost is bounded; beyond the bound, queries have no answer.
  */
-/** What detection reads and what it finds. */
+/** The input and output of detection. */
 
-/** What a commit holds: all paths, and the text of those that decide. */
+/** The content of a commit: all paths, and the texts that detection needs. */
 export interface RepositoryFiles {
   readonly repository: string;
   readonly paths: ReadonlySet<string>;
   readonly texts: Readonly<Record<string, string>>;
 }
 
-/** The same, with the id of every file's content. */
+/** The same, with the content id of every file. */
 export interface JudgedTree extends RepositoryFiles {
   readonly ids: Readonly<Record<string, string>>;
 }
@@ -23,11 +23,11 @@ export interface Detected {
   readonly run: string;
 }
 
-/** Paths of a repository: `a/b`, with folders as `a/` and the root as nothing. */
+/** Paths of a repository: `a/b` for a file, `a/` for a folder, and the empty string for the root. */
 export const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/') + 1);
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
-/** Where a path leads that is meant from a folder. It begins with `../` when that is outside. */
+/** Resolves a path relative to a folder. The result begins with `../` if it leads outside. */
 export const joined = (folder: string, path: string): string => {
   const parts: string[] = [];
   for (const part of `${folder}${path}`.split('/')) {
@@ -38,26 +38,26 @@ export const joined = (folder: string, path: string): string => {
   return parts[0] === '..' ? `${parts.join('/')}/` : parts.join('/');
 };
 
-/** Characters of paths that are compared for one repository and change. */
+/** Maximum number of path characters compared per repository and change. */
 const MAX_COMPARED_CHARACTERS = 2 ** 27;
-/** As long as nothing else of the process should wait. */
+/** The longest stretch of work without yielding to the rest of the process. */
 const CHARACTERS_AT_ONCE = 2 ** 22;
 
 export interface PathIndex {
   readonly has: (path: string) => boolean;
-  /** `a/b`, without a slash at its end; nothing is the root. */
+  /** `a/b`, without a trailing slash; the empty string is the root. */
   readonly hasFolder: (folder: string) => boolean;
-  /** Files in a folder, which ends with a slash. */
+  /** Files in a folder, given with a trailing slash. */
   readonly below: (folder: string) => readonly string[];
-  /** Files whose path is this, or ends with it behind a slash. */
+  /** Files whose path equals this, or ends with it after a slash. */
   readonly endingWith: (tail: string) => readonly string[];
-  /** `weight` says how many comparisons one path costs. */
+  /** `weight` is the number of comparisons that one path costs. */
   readonly filter: (isWanted: (path: string) => boolean, weight?: number) => readonly string[];
-  /** Says that these are compared with something; false when that is too much. */
+  /** Accounts for a comparison of these paths; false if it exceeds the bound. */
   readonly spend: (paths: readonly string[]) => boolean;
-  /** Whether a question was not answered, because it would have cost too much. */
+  /** Whether a query went unanswered because it would have cost too much. */
   readonly isSpent: () => boolean;
-  /** Lets others have their turn, if it is time for that or enough has been compared since the last time. */
+  /** Yields to other work, if it is time to or enough has been compared since the last time. */
   readonly rest: (isTime: boolean) => Promise<void>;
 }
 
@@ -98,7 +98,7 @@ export const indexPaths = (paths: ReadonlySet<string>): PathIndex => {
 
 const othersTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-/** The place of the first that is not before. */
+/** The index of the first element not less than `text`. */
 const firstFrom = (sorted: readonly string[], text: string): number => {
   let [low, high] = [0, sorted.length];
   while (low < high) {
@@ -109,10 +109,10 @@ const firstFrom = (sorted: readonly string[], text: string): number => {
   return low;
 };
 
-/** The last two names of a path. */
+/** The last two segments of a path. */
 const tailOf = (path: string): string => path.slice(path.lastIndexOf('/', path.lastIndexOf('/') - 1) + 1);
 
-/** `a/b` and `a` of `a/b/c`. */
+/** `a/b` and `a` for `a/b/c`. */
 export const foldersAbove = (path: string): string[] => {
   const folders: string[] = [];
   for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1))

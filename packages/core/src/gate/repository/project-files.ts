@@ -1,12 +1,15 @@
 /**
- * Files that say what a project depends on and also how it is checked. Dependencies are part of what is judged; what
- * stays when ordinary ones are taken out judges: settings of tools, the tools themselves, packages that come from
- * somewhere else than a registry, and where registries are.
+ * Files that declare both a project's dependencies and how it is checked. Dependencies are part of what is
+ * judged. What remains without the ordinary ones judges: tool settings, the tools themselves, packages from
+ * outside a registry, and the registries.
  */
 import { nameOf } from './path-index.ts';
 import { isTool } from './tools.ts';
 
-/** What of such a file judges, as a text to be compared; undefined of any other file. `programs` are those that the gate starts. */
+/**
+ * The judging part of such a file, as text to compare; undefined for any other file. `programs` are those the
+ * gate starts.
+ */
 export const judgingText = (
   path: string,
   text: string,
@@ -30,7 +33,7 @@ const isOrdinaryRequirement = (text: string, judges: IsTool): boolean => {
   return start !== undefined && name !== undefined && !judges(name) && TERMS.test(line.slice(start.length));
 };
 
-/** A longer line is not looked into, so it judges. */
+/** Longer lines are not examined, so they judge. */
 const MAX_LINE_CHARACTERS = 2000;
 
 const kept = (lines: readonly string[], isOrdinary: (line: string) => boolean): string =>
@@ -48,7 +51,7 @@ const requirementList: Reader = (text, judges) =>
     (line) => isOrdinaryRequirement(line, judges),
   );
 
-/** A member of a TOML table, or a line of one that goes on. */
+/** An entry of a TOML table, or a continuation line of one. */
 interface Member {
   readonly table: string;
   readonly key: string;
@@ -59,7 +62,7 @@ const membersOf = (text: string): Member[] => {
   const members: Member[] = [];
   let table = '';
   let open: { key: string; text: string } | undefined;
-  /** Brackets that are not closed yet. */
+  /** Brackets not closed yet. */
   let depth = 0;
   for (const line of text.split(/\r?\n/).map((one) => one.replace(/^\s*#.*$/, '').trim())) {
     if (line === '') continue;
@@ -84,7 +87,7 @@ const membersOf = (text: string): Member[] => {
   return open === undefined ? members : [...members, { table, ...open }];
 };
 
-/** Outside of strings. */
+/** Ignores brackets in strings. */
 const bracketsLeftOpen = (line: string): number => {
   let open = 0;
   for (let at = 0; at < line.length; at += 1) {
@@ -142,7 +145,7 @@ const pythonProject: Reader = (text, judges) =>
     })
     .join('\n');
 
-/** Of a list of requirements, or of Poetry's `name = "version"`. */
+/** Entries of a requirements list, or of Poetry's `name = "version"`. */
 const dependenciesThatJudge = (key: string, member: string, judges: IsTool): string[] => {
   if (key === '') return [];
   const value = member.slice(member.indexOf('=') + 1).trim();
@@ -161,7 +164,7 @@ const goModule: Reader = (text, judges) =>
     return name !== undefined && !judges(name);
   });
 
-/** Lists of requirements as strings, one a line, in setup.py, and plain ones in setup.cfg. */
+/** Requirements as strings, one per line, in setup.py; unquoted in setup.cfg. */
 const pythonSetup: Reader = (text, judges) =>
   kept(text.split(/\r?\n/), (line) => {
     const [, quoted] = /^["']([^"']+)["'],?$/.exec(line) ?? [];
@@ -215,7 +218,7 @@ const composerManifest: Reader = (text, judges) => {
   }
 };
 
-/** A package of .NET, in one line or more. */
+/** A .NET package reference, on one or more lines. */
 const dotnetProject: Reader = (text, judges) =>
   text
     .split(/\r?\n/)
@@ -226,7 +229,10 @@ const dotnetProject: Reader = (text, judges) =>
     })
     .join('\n');
 
-/** A dependency in a line of its own: of Mix `{:name, "~> 1.0"}`, of Swift `.package(url: "https://…/name", from: "1.0")`. */
+/**
+ * A dependency on a line of its own: Mix's `{:name, "~> 1.0"}`, Swift's `.package(url: "https://…/name",
+ * from: "1.0")`.
+ */
 const dependencyLines: Reader = (text, judges) =>
   kept(text.split(/\r?\n/), (line) => {
     const [, mix, swift] =
@@ -240,7 +246,7 @@ const dependencyLines: Reader = (text, judges) =>
   });
 
 const CATALOG_LINE = /^([\w.-]+)\s*=\s*(?:"[^"]*"|\{[^}]*\})$/;
-/** Of Gradle: versions, and libraries under short names. */
+/** Gradle: versions, and libraries under aliases. */
 const versionCatalog: Reader = (text, judges) =>
   kept(text.split(/\r?\n/), (line) => {
     const [, name] = CATALOG_LINE.exec(line) ?? [];
@@ -264,8 +270,8 @@ const READERS: readonly (readonly [RegExp, Reader])[] = [
 ];
 
 /**
- * Puts what is made of each block, from an opening sign to the next closing one, in its place. One that is not closed is
- * none, and its end is looked for but once.
+ * Replaces each block, from an opening sign to the next closing one, with the result of a function. An
+ * unclosed block is left alone, and its end is searched for only once.
  */
 export const replaceBlocks = (
   text: string,

@@ -1,7 +1,10 @@
-/** Files that say what a task runner does, and that it finds by their names alone. What is known by its name anyway is in `judge-paths.ts`. */
+/**
+ * Task definitions that a task runner finds by file name alone. Files always known by name are in
+ * `judge-paths.ts`.
+ */
 import type { PathIndex } from './path-index.ts';
 
-/** By the program that reads them, as a line of a gate names it. */
+/** Keyed by the program that reads them, as a gate line names it. */
 const TASK_FILES: ReadonlyMap<string, RegExp> = new Map([
   ['inv', /^tasks(?:\.py|\/.*\.py)$|(?:^|\/)tasks\.py$/],
   ['invoke', /^tasks(?:\.py|\/.*\.py)$|(?:^|\/)tasks\.py$/],
@@ -37,14 +40,14 @@ const TASK_FILES: ReadonlyMap<string, RegExp> = new Map([
   ['forge', /(?:^|\/)foundry\.toml$/],
 ]);
 
-/** What a word of a line has its program find. */
+/** The files that the program named by a word looks up. */
 const taskFilesOf = (word: string): RegExp | undefined => TASK_FILES.get(word);
 
-/** Files of task runners that lines name. */
+/** Collects files of task runners named by lines. */
 export const taskFiles = (index: PathIndex) => {
   const known = new Set<RegExp>();
   return {
-    /** Those that are there and were not known before. */
+    /** Returns the existing files not returned before. */
     hear: (word: string): readonly string[] => {
       const files = taskFilesOf(word);
       if (files === undefined || known.has(files)) return [];

@@ -1,6 +1,6 @@
 /**
- * Packages that judge others: runners of tests, what these assert with, linters, type checkers, and what runs all of
- * them. A change of one is a change of the judge; other packages are part of what is judged.
+ * Packages that judge others: test runners, assertion libraries, linters, type checkers, and whatever runs
+ * them. Changing one changes the judge; other packages are part of what is judged.
  */
 const SCOPES =
   /^@(?:vitest|jest|playwright|cypress|wdio|testing-library|biomejs|eslint|eslint-community|typescript-eslint|babel|swc|stryker-mutator|japa|ava|tapjs|sinonjs)\//;
@@ -23,7 +23,10 @@ export const isTool = (name: string): boolean =>
     .split(/[/:]/)
     .some((part) => FAMILIES.test(part) || NAMES.test(part));
 
-/** What a product is built with and served by: its version is the product's own, although its build is a check. */
+/**
+ * What a product is built with and served by: its version is part of the product, even though its build is a
+ * check.
+ */
 export const isFramework = (name: string): boolean =>
   /^(?:next|nuxt|nuxi|astro|vite|gatsby|remix|react-scripts|svelte-kit|parcel|rollup|webpack|esbuild|tsup|docusaurus|expo|electron|hugo)$/.test(
     name,

@@ -1,8 +1,8 @@
-/** The assertions of a test file, each from its first word to the end of its statement, in whatever language. */
+/** The assertions of a test file in any language, each from its first word to the end of its statement. */
 
 interface Assertion {
   readonly text: string;
-  /** The first is 1. */
+  /** Starts at 1. */
   readonly line: number;
 }
 
@@ -30,7 +30,7 @@ export const assertionsIn = (code: string): Assertion[] => {
   return found;
 };
 
-/** Longer ones are compared as far as this. */
+/** Longer assertions are compared only up to this length. */
 const MAX_CHARACTERS = 4000;
 const OPEN = '([{';
 const CLOSE = ')]}';
@@ -50,7 +50,7 @@ const endOfStatement = (code: string, start: number): number => {
   return stop;
 };
 
-/** A sign that opens no string stands for itself. */
+/** A quote that does not open a string is taken literally. */
 const endOfString = (code: string, start: number): number => {
   const quote = code.charAt(start);
   for (let at = start + 1; at < Math.min(code.length, start + MAX_CHARACTERS); at += 1) {
@@ -66,7 +66,7 @@ const goesOn = (code: string, end: number): boolean =>
   code[end - 1] === '\\' || /^\s*(?:\??\.|->)/.test(code.slice(end, end + MAX_INDENT));
 const MAX_INDENT = 200;
 
-/** Without what a formatter changes. */
+/** The text without what a formatter changes. */
 export const plain = (text: string): string =>
   text
     .replace(/\s+/g, '')

@@ -1,5 +1,5 @@
-/** How many tests a runner says it ran, in what it printed. */
-/** Of one line: how many tests it says there were; undefined when it is not the line that sums a run up. */
+/** How many tests a runner reports in its output. */
+/** The number of tests reported by one line; undefined if the line is not a summary. */
 type Reader = (line: string) => number | undefined;
 
 const found =
@@ -13,14 +13,14 @@ const isLike =
   (line) =>
     pattern.test(line) ? count(line) : undefined;
 
-/** `3 passed, 1 failed`: whatever ran, whatever came of it. */
+/** `3 passed, 1 failed`: everything that ran, whatever the result. */
 const ran: Reader = (line) =>
   [...line.matchAll(/\b(\d{1,9}) (?:passed|failed|passing|failing|errors?)\b/g)].reduce(
     (all, [, digits]) => all + Number(digits),
     0,
   );
 
-/** pytest: `==== 3 passed, 1 failed in 0.10s ====`, without the signs when it is quiet. */
+/** pytest: `==== 3 passed, 1 failed in 0.10s ====`, without the signs in quiet mode. */
 const pytest: Reader = (line) => {
   const [counts = '', time = ''] = line.replace(/^=+/, '').trimStart().split(' in ', 2);
   if (time === '') return undefined;
@@ -28,7 +28,10 @@ const pytest: Reader = (line) => {
   return isSum ? ran(counts) : undefined;
 };
 
-/** The first pattern that the line is like says how many ran, the second, where it is there, how many of them did not. */
+/**
+ * The first pattern captures the number of tests, and the second, if it matches, how many of them did not
+ * run.
+ */
 const less =
   (all: RegExp, not: RegExp): Reader =>
   (line) => {
@@ -37,27 +40,27 @@ const less =
   };
 
 interface Runner {
-  /** Several such lines are several runs. */
+  /** Several such lines come from several runs. */
   readonly counts: Reader;
-  /** What another line adds to that. */
+  /** What another line adds to the count. */
   readonly adds?: Reader;
-  /** It sums each part up, and at last all of them. */
+  /** The runner reports subtotals first and the total last. */
   readonly isLast?: boolean;
 }
 
-/** By the line that sums a run up. */
+/** By the runner's summary line. */
 const RUNNERS: readonly Runner[] = [
-  // node --test, in its forms, and tape: skipped ones and those still to do are counted among its tests.
+  // node --test, in its variants, and tape; their test totals include skipped and todo tests.
   {
     counts: found(/^\s*(?:#|ℹ|<!--) pass {1,4}(\d{1,9})(?: -->)?$/),
     adds: found(/^\s*(?:#|ℹ|<!--) fail {1,4}(\d{1,9})/),
   },
   // vitest: `Tests  1 failed | 3 passed (4)`; jest: `Tests:       1 failed, 3 passed, 4 total`
   { counts: isLike(/^\s*Tests:? +\d{1,9} \w/, ran) },
-  // both as JSON
+  // Both as JSON.
   { counts: found(/"numPassedTests": ?(\d{1,9})/), adds: found(/"numFailedTests": ?(\d{1,9})/) },
   { counts: pytest },
-  // python's unittest, and Clojure
+  // Python's unittest, and Clojure.
   {
     counts: found(/^Ran (\d{1,9}) tests? (?:in |containing )/),
     adds: (line) => -(found(/^OK \(.*?skipped=(\d{1,9})/)(line) ?? 0),
@@ -80,11 +83,12 @@ const RUNNERS: readonly Runner[] = [
   // PHPUnit: `OK (3 tests, 5 assertions)`, or `Tests: 3, Assertions: 5, Skipped: 1.`
   { counts: found(/^OK \((\d{1,9}) tests?,/) },
   { counts: less(/^Tests: (\d{1,9}), Assertions/, /(?:Skipped|Incomplete): (\d{1,9})/) },
-  // Pest: `Tests:    3 passed (5 assertions)` is as vitest. RSpec, hspec: `3 examples, 0 failures, 1 pending`
+  // Pest's `Tests: 3 passed (5 assertions)` matches as vitest. RSpec, hspec: `3 examples, 0 failures, 1
+  // pending`
   { counts: less(/^(\d{1,9}) examples?, \d{1,9} failures?/, /(\d{1,9}) pending/) },
   // Minitest, Test::Unit: `3 runs, 5 assertions, 0 failures, 0 errors, 1 skips`
   { counts: less(/^(\d{1,9}) (?:runs|tests), \d{1,9} assertions/, /(\d{1,9}) (?:skips|omissions)/) },
-  // ExUnit: `1 doctest, 3 tests, 0 failures, 1 skipped`; bats, when it is told to be pretty; Robot
+  // ExUnit: `1 doctest, 3 tests, 0 failures, 1 skipped`; bats with its pretty formatter; Robot
   {
     counts: less(
       /^(?:\d{1,9} doctests?, )?(\d{1,9}) tests?, \d{1,9} (?:failures?|passed)/,
@@ -94,9 +98,9 @@ const RUNNERS: readonly Runner[] = [
   // .NET: `Passed!  - Failed: 0, Passed: 3, Skipped: 1, Total: 4, …`, or `Test summary: total: 4, …, skipped: 1`
   { counts: less(/^(?:Passed|Failed)! .*\bTotal: +(\d{1,9})/, /\bSkipped: +(\d{1,9})/) },
   { counts: less(/^Test summary: total: (\d{1,9})/, /\bskipped: (\d{1,9})/) },
-  // Maven says it of each class, with the time, and of each module without
+  // Maven prints it per class, with the time, and per module, without.
   { counts: less(/^(?:\[\w+\] )?Tests run: (\d{1,9})(?!.*Time elapsed)/, /Skipped: (\d{1,9})/) },
-  // Gradle, when a test fails
+  // Gradle, if a test fails.
   { counts: less(/^(\d{1,9}) tests? completed/, /(\d{1,9}) skipped/) },
   // ctest, Bazel, Meson
   { counts: found(/tests failed out of (\d{1,9})/) },
@@ -130,10 +134,10 @@ const RUNNERS: readonly Runner[] = [
   { counts: isLike(/^\d{1,9} scenarios? \(/, ran) },
   { counts: found(/^(\d{1,9}) success(?:es)? \//), adds: found(/\/ (\d{1,9}) failures? \//) },
   { counts: found(/^All (\d{1,9}) tests passed/) },
-  // What is written as JUnit's XML
+  // JUnit XML
   { counts: less(/^\s*<testsuites\b.*\btests="(\d{1,9})"/, /\bskipped="(\d{1,9})"/) },
   { counts: less(/^\s*<testsuite\b.*\btests="(\d{1,9})"/, /\bskipped="(\d{1,9})"/) },
-  // Any other that prints TAP
+  // Anything else that prints TAP
   { counts: isLike(/^(?:not )?ok \d{1,9}\b(?!.*# (?:skip|todo))/i, () => 1) },
 ];
 
@@ -148,17 +152,20 @@ const testsIn = (lines: readonly string[], { counts, adds, isLast }: Runner): nu
   return sum === undefined ? undefined : sum + added;
 };
 
-/** What sums a run up stands at the start of a line. */
+/** Summaries are at the start of a line. */
 const MAX_LINE_CHARACTERS = 1000;
 
-/** Those that say something, without colours and bells of a terminal. */
+/** Lines with content, without terminal colours and bells. */
 export const linesOf = (output: string): string[] => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence begins with a control character.
   const log = output.replace(/\u001b\[[\d;]*[A-Za-z]/g, '').replaceAll('\r', '');
   return log.split('\n').flatMap((line) => (line === '' ? [] : line.slice(0, MAX_LINE_CHARACTERS)));
 };
 
-/** How many tests ran, when the output of a known runner says so. What it says is the word of what it ran. */
+/**
+ * The number of tests that ran, if the output of a known runner reports it. The output is only as trustworthy
+ * as the code that ran.
+ */
 export const testsRun = (output: string): number | undefined => {
   const lines = linesOf(output);
   for (const runner of RUNNERS) {

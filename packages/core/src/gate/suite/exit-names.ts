@@ -1,13 +1,13 @@
 /**
- * What lets code end the program that loads it, or lets its tests pass, without such a call in sight: a name that is taken
- * from its module, handed over or computed, and an assertion or a test that is made anew. What becomes of a name is not
- * followed: in code of the product that tests load, the name alone is asked about.
+ * Constructs that let code end the program that loads it, or let its tests pass, without an obvious call: a
+ * name that is imported, passed on or computed, or a redefined assertion or test. What happens to a name is
+ * not traced: in product code that tests load, the name alone is reported.
  */
 interface Words {
   readonly files: RegExp;
   /** Ways to end the program. */
   readonly exits: readonly RegExp[];
-  /** Ways to change what tests are made of. */
+  /** Ways to alter the functions that tests use. */
   readonly patches: readonly RegExp[];
 }
 
@@ -38,13 +38,13 @@ const WORDS: readonly Words[] = [
         String.raw`${PROCESS}(?:\??\.)\s{0,9}(?:exit|reallyExit)\b(?!\s{0,9}(?:\(|\?\.\s{0,9}\())`,
         'g',
       ),
-      // Computed, but for a plain name.
+      // Computed, except for a plain name.
       new RegExp(String.raw`${PROCESS}(?:\?\.\s{0,9})?\[\s{0,9}(?!["']\w{1,40}["']\s{0,9}\])`, 'g'),
       new RegExp(
         String.raw`\b(?:Reflect|Object)\s{0,9}\.\s{0,9}\w{1,40}\s{0,9}\(\s{0,9}[^()\n]{0,60}${PROCESS}[,)]`,
         'g',
       ),
-      // Under another name.
+      // Assigned to another name.
       new RegExp(
         String.raw`[\w$]\s{0,9}=\s{0,9}(?:(?:globalThis|global)\s{0,9}\.\s{0,9})?${PROCESS}(?=[;,\n)]|$)`,
         'g',

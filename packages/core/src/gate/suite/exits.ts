@@ -1,22 +1,22 @@
 /**
- * Calls by which code of the product ends the program that loads it as if all were well. A runner that prints no number
- * of its tests has then said nothing, and succeeds.
+ * Calls with which product code ends the program that loads it as if all were well. A runner that prints no
+ * test count then prints nothing and succeeds.
  */
 import { replaceBlocks } from '../repository/project-files.ts';
 import { exitNames, testPatches } from './exit-names.ts';
 
 interface Language {
   readonly files: RegExp;
-  /** Ends the program, and not surely as a failure. */
+  /** Ends the program, and not certainly as a failure. */
   readonly exit: RegExp;
   readonly isIndented?: boolean;
-  /** The body of a function may begin on the line below its head. */
+  /** The body of a function may begin on the line below its header. */
   readonly isBraceBelow?: boolean;
-  /** Nothing tells what of it runs first, so an exit as a success counts anywhere but in `main`. */
+  /** The execution order is unknown, so a successful exit counts anywhere except in `main`. */
   readonly success?: RegExp;
 }
 
-/** No number that says that something has failed follows. */
+/** Not followed by a number that indicates failure. */
 const ZERO = String.raw`\s{0,9}\(\s{0,9}(?!-?[1-9])`;
 const LANGUAGES: readonly Language[] = [
   {
@@ -56,11 +56,14 @@ const LANGUAGES: readonly Language[] = [
 
 export const mayEndProgram = (path: string): boolean => LANGUAGES.some(({ files }) => files.test(path));
 
-/** Functions of other files by their names. */
+/** Names of functions in other files. */
 export type Named = ReadonlySet<string>;
 const NONE: Named = new Set();
 
-/** How many ways a file has to end as a success what loads it; `named` are functions that do so when they are called. */
+/**
+ * The number of ways in which a file can end the program that loads it with a success; `named` are functions
+ * that do so when called.
+ */
 export const exitsOnLoad = (path: string, text: string, named: Named = NONE): number => {
   const language = LANGUAGES.find(({ files }) => files.test(path));
   if (language === undefined) return 0;
@@ -76,13 +79,13 @@ export const exitsOnLoad = (path: string, text: string, named: Named = NONE): nu
   return others.reduce((sum, part) => sum + (part.text.match(success)?.length ?? 0), onLoad);
 };
 
-/** How many ways it has to change what tests are made of. */
+/** The number of ways in which it can alter the functions that tests use. */
 export const patchesOnLoad = (path: string, text: string): number => {
   const language = LANGUAGES.find(({ files }) => files.test(path));
   return language === undefined ? 0 : testPatches(path, codeOf(text, language));
 };
 
-/** Functions that end the program as a success when they are called, and are not on loading. */
+/** Functions that end the program with a success when called and are not called on load. */
 export const exitingFunctions = (path: string, text: string): readonly string[] => {
   const language = LANGUAGES.find(({ files }) => files.test(path));
   if (language === undefined || text.match(language.exit) === null) return [];
@@ -109,13 +112,13 @@ const codeOf = (text: string, { isIndented }: Language): string =>
 const withoutComments = (text: string): string =>
   replaceBlocks(text, ['/*', '*/'], (block) => block.replace(/[^\n]/g, ' ')).replace(/(^|\s)\/\/.*$/gm, '$1');
 
-/** What stands directly in a function with a name, or in none. */
+/** The code directly within a named function, or outside of any. */
 interface Part {
   readonly name: string | undefined;
   readonly text: string;
 }
 
-/** An arrow without braces belongs to the name that it is given. */
+/** An arrow function without braces belongs to the name it is assigned to. */
 const NAMED_ARROW =
   /([\w$]{1,100})\s{0,9}[:=]\s{0,9}(?:async\s{0,9})?(?:\([^()\n]{0,200}\)|[\w$]{1,100})\s{0,9}[=-]>\s{0,9}$/;
 const MAX_BEFORE = 300;
@@ -126,12 +129,12 @@ const countOf = ({ text }: Part, exit: RegExp): number =>
     return !NAMED_ARROW.test(before) && !isListener(before.slice(before.lastIndexOf(';') + 1));
   }).length;
 
-/** Called later and from outside, unless what it hears of is the end of the program. */
+/** Called later and from outside, unless the event is the end of the program. */
 const LISTENS =
   /\.(?:on|once|addListener|addEventListener|action)\s{0,9}\(\s{0,9}(?!["'`](?:exit|beforeExit|uncaught\w*|unhandled\w*)["'`])[^()]{0,200},?\s{0,9}(?:async\s{0,9})?(?:\([^()]{0,200}\)|[\w$]{0,100})\s{0,9}=>\s{0,9}$|\.(?:on|once|addListener|addEventListener|action)\s{0,9}\([^()]{0,200}function[^(){}]{0,100}\([^()]{0,200}\)\s{0,9}$/;
 const isListener = (before: string): boolean => LISTENS.test(before);
 
-/** What runs on loading: what is in no function, and by their names the functions that it calls. */
+/** The code that runs on load: everything outside functions, and the functions it calls, by name. */
 const partsRunOnLoad = (parts: readonly Part[]) => {
   const byName = Map.groupBy(parts, ({ name }) => name);
   const called = new Set<string | undefined>([undefined, 'init']);
@@ -149,7 +152,7 @@ const partsRunOnLoad = (parts: readonly Part[]) => {
 };
 
 const CALLED = /(?<![\w$])([\w$]{1,100})\s{0,9}(?:\?\.\s{0,9})?[(`]|\bnew\s{1,9}([\w$]{1,100})/g;
-/** Whoever is given a function calls it, unless it waits for what comes from outside. */
+/** A function passed as an argument counts as called, unless it listens for outside events. */
 const HANDED = /[(,]\s{0,9}([\w$]{1,100})\s{0,9}(?=[,)])/g;
 const TO_A_LISTENER =
   /\.(?:on|once|addListener|addEventListener|action)\s{0,9}\(\s{0,9}(?!["'`](?:exit|beforeExit|uncaught\w*|unhandled\w*)["'`])[^()]{0,200}$/;
@@ -162,7 +165,10 @@ const namesCalled = (text: string): string[] => {
   return [...called, ...handed];
 };
 
-/** Of Python and Ruby: a line further in than `def` belongs to it. What only runs as a program is loaded by nobody. */
+/**
+ * Python and Ruby: lines indented deeper than a `def` belong to it. Code that runs only as a program runs in
+ * no file that loads it.
+ */
 const partsByIndent = (text: string): Part[] => {
   const parts = new Map<string | undefined, string[]>();
   const open: { readonly indent: number; readonly name: string }[] = [];
@@ -175,7 +181,7 @@ const partsByIndent = (text: string): Part[] => {
     const isProgram = /^if\s+(?:__name__\s*==|__FILE__\s*==|\$0\s*==)/.test(line);
     if (def !== undefined || isProgram) {
       open.push({ indent, name: def ?? AS_PROGRAM });
-      // What follows on the same line belongs to it.
+      // The rest of the same line belongs to it.
       addTo(parts, def ?? AS_PROGRAM, line.slice(line.indexOf(':') + 1));
     } else addTo(parts, name, callsOf(line));
   }
@@ -192,7 +198,7 @@ const addTo = (parts: Map<string | undefined, string[]>, name: string | undefine
 };
 
 const MAX_HEAD = 200;
-/** Bodies whose names are looked for; those of more count as run. */
+/** Maximum number of blocks whose names are looked up; further ones count as run. */
 const MAX_BLOCKS = 5000;
 const CONTROL =
   /^(?:if|for|while|switch|catch|with|synchronized|when|function|func|fun|select|match|return|else)$/;
@@ -204,11 +210,11 @@ const METHOD = /(?:^|[\s*&:])([\w$#]+)\s{0,9}\([^()]*\)\s*(?:(?::|throws\b|const
 
 interface Head {
   readonly name: string;
-  /** Where it begins; what stands before is run. */
+  /** Where it begins; the text before it is run. */
   readonly at: number;
 }
 
-/** The name of the function whose body begins behind this; undefined of any other block. */
+/** The name of the function whose body follows; undefined for any other block. */
 const functionBefore = (head: string): Head | undefined => {
   if (/\bconstructor\b/.test(head)) return undefined;
   if (isListener(head)) return { name: ' a listener', at: head.length };
@@ -223,7 +229,10 @@ const functionBefore = (head: string): Head | undefined => {
 
 const IS_CALLED = /\s{0,9}\)?\s{0,9}(?:\(|\.(?:call|apply)\b)/y;
 
-/** Of languages with braces. A name that is not seen makes a function a part of what it stands in: it counts as run. */
+/**
+ * Languages with braces. A function whose name is not recognized is part of the enclosing code, so it counts
+ * as run.
+ */
 const partsByBraces = (code: string, isBraceBelow: boolean): Part[] => {
   const parts = new Map<string | undefined, string[]>();
   const open: { readonly name: string | undefined; readonly depth: number; readonly start: number }[] = [];
@@ -280,7 +289,7 @@ const isEndOfLine = (code: string, at: number, isBraceBelow: boolean): boolean =
   return !isBraceBelow || !BRACE_BELOW.test(code);
 };
 
-/** A sign that opens no string stands for itself. */
+/** A quote that does not open a string is taken literally. */
 const endOfString = (code: string, start: number): number => {
   const quote = code.charAt(start);
   const isLong = quote === '`';

@@ -1,6 +1,6 @@
 /**
- * What a test file demands, read off its text in whatever language it is, to see that it demands less than it did: cases,
- * assertions word for word, what is skipped, and ways past an assertion. Comments do not count.
+ * Measures what a test file demands, from its text and in any language, to detect when it demands less:
+ * cases, assertions word for word, skipped tests, and ways around an assertion. Comments do not count.
  */
 
 import { replaceBlocks } from '../repository/project-files.ts';
@@ -9,16 +9,16 @@ import { exitNames } from './exit-names.ts';
 
 interface TestMeasure {
   readonly cases: number;
-  /** As they are compared, each with its line. */
+  /** As compared, each with its line number. */
   readonly assertions: readonly { readonly text: string; readonly line: number }[];
   readonly skipped: number;
   /** Calls that end the program. */
   readonly ends: number;
-  /** Of each case by its name: statements by which its assertions may have no effect. */
+  /** By case name: statements that may keep its assertions from having an effect. */
   readonly waysOut: ReadonlyMap<string, number>;
   /** Modules that are loaded. */
   readonly loads: ReadonlySet<string>;
-  /** Names that are taken from them. */
+  /** Names imported from them. */
   readonly imports: ReadonlySet<string>;
 }
 
@@ -37,10 +37,10 @@ const SKIPPED = new RegExp(
   ].join('|'),
   'gm',
 );
-/** Comments that a compiler or a runner obeys. */
+/** Comments that a compiler or a runner acts on. */
 const OBEYED =
   /^[ \t]*(?:\/\/go:build|\/\/ \+build|\/\/\s*@ts-nocheck|\/\*\s*@(?:jest|vitest)-environment)/gm;
-/** What ends a program before its tests have said anything. */
+/** Ends a program before its tests have reported anything. */
 const ENDED = new RegExp(
   [
     String.raw`\b(?:process|sys|os|syscall|unix|Deno|Bun|System|Process|Kernel|std::process)\s{0,9}(?:\?\.|\.|::)_?(?:exit!?|Exit|abort|kill|Kill|reallyExit|exec[lv]\w*)\s*(?:\?\.)?\(`,
@@ -52,7 +52,7 @@ const ENDED = new RegExp(
 
 const WAYS_OUT =
   /\breturn\b[ \t]*(?=[;}\n]|$)|\bcatch\b|^[ \t]*except\b|\brescue\b|\brecover\(|\b(?:if|while)[ \t]{0,2}\(?[ \t]{0,2}(?:false|False|0|!1)\b|\|\|[ \t]{0,2}(?:true\b|:)|\bsuppress\(|^[ \t]*del[ \t]+test|\bparametrize\([^)\n]{0,200},[ \t]{0,9}(?:\[[ \t]{0,9}\]|\([ \t]{0,9}\))|\bfor\b[^\n]{0,100}\b(?:of|in)[ \t]{0,9}\[[ \t]{0,9}\]/gm;
-/** What is tested gives way to something else. */
+/** Replaces the tested code. */
 const REPLACES =
   /\b(?:vi|jest)\.(?:do)?[mM]ock\(\s*["'`][.@~#]|\bmock\.module\(|\b(?:proxyquire|rewire)\b|\bsetattr\(|\bsys\.modules\b/g;
 const LOADS =
@@ -73,7 +73,7 @@ const measureTest = (text: string): TestMeasure => {
   };
 };
 
-/** As they are called here: what an assertion means by a name. */
+/** Under their local names, which assertions refer to. */
 const importsOf = (code: string): string[] =>
   [...code.matchAll(IMPORTS)].flatMap(([, braced, taken, plainly]) =>
     (braced ?? taken ?? plainly ?? '').split(',').flatMap((one) => /([\w$]+)\s*$/.exec(one)?.[1] ?? []),
@@ -83,7 +83,7 @@ const IMPORTS =
 
 const local = (name = ''): string[] => (name.startsWith('.') ? [name] : []);
 
-/** What stands before the first case is for all of them. */
+/** Code before the first case applies to all cases, under an empty name. */
 const waysOutOf = (code: string): ReadonlyMap<string, number> => {
   const found = new Map<string, number>();
   const add = (name: string, part: string): void => {
@@ -114,7 +114,7 @@ const isUsed = (name: string, text: string): boolean =>
 
 const SHOWN_CHARACTERS = 100;
 
-/** What of a test file is less than it was; undefined when nothing is. */
+/** What a test file has less of than before; undefined if nothing. */
 export const reductionOf = (wasText: string, isText: string): string | undefined => {
   const [was, is] = [measureTest(wasText), measureTest(isText)];
   const lost = lostOf(was.assertions, is.assertions);
@@ -138,7 +138,7 @@ export const reductionOf = (wasText: string, isText: string): string | undefined
   return parts.length === 0 ? undefined : parts.join(', ');
 };
 
-/** Those that are not there as often as they were. */
+/** Assertions that occur less often than before. */
 const lostOf = (was: TestMeasure['assertions'], is: TestMeasure['assertions']): TestMeasure['assertions'] => {
   const left = new Map<string, number>();
   for (const { text } of is) left.set(plain(text), (left.get(plain(text)) ?? 0) + 1);
@@ -149,11 +149,11 @@ const lostOf = (was: TestMeasure['assertions'], is: TestMeasure['assertions']): 
   });
 };
 
-/** Whether a new test file ends the run of those beside it, or changes it. */
+/** Whether a new test file ends or alters the run of the tests beside it. */
 export const endsOthers = (path: string, text: string): boolean =>
   measureTest(text).ends > 0 || exitNames(path, text) > 0 || /\bfunc\s+TestMain\b/.test(text);
 
-/** Whether all that is there now has only been added to what was there. */
+/** Whether the new text only adds lines to the old. */
 export const isOnlyMore = (was: string, is: string): boolean => {
   if (reductionOf(was, is) !== undefined) return false;
   const lines = is.split('\n').map((line) => line.trim());
@@ -170,7 +170,7 @@ export const isOnlyMore = (was: string, is: string): boolean => {
 
 const DOCTEST = /^[ \t]*>>> .*\n.*$/gm;
 
-/** The tests that a file of the product holds. */
+/** The tests inside a product file. */
 export const testsWithin = (path: string, text: string): string => {
   if (path.endsWith('.py'))
     return (text.match(DOCTEST) ?? []).map((one) => `assert ${one.replace('\n', ' ')}`).join('\n');

@@ -1,25 +1,29 @@
-/** What a runner prints of single tests: which ones passed, by name, and how many failed. It is the word of what it ran. */
+/**
+ * What a runner prints about individual tests: the names of those that passed, and how many failed. The
+ * output is only as trustworthy as the code that ran.
+ */
 import { linesOf } from './counts.ts';
 
 interface Naming {
   readonly passed: RegExp;
-  /** Only of output with such a line, where `passed` alone could be anybody's. */
+  /** Used only if the output has such a line, because `passed` alone is ambiguous. */
   readonly only?: RegExp;
-  /** Of tests that it names together. */
+  /** The number of tests reported on one line. */
   readonly count?: RegExp;
   readonly less?: RegExp;
 }
 
 /**
- * By the line that says that one test passed. Of those that name single tests only in some of their runs (jest, vitest),
- * files are taken for tests. Tests of cargo may lie in the product, which names them as it likes.
+ * By the line that reports a passed test. For runners that name individual tests only in some modes (jest,
+ * vitest), files stand for tests. Cargo is absent: its tests may be inside the product, which can name them
+ * freely.
  */
 const NAMINGS: readonly Naming[] = [
   // node --test; TAP, as of node, tape and bats; mocha
   { passed: /^\s*✔ (.+) \(\d[\d.]*ms\)$/, only: /^ℹ pass / },
   { passed: /^\s*ok \d{1,9} (?:- )?(?!.*# (?:skip|todo))(.+)$/i, only: /^(?:1\.\.\d|# pass )/ },
   { passed: /^\s+[✔✓] (.+?)(?: \(\d{1,9}ms\))?$/, only: /^\s+\d{1,9} passing\b/ },
-  // vitest, by file, and by test where it is asked to; jest
+  // vitest, by file, and by test if configured; jest
   { passed: /^\s*✓ (.+) \(\d{1,9} tests?\b/, count: /\((\d{1,9}) tests?\b/, less: /\| (\d{1,9}) skipped/ },
   { passed: /^\s*✓ (.*\S\.\w+ > .+?)(?: \d{1,9}ms)?$/ },
   { passed: /^PASS (.+?)(?: \([\d.]{1,20} m?s\))?$/ },
@@ -34,18 +38,18 @@ const NAMINGS: readonly Naming[] = [
   { passed: /^(?:✓|\(pass\)) (.+?)(?: \[[\d.]+ms\])?$/, only: /^ \d{1,9} pass$/ },
   { passed: /^\[ {1,9}OK \] (\S+)/ },
   { passed: /^\s*\d{1,9}\/\d{1,9} Test\s+#\d{1,9}: (\S+) \.* +Passed\b/ },
-  // JUnit's XML, of one line each
+  // JUnit XML with one line per test
   { passed: /^\s*<testcase\b.*?\bname="([^"]*)".*\/>$/ },
 ];
 
-/** Of more, only the number is compared. */
+/** Beyond this, only the number is compared. */
 const MAX_NAMES = 5000;
 const MAX_NAMES_CHARACTERS = 128 * 1024;
 const MAX_NAME_CHARACTERS = 160;
 
 /**
- * The names of the tests that passed, a repeated one with its number; undefined when there are none, or too many. Numbers
- * and places in a name may be others in each run, so they do not count.
+ * The names of the tests that passed, repeated ones numbered; undefined if there are none or too many.
+ * Numbers and locations in a name may differ between runs, so they are ignored.
  */
 export const testsPassed = (output: string): string[] | undefined => {
   const lines = linesOf(output);
@@ -85,7 +89,7 @@ const plainName = (name: string): string =>
     .replace(/\d+/g, '#')
     .trim();
 
-/** By the lines that say so; each match is added up, and a line without a number stands for one. */
+/** By the lines that report failures; all matches are added up, and a line without a number counts as one. */
 const FAILINGS: readonly RegExp[] = [
   /^\s*(?:#|ℹ|<!--) fail {1,4}(\d{1,9})/,
   /^\s*Tests:? (?:.*\D)?(\d{1,9}) failed\b/,
@@ -97,7 +101,7 @@ const FAILINGS: readonly RegExp[] = [
   /^test result: FAILED.*?(\d{1,9}) failed/,
   /^\d{1,9} tests? completed, (\d{1,9}) failed/,
   /^\s+(\d{1,9}) fail(?:ed|ing)?(?: \(.*\))?$/,
-  // Python's unittest: a number for each way to fail
+  // Python's unittest: a number for each kind of failure
   /^FAILED \((?:.*\D)?failures=(\d{1,9})/,
   /^FAILED \((?:.*\D)?errors=(\d{1,9})/,
   /^\s*--- FAIL: ()/,
@@ -114,7 +118,7 @@ const FAILINGS: readonly RegExp[] = [
   /^not ok \d{1,9}\b(?!.*# (?:skip|todo))()/i,
 ];
 
-/** How many tests failed, as the output has it: whatever says most. */
+/** How many tests failed according to the output: the highest number that any pattern yields. */
 export const testsFailed = (output: string): number => {
   const lines = linesOf(output);
   const sums = FAILINGS.map((pattern) =>
