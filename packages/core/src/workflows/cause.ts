@@ -1,4 +1,4 @@
-/** Why a run is being undone, as the engine wrote it down before the first undo. */
+/** Why a run is being undone, as the engine recorded it before the first undo. */
 import type { ErrorBody } from '@berth/contract';
 import type { ReadTx } from '../kernel/index.ts';
 

@@ -1,6 +1,6 @@
 /**
- * One part of a gate: commands that need each other, in a fresh sandbox that no other part has seen. So no command can
- * doctor the tools of the next one, and all of them judge the same files.
+ * One part of a gate: commands that need each other, in a fresh sandbox that no other part has used. No
+ * command can therefore tamper with another part's tools, and all parts judge the same files.
  */
 import type { JudgedBy } from '@berth/contract';
 import { type PlannedCommand, runGate } from '../gate/index.ts';
@@ -16,7 +16,7 @@ export type GatePart = {
   readonly judgedBy: JudgedBy;
   readonly commands: readonly PlannedCommand[];
   readonly sandbox: SandboxPlan;
-  /** Who is told; nobody when absent. */
+  /** Whose followers see the progress. Default: none. */
   readonly attemptId?: string | undefined;
 };
 

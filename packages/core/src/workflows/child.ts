@@ -1,11 +1,11 @@
-/** How a saga gets rid of another one that a step of it started. */
+/** How a saga ends another one that one of its steps started. */
 import type { Json } from '@berth/plugin-api';
 import { allRows, familyOf, isStop } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 
 /**
- * Has a child run end: undone when it was under way, as it is when it had ended, nothing when it never began. However
- * it ends, it has an end of its own on record; only when it has none does this reject.
+ * Ends a child run: undoes it if it was interrupted, leaves it if it has ended, and does nothing if it never
+ * started. The child records its own outcome; this rejects only if it has none.
  */
 export const endChild = async ({ sagas, store }: Ports, id: string, reason: string): Promise<void> => {
   const child = await store.read((tx) => tx.table('sagas').get(id));
@@ -21,8 +21,8 @@ export const endChild = async ({ sagas, store }: Ports, id: string, reason: stri
 };
 
 /**
- * Has every turn and landing of an attempt end. They may have been left in the middle by a crash, and then nobody but
- * their parent takes them up again.
+ * Ends every turn and landing of an attempt. A crash may have interrupted them, and only their parent resumes
+ * them.
  */
 export const endChildrenOf = async (
   ports: Ports,

@@ -1,6 +1,6 @@
 /**
- * A sandbox comes to be: record, rights, machine, checkout, set-up. Until the last step it is `creating` and nobody
- * may use it; when a step fails, all of it is taken back and the record ends as `destroyed` with the reason.
+ * Creates a sandbox: record, rights, machine, checkout, set-up. It stays `creating` and unusable until the
+ * last step; if a step fails, everything is undone and the record ends as `destroyed` with the reason.
  */
 import type { Sandbox } from '@berth/contract';
 import type { Sandbox as MachineInside } from '@berth/plugin-api';
@@ -69,7 +69,7 @@ export const createSandbox = saga<Ports, SandboxPlan>('sandbox.create', 1)
       const { setup, checkout } = input;
       if (setup === undefined) return;
       await inNewMachine(ports, { plan: input, driver: out.driver.name, signal }, async (sandbox) => {
-        // Nothing, where it was done in this very machine.
+        // Does nothing if it has already been done in this very machine.
         await checkOut(ports, sandbox, { plan: input, run, signal });
         await runSetup(ports, { sandbox, setup, checkout, key, signal });
         const repositories = checkout.map(({ name }) => name);
@@ -82,7 +82,7 @@ export const createSandbox = saga<Ports, SandboxPlan>('sandbox.create', 1)
     save: async (tx, { input, run }) => {
       const removed = removedUnderWork(await tx.table('sandboxes').get(input.id));
       if (removed !== undefined) throw removed;
-      // A set-up had its own egress policy until now.
+      // Until now, the set-up's own egress policy applied.
       const patch = { egress: input.egress };
       await move(tx, 'sandboxes', input.id, { trigger: 'created', patch, causedBy: run });
     },
@@ -112,10 +112,10 @@ interface Chosen {
   readonly driver: { readonly name: string; readonly isolation: Sandbox['isolation'] };
 }
 
-/** Only what has a machine takes a place. */
+/** Only sandboxes with a machine occupy a place. */
 const insertRecord = async (tx: Tx, { places }: Ports, { input, driver, run }: Chosen): Promise<void> => {
   const sandboxes = tx.table('sandboxes');
-  // Work waits for a place under the ceiling; a person is told at once.
+  // Work waits for a place under the ceiling; a person gets an error at once.
   const since = (await tx.table('sagas').get(run))?.createdAt ?? 0;
   if (input.purpose === 'manual') await places.assertFreeNow(tx);
   else await places.assertFree(tx, { purpose: input.purpose, since });
@@ -136,7 +136,7 @@ const insertRecord = async (tx: Tx, { places }: Ports, { input, driver, run }: C
   });
 };
 
-/** A record that somebody wants removed meanwhile is left to the reconciler, which is on its way. */
+/** A record with a pending removal is left to the reconciler. */
 const endRecord = async (tx: Tx, id: string, run: string): Promise<void> => {
   const record = await tx.table('sandboxes').get(id);
   if (record?.state !== 'creating') return;

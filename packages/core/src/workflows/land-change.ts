@@ -1,8 +1,9 @@
 /**
- * A change lands. It is verified: merged in the hub, and judged on the merge by its target (`landing/verify.ts`), unless
- * the very same files were judged by the very same plan already (`landing/reuse.ts`). Then it advances: the target moves,
- * by compare-and-swap, from exactly the commit that was merged with. What was verified is what lands. When the target has
- * moved meanwhile the saga ends with `change.target_moved`, and the caller lands again, without the agent.
+ * Lands a change. First it is verified: merged in the hub, and the merge judged by its target
+ * (`landing/verify.ts`), unless the same plan has already judged the same files (`landing/reuse.ts`). Then it
+ * advances: each target moves by compare-and-swap from exactly the commit it was merged with, so what was
+ * verified is what lands. If the target has moved meanwhile, the saga ends with `change.target_moved`, and
+ * the caller lands again without the agent.
  */
 import { fail } from '@berth/contract';
 import {
@@ -113,7 +114,7 @@ export const landChange = saga<Ports, LandInput>('change.land', 2)
         advanceTargets(ports.hub, { ...input, parts: out.merge }),
       ),
     undo: ({ ports, input, out }) => withdrawTargets(ports.hub, { ...input, parts: out.merge }),
-    // Whether an unanswered move took place is found out by asking again, before others build on it.
+    // If a move got no answer, it is repeated to find out whether it took place, before others build on it.
     tries: 5,
     decisive: true,
   })

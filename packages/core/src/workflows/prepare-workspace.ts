@@ -1,6 +1,6 @@
 /**
- * A workspace's set-up, run once: a sandbox with the repositories and the set-up done, its disk kept as a layer, the
- * sandbox removed. Older layers are dropped by a reconciler, and only when a newer one is ready.
+ * Runs a workspace's set-up once: creates a sandbox with the repositories, runs the set-up, keeps the disk as
+ * a layer and removes the sandbox. A reconciler deletes older layers, but only once a newer one is ready.
  */
 import { fail } from '@berth/contract';
 import type { KeptOfDisk } from '@berth/plugin-api';
@@ -14,10 +14,10 @@ import { createSandbox } from './create-sandbox.ts';
 import { inMachine } from './machine/life.ts';
 
 export interface PrepareInput {
-  /** The record; it is there, as `building`, before the saga begins. */
+  /** The record, which exists as `building` before the saga starts. */
   readonly prebuildId: string;
   readonly sandbox: SandboxPlan;
-  /** Made from commits that have not landed, for one attempt. */
+  /** Built from commits that have not landed, for one attempt. */
   readonly isPrivate: boolean;
 }
 
@@ -45,7 +45,7 @@ export const prepareWorkspace = saga<Ports, PrepareInput>('workspace.prepare', 1
       const { driver } = out.sandbox;
       const { snapshots } = ports.machines.facets(driver);
       if (snapshots === undefined) throw fail('driver.unsupported', { driver, facet: 'snapshots' });
-      // What a machine that died had not written to its disk yet would be missing in the layer.
+      // If the machine has died, writes that had not reached its disk would be missing from the layer.
       const where = { id: input.sandbox.id, driver, signal };
       await inMachine(ports, where, (sandbox) => unlessAborted(sandbox.metrics(), signal));
       if (!input.isPrivate) await checkLanded(ports, input.sandbox);
@@ -71,7 +71,7 @@ const keptOf = async (
   return keptOfSetup(files, setup?.keep);
 };
 
-/** A target may go back while its set-up runs: a landing in several repositories that failed in one of them. */
+/** A target may move back during its set-up, if a landing in several repositories fails in one of them. */
 const checkLanded = async (
   { hub, store }: Ports,
   { workspaceId = '', checkout }: SandboxPlan,

@@ -1,7 +1,7 @@
 /**
- * One attempt at a task, from its claim to its landing. The record of the task follows the steps, so that a crash at
- * any point leaves it in a state that says what is under way, and a failure at any point leaves it `failed` with the
- * reason, without a sandbox, and with its branch when there is work on it.
+ * One attempt at a task, from claim to landing. The task's record follows the steps: after a crash its state
+ * says what was in progress, and after a failure it is `failed` with the reason, without a sandbox, and with
+ * its branch if there is work on it.
  */
 import { type Attempt, DEFAULT_END } from '@berth/contract';
 import { asVersion, type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/index.ts';
@@ -63,7 +63,7 @@ export const runTask = saga<Ports, AttemptInput>('task.run', 2)
     unsave: async (tx, { ports, input, out, run }) => {
       for (const id of [ownSandboxId(ports, input.attemptId), out.plan.earlier?.sandboxId ?? '']) {
         const sandbox = await tx.table('sandboxes').get(id);
-        // It goes when its time is over.
+        // It is removed when it expires.
         const isKept = sandbox?.unsaved !== undefined;
         if (sandbox?.attemptId === input.attemptId && !isKept)
           await requestRemoval(tx, id, { reason: 'the attempt ended', causedBy: run });
@@ -116,7 +116,7 @@ export const runTask = saga<Ports, AttemptInput>('task.run', 2)
   })
   .returns(({ out }) => ({ changeId: out.rounds.changeId, session: out.rounds.session }));
 
-/** Its plan said nothing of the gate at first: `withGate` finds out what it lacks. Else it is the same. */
+/** Version 1 plans lacked the gate, which `withGate` adds; otherwise the steps are the same. */
 export const runTask1 = asVersion(runTask, 1);
 
 const targetOf = (
@@ -155,7 +155,7 @@ const patchAttempt = async (tx: Tx, { attemptId }: AttemptInput, patch: Patch<At
   if (attempt !== undefined) await tx.table('attempts').update(attemptId, attempt.revision, patch);
 };
 
-/** The agent was asked to go on with its conversation and could not. */
+/** The agent was asked to resume its conversation and could not. */
 const openedFresh = async (tx: Tx, sessionId: string): Promise<void> => {
   const session = await tx.table('sessions').get(sessionId);
   if (session?.continuity === 'resumed')

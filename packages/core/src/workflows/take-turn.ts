@@ -1,8 +1,9 @@
 /**
- * One turn of an agent: one prompt, worked on to its end. Whatever the end is, the work is saved: forward as the step
- * `keep`, and as the undo of `work`, because what an agent did before it failed or was cancelled is
- * still somebody's work. After a restart the agent's process is still there, and the step `work` reads it from its
- * first byte again. When its machine dies, the work is taken up in the next one, from the disk.
+ * One turn of an agent: one prompt, worked on to its end. However it ends, the work is saved: on success by
+ * the step `keep`, and otherwise by the undo of `work`, because what an agent did before it failed or was
+ * cancelled still belongs to somebody. After a server restart the agent's process is still running, and the
+ * step `work` reads its output again from the first byte. If the machine dies, the work continues in a new
+ * one with the same disk.
  */
 import { fail, type Turn } from '@berth/contract';
 import type { Json, Sandbox } from '@berth/plugin-api';
@@ -32,13 +33,13 @@ export interface TurnInputs {
   readonly cause: Turn['cause'];
   readonly agent: string;
   readonly model?: string | undefined;
-  /** What the turn before returned, in this sandbox. */
+  /** What the previous turn in this sandbox returned. */
   readonly session?: Json | undefined;
   readonly sandbox: { readonly id: string; readonly driver: string };
   readonly workspaceId: string;
   readonly repositories: readonly string[];
   readonly branch: string;
-  /** What was saved before this turn. */
+  /** The commits saved before this turn. */
   readonly previous: CommitByRepository;
   readonly title: string;
   readonly at: number;
@@ -62,7 +63,7 @@ export const takeTurn = saga<Ports, TurnInputs>('agent.turn', 1)
       return inSandbox(ports, { ...input.sandbox, signal }, async ({ sandbox, died }) => {
         if (died !== undefined) {
           await ports.store.write((tx) => noteDeath(tx, input, died));
-          // What a machine's death left is safe before anything goes on with it.
+          // Saves what is left after a machine's death before anything continues.
           await saveIn(ports, input, { sandbox, key, signal });
         }
         return staged(ports, stage, () => runAgentTurn(ports, input, { sandbox, signal }));
@@ -83,7 +84,7 @@ export const takeTurn = saga<Ports, TurnInputs>('agent.turn', 1)
   })
   .returns(({ out }) => ({ commits: out.keep, session: out.work.session, continued: out.work.continued }));
 
-/** The user's prompt is the first item. A task that was being verified goes back to work. */
+/** The user's prompt becomes the first item. A task that was being verified goes back to work. */
 const openTurn = async (tx: Tx, input: TurnInputs, run: string): Promise<void> => {
   const { turnId: id, sessionId, attemptId, number, prompt, cause } = input;
   await tx.table('turns').insert({ id, sessionId, attemptId, state: 'running', number, prompt, cause });
@@ -104,7 +105,7 @@ const closeTurn = async (tx: Tx, { turnId }: TurnInputs, run: string): Promise<v
   await move(tx, 'turns', turnId, { trigger, patch: { error }, causedBy: run });
 };
 
-/** The newest of what a person asked: nobody asks for more while an attempt is under way. */
+/** The latest request by a person; no new one can arrive while an attempt is in progress. */
 const askedOf = ({ store }: Ports, taskId: string): Promise<string> =>
   store.read(async (tx) => {
     const task = await tx.table('tasks').get(taskId);
@@ -112,7 +113,7 @@ const askedOf = ({ store }: Ports, taskId: string): Promise<string> =>
     return task.followUps.at(-1) ?? task.prompt;
   });
 
-/** A stop of the server leaves the agent alone: it goes on in its sandbox and is heard again after the restart. */
+/** A server stop leaves the agent running in its sandbox; the restarted server reads its output again. */
 const runAgentTurn = async (
   ports: Ports,
   input: TurnInputs,
@@ -131,7 +132,7 @@ const runAgentTurn = async (
       driver: input.sandbox.driver,
       sandbox,
       attemptId,
-      // The same after a restart of the server, so that it is heard again, and another one in each machine.
+      // Stable across server restarts, so that the output can be read again, but different for each machine.
       execId: ports.ids.from('exec', last === undefined ? turnId : `${turnId}/${deaths.length}`),
       prompt: last === undefined ? input.prompt : diedPrompt(input.prompt, last.reason),
       cwd: `${sandbox.root}/${input.repositories[0] ?? ''}`,
@@ -144,7 +145,7 @@ const runAgentTurn = async (
     await items.flush();
     return { stop: end.stop, detail: end.detail, session: end.session, continued: end.continued };
   } catch (error) {
-    // What was said before a failure is kept as far as it can be; the failure is what counts.
+    // Items before a failure are kept as far as possible; the failure takes precedence.
     if (!isStop(error)) await items.flush().catch(() => undefined);
     throw error;
   } finally {
@@ -152,7 +153,7 @@ const runAgentTurn = async (
   }
 };
 
-/** Also from the disk of a machine that has died. */
+/** Also works on the disk of a machine that has died. */
 const saveWork = async (ports: Ports, input: TurnInputs, step: CheckoutStep): Promise<CommitByRepository> => {
   const { key, signal = NEVER } = step;
   return inSandbox(ports, { ...input.sandbox, signal }, ({ sandbox }) =>
@@ -177,7 +178,10 @@ const saveIn = (
     token: ports.grants.tokenFor(input.sandbox.id),
   });
 
-/** A sandbox that is gone has nothing left to save; that must not keep the rest from being undone. One that lives keeps it. */
+/**
+ * If the sandbox is gone, there is nothing to save, and the rest must still be undone. A live sandbox keeps
+ * its work.
+ */
 const saveLost = async (ports: Ports, input: TurnInputs, key: string): Promise<void> => {
   try {
     const commits = await saveWork(ports, input, { key });
@@ -187,7 +191,7 @@ const saveLost = async (ports: Ports, input: TurnInputs, key: string): Promise<v
       if (turn !== undefined) await tx.table('turns').update(turn.id, turn.revision, { commit });
     });
   } catch (error) {
-    // Nothing is lost: it is saved at the next start.
+    // Nothing is lost: the work is saved at the next start.
     if (isStop(error)) throw error;
     ports.log.warn('turn.save_failed', { turn: input.turnId, error });
     await keepUnsaved(ports, { ...input, error });

@@ -21,7 +21,7 @@ export interface Ctx<P, I, O> {
   readonly run: string;
   /** `<run>/<step>`: the same on every attempt; serves as the idempotency key for external calls. */
   readonly key: string;
-  /** Aborted when the run is cancelled or the server stops; for undo, it is never aborted by a cancel. */
+  /** Aborted when the run is cancelled or the server stops. Undo gets a signal that never aborts. */
   readonly signal: AbortSignal;
 }
 

@@ -1,4 +1,4 @@
-/** What every step of an attempt starts from: its ids, and the records as they are now. */
+/** What every step of an attempt needs: its ids and the current records. */
 import { type Attempt, fail, type Task, type Workspace } from '@berth/contract';
 import { allRows, assert, type Ids, type Job } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
@@ -8,10 +8,10 @@ export interface AttemptInput {
   readonly attemptId: string;
 }
 
-/** The run of an attempt: the same after every restart. */
+/** The run id of an attempt; the same after every restart. */
 export const runIdOf = (ids: Ids, attemptId: string): string => ids.from('saga', `${attemptId}/run`);
 
-/** What a job of the queue `task.run` is about. */
+/** The input of a `task.run` job. */
 export const attemptOf = ({ data }: Job): AttemptInput => {
   assert(
     typeof data === 'object' && data !== null && 'taskId' in data && 'attemptId' in data,
@@ -23,7 +23,7 @@ export const attemptOf = ({ data }: Job): AttemptInput => {
 export interface AttemptFacts {
   readonly task: Task;
   readonly workspace: Workspace;
-  /** Of the same task, oldest first, without this one. */
+  /** Earlier attempts at the same task, oldest first. */
   readonly earlier: readonly Attempt[];
 }
 

@@ -1,6 +1,7 @@
 /**
- * How an attempt can end, by what its task asks for. Work that is to be reviewed, answered with, served or compared gets
- * a name in `AttemptEnd` of the contract and its strategy here; a name without one is refused when a task is created.
+ * How an attempt can end, as its task requests. Ends such as review, answer, serve or compare need a name in
+ * the contract's `AttemptEnd` and a strategy here; a name without a strategy is refused when a task is
+ * created.
  */
 import type { AttemptEnd } from '@berth/contract';
 import { LAND } from './land.ts';

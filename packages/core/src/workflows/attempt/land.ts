@@ -1,4 +1,4 @@
-/** The end of an attempt that lands: its change is verified and moves the target, or goes back to the agent. */
+/** Ends an attempt by landing: its change is verified and moves the target, or goes back to the agent. */
 import { ERRORS, fail, isBerthError } from '@berth/contract';
 import { deciding } from '../../gate/index.ts';
 import { move } from '../../kernel/index.ts';
@@ -8,13 +8,16 @@ import { landChange } from '../land-change.ts';
 import { isGone } from '../machine/life.ts';
 import type { Ask, EndOfRound, EndStrategy, Round, Rounds } from './round.ts';
 
-/** Changes of others wait then. What moves the target this often beside it is its source, and it never rests. */
+/**
+ * Other changes wait for this one by then, so whatever moves the target this often is its source, which never
+ * pauses.
+ */
 const MAX_LANDINGS_PER_ROUND = 100;
 
-/** Machines of the gate that may die in a round before the task fails with it. */
+/** Gate machines that may die in a round before the task fails. */
 const MACHINES_LOST = 2;
 
-/** A race that is lost is no failure: the same work is verified again, on what landed before it. */
+/** A lost race is not a failure: the same work is verified again, on top of what landed first. */
 const land = async (ports: Ports, rounds: Rounds, { round, heads }: Round): Promise<EndOfRound> => {
   const { workspaceId, attemptId } = rounds.turn;
   let moved: unknown;
@@ -36,11 +39,11 @@ const land = async (ports: Ports, rounds: Rounds, { round, heads }: Round): Prom
   throw moved;
 };
 
-/** A machine of the gate that died, or that somebody took away, says nothing about the work either. */
+/** A gate machine that died or was removed says nothing about the work. */
 const isMachineLost = (error: unknown): boolean =>
   isGone(error) || (isBerthError(error) && error.code === 'sandbox.removed');
 
-/** Nor does that an older version of Berth began the landing: there is one of those at most. */
+/** Neither does a landing begun by an older version of Berth; there is at most one of those. */
 const LANDS_AGAIN = new Set<string>(['change.target_moved', 'work.outdated']);
 
 const mayLandAgain = (error: unknown, died: number): boolean =>
@@ -69,7 +72,7 @@ const landOnce = async (
   return ports.sagas.run(landChange, { id, input, subject: input.changeId, signal });
 };
 
-/** The task's state follows a landing that begins, not one that is only heard again. */
+/** Updates the task's state when a landing starts, but not when it is replayed. */
 const verifying = ({ store }: Ports, taskId: string, run: string): Promise<void> =>
   store.write(async (tx) => {
     if ((await tx.table('sagas').get(run)) !== undefined) return;
@@ -80,14 +83,14 @@ const verifying = ({ store }: Ports, taskId: string, run: string): Promise<void>
       await move(tx, 'tasks', taskId, { trigger: 'verification_started' });
   });
 
-/** What the agent is asked after a landing that only it can help; nothing for any other failure. */
+/** The prompt for a failed landing that only the agent can repair; undefined for any other failure. */
 const askAfter = async ({ store }: Ports, error: unknown): Promise<Ask | undefined> => {
   if (!isBerthError(error)) return undefined;
   if (error.code === 'change.conflicted') {
     const { conflicts = [] } = ERRORS[error.code].data.parse(error.details);
     return { cause: 'conflict', prompt: conflictPrompt(conflicts) };
   }
-  // The set-up of the task's own start has worked: what fails now is what the change made of it.
+  // The set-up succeeded on the commit the task started from, so the change made it fail.
   if (error.code === 'setup.failed')
     return { cause: 'red_gate', prompt: failedSetupPrompt(ERRORS[error.code].data.parse(error.details)) };
   if (error.code !== 'gate.red' && error.code !== 'gate.weakened') return undefined;

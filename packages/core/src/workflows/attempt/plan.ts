@@ -1,6 +1,6 @@
 /**
- * From where an attempt sets out. A follow-up goes on where the attempt before it ended: on its commits, and in its
- * sandbox and conversation when these still live. Everything else begins at the targets as they are now.
+ * Where an attempt starts. A follow-up continues where the previous attempt ended: on its commits, and in its
+ * sandbox and conversation if they still exist. Any other attempt starts at the current targets.
  */
 import type { Attempt, Evidence, Session, Workspace } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
@@ -16,21 +16,21 @@ import { tellKept } from './unsaved.ts';
 export type Continuity = Session['continuity'];
 
 export type AttemptPlan = StartOfWork & {
-  /** What the target is judged by: known before anybody works. */
+  /** The target's gate plan, known before any work starts. */
   readonly gate: GatePlan;
   readonly targets: CommitByRepository;
 };
 
 type StartOfWork = {
-  /** Where the branch begins, by repository. */
+  /** The commits at which the branch starts, by repository. */
   readonly bases: CommitByRepository;
-  /** Branches of the task that were there before. */
+  /** Existing branches of the task. */
   readonly used: readonly string[];
-  /** A sandbox that may still live, with what its agent needs to go on. */
+  /** A sandbox that may still exist, and what its agent needs to continue. */
   readonly earlier?: { readonly sandboxId: string; readonly session?: Json | undefined } | undefined;
 };
 
-/** Rejects with `gate.empty` when nothing could be checked. */
+/** Rejects with `gate.empty` if there is nothing to check the work with. */
 export const planAttempt = async (
   ports: Ports,
   input: AttemptInput,
@@ -39,7 +39,7 @@ export const planAttempt = async (
   return withGate(ports, input, await startOf(ports, input, signal));
 };
 
-/** A plan by an older version says nothing of the gate. Rejects as `planAttempt` does. */
+/** Adds the gate to a plan made by an older version, which lacks it. Rejects as `planAttempt` does. */
 export const withGate = async (
   ports: Ports,
   input: AttemptInput,
@@ -98,7 +98,10 @@ const conversationOf = async ({ store, ids }: Ports, attempt: Attempt): Promise<
   return { sandboxId: attempt.sandboxId, session };
 };
 
-/** What the attempt is asked: the newest follow-up, else the task. An agent that does not know the rest is told it. */
+/**
+ * What the attempt asks the agent: the latest follow-up, or the task. An agent without the earlier
+ * conversation is given it.
+ */
 export const firstPrompt = async (
   ports: Ports,
   { task, workspace, earlier }: AttemptFacts,
@@ -119,7 +122,7 @@ export const firstPrompt = async (
   return freshFollowUpPrompt(told, said);
 };
 
-/** Of the attempts since the last one that was completed: what came before it was about something else. */
+/** Only those since the last completed attempt; earlier ones concern another request. */
 const refusedIn = async (tx: ReadTx, taskId: string, earlier: readonly Attempt[]): Promise<Refused[]> => {
   const since = earlier.findLastIndex(({ state }) => state === 'completed') + 1;
   const now = new Set(earlier.slice(since).map(({ id }) => id));

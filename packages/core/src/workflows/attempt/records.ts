@@ -1,4 +1,4 @@
-/** What the records say as an attempt goes on. Each function is part of one transaction of `run-task.ts`. */
+/** Record updates as an attempt progresses. Each function is part of one transaction in `run-task.ts`. */
 import { allows, type Change, type ErrorBody, taskStates } from '@berth/contract';
 import { allRows, move, type Tx } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
@@ -41,7 +41,7 @@ export const startAttempt = async (
   await move(tx, 'tasks', taskId, { trigger: 'started', causedBy: run });
 };
 
-/** Runs also when the claim never came through: whatever the records say by then is ended. */
+/** Also runs if the claim was never written; ends whatever the records say by then. */
 export const endAttempt = async (
   tx: Tx,
   input: AttemptInput,
@@ -53,7 +53,7 @@ export const endAttempt = async (
   return endRecords(tx, { ...input, error, causedBy: run, at });
 };
 
-/** For an attempt whose run can say no more: it is stuck, or gone. */
+/** For an attempt whose run can no longer report its end, because it is stuck or gone. */
 export const failTask = (
   tx: Tx,
   { clock }: Ports,
@@ -74,7 +74,7 @@ const endRecords = async (tx: Tx, ended: Ended): Promise<void> => {
   if (landed !== undefined) return endLanded(tx, ended, landed);
   if (attempt?.state === 'spawning' || attempt?.state === 'running') await endAs(tx, 'attempts', ended);
   if (task === undefined || !allows(taskStates, task.state, 'failed')) return;
-  // An attempt that ends late says nothing about a task that has gone on to the next one.
+  // An attempt that ends late must not affect a task that has moved on to the next one.
   const isUnclaimed = attempt === undefined && task.state === 'queued';
   const isItsOwn = task.attemptId === attemptId && task.state !== 'queued';
   if (isUnclaimed || isItsOwn) await endAs(tx, 'tasks', ended);
@@ -98,7 +98,7 @@ const landedBy = async (tx: Tx, { taskId, attemptId }: AttemptInput): Promise<Ch
   return merged.find((change) => change.attemptId === attemptId);
 };
 
-/** What has landed has landed: a cancel or a failure that came after it came too late. */
+/** What has landed stays landed: a cancel or failure after it came too late. */
 const endLanded = async (
   tx: Tx,
   { taskId, attemptId, at, causedBy }: Ended,
@@ -119,7 +119,7 @@ export interface Completed {
   readonly run: string;
 }
 
-/** The sandbox lives on for a while, for a look or a follow-up, when the task says so. */
+/** Keeps the sandbox for a while, for inspection or a follow-up, if the task asks for it. */
 export const completeTask = async (
   tx: Tx,
   { clock }: Ports,

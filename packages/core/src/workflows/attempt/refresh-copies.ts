@@ -1,16 +1,18 @@
-/** The copies of a workspace's repositories, brought up to date before work begins on them. */
+/** Refreshes the copies of a workspace's repositories before work starts on them. */
 import type { Workspace } from '@berth/contract';
 import type { Ports } from '../../ports.ts';
 import { progressed } from '../../task/index.ts';
 
 interface Refreshing {
   readonly workspace: Workspace;
-  /** Whose watchers are told. */
+  /** The attempt whose followers are told. */
   readonly attemptId?: string | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Work goes on from a copy that may be behind its source: who waits for it is told so, and so is the operator. */
+/**
+ * Work continues on a copy that may be behind its source; the attempt's followers and the operator are told.
+ */
 export const refreshCopies = async (
   { hub, store, troubles }: Pick<Ports, 'hub' | 'store' | 'troubles'>,
   { workspace, attemptId, signal }: Refreshing,

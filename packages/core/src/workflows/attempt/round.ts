@@ -1,4 +1,4 @@
-/** What the rounds of an attempt are given, and what it means to end one: the seam between the loop and its ends. */
+/** The inputs of an attempt's rounds and the ways to end one: the interface between the loop and the ends. */
 import type { AttemptEnd, ChangePart, Turn } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
 import type { CommitByRepository, Ports } from '../../ports.ts';
@@ -10,7 +10,7 @@ export interface Rounds {
   readonly maxRounds: number;
   readonly parts: readonly Pick<ChangePart, 'repository' | 'target'>[];
   readonly first: Ask & { readonly session?: Json | undefined };
-  /** The commits that the branch began with. */
+  /** The commits at which the branch started. */
   readonly bases: CommitByRepository;
   readonly signal: AbortSignal;
 }
@@ -29,15 +29,15 @@ export interface Round {
 
 export type EndOfRound =
   | { readonly kind: 'ended'; readonly changeId: string }
-  /** Only the agent can help. The error is the attempt's when no round is left. */
+  /** Only the agent can repair it. `error` becomes the attempt's error if no round is left. */
   | { readonly kind: 'sent_back'; readonly ask: Ask; readonly error: unknown };
 
 export interface EndStrategy {
   /**
-   * What becomes of the work of a round. After a crash it is asked again, with the same arguments. Rejects with what no
-   * agent can help with.
+   * Decides the outcome of a round's work. After a crash it is called again with the same arguments. Rejects
+   * with failures that the agent cannot repair.
    */
   readonly end: (ports: Ports, rounds: Rounds, round: Round) => Promise<EndOfRound>;
-  /** What it runs as children of the attempt, which end with it. */
+  /** The sagas it runs as children of the attempt, which end with the attempt. */
   readonly children: readonly { readonly family: string }[];
 }

@@ -1,7 +1,8 @@
 /**
- * The loop of an attempt: a turn, its end (`ends.ts`: a landing), and when that sends it back (the gate is red, the set-up
- * for it fails, the merge conflicts), the next turn with what was found. Turns and landings are runs of their own with ids that follow from the attempt, so after a crash the loop
- * is simply walked again from the beginning: what had ended is heard again, what was under way goes on.
+ * The loop of an attempt: a turn, then its end (`ends.ts`: a landing) and, if that sends the work back (a red
+ * gate, a failed set-up for it, a merge conflict), another turn with the findings. Turns and landings are
+ * runs of their own, with ids derived from the attempt. After a crash the loop simply starts over: finished
+ * runs return their outcome again, and an interrupted one continues.
  */
 import type { Json } from '@berth/plugin-api';
 import type { Ports } from '../../ports.ts';
@@ -21,7 +22,7 @@ export type RoundsEnd = {
   readonly continued: boolean;
 };
 
-/** Rejects with the error of a turn, or of the last end when the rounds are used up. */
+/** Rejects with the error of a turn, or of the last end once the rounds are used up. */
 export const workThrough = async (ports: Ports, rounds: Rounds): Promise<RoundsEnd> => {
   let ask: Ask = rounds.first;
   let session = rounds.first.session;
@@ -40,14 +41,17 @@ export const workThrough = async (ports: Ports, rounds: Rounds): Promise<RoundsE
   }
 };
 
-/** Rejects with `sandbox.removed`. The sandbox goes when a change waits for a person; what a yes then meets (a conflict) nobody is there to repair. */
+/**
+ * Rejects with `sandbox.removed`. A change that waits for a person loses its sandbox, so no agent can repair
+ * what an approval then runs into, such as a conflict.
+ */
 const canGoOn = async (ports: Ports, { turn, signal }: Rounds): Promise<boolean> => {
   const sandbox = await ports.store.read((tx) => tx.table('sandboxes').get(turn.sandbox.id));
   const removed = removedUnderWork(sandbox);
   if (removed !== undefined) throw removed;
   if (sandbox?.state !== 'error') return sandbox?.state === 'running';
   try {
-    // Its machine died while the change was verified.
+    // Its machine may have died while the change was verified.
     await reachSandbox(ports, turn.sandbox, signal);
     return true;
   } catch (error) {

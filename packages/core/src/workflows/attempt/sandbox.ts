@@ -1,4 +1,4 @@
-/** The sandbox of an attempt: the one that the attempt before left, when it still lives, else a new one. */
+/** The sandbox of an attempt: the one the previous attempt left, if it still lives, or a new one. */
 import { type EgressPolicy, ERRORS, fail, isBerthError, type Workspace } from '@berth/contract';
 import type { Ports, PreparedAgent } from '../../ports.ts';
 import { branchRef, planSandbox, type SandboxPlan, targetRefs } from '../../sandbox/index.ts';
@@ -27,11 +27,11 @@ export type AttemptSandbox = {
 export const ownSandboxId = ({ ids }: Pick<Ports, 'ids'>, attemptId: string): string =>
   ids.from('sandbox', `${attemptId}/sandbox`);
 
-/** Of the child run that makes it. */
+/** The id of the child run that creates it. */
 export const sandboxRunId = ({ ids }: Pick<Ports, 'ids'>, attemptId: string): string =>
   ids.from('saga', `${attemptId}/sandbox`);
 
-/** Rejects with `setup.failed` where it fails before any work. */
+/** Rejects with `setup.failed` if the set-up fails before any work. */
 export const sandboxForAttempt = async (ports: Ports, request: SandboxRequest): Promise<AttemptSandbox> => {
   const adopted = await adopt(ports, request);
   if (adopted !== undefined) return adopted;
@@ -43,7 +43,7 @@ export const sandboxForAttempt = async (ports: Ports, request: SandboxRequest): 
   }
 };
 
-/** In one transaction, so that nobody removes it between the look and the claim. */
+/** Checked and claimed in one transaction, so that nobody removes it in between. */
 const adopt = async (ports: Ports, request: SandboxRequest): Promise<AttemptSandbox | undefined> => {
   const { store, clock } = ports;
   const { workspace } = await factsOf(ports, request.input);
@@ -69,7 +69,7 @@ const create = async (ports: Ports, request: SandboxRequest): Promise<AttemptSan
   const { input, plan, signal } = request;
   const { task, workspace } = await factsOf(ports, input);
   const { attemptId } = input;
-  // The branch is there already, and begins at the bases.
+  // The branch already exists and starts at the bases.
   const from = Object.fromEntries(
     workspace.repositories.map(({ name }) => [name, branchRef(request.branch)]),
   );
@@ -96,7 +96,7 @@ const sandboxPlan = (
 ): SandboxPlan => {
   const { defaults } = ports;
   const { agent, input, plan, branch } = request;
-  // A limit that the workspace names is its owner's word; the default gives way to what the agent needs.
+  // A limit set by the workspace is its owner's decision; the default yields to what the agent needs.
   const memoryBytes =
     workspace.limits?.memoryBytes ?? Math.max(defaults.limits.memoryBytes, agent.memoryBytes);
   return planSandbox(defaults, workspace, {

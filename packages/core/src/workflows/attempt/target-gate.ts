@@ -1,4 +1,7 @@
-/** What a task is told before an agent's turn is paid: nothing can be checked, a tool is missing, the target is red. */
+/**
+ * What a task learns before it pays for an agent's turn: that nothing can be checked, a tool is missing or
+ * the target is red.
+ */
 import { type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { alwaysGreen, type GatePlan, planGate, programOf, readForGate } from '../../gate/index.ts';
@@ -18,7 +21,7 @@ export const gateOf = async (
   commits: CommitByRepository,
 ): Promise<GatePlan> => planGate(workspace, await readForGate(hub, workspace.id, commits), defaults);
 
-/** The same for the targets as they are here; only when these show nothing is the source asked for newer ones. */
+/** The same for the targets as copied here. The source is asked for newer ones only if these have no gate. */
 export const assertJudged = async (
   ports: Ports,
   workspace: Workspace,
@@ -42,7 +45,10 @@ interface Wanted {
   readonly signal: AbortSignal;
 }
 
-/** Rejects with `gate.tool_missing` when the sandbox, which is made as that of the gate, lacks a program that it names. */
+/**
+ * Rejects with `gate.tool_missing` if the sandbox, which is created like that of the gate, lacks a program
+ * named in the gate.
+ */
 export const assertTools = async (
   ports: Ports,
   { id, driver }: Pick<AttemptSandbox, 'id' | 'driver'>,
@@ -76,7 +82,7 @@ const lookForTools = async (ports: Ports, sandbox: Sandbox, { plan, key, signal 
 const NOT_FOUND = 1;
 const NOT_FOUND_BY_DASH = 127;
 
-/** A wait that is longer is told. */
+/** Longer waits are reported. */
 const WAIT_TOLD_AFTER_MS = 3000;
 
 interface Listener {
@@ -86,9 +92,9 @@ interface Listener {
 }
 
 /**
- * What is red before any work (nothing when work has begun). The first attempt on a commit waits for the gate of the
- * target, within `defaults.targetGateWaitMs`, so that whoever follows it hears before an agent is paid; he is told in
- * any case, when it is known.
+ * What is red before any work; empty once work has started. The first attempt on a commit waits for the
+ * target's gate, up to `defaults.targetGateWaitMs`, so that its followers learn the result before an agent is
+ * paid; they are told in any case once it is known.
  */
 export const redBefore = async (ports: Ports, listener: Listener): Promise<readonly Evidence[]> => {
   const { attemptId, signal } = listener;
@@ -108,7 +114,7 @@ export const redBefore = async (ports: Ports, listener: Listener): Promise<reado
   );
   try {
     const red = await Promise.race([hearRed(ports, listener).catch(unknown), late]);
-    // Only a green one has an end.
+    // Only a green gate ends the stage.
     if (red?.length === 0) await progressed(store, stage, clock.now() - startedAt);
     return red ?? [];
   } finally {
@@ -143,7 +149,7 @@ const hearRed = async (ports: Ports, { target, attemptId, signal }: Listener): P
 
 const unknown = (): undefined => undefined;
 
-/** What judges, for a person: the commands, and who chose them. */
+/** Describes the gate for a person: the commands, and who chose them. */
 const spokenGate = async (ports: Ports, { workspaceId, plan }: Target): Promise<string> => {
   const { gate } = await workspaceOf(ports, workspaceId);
   const origin = (gate?.commands ?? []).length > 0 ? 'of the workspace' : 'found in the repository';

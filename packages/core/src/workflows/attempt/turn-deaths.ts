@@ -1,6 +1,6 @@
 /**
- * The machines that died in a turn. It is on record before the turn is taken up again: what the agent is asked then, and
- * under which id, follows from it, also after a restart of the server.
+ * The machines that died during a turn. A death is recorded before the turn is resumed, because the agent's
+ * next prompt and its exec id depend on it, even after a server restart.
  */
 import type { MachineDeath } from '@berth/contract';
 import { assert, type ReadTx, type Tx } from '../../kernel/index.ts';
@@ -15,7 +15,10 @@ interface Place extends TurnPlace {
 export const deathsOf = async (tx: ReadTx, turnId: string): Promise<readonly MachineDeath[]> =>
   (await tx.table('turns').get(turnId))?.deaths ?? [];
 
-/** Whoever follows the turn reads it between what was said before and after. Rejects with `sandbox.died` at the last. */
+/**
+ * Adds a notice to the conversation, after what was said before the death. Rejects with `sandbox.died` at the
+ * last one allowed.
+ */
 export const noteDeath = async (tx: Tx, input: Place, reason: string): Promise<void> => {
   const turn = await tx.table('turns').get(input.turnId);
   assert(turn !== undefined, 'a turn is on record before it is worked on');

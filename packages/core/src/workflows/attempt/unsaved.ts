@@ -1,6 +1,7 @@
 /**
- * Work that git does not take (too large, too costly, no room) is still somebody's: its sandbox stays for a day, where
- * a person can take it out. Few are kept at a time, for each holds a place that others need.
+ * Work that git refuses (too large, too slow, no space) still belongs to somebody: its sandbox is kept for a
+ * day, so that a person can retrieve it. Only a few are kept at a time, because each occupies a place that
+ * others need.
  */
 import { type Attempt, type ErrorBody, fail, isBerthError, type Sandbox } from '@berth/contract';
 import { allRows, type Tx } from '../../kernel/index.ts';
@@ -8,12 +9,12 @@ import type { Ports } from '../../ports.ts';
 
 export const UNSAVED_KEPT_MS = 86_400_000;
 const MAX_KEPT_OF_WORKSPACE = 2;
-/** Of the places under the ceiling. */
+/** Share of the places under the ceiling. */
 const MAX_KEPT_SHARE = 0.25;
-/** An attempt takes no place without another one for its gate. */
+/** An attempt also needs a place for its gate. */
 const PLACES_OF_A_TASK = 2;
 
-/** What git says where the work is and the machine lives. */
+/** Errors of git while the work exists and the machine lives. */
 const REFUSALS: readonly string[] = ['push.too_large', 'disk.full', 'git.failed', 'git.timeout'];
 
 export interface Unsaved {
@@ -61,7 +62,10 @@ const whyNoMore = async (
     : undefined;
 };
 
-/** Work begins anew from the target while that of an attempt before is still kept: who asked for it hears that it is not taken up. */
+/**
+ * When work restarts from the target while the sandbox of an earlier attempt is still kept, tells the
+ * attempt's followers that its work is not used.
+ */
 export const tellKept = async (
   { store }: Pick<Ports, 'store'>,
   attemptId: string,
@@ -78,7 +82,7 @@ export const tellKept = async (
   });
 };
 
-/** Says where the work is, in the place of an error that only says that it failed. A cancel stays one. */
+/** Replaces the error with one that says where the work is. A cancel is left unchanged. */
 export const withUnsaved = (
   error: ErrorBody | undefined,
   sandbox: Sandbox | undefined,

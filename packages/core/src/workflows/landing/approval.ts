@@ -1,7 +1,7 @@
 /**
- * What becomes of a change that passes but weakens what judges it. By default a person decides, and until then nothing
- * is held: the run is parked, the attempt's sandbox goes. A yes is one for exactly this: what landing anew (because the
- * target moved) weakens beyond it needs another one.
+ * What happens to a change that passes but weakens what judges it. By default a person decides, and nothing
+ * is held until then: the run is parked and the attempt's sandbox is removed. An approval covers exactly what
+ * it was given for: if the target moves and the new landing weakens more, it needs another approval.
  */
 import { type Change, fail, type WeakenedPolicy, type Weakening } from '@berth/contract';
 import { isAgreedTo } from '../../gate/index.ts';
@@ -18,7 +18,10 @@ export interface Weakened {
   readonly run: string;
 }
 
-/** Resolves when it may land. Rejects with `gate.weakened`, `change.refused`, or `Parked` while nobody has decided. */
+/**
+ * Resolves once the change may land. Rejects with `gate.weakened`, `change.refused`, or `Parked` while there
+ * is no decision.
+ */
 export const allowWeakened = async (ports: Ports, asked: Weakened): Promise<void> => {
   const { changeId, taskId, gateRunId, policy, weakened } = asked;
   if (weakened.length === 0 || policy === 'allow') return;
@@ -48,7 +51,7 @@ const decisionOn = async (tx: Tx, asked: Weakened): Promise<Change['decision']> 
   return undefined;
 };
 
-/** Of an earlier landing of the same work, which agreed to all that is weakened now. */
+/** The approval of an earlier landing of the same work, if it covers everything weakened now. */
 const earlierYes = async (
   tx: Tx,
   { id, taskId, attemptId, parts }: Change,

@@ -1,8 +1,9 @@
 /**
- * What the gate says about the target itself, before anybody's work: whether it is red already, and how many tests run.
- * It is found out once for a commit and all that decides a verdict on it: what landed through a gate has been judged on
- * just that commit, else a run of its own judges it. That run is a job, made by whoever asks first and waited for by
- * everybody, and no task's end ends it. A run without a verdict says nothing for longer than those who waited for it.
+ * The gate's verdict on the target itself, before any work: whether it is already red, and how many tests
+ * run. It is determined once per commit and set of inputs: if the commit landed through a gate, that gate run
+ * has judged it; otherwise a run of its own does. That run is a job, created by the first caller and shared
+ * by all, and it outlives the tasks that wait for it. A run without a verdict counts only for those who
+ * waited for it.
  */
 import { type EgressPolicy, type Evidence, isBerthError } from '@berth/contract';
 import { deciding, type GatePlan, groupsOf } from '../../gate/index.ts';
@@ -59,24 +60,24 @@ const sandboxOfPart = (ids: Ids, run: string, index: number): string =>
 export type BaselineJob = {
   readonly id: string;
   readonly target: Target;
-  /** What its verdict comes from. */
+  /** Identifies everything the verdict depends on. */
   readonly inputHash: string;
 };
 
-/** In which the run of a job judges. */
+/** The sandboxes in which the run of a job judges. */
 export const sandboxesOf = (ids: Ids, { id, target }: BaselineJob): string[] =>
   groupsOf(target.plan.commands).map((_, index) => sandboxOfPart(ids, id, index));
 
-/** Has it found out, unless it is known or under way. */
+/** Starts the determination unless the result is known or already being determined. */
 export const beginBaseline = async (ports: Ports, target: Target): Promise<void> => {
   const inputHash = await inputHashOf(ports, target);
   if ((await landedEvidence(ports, inputHash)) === undefined) await findOrBegin(ports, target, inputHash);
 };
 
-/** Runs without a verdict (a driver was away) that one asker waits for. */
+/** Maximum number of runs without a verdict (because a driver was away) per caller. */
 const MAX_TRIES = 3;
 
-/** Rejects with the error of the run that tried last, or with the reason of the signal. */
+/** Rejects with the error of the last run, or with the reason of the signal. */
 export const baselineOf = async (
   ports: Ports,
   target: Target,
@@ -95,7 +96,7 @@ export const baselineOf = async (
   }
 };
 
-/** A set-up that failed would fail again at once; what the server died in must not take it along again. */
+/** A failed set-up would just fail again, and work that crashed the server must not crash it again. */
 const mayEndOtherwise = (error: unknown): boolean => setupRedOf(error) === undefined && !isCrash(error);
 
 const isCrash = (error: unknown): boolean => isBerthError(error) && error.code === 'work.crashed';
@@ -103,7 +104,7 @@ const isCrash = (error: unknown): boolean => isBerthError(error) && error.code =
 const heard = async (ports: Ports, job: BaselineJob, signal: AbortSignal): Promise<readonly Evidence[]> => {
   const { stop, either, release } = createInterrupts(signal);
   try {
-    // A cancel ends the waiting alone: others may wait for the same.
+    // A cancel only ends the wait: others may be waiting for the same run.
     return await unlessAborted(runBaseline(ports, job, stop), either);
   } finally {
     release();
@@ -121,10 +122,12 @@ const inputHashOf = async (ports: Ports, { workspaceId, commits, plan, egress }:
   return judgedBy(ports, workspace, { commits, egress, commands: plan.commands });
 };
 
-/** For so long a target is not judged again whose judging the server died in. */
+/** For this long a target is not judged again if the server died while judging it. */
 const CRASHED_MS = 3_600_000;
 
-/** The run that came to a verdict or is under way; else a new one. Rejects with `work.crashed`. */
+/**
+ * The id of a run that has a verdict or is in progress, or else of a new one. Rejects with `work.crashed`.
+ */
 const findOrBegin = (ports: Ports, target: Target, inputHash: string): Promise<string> =>
   ports.store.write(async (tx) => {
     const [latest] = await tx.table('sagas').list({ where: { subject: inputHash }, order: 'desc', limit: 1 });
@@ -142,7 +145,7 @@ const findOrBegin = (ports: Ports, target: Target, inputHash: string): Promise<s
 const mayAnswer = ({ state }: SagaRun): boolean =>
   state === 'running' || state === 'undoing' || state === 'done';
 
-/** Of a job whose run has not begun. */
+/** The run of a job that has not started yet. */
 const promisedRun = async ({ queue }: Ports, tx: ReadTx, inputHash: string): Promise<string | undefined> => {
   for (const job of await queue.find(tx, inputHash)) {
     const { id } = baselineJobOf(job);
@@ -151,12 +154,12 @@ const promisedRun = async ({ queue }: Ports, tx: ReadTx, inputHash: string): Pro
   return undefined;
 };
 
-/** Written by `findOrBegin` and read nowhere else. */
+/** Written by `findOrBegin`, the only writer. */
 export const baselineJobOf = ({ data }: Pick<Job, 'data'>): BaselineJob => data as unknown as BaselineJob;
 
 const MAX_LANDED = 20;
 
-/** Of the gate of a change that landed, when it came from the very same. */
+/** The gate evidence of a landed change with the same inputs. */
 const landedEvidence = ({ store }: Ports, inputHash: string): Promise<readonly Evidence[] | undefined> =>
   store.read(async (tx) => {
     const where = { inputHash, state: 'green' };

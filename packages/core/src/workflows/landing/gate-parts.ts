@@ -1,4 +1,7 @@
-/** The parts of a gate: how each is planned, run one after the other, and ended; and what all of it comes from. */
+/**
+ * The parts of a gate: planning them, running them one after the other, ending them, and hashing their
+ * inputs.
+ */
 import {
   type EgressPolicy,
   ERRORS,
@@ -21,7 +24,7 @@ export interface GateSandbox {
   readonly attemptId?: string | undefined;
   readonly egress: EgressPolicy;
   readonly commits: CommitByRepository;
-  /** The refs of the hub that lead to the commits, by repository; the target's when absent. */
+  /** The hub refs that lead to the commits, by repository. Default: the target's ref. */
   readonly from?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -44,7 +47,7 @@ export const gateSandbox = (
     })),
   });
 
-/** Everything that a verdict on the files of these commits by these commands comes from, as one hash. */
+/** A hash of everything that a verdict on the files of these commits by these commands depends on. */
 export const judgedBy = async (
   ports: Ports,
   workspace: Workspace,
@@ -74,14 +77,14 @@ const treesOf = async (
 
 export interface RunOfParts {
   readonly parts: readonly GatePart[];
-  /** Of the step that runs them. */
+  /** The key of the step that runs them. */
   readonly key: string;
   readonly signal: AbortSignal;
 }
 
 export interface PartsEnd {
   readonly evidence: readonly Evidence[];
-  /** The set-up of the target's judgement failed where that of the change works. */
+  /** The set-up for the target's judgement failed where that for the change works. */
   readonly weakened: readonly Weakening[];
 }
 
@@ -113,7 +116,7 @@ export const endParts = async (
 const runOfPart = ({ ids }: Pick<Ports, 'ids'>, key: string, index: number): string =>
   ids.from('saga', `${key}/${index}`);
 
-/** What it says of a target whose set-up ended so; nothing for any other error. */
+/** The weakening that a failed set-up means for its target; undefined for any other error. */
 export const setupRedOf = (error: unknown, repository = ''): Weakening | undefined => {
   if (!isBerthError(error) || error.code !== 'setup.failed') return undefined;
   const { command, exitCode, timeoutMs } = ERRORS[error.code].data.parse(error.details);

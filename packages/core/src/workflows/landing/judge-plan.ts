@@ -1,7 +1,7 @@
 /**
- * How a merge is judged. The target decides: its commands run on the merge with the target's own scripts, configuration
- * and tests in place. What the change made of these runs in addition, on the merge as it is. Both are the same, and run
- * once, when the change leaves them alone.
+ * How a merge is judged. The target decides: its commands run on the merge with the target's own scripts,
+ * configuration and tests in place. The change's versions of these run in addition, on the merge as it is. If
+ * the change leaves them alone, both are the same and run once.
  */
 import { type ChangePart, type EgressPolicy, fail, type Weakening, type Workspace } from '@berth/contract';
 import { changeRef, judgeRef, type MergedPart } from '../../change/index.ts';
@@ -36,15 +36,15 @@ export interface ToJudge {
 
 export type JudgePlan = {
   readonly plan: GatePlan;
-  /** The merge, and beside it the targets of repositories that the change does not touch. */
+  /** The merge, plus the targets of repositories that the change does not touch. */
   readonly commits: CommitByRepository;
   readonly targets: CommitByRepository;
   readonly weakened: readonly Weakening[];
   readonly inputHash: string;
-  /** Over all that would run: equal for equal files, commands, set-ups, drivers and limits. */
+  /** A hash of everything that would run: equal for equal files, commands, set-ups, drivers and limits. */
   readonly planHash: string;
   readonly egress: EgressPolicy;
-  /** None when the evidence of an earlier run is reused. */
+  /** Empty if the evidence of an earlier run is reused. */
   readonly parts: readonly GatePart[];
   readonly reused?: Reused | undefined;
 };
@@ -103,7 +103,7 @@ export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgeP
     ...(isAltered ? [{ judgedBy: 'change' as const, commands: own.commands, commits }] : []),
   ];
   const task = await ports.store.read((tx) => tx.table('tasks').get(wanted.taskId));
-  // A gate runs under the policy that the work was done under.
+  // The gate runs under the same egress policy as the work.
   const egress = task?.egress ?? workspace.egress ?? ports.defaults.egress;
   const inputHash = await judgedBy(ports, workspace, { commits, commands: own.commands, egress });
   const planHash = await planHashOf(ports, workspace, judgements, egress);
@@ -151,7 +151,7 @@ const partsOf = async (
   const { workspace, changeId, attemptId, signal } = wanted;
   const started: (Judgement & { readonly from: Record<string, string>; readonly start: Start })[] = [];
   const weakened: Weakening[] = [];
-  // Each from a set-up by its own scripts: that of the change could put other tools in place.
+  // Each judgement uses a set-up by its own scripts: the change's set-up could substitute other tools.
   for (const one of judgements) {
     const from = refsTo(wanted, one.commits);
     try {
@@ -175,7 +175,10 @@ const partsOf = async (
   return { parts, weakened };
 };
 
-/** The hidden refs that lead to what is judged; its target leads to a repository that the change leaves alone. */
+/**
+ * The hidden refs that lead to the judged commits; for a repository the change leaves alone, its target's
+ * ref.
+ */
 const refsTo = ({ changeId, merged }: ToJudge, commits: CommitByRepository): Record<string, string> =>
   Object.fromEntries(
     merged

@@ -1,7 +1,7 @@
 /**
- * Landings begun before a gate had parts: `change.land@1`, in both shapes that it had. Their plans and verdicts are no
- * longer understood, so they are taken back and the change is landed again, by version 2; one whose target may have
- * moved already is seen through.
+ * Landings that started before gates had parts: `change.land@1`, in both of its shapes. Their plans and
+ * verdicts are no longer understood, so they are undone and the change is landed again by version 2. One
+ * whose target may already have moved is completed.
  */
 import {
   advanceTargets,
@@ -21,9 +21,9 @@ import { breakGate, type LandInput, landed, reject, repositoriesOf } from './rec
 
 type PlanOfThen = {
   readonly gateRunId: string;
-  /** The one of the whole gate, in the first shape. */
+  /** In the first shape, the sandbox of the whole gate. */
   readonly sandbox?: { readonly id: string } | undefined;
-  /** In the second. */
+  /** In the second shape. */
   readonly parts?: readonly GatePart[] | undefined;
 };
 

@@ -1,4 +1,4 @@
-/** What a landing is about, what its records say when it does not go through, and the task's word that it does. */
+/** The input of a landing, and the record updates when it succeeds or fails. */
 import { allows, type ChangePart, changeStates } from '@berth/contract';
 import type { MergedPart } from '../../change/index.ts';
 import { move, type Tx } from '../../kernel/index.ts';
@@ -17,7 +17,7 @@ export interface LandInput {
 
 export const repositoriesOf = ({ parts }: LandInput): string[] => parts.map((part) => part.repository);
 
-/** What lands, by repository. */
+/** The merge commits, by repository. */
 export const landed = (parts: readonly MergedPart[]): Record<string, string> =>
   Object.fromEntries(parts.map((part) => [part.repository, part.merge]));
 
@@ -52,7 +52,7 @@ export const insertGateRun = async (
   if (change !== undefined) await tx.table('changes').update(changeId, change.revision, { gateRunId: id });
 };
 
-/** A gate that came to no verdict has not passed. */
+/** A gate without a verdict has not passed. */
 export const breakGate = async (tx: Tx, gateRunId: string, run: string): Promise<void> => {
   const gateRun = await tx.table('gateRuns').get(gateRunId);
   if (gateRun?.state !== 'running') return;

@@ -1,16 +1,17 @@
 /**
- * Green evidence that is good for another run. A verdict belongs to what was judged (trees, by which commands, set-ups,
- * driver and limits: `planHash`), and to nothing else of a change. So a change that lost a race and whose new merge has
- * the very same files lands by the verdict that it has.
+ * Finds green evidence that another run may reuse. A verdict belongs to what was judged (trees, commands,
+ * set-ups, driver and limits: `planHash`) and to nothing else about a change. A change that lost a race and
+ * whose new merge has the very same files therefore lands on the verdict it has.
  *
- * Only a record of this workspace counts, in which the server wrote a verdict; never one that came by reuse itself, in
- * which anything was red, or beside which another run of the very same was: that gate is flaky.
+ * Only a record of this workspace with a verdict written by the server counts. A record does not count if it
+ * was itself reused, if anything in it was red, or if another run of the same plan was red: that gate is
+ * flaky.
  */
 import type { Evidence, GateRun } from '@berth/contract';
 import { failedIn } from '../../gate/index.ts';
 import type { Ports } from '../../ports.ts';
 
-/** What a gate may meet outside of its sandbox changes with time. */
+/** What a gate depends on outside its sandbox changes over time. */
 export const EVIDENCE_GOOD_MS = 3_600_000;
 
 const MAX_LOOKED_AT = 100;
@@ -21,7 +22,7 @@ export type Reused = {
   readonly evidence: readonly Evidence[];
 };
 
-/** `inputHash` finds the runs; it says of which workspace they are. */
+/** `inputHash` finds the runs; it also identifies the workspace. */
 export const findEvidence = (
   { store, clock }: Pick<Ports, 'store' | 'clock'>,
   { inputHash, planHash }: Pick<GateRun, 'inputHash'> & { readonly planHash: string },
@@ -37,7 +38,7 @@ export const findEvidence = (
     return { gateRunId: newest.id, sandboxId: newest.sandboxId, evidence: newest.evidence };
   });
 
-/** Also where only what the target judges by was. */
+/** Also if only the target's judgement was red. */
 const isRed = ({ state, evidence, weakened = [] }: GateRun): boolean =>
   state === 'red' ||
   (state === 'green' &&

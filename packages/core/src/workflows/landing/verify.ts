@@ -1,4 +1,4 @@
-/** The first half of a landing: whether a merge passes, and what it weakens. Nothing moves here. */
+/** The first half of a landing: whether a merge passes and what it weakens. Nothing moves here. */
 import type { Evidence, Weakening } from '@berth/contract';
 import { dropRef, judgeRef } from '../../change/index.ts';
 import { deciding, failedIn, weakenedBy } from '../../gate/index.ts';
@@ -12,7 +12,7 @@ import { type LandInput, repositoriesOf } from './records.ts';
 export interface Verification {
   readonly input: LandInput;
   readonly planned: JudgePlan;
-  /** Of the step. */
+  /** The key of the step. */
   readonly key: string;
   readonly signal: AbortSignal;
 }
@@ -39,14 +39,16 @@ const judge = async (
   return { evidence: reused.evidence, weakened: [] };
 };
 
-/** A set-up of the target that fails shows where its checks should run and where it is judged itself. */
+/**
+ * A failing set-up of the target shows up twice: where its checks should run, and where it is judged itself.
+ */
 const unique = (all: readonly Weakening[]): Weakening[] => [
   ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
 ];
 
 const NOTHING: PartsEnd = { evidence: [], weakened: [] };
 
-/** A target that cannot be set up says nothing, and no agent is to answer for it: a person does. */
+/** A target that cannot be set up gives no verdict, and that is for a person to resolve, not an agent. */
 const saidBefore = async (ports: Ports, target: Target, signal: AbortSignal): Promise<PartsEnd> => {
   try {
     return { evidence: await baselineOf(ports, target, signal), weakened: [] };

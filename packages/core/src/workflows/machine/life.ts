@@ -1,4 +1,7 @@
-/** Whether a machine answers, whether it lives, why it died, and how one is made, also in the place of a dead one. */
+/**
+ * Whether a machine answers and lives, why it died, and how to create one, including a replacement for a dead
+ * one.
+ */
 import { type BerthError, fail, isBerthError } from '@berth/contract';
 import type { Liveness, Machine, Sandbox } from '@berth/plugin-api';
 import { isStop, unlessAborted } from '../../kernel/index.ts';
@@ -14,11 +17,11 @@ const GONE = new Set<string>(['sandbox.unreachable', 'sandbox.died', 'sandbox.ou
 
 export const isGone = (error: unknown): boolean => isBerthError(error) && GONE.has(error.code);
 
-/** Nobody here can speak with its guest: the server was upgraded, and the machine lives. */
+/** The machine lives, but after a server upgrade nothing here can talk to its guest. */
 export const isOutdated = (error: unknown): error is BerthError =>
   isBerthError(error) && error.code === 'sandbox.outdated';
 
-/** A guest that says nothing holds neither a stop nor a cancel up. */
+/** An unresponsive guest must not delay a stop or a cancel. */
 export const answering = async (
   { machines }: Ports,
   { id, driver }: Where,
@@ -29,7 +32,7 @@ export const answering = async (
   return sandbox;
 };
 
-/** Nothing when no machine of this id is there: after a crash in the middle. */
+/** Undefined if there is no machine with this id, as after a crash halfway through. */
 export const livenessOf = async (
   { machines }: Ports,
   { id, driver }: Where,
@@ -38,17 +41,17 @@ export const livenessOf = async (
   return undefined;
 };
 
-/** Why a machine is dead; nothing when it lives, or when nobody knows. */
+/** Why a machine is dead; undefined if it lives or its state is unknown. */
 export const deathIn = (life: Liveness | undefined): string | undefined => {
   if (life === undefined) return 'its machine is gone';
   if (life.state === 'dead') return life.reason;
   return life.state === 'unfinished' ? 'what its driver wrote down about it is gone' : undefined;
 };
 
-/** Machines that a step may use up, the first one included. */
+/** Maximum number of machines for one step, including the first. */
 export const MAX_MACHINES = 3;
 
-/** A machine that nothing can be made to go on from, or the last one of too many. */
+/** For a machine with nothing to recover from, or the last one allowed. */
 export const diedOf = (id: string, reason: string, times?: number) =>
   fail('sandbox.died', { id, reason, ...(times === undefined ? {} : { times }) });
 
@@ -58,7 +61,7 @@ export interface Making {
   readonly signal: AbortSignal;
 }
 
-/** The one way to a machine, also to one in the place of another. Rejects with `gate.forgeable`. */
+/** The only place that creates machines, including replacements. Rejects with `gate.forgeable`. */
 export const makeMachine = async (ports: Ports, { plan, driver, signal }: Making): Promise<Machine> => {
   const { id, layers, image, limits, tools, purpose } = plan;
   const spec = { id, layers, image, limits, tools, env: {} };
@@ -66,14 +69,14 @@ export const makeMachine = async (ports: Ports, { plan, driver, signal }: Making
   const refused =
     purpose === 'gate' || purpose === 'attempt' ? forgeable(ports, driver, machine.unenforced) : undefined;
   if (refused === undefined) return machine;
-  // Nobody may use it: it does not wait for its record to go.
+  // Nobody may use it, so it is destroyed at once rather than with its record.
   await ports.machines.destroy(driver, id);
   throw refused;
 };
 
 /**
- * Where a command can answer in the guest's name, a gate proves nothing. An agent's work would be judged on the same
- * driver, so it is refused before the agent is asked.
+ * If a command can answer in the guest's name, a gate proves nothing. An agent's work would be judged on the
+ * same driver, so this is refused before the agent starts.
  */
 const forgeable = (
   { defaults }: Ports,
@@ -88,9 +91,9 @@ const forgeable = (
 const FORGEABLE = 'verdict: ';
 
 /**
- * Acts inside a machine that nobody works in yet. When that fails and the machine turns out to have died, it is made
- * anew, empty, and the act is done again, so the act MUST put into it all that earlier ones had. Rejects with
- * `sandbox.died` when the last of them died.
+ * Runs `act` in a machine that nobody works in yet. If it fails because the machine died, the machine is
+ * recreated, empty, and `act` runs again, so it MUST restore everything that earlier calls had put there.
+ * Rejects with `sandbox.died` when the last machine has died.
  */
 export const inNewMachine = async (
   ports: Ports,
@@ -113,7 +116,10 @@ export const inNewMachine = async (
   }
 };
 
-/** Acts inside a machine that is of no use when it has died: what it died of is told then, not how that was noticed. */
+/**
+ * Runs `act` in a machine that cannot be replaced. If the machine died, rejects with the reason for that, not
+ * with the error that revealed it.
+ */
 export const inMachine = async <T>(
   ports: Ports,
   { id, driver, signal }: Where & { readonly signal: AbortSignal },
@@ -129,13 +135,13 @@ export const inMachine = async <T>(
 
 const OUTDATED = 'its guest is of another version of Berth';
 
-/** Connections may end before the last process does. */
+/** A connection may end before the last process does. */
 const LOOK_AGAIN_MS = 1000;
 
 /**
- * Why the machine died in which an act failed, or is of no more use than a dead one; nothing when it lives. What a dead machine answered says nothing: its
- * driver is asked, not the error. Rejects with the reason of the signal, with a stop, and with `sandbox.removed` when
- * somebody took the sandbox away.
+ * Why the machine in which `act` failed has died, or is as useless as a dead one; undefined if it lives.
+ * Errors from a dead machine mean nothing, so this asks the driver. Rejects with the reason of the signal,
+ * with a stop, and with `sandbox.removed` if the sandbox was removed.
  */
 export const deathBehind = async (
   ports: Ports,

@@ -1,9 +1,10 @@
 /**
- * A sandbox whose machine died, with its host or alone, or whose guest is older than the server, goes on from its disk: the disk becomes a layer, and a new
- * machine of the same id starts from what the old one started from and from that. What ran is gone; the files are there.
+ * If a sandbox's machine has died, alone or with its host, or its guest is older than the server, the sandbox
+ * continues from its disk: the disk becomes a layer, and a new machine with the same id starts from the old
+ * machine's layers plus that one. Processes are lost; the files are kept.
  *
- * The layer is written down before the old machine goes, and stays for as long as the sandbox. Every step may be done
- * again: a disk that was kept already has the same name, and a machine that lives is left alone.
+ * The layer is recorded before the old machine is destroyed and kept for as long as the sandbox. Every step
+ * is safe to repeat: a disk that was already kept has the same name, and a live machine is left alone.
  */
 import { fail, isBerthError } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
@@ -26,13 +27,14 @@ import {
 
 export interface Reached {
   readonly sandbox: Sandbox;
-  /** Why its machine died, when it is a new one, from the disk of that one. */
+  /** Set if the machine is new and starts from the disk of one that died: why that one did. */
   readonly died: string | undefined;
 }
 
 /**
- * Acts in a sandbox. When that fails and its machine turns out to have died, the act is done again in the next one, from
- * the disk, so it MUST be safe to repeat. Rejects with `sandbox.died` when the last of them died, or left nothing.
+ * Runs `act` in a sandbox. If it fails because the machine died, it runs again in a new machine with the same
+ * disk, so `act` MUST be safe to repeat. Rejects with `sandbox.died` if the last machine has died, or one
+ * left nothing to recover.
  */
 export const inSandbox = async <T>(
   ports: Ports,
@@ -52,7 +54,10 @@ export const inSandbox = async <T>(
   }
 };
 
-/** Rejects with `sandbox.unreachable` when it lives and does not answer, `sandbox.died` when nothing is left of it. */
+/**
+ * Rejects with `sandbox.unreachable` if it lives but does not answer, and with `sandbox.died` if nothing is
+ * left to recover.
+ */
 export const reachSandbox = async (ports: Ports, where: Where, signal: AbortSignal): Promise<Reached> => {
   let died: string | undefined;
   for (let used = 1; ; used += 1) {
@@ -74,11 +79,14 @@ interface Death {
   readonly signal: AbortSignal;
 }
 
-/** Rejects with `sandbox.died` when there is nothing to go on from, `sandbox.not_running` when it is removed. */
+/**
+ * Rejects with `sandbox.died` if there is nothing to recover, and with `sandbox.not_running` if the sandbox
+ * has been removed.
+ */
 const revive = async (ports: Ports, where: Where, { died, signal }: Death): Promise<void> => {
   const { machines, store } = ports;
   const { id, driver } = where;
-  // Who has seen the old machine dead finds another record when there is a new one.
+  // If there is already a new machine, the record has changed since the old one was seen dead.
   const state = await store.write((tx) => lose(tx, id, died));
   if (state !== 'error') throw fail('sandbox.not_running', { id, state: state ?? 'gone' });
   await keepDisk(ports, where, { died, signal });
@@ -96,7 +104,10 @@ const revive = async (ports: Ports, where: Where, { died, signal }: Death): Prom
   ports.log.info('sandbox.revived', { sandbox: id, disks: disks.length, died });
 };
 
-/** Kept under the sandbox's own id as key. Of a machine that is gone there is none, or it was kept before. */
+/**
+ * Keeps the disk under the sandbox's id. If the machine is gone, there is no disk, or it has been kept
+ * already.
+ */
 const keepDisk = async (ports: Ports, where: Where, { died, signal }: Death): Promise<void> => {
   const { machines, store, ids } = ports;
   const { id, driver } = where;
@@ -114,7 +125,9 @@ const keepDisk = async (ports: Ports, where: Where, { died, signal }: Death): Pr
   });
 };
 
-/** Of a machine that is dead, or that nobody here can speak with; one that answers is the new one. */
+/**
+ * True for a machine that is dead or that nothing here can talk to; one that answers is already the new one.
+ */
 const hasOldDisk = async (ports: Ports, where: Where, signal: AbortSignal): Promise<boolean> => {
   const life = await livenessOf(ports, where);
   if (life?.state !== 'alive') return life?.state === 'dead';

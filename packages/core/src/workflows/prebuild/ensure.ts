@@ -1,11 +1,12 @@
 /**
- * What a sandbox of a workspace starts from: the layer that its set-up left, made now when there is none yet. Many may
- * wait for the same layer; one job makes it, and goes on when those who wait lose interest. A driver without disk
- * snapshots gets no layer: each of its sandboxes runs the set-up itself.
+ * Provides what a sandbox of a workspace starts from: the layer with the result of its set-up, built now if
+ * there is none yet. Many may wait for the same layer; one job builds it and continues even if they stop
+ * waiting. With a driver that has no disk snapshots there is no layer, and each sandbox runs the set-up
+ * itself.
  *
- * A layer that others may use is made from the tips of the target branches and from nothing else. Commits that have not
- * landed may start from such a layer when their set-up would come from the same; a layer of their own is found by the
- * attempt that it is for, and goes with it.
+ * A shared layer is built only from the tips of the target branches. Commits that have not landed may start
+ * from it if their set-up has the same inputs; otherwise they get a private layer, which belongs to their
+ * attempt and is deleted with it.
  */
 import { fail, type Isolation, type Workspace } from '@berth/contract';
 import {
@@ -35,15 +36,15 @@ import { type PrepareInput, prepareWorkspace, settle } from '../prepare-workspac
 import { layersOf, supersedeLost } from './lost-layer.ts';
 
 export interface StartRequest {
-  /** Image and driver may be other ones than the workspace's own. */
+  /** Its image and driver may differ from the stored workspace's. */
   readonly workspace: Workspace;
   readonly isolation?: Isolation | undefined;
   readonly commits: CommitByRepository;
-  /** The refs of the hub that lead to the commits, by repository; the target's when absent. */
+  /** The hub refs that lead to the commits, by repository. Default: the target's ref. */
   readonly from?: Readonly<Record<string, string>> | undefined;
-  /** Is told that it waits for a set-up. */
+  /** Whose followers are told that it waits for a set-up. */
   readonly attemptId?: string | undefined;
-  /** Of the attempt. */
+  /** The attempt's egress. */
   readonly work?: WorkEgress | undefined;
   readonly signal: AbortSignal;
 }
@@ -54,7 +55,10 @@ const MAX_PREPARATIONS = 3;
 const NO_VERDICT = new Set(['work.cancelled', 'sandbox.unreachable', 'sandbox.died', 'sandbox.removed']);
 const SETTING_MAX_BYTES = 4 * 2 ** 20;
 
-/** Rejects with the error of the set-up, or with the reason of the signal; the making of the layer goes on then. */
+/**
+ * Rejects with the error of the set-up or with the reason of the signal; after the latter, the layer is still
+ * built.
+ */
 export const ensurePrebuild = async (ports: Ports, request: StartRequest): Promise<Start> => {
   const { workspace, isolation, commits } = request;
   const driver = await ports.machines.choose({ driver: workspace.driver, isolation });
@@ -87,7 +91,7 @@ interface Source {
   readonly commits: CommitByRepository;
   readonly setup: SetupPlan;
   readonly runsOwnCode: () => Promise<boolean>;
-  /** Whose alone the layer is. */
+  /** The attempt that owns the layer. */
   readonly attemptId?: string | undefined;
 }
 
@@ -109,7 +113,10 @@ const sourceOf = async (
   return { inputHash, commits, setup, runsOwnCode: () => runsOwnCode({ setup, files, read }) };
 };
 
-/** The targets, when the same set-up would come from them; else what was asked for, as the attempt's own. */
+/**
+ * The targets, if their set-up has the same inputs; otherwise the requested commits, as the attempt's private
+ * source.
+ */
 const trustedSource = async (
   ports: Ports,
   request: StartRequest,
@@ -129,7 +136,7 @@ const trustedSource = async (
   return { ...asked, setup: { ...asked.setup, egress }, attemptId, inputHash };
 };
 
-/** Neither when it was superseded meanwhile. The error is no verdict about the set-up. */
+/** Returns neither if it was superseded meanwhile. An error returned here is not a verdict on the set-up. */
 const layerOf = async (
   ports: Ports,
   prebuild: Prebuild,
@@ -142,7 +149,10 @@ const layerOf = async (
   return now?.state === 'ready' ? { layer: now.layer } : { error: now?.error };
 };
 
-/** Rejects with the verdict about this set-up. Another task's fate (its cancel, a layer dropped meanwhile) is none, nor is the death of a machine. */
+/**
+ * Rejects with the verdict on this set-up. What happened to another task (a cancel, a deleted layer) is not a
+ * verdict, nor is the death of a machine.
+ */
 const settled = async (ports: Ports, prebuild: Prebuild, wanted: Wanted): Promise<Prebuild | undefined> => {
   await untilSettled(ports, prebuild, wanted);
   const now = await ports.store.read((tx) => tx.table('prebuilds').get(prebuild.id));
@@ -150,7 +160,7 @@ const settled = async (ports: Ports, prebuild: Prebuild, wanted: Wanted): Promis
   return now;
 };
 
-/** Reads what an installer would read, in these commits. */
+/** Reads the files of these commits that an installer would read. */
 export const settingOf =
   ({ hub }: Pick<Ports, 'hub'>, workspaceId: string, commits: CommitByRepository) =>
   (repository: string, path: string): Promise<string | undefined> =>
@@ -169,7 +179,7 @@ export const filesOf = async (
   return files;
 };
 
-/** A person who watches an attempt sees what it waits for. */
+/** Lets the attempt's followers see what it waits for. */
 const told = <T>(ports: Ports, { request, setup }: Wanted, wait: () => Promise<T>): Promise<T> => {
   const { attemptId } = request;
   const detail = setup.commands.map(({ run }) => run).join('; ');
@@ -193,7 +203,7 @@ const known = async (
   return all.find((one) => one.state === 'ready') ?? all[0];
 };
 
-/** The prebuild of these inputs that is ready or being made; else a new one from a source that may be trusted with it. */
+/** A ready or building prebuild of these inputs, or else a new one from a trusted source. */
 const findOrBegin = async (
   ports: Ports,
   { inputHash, driver, request }: Wanted,
@@ -221,7 +231,7 @@ const findOrBegin = async (
 const inputOf = (ports: Ports, prebuildId: string, wanted: Wanted): PrepareInput => {
   const { driver, setup, commits, attemptId, request } = wanted;
   const { workspace } = request;
-  // The refs lead to what was asked for; a target leads to itself.
+  // The refs lead to the requested commits; targets need none.
   const from = commits === request.commits ? request.from : undefined;
   const checkout = workspace.repositories
     .filter(({ name }) => commits[name] !== undefined)
@@ -239,9 +249,9 @@ const inputOf = (ports: Ports, prebuildId: string, wanted: Wanted): PrepareInput
 };
 
 /**
- * Joins the run that the job began, or begins it in the job's words: whoever waits for a layer must not have a say in
- * what it is made from. How it ends is read from the record afterwards. A cancel ends the waiting alone: others may
- * wait for the same layer.
+ * Joins the run that the job started, or starts it with the job's input: a caller that waits for a layer must
+ * not influence what it is built from. The outcome is read from the record afterwards. A cancel only ends the
+ * wait, because others may be waiting for the same layer.
  */
 const untilSettled = async (ports: Ports, prebuild: Prebuild, { request }: Wanted): Promise<void> => {
   const id = ports.ids.from('saga', prebuild.id);
@@ -258,7 +268,10 @@ const untilSettled = async (ports: Ports, prebuild: Prebuild, { request }: Wante
   }
 };
 
-/** A prebuild that nobody will make any more (its job was lost with a restored database) is written off. */
+/**
+ * Marks the prebuild as failed if nothing will build it any more, because its job was lost when a database
+ * was restored.
+ */
 const promisedInput = async (
   { queue }: Ports,
   tx: Tx,
@@ -272,7 +285,7 @@ const promisedInput = async (
 
 const ended = (): void => undefined;
 
-/** What waits for a place has not ended, and whoever waits for it gives its worker back as well. */
+/** A build that waits for a place has not ended, so the caller releases its worker, too. */
 const endedBadly = (error: unknown): void => {
   if (isDeferred(error)) throw error;
 };

@@ -1,4 +1,4 @@
-/** A layer that its driver does not have any more (removed by hand, left out of a backup) is made again when it is needed. */
+/** A layer that its driver no longer has (removed by hand, missing from a backup) is rebuilt when needed. */
 import type { Ports } from '../../ports.ts';
 
 export const layersOf = async (
@@ -10,7 +10,10 @@ export const layersOf = async (
   return there;
 };
 
-/** False when it is another's word by now. The operator hears of it: somebody takes away what the server needs. */
+/**
+ * Returns false if the record has changed meanwhile. Tells the operator, because something removes files that
+ * the server needs.
+ */
 export const supersedeLost = async (
   { store, troubles }: Pick<Ports, 'store' | 'troubles'>,
   prebuildId: string,

@@ -1,4 +1,4 @@
-/** Runs set-up commands, each in its repository, one after the other; the first that fails ends it. */
+/** Runs set-up commands in order, each in its repository, and stops at the first failure. */
 import { fail } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { tailOfBoth } from '../../kernel/index.ts';
