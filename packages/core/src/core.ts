@@ -1,6 +1,7 @@
 /**
- * Puts the core together: the sagas, the queues whose jobs run them, the reconcilers, and the verbs that the server
- * calls. Nothing happens before `start`; `stop` leaves everything as it is, to go on at the next start.
+ * Assembles the core: the sagas, the queues whose jobs run them, the reconcilers, and the verbs that the
+ * server calls. Nothing happens before `start`; `stop` leaves everything as it is, to continue at the next
+ * start.
  */
 import type { Json } from '@berth/plugin-api';
 import { createPrecedence } from './change/index.ts';
@@ -60,7 +61,7 @@ import { prepareWorkspace } from './workflows/prepare-workspace.ts';
 import { runTask, runTask1 } from './workflows/run-task.ts';
 import { takeTurn } from './workflows/take-turn.ts';
 
-/** Every saga, in the version by which runs begin. */
+/** Every saga, in the version that new runs use. */
 export const SAGAS = [
   createSandbox,
   prepareWorkspace,
@@ -92,15 +93,15 @@ export interface CoreDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** SHA-256 of a text in UTF-8, hex. */
+  /** SHA-256 of a UTF-8 text, in hex. */
   readonly digest: (text: string) => string;
   readonly ports: ExternalPorts;
   readonly log?: Log | undefined;
-  /** Names this process; another at every start. */
+  /** Identifies this process; different at every start. */
   readonly owner: string;
-  /** Tasks that are worked on at the same time; 4 when absent. */
+  /** Maximum number of tasks worked on concurrently. Default: 4. */
   readonly maxTasks?: number | undefined;
-  /** For tests that end the process at a named moment of a saga. */
+  /** Lets tests kill the process at a named point of a saga. */
   readonly crashPoint?: ((name: string) => void) | undefined;
 }
 
@@ -112,12 +113,14 @@ export interface Core {
   readonly sagas: Sagas<Ports>;
   readonly queue: Queue;
   readonly reconcilers: Reconcilers;
-  /** What could not be done and is tried again. */
+  /** Failures that are being retried. */
   readonly troubles: Troubles;
-  /** Takes up what an earlier process left. Resolves when everything is on its way again. */
+  /** Resumes what an earlier process left. Resolves once everything is running again. */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Takes no more work, and resolves when no sandbox is left. What is under way goes on at the next start. */
+  /**
+   * Accepts no more work, and resolves once no sandbox is left. Work in progress continues at the next start.
+   */
   removeSandboxes(): Promise<void>;
 }
 
@@ -125,7 +128,10 @@ const DEFAULT_MAX_TASKS = 4;
 const MAX_PREPARATIONS = 2;
 const MAX_BASELINES = 2;
 
-/** All that sagas are given. They are given the ports, and the ports hold them: the getter closes the circle. */
+/**
+ * Everything that sagas are given. The sagas receive the ports and the ports contain the sagas; the getter
+ * resolves this cycle.
+ */
 export const createPorts = (deps: CoreDeps): Ports => {
   const {
     store,
@@ -215,7 +221,7 @@ export const createCore = (deps: CoreDeps): Core => {
   };
 };
 
-/** Runs that somebody waited for in a request have no job of their own; those of tasks are taken up by theirs. */
+/** Runs that a request waited for have no job of their own; those of tasks are resumed by their jobs. */
 const resumeManual = async ({ sagas, store, log }: Ports, signal: AbortSignal): Promise<void> => {
   const unfinished = { table: 'sagas', where: { state: ['running', 'undoing'] } } as const;
   for await (const runs of pagesOf(store, unfinished, signal))

@@ -1,4 +1,7 @@
-/** What the jobs of the queues do: each runs one saga, by an id that follows from the job, so that again is the same. */
+/**
+ * Handlers of the queues' jobs: each runs one saga, under an id derived from the job, so that running it
+ * again is idempotent.
+ */
 import { isBerthError } from '@berth/contract';
 import {
   Deferred,
@@ -19,8 +22,8 @@ import { type PrepareInput, prepareWorkspace } from './workflows/prepare-workspa
 import { runTask } from './workflows/run-task.ts';
 
 /**
- * The end of a task is in its record, so an attempt that failed is a job that was done. Only a run that could not come
- * to an end (the store failed) rejects.
+ * A task's outcome is in its record, so the job of a failed attempt is `done`. Only a run that could not end
+ * (because the store failed) rejects.
  */
 export const handleTask =
   (ports: Ports): Handler =>
@@ -32,14 +35,14 @@ export const handleTask =
       await untilPlace(ports, job, id);
       await ports.sagas.run(runTask, { id, input, subject: input.taskId, signal });
     } catch (error) {
-      // A person's decision comes with a job of its own.
+      // A person's decision adds a job of its own.
       if (isParked(error)) return;
       if (isDeferred(error)) throw await waitOf(ports, { job, input, run: id, error });
       if (isStop(error) || !isBerthError(error)) throw error;
       await ports.store.write(async (tx) => {
         const run = await tx.table('sagas').get(id);
         if (run?.state === 'running' || run?.state === 'undoing') throw error;
-        // A stuck run cannot speak for its task any more, and one that never began says nothing.
+        // A stuck run can no longer update its task, and one that never started has not done so.
         if (run === undefined || run.state === 'stuck')
           await failTask(tx, ports, { ...input, error: { ...error.body } });
       });
@@ -47,15 +50,15 @@ export const handleTask =
   };
 
 /**
- * A task begins when there is a place for its sandbox: those that wait cost next to nothing then. A follow-up may have
- * one already.
+ * A task starts once there is a place for its sandbox, so waiting tasks cost next to nothing. A follow-up may
+ * already have a place.
  */
 const untilPlace = ({ store, places }: Ports, job: Job, run: string): Promise<void> =>
   store.read(async (tx) => {
     const task = await tx.table('tasks').get(attemptOf(job).taskId);
     const isBegun = (await tx.table('sagas').get(run)) !== undefined;
     if (isBegun || (task?.followUps.length ?? 0) > 0) return;
-    // What was to begin later has waited only since then.
+    // A job with a delayed start has waited only since that start.
     const since = job.error === undefined ? Number.POSITIVE_INFINITY : job.createdAt;
     await places.assertFree(tx, { purpose: 'attempt', since });
   });
@@ -67,7 +70,7 @@ interface Waiting {
   readonly error: Deferred;
 }
 
-/** It is told once, and a cancel ends it as well. */
+/** The wait is reported once, and a cancel ends it, too. */
 const waitOf = async (ports: Ports, { job, input, run, error: { wait } }: Waiting): Promise<Deferred> => {
   if (job.error === undefined) await tellWaits(ports, input, wait);
   const isOver: Wait['isOver'] = async (tx) =>
@@ -75,13 +78,16 @@ const waitOf = async (ports: Ports, { job, input, run, error: { wait } }: Waitin
   return new Deferred({ ...wait, isOver });
 };
 
-/** Whoever follows the attempt hears once what it waits for; before it began, `berth doctor` says it. */
+/**
+ * Reports once to the attempt's followers what it waits for; before the attempt has started, `berth doctor`
+ * shows it.
+ */
 const tellWaits = async ({ store }: Ports, { attemptId }: AttemptInput, { error }: Wait): Promise<void> => {
   const attempt = await store.read((tx) => tx.table('attempts').get(attemptId));
   if (attempt !== undefined) await progressed(store, { attemptId, stage: 'waiting', detail: error.message });
 };
 
-/** A task that was cancelled while it waited needs no attempt; a run that began is seen through in any case. */
+/** A task cancelled while it waited needs no attempt; a run that has started is continued in any case. */
 const isWanted = ({ store }: Ports, { taskId }: AttemptInput, run: string): Promise<boolean> =>
   store.read(async (tx) => {
     const task = await tx.table('tasks').get(taskId);
@@ -89,8 +95,8 @@ const isWanted = ({ store }: Ports, { taskId }: AttemptInput, run: string): Prom
   });
 
 /**
- * The server died in this job too often, so its run is turned back, under a new job. When even the undo is given
- * up, it is tried again much later: until then nobody can say how the task ended, it may have landed.
+ * The server died in this job too often, so its run is undone under a new job. If even the undo is given up,
+ * it is retried much later: until then it is unknown how the task ended, because it may have landed.
  */
 export const taskGivenUp =
   (ports: Ports) =>
@@ -110,7 +116,7 @@ export const prepareGivenUp =
 const GIVEN_UP = { code: 'work.crashed', message: 'The server died in this too often.' };
 const LATER_MS = 600_000;
 
-/** False when there is nothing to turn back. */
+/** Returns false if there is nothing to undo. */
 const turnBack = async (
   { queue }: Ports,
   tx: Tx,
@@ -145,5 +151,5 @@ export const baselineGivenUp =
     await turnBack(ports, tx, { job, run: baselineJobOf(job).id });
   };
 
-/** Written by `startFrom` and read nowhere else. */
+/** Written by `findOrBegin`, the only writer. */
 const prepareOf = ({ data }: Job): PrepareInput => data as unknown as PrepareInput;

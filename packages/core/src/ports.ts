@@ -1,7 +1,7 @@
 /**
- * What the workflows ask of the world. The server implements these (`server/src/infra`, `server/src/gateway`), the
- * simulation and the saga laws use scripted ones. All of them may be called again with the same arguments after a
- * crash and then lead to the same end.
+ * What the workflows need from the outside world. The server implements these ports; the simulation and the
+ * saga laws use scripted ones. Each call may be repeated with the same arguments after a crash and must then
+ * have the same outcome.
  */
 
 import type {
@@ -23,34 +23,41 @@ import type { Places } from './sandbox/index.ts';
 type Commit = z.infer<typeof CommitId>;
 export type CommitByRepository = Readonly<Record<string, Commit>>;
 
-/** Machines on all drivers of this installation. */
+/** The machines of all drivers in this installation. */
 export interface Machines {
-  /** Names of the drivers that are configured. */
+  /** Names of the configured drivers. */
   readonly names: readonly string[];
   /**
-   * The driver to use. The default when none is named, never `host` by itself. Rejects with `driver.unknown`,
-   * `driver.absent`, or `driver.unsupported` when its isolation is weaker than asked.
+   * Selects the driver: the default if none is named, but never `host` by default. Rejects with
+   * `driver.unknown`, `driver.absent`, or `driver.unsupported` if its isolation is weaker than requested.
    */
   choose(wanted: {
     driver?: string | undefined;
     isolation?: Isolation | undefined;
   }): Promise<{ name: string; isolation: Isolation }>;
   create(driver: string, spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
-  /** Ends the machine and every connection to it. */
+  /** Destroys the machine and closes every connection to it. */
   destroy(driver: string, id: string): Promise<void>;
-  /** Ends every connection to a machine. The next `open` makes new ones, if it lives. */
+  /** Closes every connection to a machine. The next `open` makes new ones if the machine lives. */
   hangUp(id: string): Promise<void>;
   list(driver: string): AsyncIterable<ListedMachine>;
   facets(driver: string): Driver['facets'];
-  /** The inside of a running machine; also opens its uplink (git, models, egress). Rejects with `sandbox.unreachable`. */
+  /**
+   * Connects to a running machine and opens its uplink (git, models, egress). Rejects with
+   * `sandbox.unreachable`.
+   */
   open(driver: string, id: string): Promise<Sandbox>;
 }
 
-/** One bare repository per repository of a workspace, owned by the server. No agent can write its folder. */
+/**
+ * One bare repository for each repository of a workspace, owned by the server. No agent can write to its
+ * folder.
+ */
 export interface Hub {
   /**
-   * Clones or refreshes. Rejects with `repository.*`, `branch.missing`, or the reason of the signal. Credentials in URLs
-   * are refused. Until `recorded`, what is there under the workspace counts as half-made once the server has died.
+   * Clones or refreshes. Rejects with `repository.*`, `branch.missing`, or the reason of the signal.
+   * Credentials in URLs are refused. Until `recorded` is called, a server crash leaves the workspace's copies
+   * marked as half-made.
    */
   importRepository(
     workspaceId: string,
@@ -58,25 +65,33 @@ export interface Hub {
     signal?: AbortSignal,
   ): Promise<Repository>;
   /**
-   * Fetches the target branch from its source when it can be reached and moved forward there; else changes nothing. A
-   * source that is slow to answer is waited for a few seconds, one that was silent not at all: what it has comes later.
-   * Resolves with why the copy may be behind its source, which whoever works on it MUST be told.
+   * Fetches the target branch from its source if the source is reachable and the branch has moved forward
+   * there; otherwise changes nothing. Waits a few seconds for a slow source, and not at all for one that was
+   * silent before; its commits then arrive with a later refresh. Resolves with the reason why the copy may be
+   * behind its source; whoever works on the copy MUST be told.
    */
   refresh(workspaceId: string, repository: Repository, signal?: AbortSignal): Promise<StaleCopy | undefined>;
-  /** The workspace has its record from now on: its copies are no longer half-made. */
+  /** The workspace now has a record, so its copies are no longer half-made. */
   recorded(workspaceId: string): Promise<void>;
-  /** Also what an interrupted removal left. Succeeds for an unknown one. */
+  /** Also removes what an interrupted removal left. Succeeds if the workspace is unknown. */
   removeWorkspace(workspaceId: string): Promise<void>;
-  /** Of which workspaces there is anything, also half-made or half-removed, and when that last changed. */
+  /**
+   * All workspaces with anything in the hub, including half-made or half-removed ones, and when each last
+   * changed.
+   */
   listWorkspaces(): Promise<readonly HubWorkspace[]>;
   /**
-   * Packs what lies loose and drops what nothing has named for long, when there is enough of it to be worth it: more
-   * when somebody works there (`isQuiet` false). Safe beside everything else. Returns whether it did.
+   * Packs loose objects and deletes ones unreferenced for long, if there are enough to be worth it; the
+   * threshold is higher while somebody works there (`isQuiet` false). Safe to run concurrently with
+   * everything else. Returns whether it did anything.
    */
   maintain(workspaceId: string, repository: string, isQuiet: boolean): Promise<boolean>;
   /** The commit of a full ref name, or undefined. */
   resolve(workspaceId: string, repository: string, ref: string): Promise<Commit | undefined>;
-  /** Moves a full ref from a commit (or from absence) to another (or to absence). False when it is elsewhere. */
+  /**
+   * Moves a full ref from one commit (or absence) to another (or to absence). Returns false if the ref is
+   * elsewhere.
+   */
   swap(
     workspaceId: string,
     repository: string,
@@ -90,39 +105,52 @@ export interface Hub {
     prefix: string,
   ): Promise<Readonly<Record<string, Commit>>>;
   /**
-   * Computes the merge of `head` into `base` without a working tree and keeps it under the full ref `keepAt`.
-   * The commit is the same for the same arguments: author, dates and message are given.
+   * Merges `head` into `base` without a working tree and keeps the merge under the full ref `keepAt`. The
+   * same arguments yield the same commit: author, dates and message are arguments.
    */
   merge(workspaceId: string, repository: string, merge: MergeOptions): Promise<MergeResult>;
   /**
-   * A commit of its own, kept under the full ref `keepAt`: the files of `commit`, but some as they are in `from` (or
-   * absent, as there), and some with texts of their own. The same for the same arguments.
+   * Creates a commit, kept under the full ref `keepAt`, with the files of `commit`, except that some are as
+   * in `from` (or absent if they are absent there) and some have the given texts. The same arguments yield
+   * the same commit.
    */
   compose(workspaceId: string, repository: string, request: ComposeRequest): Promise<Commit>;
-  /** Every file of a commit: its path and the id of its content, which names equal content equally; `link <id>` for a link. */
+  /** Every file of a commit: path → content id, where equal content has an equal id; `link <id>` for a link. */
   files(workspaceId: string, repository: string, commit: Commit): Promise<Readonly<Record<string, string>>>;
-  /** Names all files of a commit with their modes: equal files, equal id, whatever the commit says beside them. */
+  /**
+   * Identifies all files of a commit including their modes: equal files have an equal id, whatever else the
+   * commit contains.
+   */
   tree(workspaceId: string, repository: string, commit: Commit): Promise<string>;
-  /** The text of a file in a commit; undefined when it is absent, no plain file, or larger than `maxBytes`. A link is none, unless it is asked where it leads. */
+  /**
+   * The text of a file in a commit; undefined if it is absent, not a regular file, or larger than `maxBytes`.
+   * A link is not a regular file, unless its target is requested.
+   */
   readFile(workspaceId: string, repository: string, file: FileRequest): Promise<string | undefined>;
-  /** Unified diff between two commits; with a folder, paths are shown below it. */
+  /** Unified diff between two commits; with a folder, paths are prefixed with it. */
   diff(workspaceId: string, repository: string, from: Commit, to: Commit, folder?: string): Promise<string>;
   /** Whether a commit is an ancestor of another, or the same. */
   contains(workspaceId: string, repository: string, descendant: Commit, ancestor: Commit): Promise<boolean>;
-  /** The same hub, whose acts end with the signal and reject with its reason. A merge keeps nothing then, or all. */
+  /**
+   * The same hub, but its operations end with the signal and reject with its reason. An interrupted merge is
+   * kept either completely or not at all.
+   */
   until(signal: AbortSignal): Hub;
 }
 
 export interface StaleCopy {
   readonly reason: string;
-  /** When it was last seen to be as its source. */
+  /** When it was last known to match its source. */
   readonly currentAt: number;
 }
 
 export interface HubWorkspace {
   readonly id: string;
   readonly changedAt: number;
-  /** A server that is gone began with it and did not come to `recorded`, or did not come to the end of its removal. */
+  /**
+   * A server that has since died started it without reaching `recorded`, or started its removal without
+   * finishing.
+   */
   readonly isHalfMade: boolean;
 }
 
@@ -130,7 +158,7 @@ export interface FileRequest {
   readonly commit: Commit;
   readonly path: string;
   readonly maxBytes: number;
-  /** Where a link leads is its text. */
+  /** Read a link's target as its text. */
   readonly links?: boolean | undefined;
 }
 
@@ -155,35 +183,38 @@ export interface ComposeRequest {
 export type MergeResult =
   | { readonly kind: 'merged'; readonly commit: Commit }
   | { readonly kind: 'conflict'; readonly paths: readonly string[] }
-  /** `head` brings nothing that `base` does not have. */
+  /** `head` contains nothing that `base` lacks. */
   | { readonly kind: 'nothing' };
 
-/** Git inside a sandbox, by commands run there: the server's own git never looks into a sandbox's folders. */
+/**
+ * Git inside a sandbox, through commands run there: the server's own git never touches a sandbox's folders.
+ */
 export interface Checkouts {
   /**
-   * Puts every repository at its commit into `<root>/<name>`, on a local branch. Files of a prepared layer that are
-   * there already stay beside those of the commit, without being committed by a later turn. All that is git's is made anew.
+   * Checks out every repository at its commit into `<root>/<name>`, on a local branch. Existing files of a
+   * prepared layer stay beside those of the commit, and no later turn commits them. All git metadata is
+   * created anew.
    */
   clone(sandbox: Sandbox, checkout: CheckoutRequest): Promise<void>;
   /**
-   * After a set-up: what it changed in files of the commit is taken back, and what it left beside them stays without
-   * being committed by a later turn. Only what somebody does from now on is work.
+   * Runs after a set-up: reverts its changes to the commit's files; files it added stay, and no later turn
+   * commits them. Only what is done from now on counts as work.
    */
   settle(sandbox: Sandbox, request: SettleRequest): Promise<void>;
-  /** Brings `origin/*` up to date with the hub. Touches no file, and no branch or index unless `saved` says so. */
+  /** Updates `origin/*` from the hub. Touches no file, and no branch or index unless `saved` is given. */
   fetch(sandbox: Sandbox, fetch: FetchRequest): Promise<void>;
   /**
-   * Commits everything in the working tree (ignored files excepted) without touching the agent's index or branch, and
-   * pushes it to `turnRef` and `branchRef`. The parents are `previous` and the checkout's head, without the one that
-   * the other contains, so that both refs only move forward. Returns the commits; a repository whose tree equals its
-   * single parent's keeps that parent.
+   * Commits everything in the working tree (except ignored files) without touching the agent's index or
+   * branch, and pushes the commit to `turnRef` and `branchRef`. The parents are `previous` and the checkout's
+   * head, without one that the other contains, so that both refs only move forward. Returns the commits; a
+   * repository whose tree equals that of its single parent keeps that parent.
    */
   saveTurn(sandbox: Sandbox, turn: SaveTurnRequest): Promise<CommitByRepository>;
 }
 
-/** What all work in a checkout is told. */
+/** The common arguments of all operations on a checkout. */
 export interface CheckoutStep {
-  /** The same on every try: what an earlier one left running is ended first. */
+  /** The same on every attempt: whatever an earlier one left running is ended first. */
   readonly key: string;
   /** A stop leaves what runs inside running. */
   readonly signal?: AbortSignal | undefined;
@@ -199,17 +230,20 @@ export interface CheckoutRequest extends CheckoutStep {
     readonly name: string;
     readonly commit: Commit;
     readonly branch: string;
-    /** The ref of the hub that leads to the commit; the one of the branch when absent. */
+    /** The hub ref that leads to the commit. Default: the ref of the branch. */
     readonly from?: string | undefined;
   }[];
-  /** The token of the grant; it reaches git through the environment, never through a file or a URL. */
+  /** The token of the grant; passed to git through the environment, never through a file or a URL. */
   readonly token: string;
 }
 
 export interface FetchRequest extends CheckoutStep {
   readonly workspaceId: string;
   readonly repositories: readonly string[];
-  /** What the last turn saved: the branch that is checked out moves there, so that a merge meets no uncommitted work. */
+  /**
+   * What the last turn saved: the checked-out branch moves there, so that a merge encounters no uncommitted
+   * work.
+   */
   readonly saved?: CommitByRepository | undefined;
   readonly token: string;
 }
@@ -217,7 +251,7 @@ export interface FetchRequest extends CheckoutStep {
 export interface SaveTurnRequest extends CheckoutStep {
   readonly workspaceId: string;
   readonly repositories: readonly string[];
-  /** What the turn before saved, by repository; the commit of the checkout before the first. */
+  /** What the previous turn saved, by repository; before the first turn, the commit of the checkout. */
   readonly previous: CommitByRepository;
   readonly message: string;
   readonly at: number;
@@ -226,16 +260,22 @@ export interface SaveTurnRequest extends CheckoutStep {
   readonly token: string;
 }
 
-/** Tokens for the inside of a sandbox. Derived from the installation's secret, so that a resumed step has it again. */
+/**
+ * Tokens for use inside a sandbox. Derived from the installation's secret, so that a resumed step gets the
+ * same token.
+ */
 export interface Grants {
-  /** The token of a sandbox; the record that gives it its rights is the row in `grants`. */
+  /** The token of a sandbox; its rights come from the row in `grants`. */
   tokenFor(sandboxId: string): string;
   hash(token: string): string;
 }
 
 export interface Agents {
   readonly names: readonly string[];
-  /** Rejects with `agent.unknown`, `agent.absent`, `model.unconfigured`. Returns what a sandbox for it must show and hold. */
+  /**
+   * Returns what a sandbox for the agent must contain and show. Rejects with `agent.unknown`, `agent.absent`
+   * or `model.unconfigured`.
+   */
   prepare(agent: string, model: string | undefined): Promise<PreparedAgent>;
   turn(turn: AgentTurn, signal: AbortSignal): Promise<TurnEnd>;
 }
@@ -243,7 +283,7 @@ export interface Agents {
 export interface PreparedAgent {
   readonly tools: MachineSpec['tools'];
   readonly memoryBytes: number;
-  /** `provider/model` that will be used; absent for agents without a model. */
+  /** The `provider/model` that will be used; absent for agents without a model. */
   readonly model: string | undefined;
 }
 
@@ -255,7 +295,7 @@ export interface AgentTurn {
   readonly attemptId: string;
   readonly execId: string;
   readonly prompt: string;
-  /** What a person asked for, in his words alone. */
+  /** The person's request, in their own words. */
   readonly asked: string;
   readonly cwd: string;
   readonly session: Json | undefined;
@@ -263,32 +303,32 @@ export interface AgentTurn {
   readonly emit: (id: string, body: ItemBody) => void;
 }
 
-/** What a sandbox gets when nobody says otherwise. */
+/** What a sandbox gets by default. */
 export interface Defaults {
   readonly limits: { readonly [K in keyof Limits]-?: NonNullable<Limits[K]> };
   readonly egress: EgressPolicy;
   readonly agent: string;
-  /** Those whose gates count although commands can forge the verdict there. */
+  /** Drivers whose gates count even though commands can forge the verdict there. */
   readonly trustedGateDrivers: readonly string[];
   readonly maxSandboxes: number;
   readonly keepAliveMs: number;
   readonly maxRounds: number;
-  /** How thorough a gate is when its workspace does not say. */
+  /** How thorough a gate is unless its workspace specifies it. */
   readonly gate: GateProfile;
   readonly gateTimeoutMs: number;
-  /** How long the first turn of an attempt waits to hear whether its target passes its own gate. */
+  /** How long the first turn of an attempt waits for the verdict of the target's own gate. */
   readonly targetGateWaitMs: number;
   readonly setupTimeoutMs: number;
 }
 
-/** How long what has ended is kept. */
+/** How long records are kept after they have ended. */
 export interface Retention {
-  /** Runs of sagas with their journals, and jobs. */
+  /** Saga runs with their journals, and jobs. */
   readonly runsMs: number;
   readonly eventsMs: number;
-  /** More events than that are not kept, however young. */
+  /** Maximum number of events kept, regardless of age. */
   readonly maxEvents: number;
-  /** Nor more than these bytes of them. */
+  /** Maximum size of the events kept, in bytes. */
   readonly maxEventBytes: number;
   /** Tasks with attempts, conversations, evidence and costs, and branches with work that never landed. */
   readonly tasksMs: number;
@@ -296,9 +336,9 @@ export interface Retention {
   readonly sandboxesMs: number;
   /** Hidden refs of changes and turns, and branches of what has landed. */
   readonly refsMs: number;
-  /** Tokens that were revoked or have expired. */
+  /** Revoked or expired tokens. */
   readonly tokensMs: number;
-  /** Changes that wait for a person; they are turned down then. */
+  /** Changes that wait for a person, which are rejected after this. */
   readonly approvalsMs: number;
 }
 
@@ -313,14 +353,15 @@ export interface ExternalPorts {
 }
 
 /**
- * All that workflows, reconcilers and verbs are given: the kernel's parts and the ports. One object, made once in
- * `core.ts`, so that a simulation can replace every part of the world and nothing reaches past it.
+ * Everything that workflows, reconcilers and verbs receive: the kernel's parts and the ports. A single
+ * object, created once in `core.ts`, so that a simulation can replace every part of the world and nothing
+ * bypasses it.
  */
 export interface Ports extends ExternalPorts {
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** SHA-256 of a text in UTF-8, hex. */
+  /** SHA-256 of a UTF-8 text, in hex. */
   readonly digest: (text: string) => string;
   readonly log: Log;
   readonly troubles: Troubles;
@@ -328,6 +369,6 @@ export interface Ports extends ExternalPorts {
   readonly leases: Leases;
   readonly precedence: Precedence;
   readonly places: Places;
-  /** To run a saga from a step of another. */
+  /** Runs a saga from a step of another. */
   readonly sagas: Sagas<Ports>;
 }

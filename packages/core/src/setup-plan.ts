@@ -1,14 +1,17 @@
-/** What a set-up runs: planned from a workspace (`workspace/`), carried by a sandbox's plan (`sandbox/`), run in it. */
+/**
+ * What a set-up runs: planned from a workspace (`workspace/`), carried by a sandbox's plan (`sandbox/`), and
+ * run in the sandbox.
+ */
 import type { EgressPolicy } from '@berth/contract';
 
-/** A shell line that runs in the folder of a repository; in the first one of the workspace when none is named. */
+/** A shell line that runs in the folder of a repository; by default, in the workspace's first one. */
 export type SetupCommand = { readonly repository?: string | undefined; readonly run: string };
 
-/** Types and not interfaces, because they are part of a saga's input, which is JSON. */
+/** Types rather than interfaces, because they are part of a saga's input, which must be JSON. */
 export type SetupPlan = {
   readonly commands: readonly SetupCommand[];
   readonly egress: EgressPolicy;
   readonly timeoutMs: number;
-  /** What it leaves below the home folder that is kept beside the caches of packages. */
+  /** Paths below the home folder that are kept in addition to the package caches. */
   readonly keep?: readonly string[] | undefined;
 };

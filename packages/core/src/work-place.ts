@@ -1,16 +1,16 @@
 /**
- * Where the work of a job is: the last line of every journal of its runs that are not at their end, and the last thing
- * that its agent said. Said again after a restart it is the same thing.
+ * How far the work of a job has got: the last journal line of each of its unfinished runs, and its agent's
+ * last item. A replay after a restart yields the same place.
  */
 import type { Json } from '@berth/plugin-api';
 import { allRows, type Ids, type Job, type ReadTx } from './kernel/index.ts';
 import { type BaselineJob, sandboxesOf } from './workflows/landing/baseline.ts';
 import { type TurnInputs, takeTurn } from './workflows/take-turn.ts';
 
-/** Fields by which jobs and the inputs of their runs name what they work on. */
+/** Fields with which jobs and the inputs of their runs identify what they work on. */
 const NAMES = ['attemptId', 'prebuildId'] as const;
 
-/** The same at two moments: between them nothing was done that is on record. */
+/** If it is equal at two moments, nothing was recorded in between. */
 export const placeOf = async (tx: ReadTx, ids: Ids, job: Job): Promise<string> => {
   const named = namesIn(job.data);
   const own = ownSubjects(ids, job, named);
@@ -27,14 +27,17 @@ export const placeOf = async (tx: ReadTx, ids: Ids, job: Job): Promise<string> =
   return lines.sort().join(' ');
 };
 
-/** A text that grows is said again from its beginning, so it is no sign that the agent got on; the next item is. */
+/**
+ * A replay repeats a growing text from its beginning, so only the next item shows that the agent has made
+ * progress.
+ */
 const lastSaid = async (tx: ReadTx, input: Json): Promise<string> => {
   const { turnId } = input as unknown as TurnInputs;
   const [item] = await tx.table('items').list({ where: { turnId }, order: 'desc', limit: 1 });
   return item?.id ?? '';
 };
 
-/** Sandboxes that are named after what the job works on: that of a set-up, and those that judge a target. */
+/** Sandboxes with ids derived from what the job works on: that of a set-up, and those that judge a target. */
 const ownSubjects = (ids: Ids, { queue, data }: Job, named: ReadonlySet<string>): ReadonlySet<string> =>
   new Set([
     ...named,

@@ -1,10 +1,10 @@
 /**
- * The landing itself: every target moves from the commit that the merge was made on to the merge, by compare-and-swap,
- * after the revert point has been kept under a ref of its own. It may be repeated: a target that holds the merge already,
- * at its tip or below what landed since, has been moved.
+ * Moves the targets: each by compare-and-swap from the commit it was merged with to the merge, after keeping
+ * the revert point under a ref of its own. Safe to repeat: a target that already contains the merge, at its
+ * tip or below later landings, counts as moved.
  *
- * Several repositories cannot move in one instant. They move in order; when one of them moved elsewhere, those before
- * it go back, and the change has not landed.
+ * Several repositories cannot move atomically. They move in order; if one of them has moved elsewhere, those
+ * before it move back, and the change has not landed.
  */
 import { fail } from '@berth/contract';
 import type { Hub } from '../ports.ts';
@@ -16,7 +16,7 @@ export interface Landing {
   readonly parts: readonly MergedPart[];
 }
 
-/** Rejects with `change.target_moved`; nothing has moved then. */
+/** Rejects with `change.target_moved`, in which case nothing has moved. */
 export const advanceTargets = async (hub: Hub, landing: Landing): Promise<void> => {
   const { changeId, workspaceId, parts } = landing;
   for (const [index, part] of parts.entries()) {
@@ -28,8 +28,8 @@ export const advanceTargets = async (hub: Hub, landing: Landing): Promise<void> 
 };
 
 /**
- * Moves back what this change moved. Rejects with `change.target_moved` when other work has landed on top of it: that
- * cannot be taken back without taking the other work with it, and somebody has to look.
+ * Moves back what this change moved. Rejects with `change.target_moved` if other work has landed on top:
+ * undoing this change would undo that work, too, so a person has to look.
  */
 export const withdrawTargets = async (hub: Hub, landing: Landing): Promise<void> => {
   const { changeId, workspaceId, parts } = landing;

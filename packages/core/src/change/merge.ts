@@ -1,8 +1,8 @@
-/** Merges the parts of a change into their targets as they are now, in the hub, without a working tree. */
+/** Merges the parts of a change into their current targets, in the hub and without a working tree. */
 import { type ChangePart, fail } from '@berth/contract';
 import type { Hub } from '../ports.ts';
 
-/** A part after its merge: it lands by moving the target from `base` to `merge`. */
+/** A merged part, which lands by moving the target from `base` to `merge`. */
 export type MergedPart = ChangePart & { readonly base: string; readonly merge: string };
 
 export interface ChangeToMerge {
@@ -15,17 +15,20 @@ export interface ChangeToMerge {
   readonly parts: readonly ChangePart[];
 }
 
-/** Holds the merge while the change lives, and for a while after: what was verified stays readable. */
+/**
+ * Keeps the merge for as long as the change exists and a while longer, so that what was verified stays
+ * readable.
+ */
 export const changeRef = (changeId: string): string => `refs/berth/changes/${changeId}`;
-/** The merge as it is judged by the target, while it is judged. */
+/** The merge with the target's judges, while it is judged. */
 export const judgeRef = (changeId: string): string => `refs/berth/judges/${changeId}`;
-/** The target before the change. */
+/** The target's commit before the change. */
 export const revertRef = (changeId: string): string => `refs/berth/revert/${changeId}`;
 export const targetRef = (part: Pick<ChangePart, 'target'>): string => `refs/heads/${part.target}`;
 
 /**
- * Only parts that bring something are returned. Rejects with `branch.missing`, `change.conflicted` with every
- * conflict of every part, or `agent.no_change` when no part brings anything.
+ * Returns only the parts that contain changes. Rejects with `branch.missing`, with `change.conflicted`
+ * listing every conflict of every part, or with `agent.no_change` if no part contains changes.
  */
 export const mergeParts = async (hub: Hub, change: ChangeToMerge): Promise<MergedPart[]> => {
   const merged: MergedPart[] = [];

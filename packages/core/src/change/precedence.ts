@@ -1,17 +1,19 @@
 /**
- * Who may move a target. Changes are verified side by side, and whoever is done first lands; the others have lost a race
- * and are verified anew, on what landed. So that a slow gate does not lose to fast ones for ever, a change that has lost
- * twice takes precedence at its targets: until it has landed or failed, nobody else moves them. Of several, the one that
- * lost first goes first.
+ * Decides who may move a target. Changes are verified concurrently and the first to finish lands; the others
+ * have lost a race and are verified again on top of what landed. So that a slow gate does not lose to fast
+ * ones forever, a change that has lost twice takes precedence at its targets: until it has landed or failed,
+ * nobody else moves them. If there are several, the one that lost first goes first.
  *
- * It follows from the records alone, so it is the same after a restart. What nobody works on keeps nobody back: it may
- * itself wait for a worker.
+ * Precedence is derived from the records alone, so it survives a restart. A change that nobody works on holds
+ * nobody back, because it may itself be waiting for a worker.
  */
 import type { Change, ChangePart, Task } from '@berth/contract';
 import { allRows, type Queue, type ReadTx, type Store, unlessAborted } from '../kernel/index.ts';
 
 export interface Precedence {
-  /** Waits while somebody else has precedence at one of the targets. Rejects with the reason of the signal. */
+  /**
+   * Waits while another change has precedence at one of the targets. Rejects with the reason of the signal.
+   */
   pass(landing: WantedLanding, signal: AbortSignal): Promise<void>;
 }
 
@@ -21,7 +23,7 @@ export interface WantedLanding {
   readonly parts: readonly Pick<ChangePart, 'repository' | 'target'>[];
 }
 
-/** Races that a change may lose to others before it takes precedence. */
+/** Races that a change may lose before it takes precedence. */
 const LOST_BEFORE_PRECEDENCE = 2;
 
 const LANDING = { state: ['verifying', 'landing'] };
@@ -35,7 +37,8 @@ export const createPrecedence = ({ store, queue }: PrecedenceParts): Precedence 
   async pass(landing, signal) {
     for (;;) {
       const { promise: moved, resolve } = Promise.withResolvers<void>();
-      // Before the look, so that no word is missed. A job that ends says so without an event.
+      // Subscribe before reading, so that no notice is missed. The end of a job emits no event, only a
+      // notice.
       const unsubscribe = store.notices.subscribe(() => resolve());
       try {
         if (!(await store.read((tx) => isHeldBack(queue, tx, landing)))) return;
@@ -75,7 +78,7 @@ const isHeldBack = async (
 const isBefore = (a: Loser, b: Loser): boolean =>
   a.since < b.since || (a.since === b.since && a.attemptId < b.attemptId);
 
-/** None, or the one attempt of the task that has lost and is worked on. */
+/** The task's attempt, if it has lost often enough and is being worked on; otherwise empty. */
 const losersOf = async (
   queue: PrecedenceParts['queue'],
   tx: ReadTx,
@@ -90,10 +93,13 @@ const losersOf = async (
   return [{ attemptId, since: decisive.createdAt, targets: new Set(decisive.parts.map(targetOf)) }];
 };
 
-/** A machine of the gate that died, or an upgrade in the middle, says nothing about the race. */
+/** A gate machine that died, or an upgrade halfway through, says nothing about the race. */
 const NO_RACE = new Set<string | undefined>(['sandbox.unreachable', 'sandbox.died', 'work.outdated']);
 
-/** The races of the landing that is under way, oldest first: whatever else became of a change ends the row. */
+/**
+ * The consecutive lost races of the current landing, oldest first; any other outcome of a change ends the
+ * streak.
+ */
 const lostInARow = (changes: readonly Change[]): readonly Change[] => {
   const ended = changes
     .filter(({ state, error }) => state === 'rejected' && !NO_RACE.has(error?.code))

@@ -1,14 +1,14 @@
 /**
- * What a change does to the set-up that its gate stands on. What a set-up puts beside the files of a commit is there when
- * they are judged (a makefile that is preferred to the target's, say), so a change that has it run more than the target's
- * weakens the gate as one of its scripts would.
+ * How a change alters the set-up that its gate runs on. Files that a set-up adds to those of the commit are
+ * present when the commit is judged (for example a makefile that make prefers to the target's), so a change
+ * that makes the set-up run more than the target's weakens the gate just as one to its scripts would.
  */
 import type { EgressPolicy, Weakening } from '@berth/contract';
 import type { SetupCommand, SetupPlan } from '../setup-plan.ts';
 import { readsInputsOnly, type SetupReads } from './reads.ts';
 
 export interface SetupSide extends Omit<SetupReads, 'setup'> {
-  /** Absent when nothing is to be run. */
+  /** Absent if there is nothing to run. */
   readonly setup: SetupPlan | undefined;
 }
 
@@ -34,20 +34,20 @@ export const setupChanges = async (target: SetupSide, change: SetupSide): Promis
 
 const keyOf = ({ repository, run }: SetupCommand): string => JSON.stringify([repository, run]);
 
-/** Whether it may run, or read, more of a commit than manifests and lock files. */
+/** Whether it may run or read more of a commit than manifests and lock files. */
 export const runsOwnCode = async ({ setup, files, read }: SetupSide): Promise<boolean> =>
   setup !== undefined && !(await readsInputsOnly({ setup, files, read }));
 
 export interface WorkEgress {
   /** What the agent and the gate may reach. */
   readonly egress: EgressPolicy;
-  /** Whether the task says so itself. */
+  /** Whether the task itself specifies it. */
   readonly isAsked: boolean;
 }
 
 /**
- * What the set-up of a change that has not landed may reach, when it runs what the change brought: no more than its work
- * may, where the target's set-up runs nothing of the repository, or the task asked for no egress at all.
+ * The egress of a set-up that runs code from a change that has not landed: no more than the work's own, if
+ * the target's set-up runs no code of the repository or the task asked for no egress at all.
  */
 export const egressOfChange = (
   own: EgressPolicy,
@@ -59,10 +59,10 @@ export const egressOfChange = (
   return isShut || !targetRunsOwnCode ? egress : own;
 };
 
-/** Scripts of a package that installers run by themselves, as a line that calls them. */
+/** Package scripts that installers run on their own, written as a line that calls them. */
 const LIFECYCLE = 'preinstall install postinstall prepublish preprepare prepare postprepare';
 
-/** Lines that a set-up of the repository runs, as far as its plan says. */
+/** Lines that a set-up runs in the repository, as far as its plan shows. */
 export const setupLines = (setup: SetupPlan | undefined, repository: string, isFirst: boolean): string[] => {
   const lines = (setup?.commands ?? []).flatMap((command) =>
     (command.repository ?? (isFirst ? repository : undefined)) === repository ? [command.run] : [],

@@ -1,7 +1,8 @@
 /**
- * What a prepared layer came from, as one hash: equal inputs give the same layer. The hash names the manifests, lock files
- * and configuration of installers (`SetupInputFiles`), so that a set-up runs once per lock file and not once per commit.
- * When a set-up may run or read anything else of the repositories, the hash names the commits themselves.
+ * Hashes everything a prepared layer is built from: equal inputs give the same layer. The hash covers the
+ * manifests, lock files and installer configuration (`isInput`), so that a set-up runs once per lock file and
+ * not once per commit. If a set-up may run or read anything else in the repositories, the hash covers the
+ * commits themselves.
  */
 import type { Isolation, Limits, Workspace } from '@berth/contract';
 import type { CommitByRepository } from '../ports.ts';
@@ -16,11 +17,11 @@ export interface SetupInputs {
   readonly isolation: Isolation;
   readonly commits: CommitByRepository;
   readonly files: FilesByRepository;
-  /** The text of a file in the commits; undefined when it is a link, or too large. */
+  /** The text of a file in the commits; undefined if it is a link or too large. */
   readonly read: (repository: string, path: string) => Promise<string | undefined>;
 }
 
-/** SHA-256 by the given digest, hex. */
+/** SHA-256 computed by `digest`, in hex. */
 export const setupInputHash = async (
   digest: (text: string) => string,
   inputs: SetupInputs,

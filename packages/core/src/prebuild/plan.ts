@@ -1,14 +1,16 @@
-/** What a set-up will run: the workspace's declared commands, or those that its repositories show. */
+/**
+ * Plans what a set-up runs: the commands declared by the workspace, or those detected in its repositories.
+ */
 import type { Workspace } from '@berth/contract';
 import type { KeptOfDisk } from '@berth/plugin-api';
 import type { SetupCommand, SetupPlan } from '../setup-plan.ts';
 
-/** By repository: path → id of the content, as the hub shows a commit. */
+/** By repository: path → content id, as the hub lists a commit. */
 export type FilesByRepository = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /**
- * Nothing when there is nothing to run; a declared empty list wins over what is there. Package registries are open to
- * a set-up unless the workspace says otherwise.
+ * Undefined if there is nothing to run; a declared empty list overrides detection. A set-up may reach package
+ * registries unless the workspace says otherwise.
  */
 export const planSetup = (
   { setup }: Pick<Workspace, 'setup'>,
@@ -25,11 +27,11 @@ export const planSetup = (
 };
 
 /**
- * Which commands bring in what a repository depends on, read off the lock files at its root. Pure, like the detection
- * of gates: what a commit holds goes in, commands come out.
+ * Detects the commands that install a repository's dependencies from the lock files at its root. Pure, like
+ * gate detection: the same commit always yields the same commands.
  *
- * Only lock files count (and Python's lists of requirements): they say exactly what to install, and they are what a
- * prepared layer is found by. Where there is none, nothing is guessed.
+ * Only lock files count, and Python's requirements files: they state exactly what to install, and prepared
+ * layers are keyed by them. Without one, nothing is guessed.
  */
 type Paths = ReadonlySet<string>;
 
@@ -41,7 +43,7 @@ export const detectSetup = (repository: string, paths: Paths): SetupCommand[] =>
 const node = (paths: Paths): string | undefined => {
   if (!paths.has('package.json')) return undefined;
   if (paths.has('pnpm-lock.yaml')) return 'pnpm install --frozen-lockfile';
-  // Yarn renamed the option when it got a configuration file of its own.
+  // Yarn renamed the option when it introduced its own configuration file.
   if (paths.has('yarn.lock'))
     return paths.has('.yarnrc.yml') ? 'yarn install --immutable' : 'yarn install --frozen-lockfile';
   return paths.has('package-lock.json') || paths.has('npm-shrinkwrap.json') ? 'npm ci' : undefined;
@@ -53,8 +55,9 @@ const cargo = (paths: Paths): string | undefined =>
 const go = (paths: Paths): string | undefined => (paths.has('go.sum') ? 'go mod download' : undefined);
 
 /**
- * Into `.venv`, where the commands of a detected gate look first: the system's own Python refuses to be added to.
- * Isolated (`-I`), because Python would otherwise take modules of its own from the repository's folder.
+ * Installs into `.venv`, where the commands of a detected gate look first, because the system's Python
+ * refuses additional packages. Isolated (`-I`), because Python would otherwise load modules from the
+ * repository's folder.
  */
 const python = (paths: Paths): string | undefined => {
   if (paths.has('uv.lock')) return 'uv sync --frozen';
@@ -66,12 +69,12 @@ const python = (paths: Paths): string | undefined => {
 };
 
 /**
- * What of a set-up becomes a layer: what it put into the repositories beside the files of the commit, and the caches of
- * packages. Not the commit's own files, which are checked out anew; nothing of git's; no program or setting in the home
- * folder, which every later command would run or read.
+ * Which results of a set-up go into the layer: files it added to those of the commit in the repositories, and
+ * package caches. Excluded are the commit's own files, which are checked out anew, anything of git's, and
+ * programs or settings in the home folder, which every later command would run or read.
  */
 
-/** Below the home folder: downloads by name and version. Not what installers put there to be run. */
+/** Below the home folder: downloads by name and version, not what installers put there to be run. */
 const PACKAGE_CACHES = [
   ...['.npm/_cacache', '.local/share/pnpm/store', '.cache/pnpm', '.cache/yarn', '.yarn/berry/cache'],
   ...['.cache/pip', '.cache/uv', '.cache/pypoetry/cache', '.cache/pypoetry/artifacts'],
@@ -84,7 +87,7 @@ export const keptOfSetup = (files: FilesByRepository, declared: readonly string[
   home: [...PACKAGE_CACHES, ...declared],
   without: Object.entries(files).flatMap(([repository, paths]) =>
     Object.entries(paths).flatMap(([path, id]) =>
-      // What a set-up checked out of a submodule is brought in by nothing else.
+      // Only the set-up provides the content of a submodule.
       id.startsWith('module ') ? [] : [`${repository}/${path}`],
     ),
   ),

@@ -1,6 +1,7 @@
 /**
- * The manifests and settings of npm, pnpm and Yarn: whether they are plain, that is, make an installer run and read
- * nothing of the repository but manifests, lock files and patches. Settings that are not known to be harmless are not.
+ * Whether the manifests and settings of npm, pnpm and Yarn are plain, that is, make an installer run and read
+ * nothing in the repository except manifests, lock files and patches. Settings not known to be harmless are
+ * not plain.
  */
 import { parseWithin } from '@berth/plugin-api';
 import { z } from 'zod';
@@ -13,9 +14,11 @@ const Manifest = z.looseObject({
 });
 type Manifest = z.infer<typeof Manifest>;
 
-/** Run by an installation of the package itself. */
+/** Scripts that run when the package itself is installed. */
 const INSTALL_SCRIPT = /^(?:(?:pre|post)?(?:install|prepare|prepublish|dependencies)|pnpm:.*)$/;
-/** Programs of packages that read what is an input anyway: the most common of these scripts. */
+/**
+ * The most common of these scripts; their programs come from packages and read only what is an input anyway.
+ */
 const HARMLESS_SCRIPTS: Readonly<Record<string, string>> = {
   husky: 'husky',
   'husky install': 'husky',
@@ -28,7 +31,10 @@ const DEPENDENCIES =
 const IN_REPOSITORY = /^(?:git\+)?(?:file|link|portal|patch|exec):|^[./]|^~\/|\.\.\//;
 const OUTSIDE = /^[/~]|\.\./;
 
-/** All of a repository's, by path: any of its packages, a member or one that a lock file names, can bring a program that another's script calls. */
+/**
+ * Checks all manifests of a repository, keyed by path, together: any package, whether a member or named by a
+ * lock file, can provide a program that another package's script calls.
+ */
 export const arePlainManifests = (texts: Readonly<Record<string, string>>): boolean => {
   const manifests = Object.values(texts).map((text) => Manifest.safeParse(parsed(text)).data);
   const called = new Set<string>();
@@ -51,10 +57,10 @@ const harmlessProgram = (script: unknown): string | undefined =>
     ? HARMLESS_SCRIPTS[script]
     : undefined;
 
-/** What it is called by is not known here. */
+/** Stands for a program whose name is unknown. */
 const ANY = '*';
 
-/** Names under which installers offer the programs of a package. */
+/** The names under which installers provide the programs of a package. */
 const programsOf = (manifest: Manifest): string[] =>
   [manifest, manifest.publishConfig ?? {}].flatMap((fields) => {
     if ('directories' in fields) return [ANY];
@@ -65,7 +71,7 @@ const programsOf = (manifest: Manifest): string[] =>
     return isNamed ? Object.keys(bin).map(plainName) : [ANY];
   });
 
-/** As installers take it: without a scope or folders. */
+/** As installers interpret it: without scope and folders. */
 const plainName = (name: string): string => name.split(/[/\\:]/).at(-1) || ANY;
 
 const areDependenciesPlain = (manifest: Manifest): boolean =>
@@ -74,7 +80,10 @@ const areDependenciesPlain = (manifest: Manifest): boolean =>
     return refused === undefined || !textsIn(value).some((one) => refused.test(one));
   });
 
-/** `injected` packages of a pnpm workspace are copied rather than linked; a patch is an input when its name says so. */
+/**
+ * `injected` packages of a pnpm workspace are copied rather than linked. A patch is an input if its name
+ * shows it is one.
+ */
 const textsIn = (value: unknown, name = ''): string[] => {
   if (typeof value === 'string') return /^patches\/|\.(?:patch|diff)$/.test(value) ? [] : [value];
   if (typeof value !== 'object' || value === null)
@@ -110,7 +119,7 @@ const PNPM_SETTING =
 export const isPlainPnpmWorkspace = (text: string): boolean =>
   !/\.\.|(?:file|link|portal):/.test(text) && topLines(text).every((line) => PNPM_SETTING.test(line));
 
-/** What any of the installers takes for the end of a line. */
+/** Everything that any of the installers treats as the end of a line. */
 const LINE_END = /[\r\n\u0085\u2028\u2029]/;
 
 const linesOf = (text: string): string[] =>
@@ -119,6 +128,8 @@ const linesOf = (text: string): string[] =>
     .map((line) => line.trim())
     .filter((line) => line !== '' && !/^[#;]/.test(line));
 
-/** Of a YAML text: what is not indented. Anything in another style than one setting a line is not known to be harmless. */
+/**
+ * The unindented lines of a YAML text. A style other than one setting per line is not known to be harmless.
+ */
 const topLines = (text: string): string[] =>
   text.split(LINE_END).filter((line) => line.trim() !== '' && !/^(?:\s|#|- )/.test(line));

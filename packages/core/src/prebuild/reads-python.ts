@@ -1,6 +1,6 @@
-/** Python's lists of requirements: whether they name packages alone, or also what lies in the repository. */
+/** Whether Python's requirements files list only packages, or also refer to files in the repository. */
 
-/** Lists that are inputs of their own are known by their names. */
+/** Requirements files that are inputs themselves, recognized by name. */
 export const isRequirementList = (path: string): boolean => {
   const name = path.slice(path.lastIndexOf('/') + 1);
   return /\.(?:txt|in)$/.test(name) && (name.includes('requirements') || name.includes('constraints'));
@@ -9,7 +9,7 @@ export const isRequirementList = (path: string): boolean => {
 const OTHER_LIST = /^(?:-r|-c|--requirement|--constraint)[ =](?![/~$])([\w./-]+)$/;
 const OPTION =
   /^(?:-i|--index-url|--extra-index-url|--trusted-host|--only-binary|--no-binary|--prefer-binary|--require-hashes|--pre)(?:[ =](?!file:|[./~])\S+)?$/;
-/** A name with versions, hashes and conditions, or with the address that it is fetched from. */
+/** A name with versions, hashes and conditions, or with the URL it is fetched from. */
 const isPackage = (line: string): boolean => {
   const name = NAME.exec(line)?.[0];
   if (name === undefined) return false;

@@ -1,7 +1,8 @@
 /**
- * What a set-up may run or read of the repositories. The installers below read their manifests, lock files, patches and
- * configuration, which are known by name. Whatever makes them run or read more, and any other command, may reach
- * everything. In doubt it is everything: a layer that came from more than its key says could be poisoned.
+ * What a set-up may run or read in the repositories. The installers below read their manifests, lock files,
+ * patches and configuration, which are recognized by name. Anything that makes them run or read more, and any
+ * other command, may reach everything. When in doubt it is everything: a layer with inputs that its key does
+ * not cover could be poisoned.
  */
 import type { SetupPlan } from '../setup-plan.ts';
 import type { FilesByRepository } from './plan.ts';
@@ -21,29 +22,33 @@ const INPUT_NAMES = new Set([
   ...['go.mod', 'go.sum', 'go.work', 'go.work.sum'],
   ...['pyproject.toml', 'uv.lock', 'uv.toml', '.python-version', '.tool-versions'],
 ]);
-/** Patches, packed packages, and what Yarn keeps of itself. */
+/** Patches, packed packages, and Yarn's own files. */
 const INPUT_PATHS = /\.(?:patch|diff|tgz|tar|tar\.gz|tar\.bz2|whl|zip)$|(?:^|\/)(?:patches|\.yarn)\//;
 
 export const isInput = (path: string): boolean =>
   INPUT_NAMES.has(path.slice(path.lastIndexOf('/') + 1)) || isRequirementList(path) || INPUT_PATHS.test(path);
 
-/** Files whose being there lets an installer run what the repository says; some are manifests in forms that are not read here. */
+/**
+ * Files whose presence makes an installer run code from the repository; some are manifests in formats not
+ * parsed here.
+ */
 const CODE =
   /(?:^|\/)(?:\.?pnpmfile\.[cm]?js|package\.(?:json5|ya?ml)|binding\.gyp|\.pnp\.[\w.]+|vendor\/modules\.txt)$/;
 /**
- * Hidden files are where programs keep what they read unasked, and nobody knows all of them. These belong to version
- * control, editors, code hosts, agents, linters and the like, which no installer asks; any other may be read.
+ * Programs read hidden files implicitly, and no list of such files is complete. These belong to version
+ * control, editors, code hosts, agents, linters and the like, which no installer reads; any other may be
+ * read.
  */
 const HIDDEN = /(?<=^|\/)\.[^/]+/g;
 const NO_INSTALLER_READS =
   /^\.(?:git(?:ignore|attributes|keep|hub|lab|lab-ci\.ya?ml|modules|-blame-ignore-revs)|gitea|forgejo|mailmap|keep|editorconfig|vscode|idea|zed|devcontainer|claude|cursor|cursorrules|codex|gemini|opencode|qwen|agents|husky|changeset|circleci|travis\.ya?ml|dockerignore|npmignore|prettierignore|prettierrc[\w.]*|eslintignore|eslintrc[\w.]*|stylelintrc[\w.]*|markdownlint[\w.-]*|oxlintrc\.json|jshintrc|babelrc[\w.]*|swcrc|browserslistrc|postcssrc[\w.]*|mocharc[\w.]*|nycrc[\w.]*|c8rc[\w.]*|lintstagedrc[\w.]*|commitlintrc[\w.]*|releaserc[\w.]*|storybook|size-limit[\w.]*|pre-commit-config\.ya?ml|flake8|pylintrc|coveragerc|isort\.cfg|ruff\.toml|readthedocs\.ya?ml|codecov\.ya?ml|clang-format|clang-tidy|golangci\.ya?ml|goreleaser\.ya?ml|rustfmt\.toml|clippy\.toml|env(?:\.(?:example|sample|test|local|development|production))?)$/;
-/** Folders that installers write; what is committed there is read by them in ways of their own. */
+/** Folders that installers write; they read files committed there in ways of their own. */
 const INSTALLED = /(?:^|\/)(?:node_modules|\.venv)\//;
-/** The hub lists a link with this before the id of its content. */
+/** The prefix of a link's content id in the hub's listing. */
 const LINK = 'link ';
 const FOLDERS = /(?:^|\/)(?:node_modules|patches|\.venv|\.yarn|\.cargo)$/;
 
-/** The commands that are known, each with options that change nothing about what is read. */
+/** The known commands, each with options that do not affect what is read. */
 const INSTALLERS: readonly (readonly [start: string, options: readonly string[]])[] = [
   [
     'npm ci',
@@ -78,7 +83,7 @@ const isInstaller = (run: string): boolean => {
   });
 };
 
-/** Reading more of them takes longer than it saves. */
+/** Beyond this, reading takes longer than it saves. */
 const MAX_READ = 200;
 
 export interface SetupReads {
@@ -87,7 +92,7 @@ export interface SetupReads {
   readonly read: (repository: string, path: string) => Promise<string | undefined>;
 }
 
-/** True when the set-up runs and reads nothing of the repositories but the files that `isInput` names. */
+/** Whether the set-up runs and reads nothing in the repositories except the files selected by `isInput`. */
 export const readsInputsOnly = async ({ setup, files, read }: SetupReads): Promise<boolean> => {
   if (!setup.commands.every(({ run }) => isInstaller(run))) return false;
   for (const [repository, paths] of Object.entries(files)) {
@@ -134,13 +139,13 @@ const named =
     name.test(path.slice(path.lastIndexOf('/') + 1));
 
 const CHECKS: readonly Check[] = [
-  // Manifests lend each other programs, so they are judged together.
+  // Manifests provide programs to each other, so they are checked together.
   { isOf: isManifest, isPlain: () => true },
   { isOf: named(/^\.npmrc$/), isPlain: isPlainNpmSettings },
   { isOf: named(/^\.yarnrc(?:\.yml)?$/), isPlain: isPlainYarnSettings },
   { isOf: named(/^pnpm-workspace\.yaml$/), isPlain: isPlainPnpmWorkspace },
   { isOf: named(/^\.tool-versions$/), isPlain: (text) => !/path:|ref:/.test(text) },
-  // A toolchain, an interpreter or a package that is a folder of the repository.
+  // A toolchain, interpreter or package that is a folder in the repository.
   { isOf: named(/^rust-toolchain(?:\.toml)?$/), isPlain: (text) => !text.includes('path') },
   { isOf: named(/^\.python-version$/), isPlain: (text) => !/[/\\]/.test(text) },
   {
@@ -154,6 +159,6 @@ const CHECKS: readonly Check[] = [
   { isOf: isRequirementList, isPlain: isPlainRequirementList },
 ];
 
-/** Of one file, as far as it can be told from it alone. */
+/** Whether a single file is plain, as far as its own text shows. */
 export const isPlain = (path: string, text: string): boolean =>
   CHECKS.every((check) => !check.isOf(path) || check.isPlain(text));

@@ -1,4 +1,4 @@
-/** A change waits for a person for a while. Then it is turned down, so that what it holds is let go. */
+/** Rejects changes that have waited too long for a person, so that whatever they hold is released. */
 import { defineReconciler, pagesOf, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { decide, isUndecided } from '../verbs/changes.ts';

@@ -1,7 +1,7 @@
 /**
- * Hidden refs of changes and turns, and task branches that brought nothing, are let go when nobody has looked for them
- * for long: what landed is in the target's history. Work that never landed stays on its branch for as long as its task
- * is on record (`history.ts`). A ref whose record is unknown is left alone.
+ * Deletes hidden refs of changes and turns, and task branches without contributions, that have been untouched
+ * for long: what landed is in the target's history. Work that never landed stays on its branch for as long as
+ * its task's record exists (`history.ts`). A ref whose record is unknown is left alone.
  */
 import type { Workspace } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx, type Summary } from '../kernel/index.ts';
@@ -53,7 +53,7 @@ const sweep = async (ports: Ports, place: Place): Promise<number> => {
   return dropped;
 };
 
-/** Whether the record that a ref is named after has ended, and long ago. */
+/** Whether the record a ref is named after ended long ago. */
 const isPast = async (tx: ReadTx, name: string, before: number): Promise<boolean> => {
   const [id = ''] = name.split(/[/_](?=v\d+$|\d+$)/);
   const record =

@@ -1,15 +1,15 @@
 /**
- * Notices a clock that was set back, and moves with it what was to happen at a moment of the old time: else a task that
- * was to be tried again in a second would wait for a day. How far it was set back is known from the last time that is
- * on record, and better from the row itself when it was written in what is the future now. Nothing comes too early: what
- * is known is never more than how far it was. Jobs that somebody works on keep their leases, which he measures himself.
+ * Detects that the clock was set back, and moves scheduled times with it; otherwise a retry due in a second
+ * could wait for a day. How far the clock moved is known from the last recorded time and, more precisely,
+ * from a row whose write time now lies in the future. Nothing runs early, because the shift is never
+ * overestimated. Active jobs keep their leases, which their workers track themselves.
  */
 import { allRows, defineReconciler, type RowOf, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 
 const SETTING = 'clock';
 const RECORDED_EVERY_MS = 60_000;
-/** Less is the ordinary correction of a clock. */
+/** Smaller shifts are ordinary clock corrections. */
 const NOTICED_MS = 1000;
 
 export const clockReconciler = defineReconciler<Ports>({
@@ -19,7 +19,7 @@ export const clockReconciler = defineReconciler<Ports>({
   pass: async (ports) => ({ moved: await followClock(ports) }),
 });
 
-/** Returns how much was moved. Also called before work is taken up at a start. */
+/** Returns how many times were moved. Also called at startup before work is resumed. */
 export const followClock = async ({ store, clock, queue, log }: Ports): Promise<number> => {
   const lastAt = await store.read(async (tx) =>
     Number((await tx.table('settings').get(SETTING))?.value ?? 0),
@@ -74,7 +74,7 @@ const moveAll = async (queue: Ports['queue'], tx: Tx, set: SetBack): Promise<num
 
 const EXPIRING = ['running', 'paused', 'stopped', 'error'];
 
-/** Undefined when it stays. */
+/** Undefined if the time stays unchanged. */
 const movedBy = (
   { updatedAt }: Pick<RowOf<'jobs'>, 'updatedAt'>,
   moment: number | undefined,

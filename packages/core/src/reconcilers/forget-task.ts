@@ -1,7 +1,7 @@
 /**
- * Takes a finished task away: its refs in the hub, what was said and spent, then all of its records at once. In this
- * order, because a crash in between must leave a task that can be found and cleared again; and until the last
- * transaction a person may go on with the task, which then is as it was but for its old conversation.
+ * Deletes a finished task: its refs in the hub, its conversation and costs, then all of its records at once.
+ * The order matters: after a crash halfway through, the task must still be found and deleted again. Until the
+ * last transaction a person may continue the task, which is then intact except for its old conversation.
  */
 import type { Task } from '@berth/contract';
 import { allRows, type ReadTx, removeBelongings, removeSome, type Tx } from '../kernel/index.ts';
@@ -11,7 +11,7 @@ import { isThere } from '../sandbox/index.ts';
 const MAX_ATTEMPTS = 1000;
 const MAX_PARTS = 10_000;
 
-/** Whether nobody works on it, or in a sandbox of it. */
+/** Whether nobody works on it or in one of its sandboxes. */
 export const isForgettable = async ({ queue }: Ports, tx: ReadTx, { id }: Task): Promise<boolean> => {
   if ((await queue.find(tx, id)).length > 0) return false;
   const unfinished = { subject: id, state: ['running', 'undoing', 'stuck'] };
@@ -52,7 +52,10 @@ const removeRecords = async (tx: Tx, taskId: string): Promise<void> => {
   await tx.table('tasks').remove(taskId);
 };
 
-/** The refs of a repository by the record that they are named after; listed once a pass, since each list is a process. */
+/**
+ * The refs of a repository, grouped by the record they are named after; listed once per pass, because each
+ * listing starts a process.
+ */
 export type RefsByRepository = (workspaceId: string, repository: string) => Promise<RefsByRecord>;
 type RefsByRecord = ReadonlyMap<string, readonly (readonly [ref: string, commit: string])[]>;
 
@@ -75,7 +78,7 @@ export const listOnce = ({ hub }: Ports): RefsByRepository => {
   };
 };
 
-/** Whatever is left of it: saved turns, revert points, and branches with work that never landed. */
+/** Everything left of it: saved turns, revert points, and branches with work that never landed. */
 const dropRefs = async (
   { hub, store }: Ports,
   { id, workspaceId }: Task,

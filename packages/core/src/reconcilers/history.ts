@@ -1,6 +1,6 @@
 /**
- * What a person may still want to look at, kept for as long as the retention says: events, finished tasks with all
- * that was said and found, sandboxes that are gone, tokens that open nothing any more.
+ * Deletes what people may still want to inspect once its retention period is over: events, finished tasks
+ * with their conversations and evidence, sandboxes that are gone, and tokens that are no longer valid.
  */
 import type { Task } from '@berth/contract';
 import { defineReconciler, oldRows, pruneRows, removeBelongings, type Summary } from '../kernel/index.ts';
@@ -11,7 +11,7 @@ import { forEachIsolated } from './isolated.ts';
 const GONE = { state: 'destroyed' };
 const EVENTS_PER_TRANSACTION = 500;
 const MAX_EVENT_BATCHES = 200;
-/** Longer than any holder could have been away and still come back with its old fence. */
+/** Longer than any holder could be away and still return with its old fence. */
 const LEASE_GRACE_MS = 7 * 86_400_000;
 
 export const historyReconciler = defineReconciler<Ports>({
@@ -43,7 +43,10 @@ const forgetEvents = async ({ store, clock, retention }: Ports, signal: AbortSig
   return forgotten;
 };
 
-/** A task goes with its last trace in the repositories; one that cannot be cleared now is left for the next pass. */
+/**
+ * A task is deleted with its last trace in the repositories; one that cannot be deleted now is left for the
+ * next pass.
+ */
 const forgetTasks = async (ports: Ports, signal: AbortSignal): Promise<Summary> => {
   const { store, clock, retention } = ports;
   const where = { state: ['completed', 'failed', 'cancelled', 'killed'] };

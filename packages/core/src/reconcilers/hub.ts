@@ -1,8 +1,8 @@
 /**
- * Keeps the hub small. Copies of repositories whose workspace has no record go: at once what a crash left half-made or
- * half-removed, and after a day what is known to have been removed. What nobody can explain stays, as a trouble: its
- * record was lost with a part of the database, and what landed there may be nowhere else. What is known is collected when
- * it has grown, and preferably while nobody works there.
+ * Keeps the hub small. Copies without a workspace record are removed: half-made or half-removed ones, left by
+ * a crash, at once, and ones known to have been removed after a day. Unexplained copies stay and are reported
+ * as a trouble: their record was lost with part of the database, and what landed there may exist nowhere
+ * else. Copies in use are garbage-collected when they have grown, preferably while nobody works there.
  */
 import { fail } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx } from '../kernel/index.ts';
@@ -11,7 +11,7 @@ import { THERE } from '../sandbox/index.ts';
 import { forEachIsolated } from './isolated.ts';
 
 const GRACE_MS = 86_400_000;
-/** Longer than a collection may take, so that the one of a killed server has ended. */
+/** Longer than a collection may take, so that one started by a killed server has ended. */
 const LEASE_MS = 3_600_000;
 
 export const hubReconciler = defineReconciler<Ports>({
@@ -55,7 +55,10 @@ const collect = async (ports: Ports, signal: AbortSignal): Promise<number> => {
   return collected;
 };
 
-/** Alone in a repository, also when a server was killed and the next one is here while git is still at work. */
+/**
+ * Holds a lease on the repository, so that collections never overlap, even if a killed server's git is still
+ * running.
+ */
 const collectOne = async (
   { hub, store, leases }: Ports,
   { id, workspaceId, name }: { readonly id: string; readonly workspaceId: string; readonly name: string },
@@ -70,7 +73,7 @@ const collectOne = async (
 
 const UNDER_WAY = ['spawning', 'running', 'verifying', 'landing'];
 
-/** Nobody can push who has no sandbox, and nothing lands without a task. */
+/** Without a sandbox nobody can push, and without a task nothing lands. */
 const isIdle = async (tx: ReadTx, workspaceId: string): Promise<boolean> =>
   (await tx.table('sandboxes').count({ workspaceId, state: THERE })) === 0 &&
   (await tx.table('tasks').count({ workspaceId, state: UNDER_WAY })) === 0;

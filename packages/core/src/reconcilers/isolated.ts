@@ -1,4 +1,4 @@
-/** What several reconcilers ask, and how they go through a list. */
+/** Shared by several reconcilers: how they go through a list of items. */
 import type { Summary } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 
@@ -7,7 +7,10 @@ export interface IsolatedSummary extends Summary {
   readonly failed: number;
 }
 
-/** Does each in turn. One that fails is told as a trouble and left for the next pass; it does not keep the others back. */
+/**
+ * Processes the items one by one. A failure is reported as a trouble and left for the next pass; it does not
+ * affect the other items.
+ */
 export const forEachIsolated = async <T extends { readonly id: string }>(
   { troubles }: Pick<Ports, 'troubles'>,
   all: readonly T[],
@@ -30,7 +33,10 @@ export const forEachIsolated = async <T extends { readonly id: string }>(
   return summary;
 };
 
-/** The same for what belongs to drivers, all drivers at once: one that fails or takes its time keeps no other back. */
+/**
+ * The same for items that belong to drivers, with all drivers in parallel: one that fails or is slow does not
+ * delay the others.
+ */
 export const forEachByDriver = async <T extends { readonly id: string; readonly driver: string }>(
   ports: Pick<Ports, 'troubles'>,
   all: readonly T[],
@@ -50,7 +56,7 @@ export const forEachByDriver = async <T extends { readonly id: string; readonly 
   };
 };
 
-/** Once per driver, under its name. */
+/** Runs once per driver; a failure is reported under the driver's name. */
 export const eachDriver = (
   ports: Pick<Ports, 'troubles'>,
   drivers: readonly string[],

@@ -1,9 +1,9 @@
 /**
- * Prepared layers take space, so old ones go. First a prebuild is superseded: from then on nothing new starts from it.
- * Its layer is dropped later, when a grace is over and neither a living sandbox nor unfinished work names it. A layer
- * that no prebuild names (its making was given up, or the database was set back) is written down as superseded first,
- * so that it gets the same grace. A layer that was made for one attempt is superseded when the attempt has ended, the disk of a machine that
- * died when its sandbox is gone.
+ * Deletes old prepared layers to free space. First a prebuild is superseded, after which nothing new starts
+ * from it. Its layer is deleted once a grace period has passed and neither a live sandbox nor unfinished work
+ * refers to it. A layer without a prebuild (because its build was given up or the database was restored) is
+ * first recorded as superseded, so that it gets the same grace period. A layer built for one attempt is
+ * superseded when the attempt ends, and the disk of a dead machine when its sandbox is gone.
  */
 import { attemptStates, isFinal } from '@berth/contract';
 import { allRows, defineReconciler, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
@@ -38,7 +38,10 @@ export const layerReconciler = defineReconciler<Ports>({
   },
 });
 
-/** All but the newest of each workspace and driver, and of each attempt; all of what they were for when that is gone. */
+/**
+ * Supersedes all but the newest of each workspace and driver and of each attempt, and all whose workspace,
+ * attempt or sandbox is gone.
+ */
 const supersede = async (tx: Tx): Promise<number> => {
   const ready = await allRows(tx, { table: 'prebuilds', where: { state: 'ready' }, order: 'desc' });
   const kept = new Map<string, number>();
@@ -66,7 +69,7 @@ const isUnderWay = async (tx: Tx, attemptId: string): Promise<boolean> => {
   return attempt !== undefined && !isFinal(attemptStates, attempt.state);
 };
 
-/** A layer that is just being named by a prebuild in the making may be among them: `dueIn` looks again. */
+/** May include a layer that a prebuild in progress is about to name, so `dueIn` checks again. */
 const writeDownStrays = async (ports: Ports, signal: AbortSignal): Promise<number> => {
   const { machines, store, ids } = ports;
   let strays = 0;
@@ -87,8 +90,8 @@ const writeDownStrays = async (ports: Ports, signal: AbortSignal): Promise<numbe
 };
 
 /**
- * A layer that its driver does not have (it lay on another machine, or was left out of a backup) is made again when it is
- * needed. Records are read before the layers: what is ready then has had its layer for longer.
+ * A layer that its driver does not have (because it was on another machine or missing from a backup) is
+ * rebuilt when needed. Records are read before the layers: those ready by then already had their layers.
  */
 const supersedeMissing = async (ports: Ports, signal: AbortSignal): Promise<number> => {
   const { machines, store } = ports;
@@ -114,11 +117,11 @@ const prune = async (tx: Tx, before: number): Promise<number> => {
 };
 
 interface Due extends Prebuild {
-  /** Another prebuild has the same content and is still good. */
+  /** Another prebuild has the same content and is still in use. */
   readonly isShared: boolean;
 }
 
-/** While a driver makes a layer nobody knows yet which: nothing of that driver is dropped meanwhile. */
+/** While a driver builds a layer, its name is unknown, so nothing of that driver is deleted meanwhile. */
 const dueIn = async (tx: ReadTx, before: number): Promise<Due[]> => {
   const all = await allRows(tx, { table: 'prebuilds' });
   const old = all.filter(({ state, updatedAt }) => state === 'superseded' && updatedAt <= before);
@@ -135,7 +138,7 @@ const dueIn = async (tx: ReadTx, before: number): Promise<Due[]> => {
     }));
 };
 
-/** What living sandboxes were made from, and all that unfinished work goes on with, as JSON. */
+/** What live sandboxes were made from, and everything unfinished work depends on, as JSON. */
 const textsThatMayName = async (tx: ReadTx): Promise<string[]> => {
   const texts: string[] = [];
   for (const { id } of await allRows(tx, { table: 'sandboxes', where: { state: THERE } }))
@@ -148,7 +151,7 @@ const textsThatMayName = async (tx: ReadTx): Promise<string[]> => {
   return texts;
 };
 
-/** The layer first, then the word: a crash in between only repeats the first. */
+/** Deletes the layer before the record: a crash in between only repeats the former. */
 const drop = async ({ machines, store }: Ports, { id, driver, layer, isShared }: Due): Promise<void> => {
   const isOurs = layer !== undefined && !isShared && machines.names.includes(driver);
   if (isOurs) await machines.facets(driver).snapshots?.drop(layer);

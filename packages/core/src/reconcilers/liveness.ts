@@ -1,6 +1,7 @@
 /**
- * A sandbox whose machine has died says so, with the reason. It keeps its disk until its owner, or its time, removes it,
- * and says when a machine lives again. Records are read before the machines: what runs then has had its machine for longer.
+ * Records that a sandbox's machine has died, and why. The sandbox keeps its disk until its owner removes it
+ * or it expires, and its record says when a machine lives again. Records are read before the machines: those
+ * running by then already had their machine.
  */
 import type { Sandbox } from '@berth/contract';
 import type { Liveness } from '@berth/plugin-api';
@@ -32,7 +33,10 @@ export const livenessReconciler = defineReconciler<Ports>({
   },
 });
 
-/** True when it was found dead. One that could not be looked at stays as it is, one that moved meanwhile as well. */
+/**
+ * Returns true if it was found dead. One that could not be checked, or whose record has changed meanwhile,
+ * stays as it is.
+ */
 const settle = async (ports: Ports, before: Sandbox, life: Liveness | undefined): Promise<boolean> => {
   const { store, troubles, machines } = ports;
   const { id, revision } = before;
@@ -43,7 +47,7 @@ const settle = async (ports: Ports, before: Sandbox, life: Liveness | undefined)
   }
   const reason = deathIn(life);
   if (reason === undefined || !LIVING.includes(before.state)) return false;
-  // The word is about its machine of then, and may be late: it may have another one by now.
+  // What was read is about an earlier moment; the sandbox may have another machine by now.
   const isStill = async (): Promise<boolean> =>
     (await store.read((tx) => tx.table('sandboxes').get(id)))?.revision === revision;
   if (!(await isStill())) return false;

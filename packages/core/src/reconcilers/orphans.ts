@@ -1,8 +1,9 @@
 /**
- * Ends machines that no record knows. A record is written before its machine and read after the machines were listed,
- * so a machine without one is nobody's: left by a database that was set back, or by a removal that a driver
- * acknowledged too early. Only what a driver lists as ours is looked at, and only when it is not brand-new. That of an
- * attempt under way is its own, whatever became of the record: the attempt goes on in it.
+ * Destroys machines without a record. A record is written before its machine is created and read after the
+ * machines are listed, so a machine without one belongs to nobody: it was left by a restored database, or by
+ * a removal that a driver acknowledged too early. Only machines that a driver lists as ours are considered,
+ * and only after a grace period. The machine of an attempt in progress is kept whatever happened to its
+ * record, because the attempt continues in it.
  */
 import { type Attempt, attemptStates, isFinal } from '@berth/contract';
 import { allRows, defineReconciler } from '../kernel/index.ts';
@@ -38,7 +39,7 @@ interface Orphan {
   readonly life: string;
 }
 
-/** Ending others took its time. */
+/** Check again, because destroying others took time. */
 const end = async (ports: Ports, { id, driver, life }: Orphan): Promise<void> => {
   if (!(await isOrphan(ports, id))) return;
   const madeOn = new Date(madeAt(id)).toISOString();
@@ -62,6 +63,6 @@ const UNDER_WAY = (Object.keys(attemptStates) as Attempt['state'][]).filter(
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** The moment that an id carries. */
+/** The creation time encoded in an id. */
 const madeAt = (id: string): number =>
   [...id.slice(3, 13)].reduce((time, character) => time * 32 + Math.max(0, ALPHABET.indexOf(character)), 0);

@@ -1,6 +1,7 @@
 /**
- * Work that waits for a place under the ceiling of sandboxes begins again when there is one. A sandbox that is kept after
- * its task gives its place up to it, the one that would go first: a look at what is over is worth less than work.
+ * Restarts work that waits for a place under the limit on sandboxes when one is free. Sandboxes kept after
+ * their tasks yield their places to it, starting with the one that expires first, because inspecting finished
+ * work matters less than work in progress.
  */
 import { allRows, defineReconciler, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
@@ -32,7 +33,7 @@ export const placeReconciler = defineReconciler<Ports>({
       const free = await places.free(tx);
       if (free <= LEFT_BY_ATTEMPTS) troubles.note(TROUBLE, await places.reached(tx));
       const givenUp = await giveUpKept(tx, LEFT_BY_ATTEMPTS + 1 - free);
-      // Those that find none wait again.
+      // Those that find no place wait again.
       if (free > 0) await queue.hasten(tx, { topic: PLACE_TOPIC });
       if (free > LEFT_BY_ATTEMPTS) await queue.hasten(tx, { topic: ATTEMPT_PLACE_TOPIC });
       return { waiting, givenUp };
@@ -40,7 +41,7 @@ export const placeReconciler = defineReconciler<Ports>({
   },
 });
 
-/** As many as are missing, without those that are being removed already. */
+/** As many as needed, minus those already being removed. */
 const giveUpKept = async (tx: Tx, missing: number): Promise<number> => {
   const leaving = await tx.table('sandboxes').count({ state: 'deleting' });
   const running = await allRows(tx, {

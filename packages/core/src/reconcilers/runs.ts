@@ -1,11 +1,11 @@
 /**
- * Runs that have ended are forgotten with their journals after a while, and so are the jobs that began them.
+ * Deletes ended runs with their journals after a while, and the jobs that started them.
  *
- * An ended run may still be needed. A run that is under way hears the runs which it started again, by id, when it is
- * walked from its beginning after a crash. Those of an attempt are heard by the run of that attempt alone, which may wait
- * for a person for weeks. Of the others, which belong to set-ups and to what targets are like, nothing that began after
- * the oldest of them under way is touched: they end soon. And while a sandbox lives, the runs that made it and worked in it say from which layers it came and
- * where its conversation goes on.
+ * An ended run may still be needed. After a crash, a run in progress starts over and gets the outcome of its
+ * child runs by id. The children of an attempt are needed only by the attempt's own run, which may wait for a
+ * person for weeks. Other runs belong to set-ups and target verdicts and end soon; of these, none that
+ * started after the oldest one in progress is deleted. While a sandbox lives, the runs that created it and
+ * worked in it are kept, because they record its layers and the session its agent continues.
  */
 import type { Json } from '@berth/plugin-api';
 import {

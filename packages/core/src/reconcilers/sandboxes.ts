@@ -1,6 +1,6 @@
 /**
- * Makes true what the records say about sandboxes: what is to be removed is removed, what has expired is to be
- * removed, and what was left half-made comes to an end.
+ * Makes the world match the records of sandboxes: removes those to be removed, requests the removal of
+ * expired ones, and settles those left half-made.
  */
 import type { Sandbox } from '@berth/contract';
 import { defineReconciler, move, pagesOf } from '../kernel/index.ts';
@@ -43,7 +43,7 @@ const askForExpired = async (ports: Ports, signal: AbortSignal): Promise<number>
   return done;
 };
 
-/** The machine first, then the word: a crash in between only repeats the first. */
+/** Destroys the machine before updating the record: a crash in between only repeats the former. */
 const remove = async ({ machines, store }: Ports, { id, driver }: Sandbox): Promise<void> => {
   await machines.destroy(driver, id);
   await store.write(async (tx) => {
@@ -54,7 +54,8 @@ const remove = async ({ machines, store }: Ports, { id, driver }: Sandbox): Prom
 };
 
 /**
- * A record in the making whose saga is over will never be made: it is stuck for as long as the saga is, else it can go.
+ * A record in `creating` whose saga is over will never be completed: it stays if the saga is stuck, and
+ * otherwise it can be removed.
  */
 const settleAbandoned = async (ports: Ports, signal: AbortSignal): Promise<number> => {
   let settled = 0;

@@ -1,7 +1,7 @@
 /**
- * An undo that got stuck is tried again every hour: what stood in its way (a driver that was away, a full disk)
- * often passes. Until then both causes stay on record. An undo that a crash cut off while nobody was left to take
- * it up is gone on with, too.
+ * Retries stuck undos every hour: the obstacle (a driver that was away, a full disk) is often temporary.
+ * Until then both causes stay on record. Also resumes an undo that a crash interrupted and that nobody is
+ * left to resume.
  */
 import { defineReconciler, isStop, oldRows, type SagaRun, unlessAborted } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
@@ -27,7 +27,9 @@ export const stuckReconciler = defineReconciler<Ports>({
   },
 });
 
-/** Rejects while it stays stuck. A run that is under way in other hands is waited for, but not held on to. */
+/**
+ * Rejects while the run stays stuck. If the run is held elsewhere, waits for it only until the signal aborts.
+ */
 const walkBack = async ({ sagas, store }: Ports, run: SagaRun, signal: AbortSignal): Promise<void> => {
   const end = run.state === 'stuck' ? sagas.retryStuck(run.id, signal) : sagas.resume(run.id, signal);
   try {

@@ -1,6 +1,7 @@
 /**
- * No task is without somebody who works on it. A task that is neither finished nor promised in the queue (a job was
- * pruned, given up, or lost with a restored database) gets a job again, or is failed when its attempt has ended.
+ * Ensures that every unfinished task has somebody who works on it. One without a job in the queue (because
+ * the job was pruned, given up or lost with a restored database) gets a new one, or fails if its attempt has
+ * ended.
  */
 import type { Task } from '@berth/contract';
 import { defineReconciler, type ReadTx, type Tx } from '../kernel/index.ts';
@@ -33,7 +34,7 @@ export const taskReconciler = defineReconciler<Ports>({
   },
 });
 
-/** The tasks of one page that nobody has promised to work on, and where the next page begins. */
+/** The tasks of one page without a job, and where the next page starts. */
 const look = async (ports: Ports, tx: ReadTx, after: string | undefined) => {
   const tasks = await tx.table('tasks').list({ where: WORKING, after, limit: PAGE });
   const abandoned: Task[] = [];

@@ -1,27 +1,29 @@
 /**
- * Places under the ceiling of sandboxes. Work that finds none waits without a worker; it gives up when the ceiling has
- * not moved for a while, because then nobody is about to end.
+ * Places under the limit on sandboxes. Work that finds none waits without a worker. It gives up if no place
+ * has been freed for a while, because then nothing is about to finish.
  */
 import { type BerthError, fail, isFinal, type Sandbox, sandboxStates } from '@berth/contract';
 import { type Clock, Deferred, type ReadTx, type Store, type Wait } from '../kernel/index.ts';
 
-/** Whether there is still anything of a sandbox but its record: a machine, a disk, or what it was made from. */
 
-/** The states of those that are there, to ask the store for them. */
-export const THERE: readonly Sandbox['state'][] = (Object.keys(sandboxStates) as Sandbox['state'][]) // the keys of the table
+/** The states in which more than a sandbox's record is left: a machine, a disk, or what it was made from. */
+export const THERE: readonly Sandbox['state'][] = (Object.keys(sandboxStates) as Sandbox['state'][]) // Object.keys returns string[]
   .filter((state) => !isFinal(sandboxStates, state));
 
 export const isThere = (sandbox: Sandbox | undefined): sandbox is Sandbox =>
   sandbox !== undefined && !isFinal(sandboxStates, sandbox.state);
 
 export interface Places {
-  /** How many are free; below zero when the ceiling was lowered. */
+  /** The number of free places; negative if the limit was lowered. */
   free(tx: ReadTx): Promise<number>;
-  /** What to say when there is none, with who holds them. */
+  /** The error for when there is none, with the holders of the places. */
   reached(tx: ReadTx): Promise<BerthError>;
-  /** Rejects with `Deferred`, or with `sandbox.limit_reached` when it has waited since then and nothing moved for long. */
+  /**
+   * Rejects with `Deferred`, or with `sandbox.limit_reached` if no place has been freed for long, counted
+   * from `since` at the earliest.
+   */
   assertFree(tx: ReadTx, request: PlaceRequest): Promise<void>;
-  /** For who does not wait. Rejects with `sandbox.limit_reached`. */
+  /** For callers that do not wait. Rejects with `sandbox.limit_reached`. */
   assertFreeNow(tx: ReadTx): Promise<void>;
 }
 
@@ -31,28 +33,31 @@ interface PlaceRequest {
 }
 
 /**
- * An attempt holds its place while its gate asks for another one. So it never takes the last: attempts that hold all
- * would wait for each other.
+ * An attempt holds its place while its gate needs another. Attempts therefore never take the last one, or
+ * they could hold all places and wait for each other.
  */
 export const LEFT_BY_ATTEMPTS = 1;
-/** Without a movement of the ceiling. */
+/** How long to wait if no place is freed. */
 const PLACE_WAIT_MS = 360_000;
-/** In case nobody tells that a place is free. */
+/** In case nothing announces that a place is free. */
 const LOOK_AGAIN_MS = 60_000;
 
-/** What has a machine, also while it is removed: its memory is not free yet. After a reboot, say, there are only dead ones. */
+/**
+ * Sandboxes with a machine, including those being removed, because their memory is not free yet. Dead ones do
+ * not count: after a reboot, all may be dead.
+ */
 const WITH_MACHINE = THERE.filter((state) => state !== 'error');
 
-/** Of a task that is over: it waits for a look or a follow-up. */
+/** Whether it belongs to a finished task and is kept for inspection or a follow-up. */
 export const isKept = ({ purpose, expiresAt }: Sandbox): boolean =>
   purpose === 'attempt' && expiresAt !== undefined;
 
 /** What jobs wait for that found no place. */
 export const PLACE_TOPIC = 'a place for a sandbox';
-/** What those wait for that leave the last place to others. */
+/** What jobs wait for that leave the last place to others. */
 export const ATTEMPT_PLACE_TOPIC = 'a place for the sandbox of an attempt';
 
-/** Each gives a place back. */
+/** Each of these frees a place. */
 export const PLACE_ENDS = ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'] as const;
 
 interface PlacesDeps {
@@ -64,7 +69,7 @@ interface PlacesDeps {
 export const createPlaces = ({ store, clock, limit }: PlacesDeps): Places => {
   const ends: ReadonlySet<string> = new Set(PLACE_ENDS);
   let movedAt = clock.now();
-  // Heard, not counted: a place that somebody else was given at once leaves the number as it was.
+  // Listen for events rather than count: a place that is taken again at once leaves the count unchanged.
   store.notices.subscribe(({ events }) => {
     if (events.some(({ type }) => ends.has(type))) movedAt = clock.now();
   });

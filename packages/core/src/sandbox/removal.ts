@@ -1,6 +1,6 @@
 /**
- * Removal is a tombstone: the request is written with its event, and the reconciler makes it true. Asking again, or for
- * something that is already being removed, changes nothing.
+ * Removal is a tombstone: the request is recorded with its event, and the reconciler carries it out. Asking
+ * again while the sandbox is being removed changes nothing.
  */
 import {
   allows,
@@ -28,15 +28,16 @@ export const requestRemoval = async (
   await move(tx, 'sandboxes', id, { trigger: 'removal_asked', details: { reason }, causedBy });
 };
 
-/** Who asks: a token's id, and its name. */
+/** Who asks: the id and name of a token. */
 export interface Remover {
   readonly by: string;
   readonly byName?: string | undefined;
 }
 
 /**
- * What a person asks for. A sandbox that work goes on in then says who took it away: that work ends with this, and not
- * with how it noticed. Rejects with `state.illegal` when it is gone already.
+ * A removal requested by a person. If work is in progress in the sandbox, the record says who removed it, and
+ * the work fails with that error rather than with the one that revealed it. Rejects with `state.illegal` if
+ * the sandbox is already gone.
  */
 export const removeFor = async (tx: Tx, id: string, remover: Remover): Promise<Sandbox> => {
   const sandbox = await tx.table('sandboxes').get(id);
@@ -54,13 +55,13 @@ const isWorkedIn = async (tx: ReadTx, { purpose, attemptId = '' }: Sandbox): Pro
   return attempt !== undefined && !isFinal(attemptStates, attempt.state);
 };
 
-/** Nothing when nobody took it away from the work in it. */
+/** Undefined unless somebody removed the sandbox while work was in progress in it. */
 export const removedUnderWork = (sandbox: Sandbox | undefined): BerthError | undefined =>
   sandbox?.error?.code === 'sandbox.removed' ? revive(sandbox.error) : undefined;
 
-/** What the record of a sandbox says of the death of its machine, and of the next one. */
+/** Record updates when a sandbox's machine dies, and when it has a new one. */
 
-/** Returns the state that it has then; `error` also when it was known already. */
+/** Returns the resulting state; `error` also if the death was already known. */
 export const lose = async (tx: Tx, id: string, reason: string): Promise<Sandbox['state'] | undefined> => {
   const sandbox = await tx.table('sandboxes').get(id);
   if (sandbox === undefined || !allows(sandboxStates, sandbox.state, 'lost')) return sandbox?.state;

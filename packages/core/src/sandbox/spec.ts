@@ -1,12 +1,15 @@
-/** What a sandbox will be, settled from what was asked, what its workspace says, and the installation's defaults. */
+/** Determines what a sandbox will be from the request, its workspace and the installation's defaults. */
 import type { EgressPolicy, Isolation, Limits, Sandbox, Workspace } from '@berth/contract';
 import type { ReadTx } from '../kernel/index.ts';
 import type { CheckoutRequest, Defaults } from '../ports.ts';
 import type { SetupPlan } from '../setup-plan.ts';
 
-/** The input of `sandbox.create`: everything that its steps need. A type and not an interface, because it is JSON. */
+/**
+ * The input of `sandbox.create`: everything its steps need. A type rather than an interface, because it must
+ * be JSON.
+ */
 export type SandboxPlan = {
-  /** Chosen by the caller, so that it can remove the sandbox whatever became of the saga. */
+  /** Chosen by the caller, so that it can remove the sandbox whatever happens to the saga. */
   readonly id: string;
   readonly purpose: Sandbox['purpose'];
   readonly workspaceId?: string | undefined;
@@ -19,13 +22,16 @@ export type SandboxPlan = {
   readonly expiresAt?: number | undefined;
   readonly layers: readonly string[];
   readonly tools: readonly { readonly source: string; readonly target: string }[];
-  /** Refs of the hub that it may read, besides those that its checkout comes from; the targets in a plan of an older version. */
+  /**
+   * Hub refs that it may read in addition to those of its checkout. Absent in plans of an older version,
+   * which may read the targets.
+   */
   readonly readRefs?: readonly string[] | undefined;
-  /** Refs of the hub that it may read and push. */
+  /** Hub refs that it may read and push to. */
   readonly writeRefs: readonly string[];
-  /** Put into place when the machine runs; nothing when empty. */
+  /** Checked out once the machine runs; may be empty. */
   readonly checkout: CheckoutRequest['repositories'];
-  /** Run after the checkout, under an egress policy of its own. */
+  /** Run after the checkout, under its own egress policy. */
   readonly setup?: SetupPlan | undefined;
 };
 
@@ -33,7 +39,10 @@ type Settled = 'limits' | 'egress' | 'layers' | 'tools' | 'readRefs' | 'writeRef
 type Asked = Omit<SandboxPlan, Settled> & { readonly [K in Settled]?: SandboxPlan[K] | undefined };
 type Settings = Pick<Workspace, 'id' | 'driver' | 'image' | 'limits' | 'egress'>;
 
-/** What was asked wins over the workspace, the workspace over the defaults; each limit on its own. */
+/**
+ * The request takes precedence over the workspace, and the workspace over the defaults, for each limit
+ * separately.
+ */
 export const planSandbox = (
   defaults: Pick<Defaults, 'limits' | 'egress'>,
   workspace: Settings | undefined,
@@ -54,12 +63,12 @@ export const planSandbox = (
 
 export const branchRef = (branch: string): string => `refs/heads/${branch}`;
 
-/** What work may be merged with. */
+/** Refs that the work may be merged with. */
 export const targetRefs = ({ repositories }: Pick<Workspace, 'repositories'>): string[] => [
   ...new Set(repositories.map(({ branch }) => branchRef(branch))),
 ];
 
-/** What its checkout comes from, and what its plan names. */
+/** The refs of its checkout, and those its plan names. */
 export const readRefsOf = async (
   tx: ReadTx,
   { readRefs, workspaceId = '', checkout }: SandboxPlan,

@@ -1,4 +1,7 @@
-/** The branch of an attempt: `task/<id>`, with `_v2` to `_v10` when a name is taken; the same in every repository. */
+/**
+ * The branch of an attempt: `task/<id>`, or with `_v2` to `_v10` if the name is taken; the same in every
+ * repository.
+ */
 import { fail } from '@berth/contract';
 import type { CommitByRepository, Hub } from '../ports.ts';
 
@@ -8,15 +11,15 @@ const HEADS = 'refs/heads/';
 export interface BranchRequest {
   readonly workspaceId: string;
   readonly taskId: string;
-  /** Where the branch begins, by repository. */
+  /** The commits at which the branch starts, by repository. */
   readonly bases: CommitByRepository;
-  /** Branches of the task that were there before this attempt. */
+  /** Branches of the task that existed before this attempt. */
   readonly used: readonly string[];
 }
 
 /**
- * Makes the branch and says its name. To call it again finds the branch that the first call made: it lies where it
- * was put and was not there before. Rejects with `branch.exhausted`.
+ * Creates the branch and returns its name. Safe to repeat: it finds the branch of the first call, which is at
+ * its base and did not exist before the attempt. Rejects with `branch.exhausted`.
  */
 export const createBranch = async (hub: Hub, request: BranchRequest): Promise<string> => {
   for (const name of variantsOf(request.taskId)) if (await claimName(hub, request, name)) return name;
@@ -39,7 +42,7 @@ const claimName = async (hub: Hub, request: BranchRequest, name: string): Promis
   return true;
 };
 
-/** Removes a branch of this request wherever nothing was added to it. One with work on it stays. */
+/** Removes this request's branches wherever nothing was added to them. A branch with work on it stays. */
 export const dropUnworkedBranches = async (hub: Hub, request: BranchRequest): Promise<void> => {
   const { workspaceId, taskId, used } = request;
   for (const [repository, base] of Object.entries(request.bases)) {

@@ -1,9 +1,11 @@
 /**
- * Keeps what an agent says, as it says it. The agent's adapter gives every item an id of its own and repeats it for
- * every change, also when a turn is replayed after a restart; items come first in the same order each time. So an
- * item's record is found by its place in the turn, and a replay writes the same records again.
+ * Stores an agent's output as it arrives. The agent's adapter gives every item an id of its own and emits it
+ * again with every change, and also when a turn is replayed after a restart; new items always appear in the
+ * same order. An item's record is therefore identified by its place in the turn, and a replay writes the same
+ * records again.
  *
- * What is said faster than the store can write is joined: only the newest form of each item is written.
+ * Output that arrives faster than the store can write is coalesced: only the latest version of each item is
+ * written.
  */
 import { growthOf, type Item, type ItemBody, PREFIXES } from '@berth/contract';
 import { type ReadTx, type Store, type Tx, tailOf } from '../kernel/index.ts';
@@ -11,26 +13,26 @@ import { type ReadTx, type Store, type Tx, tailOf } from '../kernel/index.ts';
 const MAX_ITEMS_PER_TURN = 9999;
 const TEXT_MAX_BYTES = 256 * 1024;
 const OUTPUT_MAX_BYTES = 16 * 1024;
-/** Of all items of a turn, as they are written. */
+/** For all items of a turn, as stored. */
 const TURN_MAX_BYTES = 32 * 2 ** 20;
-/** Hexadecimal digits of the greatest position: more than a hundred turns. */
+/** Hexadecimal digits of the largest position; enough for more than a hundred turns. */
 const POSITION_DIGITS = 5;
 
 export interface TurnPlace {
   readonly turnId: string;
   readonly sessionId: string;
-  /** Of the turn within its session. */
+  /** The turn's number within its session. */
   readonly number: number;
 }
 
 export interface ItemSink {
-  /** Never waits and never fails; `flush` tells of failures. What is beyond the limits of a turn is dropped. */
+  /** Never waits and never fails; `flush` reports failures. Items beyond the limits of a turn are dropped. */
   emit(id: string, body: ItemBody): void;
-  /** Resolves when everything said so far is written. Rejects when something could not be. */
+  /** Resolves once everything emitted so far is written. Rejects if something could not be. */
   flush(): Promise<void>;
 }
 
-/** `before`: the places of the turn that are taken already. */
+/** `before` is the number of places already taken in the turn. */
 export const createItemSink = (store: Store, turn: TurnPlace, before = 0): ItemSink => {
   const places = new Map<string, number>();
   const waiting = new Map<number, ItemBody>();
@@ -46,7 +48,8 @@ export const createItemSink = (store: Store, turn: TurnPlace, before = 0): ItemS
           for (const [place, body] of batch) await putItem(tx, turn, place, body);
         });
       } catch (error) {
-        // Kept, unless something newer was said meanwhile: the next write takes it along, and `flush` tells if none can.
+        // Keep it for the next write unless a newer version has arrived; `flush` reports the failure if none
+        // succeeds.
         for (const [place, body] of batch) if (!waiting.has(place)) waiting.set(place, body);
         throw error;
       }
@@ -67,24 +70,24 @@ export const createItemSink = (store: Store, turn: TurnPlace, before = 0): ItemS
       const kept = bounded(body);
       if (!room.fits(place, sizeOf(kept))) return;
       waiting.set(place, kept);
-      // What could not be written waits for the next attempt, of which the last is `flush`, which tells.
+      // A failed write is retried by the next one, at the latest by `flush`, which reports it.
       start().catch(() => undefined);
     },
     flush: async () => {
-      // A failure of the write under way is not the last word: what it held is written again.
+      // If the write in progress fails, its items are written again.
       await writing?.catch(() => undefined);
       await start();
     },
   };
 };
 
-/** How many places of a turn are taken: the newest item says it. */
+/** How many places of a turn are taken, read from its newest item. */
 export const placesTaken = async (tx: ReadTx, { turnId, number }: TurnPlace): Promise<number> => {
   const [newest] = await tx.table('items').list({ where: { turnId }, order: 'desc', limit: 1 });
   return newest === undefined ? 0 : newest.position - number * (MAX_ITEMS_PER_TURN + 1);
 };
 
-/** Inserts or replaces an item, unless it says the same already. */
+/** Inserts or replaces an item, unless it is unchanged. */
 export const putItem = async (tx: Tx, turn: TurnPlace, place: number, body: ItemBody): Promise<void> => {
   const { turnId, sessionId, number } = turn;
   const items = tx.table('items');
@@ -106,20 +109,20 @@ export const putItem = async (tx: Tx, turn: TurnPlace, place: number, body: Item
 };
 
 /**
- * Begins like the id of its session and ends with its place there, so that items sort as they were said. Ids of turns
- * differ in their last characters alone, and would make items of two turns one.
+ * Starts like the session's id and ends with the item's position in the session, so that items sort in order.
+ * Ids of turns differ only in their last characters, which would make items of two turns collide.
  */
 const itemId = (sessionId: string, position: number): string => {
   const begin = sessionId.slice(PREFIXES.session.length, -POSITION_DIGITS);
   return `${PREFIXES.item}${begin}${position.toString(16).padStart(POSITION_DIGITS, '0')}`;
 };
 
-/** Keeps account of what each place holds. */
+/** Tracks the size of what each place holds. */
 const createRoom = (maxBytes: number) => {
   const sizes = new Map<number, number>();
   let heldBytes = 0;
   return {
-    /** False when there is no room for it; then the place holds what it held. */
+    /** Returns false if it does not fit; the place then keeps what it holds. */
     fits: (place: number, sizeBytes: number): boolean => {
       const more = sizeBytes - (sizes.get(place) ?? 0);
       if (more > 0 && heldBytes + more > maxBytes) return false;
@@ -130,13 +133,13 @@ const createRoom = (maxBytes: number) => {
   };
 };
 
-/** Characters are at most three bytes, and most are one; what else there is in a body has bounds of its own. */
+/** Characters are at most three bytes and most are one; the rest of a body has limits of its own. */
 const sizeOf = (body: ItemBody): number => {
   if (body.kind === 'tool') return (body.output?.length ?? 0) + JSON.stringify(body.input ?? '').length;
   return 'text' in body ? body.text.length : 0;
 };
 
-/** What comes out of a sandbox has no size of its own choosing. */
+/** Bounds output from a sandbox, which could have any size. */
 const bounded = (body: ItemBody): ItemBody => {
   switch (body.kind) {
     case 'message':

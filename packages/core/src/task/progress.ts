@@ -1,4 +1,6 @@
-/** Says what long work does now, and how long each part of it took: what a person watches in the terminal. */
+/**
+ * Reports what long-running work is doing and how long each part took, for a person to watch in the terminal.
+ */
 import type { Store } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 
@@ -9,7 +11,10 @@ export interface Stage {
   readonly detail?: string | undefined;
 }
 
-/** Two events about a stage: its beginning, and with its duration its end. A stage that fails has no end. */
+/**
+ * Emits two events for a stage: its start, and its end with the duration. A stage that fails has no end
+ * event.
+ */
 export const staged = async <T>(
   { store, clock }: Pick<Ports, 'store' | 'clock'>,
   stage: Stage,
@@ -22,7 +27,7 @@ export const staged = async <T>(
   return result;
 };
 
-/** One event about a stage. */
+/** Emits one event for a stage. */
 export const progressed = async (
   store: Store,
   { attemptId, stage, detail }: Stage,

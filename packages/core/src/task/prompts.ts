@@ -1,7 +1,7 @@
 /**
- * What the agent is told. Pure: facts in, text out, each kept within a bound, so that a prompt can be read in a test
- * and never grows with a log. Logs and paths come from a sandbox; they are fenced and named as output, not spoken in
- * our own voice.
+ * The prompts for the agent. Pure: facts in, text out, each with a bound, so that a prompt can be read in a
+ * test and never grows with a log. Logs and paths come from a sandbox, so they are fenced and labelled as
+ * output rather than mixed with our own text.
  */
 import { type Evidence, isGreen, type Weakening } from '@berth/contract';
 import { tailOf } from '../kernel/index.ts';
@@ -11,24 +11,27 @@ const PROMPT_MAX_PATHS = 50;
 const SUMMARY_MAX_BYTES = 4 * 1024;
 
 export interface PlaceOfWork {
-  /** Folders of the repositories inside the sandbox, the first one being where the agent starts. */
+  /** Folders of the repositories inside the sandbox; the agent starts in the first one. */
   readonly folders: readonly string[];
-  /** Checks of the target that fail already. */
+  /** Checks of the target that already fail. */
   readonly red?: readonly Pick<Evidence, 'command' | 'repository'>[] | undefined;
-  /** Earlier changes for what is asked now, to which a person said no. */
+  /** Earlier changes for the same request that a person rejected. */
   readonly refused?: readonly Refused[] | undefined;
 }
 
 export interface Refused {
-  /** In the person's words. */
+  /** In the person's own words. */
   readonly reason: string | undefined;
   readonly weakened: readonly Weakening[];
 }
 
-/** The newest ones count most. */
+/** Only the latest are included, because they matter most. */
 const PROMPT_MAX_REFUSED = 5;
 
-/** The task itself; with several repositories, where they are; what is red before it, and what was refused. */
+/**
+ * The task itself; if there are several repositories, their folders; what is already red; and what was
+ * rejected.
+ */
 export const taskPrompt = (prompt: string, { folders, red = [], refused = [] }: PlaceOfWork): string =>
   [
     prompt,
@@ -49,7 +52,7 @@ const refusedPrompt = ({ reason, weakened }: Refused): string =>
     'That work is not in the repository. Find another way.',
   ].join('\n\n');
 
-/** The reason comes from the driver, which may quote what is inside. */
+/** The reason comes from the driver, which may quote output from inside the sandbox. */
 export const diedPrompt = (prompt: string, reason: string): string =>
   [
     'The machine that you work on died and was made anew. The reason:',
@@ -98,7 +101,7 @@ export const weakenedPrompt = (weakened: readonly Weakening[]): string =>
     'Put these back as they are in the target branch, and solve the task without changing them.',
   ].join('\n\n');
 
-/** A change of what the set-up reads, mostly a manifest whose lock file was not brought along. */
+/** For a change to the set-up's inputs, most often a manifest without its updated lock file. */
 export const failedSetupPrompt = (setup: {
   readonly command: string;
   readonly exitCode: number | null;
@@ -119,7 +122,7 @@ const howSetupEnded = (setup: {
   return `ended with ${setup.exitCode === null ? 'a signal' : `exit code ${setup.exitCode}`}`;
 };
 
-/** A fence that the text itself cannot close. */
+/** Chooses a fence longer than any in the text, so that the text cannot close it. */
 const fenced = (text: string): string => {
   const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
   const fence = '`'.repeat(Math.max(3, longest + 1));
@@ -153,7 +156,7 @@ export interface Said {
   readonly text: string;
 }
 
-/** For an agent that does not know the conversation so far: the newest of it, oldest first, then what is asked now. */
+/** For an agent without the conversation so far: its latest messages, oldest first, then the new request. */
 export const freshFollowUpPrompt = (prompt: string, soFar: readonly Said[]): string => {
   if (soFar.length === 0) return prompt;
   return [

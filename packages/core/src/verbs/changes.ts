@@ -1,11 +1,11 @@
-/** What people decide about a change that waits for them. */
+/** A person's decision on a change that waits for one. */
 import { type Change, type ChangeDecision, fail } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { wakeTask } from './tasks.ts';
 
 export interface Changes {
-  /** Rejects with `record.missing`, `state.illegal` when it does not wait. */
+  /** Rejects with `record.missing`, or with `state.illegal` if the change does not wait. */
   decide(id: string, decision: Omit<ChangeDecision, 'at'>): Promise<Change>;
 }
 
@@ -24,7 +24,7 @@ export const createChanges = (ports: Ports): Changes => ({
 export const isUndecided = ({ state, decision }: Change): boolean =>
   state === 'waiting' && decision === undefined;
 
-/** Of a change that is undecided. */
+/** For a change without a decision. */
 export const decide = async (
   ports: Ports,
   tx: Tx,
@@ -37,7 +37,7 @@ export const decide = async (
   return decided;
 };
 
-/** A change that is turned down is taken back by its own run, which says so at its end. */
+/** A rejected change is undone by its own run, which records the outcome at its end. */
 const record = async (tx: Tx, { id, revision }: Change, decision: ChangeDecision): Promise<Change> => {
   if (decision.verdict === 'rejected') return tx.table('changes').update(id, revision, { decision });
   const { by, byName } = decision;

@@ -1,4 +1,4 @@
-/** Sandboxes that a person asks for. Creation is a saga that the caller waits for; removal is a tombstone. */
+/** Sandboxes that a person creates. Creation is a saga that the caller waits for; removal is a tombstone. */
 import { allows, fail, type Sandbox, type SandboxCreate, sandboxStates } from '@berth/contract';
 import { pagesOf } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
@@ -17,15 +17,15 @@ import { workspaceOf } from '../workspace/index.ts';
 
 export interface Sandboxes {
   /**
-   * Resolves when it runs. Rejects as the saga does; nothing is left behind then. With an id of the caller's choice (of
-   * the right kind) it is safe to repeat: a creation that has begun under it is gone on with.
+   * Resolves once it runs. Rejects as the saga does, in which case nothing is left behind. Safe to repeat
+   * with an id chosen by the caller (of the right kind): a creation already begun under it continues.
    */
   create(request: SandboxCreate, id?: string): Promise<Sandbox>;
-  /** Asks for the removal. Rejects with `record.missing`, `state.illegal` when it is gone already. */
+  /** Requests the removal. Rejects with `record.missing`, or with `state.illegal` if it is already gone. */
   remove(id: string, remover: Remover): Promise<Sandbox>;
 }
 
-/** `stopping` aborts with `Stopped`: what is being created then goes on at the next start. */
+/** `stopping` aborts with `Stopped`; a creation in progress then continues at the next start. */
 export const createSandboxes = (ports: Ports, stopping: AbortSignal): Sandboxes => ({
   async create(request, id = ports.ids.new('sandbox')) {
     const run = ports.ids.from('saga', id);
@@ -42,7 +42,7 @@ export const createSandboxes = (ports: Ports, stopping: AbortSignal): Sandboxes 
 
 const REMOVAL_POLL_MS = 100;
 
-/** Asks for the removal of every sandbox, also of those that come to be meanwhile, until none is left. */
+/** Requests the removal of every sandbox, including those created meanwhile, until none is left. */
 export const removeAllSandboxes = async (ports: Ports, signal: AbortSignal): Promise<void> => {
   const { store, clock } = ports;
   const there = { table: 'sandboxes', where: { state: THERE } } as const;
@@ -54,7 +54,7 @@ export const removeAllSandboxes = async (ports: Ports, signal: AbortSignal): Pro
   }
 };
 
-/** Those that are removed when somebody asks. */
+/** States in which a sandbox can be removed on request or is already being removed. */
 const THERE = (Object.keys(sandboxStates) as Sandbox['state'][]).filter(
   (state) => state === 'deleting' || allows(sandboxStates, state, 'removal_asked'),
 );

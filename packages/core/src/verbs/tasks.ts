@@ -1,6 +1,6 @@
 /**
- * What people do with tasks. Each verb is one transaction: the task's move, its event and the job that follows from it
- * are written together, so that a task which was answered for is never without somebody who works on it.
+ * What people do with tasks. Each verb is one transaction that writes the task's state change, its event and
+ * the resulting job together, so that an acknowledged task always has somebody who works on it.
  */
 import {
   allows,
@@ -18,18 +18,23 @@ import { assertJudged } from '../workflows/attempt/target-gate.ts';
 import { workspaceOf } from '../workspace/index.ts';
 
 export interface Tasks {
-  /** Makes nothing. Rejects with `agent.*`, `model.unconfigured`, `driver.*` as a task that names these would. */
+  /**
+   * Creates nothing. Rejects with `agent.*`, `model.unconfigured` or `driver.*`, as creating such a task
+   * would.
+   */
   check(wanted: TaskCheck): Promise<TaskMeans>;
   /**
-   * With an id of the caller's choice (of the right kind) it is safe to repeat: what is there under it is the answer.
-   * Rejects with `record.missing`, `agent.*`, `model.unconfigured`, `gate.empty`.
+   * Safe to repeat with an id chosen by the caller (of the right kind): an existing task with that id is
+   * returned. Rejects with `record.missing`, `agent.*`, `model.unconfigured` or `gate.empty`.
    */
   create(request: TaskCreate, id?: string): Promise<Task>;
-  /** Works while it waits and while it is worked on. Rejects with `record.missing`, `state.illegal`. */
+  /**
+   * Possible while the task waits or is being worked on. Rejects with `record.missing` or `state.illegal`.
+   */
   cancel(id: string, reason: string): Promise<Task>;
-  /** A new attempt at a task that failed. Rejects with `record.missing`, `state.illegal`. */
+  /** Starts a new attempt at a failed task. Rejects with `record.missing` or `state.illegal`. */
   retry(id: string): Promise<Task>;
-  /** A follow-up on a completed task. Rejects with `record.missing`, `task.not_completed`. */
+  /** Adds a follow-up to a completed task. Rejects with `record.missing` or `task.not_completed`. */
   prompt(id: string, prompt: string): Promise<Task>;
 }
 
@@ -124,14 +129,17 @@ const insert = async (
   return task;
 };
 
-/** The first line, cut at a word. */
+/** The first line, cut at a word boundary. */
 const titleOf = (prompt: string): string => {
   const line = prompt.trim().split('\n')[0]?.trim() ?? '';
   if (line.length <= TITLE_MAX_CHARACTERS) return line;
   return `${line.slice(0, TITLE_MAX_CHARACTERS - 1).replace(/\s+\S*$/, '')}…`;
 };
 
-/** Each request for work is an attempt of its own, named here, so that its job can be run again and stays one attempt. */
+/**
+ * Each request for work is an attempt of its own, whose id is assigned here, so that its job can run again
+ * and remain one attempt.
+ */
 export const enqueueAttempt = async (
   { ids, queue }: Ports,
   tx: Tx,
@@ -142,7 +150,7 @@ export const enqueueAttempt = async (
   await queue.add(tx, 'task.run', data, { key: task.id, priority: task.priority, delayMs });
 };
 
-/** Has the run of a task that waits for a person taken up again; nothing when it does not wait. */
+/** Resumes the run of a task that waits for a person; does nothing if it does not wait. */
 export const wakeTask = async (
   { queue }: Ports,
   tx: Tx,
@@ -156,7 +164,7 @@ export const wakeTask = async (
   await queue.add(tx, 'task.run', { ...data }, { key: id, priority: task.priority });
 };
 
-/** A job whose run has begun (and was left by a crash) is kept: it is what takes the run back. */
+/** A job whose run has started (and was interrupted by a crash) is kept, because it undoes the run. */
 const dropJobs = async (
   { store, queue, sagas, ids }: Ports,
   taskId: string,

@@ -1,4 +1,4 @@
-/** Workspaces: importing repositories, and letting them go when nothing needs them any more. */
+/** Workspaces: importing repositories, and removing them once nothing needs them any more. */
 import { fail, type Repository, taskStates, type Workspace, type WorkspaceCreate } from '@berth/contract';
 import type { Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
@@ -7,8 +7,9 @@ import { gateIssues } from '../workspace/index.ts';
 
 export interface Workspaces {
   /**
-   * Given up by its caller, it ends. With an id of the caller's choice (of the right kind) it is safe to repeat: what is there under it is the answer.
-   * Rejects with `repository.*`, `branch.missing`, `record.exists`, `driver.unknown`; nothing is left behind then.
+   * Ends if the caller's signal aborts. Safe to repeat with an id chosen by the caller (of the right kind):
+   * an existing workspace with that id is returned. Rejects with `repository.*`, `branch.missing`,
+   * `record.exists` or `driver.unknown`, in which case nothing is left behind.
    */
   create(request: WorkspaceCreate, id?: string, signal?: AbortSignal): Promise<Workspace>;
   /** Rejects with `record.missing`, `workspace.in_use`. */
@@ -23,7 +24,7 @@ export const createWorkspaces = (ports: Ports): Workspaces => ({
     const { names } = ports.machines;
     if (driver !== undefined && !names.includes(driver))
       throw fail('driver.unknown', { driver, known: [...names] });
-    // Before anything is imported; once more when the repositories have their names.
+    // Checked before anything is imported, and again once the repositories have their names.
     const issues = gateIssues(request.gate?.commands ?? [], request.repositories[0]?.name ?? '');
     if (issues.length > 0) throw fail('request.invalid', { issues });
     try {
@@ -52,7 +53,9 @@ export const createWorkspaces = (ports: Ports): Workspaces => ({
   },
 });
 
-/** Only a note for the next start, which reads the record as well: a failure must not take the copies away. */
+/**
+ * Only a hint for the next start, which reads the record as well, so a failure must not remove the copies.
+ */
 const recorded = ({ hub, log }: Ports, id: string): Promise<void> =>
   hub.recorded(id).catch((error: unknown) => log.warn('workspace.not_noted', { workspace: id, error }));
 

@@ -1,4 +1,4 @@
-/** Workspaces: how one is found, and what is wrong with the gate that it declares. */
+/** Workspaces: looking one up, and finding problems in the gate it declares. */
 import { fail, type GateCommand, type Workspace } from '@berth/contract';
 import type { Store } from '../kernel/index.ts';
 
@@ -9,7 +9,10 @@ export const workspaceOf = async ({ store }: { readonly store: Store }, id: stri
   return workspace;
 };
 
-/** What is wrong with a declared gate, as far as its words tell: said when it is written, not when an agent has been paid. */
+/**
+ * A problem in a declared gate that shows in its text, reported when it is written rather than after an agent
+ * has been paid.
+ */
 interface GateIssue {
   readonly path: string;
   readonly message: string;
@@ -52,7 +55,10 @@ interface Need {
   readonly first: string;
 }
 
-/** Only commands before it leave a state that it can start from, so a circle has a need of a later one. */
+/**
+ * A command can only start from the state of earlier ones, so every cycle includes a need for a later
+ * command.
+ */
 const needProblem = (commands: readonly GateCommand[], { index, need, first }: Need): string | undefined => {
   const command = commands[index];
   const named = commands.flatMap((one, at) => (one.name === need ? [{ ...one, at }] : []));
@@ -71,7 +77,7 @@ const needProblem = (commands: readonly GateCommand[], { index, need, first }: N
     : `${need} comes after it: list ${need} before ${command.name}`;
 };
 
-/** Whether a command needs another one, also by way of others. */
+/** Whether a command needs another, directly or indirectly. */
 const isNeededBy = (commands: readonly GateCommand[], name: string, from: GateCommand): boolean => {
   const seen = new Set<string>();
   const waiting = [...(from.needs ?? [])];
