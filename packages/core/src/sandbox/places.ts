@@ -5,7 +5,6 @@
 import { type BerthError, fail, isFinal, type Sandbox, sandboxStates } from '@berth/contract';
 import { type Clock, Deferred, type ReadTx, type Store, type Wait } from '../kernel/index.ts';
 
-
 /** The states in which more than a sandbox's record is left: a machine, a disk, or what it was made from. */
 export const THERE: readonly Sandbox['state'][] = (Object.keys(sandboxStates) as Sandbox['state'][]) // Object.keys returns string[]
   .filter((state) => !isFinal(sandboxStates, state));
