@@ -1,6 +1,6 @@
 /**
- * The server, put together in the order in which things start; closing is the reverse. The only place that reads the
- * environment and that knows which plugins there are.
+ * The server, wired together in start-up order; closing is the reverse. The only place that reads the environment and
+ * that knows which plugins exist.
  */
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -45,24 +45,24 @@ import { createLog } from './telemetry/log.ts';
 import { VERSION } from './version.ts';
 
 export interface StartOptions {
-  /** Wins over the environment, which wins over the file. */
+  /** Takes precedence over the environment, which takes precedence over the file. */
   readonly flags?: Plain | undefined;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Called when an owner asks for the stop through the API. */
+  /** Called when an owner requests the stop through the API. */
   readonly onShutdown?: (() => void) | undefined;
-  /** For tests that end the process at a named moment of a saga. */
+  /** For tests that kill the process at a named point of a saga. */
   readonly crashPoint?: ((name: string) => void) | undefined;
 }
 
 export interface RunningServer extends Listening {
   readonly config: Config;
-  /** Stops taking work and leaves what is under way for the next start. */
+  /** Stops accepting work and leaves what is in progress for the next start. */
   close(): Promise<void>;
 }
 
 type Scope = ReturnType<typeof createScope>;
 
-/** Rejects with `config.invalid`, `store.locked` and whatever else stands in the way; nothing is left open then. */
+/** Rejects with `config.invalid`, `store.locked` and whatever else prevents the start; nothing is left open then. */
 export const startServer = async (options: StartOptions = {}): Promise<RunningServer> => {
   const { flags, env = process.env, crashPoint, onShutdown } = options;
   const settings = await loadConfig({ env, flags, isRoot: process.getuid?.() === 0 });
@@ -73,7 +73,7 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
     const opened = await openStore(config, scope, log);
     const services = await openServices({ ...opened, config, env, log, scope });
     const core = createCore({ ...opened, ports: services.ports, digest: sha256, log, crashPoint });
-    // Together: work that is left in the middle may wait for a program.
+    // Concurrently: interrupted work may be waiting for a program.
     void scope.add('core', () => Promise.all([core.stop(), services.processes.close()]));
     const state = { working: false };
     const shutdown: SystemParts['shutdown'] = async ({ removeSandboxes }) => {
@@ -89,7 +89,7 @@ export const startServer = async (options: StartOptions = {}): Promise<RunningSe
     await core.start();
     await reopen(opened.store, services.machines, log);
     state.working = true;
-    // The first connection to a guest finds it loaded.
+    // Loaded before the first connection to a guest needs it.
     setImmediate(() => process.getBuiltinModule('node:http2'));
     log.info('server.started', { address: listening.address, home: config.home, version: VERSION });
     return { ...listening, config, close: () => scope.close() };
@@ -116,7 +116,7 @@ const openStore = async (config: Config, scope: Scope, log: Log) => {
 type StoreParts = Awaited<ReturnType<typeof openStore>>;
 type ServiceOptions = StoreParts & { config: Config; env: NodeJS.ProcessEnv; log: Log; scope: Scope };
 
-/** Everything outside that the core asks: repositories, machines with their uplinks, agents with their models. */
+/** Everything outside that the core uses: repositories, machines with their uplinks, agents with their models. */
 const openServices = async (parts: ServiceOptions) => {
   const { store, ids, installation, grants, config, env, log, scope } = parts;
   const newExecId = () => ids.new('exec');
@@ -131,7 +131,7 @@ const openServices = async (parts: ServiceOptions) => {
   const tell = (level: keyof Log, event: string, facts = {}) => log[level](event, facts);
   const [drivers, provisions] = await Promise.all([
     openDrivers({
-      // Every plugin checks its own configuration, so here the registries may forget the types.
+      // Every plugin checks its own configuration, so the registries may drop the types here.
       registry: driverRegistry as unknown as Registry<DriverPlugin>,
       config: config.drivers,
       defaultDrivers: config.defaultDrivers,
@@ -183,7 +183,10 @@ const openHttp = (parts: HttpParts): Promise<HttpServer> => {
   return createHttpServer({ config, store, clock, ids, services, log, version: VERSION, dashboardFolder });
 };
 
-/** What ran before the start goes on, and gets its uplink back; a machine that is gone is the reconciler's business. */
+/**
+ * What ran before the start keeps running, and gets its uplink back; a machine that is gone is left to the
+ * reconciler.
+ */
 const reopen = async (store: Store, machines: ServerMachines, log: Log): Promise<void> => {
   for await (const page of pagesOf(store, { table: 'sandboxes', where: { state: 'running' } }))
     for (const { id, driver } of page)

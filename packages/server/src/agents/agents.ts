@@ -1,4 +1,4 @@
-/** The configured agents: which exist here, which model each turn asks, and what a turn gets to work with. */
+/** The configured agents: which are available, which model a turn uses, and what a turn has to work with. */
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,7 @@ import type { Agent, AgentHost, AgentPlugin, AgentWorld, ModelAccess } from '@be
 import type { Config } from '../config/config.ts';
 import { parsePluginConfig, type Registry } from '../config/plugin-config.ts';
 
-/** A model provider as agents need to know it: everything but the key. */
+/** A model provider as agents see it: everything but the key. */
 interface ModelProvider {
   readonly name: string;
   readonly wire: ModelAccess['wire'];
@@ -18,15 +18,15 @@ interface ModelProvider {
 }
 
 export interface AgentsOptions {
-  /** The agent of tasks that name none. */
+  /** The agent for tasks that do not name one. */
   readonly defaultAgent: string;
   readonly registry: Registry<AgentPlugin>;
   readonly config: Readonly<Record<string, unknown>>;
   readonly host: AgentHost;
-  /** In the order of preference: the first serves tasks that name no model. */
+  /** In order of preference: the first serves tasks that name no model. */
   readonly providers: readonly ModelProvider[];
   readonly limits: AgentWorld['limits'];
-  /** Where a tool of ours appears inside a sandbox. */
+  /** Where one of our tools is mounted inside a sandbox. */
   readonly toolPath: (driver: string, sandboxId: string) => Promise<(target: string) => string>;
 }
 
@@ -41,7 +41,7 @@ interface OpenAgent {
   readonly agent: Agent;
 }
 
-/** Throws `agent.unknown` for a default that does not exist. */
+/** Throws `agent.unknown` if the default does not exist. */
 export const createAgents = (options: AgentsOptions): Agents & { describe(): Promise<AgentFacts[]> } => {
   const opened = new Map<string, Promise<OpenAgent>>();
   const names = Object.keys(options.registry).sort();
@@ -94,11 +94,11 @@ export const createAgents = (options: AgentsOptions): Agents & { describe(): Pro
   return { names, prepare, turn, describe };
 };
 
-/** The providers that speak a wire of this agent. */
+/** The providers that speak one of this agent's wire formats. */
 const spoken = ({ providers }: AgentsOptions, { wires }: AgentPlugin): readonly ModelProvider[] =>
   wires === undefined ? providers : providers.filter(({ wire }) => wires.includes(wire));
 
-/** `provider/model` as asked for, or the first provider's default. Rejects with `model.unconfigured`. */
+/** `provider/model` as requested, or the first provider's default. Rejects with `model.unconfigured`. */
 const chooseModel = (
   providers: readonly ModelProvider[],
   wanted: string | undefined,
@@ -116,16 +116,16 @@ const openAgent = async (options: AgentsOptions, name: string): Promise<OpenAgen
   return { plugin, agent: plugin.open(config, options.host) };
 };
 
-/** The configured model providers in the order of preference, each with the model for tasks that name none. */
+/** The configured model providers in order of preference, each with its model for tasks that name none. */
 
-/** Good coding models on the day this was written; `models.default` in the configuration says otherwise. */
+/** Good coding models at the time of writing; `models.default` in the configuration overrides them. */
 const USUAL_MODELS = {
   anthropic: 'claude-opus-4-8',
   openai: 'gpt-5.5',
   gemini: 'gemini-3.1-pro',
 } as const satisfies Record<ModelProvider['wire'], string>;
 
-/** `models.default` (`provider/model`) decides which provider comes first, and its model. */
+/** `models.default` (`provider/model`) decides which provider comes first, and which of its models. */
 export const modelProviders = (models: Config['models']): ModelProvider[] => {
   const slash = models.default?.indexOf('/') ?? -1;
   const chosen = models.default === undefined ? undefined : models.default.slice(0, slash);
@@ -137,9 +137,9 @@ export const modelProviders = (models: Config['models']): ModelProvider[] => {
     .sort((one, other) => Number(other.name === chosen) - Number(one.name === chosen));
 };
 
-/** Files of npm packages that the operator installed beside Berth or globally: where agents' programs are. */
+/** Files of npm packages that the operator installed next to Berth or globally: where agents' programs are. */
 
-/** Looks in every `node_modules` above this file, above the working folder, and in the global one. */
+/** Searches every `node_modules` above this file, above the working directory, and the global one. */
 export const createPackageFiles = (env: Readonly<Record<string, string | undefined>>) => {
   const roots = [
     ...foldersAbove(dirname(fileURLToPath(import.meta.url))),

@@ -1,7 +1,8 @@
 /**
- * The configuration: one strict schema (config-schema.ts), three sources (file < environment < flags), every problem told
- * at once, with the flag, the variable or the key of the file that it was written in. What comes out is resolved (defaults applied, paths absolute) and frozen.
- * An unreadable file or an unknown key refuses the start: a guess here would be a wrong guess later.
+ * The configuration: one strict schema (schema.ts), three sources (file < environment < flags), and every problem
+ * reported at once, with the flag, variable or file key it was written in. The result is resolved (defaults applied,
+ * paths absolute) and frozen. An unreadable file or an unknown key prevents the start: guessing here would surface as
+ * a fault later.
  */
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -19,7 +20,7 @@ export interface ModelProvider {
   readonly wire: 'openai' | 'anthropic' | 'gemini';
   readonly baseUrl: string;
   readonly key: Secret | undefined;
-  /** Names, some with `*` at the end; all when absent. */
+  /** Names, optionally ending in `*`; all when absent. */
   readonly models?: readonly string[] | undefined;
 }
 
@@ -30,7 +31,7 @@ export interface Config {
   readonly port: number;
   readonly allowedHosts: readonly string[];
   readonly socketPath: string;
-  /** In the order in which they are tried; empty when nothing is said. */
+  /** In the order in which they are tried; empty if not configured. */
   readonly defaultDrivers: readonly string[];
   readonly drivers: Readonly<Record<string, Plain>>;
   readonly agents: Readonly<Record<string, Plain>>;
@@ -45,21 +46,21 @@ export interface Config {
 }
 
 export interface ConfigSources {
-  /** The environment; given, never read from the process. */
+  /** The environment; passed in, never read from the process. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What the command line said, in the shape of the schema. */
+  /** The command line's settings, in the shape of the schema. */
   readonly flags?: Plain | undefined;
-  /** Whether the process runs as root, which decides the default home. */
+  /** Whether the process runs as root, which determines the default home. */
   readonly isRoot: boolean;
 }
 
 export interface Settings {
   readonly config: Config;
-  /** Where a setting was written: `--port`, `BERTH_PORT`, `port in …/config.json`. Undefined for what nobody wrote. */
+  /** Where a setting was written: `--port`, `BERTH_PORT`, `port in …/config.json`. Undefined if nobody wrote it. */
   readonly placeOf: (path: Path) => string | undefined;
 }
 
-/** Rejects with `config.invalid`, holding every problem of all sources. */
+/** Rejects with `config.invalid`, which lists every problem of all sources. */
 export const loadConfig = async ({ env, flags = {}, isRoot }: ConfigSources): Promise<Settings> => {
   const fromEnv = fromEnvironment(env);
   const home = resolve(String(flags.home ?? fromEnv.values.home ?? defaultHome(env, isRoot)));
@@ -93,14 +94,14 @@ const readConfigFile = async (path: string): Promise<{ values: Plain; issues: Is
     text = await readFile(path, 'utf8');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    // A home that is a file is told as that, when it is opened.
+    // A home that is a file is reported as such when it is opened.
     const isAbsent = code === 'ENOENT' || code === 'ENOTDIR';
     return isAbsent ? { values: {}, issues: [] } : problem(`cannot be read (${code})`);
   }
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      // A parsed JSON object has string keys and unknown values; the schema looks at them next.
+      // A parsed JSON object has string keys and unknown values; the schema checks them next.
       return { values: value as Plain, issues: [] };
     }
     return problem('must be a JSON object');

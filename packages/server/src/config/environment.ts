@@ -1,4 +1,4 @@
-/** Which variables of the environment say what, and the keys of model providers that users have there already. */
+/** Maps environment variables to settings, including the model provider keys that users already have there. */
 
 import { parseArgs } from 'node:util';
 import type { Path, Plain, Source } from './merge.ts';
@@ -15,13 +15,13 @@ const TEXTS = {
 } as const;
 
 const NUMBERS = {
-  // BERTH_PORT comes last and wins.
+  // BERTH_PORT comes last and takes precedence.
   ORCHESTRATOR_PORT: ['port'],
   BERTH_PORT: ['port'],
   BERTH_MAX_SANDBOXES: ['defaults', 'maxSandboxes'],
 } as const;
 
-/** One, or several with commas between. */
+/** One, or several separated by commas. */
 const LISTS = { BERTH_DRIVER: ['defaultDriver'] } as const;
 
 const POLICIES = { BERTH_EGRESS: ['defaults', 'egress'] } as const;
@@ -62,7 +62,7 @@ export const fromEnvironment = (env: Environment): Source => {
   return { values, placeOf: (path) => variableOf(env, path) };
 };
 
-/** The variable that a value came from: of several that mean the same, the one that wins. */
+/** The variable that a value came from: of several with the same meaning, the one that takes precedence. */
 const variableOf = (env: Environment, path: Path): string => {
   const [, kind, name, member] = path;
   const provider = kind === 'providers' ? PROVIDERS.find((one) => one.name === name) : undefined;
@@ -71,14 +71,14 @@ const variableOf = (env: Environment, path: Path): string => {
   return VARIABLES.settings.findLast((one) => env[one.name] && isIn(one.path))?.name ?? path.join('.');
 };
 
-/** What is no number stays as it is: the schema refuses it. */
+/** Anything that is not a number is kept as it is: the schema rejects it. */
 const numberOf = (text: string | undefined): number | string | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : text;
 
 const listOf = (text: string | undefined): readonly string[] | string | undefined =>
   text?.includes(',') ? text.split(',').map((name) => name.trim()) : text;
 
-/** As on the command line: a preset, or hosts with commas between. */
+/** As on the command line: a preset, or hosts separated by commas. */
 const policyOf = (text: string | undefined): Plain | undefined => {
   if (text === undefined) return undefined;
   if (text === 'none' || text === 'packages') return { preset: text };
@@ -113,7 +113,7 @@ const put = (target: Nested, path: readonly string[], value: unknown): void => {
   put(inner, rest, value);
 };
 
-/** The flags of the server's program, which are those of `berth up`. */
+/** The flags of the server program, which are those of `berth up`. */
 const FLAGS = {
   home: 'home',
   host: 'host',
@@ -129,7 +129,7 @@ const READERS: Readonly<Record<string, (text: string | undefined) => unknown>> =
   defaultDriver: listOf,
 };
 
-/** In the shape of the schema. Throws for a flag that there is not. */
+/** In the shape of the schema. Throws for an unknown flag. */
 export const fromArguments = (args: readonly string[]): Plain => {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   const given = Object.entries(FLAGS).map(([name, setting]) => [setting, values[name]] as const);

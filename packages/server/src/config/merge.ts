@@ -1,15 +1,15 @@
-/** Lays sources over each other, object by object, and remembers where each value was written. */
+/** Merges sources, object by object, and remembers where each value was written. */
 export type Plain = Readonly<Record<string, unknown>>;
 
 export interface Source {
   readonly values: Plain;
-  /** The place as its writer knows it: a flag, a variable, a key of a file. */
+  /** The location as its author knows it: a flag, a variable, a key in a file. */
   readonly placeOf: (path: Path) => string;
 }
 
 export type Path = readonly PropertyKey[];
 
-/** Later sources win. Lists are replaced as a whole; undefined says nothing. */
+/** Later sources take precedence. Lists are replaced as a whole; undefined is ignored. */
 export const merged = (
   sources: readonly Source[],
 ): { readonly value: Plain; readonly placeOf: (path: Path) => string | undefined } => ({
@@ -17,13 +17,13 @@ export const merged = (
   placeOf: (path) => sourceOf(sources, path)?.placeOf(path),
 });
 
-/** What is missing somewhere is missed by who wrote what is around it. Undefined when nobody wrote anything there. */
+/** A missing key is attributed to whoever wrote the object around it. Undefined when nobody wrote anything there. */
 const sourceOf = (sources: readonly Source[], path: Path): Source | undefined =>
   path.length === 0
     ? undefined
     : (sources.findLast(({ values }) => holds(values, path)) ?? sourceOf(sources, path.slice(0, -1)));
 
-/** Settings that are one value: half of one policy and half of another would be a third that nobody wrote. */
+/** Settings that are merged as a unit: half of one policy and half of another would be a third that nobody wrote. */
 const WHOLE: readonly string[] = ['egress'];
 
 const overlaid = (below: Plain, above: Plain): Plain => {
@@ -36,7 +36,7 @@ const overlaid = (below: Plain, above: Plain): Plain => {
   return { ...below, ...Object.fromEntries(entries) };
 };
 
-/** Whether the source says something at the path, or at the place where the path ends early. */
+/** Whether the source has a value at the path, or at a prefix of it. */
 const holds = (value: unknown, path: Path): boolean => {
   let here = value;
   for (const part of path) {

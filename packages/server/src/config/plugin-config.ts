@@ -1,4 +1,4 @@
-/** Loads a plugin of a registry and checks its part of the configuration against the plugin's own schema. */
+/** Loads a plugin from a registry and checks its part of the configuration against the plugin's own schema. */
 import { fail, issuesIn } from '@berth/contract';
 import type { z } from 'zod';
 
@@ -8,7 +8,7 @@ interface Configurable {
   readonly config: z.ZodType;
 }
 
-/** Rejects with `config.invalid`, every problem with its path: `drivers.oci.runtimes[0] in config.json`. */
+/** Rejects with `config.invalid`, giving each problem's path: `drivers.oci.runtimes[0] in config.json`. */
 export const parsePluginConfig = async <P extends Configurable>(
   from: { readonly registry: Registry<P>; readonly config: Readonly<Record<string, unknown>> },
   kind: 'drivers' | 'agents',

@@ -1,6 +1,6 @@
 /**
- * What the user may write: in `config.json`, by variables of the environment, by flags. Strict, with what each setting
- * means beside it; the reference page is made from this.
+ * What users may configure: in `config.json`, by environment variables, by flags. Strict, with a description for each
+ * setting; the reference page is generated from this.
  */
 import { EgressPolicy, GateProfile } from '@berth/contract';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ const GIB = 2 ** 30;
 const Name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, 'must be lower-case letters, digits, "_-", at most 40');
-/** Digits and dots alone are an address, and have to be a possible one. */
+/** Only digits and dots is an address, and has to be a valid one. */
 const HostName = z
   .string()
   .regex(

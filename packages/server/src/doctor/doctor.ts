@@ -1,4 +1,4 @@
-/** The doctor, who really tries what an installation needs: git, Node, the kernel, drivers, agents, models. */
+/** The doctor actually tries everything an installation needs: git, Node, the kernel, drivers, agents, models. */
 import { release } from 'node:os';
 import type { Check } from '@berth/contract';
 import type { Trouble, Troubles } from '@berth/core';
@@ -28,7 +28,7 @@ export const examine = async (parts: DoctorParts): Promise<Check[]> => [
   troublesCheck(parts.troubles.list()),
 ];
 
-/** A driver that nobody chose may be absent without anything being wrong. */
+/** A driver that nobody selected may be absent; that is not a problem. */
 const driverChecks = async ({ drivers }: DoctorParts): Promise<Check[]> => {
   const described = await drivers.describe();
   const { reason } = await drivers.findDefault();

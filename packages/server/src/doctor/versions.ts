@@ -1,13 +1,13 @@
-/** Versions of what Berth stands on: the floor, and what is known to be wrong with the one that is here. */
+/** Versions of what Berth depends on: the minimum, and known flaws of the installed one. */
 import type { Check } from '@berth/contract';
 import { compareVersions, type Flaw, flawsIn, type ProgramVersion, packageOf } from '@berth/plugin-api';
 import type { Git } from '../git/git.ts';
 
 const GIT_TIMEOUT_MS = 10_000;
-/** `rev-list --exclude-hidden` came with it, which a push is judged by. */
+/** Introduced `rev-list --exclude-hidden`, which pushes are checked with. */
 const GIT_FLOOR = '2.39';
 const NODE_FLOOR = '22.19';
-/** Processes are counted by user namespace, and a group of commands can be ended at once. */
+/** Counts processes per user namespace, and can kill a command's control group at once. */
 const KERNEL_FLOOR = '5.14';
 
 const GIT_FLAWS: readonly Flaw[] = [
@@ -25,7 +25,7 @@ const GIT_FLAWS: readonly Flaw[] = [
   },
 ];
 
-/** HTTP/2 is what a guest speaks with the server. */
+/** The server talks to guests over HTTP/2. */
 const NODE_FLAWS: readonly Flaw[] = [
   {
     name: 'CVE-2025-59465',
@@ -47,7 +47,7 @@ const NODE_FLAWS: readonly Flaw[] = [
   },
 ];
 
-/** Refused by nobody but the doctor: it is part of the installation, and the store is open when this is asked. */
+/** Only the doctor reports it: it ships with the installation, and the store is already open when this runs. */
 const SQLITE_FLAWS: readonly Flaw[] = [
   {
     name: 'the corruption at the reset of a journal',

@@ -1,4 +1,4 @@
-/** Files inside a sandbox. Paths are resolved by the guest, where they mean something. */
+/** Files inside a sandbox. The guest resolves paths, since they mean something only there. */
 import { type ClientHttp2Stream, constants } from 'node:http2';
 import { FileEntry } from '@berth/contract';
 import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
@@ -11,7 +11,7 @@ import type { ProcessPlace } from './exec/command-place.ts';
 
 const DEFAULT_READ_BYTES = 16 * 2 ** 20;
 const TRANSFER_MS = 5 * 60_000;
-/** Longer than a client may keep us waiting. */
+/** Longer than a client may keep the server waiting. */
 const SILENCE_MS = 2 * 60_000;
 const Done = z.object({});
 
@@ -38,7 +38,7 @@ export const createFiles = ({ id, link }: ProcessPlace): Files => {
     },
     write: async (path, body, mode) => {
       const call = { method: 'PUT', path: GUEST_PATHS.content, query: { path, mode }, body } as const;
-      // What comes in pieces is there once.
+      // Pieces that are streamed exist only once.
       const act = body instanceof Uint8Array ? link.repeat : link.once;
       await act((control) => control.json({ ...call, timeoutMs: TRANSFER_MS }, GuestWritten));
     },
@@ -51,7 +51,7 @@ export const createFiles = ({ id, link }: ProcessPlace): Files => {
         control.json({ method: 'GET', path: GUEST_PATHS.stat, query: { path } }, FileEntry),
       ),
     makeFolder: (path) => post(GUEST_PATHS.folder, { path }),
-    // Not repeated: a rename that succeeded unheard would fail the second time.
+    // Not retried: a rename that succeeded but whose response was lost would fail the second time.
     rename: async (from, to) => {
       const call = { method: 'POST', path: GUEST_PATHS.rename, query: { from, to } } as const;
       await link.once((control) => control.json(call, Done));
@@ -60,7 +60,7 @@ export const createFiles = ({ id, link }: ProcessPlace): Files => {
   };
 };
 
-/** Ends with the reader, with the guest, and when the guest says nothing for a while that is waited for. */
+/** Ends with the reader, with the guest, and when the guest is silent for too long while it is waited for. */
 async function* piecesOf(
   id: string,
   stream: ClientHttp2Stream,
@@ -81,8 +81,8 @@ async function* piecesOf(
 }
 
 /**
- * Changes below a folder until the signal aborts or the sandbox is gone. `overflow` means: some were dropped, look
- * again. Rejects with `file.*` or `sandbox.unreachable`.
+ * Changes below a folder until the signal aborts or the sandbox is gone. `overflow` means that some were dropped:
+ * look again. Rejects with `file.*` or `sandbox.unreachable`.
  */
 export async function* watchFiles(
   { id, link }: ProcessPlace,

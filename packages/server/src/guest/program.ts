@@ -1,4 +1,4 @@
-/** Where the program that runs inside sandboxes lies on this machine: our own Node, the bundle, the terminal module. */
+/** Where the program that runs inside sandboxes is on this machine: our own Node, the bundle, the terminal module. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { fail } from '@berth/contract';
 import type { GuestProgram } from '@berth/plugin-api';
 
-/** Throws `config.invalid` when the bundle was not built. */
+/** Throws `config.invalid` if the bundle was not built. */
 export const findGuestProgram = (): GuestProgram => {
   const bundle = fileURLToPath(import.meta.resolve('@berth/guest/bundle'));
   if (!existsSync(bundle)) {
@@ -17,7 +17,7 @@ export const findGuestProgram = (): GuestProgram => {
   return { node: process.execPath, bundle, pty: findTerminalModule() };
 };
 
-/** The package for this platform holds the prebuilt binary; without it there are sandboxes, but no terminals. */
+/** The package for this platform contains the prebuilt binary; without it sandboxes work, but have no terminals. */
 const findTerminalModule = (): string | undefined => {
   const require = createRequire(import.meta.resolve('@berth/guest/bundle'));
   const name = `@lydell/node-pty-${process.platform}-${process.arch}`;

@@ -21,22 +21,22 @@ export interface SandboxParts {
   /** A new raw connection to the guest: `driver.connect(id)`. */
   readonly connect: () => Promise<Duplex>;
   readonly groups?: Containment | undefined;
-  /** Given: its uplink is open, and is opened again whenever it breaks, until `close`. */
+  /** If given, its uplink is open, and is reopened whenever it breaks, until `close`. */
   readonly uplink?: UplinkHandler | undefined;
-  /** Of the guest, while something is asked of it; 30 s when absent. */
+  /** Of the guest, while a call is waiting for it; 30 s when absent. */
   readonly silenceMs?: number | undefined;
   readonly log?: ((message: string, facts: Record<string, unknown>) => void) | undefined;
 }
 
 export interface SandboxClient extends Sandbox {
-  /** What the guest says about itself; the cheapest way to see that it is there. */
+  /** What the guest reports about itself; the cheapest way to check that it is there. */
   health(): Promise<GuestHealth>;
-  /** Opens a terminal, or attaches to the one of this id. Rejects with `exec.not_startable`. */
+  /** Opens a terminal, or attaches to the one with this id. Rejects with `exec.not_startable`. */
   pty(start: GuestPtyStart): Promise<Terminal>;
-  /** A connection to a port of 127.0.0.1 inside. Rejects with `sandbox.unreachable` when nothing listens there. */
+  /** A connection to a port of 127.0.0.1 inside. Rejects with `sandbox.unreachable` if nothing listens there. */
   connectPort(port: number): Promise<Duplex>;
   watch(path: string, signal: AbortSignal): AsyncIterable<GuestFileChange>;
-  /** Ends the server's connections. What runs inside goes on. */
+  /** Closes the server's connections. What runs inside keeps running. */
   close(): void;
 }
 

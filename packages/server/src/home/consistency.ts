@@ -1,7 +1,7 @@
 /**
  * Whether the parts of a home belong together: the database, the key from which tokens are derived, and the copies of
- * repositories. Each names the installation that it is of. A home in which one of them was lost, emptied or exchanged is
- * not touched: a server that began anew beside the copies would take them, landed commits included, for nobody's.
+ * repositories. Each names its installation. A home in which one of them was lost, emptied or swapped is not touched:
+ * a server that started afresh next to the copies would treat them, landed commits included, as nobody's.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
@@ -14,15 +14,15 @@ import { DATABASE_FILE } from '../store/journal-mark.ts';
 import { readSettings } from '../store/stored-settings.ts';
 import { HUB_FOLDER } from './home.ts';
 
-/** In the folder of the copies: the id of the installation whose copies they are. */
+/** In the folder of the copies: the id of the installation that they belong to. */
 const MARK_FILE = '.installation';
 
-/** What the database says about the other parts. */
+/** What the database records about the other parts. */
 const INSTALLATION = 'installation';
 const KEY_PRINT = 'key';
 const HAS_COPIES = 'hub';
 
-/** Call it before anything of the home is opened. Rejects with `home.inconsistent`, and has written nothing. */
+/** Call it before anything in the home is opened. If it rejects with `home.inconsistent`, it has written nothing. */
 export const checkHome = async (home: string): Promise<void> => {
   const [settings, mark, print, hasCopies] = await Promise.all([
     settingsOf(home),
@@ -34,7 +34,7 @@ export const checkHome = async (home: string): Promise<void> => {
   if (reason !== undefined) throw fail('home.inconsistent', { home, reason });
 };
 
-/** Call it when the key and the database are open: from now on each part is known by the others. */
+/** Call it once the key and the database are open: from then on each part knows the others. */
 export const markHome = async (home: string, store: Store, installation: string): Promise<void> => {
   await mkdir(join(home, HUB_FOLDER), { recursive: true, mode: 0o700 });
   await createPrivateFile(join(home, HUB_FOLDER, MARK_FILE), installation);
@@ -47,7 +47,7 @@ export const markHome = async (home: string, store: Store, installation: string)
 };
 
 interface Parts {
-  /** Undefined when there is no database, or an empty one. */
+  /** Undefined if there is no database, or an empty one. */
   readonly settings: Readonly<Record<string, string>> | undefined;
   readonly mark: string | undefined;
   readonly print: string | undefined;
@@ -61,7 +61,7 @@ const problemOf = (parts: Parts): string | undefined => {
     : (foreignCopies(parts, installation) ?? foreignKey(parts));
 };
 
-/** Of an earlier server, where the database says nothing. */
+/** From an earlier server, where the database has no record. */
 const leftBehind = ({ mark, print, hasCopies }: Parts): string | undefined => {
   const left = [
     ...(hasCopies || mark !== undefined ? [`copies of repositories (${HUB_FOLDER})`] : []),
@@ -97,7 +97,7 @@ const settingsOf = async (home: string): Promise<Parts['settings']> => {
 const readMark = async (home: string): Promise<string | undefined> =>
   (await readFile(join(home, HUB_FOLDER, MARK_FILE), 'utf8').catch(unlessMissing(() => undefined)))?.trim();
 
-/** Tells one key from another and nothing about it. */
+/** Distinguishes keys, and reveals nothing about them. */
 const printOf = async (home: string): Promise<string | undefined> => {
   const key = await readPrivateFile(join(home, KEY_FILE));
   return key === undefined ? undefined : createHash('sha256').update(`berth key ${key}`).digest('hex');

@@ -1,4 +1,4 @@
-/** The home as a folder: made and closed to others, and what the system says about it told in a sentence. */
+/** The home as a folder: created and closed to others, with system errors about it explained in a sentence. */
 import { access, chmod, constants, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
@@ -8,19 +8,19 @@ import type { Path } from '../config/merge.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { saysNoSpace } from '../system/no-space.ts';
 
-/** What lies in the home of a server, by name. */
+/** What is in a server's home, by name. */
 export const DRIVERS_FOLDER = 'drivers';
 /** The server's own copies of repositories. */
 export const HUB_FOLDER = 'hub';
 
 export const makeHome = async (home: string): Promise<void> => {
   await makeFolder(home);
-  // A file is told of here, not by the database that does not open below it.
+  // A file is reported here, not by the database, which cannot be opened below it.
   await readdir(home);
   await access(home, constants.W_OK);
 };
 
-/** Sandboxes run as users of their own, and must be able to pass through to their driver's folder, not to look around. */
+/** Sandboxes run as users of their own, and must be able to traverse it to their driver's folder, but not list it. */
 export const closeHome = async (home: string): Promise<void> => {
   const entries = await readdir(home, { withFileTypes: true });
   const own = entries.filter((entry) =>
@@ -30,7 +30,7 @@ export const closeHome = async (home: string): Promise<void> => {
   await chmod(home, 0o711);
 };
 
-/** A failure of the system while the server starts, in our words, with the setting that led to it; anything else is what it was. */
+/** A system failure during start-up, in our words, with the setting that led to it; any other error unchanged. */
 export const explainStartFailure = (failure: unknown, { config, placeOf }: Settings): unknown => {
   if (isBerthError(failure)) return unknownName(failure, { config, placeOf });
   if (!isSystemError(failure)) return failure;
@@ -50,7 +50,7 @@ export const explainStartFailure = (failure: unknown, { config, placeOf }: Setti
   return fail('home.unusable', facts, { cause: failure });
 };
 
-/** A driver or an agent that there is not, with the setting that names it. */
+/** A driver or an agent that does not exist, with the setting that names it. */
 const unknownName = (failure: BerthError, { config, placeOf }: Settings): BerthError => {
   const named: readonly (readonly [value: string | undefined, path: Path])[] = [
     ...config.defaultDrivers.map((name) => [name, ['defaultDriver']] as const),
@@ -75,14 +75,14 @@ const unknownName = (failure: BerthError, { config, placeOf }: Settings): BerthE
   return failure;
 };
 
-/** No such name, not now, no such address on this machine. */
+/** No such name, temporarily none, or no such address on this machine. */
 const OF_THE_HOST: readonly string[] = ['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL'];
 
 const reasonOf = ({ syscall, code, errno, message }: SystemError): string => {
-  // The parent is there, and still there is none: in procfs and the like.
+  // The parent exists, and the folder still cannot be created: in procfs and the like.
   if (syscall === 'mkdir' && code === 'ENOENT') return 'no folder can be made there';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'no address is known for that name';
-  // Node's own checks count the numbers upwards.
+  // Node's own checks count indexes upwards.
   const [, reason = message] = getSystemErrorMap().get(-Math.abs(errno)) ?? [];
   return reason;
 };

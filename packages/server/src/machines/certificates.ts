@@ -1,6 +1,6 @@
 /**
- * Bundles of certificates that the operator's programs trust by a variable. Those of the system's folder are seen inside
- * every sandbox that has no image; one that lies elsewhere is shown, and its variable names where.
+ * Certificate bundles that the operator's programs trust through a variable. Those in the system's folder are visible
+ * inside every sandbox without an image; one that is elsewhere is exposed, and its variable names its path inside.
  */
 import { createHash } from 'node:crypto';
 import { constants, open, realpath } from 'node:fs/promises';
@@ -27,7 +27,7 @@ export interface Certificates {
   readonly tools: readonly ToolMount[];
 }
 
-/** A variable that names no readable file is passed over, as most programs do. */
+/** A variable that names no readable file is ignored, as most programs do. */
 export const findCertificates = async (
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Certificates> => {
@@ -48,10 +48,13 @@ export const findCertificates = async (
   return { outside, inside, tools: [...tools.values()] };
 };
 
-/** Of all that systems trust it is a quarter of this. */
+/** The bundle of everything that systems trust is a quarter of this. */
 const MAX_BUNDLE_BYTES = 2 ** 20;
 
-/** Its place without links, when it is a file that everybody may read, as a certificate is, and that holds no key. */
+/**
+ * Its path with links resolved, if it is a file that everybody may read, as a certificate is, and that contains no
+ * key.
+ */
 const readableFile = async (file: string): Promise<string | undefined> => {
   try {
     const source = await realpath(file);
@@ -60,6 +63,6 @@ const readableFile = async (file: string): Promise<string | undefined> => {
     if (!stats.isFile() || (stats.mode & 0o004) === 0 || stats.size > MAX_BUNDLE_BYTES) return undefined;
     return (await bundle.readFile('latin1')).includes('PRIVATE KEY') ? undefined : source;
   } catch {
-    return undefined; // absent, or not ours to read
+    return undefined; // absent, or not readable by us
   }
 };

@@ -1,6 +1,6 @@
 /**
- * One client per running sandbox, made when it is first asked for. Whoever made a client ends it, also when it comes
- * about only after that: a client that nobody holds any more would connect for ever to a machine that is gone.
+ * One client per running sandbox, created on first use. Whoever creates a client also closes it, even if it is
+ * established only after that: a client that nobody holds would keep connecting to a machine that is gone.
  */
 import { fail } from '@berth/contract';
 import type { SandboxClient } from '../guest/sandbox-client.ts';
@@ -9,21 +9,21 @@ export interface Clients {
   /** Rejects with `sandbox.unreachable`, also while the machine is being removed and after `close`. */
   open(driver: string, id: string): Promise<SandboxClient>;
   hangUp(id: string): Promise<void>;
-  /** Hangs up, and keeps everybody from connecting until the act has ended. */
+  /** Closes its connections, and keeps everybody from connecting until the operation has ended. */
   without(id: string, act: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
 export const createClients = (connect: (driver: string, id: string) => Promise<SandboxClient>): Clients => {
   const clients = new Map<string, Promise<SandboxClient>>();
-  /** How many acts there are for which nobody may connect, by machine. */
+  /** How many operations in progress forbid connecting, per machine. */
   const barred = new Map<string, number>();
   let isClosed = false;
 
   const hangUp = async (id: string): Promise<void> => {
     const held = clients.get(id);
     clients.delete(id);
-    // One that never came about has nothing to close, and whoever asked for it was told.
+    // One that was never established has nothing to close, and its caller got the error.
     (await held?.catch(() => undefined))?.close();
   };
 

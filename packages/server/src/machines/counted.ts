@@ -1,7 +1,7 @@
 /**
- * What the driver counts from outside, joined to what the guest says. A sandbox cannot read its own control group
- * everywhere (v1 shows none inside), and a guest that an agent controls may say anything; the kernel's counters are
- * read where neither matters.
+ * Combines the counters that the driver reads from outside with the guest's report. A sandbox cannot read its own
+ * control group everywhere (v1 shows none inside), and a guest that an agent controls may report anything; the
+ * kernel's counters are subject to neither.
  */
 import type { ExecChunk, LimitsFacet, Process } from '@berth/plugin-api';
 import type { SandboxClient } from '../guest/sandbox-client.ts';
@@ -9,7 +9,7 @@ import type { SandboxClient } from '../guest/sandbox-client.ts';
 /** The counters of one sandbox. */
 type Counters = { readonly [name in keyof LimitsFacet]: () => ReturnType<LimitsFacet[name]> };
 
-/** They may fail: a machine that is gone has no counters, and its guest's word stays. */
+/** They may fail: a machine that is gone has no counters, and its guest's report is used. */
 export const counted = (client: SandboxClient, counters: Counters): SandboxClient => {
   const kills = (): Promise<number | undefined> => counters.outOfMemoryKills().catch(() => undefined);
   const killedSince = async (before: number | undefined): Promise<boolean> =>

@@ -1,7 +1,6 @@
 /**
- * Which driver makes the sandboxes that name none: the first that works, in the order that the configuration says. It is
- * looked for when it is first needed and by the doctor, and stays the same in between, so that sandboxes of one day are
- * made alike.
+ * Which driver creates the sandboxes that name none: the first that works, in the configured order. It is determined
+ * on first use and by the doctor, and kept in between, so that sandboxes do not switch drivers from one to the next.
  */
 import type { Probe } from '@berth/plugin-api';
 
@@ -11,17 +10,17 @@ export interface DefaultDriver {
   readonly reason: string;
 }
 
-/** Used when the configuration names no default. `host` and `memory` are used by name alone. */
+/** Used if the configuration names no default. `host` and `memory` are used only by name. */
 const UNNAMED: Order = ['oci'];
 
 type Order = readonly [string, ...string[]];
 
 export interface DefaultDriverChoice {
   readonly order: Order;
-  /** The one that was found; the first of the order before anything was tried. */
+  /** The one that was chosen; before anything was tried, the first in order. */
   readonly name: string;
   find(): Promise<DefaultDriver>;
-  /** What is known may not be true any more. */
+  /** Forget the choice: it may no longer hold. */
   forget(): void;
 }
 

@@ -1,4 +1,7 @@
-/** The configured drivers: opened at the start, probed by really trying, chosen without ever lowering isolation. */
+/**
+ * The configured drivers: opened at start-up, probed by actually starting something, chosen without ever lowering
+ * isolation.
+ */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, type Isolation, type Role } from '@berth/contract';
@@ -34,41 +37,44 @@ export interface DriverFacts extends Probe {
 
 export interface Drivers {
   readonly names: readonly string[];
-  /** Of sandboxes that name no driver, as far as it is known now. */
+  /** For sandboxes that name no driver, as far as is known now. */
   readonly defaultName: string;
-  /** The same, looked for if need be, and why it is this one. */
+  /** The same, determined if necessary, and why it was chosen. */
   findDefault(): Promise<DefaultDriver>;
   /** The parent of the drivers' folders. */
   readonly folder: string;
-  /** Also one that is off, whose machines must still be found and removed. Throws `driver.unknown`. */
+  /** Also returns a disabled one, whose machines must still be found and removed. Throws `driver.unknown`. */
   find(name: string): OpenDriver;
   /**
-   * Whether somebody of this role may have work done by a driver, any of the defaults when none is named. Throws
-   * `auth.forbidden`, `driver.disabled` or `driver.unknown`.
+   * Whether somebody with this role may use a driver; if none is named, any of the defaults. Throws `auth.forbidden`,
+   * `driver.disabled` or `driver.unknown`.
    */
   permit(name: string | undefined, role: Role): void;
-  /** Rejects with `driver.unknown`, `driver.disabled`, `driver.absent`, or `driver.unsupported` when weaker than asked. */
+  /**
+   * Rejects with `driver.unknown`, `driver.disabled`, `driver.absent`, or `driver.unsupported` if weaker than
+   * requested.
+   */
   choose(wanted: {
     driver?: string | undefined;
     isolation?: Isolation | undefined;
   }): Promise<{ name: string; isolation: Isolation }>;
-  /** Really tries every driver. */
+  /** Probes every driver by actually trying it. */
   describe(): Promise<DriverFacts[]>;
 }
 
 export interface DriversOptions {
   readonly registry: Registry<DriverPlugin>;
   readonly config: Readonly<Record<string, unknown>>;
-  /** In the order in which they are tried for sandboxes that name none; empty: as we think best. */
+  /** In the order in which they are tried for sandboxes that name none; empty: Berth decides. */
   readonly defaultDrivers: readonly string[];
-  /** Drivers whose verdict is taken although a command can forge it. */
+  /** Drivers whose verdict is accepted although a command can forge it. */
   readonly trustedGateDrivers: readonly string[];
   /** The parent of the drivers' folders. */
   readonly folder: string;
   readonly host: Omit<DriverHost, 'folder'>;
 }
 
-/** Rejects with `config.invalid`, or `driver.unknown` for a driver that is named and does not exist. */
+/** Rejects with `config.invalid`, or `driver.unknown` if a named driver does not exist. */
 export const openDrivers = async (options: DriversOptions): Promise<Drivers> => {
   const names = Object.keys(options.registry).sort();
   const opened = new Map<string, OpenDriver>();
@@ -95,7 +101,7 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
       health: 'absent' as const,
       detail: String(cause),
     }));
-    // A negative answer is not kept: the operator may be installing what is missing.
+    // A negative result is not cached: the operator may be installing what is missing.
     if (found.health === 'absent') probes.delete(name);
     return found;
   };
@@ -110,7 +116,7 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
     folder: options.folder,
     find,
     permit: (wanted, role) => {
-      // Which default it will be is known only when it is chosen, and may be another one then.
+      // Which default it will be is known only when it is chosen, and may differ by then.
       for (const name of wanted === undefined ? byDefault.order : [wanted]) {
         if (find(name).exposesHost && role !== 'owner') throw fail('auth.forbidden', { needs: 'owner' });
         usable(name);
@@ -145,7 +151,7 @@ export const openDrivers = async (options: DriversOptions): Promise<Drivers> => 
 const openDriver = async (options: DriversOptions, name: string): Promise<OpenDriver> => {
   const { plugin, config } = await parsePluginConfig(options, 'drivers', name);
   const folder = join(options.folder, name);
-  // Others may pass through, not look in: sandboxes run as users of their own.
+  // Others may traverse it, but not list it: sandboxes run as users of their own.
   await mkdir(folder, { recursive: true, mode: 0o711 });
   const driver = plugin.open(config, { ...options.host, folder });
   return { name, isolation: plugin.isolation, driver, exposesHost: plugin.exposesHost === true };

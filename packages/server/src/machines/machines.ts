@@ -1,6 +1,6 @@
 /**
- * Machines on all drivers, and the connections to their insides. One client per running sandbox, made when it is first
- * asked for and kept until the machine goes: with it the sandbox's uplink is open.
+ * Machines on all drivers, and the connections into them. One client per running sandbox, created on first use and
+ * kept until the machine is removed: while it exists, the sandbox's uplink is open.
  */
 import { fail } from '@berth/contract';
 import type { Machines } from '@berth/core';
@@ -27,11 +27,11 @@ export interface MachinesOptions {
 }
 
 export interface ServerMachines extends Machines {
-  /** As `open`, with what only the server may use: terminals and ports. */
+  /** Like `open`, plus what only the server may use: terminals and ports. */
   open(driver: string, id: string): Promise<SandboxClient>;
-  /** Where a tool of ours appears inside a sandbox. */
+  /** Where one of our tools is mounted inside a sandbox. */
   toolPath(driver: string, id: string): Promise<(target: string) => string>;
-  /** Ends the server's connections and what the drivers keep for themselves; what runs inside goes on. */
+  /** Closes the server's connections and the drivers' own resources; what runs inside keeps running. */
   close(): Promise<void>;
 }
 

@@ -1,8 +1,8 @@
 /**
- * What every sandbox gets of this machine beyond the driver's own: the addresses of the package registries that its
- * user has configured, the certificates by which they are trusted, and toolchains that lie outside the system folders.
- * Looked for once, when the server starts. Nothing secret is among it: addresses come without credentials, and of a
- * toolchain only its programs and libraries are shown.
+ * What every sandbox gets from this machine beyond the driver's own: the URLs of the package registries that its user
+ * has configured, the certificates they are trusted by, and toolchains outside the system folders. Determined once,
+ * at start-up. None of it is secret: URLs are stripped of credentials, and only the programs and libraries of a
+ * toolchain are exposed.
  */
 import { homedir } from 'node:os';
 import type { Isolation } from '@berth/contract';
@@ -11,13 +11,13 @@ import { type Certificates, findCertificates } from './certificates.ts';
 import { findToolchains, type Toolchains } from './toolchains.ts';
 
 export interface Provisions {
-  /** The specification with them. What it says itself wins. */
+  /** The specification with these added. Its own values take precedence. */
   added(spec: MachineSpec, isolation: Isolation): MachineSpec;
 }
 
 export interface ProvisionSources {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The variables that name package registries, with addresses that hold no credentials. */
+  /** The variables that name package registries, with URLs that contain no credentials. */
   readonly registries: Readonly<Record<string, string>>;
   /** The user's own when absent. */
   readonly home?: string | undefined;
@@ -40,9 +40,9 @@ interface Found {
 
 const adding = (found: Found, spec: MachineSpec, isolation: Isolation): MachineSpec => {
   const { registries, certificates, toolchains } = found;
-  // Without isolation everything is seen where it lies.
+  // Without isolation everything is visible where it is.
   if (isolation === 'none') return { ...spec, env: { ...registries, ...certificates.outside, ...spec.env } };
-  // An image brings its own programs, which may be for another system than ours.
+  // An image brings its own programs, possibly for another system than ours.
   const { tools, path } = spec.image === undefined ? toolchains : { tools: [], path: [] };
   return {
     ...spec,

@@ -1,11 +1,12 @@
 /**
- * Node and Go where the user installed them outside the system folders, by a version manager or below /opt: sandboxes
- * see /usr alone, so such a toolchain is shown to them.
+ * Node and Go where the user installed them outside the system folders, through a version manager or below /opt:
+ * sandboxes only see /usr, so such a toolchain is exposed to them.
  *
- * Only the folders `bin`, `lib`, `include` and the like of its prefix are shown, read-only, and only of a prefix that
- * holds nothing else of note: never a home or what lies above one, never `~/.local`, never a folder with hidden files.
- * Shims of version managers are not followed, for they need their manager's home; the Node that runs the server is the
- * real one behind them. Rust's toolchains are left out: `~/.cargo` holds its programs and its credentials side by side.
+ * Only the folders `bin`, `lib`, `include` and the like of its prefix are exposed, read-only, and only if the prefix
+ * contains nothing else of note: never a home or a folder above one, never `~/.local`, never a folder with hidden
+ * files. Shims of version managers are not followed, for they need their manager's home; the Node that runs the
+ * server is the real one behind them. Rust toolchains are left out: `~/.cargo` holds programs and credentials side by
+ * side.
  */
 import { access, constants, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, delimiter, dirname, isAbsolute, join } from 'node:path';
@@ -13,12 +14,12 @@ import type { ToolMount } from '@berth/plugin-api';
 
 export interface Toolchains {
   readonly tools: readonly ToolMount[];
-  /** Inside, to be looked in first. */
+  /** Inside, to be searched first. */
   readonly path: readonly string[];
 }
 
 export interface ToolchainSources {
-  /** A list of folders, as in the variable PATH. */
+  /** A list of folders, in the format of the variable PATH. */
   readonly path: string;
   readonly home: string;
   /** The Node that runs the server. */
@@ -27,7 +28,7 @@ export interface ToolchainSources {
 
 const PROGRAMS = ['node', 'npm', 'go'] as const;
 const SHOWN_AT = '/opt/berth/toolchains';
-/** `pkg` and `src` are the standard library of Go. */
+/** `pkg` and `src` are Go's standard library. */
 const PARTS = ['bin', 'lib', 'include', 'pkg', 'src'];
 const SYSTEM = /^\/(usr|bin|sbin|lib|lib64)(\/|$)/;
 
@@ -48,7 +49,7 @@ export const findToolchains = async (sources: ToolchainSources): Promise<Toolcha
   return { tools, path };
 };
 
-/** Nothing when the program is the system's, absent, a shim, or in a place that may not be shown. */
+/** Nothing if the program is the system's, absent, a shim, or in a place that must not be exposed. */
 const prefixOf = async (name: string, sources: ToolchainSources): Promise<string | undefined> => {
   const found = await lookUp(name, sources.path);
   if (found === undefined || SYSTEM.test(found)) return undefined;
@@ -58,7 +59,7 @@ const prefixOf = async (name: string, sources: ToolchainSources): Promise<string
   return SYSTEM.test(beside) ? undefined : await toolchainAt(beside, name, sources.home);
 };
 
-/** The first of that name that can be run, with the links of its folder resolved. */
+/** The first executable of that name, with links in its folder's path resolved. */
 const lookUp = async (name: string, path: string): Promise<string | undefined> => {
   for (const folder of path.split(delimiter).filter(isTheUsers)) {
     const file = await realpath(folder).then(
@@ -70,7 +71,7 @@ const lookUp = async (name: string, path: string): Promise<string | undefined> =
   return undefined;
 };
 
-/** `npm run` and `npx` put a project's own programs in front; they are not what the user works with. */
+/** `npm run` and `npx` put a project's own programs first; they are not what the user works with. */
 const isTheUsers = (folder: string): boolean =>
   isAbsolute(folder) && !`${folder}/`.includes('/node_modules/');
 
@@ -78,7 +79,7 @@ const toolchainAt = async (file: string, name: string, home: string): Promise<st
   const prefix = dirname(dirname(file));
   if (basename(dirname(file)) !== 'bin' || !(await isProgram(file))) return undefined;
   const program = await realpath(file);
-  // npm is a link into the libraries of its Node; any other link to something of another name is a shim.
+  // npm is a link into its Node's libraries; any other link to something with another name is a shim.
   const isItself = program.startsWith(`${prefix}/`) && (basename(program) === name || name === 'npm');
   const isNpm = name !== 'npm' || program.startsWith(`${prefix}/lib/`);
   return isItself && isNpm && (await mayBeShown(prefix, home)) ? prefix : undefined;

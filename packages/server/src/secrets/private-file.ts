@@ -1,4 +1,4 @@
-/** Files that hold a secret: read and written so that nobody else can read them or put another file in their place. */
+/** Files that hold a secret: read and written so that nobody else can read or replace them. */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, lstat, open, rename, rm } from 'node:fs/promises';
@@ -7,8 +7,8 @@ import { fail } from '@berth/contract';
 const MAX_SECRET_FILE_BYTES = 4096;
 
 /**
- * The text of a secret file; undefined when there is none. Rejects with `config.invalid` when it is a link, belongs to
- * another user, can be read by others, or is larger than any secret of ours.
+ * The text of a secret file; undefined if it does not exist. Rejects with `config.invalid` if it is a link, belongs
+ * to another user, can be read by others, or is larger than any of our secrets.
  */
 export const readPrivateFile = async (path: string): Promise<string | undefined> => {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
@@ -30,9 +30,9 @@ export const readPrivateFile = async (path: string): Promise<string | undefined>
   }
 };
 
-/** Makes a new file of mode 0600, whole or not at all. False when there is one already; that one is left alone. */
+/** Creates a file of mode 0600, atomically. False if one exists already; that one is left alone. */
 export const createPrivateFile = async (path: string, text: string): Promise<boolean> => {
-  // All but the first start find it; a draft that comes to nothing would still be waited for until it is on the disk.
+  // Every start but the first finds it; a draft that is then discarded would still have to be synced to disk.
   if (await isTaken(path)) return false;
   const draft = await writeDraft(path, text);
   try {
@@ -56,7 +56,7 @@ const isTaken = async (path: string): Promise<boolean> => {
   }
 };
 
-/** Replaces the file in one step: a reader sees the old text or the new one. */
+/** Replaces the file atomically: a reader sees the old text or the new one. */
 export const replacePrivateFile = async (path: string, text: string): Promise<void> => {
   await rename(await writeDraft(path, text), path);
 };

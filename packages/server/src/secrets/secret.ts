@@ -1,5 +1,5 @@
 /**
- * A value that must never be seen: it prints as ••• in JSON, logs, templates, `inspect` and errors. The only way to
+ * A value that must never be shown: it prints as ••• in JSON, logs, templates, `inspect` and errors. The only way to
  * the text is `reveal`, which is easy to search for.
  */
 import { inspect } from 'node:util';
@@ -14,7 +14,7 @@ export interface Secret {
 }
 
 export const secret = (text: string): Secret =>
-  // The text lives in a closure, so no property walk, clone or serialiser can find it.
+  // The text is held in a closure, so no property walk, clone or serialiser can find it.
   Object.freeze({
     reveal: () => text,
     toString: () => SHOWN,

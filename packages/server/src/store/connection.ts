@@ -1,6 +1,6 @@
 /**
- * One SQL connection as the store uses it: compiled queries in, rows out. Everything above this file is written with
- * Kysely's builder in SQL that PostgreSQL understands too; what is SQLite's own is here and in `sqlite-connection.ts`.
+ * One SQL connection as the store uses it: compiled queries in, rows out. Everything above this file uses Kysely's
+ * builder and SQL that PostgreSQL understands too; what is specific to SQLite is here and in `sqlite-connection.ts`.
  */
 import {
   type CompiledQuery,
@@ -19,7 +19,7 @@ export type SqlTables = Record<string, Record<string, SqlValue>>;
 
 export interface SqlConnection {
   rows(query: SqlQuery): Promise<readonly SqlRow[]>;
-  /** Returns how many rows were changed. */
+  /** Returns the number of rows changed. */
   run(query: SqlQuery): Promise<number>;
 }
 
@@ -36,8 +36,8 @@ export const builder = new Kysely<SqlTables>({
 });
 
 /**
- * Remembers the text of a query by its shape, so that building and compiling is paid once. The query that `build`
- * makes must not depend on anything but the shape and the number of parameters.
+ * Caches the text of a query by its shape, so that building and compiling costs once. The query that `build` returns
+ * must depend only on the shape and the number of parameters.
  */
 export const createShapes = (): ((
   shape: string,

@@ -1,4 +1,7 @@
-/** The log of events. `seq` is one more than that of the newest, and no sequence of the database: a rolled back transaction leaves no hole. */
+/**
+ * The event log. `seq` is one more than the newest event's, not a database sequence: a rolled-back transaction leaves
+ * no gap.
+ */
 import type { Event } from '@berth/contract';
 import type { EventQuery, ForgetQuery } from '@berth/core';
 import { builder, createShapes, type SqlConnection, type SqlRow } from './connection.ts';
@@ -33,7 +36,7 @@ const readSeq = async (connection: SqlConnection, end: 'min' | 'max'): Promise<n
   return Number(row?.seq ?? 0);
 };
 
-/** Where the log ends: the newest event, and the bytes of data of all that there ever were. */
+/** Where the log ends: the newest event, and the total bytes of data of all events ever written. */
 export interface LogEnd {
   readonly seq: number;
   readonly totalBytes: number;
@@ -50,7 +53,7 @@ export const readLogEnd = async (connection: SqlConnection): Promise<LogEnd> => 
   return { seq: Number(row?.seq ?? 0), totalBytes: Number(row?.totalBytes ?? 0) };
 };
 
-/** Looks no further than the first event that is kept: what is to go lies at the beginning. */
+/** Looks no further than the first event that is kept: what is to be deleted is at the start. */
 export const forgetEvents = async (
   connection: SqlConnection,
   { before, keep, keepBytes, limit }: ForgetQuery,

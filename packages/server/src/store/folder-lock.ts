@@ -1,7 +1,7 @@
 /**
- * One server per home, held by the kernel for as long as the server lives: on the folder itself and on the database's
- * file, whatever is removed from the folder or put into another one. The file `lock` beside them only says who holds
- * it: other programs find the process by it, and refusals name it.
+ * One server per home, enforced by the kernel for as long as the server lives: by locks on the folder itself and on
+ * the database file, whatever is removed from the folder or moved into another one. The file `lock` next to them only
+ * says who holds the lock: other programs find the process through it, and refusals name it.
  */
 import {
   closeSync,
@@ -21,14 +21,14 @@ import { lockDescriptor } from '../system/kernel-lock.ts';
 
 export interface FolderLock {
   /**
-   * The database's file, once it is there, locked and open until the release. Its bytes are read by this descriptor
-   * alone: closing another one would free the locks that SQLite has on the file in this process.
+   * The database file, once it exists, locked and open until release. Its bytes are read only through this
+   * descriptor: closing another one would release SQLite's locks on the file in this process.
    */
   database(): number;
   release(): void;
 }
 
-/** Throws `store.locked`, naming the process that holds the folder where it can be seen. */
+/** Throws `store.locked`, naming the process that holds the folder if it is visible. */
 export const lockFolder = (folder: string, databaseFile: string): FolderLock => {
   const nameFile = join(folder, 'lock');
   const held: number[] = [];
@@ -74,17 +74,17 @@ const assertUnmoved = (path: string, descriptor: number): void => {
     throw fail('store.unavailable', { reason: `${path} was replaced while it was opened` });
 };
 
-/** Null when the file names no process, or one that is not that process here: it ended, or is of another namespace. */
+/** Null if the file names no process, or one that is not that process here: it ended, or is in another namespace. */
 const livingHolder = (nameFile: string): number | null => {
   const { pid, startedAt } = parse(textOf(nameFile));
   return pid !== undefined && startedAt !== undefined && statOf(pid).startedAt === startedAt ? pid : null;
 };
 
-/** When a process started: the boot's id and the ticks since. An id of a process is given again to another. */
+/** When a process started: the boot id and the ticks since. Process ids are reused. */
 const statOf = (pid: number): { readonly startedAt?: string } => {
   const stat = textOf(`/proc/${pid}/stat`);
   if (stat === undefined) return {};
-  // Field 22, counted after the command's name, which may hold anything in its brackets.
+  // Field 22, counted after the command name, which may contain anything between its parentheses.
   const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   return { startedAt: `${textOf('/proc/sys/kernel/random/boot_id')?.trim() ?? ''}:${ticks}` };
 };
@@ -104,7 +104,7 @@ const parse = (text = ''): { readonly pid?: number; readonly startedAt?: string 
     const { pid, startedAt } = JSON.parse(text);
     return Number.isSafeInteger(pid) && typeof startedAt === 'string' ? { pid, startedAt } : {};
   } catch {
-    // Not what a server wrote: it names nobody.
+    // Not written by a server: it names nobody.
     return {};
   }
 };

@@ -1,4 +1,4 @@
-/** Claims of the queue: the one place that needs more of a table than records by index. */
+/** The queue's claims: the one place that needs more of a table than records by index. */
 import type { Job, JobClaims, Records } from '@berth/core';
 import { sql } from 'kysely';
 import { builder, type SqlConnection } from './connection.ts';
@@ -9,8 +9,8 @@ type Claim = Parameters<JobClaims['claim']>[0];
 export const jobClaims = (connection: SqlConnection, jobs: Records<'jobs'>): JobClaims => ({
   async claim(claim) {
     const taken = new Map<string, Job>();
-    // A round may hold several jobs of one key, of which the first is taken; the next round then skips the others,
-    // because the database sees their key held.
+    // A round may return several jobs with one key, of which the first is claimed; the next round then skips the
+    // others, because the database sees that their key is held.
     for (;;) {
       const candidates = await findDue(connection, claim, claim.limit - taken.size);
       const before = taken.size;
@@ -51,7 +51,7 @@ const findDue = async (connection: SqlConnection, claim: Claim, limit: number): 
       .selectFrom('jobs')
       .selectAll()
       .where('queue', '=', claim.queue)
-      // What the next condition says anyway; by this one the index leads past all that have ended.
+      // Implied by the next condition; with this one the index skips everything that has ended.
       .where('state', 'in', ['waiting', 'active'])
       .where((e) =>
         e.or([

@@ -1,15 +1,15 @@
 /**
- * What is known beside the database about it and its journal (`berth.db-wal`), in a file of its own. SQLite writes any
- * journal that lies beside a database into it, and takes a missing one for an empty one, so neither a journal of another
- * database nor a lost one is noticed by SQLite itself.
+ * What is recorded outside the database about it and its journal (`berth.db-wal`), in a separate file. SQLite applies
+ * any journal that is next to a database, and treats a missing one as empty, so it notices neither a journal of
+ * another database nor a lost one.
  *
  * - Each time the database is opened it gets a random number, the life, in its first page (`user_version`). The mark
- *   holds the same one: a journal is used with a file of that life only.
- * - The head of a journal holds a salt and a count of checkpoints, and both grow by one together: their difference is
- *   the same for as long as the journal is there, and tells it from others.
+ *   holds the same number: a journal is used only with a file of that life.
+ * - The head of a journal holds a salt and a count of checkpoints, and both grow by one together: their difference
+ *   stays the same for as long as the journal exists, and tells it from others.
  * - The number of the newest event is written after each commit. A database that ends before it has lost commits.
  *
- * The mark never runs ahead of the database: each commit is durable before it is noted, and the notes are not synced.
+ * The mark is never ahead of the database: each commit is durable before it is noted, and the notes are not synced.
  */
 import { randomInt } from 'node:crypto';
 import { closeSync, constants, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
@@ -23,11 +23,11 @@ import { readStoredSeq } from './stored-settings.ts';
 export const DATABASE_FILE = 'berth.db';
 export const MARK_FILE = 'berth.mark';
 
-/** Less than a sector, and always as long: it is overwritten in place, in one go. */
+/** Less than a sector, and of constant length: it is overwritten in place, in one write. */
 const MARK_BYTES = 256;
 
 const Mark = z.object({
-  /** Those that the database may have: two while it gets the next one. */
+  /** The ones that the database may have: two while it gets the next one. */
   lives: z.array(z.number()).min(1),
   /** Undefined while it is being opened. */
   journal: z.number().optional(),
@@ -43,12 +43,12 @@ export interface JournalMark {
   close(): Promise<void>;
 }
 
-/** Call it before SQLite has opened the database. Rejects with `home.inconsistent`, and has written nothing. */
+/** Call it before SQLite has opened the database. If it rejects with `home.inconsistent`, it has written nothing. */
 export const checkJournal = async (folder: string): Promise<void> => {
   const mark = await readMark(folder);
   const file = join(folder, DATABASE_FILE);
   const life = lifeIn(await headOf(file, LIFE_ENDS_AT));
-  // Whether a database may be begun is asked elsewhere.
+  // Whether a database may be created is decided elsewhere.
   if (life === undefined) return;
   const journal = await journalOf(file);
   const reason =
@@ -59,7 +59,7 @@ export const checkJournal = async (folder: string): Promise<void> => {
   if (reason !== undefined) throw fail('home.inconsistent', { home: folder, reason });
 };
 
-/** A database from before there were marks has no life; any other had one. */
+/** A database from before there were marks has no life; any other had a mark. */
 const unmarked = (life: number, journal: number | undefined): string | undefined =>
   life === 0 || journal === undefined
     ? undefined
@@ -119,12 +119,13 @@ export const openJournalMark = async ({
         try {
           mark.write({ ...known, isOpen: true, seq: now });
         } catch {
-          // The commit stands. A mark that lags finds fewer losses, and none that are not there; the next note writes it.
+          // The commit stands. A mark that lags detects fewer losses, and none that did not happen; the next note
+          // writes it.
           noted = before;
         }
       },
       close: async () => {
-        // A journal that could not be written into the database is still needed.
+        // A journal that could not be checkpointed into the database is still needed.
         if ((await journalOf(file)) === undefined) {
           syncFolder(folder);
           mark.write({ lives: [life], isOpen: false, seq: noted });
@@ -159,7 +160,7 @@ const syncFolder = (folder: string): void => {
   }
 };
 
-/** Undefined when there is none, or one whose first writing was cut. */
+/** Undefined if there is none, or its first write was cut short. */
 const readMark = async (folder: string): Promise<Mark | undefined> => {
   const text = await readFile(join(folder, MARK_FILE), 'utf8').catch(unlessMissing);
   if (text === undefined || text.trim() === '') return undefined;
@@ -177,7 +178,7 @@ const LIFE_ENDS_AT = 64;
 
 const JOURNAL_MAGIC = [0x377f0682, 0x377f0683];
 
-/** What tells a journal from others; undefined when there is none that SQLite would use. */
+/** What identifies a journal; undefined if there is none that SQLite would use. */
 const journalOf = async (database: string): Promise<number | undefined> => {
   const head = await headOf(`${database}-wal`, 32);
   if (head === undefined || !JOURNAL_MAGIC.includes(head.readUInt32BE(0))) return undefined;
@@ -185,7 +186,7 @@ const journalOf = async (database: string): Promise<number | undefined> => {
   return (salt - checkpoints) >>> 0;
 };
 
-/** The first bytes of a file; undefined when it has fewer. */
+/** The first bytes of a file; undefined if it has fewer. */
 const headIn = (file: number, sizeBytes: number): Buffer | undefined => {
   const head = Buffer.alloc(sizeBytes);
   return readSync(file, head, 0, sizeBytes, 0) === sizeBytes ? head : undefined;

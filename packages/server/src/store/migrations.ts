@@ -1,7 +1,7 @@
 /**
- * Migrations run once, in order, all that are missing in one transaction with the rows that remember them: a failure
- * leaves nothing of them, and a first start waits for the disk once. A row keeps a checksum of the statements: a migration that was edited after it ran, or a database that a newer version wrote, is refused
- * instead of guessed about.
+ * Migrations run once, in order; all missing ones run in one transaction with the rows that record them: a failure
+ * leaves nothing of them, and a first start waits for the disk once. A row stores a checksum of the statements: a
+ * migration that was edited after it ran, or a database that a newer version wrote, is refused.
  */
 import { createHash } from 'node:crypto';
 import { fail } from '@berth/contract';
@@ -21,7 +21,10 @@ export interface Migration {
 
 const MIGRATIONS: readonly Migration[] = [firstTables, age, eventBytes, gateInputs, jobWaits];
 
-/** Brings the database to the newest shape. Rejects with `store.newer` or `store.migration_changed`; then nothing was changed. */
+/**
+ * Migrates the database to the current schema. If it rejects with `store.newer` or `store.migration_changed`, nothing
+ * was changed.
+ */
 export const migrate = async (
   connection: SqliteConnection,
   now: number,

@@ -1,6 +1,6 @@
 /**
- * The record tables. A row's fields live as JSON in `body`; the columns of `INDEXES` repeat what it is found by, and
- * are written from the body, so that they cannot disagree with it.
+ * The record tables. A row's fields are JSON in `body`; the columns of `INDEXES` repeat what it is found by, and are
+ * written from the body, so that they cannot disagree with it.
  */
 
 import { fail } from '@berth/contract';
@@ -153,14 +153,14 @@ type Select<O> = SelectQueryBuilder<SqlTables, string, O>;
 const byTheIndex = (column: string): Expression<unknown> => sql.ref(column);
 
 /**
- * Keeps the database from taking the index of this column: among old rows, or beside a better column, most rows match,
- * and it would read them all.
+ * Keeps the database from using this column's index: among old rows, or next to a better column, most rows match, and
+ * it would read them all.
  */
 const besideTheIndex = (column: string): Expression<unknown> => sql`coalesce(${sql.ref(column)}, '')`;
 
 /**
- * Columns of which one value has many rows, and more with every task that has ended, the broadest last. Without
- * statistics the database takes the index of any column for as good as that of another.
+ * Columns with many rows per value, and more with every finished task, the least selective last. Without statistics
+ * the database considers all indexes equally good.
  */
 const BROAD: readonly string[] = ['state', 'workspaceId', 'name', 'queue', 'role', 'routeId'];
 
@@ -168,7 +168,7 @@ const BROAD: readonly string[] = ['state', 'workspaceId', 'name', 'queue', 'role
 const narrowest = (columns: readonly string[]): string | undefined =>
   columns.find((column) => !BROAD.includes(column)) ?? BROAD.find((column) => columns.includes(column));
 
-/** Adds the conditions, of which one is looked up; an empty list matches nothing. */
+/** Adds the conditions, one of which is looked up; an empty list matches nothing. */
 const narrowed = <O>(query: Select<O>, where: Where<TableName> | undefined, isLookedUp = true): Select<O> => {
   let narrowed = query;
   const given = Object.entries<string | readonly string[] | undefined>(where ?? {});
@@ -190,7 +190,7 @@ interface Kept {
   readonly updatedAt: number;
 }
 
-/** Always the same columns in the same order for one table, which is what the remembered query texts rely on. */
+/** Always the same columns in the same order for a table, which the cached query texts rely on. */
 const toColumns = (
   table: TableName,
   row: Kept & Readonly<Record<string, unknown>>,
@@ -209,7 +209,7 @@ const toColumns = (
   return columns;
 };
 
-/** What was written by `toColumns`, so its type is that of the table. */
+/** Written by `toColumns`, so its type is the table's. */
 export const toRecord = <N extends TableName>(row: SqlRow): RowOf<N> => {
   const { id, revision, createdAt, updatedAt } = row;
   return { id, ...JSON.parse(String(row.body)), revision, createdAt, updatedAt };

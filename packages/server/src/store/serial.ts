@@ -1,13 +1,12 @@
-/** Transactions, one after the other. */
+/** Runs transactions one at a time. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** How long transactions may follow on each other before everything else gets a turn. */
+/** How long transactions may run back to back before everything else gets a turn. */
 const LONGEST_HOLD_MS = 10;
 
 /**
- * Runs tasks one after the other, in the order in which they were asked for. The database answers at once, so whoever
- * asks for one thing after another would hold the whole process until he has all of it: now and then the others are let
- * through.
+ * Runs tasks one at a time, in order of arrival. The database answers synchronously, so a caller with many queries
+ * would block the whole process until it has them all: now and then others get a turn.
  */
 export const createSerial = (): (<T>(task: () => Promise<T>) => Promise<T>) => {
   let last: Promise<unknown> = Promise.resolve();

@@ -1,6 +1,6 @@
 /**
  * SQLite through better-sqlite3: durable by default (write-ahead log, `synchronous=FULL`: a resolved commit is on
- * disk), statements prepared once, SQLite's failures told in the words of the catalogue.
+ * disk), statements prepared once, SQLite's errors mapped to the error catalogue.
  */
 
 import { open as openFile } from 'node:fs/promises';
@@ -8,13 +8,13 @@ import { fail, isBerthError } from '@berth/contract';
 import Database from 'better-sqlite3';
 import type { SqlConnection, SqlQuery, SqlRow, SqlValue } from './connection.ts';
 
-/** Statements kept per connection; the shapes of the store are about a hundred. */
+/** Statements cached per connection; the store has about a hundred shapes. */
 const MAX_STATEMENTS = 500;
 
 export interface SqliteConnection extends SqlConnection {
   begin(kind: 'read' | 'write'): void;
   commit(): void;
-  /** Does nothing when SQLite has rolled back by itself (disk full, input/output error). */
+  /** Does nothing if SQLite has already rolled back (disk full, I/O error). */
   rollback(): void;
   close(): void;
 }
@@ -65,7 +65,10 @@ const translated = <T>(file: string, act: () => T): T => {
   }
 };
 
-/** `disk.full` and `store.unavailable` for what the operator can mend; anything else is a mistake of ours and stays. */
+/**
+ * `disk.full` and `store.unavailable` for what the operator can fix; anything else is a bug of ours and passes
+ * unchanged.
+ */
 export const translateSqliteError = (error: unknown, file: string): unknown => {
   const code = sqliteCode(error);
   if (code === undefined || isBerthError(error)) return error;
@@ -77,7 +80,7 @@ export const translateSqliteError = (error: unknown, file: string): unknown => {
 export const sqliteCode = (error: unknown): string | undefined =>
   error instanceof Database.SqliteError ? error.code : undefined;
 
-/** Of the library, as it was built. */
+/** Of the library, as compiled. */
 export const sqliteVersion = (): string => {
   const database = new Database(':memory:');
   try {
@@ -88,17 +91,17 @@ export const sqliteVersion = (): string => {
 };
 
 /**
- * Room for the write-ahead log, taken once when the store opens. A commit that makes the log longer has to write the
- * file's new length and place, too, before it is durable; one that overwrites old bytes writes only itself (on ext4:
- * twenty times faster). SQLite starts the log over after each checkpoint and never shortens it, so once there is room
- * for what lies between two checkpoints every commit is of the fast kind.
+ * Preallocates the write-ahead log, once, when the store opens. A commit that extends the log has to write the file's
+ * new length and block allocation, too, before it is durable; one that overwrites old bytes writes only itself (on
+ * ext4: twenty times faster). SQLite restarts the log after each checkpoint and never shortens it, so once there is
+ * room for what is between two checkpoints every commit is of the fast kind.
  *
- * Zeros behind the last frame mean nothing to SQLite: a frame counts only with the salt of the log's head and a checksum
- * that continues the one before, which is how it leaves old frames lying there itself
+ * Zeros behind the last frame mean nothing to SQLite: a frame is valid only with the salt of the log's head and a
+ * checksum that continues the previous one, which is how it leaves old frames there itself
  * (https://sqlite.org/fileformat2.html#the_write_ahead_log).
  */
 
-/** A little more than SQLite's 1000 pages of 4096 bytes with a head of 24 bytes each. */
+/** A little more than SQLite's 1000 pages of 4096 bytes with a 24-byte header each. */
 const ROOM_BYTES = 4_400_000;
 
 /** Call it when the log exists and nobody else writes to it. Rejects with `disk.full`. */

@@ -1,7 +1,6 @@
 /**
- * The store on SQLite: one file in the home folder, one connection that writes and one that reads beside it. Writes
- * are serial; a reader sees the moment at which its transaction began. The folder is locked for as long as the
- * store is open.
+ * The store on SQLite: one file in the home, one connection that writes and one that reads. Writes are serialised; a
+ * reader sees a snapshot as of the start of its transaction. The folder is locked for as long as the store is open.
  */
 import { randomBytes } from 'node:crypto';
 import { chmod, readdir } from 'node:fs/promises';
@@ -40,12 +39,12 @@ import { createSerial } from './serial.ts';
 import { makeWalRoom, openSqlite, type SqliteConnection } from './sqlite-connection.ts';
 
 export interface SqliteStoreOptions {
-  /** The home folder; made with mode 0700 when absent. */
+  /** The home folder; created with mode 0700 if absent. */
   readonly folder: string;
   readonly clock: Clock;
-  /** Looks at the folder while nobody else may open it, before the database is opened. */
+  /** Inspects the folder while nobody else may open it, before the database is opened. */
   readonly check?: ((folder: string) => Promise<void>) | undefined;
-  /** Hears of every commit; one of its own when absent. */
+  /** Receives every commit; by default a private one. */
   readonly notifier?: Notifier | undefined;
 }
 
@@ -96,7 +95,7 @@ export const openSqliteStore = async (options: SqliteStoreOptions): Promise<Sqli
 
 const FILES = [DATABASE_FILE, `${DATABASE_FILE}-wal`, `${DATABASE_FILE}-shm`, MARK_FILE, 'lock'];
 
-/** The system's own words about a folder in the place of a file name neither. */
+/** System errors about a folder in place of the file name neither. */
 const assertFiles = async (folder: string): Promise<void> => {
   const entries = await readdir(folder, { withFileTypes: true });
   const wrong = entries.find((entry) => FILES.includes(entry.name) && entry.isDirectory());
@@ -153,7 +152,7 @@ const createStore = ({ writer, reader, clock, notifier, mark }: Parts): Store =>
 };
 
 interface Ending {
-  /** From now on every use of the transaction is a programmer's error. */
+  /** From now on any use of the transaction is a programming error. */
   end(): void;
 }
 
@@ -200,7 +199,7 @@ const writeTx = ({
   const events: Event[] = [];
   const topics = new Set<string>();
   let end: LogEnd | undefined;
-  /** Read under the lock that the transaction holds: whoever wrote before, in whatever process, has his numbers. */
+  /** Read under the lock that the transaction holds, so it includes whatever was written before, in any process. */
   const logEnd = async (): Promise<LogEnd> => {
     end ??= await readLogEnd(guarded.connection);
     return end;
@@ -226,7 +225,7 @@ const writeTx = ({
   return { tx, events, topics, end: guarded.end };
 };
 
-/** Refuses queries after the end of the transaction, which would otherwise run outside of any, or inside another. */
+/** Rejects queries after the end of the transaction, which would otherwise run outside any, or inside another one. */
 const guard = (connection: SqliteConnection) => {
   let ended = false;
   const check = () => assert(!ended, 'a transaction was used after its callback had settled');

@@ -1,4 +1,4 @@
-/** What a database that is not opened yet says, read without changing a byte of it. */
+/** Reads what a database that is not open yet contains, without changing a byte of it. */
 
 import { existsSync, statSync } from 'node:fs';
 import type { Ids, Store } from '@berth/core';
@@ -9,7 +9,7 @@ import { translateSqliteError } from './sqlite-connection.ts';
 const Row = z.object({ id: z.string(), body: z.string() });
 const Body = z.object({ value: z.string() });
 
-/** Settings that are text, by name; empty when there is no such table yet. Throws `store.unavailable`. */
+/** Text settings, by name; empty if there is no such table yet. Throws `store.unavailable`. */
 export const readSettings = (file: string): Readonly<Record<string, string>> =>
   look(file, 'settings', {}, (database) => {
     const rows = z.array(Row).parse(database.prepare('select id, body from settings').all());
@@ -21,7 +21,7 @@ export const readSettings = (file: string): Readonly<Record<string, string>> =>
     );
   });
 
-/** The number of the newest event; 0 when there is none. Throws `store.unavailable`. */
+/** The number of the newest event; 0 if there is none. Throws `store.unavailable`. */
 export const readStoredSeq = (file: string): number =>
   look(file, 'events', 0, (database) =>
     z.number().parse(database.prepare('select coalesce(max(seq), 0) from events').pluck().get()),
@@ -41,14 +41,14 @@ const look = <T>(file: string, table: string, absent: T, read: (database: Databa
   }
 };
 
-/** Who we are: made once, kept in the database, written on everything that drivers make. */
+/** The installation's identity: created once, kept in the database, written on everything that drivers create. */
 const NAME = 'installation';
 
 export const installationId = (store: Store, ids: Ids): Promise<string> =>
   store.write(async (tx) => {
     const known = await tx.table('settings').get(NAME);
     if (typeof known?.value === 'string') return known.value;
-    // The random part: short names and labels are made of it.
+    // The random part: short names and labels are made from it.
     const id = `in${ids.new('workspace').slice(-10)}`;
     await tx.table('settings').insert({ id: NAME, value: id });
     return id;

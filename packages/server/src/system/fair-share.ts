@@ -1,9 +1,9 @@
 /**
- * A resource of which there is a fixed amount (bytes in memory, processes), shared among owners that do not trust each
- * other: sandboxes, workspaces, callers. No owner holds more than its own part; who asks for more waits, and what becomes
- * free goes to the owners in turn, whatever number of requests each of them has made. Waiting is bounded, too.
+ * A resource with a fixed amount (bytes in memory, processes), shared among owners that do not trust each other:
+ * sandboxes, workspaces, callers. No owner holds more than its own part; whoever asks for more waits, and what
+ * becomes free goes to the owners in turn, however many requests each has made. Waiting is bounded, too.
  *
- * The whole amount is taken before any of it is used, so that no two can wait for each other.
+ * The whole amount is reserved before any of it is used, so that no two can deadlock.
  */
 import assert from 'node:assert/strict';
 import { fail } from '@berth/contract';
@@ -12,11 +12,11 @@ export interface FairShareLimits {
   /** What is shared, for messages: `bytes of model requests`. */
   readonly what: string;
   readonly total: number;
-  /** What one owner may hold at one time. */
+  /** What one owner may hold at a time. */
   readonly perOwner: number;
-  /** Of the total, what only those may take who hold nothing yet: whoever holds something cannot take it all. */
+  /** The part of the total reserved for owners that hold nothing yet: whoever holds something cannot take it all. */
   readonly keptForNew?: number | undefined;
-  /** Requests of one owner that may wait. */
+  /** How many requests of one owner may wait. */
   readonly waitingPerOwner: number;
   readonly waitMs: number;
 }
@@ -28,7 +28,7 @@ export interface FairShare {
    * @param amount at most `perOwner`
    */
   take(owner: string, amount: number, signal?: AbortSignal): Promise<() => void>;
-  /** What is taken now. */
+  /** What is held now. */
   readonly inUse: number;
 }
 
@@ -71,7 +71,7 @@ export const createFairShare = (limits: FairShareLimits): FairShare => {
 };
 
 const createTurns = (limits: FairShareLimits) => {
-  /** In the order in which they are served: who was served goes to the end. */
+  /** In the order in which they are served: an owner that was served moves to the end. */
   const owners = new Map<string, Owner>();
   let inUse = 0;
 
@@ -84,7 +84,7 @@ const createTurns = (limits: FairShareLimits) => {
     const isKept = owner.inUse > 0 && inUse + amount > limits.total - (limits.keptForNew ?? 0);
     return !isKept && owner.inUse + amount <= limits.perOwner;
   };
-  /** The first owner whose own part has room for what it waits for; the next in turn even when the total has none. */
+  /** The first owner whose own part has room for what it waits for; it keeps its turn even if the total has none. */
   const nextInTurn = (): [string, Owner, Waiter] | undefined => {
     for (const [name, owner] of owners) {
       const [first] = owner.waiting;
@@ -106,7 +106,7 @@ const createTurns = (limits: FairShareLimits) => {
   };
   return {
     inUse: () => inUse,
-    /** Returns the way to leave again, which tells whether it still waited. */
+    /** Returns a function that leaves the queue, and reports whether it was still waiting. */
     enter: (name: string, waiter: Waiter): (() => boolean) => {
       const owner = ownerOf(name);
       if (owner.waiting.length >= limits.waitingPerOwner) throw busy(limits);

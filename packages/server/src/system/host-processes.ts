@@ -1,8 +1,8 @@
 /**
- * The only place that starts programs for the server on its own machine. Each leads a group of processes, and the
- * group ends as one: when its leader ends, when it is ended from here, and when the server is killed without a last
- * word. For the last there is a warden: a shell that reads the names of living groups from us, and that ends them when
- * there is nobody left to read from. It needs no privilege and no control group.
+ * The only place that starts programs for the server on its own machine. Each leads a process group, and the group
+ * ends as one: when its leader ends, when it is ended from here, and when the server is killed. For the last case
+ * there is a warden: a shell that reads the ids of live groups from us, and kills them once nobody is left to read
+ * from. It needs no privilege and no control group.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
@@ -20,17 +20,17 @@ export interface HostProgram {
   /** Waits for another machine, which may never answer: gets no time to finish when the server stops. */
   readonly isOutward?: boolean | undefined;
   readonly limits?: ProgramLimits | undefined;
-  /** How much processor time it takes is of interest. */
+  /** Whether its CPU time is measured. */
   readonly isMetered?: boolean | undefined;
 }
 
-/** For each process of the group alone; the kernel holds them. */
+/** For each process of the group separately; enforced by the kernel. */
 export interface ProgramLimits {
-  /** What it may have of its own; files that it maps to read do not count. Beyond, it gets no more. */
+  /** Private memory; files that it maps to read do not count. Beyond this, allocations fail. */
   readonly memoryBytes: number;
-  /** Of the processor; beyond, it is ended. */
+  /** CPU time; beyond this, it is killed. */
   readonly cpuSeconds: number;
-  /** Gives way to the server and to whatever else has none. */
+  /** Runs at a lower priority than the server and everything else. */
   readonly isYielding?: boolean | undefined;
 }
 
@@ -38,37 +38,40 @@ export interface HostProcess {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** The exit code once the whole group has ended; null by a signal. Rejects when the program could not be started. */
+  /**
+   * The exit code once the whole group has ended; null if a signal ended it. Rejects if the program could not be
+   * started.
+   */
   readonly ended: Promise<number | null>;
-  /** The signal that it ended by, once it has. */
+  /** The signal that ended it, once it has. */
   endedBy(): NodeJS.Signals | null;
-  /** Processor time of a metered one with all that it waited for; of one that was ended from here, the time that it was there. */
+  /** CPU time of a metered program with everything it waited for; if it was ended from here, its elapsed time. */
   spentSeconds(): Promise<number>;
-  /** Ends it with all that it started. Does nothing when it has ended. */
+  /** Ends it with everything it started. Does nothing if it has ended. */
   end(): void;
 }
 
 export interface HostProcesses {
-  /** Throws `Stopped` once it closes. */
+  /** Throws `Stopped` once closing. */
   start(program: HostProgram): HostProcess;
   /**
-   * When the oldest one that changes a folder was started, or before: of the clock as it was then and as it is now, the
-   * earlier. Undefined while there is none.
+   * When the oldest one that changes a folder was started, or before: by the clock as it was then and as it is now,
+   * whichever is earlier. Undefined while there is none.
    */
   oldestIn(place: string): number | undefined;
-  /** Starts no more, lets what works here finish for a moment, and ends the rest. */
+  /** Starts no more, gives what is running a moment to finish, and ends the rest. */
   close(): Promise<void>;
 }
 
 interface Living extends HostProgram {
   readonly group: number;
   readonly startedAt: number;
-  /** Of the clock that nobody sets. */
+  /** By the monotonic clock. */
   readonly startedAtMs: number;
 }
 
 const FINISH_MS = 5_000;
-/** What is killed ends at once, unless the kernel cannot end it now or it has become another user's. */
+/** A killed process ends at once, unless the kernel cannot end it now or it has become another user's. */
 const KILLED_MS = 2_000;
 
 export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
@@ -105,14 +108,14 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
       if (group !== undefined && program.limits?.isYielding === true) lowerPriority(group);
       const ended =
         group === undefined ? untilEnded(child, killGroup) : watch({ ...program, ...begun, group }, child);
-      // Without descriptors to give it has no pipes, and its end is an error.
+      // If no descriptors are left it has no pipes, and its end is an error.
       const { stdin, stdout, stderr } = child;
       const pipes = {
         stdin: stdin ?? new PassThrough(),
         stdout: stdout ?? Readable.from([]),
         stderr: stderr ?? Readable.from([]),
       };
-      // Whoever writes to a program that has ended learns of it by its end.
+      // A write to a program that has ended fails; its exit reports that.
       pipes.stdin.on('error', () => undefined);
       const endedBy = (): NodeJS.Signals | null => child.signalCode;
       const spent = secondsSaidOn(child);
@@ -147,12 +150,12 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
 const PIPED = { cwd: '/', stdio: 'pipe', detached: true } as const;
 const METERED_PIPES = ['pipe', 'pipe', 'pipe', 'pipe'] as const;
 
-/** The shell sees numbers of ours; what it starts in its own place comes after them, unread. */
+/** The limits are numbers of ours, passed as arguments; what follows them is executed without being parsed. */
 const LIMITED = 'ulimit -d "$1"; ulimit -S -t "$2"; ulimit -H -t "$3"; shift 3; exec "$@"';
 /** Between the signal that says why and the one that cannot be ignored. */
 const CPU_GRACE_SECONDS = 5;
 
-/** The same, by a shell that stays to say what it waited for took, and that ends as that did. */
+/** The same, through a shell that stays to report what it waited for took, and that exits as that did. */
 const METERED = `ulimit -d "$1"; ulimit -S -t "$2"; ulimit -H -t "$3"; shift 3
 code=0; "$@" 3>&- || code=$?
 times >&3
@@ -167,10 +170,10 @@ const limited = ({ argv, limits, isMetered }: HostProgram): HostProgram['argv'] 
   return ['/bin/sh', '-ec', isMetered === true ? METERED : LIMITED, 'limited', ...numbers, ...argv];
 };
 
-/** The last line of `times`: of the user and of the kernel, of all that the shell waited for. */
+/** The last line of `times`: user and system time of everything the shell waited for. */
 const SAID_TIMES = /(\d+)m([\d.]+)s (\d+)m([\d.]+)s\s*$/;
 
-/** Of a program that is not metered, or that has no pipes, nothing. */
+/** Nothing for a program that is not metered, or that has no pipes. */
 const secondsSaidOn = async (child: Partial<Pick<ChildProcess, 'stdio'>>): Promise<number | undefined> => {
   const pipe = child.stdio?.[METER];
   if (!(pipe instanceof Readable)) return undefined;
@@ -178,7 +181,7 @@ const secondsSaidOn = async (child: Partial<Pick<ChildProcess, 'stdio'>>): Promi
   pipe.on('data', (chunk: Buffer) => {
     said += chunk.toString('latin1');
   });
-  // A meter that breaks has said nothing.
+  // A broken meter has reported nothing.
   await finished(pipe).catch(() => undefined);
   const [, ...numbers] = (SAID_TIMES.exec(said) ?? []).map(Number);
   const [userMinutes, user, kernelMinutes, kernel] = numbers;
@@ -192,7 +195,7 @@ const secondsSaidOn = async (child: Partial<Pick<ChildProcess, 'stdio'>>): Promi
 
 const NICENESS = 10;
 
-/** Never throws: one that has ended already yields, too. */
+/** Never throws: for a process that has already ended it yields, too. */
 const lowerPriority = (pid: number): void => {
   try {
     setPriority(pid, NICENESS);
@@ -203,7 +206,7 @@ const lowerPriority = (pid: number): void => {
 
 type KillGroup = (group: number) => void;
 
-/** What the leader left of its group is ended with it. */
+/** Whatever the leader left of its group is ended with it. */
 const untilEnded = (child: ChildProcess, killGroup: KillGroup): Promise<number | null> => {
   const { promise, resolve, reject } = Promise.withResolvers<number | null>();
   child.once('error', reject);
@@ -211,7 +214,7 @@ const untilEnded = (child: ChildProcess, killGroup: KillGroup): Promise<number |
     if (child.pid !== undefined) killGroup(child.pid);
     resolve(code);
   });
-  // Told to whoever asks; a program that nobody asks about must not end the server.
+  // Reported to whoever asks; a program that nobody asks about must not crash the server.
   promise.catch(() => undefined);
   return promise;
 };
@@ -220,7 +223,7 @@ const endGroup = ({ pid, exitCode, signalCode }: ChildProcess, killGroup: KillGr
   if (pid !== undefined && exitCode === null && signalCode === null) killGroup(pid);
 };
 
-/** Never throws: it is called by timers and events, where nobody would hear of it and the server would end. */
+/** Never throws: timers and events call it, where nobody would catch the error and the server would crash. */
 const createKillGroup =
   (log: Pick<Log, 'warn'>): KillGroup =>
   (group) => {
@@ -232,7 +235,10 @@ const createKillGroup =
     }
   };
 
-/** Deaf to the signals that end a server, so that it outlives one that closes slowly, and to there being nobody to answer. */
+/**
+ * Ignores the signals that end a server, so that it outlives one that closes slowly, and tolerates having nobody to
+ * answer.
+ */
 const WARDEN = `trap '' TERM INT HUP PIPE
 groups=' '
 while read -r act group; do
@@ -243,10 +249,10 @@ while read -r act group; do
 done
 for group in $groups; do kill -s KILL -- "-$group"; done`;
 
-/** From the name of a group to the answer that it is known. */
+/** From sending a group's id to the acknowledgement. */
 const WARDEN_SILENCE_MS = 5_000;
 
-/** Made with the first group, and anew when somebody ended it or it does not answer. */
+/** Started with the first group, and again if somebody ended it or it does not answer. */
 const createWarden = (groups: () => readonly number[], log: Pick<Log, 'warn'>) => {
   let warden: { readonly child: ChildProcess; readonly expectAnswer: () => void } | undefined;
   const tell = (line: string): void => void warden?.child.stdin?.write(`${line}\n`);
@@ -266,7 +272,7 @@ const createWarden = (groups: () => readonly number[], log: Pick<Log, 'warn'>) =
     };
     child.once('error', forget).once('exit', forget);
     const { stdin, stdout } = child;
-    // Without descriptors to give there is none; the next group makes it.
+    // If no descriptors are left there is none; the next group starts it.
     if (child.pid === undefined || stdin === null || stdout === null) return;
     const replace = (): void => {
       log.warn('process.warden_replaced', { pid: child.pid, silentForMs: WARDEN_SILENCE_MS });
@@ -279,7 +285,7 @@ const createWarden = (groups: () => readonly number[], log: Pick<Log, 'warn'>) =
       child,
       expectAnswer: () => {
         unanswered += 1;
-        // What it said while this process was busy is read before it counts as silence.
+        // What it sent while this process was busy is read before it counts as silent.
         silence ??= setTimeout(
           () => setImmediate(() => unanswered > 0 && replace()),
           WARDEN_SILENCE_MS,

@@ -1,15 +1,15 @@
-/** What fails because a disk is full, or a quota is used up, fails for a reason that the operator can mend: it is told as such. */
+/** Failures caused by a full disk, or an exhausted quota, are reported as such: the operator can fix them. */
 import { statfs } from 'node:fs/promises';
 import process from 'node:process';
 import { fail, isBerthError } from '@berth/contract';
 
-/** `disk.full` when that is behind the failure, else the failure itself. */
+/** `disk.full` if that is the cause of the failure, otherwise the failure itself. */
 export const explainNoSpace = (failure: unknown, folder: string): unknown =>
   saysNoSpace(failure) && !(isBerthError(failure) && failure.code === 'disk.full')
     ? fail('disk.full', { path: folder }, { cause: failure })
     : failure;
 
-/** A failure with its causes, or what a program said. */
+/** A failure with its causes, or a program's output. */
 export const saysNoSpace = (failure: unknown): boolean => {
   if (typeof failure === 'string') return WORDS.test(failure);
   if (!(failure instanceof Error)) return false;
@@ -18,18 +18,21 @@ export const saysNoSpace = (failure: unknown): boolean => {
 };
 
 const CODES = ['ENOSPC', 'EDQUOT'];
-/** Of the system, of Node, of git, which sees no error when only a part was written, and our own on the way through git. */
+/**
+ * Wording of the system, of Node, of git, which reports no error if only a part was written, and our own on its way
+ * through git.
+ */
 const WORDS =
   /\bthe disk of .* is full\b|\bENOSPC\b|\bEDQUOT\b|no space left on device|disk quota exceeded|out of diskspace/i;
 
-/** Whether anything at all can be written where a folder is. */
+/** Whether anything at all can be written on a folder's file system. */
 export const hasRoom = async (folder: string): Promise<boolean> => {
   const { bfree, bavail, files, ffree } = await statfs(folder);
   const blocks = process.getuid?.() === 0 ? bfree : bavail;
   return blocks > 0 && (files === 0 || ffree > 0);
 };
 
-/** The same port, whose calls tell a full disk. */
+/** The same port, whose calls report a full disk. */
 export const explainingNoSpace = <T extends object>(port: T, folder: string): T => {
   const told =
     (act: (...given: unknown[]) => unknown) =>
@@ -41,6 +44,6 @@ export const explainingNoSpace = <T extends object>(port: T, folder: string): T 
       }
     };
   const calls = Object.entries(port).map(([name, act]) => [name, told(act)]);
-  // The keys are those of the port, and so are what its calls take and give.
+  // The keys are the port's, and so are the arguments and results of its calls.
   return Object.fromEntries(calls) as T;
 };

@@ -6,8 +6,8 @@ import type { Clock, RandomSource } from '@berth/core';
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: (ms, signal) => {
-    // An aborted sleep rejects with the reason itself, as the port says, not with Node's own error around it.
-    // A moment that has passed is now: Node would warn of a negative time.
+    // An aborted sleep rejects with the reason itself, as the port says, not with Node's own error around it. A time
+    // in the past is now: Node would warn about a negative delay.
     return sleep(Math.max(0, ms), undefined, { signal }).catch(() => Promise.reject(signal?.reason));
   },
 };

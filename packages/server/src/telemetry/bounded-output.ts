@@ -1,13 +1,13 @@
 /**
- * Where log lines go. A terminal, a pipe or a journal looks after itself; a file that is only ever appended to
- * (`server.log` of a server in the background) would fill the disk in the end. So it is started over when it is full,
- * and what was in it is kept beside it as `<file>.1`, once.
+ * Where log lines go. A terminal, a pipe or a journal takes care of itself; a file that is only ever appended to
+ * (`server.log` of a server in the background) would eventually fill the disk. So it is restarted when it is full,
+ * and the previous content is kept next to it as `<file>.1`, once.
  */
 import { copyFileSync, fstatSync, ftruncateSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { type DestinationStream, pino } from 'pino';
 
 const MAX_BYTES = 16 * 2 ** 20;
-/** Of open(2), in octal as /proc prints it: every write goes to the end, wherever that is by then. */
+/** From open(2), in octal as /proc prints it: every write goes to the end, wherever that is by then. */
 const O_APPEND = 0o2000;
 
 export const boundedOutput = (fd: number, maxBytes = MAX_BYTES): DestinationStream => {
@@ -15,14 +15,14 @@ export const boundedOutput = (fd: number, maxBytes = MAX_BYTES): DestinationStre
   if (file === undefined) return pino.destination({ fd, sync: true });
   return {
     write(line) {
-      // Asked each time: our own children, and whoever looks after the file, may have written or shortened it.
+      // Checked each time: our own children, and whoever manages the file, may have written or shortened it.
       if (fstatSync(fd).size + line.length > maxBytes) startOver(fd, file);
       writeSync(fd, line);
     },
   };
 };
 
-/** The path behind a descriptor, when it is a file that is opened for appending; the system tells it in /proc. */
+/** The path behind a descriptor, if it is a file opened for appending; the system reports it in /proc. */
 const appendedFile = (fd: number): string | undefined => {
   try {
     if (!fstatSync(fd).isFile()) return undefined;
@@ -35,7 +35,7 @@ const appendedFile = (fd: number): string | undefined => {
   }
 };
 
-/** A log that cannot be kept is given up for the newer lines: a full disk must not silence the server. */
+/** A log that cannot be kept is dropped in favour of newer lines: a full disk must not silence the server. */
 const startOver = (fd: number, file: string): void => {
   try {
     copyFileSync(file, `${file}.1`);

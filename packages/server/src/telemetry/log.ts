@@ -1,4 +1,4 @@
-/** The log of the server: one JSON line per operation on stderr, with anything that looks like a secret taken out. */
+/** The server's log: one JSON line per operation on stderr, with anything that looks like a secret redacted. */
 import { escapeControls } from '@berth/contract';
 import type { Log } from '@berth/core';
 import { type DestinationStream, type LevelWithSilent, pino } from 'pino';
@@ -9,12 +9,12 @@ const STDERR = 2;
 /** Names of facts whose values are secrets, in every spelling: `apiKey`, `x-api-key`, `Set-Cookie`, `access_token`. */
 const SECRET_NAME = /(?:token|key|secret|password|authorization|cookie)$/i;
 
-/** Who or what, not how to become it: `ky_01m8…` under `token` says who acted. */
+/** An identity, not a credential: `ky_01m8…` under `token` says who acted. */
 const RECORD_ID = /^[a-z]{2}_[0-9a-z]{16,32}$/;
 
 /**
- * Wherever they stand in a text: tokens of ours, the keys of the common providers and code hosts, what follows `Bearer`
- * and `Basic`, and the password in an address.
+ * Wherever they occur in a text: our tokens, the keys of the common providers and code hosts, what follows `Bearer`
+ * and `Basic`, and the password in a URL.
  */
 const SECRET_TEXT =
   /\b(?:berth[a-z]*_[A-Za-z0-9_-]{16,}|sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})|(?<=\b(?:Bearer|Basic) {1,8})[\w.~+/=-]{8,}|(?<=:\/\/[^\s/:@]{0,200}:)[^\s/@]+(?=@)/g;
@@ -40,11 +40,11 @@ export const createLog = (level: LevelWithSilent, destination?: DestinationStrea
   };
 };
 
-/** Deeper than any facts of ours; what lies below is not shown. */
+/** Deeper than any of our facts; what is below is not shown. */
 const MAX_DEPTH = 5;
 
 const clean = (value: unknown, depth = 0): unknown => {
-  // Lines are read at terminals; JSON itself writes out only some of the characters that those obey.
+  // Lines are read at terminals; JSON itself escapes only some of the characters that terminals interpret.
   if (typeof value === 'string') return escapeControls(value.replaceAll(SECRET_TEXT, '•••'), JSON_ESCAPES);
   if (value instanceof Error) return clean(describe(value));
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
@@ -65,7 +65,7 @@ const isRecordId = (value: unknown): boolean => typeof value === 'string' && REC
 
 const hidden = (value: unknown): unknown => (value === undefined || value === null ? value : '•••');
 
-/** Written out by JSON: the controls below a space. */
+/** Escaped by JSON: the controls below a space. */
 const JSON_ESCAPES = String.fromCharCode(...Array(32).keys());
 
 /** The whole chain of causes in one line. */

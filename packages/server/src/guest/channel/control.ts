@@ -1,6 +1,7 @@
 /**
  * One control connection to a guest: HTTP/2 requests with a limit on everything that comes back. The guest is not
- * trusted: headers, bodies, times and counts are capped, and whatever does not fit its schema is `sandbox.unreachable`.
+ * trusted: headers, bodies, times and counts are capped, and anything that does not match its schema is
+ * `sandbox.unreachable`.
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -20,20 +21,20 @@ export interface GuestCall {
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   /** For the whole call. 30 s when absent. */
   readonly timeoutMs?: number | undefined;
-  /** Of the answer. */
+  /** Of the response. */
   readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface Control {
-  /** False once the connection broke. */
+  /** False once the connection is broken. */
   readonly open: boolean;
-  /** The answer's bytes. Rejects with what the guest refused with, or `sandbox.unreachable`. */
+  /** The response's bytes. Rejects with the guest's refusal, or `sandbox.unreachable`. */
   bytes(call: GuestCall): Promise<Buffer>;
   json<S extends z.ZodType>(call: GuestCall, schema: S): Promise<z.output<S>>;
-  /** The answer as a stream, once it was accepted. The reader decides the pace. */
+  /** The response as a stream, once it was accepted. The reader sets the pace. */
   stream(call: GuestCall): Promise<ClientHttp2Stream>;
-  /** Like `stream`, with the request's body left open: bytes both ways. */
+  /** Like `stream`, with the request's body left open: bytes in both directions. */
   duplex(call: GuestCall): Promise<ClientHttp2Stream>;
   /** A connection to a port of 127.0.0.1 inside. */
   connectPort(port: number): Promise<Duplex>;
@@ -42,7 +43,7 @@ export interface Control {
 
 export interface ControlParts {
   readonly id: string;
-  /** Told when the guest answers a ping. */
+  /** Called when the guest answers a ping. */
   readonly hearing?: GuestLiveness | undefined;
 }
 
@@ -75,7 +76,7 @@ export const openControl = async (duplex: Duplex, { id, hearing }: ControlParts)
     const { stream, done } = await begin(wire, call, requestHeaders(call));
     try {
       const answer = await collect(id, stream, call.maxBytes ?? GUEST_LIMITS.jsonBytes);
-      // A stream that was ended by its time limit may look like one that ended by itself.
+      // A stream that was ended by its timeout can look like one that ended normally.
       const late = done.reason();
       if (late !== undefined) throw late;
       return answer;
@@ -108,7 +109,7 @@ export const openControl = async (duplex: Duplex, { id, hearing }: ControlParts)
   };
 };
 
-/** What the guest may send on one stream before somebody reads it: a reader that waits holds so much. */
+/** How much the guest may send on one stream before somebody reads it: a waiting reader holds this much. */
 const STREAM_WINDOW_BYTES = 2 ** 20;
 const WINDOW_BYTES = 4 * 2 ** 20;
 const SESSION_MEMORY_MIB = 64;
@@ -130,7 +131,7 @@ const requestHeaders = ({ method, path, query = {} }: GuestCall): Headers => {
   return { ':method': method, ':path': search.size === 0 ? path : `${path}?${search}` };
 };
 
-/** Sends the request and waits for a good status. What limits its time goes on until `done.stop()`. */
+/** Sends the request and waits for a success status. Its time limit stays active until `done.stop()`. */
 const begin = async (wire: Wire, call: GuestCall, headers: Headers) => {
   const { id, session } = wire;
   if (session.closed || session.destroyed) throw unreachable(id, wire.why());
@@ -155,7 +156,7 @@ const begin = async (wire: Wire, call: GuestCall, headers: Headers) => {
   }
 };
 
-/** The pieces of a body, at the pace at which the guest takes them. What ends them early ends the call. */
+/** Writes the pieces of a body at the pace at which the guest reads them. An error in them ends the call. */
 const feed = (
   stream: ClientHttp2Stream,
   body: AsyncIterable<Uint8Array>,
@@ -169,7 +170,7 @@ const feed = (
       throw error;
     }
   };
-  // A guest that takes no more has its reason, which is in its answer.
+  // If the guest stops reading, its response gives the reason.
   pipeline(pieces, stream).catch(() => undefined);
 };
 
@@ -180,7 +181,7 @@ const response = (stream: ClientHttp2Stream): Promise<Record<string, unknown>> =
   return promise;
 };
 
-/** Ends the stream when its time is over or its caller gave up; then `reason` says which. */
+/** Ends the stream on timeout or when its caller aborts; then `reason` says which. */
 const limit = (id: string, stream: ClientHttp2Stream, { timeoutMs = CALL_MS, signal, path }: GuestCall) => {
   let reason: BerthError | undefined;
   const end = (why: BerthError): void => {
@@ -215,7 +216,7 @@ const collect = async (id: string, stream: ClientHttp2Stream, maxBytes: number):
   return answer.view();
 };
 
-/** Checks JSON that a guest sent. */
+/** Validates JSON sent by a guest. */
 export const parseJson = <S extends z.ZodType>(id: string, bytes: Uint8Array, schema: S): z.output<S> => {
   let value: unknown;
   try {

@@ -1,4 +1,4 @@
-/** The frames of a command's output, taken from the guest's bytes and checked: kinds, sizes, cursors, order. */
+/** The frames of a command's output, decoded from the guest's bytes and checked: kinds, sizes, cursors, order. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { decodeFrameHeader, FRAME, FRAME_HEADER_BYTES, GUEST_LIMITS } from '@berth/contract/guest';
 import { GuestExec, GuestExit } from '@berth/contract/guest-messages';
@@ -8,12 +8,12 @@ import { untrustworthy } from './preface.ts';
 
 export type ExecFrame = ExecChunk | { readonly kind: 'started'; readonly exec: GuestExec };
 
-/** After so many the others of the process have a turn: a guest may send frames of one byte as fast as it can. */
+/** Yields to the rest of the process after this many: a guest may send one-byte frames as fast as it can. */
 const FRAMES_PER_TURN = 256;
 
 /**
- * Yields frames until the exit. Rejects with `sandbox.unreachable` when the guest does not keep to the protocol; ends
- * without an exit when the bytes end.
+ * Yields frames until the exit. Rejects with `sandbox.unreachable` if the guest violates the protocol; ends without
+ * an exit if the bytes end.
  */
 export async function* readFrames(
   id: string,
@@ -26,7 +26,7 @@ export async function* readFrames(
   for await (const bytes of source) {
     pending.push(bytes);
     for (let raw = firstFrame(id, pending.view()); raw !== undefined; raw = firstFrame(id, pending.view())) {
-      // Copied: what is kept of a frame must not be overwritten, nor keep alive what came with it.
+      // Copied: what is kept of a frame must neither be overwritten nor keep the chunk it came in alive.
       const frame = interpret(id, { ...raw, payload: Buffer.from(raw.payload) }, cursors);
       pending.drop(FRAME_HEADER_BYTES + raw.payload.length);
       yield frame;
@@ -37,7 +37,7 @@ export async function* readFrames(
   }
 }
 
-/** Undefined when it is not there as a whole. */
+/** Undefined if it is incomplete. */
 const firstFrame = (id: string, bytes: Buffer): RawFrame | undefined => {
   if (bytes.length < FRAME_HEADER_BYTES) return undefined;
   const { kind, lengthBytes, cursor } = decodeFrameHeader(bytes);

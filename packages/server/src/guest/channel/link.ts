@@ -1,6 +1,6 @@
 /**
- * The control connection of a sandbox, renewed when it breaks. The guest keeps what runs inside, so a call that may be
- * repeated is repeated on a fresh connection, a few times, before the sandbox counts as unreachable.
+ * A sandbox's control connection, renewed when it breaks. The guest keeps what runs inside alive, so an idempotent
+ * call is retried on a fresh connection, a few times, before the sandbox counts as unreachable.
  */
 
 import type { Duplex } from 'node:stream';
@@ -10,11 +10,11 @@ import { createGuestLiveness, SILENCE_MS } from './liveness.ts';
 import { mayRecover, unreachable } from './preface.ts';
 
 export interface Link {
-  /** For acts that may be done twice. */
+  /** For idempotent calls. */
   repeat<T>(act: (control: Control) => Promise<T>): Promise<T>;
-  /** For the others: tried once, on a connection that seems sound. `since`: when the asking began, now when absent. */
+  /** For the others: tried once, on a connection that looks healthy. `since`: when the call began, by default now. */
   once<T>(act: (control: Control) => Promise<T>, since?: number): Promise<T>;
-  /** Before another try of what began at `since`. Rejects when the guest has said nothing for too long. */
+  /** Before a retry of a call that began at `since`. Rejects when the guest has been silent for too long. */
   pause(ms: number, since: number): Promise<void>;
   /** Throws `sandbox.unreachable` once it is closed. */
   assertOpen(): void;
@@ -24,11 +24,11 @@ export interface Link {
 export interface LinkParts {
   readonly id: string;
   readonly connect: () => Promise<Duplex>;
-  /** Of the guest, while something is asked of it; `SILENCE_MS` when absent. */
+  /** Of the guest, while a call is waiting for it; `SILENCE_MS` when absent. */
   readonly silenceMs?: number | undefined;
 }
 
-/** Pauses before the second and later tries. */
+/** Delays before the second and later attempts. */
 export const RETRY_DELAYS_MS: readonly number[] = [20, 200, 1000, 3000];
 
 export const createLink = ({ id, connect, silenceMs = SILENCE_MS }: LinkParts): Link => {

@@ -1,6 +1,6 @@
 /**
- * How long a guest may say nothing while something is asked of it, over all tries and connections. The pings of a
- * connection count as words, so a guest that is at work may take its time.
+ * How long a guest may be silent while a call is waiting for it, across all attempts and connections. Answered pings
+ * count, so a guest that is working may take its time.
  */
 
 import type { Http2Session } from 'node:http2';
@@ -11,14 +11,14 @@ export const SILENCE_MS = 30_000;
 export interface GuestLiveness {
   readonly silenceMs: number;
   heard(): void;
-  /** `since`: when the asking began. Rejects with `sandbox.unreachable`, which no other try will mend. */
+  /** `since`: when the call began. Rejects with `sandbox.unreachable`, which no retry will fix. */
   within<T>(since: number, act: () => Promise<T>): Promise<T>;
 }
 
 interface GuestLivenessParts {
   readonly id: string;
   readonly silenceMs: number;
-  /** Ends the connection that nothing comes from. */
+  /** Closes the connection that nothing comes from. */
   readonly hangUp: () => void;
 }
 
@@ -43,7 +43,7 @@ export const createGuestLiveness = ({ id, silenceMs, hangUp }: GuestLivenessPart
         }
       };
       const wait = (): void => {
-        // What came while the server was busy is read first.
+        // Reads what arrived while the server was busy first.
         timer = setTimeout(() => setImmediate(look), Math.max(0, leftMs()));
       };
       wait();
@@ -57,9 +57,9 @@ export const createGuestLiveness = ({ id, silenceMs, hangUp }: GuestLivenessPart
   };
 };
 
-/** Notices a guest that fell silent: a ping at an interval, and the end of the session when one is not answered. */
+/** Detects a silent guest: sends a ping at an interval, and closes the session when one is not answered. */
 export const keepAlive = (session: Http2Session, hearing?: GuestLiveness): void => {
-  // A guest that is there is heard twice before it counts as silent.
+  // Two intervals within the limit: a live guest is heard twice before it counts as silent.
   const intervalMs = (hearing?.silenceMs ?? SILENCE_MS) / 2;
   let outstanding = false;
   const timer = setInterval(() => {

@@ -1,4 +1,4 @@
-/** The first lines on a connection to a guest, before HTTP/2: what it is for, and the guest's answer. */
+/** The first lines on a connection to a guest, before HTTP/2: its purpose, and the guest's answer. */
 import process from 'node:process';
 import type { Duplex } from 'node:stream';
 import { type BerthError, fail, isBerthError } from '@berth/contract';
@@ -13,7 +13,10 @@ import {
   REFUSED_PREFIX,
 } from '@berth/contract/guest';
 
-/** Resolves when the guest accepted; rejects with `sandbox.unreachable` or `sandbox.outdated`, and has destroyed the connection then. */
+/**
+ * Resolves when the guest accepted; otherwise destroys the connection and rejects with `sandbox.unreachable` or
+ * `sandbox.outdated`.
+ */
 export const introduce = async (duplex: Duplex, purpose: ConnectionPurpose, id: string): Promise<void> => {
   duplex.write(PREFACE[purpose]);
   try {
@@ -25,16 +28,16 @@ export const introduce = async (duplex: Duplex, purpose: ConnectionPurpose, id: 
   }
 };
 
-/** The guest of a machine that was made by a server of another version goes on as it is. */
+/** The guest of a machine that a server of another version created keeps running as it is. */
 const outdated = (id: string, line: string): BerthError | undefined => {
   const guest = Number(ANSWER_PATTERN.exec(line)?.[1] ?? GUEST_VERSION);
   return guest === GUEST_VERSION ? undefined : fail('sandbox.outdated', { id, guest, server: GUEST_VERSION });
 };
 
-/** `detail`: a sentence, or what was thrown. */
+/** `detail`: a sentence, or the error thrown. */
 export const unreachable = (id: string, detail: unknown): BerthError => unreachableAs(id, detail, undefined);
 
-/** For a guest that breaks the protocol or its time: another try would end in the same way. */
+/** For a guest that violates the protocol or a time limit: a retry would end the same way. */
 export const untrustworthy = (id: string, detail: unknown): BerthError => unreachableAs(id, detail, FINAL);
 
 /** Whether a new connection may help. */
@@ -50,7 +53,7 @@ const unreachableAs = (id: string, detail: unknown, internal: string | undefined
     { cause: detail, ...(internal === undefined ? {} : { internal }) },
   );
 
-/** A line that a guest chose, safe to show: printable ASCII, at most 300 characters. */
+/** Makes a line chosen by the guest safe to show: printable ASCII, at most 300 characters. */
 export const printable = (text: string): string => text.slice(0, 300).replace(/[^ -~]/g, '?');
 
 const refusalOf = (line: string): string =>
@@ -58,7 +61,7 @@ const refusalOf = (line: string): string =>
     ? line.slice(REFUSED_PREFIX.length).trim()
     : `it answered ${JSON.stringify(line.slice(0, 60))}, which is not the guest protocol`;
 
-/** Takes bytes one by one, so that what follows the line feed stays in the stream for HTTP/2. */
+/** Reads byte by byte, so that what follows the line feed stays in the stream for HTTP/2. */
 const readLine = (duplex: Duplex, id: string): Promise<string> => {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let line = '';
@@ -89,12 +92,13 @@ const readByte = (duplex: Duplex): string | undefined => {
 };
 
 /**
- * Bytes that a guest sent before its session was made lie in the stream's buffer. Node's HTTP/2 hands them over one
- * tick after it made the session, and when that has ended meanwhile (the sandbox is being removed, the guest hung up)
- * throws a TypeError where nobody can catch it, which ends the whole server. So they are dropped one moment earlier.
+ * Bytes that a guest sent before its session was created are in the stream's buffer. Node's HTTP/2 delivers them one
+ * tick after it created the session, and if that has ended meanwhile (the sandbox is being removed, the guest
+ * disconnected) throws a TypeError where nobody can catch it, which crashes the whole server. So they are dropped
+ * just before that.
  */
 
-/** To be called right before the session is made: ticks run in the order in which they were asked for. */
+/** Call it immediately before the session is created: ticks run in the order in which they were scheduled. */
 export const dropBytesOfEnded = (duplex: Duplex, hasEnded: () => boolean): void =>
   process.nextTick(() => {
     if (hasEnded()) duplex.read();

@@ -1,6 +1,6 @@
 /**
- * The uplink of a sandbox, server side: an HTTP/2 server on a connection to the guest. It knows nothing of policies:
- * the gateway's handler decides about every request.
+ * The server side of a sandbox's uplink: an HTTP/2 server on a connection to the guest. It knows nothing about
+ * policies: the gateway's handler decides about every request.
  */
 import {
   createServer,
@@ -22,15 +22,15 @@ export interface ConnectTarget {
   readonly sandboxId: string;
 }
 
-/** What the gateway implements. Both are called for a machine that an agent controls. */
+/** What the gateway implements. Both are called on behalf of a machine that an agent controls. */
 export interface UplinkHandler {
-  /** `CONNECT host:port`. Exactly one of `accept` and `refuse` is to be called, when the decision is made. */
+  /** `CONNECT host:port`. Call exactly one of `accept` and `refuse` once the decision is made. */
   onConnect(
     target: ConnectTarget,
     accept: () => Duplex,
     refuse: (status: number, message: string) => void,
   ): void;
-  /** Everything else. `request.authority` is `berth.internal`, or the host of an absolute address sent to the proxy. */
+  /** Everything else. `request.authority` is `berth.internal`, or the host of an absolute URL sent to the proxy. */
   onRequest(request: Http2ServerRequest, response: Http2ServerResponse, sandboxId: string): void;
 }
 
@@ -40,12 +40,15 @@ export interface UplinkParts {
 }
 
 export interface AttachedUplink {
-  /** Resolves when the connection has ended. Never rejects. */
+  /** Resolves when the connection has closed. Never rejects. */
   readonly closed: Promise<void>;
   close(): void;
 }
 
-/** Rejects with `sandbox.unreachable` when the guest does not take it, `sandbox.outdated` when it is of another version. */
+/**
+ * Rejects with `sandbox.unreachable` if the guest does not accept it, `sandbox.outdated` if the guest is of another
+ * version.
+ */
 export const attachUplink = async (
   duplex: Duplex,
   { sandboxId, handler }: UplinkParts,
@@ -93,19 +96,19 @@ export const attachUplink = async (
 };
 
 /**
- * What the guest may send on one stream before somebody reads it. Node takes the bytes of a connection as they come, so
- * this, times the streams, is what a guest can make the server hold.
+ * How much the guest may send on one stream before somebody reads it. Node reads a connection's bytes as they arrive,
+ * so this, times the streams, is what a guest can make the server hold.
  */
 const STREAM_WINDOW_BYTES = 128 * 2 ** 10;
 const WINDOW_BYTES = 4 * 2 ** 20;
 const SESSION_MEMORY_MIB = 128;
-/** Streams that the guest opens and resets: so many at once, and so many a second. */
+/** Limits on streams that the guest opens and resets: how many at once, and how many per second. */
 const RESETS_AT_ONCE = 2000;
 const RESETS_A_SECOND = 200;
 
 const limitIdle = (stream: ServerHttp2Stream): void => {
   stream.setTimeout(GUEST_LIMITS.tunnelIdleMs, () => stream.close());
-  // What breaks off is seen by whoever reads or writes the stream; here it only must not be fatal.
+  // Whoever reads or writes the stream sees the error; here it only must not be fatal.
   stream.on('error', () => undefined);
 };
 
@@ -139,13 +142,13 @@ export interface KeptUplinkParts extends UplinkParts {
 
 export interface KeptUplink {
   close(): void;
-  /** Resolves after `close`, when nothing dials any more. */
+  /** Resolves after `close`, once nothing dials any more. */
   readonly ended: Promise<void>;
 }
 
 /**
- * Holds an uplink up until `close`: when one breaks, the next is made. After `close` nothing is dialled any more, and a
- * connection that was just being made is destroyed, whatever the guest does.
+ * Keeps an uplink open until `close`: when one breaks, it opens the next. After `close` it dials no more, and
+ * destroys a connection that was just being made, whatever the guest does.
  */
 export const keepUplink = ({ connect, log, ...parts }: KeptUplinkParts): KeptUplink => {
   const end = new AbortController();
@@ -169,7 +172,7 @@ export const keepUplink = ({ connect, log, ...parts }: KeptUplinkParts): KeptUpl
       await hold().catch((error: unknown) => {
         failures += 1;
         if (!end.signal.aborted) log?.('uplink failed', { sandbox: parts.sandboxId, failures, error });
-        // A guest of another version stays one.
+        // A guest of another version stays that way; retrying is pointless.
         if (isBerthError(error) && error.code === 'sandbox.outdated') end.abort();
       });
       await pause(Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** failures), end.signal);

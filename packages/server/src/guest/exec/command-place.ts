@@ -6,21 +6,21 @@ import type { Link } from '../channel/link.ts';
 export interface ProcessPlace {
   readonly id: string;
   readonly link: Link;
-  /** Absent where the driver has no groups for commands. */
+  /** Absent where the driver has no control groups for commands. */
   readonly groups?: Containment | undefined;
 }
 
-/** The driver's groups for the commands of one sandbox, each known by the command's id. */
+/** The driver's control groups for the commands of one sandbox, each identified by the command's id. */
 export interface Containment {
   /** Rejects unless it is a process of this sandbox that belongs to no other command. */
   enter(execId: string, insidePid: number): Promise<void>;
-  /** Ends all of it. Succeeds when there is none. */
+  /** Kills everything in it. Succeeds when there is none. */
   end(execId: string): Promise<void>;
 }
 
 export const pathOf = (execId: string): string => `${GUEST_PATHS.exec}${encodeURIComponent(execId)}`;
 
-/** Asks for something that makes no difference when it is asked twice. */
+/** Makes an idempotent request. */
 export const ask = async (
   { link }: ProcessPlace,
   path: string,

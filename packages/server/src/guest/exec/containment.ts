@@ -1,8 +1,8 @@
 /**
- * Commands kept together with all that they start. Where the driver has groups for commands, the guest holds the new
- * process, the driver puts it into a group named after the command, and then it is let go. Every step may be done
- * again, so whoever takes over after a crash begins with the first. Elsewhere the guest ends what it finds by its
- * marks, which a process can shed.
+ * Keeps commands together with everything they start. Where the driver has control groups for commands, the guest
+ * holds the new process, the driver puts it into a group named after the command, and then it is released. Every step
+ * is idempotent, so whoever takes over after a crash starts with the first. Elsewhere the guest kills what it finds
+ * by its marks, which a process can shed.
  */
 import { fail } from '@berth/contract';
 import { GuestExec } from '@berth/contract/guest-messages';
@@ -12,8 +12,8 @@ import { ask, isMissing, type ProcessPlace, pathOf } from './command-place.ts';
 const NOT_HELD = 'a command of this id was started already, and nothing holds together what it starts';
 
 /**
- * `begun` is what the guest said of a command that it was asked to hold. One that it neither holds nor held is not
- * contained, whatever it is: rejects with `exec.not_startable`.
+ * `begun` is what the guest reported of a command that it was asked to hold. One that it neither holds nor held is
+ * not contained, whatever it is: rejects with `exec.not_startable`.
  */
 export const contain = async (place: ProcessPlace, begun: GuestExec): Promise<void> => {
   const { id, pid, command, exit } = begun;
@@ -25,7 +25,7 @@ export const contain = async (place: ProcessPlace, begun: GuestExec): Promise<vo
   try {
     await place.groups?.enter(id, pid);
   } catch (error) {
-    // It may have ended while it was held, by its time limit or by another program inside: then that is the answer.
+    // It may have ended while it was held, by its timeout or by another program inside: then that is the result.
     const now = await place.link.repeat((control) => control.json({ method: 'GET', path }, GuestExec));
     if (now.exit === undefined) throw error;
     return;
@@ -34,8 +34,8 @@ export const contain = async (place: ProcessPlace, begun: GuestExec): Promise<vo
 };
 
 /**
- * The group first, which needs no word of the guest; then what the guest knows of. Rejects when the server has let go
- * of the sandbox: a turn that a stop left in the middle may come here late, and must not end what shall go on.
+ * The group first, which does not depend on the guest; then what the guest knows of. Rejects if the server has
+ * released the sandbox: a turn that a stop interrupted may get here late, and must not end what is meant to continue.
  */
 export const endTree = async (place: ProcessPlace, execId: string): Promise<void> => {
   place.link.assertOpen();

@@ -1,4 +1,4 @@
-/** Ends commands that somebody else may have left: those whose ids begin alike. */
+/** Ends commands that somebody else may have left running: those whose ids start with a prefix. */
 import { GUEST_PATHS } from '@berth/contract/guest';
 import { GuestExecList } from '@berth/contract/guest-messages';
 import { unreachable } from '../channel/preface.ts';
@@ -6,7 +6,7 @@ import { ask, type ProcessPlace, pathOf } from './command-place.ts';
 import { endTree } from './containment.ts';
 import { readOutput } from './process.ts';
 
-/** For a command to leave by itself: git takes its locks away then. */
+/** Time for a command to exit on its own: git then removes its locks. */
 const LEAVE_MS = 5_000;
 
 export const endCommands = async (place: ProcessPlace, idPrefix: string): Promise<void> => {

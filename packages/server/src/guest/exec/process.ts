@@ -1,6 +1,6 @@
 /**
- * A command inside, seen from the server. Its output is read by cursor, so a broken connection is taken up again where
- * the last byte was, and whoever reads notices nothing.
+ * A command inside, as the server sees it. Its output is read by cursor, so a broken connection is resumed at the
+ * last byte without the reader noticing.
  */
 import { fail, isBerthError } from '@berth/contract';
 import { GUEST_LIMITS, GUEST_PATHS } from '@berth/contract/guest';
@@ -24,7 +24,7 @@ export const startProcess = async (
   return processOf(place, spec.id);
 };
 
-/** Undefined when no command has this id. */
+/** Undefined if no command has this id. */
 export const attachProcess = async (place: ProcessPlace, execId: string): Promise<Process | undefined> => {
   try {
     await place.link.repeat((control) => control.json({ method: 'GET', path: pathOf(execId) }, GuestExec));
@@ -53,7 +53,7 @@ const startCall = (start: GuestExecStart): GuestCall => {
   return { method: 'POST', path: GUEST_PATHS.execs, body };
 };
 
-/** In pieces: a process that does not read its input holds up one piece, for at most the time of a call. */
+/** In pieces: a process that does not read its input delays one piece, for at most the time limit of a call. */
 const writeInput = async (
   { link }: ProcessPlace,
   path: string,
@@ -74,7 +74,7 @@ export interface Reading {
   readonly start?: GuestExecStart | undefined;
 }
 
-/** Output, then the exit. Rejects with `sandbox.unreachable` when the connection cannot be renewed. */
+/** Output, then the exit. Rejects with `sandbox.unreachable` if the connection cannot be renewed. */
 export async function* readOutput(place: ProcessPlace, reading: Reading): AsyncGenerator<ExecChunk> {
   let cursor: ExecCursor = reading.from ?? { stdout: 0, stderr: 0 };
   let started = reading.start === undefined;
@@ -98,7 +98,7 @@ export async function* readOutput(place: ProcessPlace, reading: Reading): AsyncG
   }
 }
 
-/** How long to wait before the next try; throws when there shall be none. */
+/** The delay before the next attempt; throws if there is to be none. */
 const delayOrThrow = (error: unknown, failures: number, signal: AbortSignal | undefined): number => {
   if (signal?.aborted === true)
     throw fail('work.cancelled', { reason: 'the caller gave up' }, { cause: error });
@@ -107,7 +107,7 @@ const delayOrThrow = (error: unknown, failures: number, signal: AbortSignal | un
   return delayMs;
 };
 
-/** Reads over one connection, from a cursor, or (when that is undefined) by starting the command. */
+/** Reads over one connection, from a cursor, or (if that is undefined) by starting the command. */
 async function* readOnce(
   { id, link }: ProcessPlace,
   { execId, signal, start }: Reading,

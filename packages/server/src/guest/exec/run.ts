@@ -1,4 +1,4 @@
-/** Runs a command to its end and collects the newest part of its output. */
+/** Runs a command to completion and collects the most recent part of its output. */
 import { fail } from '@berth/contract';
 import { isStop } from '@berth/core';
 import {
@@ -16,8 +16,9 @@ import { type Reading, readOutput, startProcess } from './process.ts';
 type RunSpec = Parameters<Sandbox['run']>[0];
 
 /**
- * One round trip, or a few when it is contained. Given up by the caller, it is killed, and this rejects with
- * `work.cancelled`. Left by a server that stops, it goes on, and whoever runs it again under its id hears its own end.
+ * One round trip, or a few if it is contained. If the caller aborts, the command is killed, and this rejects with
+ * `work.cancelled`. If the server stops, the command keeps running, and whoever runs it again under its id gets its
+ * real end.
  */
 export const runProcess = async (
   place: ProcessPlace,
@@ -36,7 +37,7 @@ export const runProcess = async (
       return resultOf(chunk.exit, outputs);
     }
   } catch (error) {
-    // As far as the guest can still be reached: the caller's own reason is what counts.
+    // Best effort, if the guest can still be reached: the caller's own reason is what counts.
     if (time.isGivenUp()) await endTree(place, spec.id).catch(() => undefined);
     if (time.isOver())
       throw unreachable(place.id, `${spec.argv[0]} did not end ${GRACE_MS} ms after its time`);
@@ -59,7 +60,7 @@ const begin = async (
 };
 
 const DEFAULT_OUTPUT_BYTES = 2 ** 20;
-/** How much longer than its own limit a command may seem to run before the guest is not believed. */
+/** How much longer than its own timeout a command may appear to run before the guest is no longer believed. */
 const GRACE_MS = 30_000;
 
 const resultOf = (exit: Omit<RunResult, 'stdout' | 'stderr' | 'truncated'>, outputs: Outputs): RunResult => ({
@@ -86,7 +87,7 @@ const timeLimit = ({ timeoutMs }: ExecSpec, signal: AbortSignal | undefined) => 
 
 interface Output {
   readonly tail: ByteTail;
-  /** Something before what came next is missing. */
+  /** Output is missing before what came next. */
   isCut: boolean;
 }
 

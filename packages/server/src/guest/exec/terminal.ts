@@ -7,7 +7,7 @@ import type { ProcessPlace } from './command-place.ts';
 
 export interface Terminal {
   readonly id: string;
-  /** Raw bytes both ways, beginning with what is left of the scrollback. Ends when the program ends. */
+  /** Raw bytes in both directions, starting with what is left of the scrollback. Ends when the program ends. */
   readonly stream: Duplex;
   resize(columns: number, rows: number): Promise<void>;
   /** How it ended; undefined while it runs. */
@@ -15,7 +15,7 @@ export interface Terminal {
   kill(): Promise<void>;
 }
 
-/** Opens a terminal, or attaches to the one of this id. Rejects with `exec.not_startable`. */
+/** Opens a terminal, or attaches to the one with this id. Rejects with `exec.not_startable`. */
 export const openTerminal = async ({ link }: ProcessPlace, start: GuestPtyStart): Promise<Terminal> => {
   const path = `${GUEST_PATHS.pty}${encodeURIComponent(start.id)}`;
   const body = Buffer.from(JSON.stringify(start));

@@ -1,4 +1,4 @@
-/** The first tables. A released migration is never edited: a new shape is a new file. */
+/** The first tables. A released migration is never edited: a schema change is a new file. */
 import { builder, type SqlQuery } from '../connection.ts';
 
 /** Columns by which rows are found, as they were when this was written. */

@@ -1,4 +1,4 @@
-/** Rows that end are found by their age, so that they can be forgotten without looking at the others. */
+/** Rows that have ended are found by age, so that they can be deleted without reading the others. */
 import { builder } from '../connection.ts';
 
 /** Tables as they were when this was written. */

@@ -1,6 +1,6 @@
 /**
- * The bytes of data of all events up to each one, so that it is known how many lie behind any of them without reading the
- * rest. Events of before count for nothing, and so go first.
+ * The cumulative bytes of data up to each event, so that the bytes behind any event are known without reading the
+ * rest. Earlier events count as zero, and so are deleted first.
  */
 import { builder } from '../connection.ts';
 

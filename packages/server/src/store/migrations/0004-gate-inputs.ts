@@ -1,4 +1,4 @@
-/** Gate runs are found by what they judged. Those of before have no such column, and so are found by nobody. */
+/** Gate runs are found by what they judged. Earlier ones have no such column, and so are never found by it. */
 import { builder } from '../connection.ts';
 
 export const gateInputs = {

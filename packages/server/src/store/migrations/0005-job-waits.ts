@@ -1,4 +1,4 @@
-/** Jobs are found by what they wait for. Those of before come again by their time. */
+/** Jobs are found by what they wait for. Earlier ones come back when their time is up. */
 import { builder } from '../connection.ts';
 
 export const jobWaits = {
