@@ -1,7 +1,6 @@
 /**
- * Ensures that every unfinished task has somebody who works on it. One without a job in the queue (because
- * the job was pruned, given up or lost with a restored database) gets a new one, or fails if its attempt has
- * ended.
+ * Ensures that no unfinished task is abandoned. One without a job in the queue (because the job was pruned,
+ * given up or lost with a restored database) gets a new one, or fails if its attempt has ended.
  */
 import type { Task } from '@berth/contract';
 import { defineReconciler, type ReadTx, type Tx } from '../kernel/index.ts';

@@ -1,6 +1,6 @@
 /**
  * What people do with tasks. Each verb is one transaction that writes the task's state change, its event and
- * the resulting job together, so that an acknowledged task always has somebody who works on it.
+ * the resulting job together, so that an acknowledged task is never abandoned.
  */
 import {
   allows,

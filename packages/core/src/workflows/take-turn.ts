@@ -1,9 +1,9 @@
 /**
  * One turn of an agent: one prompt, worked on to its end. However it ends, the work is saved: on success by
  * the step `keep`, and otherwise by the undo of `work`, because what an agent did before it failed or was
- * cancelled still belongs to somebody. After a server restart the agent's process is still running, and the
- * step `work` reads its output again from the first byte. If the machine dies, the work continues in a new
- * one with the same disk.
+ * cancelled may still be wanted. After a server restart the agent's process is still running, and the step
+ * `work` reads its output again from the first byte. If the machine dies, the work continues in a new one
+ * with the same disk.
  */
 import { fail, type Turn } from '@berth/contract';
 import type { Json, Sandbox } from '@berth/plugin-api';

@@ -80,10 +80,7 @@ const failedUnsaid = (one: Evidence, baseline: readonly Evidence[]): Weakening[]
   return [{ kind: 'target_red', repository, subject, detail }];
 };
 
-/**
- * The evidence that decides whether work passes: all of it, but the target's own checks only if nothing else
- * ran.
- */
+/** The evidence that decides whether work passes: that of the change's checks, or all of it if there is none. */
 export const deciding = (evidence: readonly Evidence[]): readonly Evidence[] => {
   const byChange = evidence.filter(({ judgedBy }) => judgedBy === 'change');
   return byChange.length > 0 ? byChange : evidence;

@@ -83,8 +83,8 @@ const detectGo = ({ paths }: RepositoryFiles): Detected[] =>
     : [];
 
 /**
- * Make is the last resort: if a language's own tool is found, the Makefile usually just calls it. Only a test
- * target is still useful, when no tool provides tests.
+ * Make is the last resort: if a language's own tool is found, the Makefile usually just calls it. Its test
+ * target is used if no other tool provides tests.
  */
 const detectMake = ({ texts }: RepositoryFiles, found: readonly Detected[]): Detected[] => {
   const text = MAKEFILES.map((name) => texts[name]).find((one) => one !== undefined) ?? '';

@@ -230,8 +230,8 @@ const dotnetProject: Reader = (text, judges) =>
     .join('\n');
 
 /**
- * A dependency on a line of its own: Mix's `{:name, "~> 1.0"}`, Swift's `.package(url: "https://…/name",
- * from: "1.0")`.
+ * A dependency on a line of its own: Mix's `{:name, "~> 1.0"}`, or
+ * Swift's `.package(url: "https://…/name", from: "1.0")`.
  */
 const dependencyLines: Reader = (text, judges) =>
   kept(text.split(/\r?\n/), (line) => {

@@ -57,10 +57,10 @@ const RUNNERS: readonly Runner[] = [
   },
   // vitest: `Tests  1 failed | 3 passed (4)`; jest: `Tests:       1 failed, 3 passed, 4 total`
   { counts: isLike(/^\s*Tests:? +\d{1,9} \w/, ran) },
-  // Both as JSON.
+  // both as JSON
   { counts: found(/"numPassedTests": ?(\d{1,9})/), adds: found(/"numFailedTests": ?(\d{1,9})/) },
   { counts: pytest },
-  // Python's unittest, and Clojure.
+  // Python's unittest, and Clojure
   {
     counts: found(/^Ran (\d{1,9}) tests? (?:in |containing )/),
     adds: (line) => -(found(/^OK \(.*?skipped=(\d{1,9})/)(line) ?? 0),
@@ -83,8 +83,8 @@ const RUNNERS: readonly Runner[] = [
   // PHPUnit: `OK (3 tests, 5 assertions)`, or `Tests: 3, Assertions: 5, Skipped: 1.`
   { counts: found(/^OK \((\d{1,9}) tests?,/) },
   { counts: less(/^Tests: (\d{1,9}), Assertions/, /(?:Skipped|Incomplete): (\d{1,9})/) },
-  // Pest's `Tests: 3 passed (5 assertions)` matches as vitest. RSpec, hspec: `3 examples, 0 failures, 1
-  // pending`
+  // Pest: `Tests: 3 passed (5 assertions)`, matched as vitest.
+  // RSpec, hspec: `3 examples, 0 failures, 1 pending`
   { counts: less(/^(\d{1,9}) examples?, \d{1,9} failures?/, /(\d{1,9}) pending/) },
   // Minitest, Test::Unit: `3 runs, 5 assertions, 0 failures, 0 errors, 1 skips`
   { counts: less(/^(\d{1,9}) (?:runs|tests), \d{1,9} assertions/, /(\d{1,9}) (?:skips|omissions)/) },

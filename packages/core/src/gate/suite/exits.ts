@@ -166,8 +166,8 @@ const namesCalled = (text: string): string[] => {
 };
 
 /**
- * Python and Ruby: lines indented deeper than a `def` belong to it. Code that runs only as a program runs in
- * no file that loads it.
+ * Python and Ruby: lines indented deeper than a `def` belong to it. Code that runs only as a program does
+ * not run on load.
  */
 const partsByIndent = (text: string): Part[] => {
   const parts = new Map<string | undefined, string[]>();

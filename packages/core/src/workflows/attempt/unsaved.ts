@@ -1,7 +1,7 @@
 /**
- * Work that git refuses (too large, too slow, no space) still belongs to somebody: its sandbox is kept for a
- * day, so that a person can retrieve it. Only a few are kept at a time, because each occupies a place that
- * others need.
+ * Work that git refuses (too large, too slow, no space) is not thrown away: its sandbox is kept for a day, so
+ * that a person can retrieve it. Only a few are kept at a time, because each occupies a place that others
+ * need.
  */
 import { type Attempt, type ErrorBody, fail, isBerthError, type Sandbox } from '@berth/contract';
 import { allRows, type Tx } from '../../kernel/index.ts';
