@@ -1,4 +1,4 @@
-/** Starts the server, says where it listens, and stops it on the usual signals. */
+/** Starts the server, prints where it listens, and stops it on the usual signals. */
 import { fstatSync } from 'node:fs';
 import process from 'node:process';
 import { escapeControls, isBerthError, KINDS } from '@berth/contract';
@@ -13,17 +13,17 @@ const run = async (): Promise<void> => {
   const stop = (): void => {
     server.close().then(() => process.exit(0), end);
   };
-  // Never taken away again: a signal without a listener ends the process in the middle of its closing.
+  // Never removed: a signal without a listener would kill the process while it is closing.
   for (const signal of SIGNALS) process.on(signal, stop);
   process.stdout.write(`${JSON.stringify({ address, socketPath, ownerTokenPath, home: config.home })}\n`);
 };
 
 const end = (error: unknown): never => {
   if (!isBerthError(error)) throw error;
-  // A path or a setting may hold orders for the terminal.
+  // A path or a setting may contain terminal control sequences.
   const lines = [`error: ${error.message}`, ...(error.hint === undefined ? [] : [error.hint])];
   for (const line of lines) process.stderr.write(`${escapeControls(line)}\n`);
-  // Into the log of a start in the background, for the command line that made it.
+  // When started in the background, the error goes to the log for the command line that started it.
   if (fstatSync(process.stderr.fd).isFile())
     process.stderr.write(`${JSON.stringify({ error: error.body })}\n`);
   process.exit(KINDS[error.kind].exit);

@@ -1,4 +1,4 @@
-/** The version of this server: that of its package. */
+/** This server's version, which is its package's. */
 import manifest from '../package.json' with { type: 'json' };
 
 export const VERSION: string = manifest.version;
