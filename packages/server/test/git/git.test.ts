@@ -9,7 +9,7 @@ const git = hostGit().run;
 test('half an answer is no answer, unless it may be cut', async () => {
   await expect(git(['version'], { maxOutputBytes: 3 })).rejects.toMatchObject({
     code: 'git.failed',
-    message: expect.stringContaining('more than 3 bytes'),
+    message: expect.stringContaining('exceeds 3 bytes'),
   });
   expect(await git(['version'], { maxOutputBytes: 3, cut: true })).toMatchObject({
     stdout: 'git',

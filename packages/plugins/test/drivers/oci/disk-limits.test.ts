@@ -53,7 +53,7 @@ it('who writes more than its disk may hold is ended, and told why; the others go
   expect(file.stdout + file.stderr, 'a single file has its end at once').toMatch(/File too large|^$/);
   expect(file.exitCode).not.toBe(0);
   await doing(writer, 'for n in 1 2 3 4; do dd if=/dev/zero of=/home/agent/$n bs=1M count=30; done');
-  const reason = expect.stringContaining('more than 64 MiB on its disk (limits.diskBytes)');
+  const reason = expect.stringContaining('more than 64 MiB of disk (limits.diskBytes)');
   await expect.poll(() => lifeOf('sb_writer'), { timeout: SEEN_MS }).toEqual({ state: 'dead', reason });
   await expect(driver.connect('sb_writer')).rejects.toThrow(/limits\.diskBytes/);
   expect((await other.run(['true'])).exitCode).toBe(0);

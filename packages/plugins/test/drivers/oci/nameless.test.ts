@@ -65,7 +65,7 @@ it('who writes into files without a name is ended as if they had one', { timeout
   const beside = await start('sb_beside', { diskBytes: 64 * MEBIBYTE, inodes: 500 });
   const writer = await start('sb_nameless', { diskBytes: 64 * MEBIBYTE });
   await writer.run(['sh', '-c', `perl -e '${files(5, 30)}; sleep 1000' >/dev/null 2>&1 &`]);
-  const reason = expect.stringContaining('more than 64 MiB on its disk (limits.diskBytes)');
+  const reason = expect.stringContaining('more than 64 MiB of disk (limits.diskBytes)');
   await expect.poll(() => lifeOf('sb_nameless'), { timeout: SEEN_MS }).toEqual({ state: 'dead', reason });
   expect((await beside.run(['true'])).exitCode).toBe(0);
 

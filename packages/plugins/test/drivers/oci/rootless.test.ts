@@ -60,7 +60,7 @@ const asOrdinaryUser = async (files: string, tests: string, options = WITH_RANGE
   await using user = await ordinaryUser(options);
   const checkout = new URL('../../../../../', import.meta.url).pathname;
   const launch = ['unshare', '--mount', '--propagation', 'private', '--', '/bin/sh', '-ec', AS_USER, 'suite'];
-  const paths = files.replaceAll(/\S+/g, 'packages/plugins/src/drivers/oci/$&');
+  const paths = files.replaceAll(/\S+/g, 'packages/plugins/test/drivers/oci/$&');
   const { code, output } = await run([...launch, checkout, user.home, user.name, tests, paths]);
   expect(code, output).toBe(0);
   return output;
@@ -74,7 +74,7 @@ it('an ordinary user starts sandboxes from images, and their disks are measured,
   timeout: TIMEOUT_MS,
 }, async () => {
   const tests = 'starts from|paths lead|hard links|is shared|files without a name';
-  const output = await asOrdinaryUser('images/images.test.ts rootfs/nameless.test.ts', tests);
+  const output = await asOrdinaryUser('images.test.ts nameless.test.ts', tests);
   expect(output).toMatch(/paths lead through links/);
   expect(output).toMatch(/is shared while a sandbox uses it/);
 });
@@ -88,7 +88,7 @@ it.each([
 
 it('with one id layers and images are made and used', { timeout: TIMEOUT_MS }, async () => {
   const tests = 'a layer over a layer|paths lead';
-  const output = await asOrdinaryUser('oci.test.ts images/images.test.ts', tests, WITH_ONE_ID);
+  const output = await asOrdinaryUser('oci.test.ts images.test.ts', tests, WITH_ONE_ID);
   expect(output).toMatch(/paths lead through links/);
   expect(output).toMatch(/a layer over a layer/);
 });
