@@ -32,7 +32,7 @@ export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
   });
 
   return (
-    <Card title="Prompt">
+    <Card title="Task">
       <form className="form" onSubmit={submit} noValidate>
         <FormField field="workspaceId" label="Workspace" problem={at.workspaceId}>
           <select {...holds('workspaceId')}>
