@@ -214,12 +214,14 @@ describe('a guest that is killed from inside', () => {
   test('takes its sandbox with it, and the task ends with a typed error', async () => {
     const { client } = world;
     const begun = await begin(
-      steps({ say: 'I wait.' }, { run: 'until [ -e /tmp/go ]; do sleep 0.1; done' }),
+      steps({ say: 'I wait.' }, { run: 'touch /tmp/at; until [ -e /tmp/go ]; do sleep 0.1; done' }),
       'I wait.',
       'scripted',
     );
+    // A kill before the agent's command has started would hit nothing.
+    const shell = 'until [ -e /tmp/at ]; do sleep 0.1; done; kill -9 -1; kill -9 1';
     const killed = await client.sandboxes
-      .exec({ id: begun.sandboxId, shell: 'kill -9 -1; kill -9 1', timeoutMs: 5000 })
+      .exec({ id: begun.sandboxId, shell, timeoutMs: 20_000 })
       .catch((error: unknown) => error);
     expect(killed).toBeDefined();
     const { task } = await followTask(client, begun.id, begun.lastSeq);
