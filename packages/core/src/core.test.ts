@@ -27,7 +27,9 @@ const started = async (
   };
   const create: typeof machines.create = async (...wanted) => {
     const machine = await machines.create(...wanted);
-    return over.forgeable === true ? { ...machine, unenforced: ['verdict: one user for all'] } : machine;
+    return over.forgeable === true
+      ? { ...machine, unenforced: [{ kind: 'verdict', reason: 'one user for all' }] }
+      : machine;
   };
   const ports = { ...world.ports, machines: { ...machines, create }, defaults };
   const core = createCore({ store, clock, ids: createIds(clock, dice.bytes), digest, ports, owner: 'test' });
@@ -312,4 +314,6 @@ test('where a command can forge the verdict no agent is asked, unless the driver
   const sure = await trusted.core.tasks.create({ workspaceId: trusted.workspaceId, prompt: 'Fix it' });
   await trusted.settle();
   expect(await trusted.task(sure.id)).toMatchObject({ state: 'completed' });
+  const [sandbox] = await trusted.store.read((tx) => tx.table('sandboxes').list({}));
+  expect(sandbox?.unenforced).toEqual(['verdict: one user for all']);
 });

@@ -19,7 +19,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Isolation, Limits } from '@berth/contract';
-import type { z } from 'zod';
+import { z } from 'zod';
 
 export interface MachineSpec {
   readonly id: string;
@@ -41,6 +41,19 @@ export interface ToolMount {
   readonly target: string;
 }
 
+/**
+ * What a machine may be without: requested limits that could not be applied; `containment` without groups for
+ * commands; `reserve` where contained commands can use up the guest's memory; `user` where programs run as the
+ * server's user; and `verdict` where a command could kill, read or impersonate the guest, so that the guest's
+ * reports about it are not trustworthy.
+ */
+export const Unenforced = z.object({
+  kind: z.enum(['memory', 'cpu', 'pids', 'disk', 'sockets', 'containment', 'reserve', 'user', 'verdict']),
+  /** For people. */
+  reason: z.string().min(1),
+});
+export type Unenforced = Readonly<z.infer<typeof Unenforced>>;
+
 export interface Machine {
   readonly id: string;
   /** `/workspace`, except with the host driver. */
@@ -50,12 +63,8 @@ export interface Machine {
   readonly internalUrl: string;
   /** Where tools appear inside: maps a target of `MachineSpec.tools` to a path usable inside. */
   readonly toolPath: (target: string) => string;
-  /**
-   * Requested limits that could not be applied, `containment` without groups for commands, `reserve` where contained
-   * commands can use up the guest's memory, and `verdict` where a command could kill, read or impersonate the guest,
-   * so that the guest's reports about it are not trustworthy; each with the reason. Empty when all hold.
-   */
-  readonly unenforced: readonly string[];
+  /** Empty when all hold. */
+  readonly unenforced: readonly Unenforced[];
 }
 
 /** Whether a machine is alive: its guest runs and accepts connections. Reasons are for people. */

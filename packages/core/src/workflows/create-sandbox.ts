@@ -8,7 +8,7 @@ import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { readRefsOf, removedUnderWork, type SandboxPlan } from '../sandbox/index.ts';
 import { causeOf } from './cause.ts';
-import { inNewMachine, makeMachine } from './machine/life.ts';
+import { inNewMachine, makeMachine, unenforcedLines } from './machine/life.ts';
 import { runSetup } from './prebuild/run-setup.ts';
 
 export const createSandbox = saga<Ports, SandboxPlan>('sandbox.create', 1)
@@ -37,8 +37,8 @@ export const createSandbox = saga<Ports, SandboxPlan>('sandbox.create', 1)
   })
   .step('machine', {
     do: async ({ ports, input, out, signal }) => {
-      const { root, unenforced } = await makeMachine(ports, { plan: input, driver: out.driver.name, signal });
-      return { root, unenforced: [...unenforced] };
+      const machine = await makeMachine(ports, { plan: input, driver: out.driver.name, signal });
+      return { root: machine.root, unenforced: unenforcedLines(machine) };
     },
     save: async (tx, { input }, { root, unenforced }) => {
       const record = await tx.table('sandboxes').get(input.id);

@@ -2,7 +2,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { Driver, Liveness } from '../../src/driver.ts';
+import { z } from 'zod';
+import { type Driver, type Liveness, Unenforced } from '../../src/driver.ts';
 import { type Bench, freshId, specOf } from './driver-bench.ts';
 
 export interface DriverCase {
@@ -37,7 +38,7 @@ export const coreCases: readonly DriverCase[] = [
     check: async ({ create, client }) => {
       const { id, unenforced } = await create();
       expect(await (await client(id)).health()).toMatchObject({ id });
-      expect(Array.isArray(unenforced)).toBe(true);
+      expect(z.array(Unenforced).parse(unenforced)).toEqual(unenforced);
     },
   },
   {
@@ -198,7 +199,7 @@ export const coreCases: readonly DriverCase[] = [
     title: 'limits hold or are reported with the reason',
     check: async ({ create, client, driver }) => {
       const { id, unenforced } = await create({ limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 64 } });
-      const reported = unenforced.map((line) => line.split(': ')[0]);
+      const reported = unenforced.map(({ kind }) => kind);
       if (driver.facets.limits === undefined)
         expect(reported).toEqual(expect.arrayContaining(['memory', 'cpu']));
       else expect(reported.filter((name) => name !== 'containment')).toEqual([]);
@@ -213,7 +214,7 @@ export const coreCases: readonly DriverCase[] = [
     title: 'groups for commands exist, or their absence is reported with the reason',
     check: async ({ create, driver }) => {
       const { unenforced } = await create();
-      const reported = unenforced.some((line) => /^containment: ./.test(line));
+      const reported = unenforced.some(({ kind }) => kind === 'containment');
       expect(reported).toBe(driver.facets.groups === undefined);
     },
   },

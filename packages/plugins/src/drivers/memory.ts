@@ -137,9 +137,10 @@ const scripted = (act: string) =>
 
 const machineOf = (id: string): Machine => ({
   ...{ id, root: ROOT, home: HOME, internalUrl: 'http://berth.internal' },
-  unenforced: ['memory', 'cpu', 'pids', 'disk', 'containment', 'verdict'].map(
-    (limit) => `${limit}: nothing runs in a machine of this driver`,
-  ),
+  unenforced: (['memory', 'cpu', 'pids', 'disk', 'containment', 'verdict'] as const).map((kind) => ({
+    kind,
+    reason: 'nothing runs in a machine of this driver',
+  })),
   toolPath: (target) => target,
 });
 

@@ -48,7 +48,7 @@ const started = async ({ keepsDisks, forgeable = false }: { keepsDisks: boolean;
       for (const [name, checkout] of disk) checkouts.set(name, checkout);
       if (forgeable && disk.size > 0) {
         isRefused = true;
-        return { ...machine, unenforced: ['verdict: one user for all'] };
+        return { ...machine, unenforced: [{ kind: 'verdict', reason: 'one user for all' }] };
       }
     } else if (own !== undefined && disk.size === 0) {
       for (const [name, checkout] of world.machines.insideOf(own).checkouts) disk.set(name, { ...checkout });

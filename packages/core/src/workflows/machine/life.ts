@@ -3,7 +3,7 @@
  * one.
  */
 import { type BerthError, fail, isBerthError } from '@berth/contract';
-import type { Liveness, Machine, Sandbox } from '@berth/plugin-api';
+import type { Liveness, Machine, Sandbox, Unenforced } from '@berth/plugin-api';
 import { isStop, unlessAborted } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { removedUnderWork, type SandboxPlan } from '../../sandbox/index.ts';
@@ -81,14 +81,16 @@ export const makeMachine = async (ports: Ports, { plan, driver, signal }: Making
 const forgeable = (
   { defaults }: Ports,
   driver: string,
-  unenforced: readonly string[],
+  unenforced: readonly Unenforced[],
 ): BerthError | undefined => {
-  const why = unenforced.find((line) => line.startsWith(FORGEABLE));
+  const why = unenforced.find(({ kind }) => kind === 'verdict');
   if (why === undefined || defaults.trustedGateDrivers.includes(driver)) return undefined;
-  return fail('gate.forgeable', { driver, reason: why.slice(FORGEABLE.length) });
+  return fail('gate.forgeable', { driver, reason: why.reason });
 };
 
-const FORGEABLE = 'verdict: ';
+/** As people see it. */
+export const unenforcedLines = ({ unenforced }: Machine): string[] =>
+  unenforced.map(({ kind, reason }) => `${kind}: ${reason}`);
 
 /**
  * Runs `act` in a machine that nobody works in yet. If it fails because the machine died, the machine is

@@ -22,6 +22,7 @@ import {
   livenessOf,
   MAX_MACHINES,
   makeMachine,
+  unenforcedLines,
   type Where,
 } from './life.ts';
 
@@ -98,7 +99,7 @@ const revive = async (ports: Ports, where: Where, { died, signal }: Death): Prom
   if (plan === undefined || disks.length === 0) throw diedOf(id, died);
   await machines.destroy(driver, id);
   const making = { plan: { ...plan, layers: [...plan.layers, ...disks] }, driver, signal };
-  const { unenforced } = await makeMachine(ports, making);
+  const unenforced = unenforcedLines(await makeMachine(ports, making));
   await inNewMachine(ports, making, async () => undefined);
   await store.write((tx) => recover(tx, id, unenforced));
   ports.log.info('sandbox.revived', { sandbox: id, disks: disks.length, died });

@@ -73,7 +73,9 @@ const SOCKET_NAME = 'guest.sock';
 const MARK = 'BERTH_MACHINE';
 const TAIL_CHARACTERS = 2_000;
 const READY_BYTES = 4096;
-const SHARED_USER = "user: programs run as the server's user and can read its files and keys";
+const NO_LIMITS = 'the host driver enforces no limits';
+const SHARED_USER = "programs run as the server's user and can read its files and keys";
+const ONE_USER = "with the host driver commands run as the guest's user, and could impersonate it";
 
 const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver => {
   const alone = createKeyedLock();
@@ -169,10 +171,10 @@ const machineOf = (
   internalUrl: `http://127.0.0.1:${internalPort}`,
   toolPath: (target) => join(folder, 'tools', target),
   unenforced: [
-    ...['memory', 'cpu', 'pids', 'disk'].map((limit) => `${limit}: the host driver enforces no limits`),
-    'containment: the host driver has no groups for commands',
-    ...(uid === undefined ? [SHARED_USER] : []),
-    "verdict: with the host driver commands run as the guest's user, and could impersonate it",
+    ...(['memory', 'cpu', 'pids', 'disk'] as const).map((kind) => ({ kind, reason: NO_LIMITS })),
+    { kind: 'containment', reason: 'the host driver has no groups for commands' },
+    ...(uid === undefined ? [{ kind: 'user', reason: SHARED_USER } as const] : []),
+    { kind: 'verdict', reason: ONE_USER },
   ],
 });
 

@@ -17,6 +17,7 @@ import type {
   Machine,
   MachineSpec,
   Probe,
+  Unenforced,
 } from '@berth/plugin-api';
 import { connectGuest } from '../../linux/door.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
@@ -225,18 +226,18 @@ const keepMemory = async (
   cgroups: Cgroups | undefined,
   containerId: string,
   memoryBytes: number | undefined,
-): Promise<string[]> => {
+): Promise<Unenforced[]> => {
   if (memoryBytes === undefined || cgroups?.commands === undefined || !cgroups.controllers.has('memory'))
     return [];
   try {
     await cgroups.keepMemory(containerId, memoryBytes);
     return [];
   } catch (error) {
-    return [`reserve: commands can use up the guest's memory: ${String(error)}`];
+    return [{ kind: 'reserve', reason: `commands can use up the guest's memory: ${String(error)}` }];
   }
 };
 
-const machineOf = (id: string, unenforced: readonly string[]): Machine => ({
+const machineOf = (id: string, unenforced: readonly Unenforced[]): Machine => ({
   ...{ id, unenforced, root: ROOT, home: HOME, internalUrl: INTERNAL_URL },
   toolPath: (target) => target,
 });

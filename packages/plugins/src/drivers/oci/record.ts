@@ -2,15 +2,22 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Unenforced } from '@berth/plugin-api';
 import { z } from 'zod';
 
 const Claim = z.object({ installation: z.string(), id: z.string() });
+
+/** Records of machines that an earlier server started hold text: `kind: reason`. */
+const UnenforcedText = z
+  .string()
+  .transform((text) => /^(?<kind>\w+): (?<reason>.+)$/s.exec(text)?.groups)
+  .pipe(Unenforced);
 
 const Record = z.object({
   /** Version of the format. */
   version: z.literal(1),
   process: z.object({ pid: z.int(), startTicks: z.int() }),
-  unenforced: z.array(z.string()),
+  unenforced: z.array(z.union([Unenforced, UnenforcedText])),
   /** Its disk limits; absent parts are unlimited. */
   disk: z.object({ bytes: z.int().optional(), inodes: z.int().optional() }).optional(),
   /** Why the driver killed it. */

@@ -5,6 +5,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Unenforced } from '@berth/plugin-api';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openOci } from '../../../src/drivers/oci/driver.ts';
@@ -17,7 +18,7 @@ const stack = new AsyncDisposableStack();
 let guest: GuestClient;
 let other: GuestClient;
 let secret: string;
-let unenforced: readonly string[];
+let unenforced: readonly Unenforced[];
 const identity = identify(plugin.config.parse({}).idBase);
 
 const sh = (line: string) => guest.run(['sh', '-c', line]);
@@ -55,8 +56,10 @@ describe('inside an OCI sandbox', () => {
   });
 
   it('one is another user than the guest, or the sandbox says that its verdict can be forged, and why', async () => {
-    const verdict = unenforced.filter((line) => line.startsWith('verdict: '));
-    expect(verdict).toEqual(identity.single === undefined ? [] : [`verdict: ${identity.single}`]);
+    const verdict = unenforced.filter(({ kind }) => kind === 'verdict');
+    expect(verdict).toEqual(
+      identity.single === undefined ? [] : [{ kind: 'verdict', reason: identity.single }],
+    );
     const { stdout } = await sh("grep '^Uid:' /proc/self/status /proc/1/status | cut -f2 | uniq | wc -l");
     expect(stdout.trim()).toBe(identity.single === undefined ? '2' : '1');
   });

@@ -8,6 +8,7 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
+import type { Unenforced } from '@berth/plugin-api';
 import { isAlive, type ProcessMark, statOf } from '../../../linux/processes.ts';
 import { runSystemProgram } from '../../../linux/system-program.ts';
 import type { Identity } from '../identity.ts';
@@ -93,16 +94,15 @@ export const writtenBy = async (first: ProcessMark): Promise<number> => {
 const WRITTEN = /^write_bytes: (\d+)$/m;
 
 /** Why open files cannot be inspected on this machine. What the server may not see counts as zero. */
-export const unseenHeld = async (first: ProcessMark, identity: Identity): Promise<string[]> => {
+export const unseenHeld = async (first: ProcessMark, identity: Identity): Promise<Unenforced[]> => {
   if (within(identity, first).length > 0) return [];
   const error = await readlink(`/proc/${first.pid}/fd/0`).then(
     () => undefined,
     (failure: NodeJS.ErrnoException) => failure.code,
   );
   const isForbidden = error === 'EACCES' || error === 'EPERM';
-  return isForbidden
-    ? ['disk: unlinked open files are not measured: the server may not inspect their holders']
-    : [];
+  const reason = 'unlinked open files are not measured: the server may not inspect their holders';
+  return isForbidden ? [{ kind: 'disk', reason }] : [];
 };
 
 /** The tasks in its pid namespace. Empty when it has exited. */

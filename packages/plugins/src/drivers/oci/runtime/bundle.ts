@@ -1,6 +1,7 @@
 /** The OCI runtime configuration of a container, `config.json`, as data. Pure. */
 import { readFileSync } from 'node:fs';
 import type { Limits } from '@berth/contract';
+import type { Unenforced } from '@berth/plugin-api';
 import { type Cgroups, memoryOfPages } from '../cgroups/cgroups.ts';
 import { memoryOfCommands } from '../cgroups/command-memory.ts';
 import { rlimitsOf, ucountHook, type WatchLimits } from '../cgroups/kernel-limits.ts';
@@ -213,20 +214,26 @@ const resourcesOf = ({ memoryBytes, cpus, pids }: Limits, cgroups: Cgroups | und
 };
 
 /** Which requested limits and which containment of commands will not be enforced, and why. */
-export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): string[] => {
+export const unenforcedOf = (limits: Limits, cgroups: Cgroups | string): Unenforced[] => {
   const holds: ReadonlySet<string> = typeof cgroups === 'string' ? new Set() : cgroups.controllers;
   const reason =
     typeof cgroups === 'string' ? cgroups : `this machine has no such controller (${cgroups.layout})`;
-  const asked = { memory: limits.memoryBytes, cpu: limits.cpus };
-  const lines = Object.entries(asked)
-    .filter(([name, value]) => value !== undefined && !holds.has(name))
-    .map(([name]) => `${name}: ${reason}`);
+  const asked = [
+    { kind: 'memory', limit: limits.memoryBytes },
+    { kind: 'cpu', limit: limits.cpus },
+  ] as const;
+  const gaps: Unenforced[] = asked
+    .filter(({ kind, limit }) => limit !== undefined && !holds.has(kind))
+    .map(({ kind }) => ({ kind, reason }));
   if (typeof cgroups !== 'string' && cgroups.sockets === 'unlimited' && limits.memoryBytes !== undefined)
-    lines.push(`sockets: this kernel does not account socket buffers (${cgroups.layout})`);
+    gaps.push({
+      kind: 'sockets',
+      reason: `this kernel does not account socket buffers (${cgroups.layout})`,
+    });
   const contains = typeof cgroups !== 'string' && cgroups.commands !== undefined;
-  return contains ? lines : [...lines, `containment: ${reason}`];
+  return contains ? gaps : [...gaps, { kind: 'containment', reason }];
 };
 
 /** Where guest and commands are one user, a command can impersonate the guest. */
-export const forgeableVerdict = ({ single }: Identity): string[] =>
-  single === undefined ? [] : [`verdict: ${single}`];
+export const forgeableVerdict = ({ single }: Identity): Unenforced[] =>
+  single === undefined ? [] : [{ kind: 'verdict', reason: single }];
