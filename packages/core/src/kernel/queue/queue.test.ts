@@ -1,6 +1,6 @@
 import { fail } from '@berth/contract';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createIds } from '../ids.ts';
+import { createIds, type Ids } from '../ids.ts';
 import { Deferred, isStop } from '../interrupt.ts';
 import { createMemoryStore } from '../store/memory-store.ts';
 import type { Store } from '../store/store.ts';
@@ -17,7 +17,14 @@ afterEach(async () => {
 
 const openWorld = () => {
   const clock = createManualClock();
-  const ids = createIds(clock, random);
+  const made = createIds(clock, random);
+  let jobs = 0;
+  const numbered = (): string => {
+    jobs += 1;
+    return `jb_${jobs}`;
+  };
+  /** Jobs are `jb_1`, `jb_2`, … */
+  const ids: Ids = { ...made, new: (noun) => (noun === 'job' ? numbered() : made.new(noun)) };
   const store = createMemoryStore({ clock, ids });
   const start = (owner = 'first', own: Store = store, ownClock: Clock = clock): Queue => {
     const queue = createQueue({ store: own, clock: ownClock, ids, owner, leaseMs: 30_000 });
@@ -137,7 +144,7 @@ describe('adding', () => {
   it('starts what was added before the worker was', async () => {
     const { start, reaches } = openWorld();
     const queue = start();
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     queue.process('work', async () => undefined, { concurrency: 1 });
     await reaches('jb_1', 'done');
   });
@@ -147,27 +154,13 @@ describe('adding', () => {
     const queue = start();
     queue.process('work', async () => undefined, { concurrency: 1 });
     const change = store.write(async (tx) => {
-      await queue.add(tx, 'work', null, { id: 'jb_1' });
+      await queue.add(tx, 'work', null);
       throw new Error('no');
     });
     await expect(change).rejects.toThrow('no');
-    await store.write((tx) => queue.add(tx, 'work', null, { id: 'jb_2' }));
+    await store.write((tx) => queue.add(tx, 'work', null));
     await reaches('jb_2', 'done');
     expect(await job('jb_1')).toBeUndefined();
-  });
-
-  it('adds one job of an id once, whatever became of it', async () => {
-    const { start, reaches } = openWorld();
-    const queue = start();
-    const runs: unknown[] = [];
-    queue.process('work', async (job) => void runs.push(job.data), { concurrency: 1 });
-    await queue.add(undefined, 'work', 'first', { id: 'jb_1' });
-    await reaches('jb_1', 'done');
-    expect(await queue.add(undefined, 'work', 'second', { id: 'jb_1' })).toMatchObject({
-      state: 'done',
-      data: 'first',
-    });
-    expect(runs).toEqual(['first']);
   });
 
   it('refuses a priority outside of 1 to 10, and data that is not JSON', async () => {
@@ -181,7 +174,7 @@ describe('adding', () => {
     const { start, clock, reaches, job } = openWorld();
     const queue = start();
     queue.process('work', async () => undefined, { concurrency: 1 });
-    await queue.add(undefined, 'work', null, { id: 'jb_1', delayMs: 5000 });
+    await queue.add(undefined, 'work', null, { delayMs: 5000 });
     await clock.advance(4999);
     expect(await job('jb_1')).toMatchObject({ state: 'waiting' });
     await clock.advance(1);
@@ -195,7 +188,7 @@ describe('running', () => {
     const queue = start();
     await queue.add(undefined, 'work', 'low', { priority: 1 });
     await queue.add(undefined, 'work', 'a', { key: 'k', priority: 10 });
-    await queue.add(undefined, 'work', 'b', { key: 'k', priority: 9, id: 'jb_b' });
+    await queue.add(undefined, 'work', 'b', { key: 'k', priority: 9 });
     const { handler, begun, nth } = puppet();
     queue.process('work', handler, { concurrency: 2 });
     (await nth(2)).resolve();
@@ -205,7 +198,7 @@ describe('running', () => {
     expect(begun).toHaveLength(2);
     (await nth(1)).resolve();
     (await nth(3)).resolve();
-    await reaches('jb_b', 'done');
+    await reaches('jb_3', 'done');
     expect(begun.map(({ job }) => job.data)).toEqual(['a', 'low', 'b']);
   });
 
@@ -219,17 +212,17 @@ describe('running', () => {
       throw busy();
     };
     queue.process('work', handler, { concurrency: 1 });
-    await queue.add(undefined, 'work', null, { id: 'jb_1', backoffMs: 100, maxAttempts: 3 });
+    await queue.add(undefined, 'work', null);
     await clock.advance(0);
     expect(await job('jb_1')).toMatchObject({ state: 'waiting', error: { code: 'store.unavailable' } });
     await clock.through(reaches('jb_1', 'failed'));
-    expect(at).toEqual([0, 100, 300]);
+    expect(at).toEqual([0, 1000, 3000]);
   });
 
   it('does not count a crash of the server as a try', async () => {
     const { start, store, clock, job } = openWorld();
     const queue = start();
-    await queue.add(undefined, 'work', null, { id: 'jb_1', maxAttempts: 2 });
+    await queue.add(undefined, 'work', null);
     await store.write((tx) => tx.table('jobs').update('jb_1', 1, { attempts: 2, crashes: 2 }));
     queue.process('work', () => Promise.reject(busy()), { concurrency: 1 });
     await clock.advance(0);
@@ -243,24 +236,12 @@ describe('running', () => {
       throw job.data === 'bug' ? new TypeError('oops') : fail('record.missing', { noun: 'task', id: 'x' });
     };
     queue.process('work', handler, { concurrency: 1 });
-    await queue.add(undefined, 'work', 'bug', { id: 'jb_1' });
-    await queue.add(undefined, 'work', 'gone', { id: 'jb_2' });
+    await queue.add(undefined, 'work', 'bug');
+    await queue.add(undefined, 'work', 'gone');
     expect(await reaches('jb_1', 'failed')).toMatchObject({
       error: { code: 'server.failed', details: { reference: 'jb_1' } },
     });
     expect(await reaches('jb_2', 'failed')).toMatchObject({ attempts: 1, error: { code: 'record.missing' } });
-  });
-
-  it('pauses and resumes a queue', async () => {
-    const { start, clock, reaches, job } = openWorld();
-    const queue = start();
-    queue.process('work', async () => undefined, { concurrency: 1 });
-    queue.pause('work');
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
-    await clock.advance(10);
-    expect(await job('jb_1')).toMatchObject({ state: 'waiting' });
-    queue.resume('work');
-    await reaches('jb_1', 'done');
   });
 
   it('goes on when the store was out of order for a moment', async () => {
@@ -270,7 +251,7 @@ describe('running', () => {
     queue.process('work', async () => undefined, { concurrency: 1 });
     await clock.advance(0);
     condition.isBroken = false;
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     await clock.through(reaches('jb_1', 'done'));
   });
 });
@@ -279,7 +260,7 @@ describe('cancelling', () => {
   it('cancels what waits', async () => {
     const { start, job } = openWorld();
     const queue = start();
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     expect(await queue.cancel('jb_1', 'not needed')).toBe(true);
     expect(await job('jb_1')).toMatchObject({
       state: 'cancelled',
@@ -292,7 +273,7 @@ describe('cancelling', () => {
     const queue = start();
     const { handler, nth } = puppet();
     queue.process('work', handler, { concurrency: 1 });
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     const { signal } = await nth(1);
     expect(await queue.cancel('jb_1', 'enough')).toBe(true);
     expect(isStop(signal.reason)).toBe(false);
@@ -306,7 +287,7 @@ describe('cancelling', () => {
       throw fail('work.cancelled', { reason: 'by somebody' });
     };
     queue.process('work', handler, { concurrency: 1 });
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     await reaches('jb_1', 'cancelled');
   });
 
@@ -315,7 +296,7 @@ describe('cancelling', () => {
     const [here, there] = [start('here'), start('there')];
     const { handler, nth } = puppet();
     here.process('work', handler, { concurrency: 1 });
-    await here.add(undefined, 'work', null, { id: 'jb_1' });
+    await here.add(undefined, 'work', null);
     const first = await nth(1);
     expect(await there.cancel('jb_1', 'x')).toBe(false);
     expect(await there.cancel('jb_none', 'x')).toBe(false);
@@ -331,7 +312,7 @@ describe('stopping and crashing', () => {
     const queue = start();
     const { handler, nth } = puppet();
     queue.process('work', handler, { concurrency: 1 });
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     const { signal } = await nth(1);
     await queue.close();
     expect(isStop(signal.reason)).toBe(true);
@@ -346,7 +327,7 @@ describe('stopping and crashing', () => {
   it('does not begin a job that was claimed while it closed', async () => {
     const { start, job } = openWorld();
     const queue = start();
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     const { handler, begun } = puppet();
     queue.process('work', handler, { concurrency: 1 });
     await queue.close();
@@ -359,7 +340,7 @@ describe('stopping and crashing', () => {
     const [queue, other] = [start('first'), start('second')];
     const { handler, begun, nth } = puppet();
     queue.process('work', handler, { concurrency: 1 });
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     await nth(1);
     other.process('work', handler, { concurrency: 1 });
     await clock.advance(200_000);
@@ -375,7 +356,7 @@ describe('stopping and crashing', () => {
     const [silent, other] = [start('silent', store, frozen), start('other')];
     const { handler, nth } = puppet();
     silent.process('work', handler, { concurrency: 1 });
-    await silent.add(undefined, 'work', null, { id: 'jb_1' });
+    await silent.add(undefined, 'work', null);
     const old = await nth(1);
     other.process('work', handler, { concurrency: 1 });
     await clock.advance(30_000);
@@ -395,7 +376,7 @@ describe('stopping and crashing', () => {
     const [silent, other] = [start('silent', store, frozen), start('other')];
     const { handler, nth } = puppet();
     silent.process('work', handler, { concurrency: 1 });
-    await silent.add(undefined, 'work', null, { id: 'jb_1' });
+    await silent.add(undefined, 'work', null);
     const old = await nth(1);
     other.process('work', handler, { concurrency: 1 });
     await clock.advance(30_000);
@@ -411,7 +392,7 @@ describe('stopping and crashing', () => {
   it('puts back at the next start what a dead process had', async () => {
     const { start, store, reaches } = openWorld();
     const dead = start('dead');
-    await dead.add(undefined, 'work', null, { id: 'jb_1' });
+    await dead.add(undefined, 'work', null);
     await store.write((tx) =>
       tx.jobs.claim({
         queue: 'work',
@@ -433,7 +414,7 @@ describe('stopping and crashing', () => {
     const queue = start();
     const { handler, nth } = puppet();
     queue.process('work', handler, { concurrency: 1 });
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     const running = await nth(1);
     expect(await queue.recover()).toBe(0);
     expect(await job('jb_1')).toMatchObject({ state: 'active', crashes: 0 });
@@ -444,7 +425,7 @@ describe('stopping and crashing', () => {
   it('gives a job up after three crashes, and says so in the same transaction', async () => {
     const { start, store, reaches } = openWorld();
     const queue = start();
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     await store.write((tx) => tx.table('jobs').update('jb_1', 1, { crashes: 3, attempts: 3 }));
     const { handler, begun } = puppet();
     queue.process('work', handler, {
@@ -468,7 +449,7 @@ describe('stopping and crashing', () => {
       condition.isBroken = runs === 1;
     };
     queue.process('work', handler, { concurrency: 1 });
-    await queue.add(undefined, 'work', null, { id: 'jb_1' });
+    await queue.add(undefined, 'work', null);
     await clock.advance(10);
     expect(runs).toBe(1);
     condition.isBroken = false;
@@ -482,11 +463,11 @@ describe('housekeeping', () => {
     const { start, clock, reaches } = openWorld();
     const queue = start();
     queue.process('work', async () => undefined, { concurrency: 1 });
-    await queue.add(undefined, 'work', null, { id: 'jb_old' });
-    await reaches('jb_old', 'done');
+    await queue.add(undefined, 'work', null);
+    await reaches('jb_1', 'done');
     await clock.advance(1000);
-    await queue.add(undefined, 'work', null, { id: 'jb_new' });
-    await reaches('jb_new', 'done');
+    await queue.add(undefined, 'work', null);
+    await reaches('jb_2', 'done');
     await queue.add(undefined, 'idle', null);
     expect(await queue.prune(clock.now())).toBe(1);
     expect(await queue.stats()).toMatchObject({ done: 1, waiting: 1 });

@@ -33,8 +33,8 @@ import { startWorker, type Worker } from './worker.ts';
 
 export interface Queue {
   /**
-   * Adds a job, in the caller's transaction if there is one. If a job with this id exists, it is returned
-   * unchanged. A free worker starts the job as soon as the transaction commits.
+   * Adds a job, in the caller's transaction if there is one. A free worker starts it as soon as the transaction
+   * commits.
    */
   add(tx: Tx | undefined, queue: string, data: Json, options?: AddOptions): Promise<Job>;
   /** The waiting and active jobs of a key, oldest first. */
@@ -51,9 +51,6 @@ export interface Queue {
    * once its handler rejects. Returns false when there is nothing to cancel in this process.
    */
   cancel(id: string, reason: string): Promise<boolean>;
-  /** Lets active jobs finish and starts no new ones, for the life of this process. */
-  pause(queue: string): void;
-  resume(queue: string): void;
   /**
    * Makes deferred jobs due at once: those that wait for a topic, or, given a key, all of that key. The
    * notice carries the topic. Returns how many.
@@ -87,15 +84,9 @@ export interface ProcessOptions {
 }
 
 export interface AddOptions {
-  /** Makes `add` idempotent. */
-  readonly id?: string | undefined;
   /** 1–10, where 10 is first. Default: 5. */
   readonly priority?: number | undefined;
   readonly delayMs?: number | undefined;
-  /** Attempts while it fails with a retryable kind. Default: 3. */
-  readonly maxAttempts?: number | undefined;
-  /** Delay before the second attempt; doubles each time. Default: 1000. */
-  readonly backoffMs?: number | undefined;
   /** Jobs with the same key run one after the other. */
   readonly key?: string | undefined;
 }
@@ -112,6 +103,10 @@ export interface QueueDeps {
 }
 
 const DEFAULT_LEASE_MS = 30_000;
+/** Attempts while a job fails with a retryable kind. */
+const MAX_ATTEMPTS = 3;
+/** Delay before the second attempt; doubles each time. */
+const BACKOFF_MS = 1000;
 
 export const createQueue = (deps: QueueDeps): Queue => {
   const { store, clock, ids, owner, log = silentLog, leaseMs = DEFAULT_LEASE_MS } = deps;
@@ -123,11 +118,9 @@ export const createQueue = (deps: QueueDeps): Queue => {
   });
 
   const insert = async (tx: Tx, queue: string, data: Json, options: AddOptions): Promise<Job> => {
-    const id = options.id ?? ids.new('job');
-    const there = await tx.table('jobs').get(id);
-    if (there !== undefined) return there;
     tx.notify(topicOf(queue));
-    return tx.table('jobs').insert(newJob({ ...options, id, queue, data, now: clock.now() }));
+    const job = newJob({ ...options, id: ids.new('job'), queue, data, now: clock.now() });
+    return tx.table('jobs').insert(job);
   };
 
   return {
@@ -154,8 +147,6 @@ export const createQueue = (deps: QueueDeps): Queue => {
     },
     hasten,
     countWaiting,
-    pause: (queue) => workers.get(queue)?.pause(),
-    resume: (queue) => workers.get(queue)?.resume(),
     wake() {
       for (const worker of workers.values()) worker.wake();
     },
@@ -185,10 +176,10 @@ const newJob = (
     readonly now: number;
   },
 ) => {
-  const { id, queue, data, now, key, priority = 5, delayMs = 0, maxAttempts = 3, backoffMs = 1000 } = job;
+  const { id, queue, data, now, key, priority = 5, delayMs = 0 } = job;
   assert(Number.isInteger(priority) && priority >= 1 && priority <= 10, 'a priority is 1 to 10');
   return {
-    ...{ id, queue, key, priority, maxAttempts, backoffMs },
+    ...{ id, queue, key, priority, maxAttempts: MAX_ATTEMPTS, backoffMs: BACKOFF_MS },
     data: toJson(data, `the data of ${id}`),
     state: 'waiting',
     runAt: now + delayMs,

@@ -23,8 +23,8 @@ beforeEach(async () => {
 afterEach(() => queue.close());
 
 /** A job of the queue of its name that was under way at the last death, and was at `place` at the one before. */
-const died = async (id: string, place: string | undefined): Promise<void> => {
-  await queue.add(undefined, id, null, { id });
+const died = async (name: string, place: string | undefined): Promise<string> => {
+  const { id } = await queue.add(undefined, name, null);
   const claim = {
     state: 'active',
     owner: 'first',
@@ -33,16 +33,17 @@ const died = async (id: string, place: string | undefined): Promise<void> => {
   } as const;
   const earlier = place === undefined ? {} : { crashes: 1, crashPlace: place };
   await store.write((tx) => tx.table('jobs').update(id, 1, { ...claim, attempts: 2, ...earlier }));
+  return id;
 };
 
-const restart = async (...ids: readonly string[]): Promise<void> => {
-  await queue.recover({ placeOf: async () => 'here', order: ids });
-  for (const name of ids)
+const restart = async (...names: readonly string[]): Promise<void> => {
+  await queue.recover({ placeOf: async () => 'here', order: names });
+  for (const name of names)
     queue.process(
       name,
-      async ({ id }, signal) => {
-        began.push(id);
-        while (!over.has(id)) await clock.sleep(10, signal);
+      async (_job, signal) => {
+        began.push(name);
+        while (!over.has(name)) await clock.sleep(10, signal);
       },
       { concurrency: 4 },
     );
@@ -50,7 +51,7 @@ const restart = async (...ids: readonly string[]): Promise<void> => {
 };
 
 it('begins first what others wait for, and one that stood still when the ones before have ended', async () => {
-  for (const id of ['c', 'b', 'a']) await died(id, id === 'a' ? undefined : 'here');
+  for (const name of ['c', 'b', 'a']) await died(name, name === 'a' ? undefined : 'here');
   await restart('a', 'b', 'c');
   await clock.advance(5000);
   expect(began).toEqual(['a']);
@@ -63,21 +64,22 @@ it('begins first what others wait for, and one that stood still when the ones be
 });
 
 it('clears one that stands still but ran for long enough: the next death begins to count anew', async () => {
-  for (const id of ['a', 'b']) await died(id, id === 'b' ? undefined : 'here');
+  const still = await died('a', 'here');
+  await died('b', undefined);
   await restart('a', 'b');
   await clock.advance(20_500);
   expect(began).toEqual(['a', 'b']);
-  expect(await store.read((tx) => tx.table('jobs').get('a'))).not.toHaveProperty('crashPlace', 'here');
+  expect(await store.read((tx) => tx.table('jobs').get(still))).not.toHaveProperty('crashPlace', 'here');
 });
 
 it('holds nothing back when nothing stood still', async () => {
-  for (const id of ['a', 'b']) await died(id, undefined);
+  for (const name of ['a', 'b']) await died(name, undefined);
   await restart('a', 'b');
   expect(began).toEqual(['a', 'b']);
 });
 
 it('begins what is next even when the suspect finds no free worker', async () => {
-  for (const id of ['a', 'b']) await died(id, id === 'b' ? undefined : 'here');
+  for (const name of ['a', 'b']) await died(name, name === 'b' ? undefined : 'here');
   await restart('b');
   await clock.advance(39_000);
   expect(began).toEqual([]);
@@ -86,7 +88,7 @@ it('begins what is next even when the suspect finds no free worker', async () =>
 });
 
 it('begins what waited for its turn when the server died again', async () => {
-  for (const id of ['a', 'b']) await died(id, 'here');
+  for (const name of ['a', 'b']) await died(name, 'here');
   await restart('a', 'b');
   await queue.close();
   expect(began).toEqual(['a']);

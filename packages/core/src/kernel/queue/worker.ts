@@ -12,8 +12,6 @@ import { type HandlingDeps, handleJob, updateHeld } from './handling.ts';
 
 export interface Worker {
   wake(): void;
-  pause(): void;
-  resume(): void;
   /** Returns false if this worker does not hold the job. */
   abort(id: string, reason: unknown): boolean;
   /** Stops claiming, asks every handler to stop and waits for all of them. */
@@ -44,11 +42,11 @@ export const startWorker = (deps: WorkerDeps): Worker => {
    * until that ends.
    */
   const running = new Set<Running>();
-  let state: 'open' | 'paused' | 'closed' = 'open';
+  let isClosed = false;
 
   const start = (job: Job): void => {
     const abort = new AbortController();
-    if (state === 'closed') abort.abort(stopped());
+    if (isClosed) abort.abort(stopped());
     const end = handleJob(deps, job, abort.signal).then(() => {
       running.delete(one);
       rounds.trigger();
@@ -58,8 +56,8 @@ export const startWorker = (deps: WorkerDeps): Worker => {
   };
 
   const round = async (): Promise<void> => {
-    if (state === 'closed') return;
-    const hands = state === 'open' ? deps.concurrency - running.size : 0;
+    if (isClosed) return;
+    const hands = deps.concurrency - running.size;
     try {
       const { jobs, due } = await claimRound(deps, running, hands);
       jobs.forEach(start);
@@ -74,20 +72,13 @@ export const startWorker = (deps: WorkerDeps): Worker => {
 
   return {
     wake: rounds.trigger,
-    pause() {
-      if (state === 'open') state = 'paused';
-    },
-    resume() {
-      if (state === 'paused') state = 'open';
-      rounds.trigger();
-    },
     abort(id, reason) {
       const theirs = [...running].filter(({ job }) => job.id === id);
       for (const { abort } of theirs) abort.abort(reason);
       return theirs.length > 0;
     },
     async close() {
-      state = 'closed';
+      isClosed = true;
       for (const { abort } of running) abort.abort(stopped());
       await rounds.whenIdle();
       alarm.stop();
