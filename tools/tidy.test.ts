@@ -34,6 +34,9 @@ const PLANTED: readonly [rule: string, path: string, text: string][] = [
   ['one-title-a-document', 'docs/a.md', 'no title'],
   ['links-resolve', 'docs/a.md', '# A\n[b](./b.md)'],
   ['links-resolve', 'docs/a.md', '# A\n[b](../src/b.ts#here)'],
+  ['named-files-exist', 'docs/a.md', '# A\nSee `b.ts`.'],
+  ['named-files-exist', 'packages/core/src/a.ts', '/** See `other/a.ts`. */'],
+  ['named-files-exist', 'packages/core/src/a.ts', 'const a = 1; // see `b-*.ts`'],
 ];
 
 const FINE: readonly [path: string, text: string][] = [
@@ -41,6 +44,8 @@ const FINE: readonly [path: string, text: string][] = [
   ['packages/core/src/a.test.ts', "throw new Error('planted');"],
   ['packages/core/src/a.test.ts', "test.skipIf(process.platform === 'win32')('x', () => {});"],
   ['packages/core/src/a.ts', 'try { a(); } catch (error) { report(error); }'],
+  ['packages/core/src/a.ts', '/** `a.ts`, `src/a.ts`, `./a.ts`, `src/*.ts`, `<noun>.ts` and `.test.ts`. */'],
+  ['packages/core/src/a.ts', 'const written = `b.ts`;'],
   [
     'docs/a.md',
     '# A\n[itself](a.md#a), [folder](../docs), [far](https://example.com)\n```sh\n# a comment\n```',

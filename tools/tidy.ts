@@ -8,6 +8,8 @@ import { isCode, isProduction, isTest, type Problem, type TreeFile } from './tre
 
 interface Tree {
   readonly has: (path: string) => boolean;
+  /** Whether any file's path is, or ends with, this one; `*` stands for part of a name. */
+  readonly hasNamed: (name: string) => boolean;
 }
 
 export interface TidyRule {
@@ -176,7 +178,20 @@ export const TIDY_RULES: readonly TidyRule[] = [
         .filter((link) => !tree.has(posix.join(posix.dirname(path), link)))
         .map((link) => `the link ${link} is broken`),
   },
+  {
+    name: 'named-files-exist',
+    applies: (path) => isCode(path) || isDocument(path),
+    check: ({ path, text }, tree) =>
+      matches(NAMED_FILE, isDocument(path) ? withoutFences(text) : commentsOf(text))
+        .filter((name) => !tree.hasNamed(name))
+        .map((name) => `there is no file ${name}`),
+  },
 ];
+
+/** A TypeScript file in backticks; neither a placeholder (`<name>.ts`) nor an ending (`.test.ts`). */
+const NAMED_FILE = /`(?:\.{1,2}\/)*((?:[\w.*-]+\/)*[\w*][\w.*-]*\.tsx?)`/g;
+
+const commentsOf = (code: string): string => matches(/^[ \t]*(?:\/?\*|\/\/).*|\s\/\/ .*/gm, code).join('\n');
 
 export const tidyProblems = (files: readonly TreeFile[]): Problem[] => {
   const tree = treeOf(files);
@@ -244,7 +259,17 @@ const localLinks = (text: string): string[] =>
 
 const treeOf = (files: readonly TreeFile[]): Tree => {
   const known = new Set(files.flatMap(({ path }) => [path, ...foldersOf(path)]));
-  return { has: (path) => known.has(path.replace(/\/$/, '')) };
+  const endings = new Set(files.flatMap(({ path }) => endingsOf(path)));
+  return {
+    has: (path) => known.has(path.replace(/\/$/, '')),
+    hasNamed: (name) =>
+      name.includes('*') ? [...endings].some((ending) => posix.matchesGlob(ending, name)) : endings.has(name),
+  };
+};
+
+const endingsOf = (path: string): string[] => {
+  const parts = path.split('/');
+  return parts.map((_, index) => parts.slice(index).join('/'));
 };
 
 const foldersOf = (path: string): string[] => {
