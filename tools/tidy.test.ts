@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { ERRORS } from '@berth/contract';
 import { describe, expect, test } from 'vitest';
 import { TIDY_RULES, TOUR, tidyProblems, tourProblems, wordProblems } from './tidy.ts';
-import { readTree } from './tree.ts';
+import { isProduction, readTree } from './tree.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -95,5 +95,15 @@ describe('tidy', () => {
   test('every error code is in the reference', () => {
     const page = readTree(root, 'docs').find(({ path }) => path === 'docs/reference/errors.md')?.text ?? '';
     expect(Object.keys(ERRORS).filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
+  });
+
+  test('every error code is raised', () => {
+    const sources = readTree(root, 'packages').filter(
+      ({ path }) => isProduction(path) && /^packages\/[^/]+\/src\//.test(path),
+    );
+    // A guest's refusal becomes the error of its code.
+    const raise = /(?:\bfail\(|\bnew Refusal\(\{ code:)\s*'([a-z_.]+)'/g;
+    const raised = new Set(sources.flatMap(({ text }) => [...text.matchAll(raise)].map(([, code]) => code)));
+    expect(Object.keys(ERRORS).filter((code) => !raised.has(code))).toEqual([]);
   });
 });

@@ -60,13 +60,6 @@ export const SANDBOX_ERRORS = {
       `Sandbox ${id} was removed by ${byName === undefined ? by : `${byName} (${by})`} while work was running in it.`,
     hint: 'Work the agent saved is on the task branch; `berth task retry` continues from there in a new sandbox.',
   },
-  'sandbox.out_of_memory': {
-    kind: 'exhausted',
-    data: z.object({ id: z.string(), limitBytes: z.number() }),
-    message: (d) =>
-      `A process in sandbox ${d.id} was killed: it exceeded ${Math.round(d.limitBytes / 2 ** 20)} MiB.`,
-    hint: 'Raise limits.memoryBytes of the workspace.',
-  },
   'sandbox.limit_reached': {
     kind: 'exhausted',
     data: z.object({

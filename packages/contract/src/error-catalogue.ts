@@ -193,11 +193,6 @@ export const ERRORS = {
     data: z.object({ command: z.string(), reason: z.string() }),
     message: (d) => `The command ${d.command} could not be started: ${d.reason}`,
   },
-  'exec.timeout': {
-    kind: 'timeout',
-    data: z.object({ command: z.string(), timeoutMs: z.number() }),
-    message: (d) => `The command ${d.command} did not finish within ${d.timeoutMs} ms.`,
-  },
   'file.missing': {
     kind: 'missing',
     data: z.object({ path: z.string() }),
@@ -287,12 +282,6 @@ export const ERRORS = {
     kind: 'unavailable',
     data: z.object({ provider: z.string(), detail: z.string() }),
     message: (d) => `The model provider ${d.provider} cannot be reached: ${d.detail}`,
-  },
-  'egress.denied': {
-    kind: 'forbidden',
-    data: z.object({ host: z.string(), port: z.number(), reason: z.string() }),
-    message: (d) => `No connection to ${d.host}:${d.port}: ${d.reason}.`,
-    hint: 'Allow the host in the egress policy of the workspace.',
   },
   'gate.red': {
     kind: 'conflict',
