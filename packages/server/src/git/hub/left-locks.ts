@@ -18,6 +18,8 @@ export interface LeftLocks {
 
 /** A file's timestamp is that of the kernel's last tick, which may be slightly before the start of its creator. */
 const TICK_MS = 20;
+/** Repositories remembered as clean. One that is forgotten is cleaned again, which is safe at any time. */
+const MAX_REMEMBERED = 1_000;
 
 export const createLeftLocks = ({ oldestIn }: Pick<HostProcesses, 'oldestIn'>): LeftLocks => {
   const looked = new Map<string, Promise<number>>();
@@ -39,7 +41,11 @@ export const createLeftLocks = ({ oldestIn }: Pick<HostProcesses, 'oldestIn'>): 
     clear,
     ready: async (gitDir) => {
       const first = looked.get(gitDir) ?? clear(gitDir);
+      // Last in the order of the map: whoever has not been used for longest is forgotten.
+      looked.delete(gitDir);
       looked.set(gitDir, first);
+      const [oldest] = looked.keys();
+      if (looked.size > MAX_REMEMBERED && oldest !== undefined) looked.delete(oldest);
       await first.catch((error: unknown) => {
         looked.delete(gitDir);
         throw error;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createRefreshes, type Looked } from './refreshes.ts';
+import { createRefreshes, type Looked, MAX_SILENT } from './refreshes.ts';
 
 const PATIENT_MS = 60_000;
 
@@ -50,4 +50,12 @@ test('a cancel ends the waiting, and what went wrong is told to who waits', asyn
   cancel.abort(new RangeError('enough'));
   await expect(waiting).rejects.toThrow('enough');
   await expect(refresh('b', () => Promise.reject(new RangeError('full')))).rejects.toThrow('full');
+});
+
+test('no more silent sources are remembered than the bound, the latest', async () => {
+  const refresh = createRefreshes(PATIENT_MS);
+  const silent = async () => ({ answered: false, reason: 'silent' });
+  for (let index = 0; index <= MAX_SILENT; index += 1) await refresh(`${index}`, silent);
+  expect(await refresh(`${MAX_SILENT}`, silent)).toMatch(/did not answer the last refresh/);
+  expect(await refresh('0', silent)).not.toMatch(/did not answer the last refresh/);
 });

@@ -25,10 +25,24 @@ interface Asked {
   next?: Promise<Reason> | undefined;
 }
 
+/** Silent sources that are remembered. One that is forgotten is awaited once more. */
+export const MAX_SILENT = 1_000;
 const STILL_SILENT = 'it did not answer the last refresh; it is being retried in the background';
 
 export const createRefreshes = (patienceMs: number): Refreshes => {
   const sources = new Map<string, Asked>();
+
+  /** Only what is running, or was silent, is remembered. */
+  const sourceOf = (name: string): Asked => {
+    const known = sources.get(name);
+    if (known !== undefined) return known;
+    const idle = [...sources].filter(([, { running, next }]) => running === undefined && next === undefined);
+    for (const [index, [other, { isSilent }]] of idle.entries())
+      if (!isSilent || index <= idle.length - MAX_SILENT) sources.delete(other);
+    const source: Asked = { isSilent: false };
+    sources.set(name, source);
+    return source;
+  };
 
   const ask = (source: Asked, look: Look): Promise<Reason> => {
     if (source.running === undefined) {
@@ -51,8 +65,7 @@ export const createRefreshes = (patienceMs: number): Refreshes => {
   };
 
   return async (name, look, signal) => {
-    const source = sources.get(name) ?? { isSilent: false };
-    sources.set(name, source);
+    const source = sourceOf(name);
     const asked = ask(source, look);
     // A refresh without waiters fails silently; the next one gets the same error.
     asked.catch(() => undefined);
