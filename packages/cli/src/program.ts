@@ -1,6 +1,7 @@
 /** `berth`: the command tree, and the only place where a failure becomes an exit code. */
 import { KINDS } from '@berth/contract';
 import { Command, CommanderError } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
 import type { Frame } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
 import { dashboardCommand } from './commands/dashboard.ts';
@@ -54,7 +55,7 @@ export const createProgram = (frame: Frame, wanted?: string): Command => {
     .description(
       'Runs coding agents in isolated sandboxes, runs the gate on their work, and lands what passes.',
     )
-    .version('0.1.0');
+    .version(manifest.version);
   const isOne = wanted !== undefined && wanted !== 'completion' && Object.hasOwn(BUILDERS, wanted);
   for (const [name, build] of Object.entries(BUILDERS))
     if (!isOne || name === wanted) program.addCommand(build(frame, program));
