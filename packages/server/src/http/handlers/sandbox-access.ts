@@ -37,7 +37,7 @@ export const createSandboxAccess = (parts: SandboxAccessParts): SandboxAccess =>
     machines.open((await find(id, caller)).driver, id);
 
   return {
-    create: async (wanted, { role }, _signal, id) => {
+    create: async (wanted, { role }, id) => {
       drivers.permit(wanted.driver ?? (await driverOf(store, wanted.workspaceId)), role);
       return sandboxes.create(wanted, id);
     },

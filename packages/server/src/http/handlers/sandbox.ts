@@ -19,7 +19,7 @@ type Commit = z.infer<typeof CommitId>;
 
 export interface SandboxAccess {
   /** Resolves when it is running. */
-  create(wanted: SandboxCreate, caller: Caller, signal: AbortSignal, id?: string): Promise<SandboxRecord>;
+  create(wanted: SandboxCreate, caller: Caller, id?: string): Promise<SandboxRecord>;
   remove(id: string, caller: Caller): Promise<SandboxRecord>;
   /**
    * The inside of a sandbox, for an authorised caller. Rejects with `record.missing`, `auth.forbidden`,
@@ -58,8 +58,7 @@ const TERMINAL_SIZE = { columns: 80, rows: 24 };
 export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxAccess): HandlersOf<'sandbox'> => {
   const commands = createFairShare(COMMANDS);
   return {
-    'sandbox.create': ({ body, caller, signal, recordId }) =>
-      sandboxes.create(body, caller, signal, recordId),
+    'sandbox.create': ({ body, caller, recordId }) => sandboxes.create(body, caller, recordId),
     'sandbox.list': ({ query: { state, workspaceId, ...page } }) =>
       pageOfRecords(store, 'sandboxes', page, { state, workspaceId }),
     'sandbox.get': ({ params }) => findRecord(store, 'sandboxes', params.id),
