@@ -68,12 +68,6 @@ const python = (paths: Paths): string | undefined => {
   return `python3 -I -m venv .venv && .venv/bin/python -I -m pip install ${named}`;
 };
 
-/**
- * Which results of a set-up go into the layer: files it added to those of the commit in the repositories, and
- * package caches. Excluded are the commit's own files, which are checked out anew, anything of git's, and
- * programs or settings in the home folder, which every later command would run or read.
- */
-
 /** Below the home folder: downloads by name and version, not what installers put there to be run. */
 const PACKAGE_CACHES = [
   ...['.npm/_cacache', '.local/share/pnpm/store', '.cache/pnpm', '.cache/yarn', '.yarn/berry/cache'],
@@ -82,6 +76,11 @@ const PACKAGE_CACHES = [
   ...['.m2/repository', '.gradle/caches/modules-2', '.nuget/packages', '.cache/composer/files'],
 ];
 
+/**
+ * Which results of a set-up go into the layer: files it added to those of the commit in the repositories, and
+ * package caches. Excluded are the commit's own files, which are checked out anew, anything of git's, and
+ * programs or settings in the home folder, which every later command would run or read.
+ */
 export const keptOfSetup = (files: FilesByRepository, declared: readonly string[] = []): KeptOfDisk => ({
   root: Object.keys(files),
   home: [...PACKAGE_CACHES, ...declared],

@@ -59,9 +59,7 @@ const isWorkedIn = async (tx: ReadTx, { purpose, attemptId = '' }: Sandbox): Pro
 export const removedUnderWork = (sandbox: Sandbox | undefined): BerthError | undefined =>
   sandbox?.error?.code === 'sandbox.removed' ? revive(sandbox.error) : undefined;
 
-/** Record updates when a sandbox's machine dies, and when it has a new one. */
-
-/** Returns the resulting state; `error` also if the death was already known. */
+/** Records that the machine died. Returns the resulting state; `error` also if the death was already known. */
 export const lose = async (tx: Tx, id: string, reason: string): Promise<Sandbox['state'] | undefined> => {
   const sandbox = await tx.table('sandboxes').get(id);
   if (sandbox === undefined || !allows(sandboxStates, sandbox.state, 'lost')) return sandbox?.state;
@@ -69,6 +67,7 @@ export const lose = async (tx: Tx, id: string, reason: string): Promise<Sandbox[
   return (await move(tx, 'sandboxes', id, { trigger: 'lost', patch: { error }, details: { reason } })).state;
 };
 
+/** Records that the sandbox has a living machine again. */
 export const recover = async (tx: Tx, id: string, unenforced?: readonly string[]): Promise<void> => {
   const sandbox = await tx.table('sandboxes').get(id);
   if (sandbox?.state !== 'error') return;

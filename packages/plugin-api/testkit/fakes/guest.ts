@@ -198,9 +198,10 @@ const removeBelow = (files: Map<string, string>, path: string): void => {
   for (const name of [...files.keys()]) if (name === path || name.startsWith(`${path}/`)) files.delete(name);
 };
 
-/** Reads the first line of either end of the guest channel byte by byte: what follows is HTTP/2. */
-
-/** Includes the newline. Rejects when the other side hangs up first. */
+/**
+ * Reads the first line of either end of the guest channel, with its newline, byte by byte: what follows is HTTP/2.
+ * Rejects when the other side hangs up first.
+ */
 export const firstLine = (connection: Duplex): Promise<string> =>
   new Promise((resolve, reject) => {
     let line = '';

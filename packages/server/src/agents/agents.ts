@@ -116,8 +116,6 @@ const openAgent = async (options: AgentsOptions, name: string): Promise<OpenAgen
   return { plugin, agent: plugin.open(config, options.host) };
 };
 
-/** The configured model providers in order of preference, each with its model for tasks that name none. */
-
 /** Good coding models at the time of writing; `models.default` in the configuration overrides them. */
 const USUAL_MODELS = {
   anthropic: 'claude-opus-4-8',
@@ -125,7 +123,10 @@ const USUAL_MODELS = {
   gemini: 'gemini-3.1-pro',
 } as const satisfies Record<ModelProvider['wire'], string>;
 
-/** `models.default` (`provider/model`) decides which provider comes first, and which of its models. */
+/**
+ * The configured model providers in order of preference, each with its model for tasks that name none.
+ * `models.default` (`provider/model`) decides which comes first, and which of its models.
+ */
 export const modelProviders = (models: Config['models']): ModelProvider[] => {
   const slash = models.default?.indexOf('/') ?? -1;
   const chosen = models.default === undefined ? undefined : models.default.slice(0, slash);
@@ -137,9 +138,10 @@ export const modelProviders = (models: Config['models']): ModelProvider[] => {
     .sort((one, other) => Number(other.name === chosen) - Number(one.name === chosen));
 };
 
-/** Files of npm packages that the operator installed next to Berth or globally: where agents' programs are. */
-
-/** Searches every `node_modules` above this file, above the working directory, and the global one. */
+/**
+ * Files of npm packages that the operator installed next to Berth or globally: where agents' programs are. Searches
+ * every `node_modules` above this file, above the working directory, and the global one.
+ */
 export const createPackageFiles = (env: Readonly<Record<string, string | undefined>>) => {
   const roots = [
     ...foldersAbove(dirname(fileURLToPath(import.meta.url))),

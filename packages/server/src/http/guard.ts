@@ -33,10 +33,8 @@ const refused = (reason: string) => fail('auth.origin_refused', { reason });
 
 /**
  * Validates the request head first: one host, named once, and a path. A proxy and this server could interpret an
- * ambiguous request differently.
+ * ambiguous request differently. Rejects with `request.invalid`.
  */
-
-/** Rejects with `request.invalid`. */
 export const checkRequestLine = ({
   url = '',
   rawHeaders,

@@ -100,8 +100,6 @@ const framesOf = (socket: WebSocket): AsyncIterable<Uint8Array | string> => {
   };
 };
 
-/** Detects a WebSocket client that vanished silently: it is pinged, and cut off when it does not answer. */
-
 /** The required part of a WebSocket. */
 interface Pinged {
   /** Nothing is read from it, pongs included. */
@@ -113,6 +111,7 @@ interface Pinged {
 
 const PING_MS = 15_000;
 
+/** Detects a WebSocket client that vanished silently: it is pinged, and cut off when it does not answer. */
 export const cutWhenSilent = (socket: Pinged, intervalMs = PING_MS): void => {
   let isAnswered = true;
   const timer = setInterval(() => {

@@ -90,6 +90,9 @@ export const sqliteVersion = (): string => {
   }
 };
 
+/** A little more than SQLite's 1000 pages of 4096 bytes with a 24-byte header each. */
+const ROOM_BYTES = 4_400_000;
+
 /**
  * Preallocates the write-ahead log, once, when the store opens. A commit that extends the log has to write the file's
  * new length and block allocation, too, before it is durable; one that overwrites old bytes writes only itself (on
@@ -99,12 +102,9 @@ export const sqliteVersion = (): string => {
  * Zeros behind the last frame mean nothing to SQLite: a frame is valid only with the salt of the log's head and a
  * checksum that continues the previous one, which is how it leaves old frames there itself
  * (https://sqlite.org/fileformat2.html#the_write_ahead_log).
+ *
+ * Call it when the log exists and nobody else writes to it. Rejects with `disk.full`.
  */
-
-/** A little more than SQLite's 1000 pages of 4096 bytes with a 24-byte header each. */
-const ROOM_BYTES = 4_400_000;
-
-/** Call it when the log exists and nobody else writes to it. Rejects with `disk.full`. */
 export const makeWalRoom = async (database: string): Promise<void> => {
   await using log = await openFile(`${database}-wal`, 'r+');
   const { size } = await log.stat();

@@ -18,11 +18,10 @@ export interface Trees {
   readonly read: ReadText;
 }
 
-/** Submodules: only the commit of their content is known, and a set-up may check it out. */
-
 /** The prefix of a submodule's commit in the hub's listing. */
 const MODULE = 'module ';
 
+/** Of a submodule only the commit of its content is known, and a set-up may check it out. */
 export const isModule = (path: string, { target, change }: Trees): boolean =>
   [target, change].some(({ ids }) => ids[path]?.startsWith(MODULE));
 

@@ -80,11 +80,10 @@ export const linesOut = (path: string, text: string): string[] =>
     .filter((line) => line.startsWith('node ../') || line.includes('workspace/'))
     .map((line) => line.replace(/^node workspace\//, 'node /workspace/'));
 
-/** The repository's own packages that its checks consist of, as far as reached files name them. */
-
 /** Files of one package whose texts are read; all of its files judge. */
 const MAX_READ = 50;
 
+/** The repository's own packages that its checks consist of, as far as reached files name them. */
 export const memberPackages = (members: JudgeMembers, index: PathIndex) => {
   const folders = new Set<string>();
   const files = (folder: string | undefined): readonly string[] => {

@@ -45,10 +45,9 @@ export const embeddedCode = (text: string): string[] => {
 };
 
 /**
- * The repositories of a workspace are checked out side by side, so a line in one may run files in another.
+ * Rewrites a line that runs in one repository as it would read in another, if it leads there: the repositories of a
+ * workspace are checked out side by side.
  */
-
-/** Rewrites a line that runs in one repository as it would read in another, if it leads there. */
 export const linesInto = (line: string, repository: string): string[] => {
   const plain = (
     OUT.test(line) ? line.replace(OUT, '$1 ./').replaceAll(` ${repository}/`, ` ../${repository}/`) : line

@@ -2,7 +2,6 @@
  * An index of a commit's paths that answers many queries. The text of a script determines how many queries
  * there are, so their total cost is bounded; beyond the bound, queries have no answer.
  */
-/** The input and output of detection. */
 
 /** The content of a commit: all paths, and the texts that detection needs. */
 export interface RepositoryFiles {

@@ -95,10 +95,9 @@ const readByte = (duplex: Duplex): string | undefined => {
  * Bytes that a guest sent before its session was created are in the stream's buffer. Node's HTTP/2 delivers them one
  * tick after it created the session, and if that has ended meanwhile (the sandbox is being removed, the guest
  * disconnected) throws a TypeError where nobody can catch it, which crashes the whole server. So they are dropped
- * just before that.
+ * just before that. Call it immediately before the session is created: ticks run in the order in which they were
+ * scheduled.
  */
-
-/** Call it immediately before the session is created: ticks run in the order in which they were scheduled. */
 export const dropBytesOfEnded = (duplex: Duplex, hasEnded: () => boolean): void =>
   process.nextTick(() => {
     if (hasEnded()) duplex.read();

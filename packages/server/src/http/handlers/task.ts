@@ -10,7 +10,7 @@ export interface TaskParts {
   readonly drivers: Pick<Drivers, 'permit'>;
 }
 
-/** A caller's role decides which drivers may work for him. */
+/** A caller's role decides which drivers may work for them. */
 export const taskHandlers = ({ store, tasks, drivers }: TaskParts): HandlersOf<'task'> => {
   const permit = async (workspaceId: string | undefined, { role }: Caller): Promise<void> =>
     drivers.permit(await driverOf(store, workspaceId), role);
