@@ -9,7 +9,7 @@ export interface Caller {
   readonly tokenId: string;
   readonly name: string;
   readonly role: Role;
-  /** Aborted when the token is revoked: its streams and sockets end. */
+  /** Aborted when the token is revoked or expires: its streams and sockets end. */
   readonly gone: AbortSignal;
 }
 
@@ -24,7 +24,7 @@ interface Call<R extends RouteShape> {
   readonly query: Said<R, 'query'>;
   readonly body: R extends { readonly bytesIn: true } ? AsyncIterable<Uint8Array> : Said<R, 'body'>;
   readonly caller: R['role'] extends 'public' ? undefined : Caller;
-  /** Aborted when the client disconnects, its token is revoked, or the server stops. */
+  /** Aborted when the client disconnects, its token is revoked or expires, or the server stops. */
   readonly signal: AbortSignal;
   readonly requestId: string;
   /**

@@ -2,11 +2,14 @@
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect, type NetConnectOpts } from 'node:net';
 import { dirname, join } from 'node:path';
+import { createManualClock } from '@berth/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureOwner } from '../../src/http/auth/owner-token.ts';
 import { createTokens } from '../../src/http/auth/tokens.ts';
 import { hashToken } from '../../src/secrets/installation-key.ts';
 import { clock, type Harness, ids, openHarness, optionsFor } from './harness.ts';
+
+const HOUR_MS = 3_600_000;
 
 let harness: Harness;
 let port: string;
@@ -102,13 +105,28 @@ describe('tokens', () => {
     });
     const { id, secret } = made.json;
     const stream = harness.ask({ path: '/v1/events', token: secret });
-    await expect.poll(async () => readers()).toBe(1);
+    await expect.poll(() => readersOf(harness)).toBe(1);
     const remove = () =>
       harness.ask({ method: 'DELETE', path: `/v1/tokens/${id}`, token: harness.ownerToken });
     expect((await remove()).json.revokedAt).toBeGreaterThan(0);
     expect((await harness.ask({ path: '/v1/tasks', token: secret })).status).toBe(401);
     expect((await stream).status).toBe(200);
     expect((await remove()).status).toBe(200);
+  });
+
+  it('end the streams that they opened when they expire', async () => {
+    const manual = createManualClock();
+    await using timed = await openHarness({}, [], undefined, manual);
+    const { ask, ownerToken } = timed;
+    const body = { name: 'brief', role: 'viewer', ttlMs: 2 * HOUR_MS };
+    const { secret } = (await ask({ method: 'POST', path: '/v1/tokens', token: ownerToken, body })).json;
+    const stream = ask({ path: '/v1/events', token: secret });
+    await expect.poll(() => readersOf(timed)).toBe(1);
+    await manual.advance(2 * HOUR_MS - 1);
+    expect(await readersOf(timed)).toBe(1);
+    await manual.advance(1);
+    expect((await stream).status).toBe(200);
+    expect((await ask({ path: '/v1/tasks', token: secret })).status).toBe(401);
   });
 
   it('expire', async () => {
@@ -137,8 +155,8 @@ describe('tokens', () => {
     tokens.close();
   });
 
-  const readers = async () =>
-    (await harness.ask({ path: '/stats', token: harness.ownerToken })).json.eventClients;
+  const readersOf = async ({ ask, ownerToken }: Harness) =>
+    (await ask({ path: '/stats', token: ownerToken })).json.eventClients;
 });
 
 describe('the first owner', () => {

@@ -9,6 +9,7 @@ import { type Clock, createIds, createMemoryStore, type Store, silentLog } from 
 import type { Services } from '../../src/http/handlers/index.ts';
 import type { Pace } from '../../src/http/pace.ts';
 import { createHttpServer, type HttpServer, type Listening } from '../../src/http/server.ts';
+import { systemClock } from '../../src/system/system-clock.ts';
 
 export interface Reply {
   readonly status: number;
@@ -42,16 +43,17 @@ export interface Harness extends AsyncDisposable {
   tokenOf(role: Role): Promise<string>;
 }
 
-export const clock: Clock = { now: Date.now, sleep: async () => undefined };
+export const clock: Clock = systemClock;
 export const ids = createIds(clock, randomBytes);
 
 export const openHarness = async (
   services: Partial<Services> = {},
   allowedHosts: string[] = [],
   pace?: Pace,
+  time: Clock = clock,
 ): Promise<Harness> => {
   const home = await mkdtemp(join(tmpdir(), 'berth-http-'));
-  const store = createMemoryStore({ clock, ids });
+  const store = createMemoryStore({ clock: time, ids });
   const calls: string[] = [];
   const config = {
     home,
@@ -63,7 +65,7 @@ export const openHarness = async (
   const server = await createHttpServer({
     config,
     store,
-    clock,
+    clock: time,
     ids,
     services: { ...notingServices(calls), ...services },
     log: silentLog,

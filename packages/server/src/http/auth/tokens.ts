@@ -1,10 +1,11 @@
 /**
  * Tokens: 256 random bits, shown once, stored as a SHA-256 hash in a separate table. Known callers are cached in
- * memory and evicted by the revocation event, so that a revoked token fails immediately and its streams end.
+ * memory and evicted by the revocation event and at their expiry, so that such a token fails immediately and its
+ * streams end.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { fail, type Role, type Token } from '@berth/contract';
-import type { Clock, Ids, Store } from '@berth/core';
+import { type Clock, createAlarm, type Ids, type Store } from '@berth/core';
 import { hashToken } from '../../secrets/installation-key.ts';
 import type { Caller } from '../handler-types.ts';
 
@@ -31,7 +32,7 @@ export interface Tokens {
 
 interface Known {
   readonly caller: Caller;
-  readonly expiresAt: number | undefined;
+  readonly leaving: Leaving;
   /** When its record was read. */
   readonly readAt: number;
   seenAt: number;
@@ -45,25 +46,20 @@ interface TokenParts {
 
 export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
   const known = new Map<string, Known>();
-  const leavings = new Map<string, AbortController>();
+  const leavings = createLeavings({ store, clock }, (tokenId) => forget(tokenId));
 
   const forget = (tokenId: string): void => {
     for (const [hash, entry] of known) if (entry.caller.tokenId === tokenId) known.delete(hash);
-    leavings.get(tokenId)?.abort();
-    leavings.delete(tokenId);
+    leavings.end(tokenId);
   };
   const unsubscribe = store.notices.subscribe(({ events }) => {
     for (const event of events) if (event.type === 'token.revoked') forget(event.subject);
   });
 
   const remember = (hash: string, token: Token): Known => {
-    const leaving = leavings.get(token.id) ?? new AbortController();
-    leavings.set(token.id, leaving);
-    const caller = { tokenId: token.id, name: token.name, role: token.role, gone: leaving.signal };
-    const entry = {
-      ...{ caller, expiresAt: token.expiresAt, readAt: clock.now() },
-      seenAt: token.lastUsedAt ?? 0,
-    };
+    const leaving = leavings.of(token);
+    const caller = { tokenId: token.id, name: token.name, role: token.role, gone: leaving.gone.signal };
+    const entry = { ...{ caller, leaving, readAt: clock.now() }, seenAt: token.lastUsedAt ?? 0 };
     if (known.size >= KNOWN_TOKENS) known.clear();
     known.set(hash, entry);
     return entry;
@@ -83,7 +79,7 @@ export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
       // When the clock is set back, the recorded time is adjusted.
       const entry = kept === undefined || kept.readAt > now ? await lookUp(hash) : kept;
       if (entry === undefined) return undefined;
-      if (entry.expiresAt !== undefined && entry.expiresAt <= now) {
+      if (isPast(entry.leaving, now)) {
         forget(entry.caller.tokenId);
         return undefined;
       }
@@ -113,10 +109,78 @@ export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
       }),
     close() {
       unsubscribe();
-      for (const leaving of leavings.values()) leaving.abort();
+      leavings.close();
     },
   };
 };
+
+/** `gone` ends the streams that a token opened. */
+interface Leaving {
+  readonly gone: AbortController;
+  expiresAt: number | undefined;
+}
+
+const isPast = ({ expiresAt }: Pick<Leaving, 'expiresAt'>, now: number): boolean =>
+  expiresAt !== undefined && expiresAt <= now;
+
+/** A stream authenticates once, so its token's expiry is watched here rather than at the next request. */
+const createLeavings = (
+  { store, clock }: Pick<TokenParts, 'store' | 'clock'>,
+  expired: (tokenId: string) => void,
+) => {
+  const all = new Map<string, Leaving>();
+  let ringsAt = Number.POSITIVE_INFINITY;
+  let isClosed = false;
+  const watch = ({ expiresAt = Number.POSITIVE_INFINITY }: Pick<Leaving, 'expiresAt'>): void => {
+    if (isClosed || expiresAt >= ringsAt) return;
+    ringsAt = expiresAt;
+    alarm.set(expiresAt);
+  };
+  const endExpired = async (): Promise<void> => {
+    ringsAt = Number.POSITIVE_INFINITY;
+    const limited = [...all].filter(([, { expiresAt }]) => expiresAt !== undefined);
+    // The recorded times have moved if the clock was set back; while they cannot be read, the known ones count.
+    const recorded = await expiriesOf(
+      store,
+      limited.map(([id]) => id),
+    ).catch(() => new Map<string, number>());
+    for (const [id, leaving] of limited) {
+      leaving.expiresAt = recorded.get(id) ?? leaving.expiresAt;
+      if (isPast(leaving, clock.now())) expired(id);
+      else watch(leaving);
+    }
+  };
+  const alarm = createAlarm(clock, () => void endExpired());
+  return {
+    of({ id, expiresAt }: Token): Leaving {
+      const leaving = all.get(id) ?? { gone: new AbortController(), expiresAt };
+      leaving.expiresAt = expiresAt;
+      all.set(id, leaving);
+      watch(leaving);
+      return leaving;
+    },
+    end(id: string): void {
+      all.get(id)?.gone.abort();
+      all.delete(id);
+    },
+    close(): void {
+      isClosed = true;
+      alarm.stop();
+      for (const { gone } of all.values()) gone.abort();
+      all.clear();
+    },
+  };
+};
+
+const expiriesOf = (store: Store, tokenIds: readonly string[]): Promise<ReadonlyMap<string, number>> =>
+  store.read(async (tx) => {
+    const expiries = new Map<string, number>();
+    for (const id of tokenIds) {
+      const token = await tx.table('tokens').get(id);
+      if (token?.expiresAt !== undefined) expiries.set(id, token.expiresAt);
+    }
+    return expiries;
+  });
 
 const findToken = (store: Store, hash: string): Promise<Token | undefined> =>
   store.read(async (tx) => {
