@@ -5,7 +5,7 @@
  */
 import { type Change, fail, type WeakenedPolicy, type Weakening } from '@berth/contract';
 import { isAgreedTo } from '../../gate/index.ts';
-import { move, Parked, type Tx } from '../../kernel/index.ts';
+import { allRows, move, Parked, type Tx } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { requestRemoval } from '../../sandbox/index.ts';
 
@@ -59,7 +59,7 @@ const earlierYes = async (
 ): Promise<Change['decision']> => {
   const heads = ({ parts: own }: Pick<Change, 'parts'>): string =>
     JSON.stringify(own.map(({ repository, head }) => [repository, head]));
-  const changes = await tx.table('changes').list({ where: { taskId } });
+  const changes = await allRows(tx, { table: 'changes', where: { taskId } });
   return changes.find(
     (one) =>
       one.id !== id &&

@@ -8,7 +8,7 @@
  */
 import { fail, isBerthError } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
-import type { Prebuild, ReadTx } from '../../kernel/index.ts';
+import { allRows, type Prebuild, type ReadTx } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { lose, recover, type SandboxPlan } from '../../sandbox/index.ts';
 import { creationOf } from './creation-of.ts';
@@ -136,7 +136,7 @@ const hasOldDisk = async (ports: Ports, where: Where, signal: AbortSignal): Prom
 };
 
 const rowsOf = (tx: ReadTx, id: string): Promise<Prebuild[]> =>
-  tx.table('prebuilds').list({ where: { inputHash: id, state: 'ready' } });
+  allRows(tx, { table: 'prebuilds', where: { inputHash: id, state: 'ready' } });
 
 const disksOf = async (tx: ReadTx, id: string): Promise<string[]> =>
   (await rowsOf(tx, id)).flatMap(({ layer }) => (layer === undefined ? [] : [layer]));

@@ -196,11 +196,12 @@ const known = async (
   { id: workspaceId }: Workspace,
   inputHash: string,
 ): Promise<Prebuild | undefined> => {
-  const all = await tx.table('prebuilds').list({
-    where: { inputHash, workspaceId, state: ['ready', 'building'] },
-    order: 'desc',
-  });
-  return all.find((one) => one.state === 'ready') ?? all[0];
+  for (const state of ['ready', 'building']) {
+    const where = { inputHash, workspaceId, state };
+    const [newest] = await tx.table('prebuilds').list({ where, order: 'desc', limit: 1 });
+    if (newest !== undefined) return newest;
+  }
+  return undefined;
 };
 
 /** A ready or building prebuild of these inputs, or else a new one from a trusted source. */
