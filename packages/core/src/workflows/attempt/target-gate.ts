@@ -5,6 +5,7 @@
 import { type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { alwaysGreen, type GatePlan, planGate, programOf, readForGate } from '../../gate/index.ts';
+import { isStop } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { progressed } from '../../task/index.ts';
 import { workspaceOf } from '../../workspace/index.ts';
@@ -94,7 +95,8 @@ interface Listener {
 /**
  * What is red before any work; empty once work has started. The first attempt on a commit waits for the
  * target's gate, up to `defaults.targetGateWaitMs`, so that its followers learn the result before an agent is
- * paid; they are told in any case once it is known.
+ * paid; they are told in any case once it is known. A gate that ends without a verdict leaves it unknown, which
+ * is no reason not to work. Rejects with the reason of the signal.
  */
 export const redBefore = async (ports: Ports, listener: Listener): Promise<readonly Evidence[]> => {
   const { attemptId, signal } = listener;
@@ -113,7 +115,8 @@ export const redBefore = async (ports: Ports, listener: Listener): Promise<reado
     () => undefined,
   );
   try {
-    const red = await Promise.race([hearRed(ports, listener).catch(unknown), late]);
+    const red = await Promise.race([hearRed(ports, listener).catch(unknownFor(ports, listener)), late]);
+    signal.throwIfAborted();
     // Only a green gate ends the stage.
     if (red?.length === 0) await progressed(store, stage, clock.now() - startedAt);
     return red ?? [];
@@ -148,6 +151,15 @@ const hearRed = async (ports: Ports, { target, attemptId, signal }: Listener): P
 };
 
 const unknown = (): undefined => undefined;
+
+/** For failures of the run that judges; a wait of that run is not one of the attempt. */
+const unknownFor =
+  ({ log }: Ports, { attemptId, signal }: Listener) =>
+  (error: unknown): undefined => {
+    signal.throwIfAborted();
+    if (!isBerthError(error) && !isStop(error)) throw error;
+    log.warn('attempt.target_unknown', { attempt: attemptId, error });
+  };
 
 /** Describes the gate for a person: the commands, and who chose them. */
 const spokenGate = async (ports: Ports, { workspaceId, plan }: Target): Promise<string> => {
