@@ -3,6 +3,7 @@
  * in one repository, may run files in another, which then judge as well.
  */
 import { reach } from '../reach/reach.ts';
+import { UNKNOWN } from '../reach/script-parts.ts';
 import { linesInto } from '../reach/shell-text.ts';
 import { judgeMembers } from '../repository/judge-members.ts';
 import { manifestsOf } from '../repository/node-members.ts';
@@ -53,7 +54,7 @@ export const linesAmong = async ({
 
 const addAll = (known: string[], leaving: ReadonlySet<string>, repository: string): boolean => {
   const added = [...leaving]
-    .flatMap((line) => linesInto(line, repository))
+    .flatMap((line) => (line === UNKNOWN ? [line] : linesInto(line, repository)))
     .filter((line) => !known.includes(line));
   known.push(...new Set(added));
   return added.length > 0;

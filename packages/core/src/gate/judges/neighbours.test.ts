@@ -50,6 +50,32 @@ test.each<[string, Files, string]>([
   expect(await weakened(lines, CATALOG, { ...CATALOG, 'src/a.js': '2' })).toEqual([]);
 });
 
+const many = (count: number, lineOf: (index: number) => string): string =>
+  Array.from({ length: count }, (_, index) => lineOf(index)).join('\n');
+const CALL = 'sh ../../catalog/ci/check.sh';
+
+test.each<[string, Files]>([
+  [
+    'lines that leave',
+    { 'ci/all.sh': `${CALL}\n${many(1001, (index) => `cat ../../${index}`)}\n${CALL} -v` },
+  ],
+  ...[0, 499].map((leading): [string, Files] => [
+    `scripts of which number ${leading} leaves`,
+    {
+      'ci/all.sh': many(500, (index) => `sh ci/${index}.sh`),
+      ...Object.fromEntries(
+        Array.from({ length: 500 }, (_, index) => [`ci/${index}.sh`, index === leading ? CALL : 'true']),
+      ),
+    },
+  ]),
+])('more than can be examined runs every script of the others: %s', async (_, files) => {
+  const lines = await linesFrom({ 'package.json': npm('sh ci/all.sh'), ...files });
+  for (const path of ['ci/check.sh', 'ci/other.sh']) {
+    const was = { ...CATALOG, 'ci/other.sh': 'x' };
+    expect(await weakened(lines, was, { ...was, [path]: 'true' })).toEqual([`script_changed ${path}`]);
+  }
+});
+
 test('what leads nowhere is no line of a neighbour', async () => {
   expect(
     await linesFrom({ 'package.json': npm('node src/../a.js'), 'src/a.js': "import '../b.js';\n" }),

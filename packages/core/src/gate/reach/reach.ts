@@ -61,7 +61,7 @@ export interface Reached {
   readonly words: ReadonlySet<string>;
   /** The programs that the lines start. */
   readonly programs: ReadonlySet<string>;
-  /** Lines that may lead into another repository. */
+  /** Lines that may lead into another repository. `UNKNOWN` is among them if they are too many to find out. */
   readonly leaving: ReadonlySet<string>;
 }
 
@@ -73,7 +73,7 @@ const MAX_LINES = 100_000;
 const MAX_LINE_CHARACTERS = 4000;
 /** Test and include patterns; each path of a change is matched against all of them. */
 const MAX_PATTERNS = 100;
-/** Maximum number of lines leading into other repositories; no real repository has more. */
+/** Maximum number of lines leading into other repositories that are known one by one; no real repository has more. */
 const MAX_LEAVING = 1000;
 /** Yields to other work after this many. */
 const LINES_AT_ONCE = 50;
@@ -179,7 +179,7 @@ const createFinds = ({ members }: ReachedFrom, index: PathIndex) => {
 };
 
 /** Follows what the files found so far run, as far as that is known. */
-const createRuns = ({ lines, included, take }: ReturnType<typeof createFinds>, index: PathIndex) => {
+const createRuns = ({ lines, included, leaving, take }: ReturnType<typeof createFinds>, index: PathIndex) => {
   let isAnyRun = false;
   const calls = followCalls((folder, line) => lines.look({ folder, line }));
   const runAny = (): void => {
@@ -194,6 +194,7 @@ const createRuns = ({ lines, included, take }: ReturnType<typeof createFinds>, i
     giveUp: (): void => {
       runAny();
       calls.call(UNKNOWN);
+      leaving.giveUp();
     },
     follow: (parts: Parts): void => {
       for (const one of included.add(parts)) take(one);
@@ -211,8 +212,9 @@ const leavingLines = () => {
   return {
     lines: lines as ReadonlySet<string>,
     look: (line: string): void => {
-      if (leadsOut(line) && lines.size < MAX_LEAVING) lines.add(line);
+      if (leadsOut(line) && !lines.has(line)) lines.add(lines.size < MAX_LEAVING ? line : UNKNOWN);
     },
+    giveUp: (): void => void lines.add(UNKNOWN),
   };
 };
 
