@@ -128,7 +128,7 @@ export const GUEST_LIMITS = {
   /** Output kept of all commands; beyond, that of ended `tail` commands is dropped, oldest first. */
   totalLogBytes: 512 * 2 ** 20,
   liveExecs: 256,
-  /** Ended commands whose exit is remembered. */
+  /** Ended commands whose exit is remembered; beyond, that of `tail` commands is forgotten, oldest first. */
   execRecords: 20_000,
   execIdLength: 200,
   argvBytes: 128 * 2 ** 10,

@@ -22,11 +22,15 @@ export interface CommandsPlace {
   /** For programs of Berth's own. */
   readonly systemEnv: () => Readonly<Record<string, string>>;
   readonly cwd: (path: string | undefined) => string;
+  readonly limits?: RoomLimits;
 }
 
-export const createCommands = ({ state, user, env, systemEnv, cwd }: CommandsPlace): Commands => {
+type RoomLimits = Readonly<Record<'liveExecs' | 'execRecords' | 'totalLogBytes', number>>;
+
+export const createCommands = (place: CommandsPlace): Commands => {
+  const { state, user, env, systemEnv, cwd, limits = GUEST_LIMITS } = place;
   const byId = new Map<string, Promise<Command>>();
-  const room = createRoom((command) => byId.delete(command.describe().id));
+  const room = createRoom(limits, (command) => byId.delete(command.describe().id));
   let made = 0;
 
   const begin = async (start: GuestExecStart): Promise<Command> => {
@@ -76,10 +80,13 @@ interface Room {
   live(): readonly Command[];
 }
 
-/** Keeps live commands, records and bytes of output below their caps. Promised output (`all`) is never dropped. */
-const createRoom = (forget: (command: Command) => void): Room => {
+/**
+ * Keeps live commands, records and bytes of output below their caps. Promised output (`all`) and its record are never
+ * dropped: when nothing else is left to drop, there is no room.
+ */
+const createRoom = (limits: RoomLimits, forget: (command: Command) => void): Room => {
   const live = new Set<Command>();
-  const ended: Command[] = [];
+  let ended: Command[] = [];
   let endedBytes = 0;
 
   const drop = (command: Command): void => {
@@ -89,10 +96,17 @@ const createRoom = (forget: (command: Command) => void): Room => {
   };
   const totalBytes = (): number => [...live].reduce((sum, command) => sum + keptBytes(command), endedBytes);
   const forgetOldest = (): void => {
-    for (const command of ended.splice(0, GUEST_LIMITS.execRecords / 10)) {
+    const oldest = new Set(
+      ended.filter(({ keep }) => keep === 'tail').slice(0, Math.ceil(limits.execRecords / 10)),
+    );
+    for (const command of oldest) {
       drop(command);
       forget(command);
     }
+    ended = ended.filter((command) => !oldest.has(command));
+  };
+  const dropTails = (): void => {
+    for (const command of ended) if (command.keep === 'tail') drop(command);
   };
   const retire = (command: Command): void => {
     if (!live.delete(command)) return;
@@ -102,12 +116,12 @@ const createRoom = (forget: (command: Command) => void): Room => {
 
   return {
     make: () => {
-      if (live.size >= GUEST_LIMITS.liveExecs) return `${live.size} commands are already running`;
-      if (ended.length >= GUEST_LIMITS.execRecords) forgetOldest();
-      if (totalBytes() >= GUEST_LIMITS.totalLogBytes)
-        for (const command of ended) if (command.keep === 'tail') drop(command);
+      if (live.size >= limits.liveExecs) return `${live.size} commands are already running`;
+      if (ended.length >= limits.execRecords) forgetOldest();
+      if (ended.length >= limits.execRecords) return `the output of ${ended.length} commands is already kept`;
+      if (totalBytes() >= limits.totalLogBytes) dropTails();
       const left = totalBytes();
-      return left < GUEST_LIMITS.totalLogBytes ? undefined : `${left} bytes of output are already kept`;
+      return left < limits.totalLogBytes ? undefined : `${left} bytes of output are already kept`;
     },
     add: (command) => {
       live.add(command);
