@@ -1,7 +1,7 @@
 import { SandboxId, TaskId } from '@berth/contract';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createIds } from './ids.ts';
+import { createIds, timeOf } from './ids.ts';
 
 const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes));
 const at = (now: number, bytes = random) =>
@@ -33,6 +33,23 @@ describe('new ids', () => {
         expect(new Set(made).size).toBe(made.length);
       }),
     );
+  });
+});
+
+describe('the time of an id', () => {
+  it('is the one at which it was made, also of an id derived from it', () => {
+    const moments = fc.integer({ min: 0, max: 8_640_000_000_000_000 / 10 });
+    fc.assert(
+      fc.property(moments, (now) => {
+        const ids = at(now);
+        const run = ids.new('saga');
+        expect([timeOf(run), timeOf(ids.from('sandbox', `${run}/0`))]).toEqual([now, now]);
+      }),
+    );
+  });
+
+  it('is the first of all for a name of another form', () => {
+    for (const name of ['', 'sb_', 'sb_short', `sb_${'u'.repeat(20)}`]) expect(timeOf(name)).toBe(0);
   });
 });
 

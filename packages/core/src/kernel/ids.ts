@@ -40,6 +40,13 @@ export const createIds = (clock: Clock, random: RandomSource): Ids => {
   };
 };
 
+/** The creation time encoded in an id; 0 if it is not of this form. */
+export const timeOf = (id: string): number =>
+  [...(LEADING_ID.exec(id)?.[1] ?? '')].reduce(
+    (time, character) => time * ALPHABET.length + ALPHABET.indexOf(character),
+    0,
+  );
+
 /** 48 random bits; the remaining two leave headroom for incrementing. */
 const numberFrom = (bytes: Uint8Array): bigint => bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 

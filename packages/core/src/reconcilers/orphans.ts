@@ -6,7 +6,7 @@
  * record, because the attempt continues in it.
  */
 import { type Attempt, attemptStates, isFinal } from '@berth/contract';
-import { allRows, defineReconciler } from '../kernel/index.ts';
+import { allRows, defineReconciler, timeOf } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { isThere } from '../sandbox/index.ts';
 import { ownSandboxId } from '../workflows/attempt/sandbox.ts';
@@ -42,7 +42,7 @@ interface Orphan {
 /** Check again, because destroying others took time. */
 const end = async (ports: Ports, { id, driver, life }: Orphan): Promise<void> => {
   if (!(await isOrphan(ports, id))) return;
-  const madeOn = new Date(madeAt(id)).toISOString();
+  const madeOn = new Date(timeOf(id)).toISOString();
   ports.log.warn('sandbox.orphan_removed', { sandbox: id, driver, life, madeOn });
   await ports.machines.destroy(driver, id);
 };
@@ -52,7 +52,7 @@ const isOrphan = (ports: Ports, id: string): Promise<boolean> =>
     if (isThere(await tx.table('sandboxes').get(id))) return false;
     const run = await creationOf(tx, id);
     if (run?.state === 'running' || run?.state === 'undoing') return false;
-    if (madeAt(id) + ORPHAN_GRACE_MS > ports.clock.now()) return false;
+    if (timeOf(id) + ORPHAN_GRACE_MS > ports.clock.now()) return false;
     const attempts = await allRows(tx, { table: 'attempts', where: { state: UNDER_WAY } });
     return !attempts.some((attempt) => ownSandboxId(ports, attempt.id) === id);
   });
@@ -60,9 +60,3 @@ const isOrphan = (ports: Ports, id: string): Promise<boolean> =>
 const UNDER_WAY = (Object.keys(attemptStates) as Attempt['state'][]).filter(
   (state) => !isFinal(attemptStates, state),
 );
-
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-
-/** The creation time encoded in an id. */
-const madeAt = (id: string): number =>
-  [...id.slice(3, 13)].reduce((time, character) => time * 32 + Math.max(0, ALPHABET.indexOf(character)), 0);
