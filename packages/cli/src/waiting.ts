@@ -1,5 +1,5 @@
 /** Output about a change that weakens its gate, and how to proceed while it awaits approval. */
-import { type Change, ChangeDecision, type Weakening } from '@berth/contract';
+import { type Change, ChangeDecision, isUndecided, type Weakening } from '@berth/contract';
 import type { Context } from './command.ts';
 import { clipped, type Output, type Row } from './output.ts';
 
@@ -51,9 +51,6 @@ export const tellTask = async (context: Context, taskId: string): Promise<void> 
   const waiting = rows.find(isUndecided);
   if (waiting !== undefined) await tellChange(context, waiting.id);
 };
-
-export const isUndecided = ({ state, decision }: Change): boolean =>
-  state === 'waiting' && decision === undefined;
 
 const linesOf = (change: Change, output: Output): string[] => {
   const { id, weakened = [] } = change;

@@ -69,6 +69,10 @@ export const Change = z
   .meta({ id: 'Change' });
 export type Change = z.infer<typeof Change>;
 
+/** Whether it is up to a person; a rejected change stays in its state until its run has recorded the end. */
+export const isUndecided = ({ state, decision }: Pick<Change, 'state' | 'decision'>): boolean =>
+  state === 'waiting' && decision === undefined;
+
 /** Why a change did not land, when an error says so. */
 const Rejected = z.object({ code: z.string().optional() });
 

@@ -5,7 +5,7 @@ import { ErrorBody } from './errors.ts';
 import { AttemptId, ChangeId, SandboxId, SessionId, TaskId, WorkspaceId } from './ids.ts';
 import { event, eventsOf } from './kernel/event.ts';
 import { route } from './kernel/route.ts';
-import { stateOf, table } from './kernel/states.ts';
+import { allows, type StateOf, stateOf, table } from './kernel/states.ts';
 import { Instant, pageOf, pageQuery, recordFields } from './page.ts';
 import { EgressPolicy } from './workspace.ts';
 
@@ -30,6 +30,13 @@ export const taskStates = table({
   cancelled: { retried: 'queued' },
   killed: { retried: 'queued' },
 });
+
+const TASK_STATES = Object.keys(taskStates) as StateOf<typeof taskStates>[];
+const isEnded = (state: StateOf<typeof taskStates>): boolean => !allows(taskStates, state, 'cancelled');
+
+/** States without anything left to cancel. They are not final: a user may continue or retry the task. */
+export const ENDED_TASK_STATES: readonly string[] = TASK_STATES.filter(isEnded);
+export const UNENDED_TASK_STATES: readonly string[] = TASK_STATES.filter((state) => !isEnded(state));
 
 export const attemptStates = table({
   spawning: { started: 'running', failed: 'failed', killed: 'killed' },

@@ -2,7 +2,7 @@
  * Following a task: everything that happens to it, its attempts, its conversation, its change and its gate runs,
  * until it has ended. Events name the record they are about; its task is looked up once per record.
  */
-import { dataOf, type Event, movedTo, type Task } from '@berth/contract';
+import { dataOf, ENDED_TASK_STATES, type Event, movedTo, type Task } from '@berth/contract';
 import type { CallOptions, RouteMethods } from './client-type.ts';
 import { createItemBook, type ItemBook } from './item-book.ts';
 
@@ -15,20 +15,18 @@ export interface FollowInput {
 /** Yields the task's events in order, with items whole; returns the task as it ended. */
 export type Follow = (input: FollowInput, options?: CallOptions) => AsyncGenerator<Event, Task, undefined>;
 
-const SETTLED: readonly string[] = ['completed', 'failed', 'cancelled', 'killed'];
-
 export const followTask = (client: RouteMethods): Follow =>
   async function* (input, options = {}) {
     const afterSeq = input.afterSeq ?? (await client.system.stats({}, options)).lastSeq;
     const { id } = input;
     const before = await client.tasks.get({ id }, options);
-    if (input.afterSeq === undefined && SETTLED.includes(before.state)) return before;
+    if (input.afterSeq === undefined && ENDED_TASK_STATES.includes(before.state)) return before;
     const ownerOf = createOwners(client, id, options);
     const items = createItemBook();
     for await (const event of client.events.stream({ afterSeq }, options)) {
       if ((await ownerOf(event)) !== id) continue;
       yield* wholeItem(client, items, event);
-      if (event.type.startsWith('task.') && SETTLED.includes(movedTo(event) ?? '')) break;
+      if (event.type.startsWith('task.') && ENDED_TASK_STATES.includes(movedTo(event) ?? '')) break;
     }
     return client.tasks.get({ id }, options);
   };

@@ -1,9 +1,9 @@
 /** `task logs`: the conversation and the gates of a task, followed to its end with `--follow`. */
-import type { Change, Item, Task } from '@berth/contract';
+import { type Change, type Item, isUndecided, type Task } from '@berth/contract';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
 import { gateLines, itemLine } from '../progress.ts';
-import { decisionLines, isUndecided, spokenDecision } from '../waiting.ts';
+import { decisionLines, spokenDecision } from '../waiting.ts';
 import { watch } from '../watch.ts';
 
 export const taskCommands = (frame: Frame): Command[] => [

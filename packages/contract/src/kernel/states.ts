@@ -31,6 +31,9 @@ export const allows = <T extends Table>(states: T, from: StateOf<T>, trigger: Tr
 export const isFinal = <T extends Table>(states: T, state: StateOf<T>): boolean =>
   Object.keys(states[state] ?? {}).length === 0;
 
+export const finalOf = <T extends Table>(states: T): StateOf<T>[] =>
+  (Object.keys(states) as StateOf<T>[]).filter((state) => isFinal(states, state));
+
 export const triggersOf = <T extends Table>(states: T): TriggerOf<T>[] =>
   [...new Set(Object.values(states).flatMap((moves) => Object.keys(moves)))] as TriggerOf<T>[];
 

@@ -1,7 +1,8 @@
 /** Rejects changes that have waited too long for a person, so that whatever they hold is released. */
+import { isUndecided } from '@berth/contract';
 import { defineReconciler, pagesOf, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { decide, isUndecided } from '../verbs/changes.ts';
+import { decide } from '../verbs/changes.ts';
 import { forEachIsolated } from './isolated.ts';
 
 const TOO_LATE = 'nobody decided in the time that `retention.approvalsMs` gives';

@@ -3,7 +3,7 @@
  * for long: what landed is in the target's history. Work that never landed stays on its branch for as long as
  * its task's record exists (`history.ts`). A ref whose record is unknown is left alone.
  */
-import type { Workspace } from '@berth/contract';
+import { attemptStates, changeStates, ENDED_TASK_STATES, finalOf, type Workspace } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx, type Summary } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { forEachIsolated } from './isolated.ts';
@@ -63,7 +63,11 @@ const isPast = async (tx: ReadTx, name: string, before: number): Promise<boolean
   return record !== undefined && ENDED.has(record.state) && record.updatedAt < before;
 };
 
-const ENDED = new Set(['merged', 'rejected', 'completed', 'failed', 'killed', 'cancelled']);
+const ENDED: ReadonlySet<string> = new Set([
+  ...finalOf(changeStates),
+  ...finalOf(attemptStates),
+  ...ENDED_TASK_STATES,
+]);
 
 const isLanded = async ({ hub }: Ports, place: Place, commit: string): Promise<boolean> => {
   const { workspace, repository, target } = place;

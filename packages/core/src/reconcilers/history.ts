@@ -2,7 +2,7 @@
  * Deletes what people may still want to inspect once its retention period is over: events, finished tasks
  * with their conversations and evidence, sandboxes that are gone, and tokens that are no longer valid.
  */
-import type { Task } from '@berth/contract';
+import { ENDED_TASK_STATES, type Task } from '@berth/contract';
 import { defineReconciler, oldRows, pruneRows, removeBelongings, type Summary } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { forgetTask, isForgettable, listOnce } from './forget-task.ts';
@@ -49,7 +49,7 @@ const forgetEvents = async ({ store, clock, retention }: Ports, signal: AbortSig
  */
 const forgetTasks = async (ports: Ports, signal: AbortSignal): Promise<Summary> => {
   const { store, clock, retention } = ports;
-  const where = { state: ['completed', 'failed', 'cancelled', 'killed'] };
+  const where = { state: ENDED_TASK_STATES };
   const since = clock.now() - retention.tasksMs;
   const due: Task[] = [];
   for await (const tasks of oldRows(store, { table: 'tasks', where, since }, signal))

@@ -1,5 +1,5 @@
 /** A person's decision on a change that waits for one. */
-import { type Change, type ChangeDecision, fail } from '@berth/contract';
+import { type Change, type ChangeDecision, fail, isUndecided } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { wakeTask } from './tasks.ts';
@@ -20,9 +20,6 @@ export const createChanges = (ports: Ports): Changes => ({
       return decide(ports, tx, change, wanted);
     }),
 });
-
-export const isUndecided = ({ state, decision }: Change): boolean =>
-  state === 'waiting' && decision === undefined;
 
 /** For a change without a decision. */
 export const decide = async (

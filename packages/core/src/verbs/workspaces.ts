@@ -1,5 +1,11 @@
 /** Workspaces: importing repositories, and removing them once nothing needs them any more. */
-import { fail, type Repository, taskStates, type Workspace, type WorkspaceCreate } from '@berth/contract';
+import {
+  fail,
+  type Repository,
+  UNENDED_TASK_STATES,
+  type Workspace,
+  type WorkspaceCreate,
+} from '@berth/contract';
 import type { Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { THERE } from '../sandbox/index.ts';
@@ -100,11 +106,7 @@ const insert = async (
   return workspace;
 };
 
-const UNFINISHED_TASK = Object.keys(taskStates).filter(
-  (state) => !['completed', 'failed', 'cancelled', 'killed'].includes(state),
-);
-
 const usersOf = async (tx: Tx, workspaceId: string) => ({
   sandboxes: await tx.table('sandboxes').count({ workspaceId, state: THERE }),
-  tasks: await tx.table('tasks').count({ workspaceId, state: UNFINISHED_TASK }),
+  tasks: await tx.table('tasks').count({ workspaceId, state: UNENDED_TASK_STATES }),
 });

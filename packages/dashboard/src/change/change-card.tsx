@@ -1,11 +1,10 @@
-import type { Change } from '@berth/contract';
+import { type Change, isUndecided } from '@berth/contract';
 import { useState } from 'react';
 import { Card } from '../ui/card.tsx';
 import { FailureAbove } from '../ui/failure-note.tsx';
 import { StateBadge } from '../ui/state-badge.tsx';
 import { ChangeDiff } from './change-diff.tsx';
 import { Decided } from './decided.tsx';
-import { isUndecided } from './decision.tsx';
 import { GateEvidence } from './gate-evidence.tsx';
 import { Weakened } from './weakened.tsx';
 

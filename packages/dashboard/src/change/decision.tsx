@@ -1,4 +1,4 @@
-import type { Change } from '@berth/contract';
+import { type Change, isUndecided } from '@berth/contract';
 import { type FormEvent, useState } from 'react';
 import { useAction } from '../live/use-action.ts';
 import { Card } from '../ui/card.tsx';
@@ -8,9 +8,6 @@ import { Weakened } from './weakened.tsx';
 
 /** As the contract has it. */
 const MAX_REASON_CHARACTERS = 1000;
-
-export const isUndecided = ({ state, decision }: Change): boolean =>
-  state === 'waiting' && decision === undefined;
 
 /** The pending approval, shown before anything else about the task. */
 export const Decision = ({ changes }: { readonly changes: readonly Change[] }) =>

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { UNENDED_TASK_STATES } from '@berth/contract';
 import { type ScriptedModel, type Scripts, startScriptedModel } from '@berth/plugin-api/fakes';
 import { type Client, createClient } from '@berth/sdk/node';
 import Database from 'better-sqlite3';
@@ -166,8 +167,8 @@ const endProgram = async (
 
 const removeSandboxes = async (client: Client): Promise<void> => {
   const { rows: tasks } = await client.tasks.list({ limit: 200 });
-  const ended = ['completed', 'failed', 'cancelled', 'killed'];
-  for (const { id, state } of tasks) if (!ended.includes(state)) await client.tasks.cancel({ id });
+  for (const { id, state } of tasks)
+    if (UNENDED_TASK_STATES.includes(state)) await client.tasks.cancel({ id });
   await until('no sandbox is left', async () => {
     const { rows } = await client.sandboxes.list({ limit: 200 });
     const living = rows.filter(({ state }) => state !== 'destroyed');

@@ -1,4 +1,4 @@
-import { type Check, fail, sandboxStates, taskStates } from '@berth/contract';
+import { type Check, fail, finalOf, sandboxStates, UNENDED_TASK_STATES } from '@berth/contract';
 import type { Clock, Queue, Store } from '@berth/core';
 import type { AgentFacts } from '../../agents/agents.ts';
 import type { Drivers } from '../../machines/drivers.ts';
@@ -44,8 +44,8 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
     'system.health': async () => {
       const found = await checks();
       const counts = await store.read(async (tx) => ({
-        sandboxes: await tx.table('sandboxes').count({ state: statesBeside(sandboxStates, ['destroyed']) }),
-        tasks: await tx.table('tasks').count({ state: statesBeside(taskStates, TASK_ENDS) }),
+        sandboxes: await tx.table('sandboxes').count({ state: THERE }),
+        tasks: await tx.table('tasks').count({ state: UNENDED_TASK_STATES }),
       }));
       const status = found.every(({ ok }) => ok) ? 'ok' : 'degraded';
       return { status, ...info(), defaultDriver: system.drivers.defaultName, ...counts, checks: found };
@@ -109,10 +109,8 @@ const storeCheck = async (store: Store): Promise<Check> => {
   }
 };
 
-const TASK_ENDS: readonly string[] = ['completed', 'failed', 'cancelled', 'killed'];
-
-const statesBeside = (states: object, left: readonly string[]): string[] =>
-  Object.keys(states).filter((state) => !left.includes(state));
+const GONE: readonly string[] = finalOf(sandboxStates);
+const THERE = Object.keys(sandboxStates).filter((state) => !GONE.includes(state));
 
 const remembered = <T>(clock: Clock, ask: () => Promise<T>): (() => Promise<T>) => {
   let askedAt = Number.NEGATIVE_INFINITY;
