@@ -88,9 +88,9 @@ const stampsOf = (folder, inputs, startedAtMs) =>
   );
 
 /**
- * Imported the usual way, these modules of Node load everything that any of their names stands for (`node:http` half a
- * megabyte of `fetch`, `node:process` the terminal, `node:util` the threads): an import asks every property for its value. Here only those are
- * asked that the program imports.
+ * An ES import of one of these modules evaluates every lazy property, which loads much that is unused (`node:http` loads
+ * half a megabyte of `fetch`, `node:process` the terminal, `node:util` threads). Here only the properties that the
+ * program imports are read.
  */
 const COSTLY = /^(?:node:)?(fs|http|process|util)$/;
 
@@ -119,8 +119,8 @@ const costlyBuiltins = {
 };
 
 /**
- * These are loaded when one of their names is first used, be it imported or required: they take milliseconds, and no
- * start needs them. A program that does need one soon may load it when it has nothing else to do.
+ * These take milliseconds to load and are not needed during start-up, so they are loaded on the first use of one of
+ * their names, imported or required. A program that needs one soon can load it while idle.
  */
 const LATE = /^(?:node:)?(child_process|cluster|crypto|http2|https|tls|worker_threads|zlib)$/;
 
@@ -135,7 +135,7 @@ const lateBuiltins = {
     bundler.onLoad({ filter: /.*/, namespace: 'late' }, ({ path }) => {
       const name = JSON.stringify(`node:${path}`);
       const names = JSON.stringify(Object.keys(require(`node:${path}`)));
-      // As CommonJS, so that whoever imports a name asks for it at each use.
+      // CommonJS, so that an imported name is read at each use.
       const contents = `for (const name of ${names})
         Object.defineProperty(exports, name, { enumerable: true, get: () => process.getBuiltinModule(${name})[name] });`;
       return { loader: 'js', contents };
@@ -143,7 +143,7 @@ const lateBuiltins = {
   },
 };
 
-/** Half of what zod is: its messages in sixty languages, which it names although nobody asks for one. Ours are English. */
+/** Half of zod is messages in sixty languages, which its index exports. Berth uses English only. */
 const englishOnly = {
   name: 'english-only',
   setup(bundler) {

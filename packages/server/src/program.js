@@ -1,11 +1,10 @@
 /**
- * The server as a process: what was built of it, else its sources. What Node makes of them is kept between starts,
- * because without that half of every start, and the memory of the compiler with it, goes into reading them. Enabled
- * before anything else is loaded; where the folder cannot be written, Node goes on without. Plain JavaScript, so that
- * the compiler stays out of it.
+ * The entry point of the server process: runs the built program, or its sources if there is no build. The compile cache
+ * is enabled before anything else is loaded, because compiling took half of every start; Node works without it where
+ * the folder cannot be written. Plain JavaScript, so that no types have to be stripped.
  *
- * This process holds keys and tokens, which a debugger shows to whoever reaches its port: no signal opens one, and one
- * that the environment opened is closed. Who means it says so to Node itself: `node --inspect program.js`.
+ * This process holds keys and tokens, which a debugger exposes to anyone who reaches its port: no signal opens one, and
+ * one opened by the environment is closed. To debug on purpose, pass the flag to Node: `node --inspect program.js`.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { close as closeDebugger, url as debuggerUrl } from 'node:inspector';
@@ -14,7 +13,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 
-// What is made is open to whom its own mode says, whoever starts us: where users of sandboxes pass through, one of 077 shut them out.
+// Modes are given where files are created. An inherited umask of 077 would lock the users of sandboxes out of folders
+// that they must be able to traverse.
 process.umask(0o022);
 
 process.on('SIGUSR1', () => undefined);
@@ -24,7 +24,10 @@ if (debuggerUrl() !== undefined && !isMeant) {
   process.stderr.write('The debugger that NODE_OPTIONS opened was closed: the server holds keys.\n');
 }
 
-/** The user's own: what lies in it is run. Level by level: Node never comes back from where no folder can be made (procfs). */
+/**
+ * In the user's own cache folder, because code in it is executed. Created level by level: Node's recursive mkdir never
+ * returns where no folder can be created (procfs).
+ */
 const compiledFolder = () => {
   let folder = homedir();
   try {
