@@ -36,7 +36,7 @@ const PRIVATE_PLACES = /(?<![\w.$}/-])\/(?:work|shared|root)\/[\w.-]+|\/tmp\/(?:
 
 export const TOUR: readonly string[] = [
   'packages/contract/src/api.ts',
-  'packages/core/src/workflows/create-sandbox.ts',
+  'packages/core/src/workflows/machine/create-sandbox.ts',
   'packages/core/src/reconcilers/sandboxes.ts',
   'packages/plugins/src/drivers/memory.ts',
   'packages/server/src/main.ts',

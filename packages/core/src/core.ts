@@ -52,14 +52,14 @@ import { createSandboxes, removeAllSandboxes, type Sandboxes } from './verbs/san
 import { createTasks, type Tasks } from './verbs/tasks.ts';
 import { createWorkspaces, type Workspaces } from './verbs/workspaces.ts';
 import { placeOf } from './work-place.ts';
-import { checkGate } from './workflows/check-gate.ts';
-import { createSandbox } from './workflows/create-sandbox.ts';
-import { landChange } from './workflows/land-change.ts';
-import { checkTarget } from './workflows/landing/baseline.ts';
+import { takeTurn } from './workflows/attempt/take-turn.ts';
+import { checkTarget } from './workflows/gate/baseline.ts';
+import { checkGate } from './workflows/gate/check-gate.ts';
+import { landChange } from './workflows/landing/land-change.ts';
 import { landChange1 } from './workflows/landing/land-change-1.ts';
-import { prepareWorkspace } from './workflows/prepare-workspace.ts';
+import { createSandbox } from './workflows/machine/create-sandbox.ts';
+import { prepareWorkspace } from './workflows/prebuild/prepare-workspace.ts';
 import { runTask, runTask1 } from './workflows/run-task.ts';
-import { takeTurn } from './workflows/take-turn.ts';
 
 /** Every saga, in the version that new runs use. */
 export const SAGAS = [

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
-import { createIds, createManualClock, createMemoryStore } from './kernel/index.ts';
+import { createManualClock, createMemoryStore } from '../testing/index.ts';
+import { createIds } from './kernel/index.ts';
 import { putItem } from './task/index.ts';
 import { placeOf } from './work-place.ts';
-import { takeTurn } from './workflows/take-turn.ts';
+import { takeTurn } from './workflows/attempt/take-turn.ts';
 
 it('of a turn moves on with what the agent says, and not when the same is said again', async () => {
   const clock = createManualClock();

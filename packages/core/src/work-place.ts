@@ -4,8 +4,8 @@
  */
 import type { Json } from '@berth/plugin-api';
 import { allRows, type Ids, type Job, type ReadTx } from './kernel/index.ts';
-import { type BaselineJob, sandboxesOf } from './workflows/landing/baseline.ts';
-import { type TurnInputs, takeTurn } from './workflows/take-turn.ts';
+import { type TurnInputs, takeTurn } from './workflows/attempt/take-turn.ts';
+import { type BaselineJob, sandboxesOf } from './workflows/gate/baseline.ts';
 
 /** Fields with which jobs and the inputs of their runs identify what they work on. */
 const NAMES = ['attemptId', 'prebuildId'] as const;

@@ -1,6 +1,7 @@
 import { type Change, fail } from '@berth/contract';
 import { expect, test } from 'vitest';
-import { createIds, createManualClock, createMemoryStore, createQueue } from '../kernel/index.ts';
+import { createManualClock, createMemoryStore } from '../../testing/index.ts';
+import { createIds, createQueue } from '../kernel/index.ts';
 import { createPrecedence } from './precedence.ts';
 
 const never = new AbortController().signal;

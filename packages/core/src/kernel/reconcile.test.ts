@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { createManualClock } from '../../testing/manual-clock.ts';
+import { createMemoryStore } from '../../testing/memory-store/memory-store.ts';
 import { createIds } from './ids.ts';
 import { isStop } from './interrupt.ts';
 import { createReconcilers, defineReconciler, type Reconcilers } from './reconcile.ts';
-import { createMemoryStore } from './store/memory-store.ts';
-import { createManualClock } from './time/manual-clock.ts';
 
 interface Ports {
   readonly passes: string[];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createManualClock } from './time/manual-clock.ts';
+import { createManualClock } from '../../testing/manual-clock.ts';
 import { createTroubles } from './troubles.ts';
 
 test('what is not kept is not told at every try, and once that there is more', () => {

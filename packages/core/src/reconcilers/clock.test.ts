@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { createMemoryStore } from '../../testing/index.ts';
 import { createScriptedWorld } from '../../testing/simulation/simulate.ts';
 import { createCore } from '../core.ts';
-import { createIds, createMemoryStore } from '../kernel/index.ts';
+import { createIds } from '../kernel/index.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 const DAY_MS = 86_400_000;

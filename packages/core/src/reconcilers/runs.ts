@@ -20,7 +20,7 @@ import {
 import type { Ports } from '../ports.ts';
 import { isThere } from '../sandbox/index.ts';
 import { runIdOf } from '../workflows/attempt/attempt.ts';
-import { createSandbox } from '../workflows/create-sandbox.ts';
+import { createSandbox } from '../workflows/machine/create-sandbox.ts';
 
 const MAX_JOB_BATCHES = 50;
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createScriptedWorld } from '../../testing/simulation/simulate.ts';
 import { createCore } from '../core.ts';
 import { createIds } from '../kernel/index.ts';
-import { createSandbox } from '../workflows/create-sandbox.ts';
+import { createSandbox } from '../workflows/machine/create-sandbox.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 const VERSIONS = [createSandbox.name, `${createSandbox.family}@2`];

@@ -1,6 +1,7 @@
 import { dataOf, type Event, fail, grown, type Item, ItemGrowth } from '@berth/contract';
 import { expect, it } from 'vitest';
-import { createIds, createManualClock, createMemoryStore } from '../kernel/index.ts';
+import { createManualClock, createMemoryStore } from '../../testing/index.ts';
+import { createIds } from '../kernel/index.ts';
 import { createItemSink, putItem } from './items.ts';
 
 const clock = createManualClock();

@@ -11,7 +11,7 @@ import {
   type SandboxPlan,
 } from '../sandbox/index.ts';
 import { targetsOf } from '../workflows/attempt/attempt.ts';
-import { createSandbox } from '../workflows/create-sandbox.ts';
+import { createSandbox } from '../workflows/machine/create-sandbox.ts';
 import { ensurePrebuild } from '../workflows/prebuild/ensure.ts';
 import { workspaceOf } from '../workspace/index.ts';
 

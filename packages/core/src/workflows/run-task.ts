@@ -15,7 +15,7 @@ import { ROUND_SAGAS, workThrough } from './attempt/rounds.ts';
 import { ownSandboxId, sandboxForAttempt, sandboxRunId } from './attempt/sandbox.ts';
 import { assertTools, redBefore } from './attempt/target-gate.ts';
 import { endChild, endChildrenOf } from './child.ts';
-import { beginBaseline, type Target } from './landing/baseline.ts';
+import { beginBaseline, type Target } from './gate/baseline.ts';
 
 export const runTask = saga<Ports, AttemptInput>('task.run', 2)
   .step('claim', {

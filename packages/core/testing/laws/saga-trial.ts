@@ -4,7 +4,7 @@ import { createSagas } from '../../src/kernel/saga/engine.ts';
 import type { Output, Saga } from '../../src/kernel/saga/saga.ts';
 import type { Store } from '../../src/kernel/store/store.ts';
 import type { SagaRun } from '../../src/kernel/store/tables.ts';
-import { createManualClock, type ManualClock } from '../../src/kernel/time/manual-clock.ts';
+import { createManualClock, type ManualClock } from '../manual-clock.ts';
 import type { Mortal } from './saga-faults.ts';
 
 /** A world in its initial state. */

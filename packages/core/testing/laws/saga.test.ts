@@ -2,8 +2,8 @@
 import { createIds } from '../../src/kernel/ids.ts';
 import { saga } from '../../src/kernel/saga/builder.ts';
 import { nothingToUndo } from '../../src/kernel/saga/saga.ts';
-import { createMemoryStore } from '../../src/kernel/store/memory-store.ts';
-import { createManualClock } from '../../src/kernel/time/manual-clock.ts';
+import { createManualClock } from '../manual-clock.ts';
+import { createMemoryStore } from '../memory-store/memory-store.ts';
 import { sagaLaws } from './saga.ts';
 import type { SagaWorld } from './saga-trial.ts';
 

@@ -3,7 +3,7 @@
  */
 import { expect, it } from 'vitest';
 import type { ForgetQuery, Store, UntouchedQuery } from '../../src/kernel/store/store.ts';
-import { createManualClock } from '../../src/kernel/time/manual-clock.ts';
+import { createManualClock } from '../manual-clock.ts';
 import { fact, sagaRow } from './fixtures.ts';
 import type { Fresh } from './store.ts';
 

@@ -7,7 +7,7 @@ import { createSagas, type Fenced, type Sagas } from '../../src/kernel/saga/engi
 import { nothingToUndo } from '../../src/kernel/saga/saga.ts';
 import { createLeases } from '../../src/kernel/store/leases.ts';
 import type { Store, Tx } from '../../src/kernel/store/store.ts';
-import { createManualClock } from '../../src/kernel/time/manual-clock.ts';
+import { createManualClock } from '../manual-clock.ts';
 import { lease } from './fixtures.ts';
 import type { Fresh } from './store.ts';
 

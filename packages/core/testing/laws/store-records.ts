@@ -1,7 +1,7 @@
 /** Laws of single tables: insert, update by revision, remove, find. */
 import { expect, it } from 'vitest';
 import type { ListQuery, Store } from '../../src/kernel/store/store.ts';
-import { createManualClock } from '../../src/kernel/time/manual-clock.ts';
+import { createManualClock } from '../manual-clock.ts';
 import { lease, sagaRow } from './fixtures.ts';
 import type { Fresh } from './store.ts';
 

@@ -2,7 +2,7 @@
 import { dataOf } from '@berth/contract';
 import { expect, it } from 'vitest';
 import type { EventQuery, Store } from '../../src/kernel/store/store.ts';
-import { createManualClock } from '../../src/kernel/time/manual-clock.ts';
+import { createManualClock } from '../manual-clock.ts';
 import { addJobs, claimIds, fact, job, lease, sagaRow } from './fixtures.ts';
 import type { Fresh } from './store.ts';
 

@@ -5,7 +5,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/kernel/store/store.ts';
 import type { Clock } from '../../src/kernel/time/clock.ts';
-import { createManualClock } from '../../src/kernel/time/manual-clock.ts';
+import { createManualClock } from '../manual-clock.ts';
 import { ageLaws } from './store-age.ts';
 import { fenceLaws } from './store-fences.ts';
 import { jobLaws } from './store-jobs.ts';

@@ -4,14 +4,9 @@
  * faults end, time passes, and the invariants are checked.
  */
 import { type Core, createCore } from '../../src/core.ts';
-import {
-  createIds,
-  createManualClock,
-  createMemoryStore,
-  type ManualClock,
-  type Store,
-} from '../../src/kernel/index.ts';
+import { createIds, type Store } from '../../src/kernel/index.ts';
 import type { Defaults, ExternalPorts, Grants, Retention } from '../../src/ports.ts';
+import { createManualClock, createMemoryStore, type ManualClock } from '../index.ts';
 import { type Act, createScriptedAgents } from './agents.ts';
 import { createDice, type Dice } from './dice.ts';
 import { unforgotten, violatedInvariants } from './invariants.ts';

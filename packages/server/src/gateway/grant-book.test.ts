@@ -1,5 +1,6 @@
 import type { Attempt, Sandbox } from '@berth/contract';
-import { type AttemptGrant, createIds, createManualClock, createMemoryStore, type Grants } from '@berth/core';
+import { type AttemptGrant, createIds, type Grants } from '@berth/core';
+import { createManualClock, createMemoryStore } from '@berth/core/testing';
 import { expect, test } from 'vitest';
 import { createGrantBook } from './grant-book.ts';
 

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCheckouts } from '../../src/git/checkouts/checkouts.ts';
-import { createRepositoryCommands } from '../../src/git/hub/repository-commands.ts';
+import { createRepositoryCommands } from '../../src/git/checkouts/repository-commands.ts';
 import { createLocalSandbox, type LocalSandbox } from './local-sandbox.ts';
 import { createSample, run, serveHub, shell, WORKSPACE } from './sample.ts';
 

@@ -2,7 +2,7 @@
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect, type NetConnectOpts } from 'node:net';
 import { dirname, join } from 'node:path';
-import { createManualClock } from '@berth/core';
+import { createManualClock } from '@berth/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureOwner } from '../../src/http/auth/owner-token.ts';
 import { createTokens } from '../../src/http/auth/tokens.ts';

@@ -1,5 +1,5 @@
 import type { Store } from '@berth/core';
-import { createMemoryStore } from '@berth/core';
+import { createMemoryStore } from '@berth/core/testing';
 import { describe, expect, it } from 'vitest';
 import { createEventFeed } from '../../src/http/event-feed.ts';
 import type { SseClient } from '../../src/http/handler-types.ts';

@@ -5,7 +5,8 @@ import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:htt
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail, type Role } from '@berth/contract';
-import { type Clock, createIds, createMemoryStore, type Store, silentLog } from '@berth/core';
+import { type Clock, createIds, type Store, silentLog } from '@berth/core';
+import { createMemoryStore } from '@berth/core/testing';
 import type { Services } from '../../src/http/handlers/index.ts';
 import type { Pace } from '../../src/http/pace.ts';
 import { createHttpServer, type HttpServer, type Listening } from '../../src/http/server.ts';

@@ -1,12 +1,12 @@
 import { fail } from '@berth/contract';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createManualClock } from '../../../testing/manual-clock.ts';
+import { createMemoryStore } from '../../../testing/memory-store/memory-store.ts';
 import { createIds, type Ids } from '../ids.ts';
 import { Deferred, isStop } from '../interrupt.ts';
-import { createMemoryStore } from '../store/memory-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Job } from '../store/tables.ts';
 import type { Clock } from '../time/clock.ts';
-import { createManualClock } from '../time/manual-clock.ts';
 import { createQueue, type Queue } from './queue.ts';
 
 const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes));

@@ -1,10 +1,10 @@
 import { fail } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
+import { createManualClock } from '../../../testing/manual-clock.ts';
+import { createMemoryStore } from '../../../testing/memory-store/memory-store.ts';
 import { createIds } from '../ids.ts';
 import { cancelled, Stopped } from '../interrupt.ts';
-import { createMemoryStore } from '../store/memory-store.ts';
 import type { Store } from '../store/store.ts';
-import { createManualClock } from '../time/manual-clock.ts';
 import { saga } from './builder.ts';
 import { createSagas } from './engine.ts';
 import { type AnySaga, nothingToUndo } from './saga.ts';

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createMortal, type Death } from '../../../testing/laws/saga-faults.ts';
 import { runOnce } from '../../../testing/laws/saga-trial.ts';
+import { createManualClock } from '../../../testing/manual-clock.ts';
+import { createMemoryStore } from '../../../testing/memory-store/memory-store.ts';
 import { createIds } from '../ids.ts';
-import { createMemoryStore } from '../store/memory-store.ts';
-import { createManualClock } from '../time/manual-clock.ts';
 import type { NamedStep, Output, Saga, Stage } from './saga.ts';
 
 interface Ports {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { createManualClock } from '../../../testing/manual-clock.ts';
+import { createMemoryStore } from '../../../testing/memory-store/memory-store.ts';
 import { createIds } from '../ids.ts';
-import { createMemoryStore } from '../store/memory-store.ts';
-import { createManualClock } from '../time/manual-clock.ts';
 import { saga } from './builder.ts';
 import { createSagas } from './engine.ts';
 import { type AnySaga, asVersion, retired } from './saga.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { createManualClock } from '../../../testing/manual-clock.ts';
+import { createMemoryStore } from '../../../testing/memory-store/memory-store.ts';
 import { createIds } from '../ids.ts';
-import { createManualClock } from '../time/manual-clock.ts';
 import { createLeases, type Held } from './leases.ts';
-import { createMemoryStore } from './memory-store.ts';
 
 const openWorld = () => {
   const clock = createManualClock();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { createManualClock } from '../../../testing/manual-clock.ts';
+import { createMemoryStore } from '../../../testing/memory-store/memory-store.ts';
 import { createIds } from '../ids.ts';
-import { createManualClock } from '../time/manual-clock.ts';
-import { createMemoryStore } from './memory-store.ts';
 import { move } from './move.ts';
 
 const openWorld = async () => {

@@ -4,7 +4,7 @@ import { deciding } from '../../gate/index.ts';
 import { move } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { conflictPrompt, failedSetupPrompt, redGatePrompt, weakenedPrompt } from '../../task/index.ts';
-import { landChange } from '../land-change.ts';
+import { landChange } from '../landing/land-change.ts';
 import { isGone } from '../machine/life.ts';
 import type { Ask, EndOfRound, EndStrategy, Round, Rounds } from './round.ts';
 

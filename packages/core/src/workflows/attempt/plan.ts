@@ -8,8 +8,8 @@ import type { GatePlan } from '../../gate/index.ts';
 import { allRows, type ReadTx } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { freshFollowUpPrompt, type Refused, type Said, taskPrompt } from '../../task/index.ts';
+import { refreshCopies } from '../landing/refresh-copies.ts';
 import { type AttemptFacts, type AttemptInput, factsOf, runIdOf, targetsOf } from './attempt.ts';
-import { refreshCopies } from './refresh-copies.ts';
 import { gateOf } from './target-gate.ts';
 import { tellKept } from './unsaved.ts';
 

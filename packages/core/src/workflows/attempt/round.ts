@@ -2,7 +2,7 @@
 import type { AttemptEnd, ChangePart, Turn } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
 import type { CommitByRepository, Ports } from '../../ports.ts';
-import type { TurnInputs } from '../take-turn.ts';
+import type { TurnInputs } from './take-turn.ts';
 
 export interface Rounds {
   readonly turn: Omit<TurnInputs, 'turnId' | 'at' | keyof ThisTurn>;

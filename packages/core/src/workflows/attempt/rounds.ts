@@ -9,9 +9,9 @@ import type { Ports } from '../../ports.ts';
 import { removedUnderWork } from '../../sandbox/index.ts';
 import { isGone } from '../machine/life.ts';
 import { inSandbox, reachSandbox } from '../machine/revive.ts';
-import { takeTurn } from '../take-turn.ts';
 import { ENDS } from './ends.ts';
 import type { Ask, Round, Rounds, ThisTurn } from './round.ts';
+import { takeTurn } from './take-turn.ts';
 
 /** What a round runs as children of the attempt. */
 export const ROUND_SAGAS = [takeTurn, ...Object.values(ENDS).flatMap(({ children }) => children)];

@@ -2,12 +2,12 @@
 import { type EgressPolicy, ERRORS, fail, isBerthError, type Workspace } from '@berth/contract';
 import type { Ports, PreparedAgent } from '../../ports.ts';
 import { branchRef, planSandbox, type SandboxPlan, targetRefs } from '../../sandbox/index.ts';
-import { createSandbox } from '../create-sandbox.ts';
+import { createSandbox } from '../machine/create-sandbox.ts';
 import { ensurePrebuild, type Start } from '../prebuild/ensure.ts';
-import { turnRef } from '../take-turn.ts';
 import type { AttemptInput } from './attempt.ts';
 import { factsOf } from './attempt.ts';
 import type { AttemptPlan } from './plan.ts';
+import { turnRef } from './take-turn.ts';
 
 export interface SandboxRequest {
   readonly input: AttemptInput;

@@ -9,10 +9,10 @@ import { isStop } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { progressed } from '../../task/index.ts';
 import { workspaceOf } from '../../workspace/index.ts';
-import { baselineOf, type Target } from '../landing/baseline.ts';
+import { baselineOf, type Target } from '../gate/baseline.ts';
+import { refreshCopies } from '../landing/refresh-copies.ts';
 import { inSandbox } from '../machine/revive.ts';
 import { targetsOf } from './attempt.ts';
-import { refreshCopies } from './refresh-copies.ts';
 import type { AttemptSandbox } from './sandbox.ts';
 
 /** Rejects with `gate.empty`. */

@@ -14,9 +14,9 @@ import {
 import { move, nothingToUndo, retired, saga } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { requestRemoval } from '../../sandbox/index.ts';
-import type { GatePart } from '../check-gate.ts';
 import { endChild } from '../child.ts';
-import { endParts } from './gate-parts.ts';
+import type { GatePart } from '../gate/check-gate.ts';
+import { endParts } from '../gate/gate-parts.ts';
 import { breakGate, type LandInput, landed, reject, repositoriesOf } from './records.ts';
 
 type PlanOfThen = {

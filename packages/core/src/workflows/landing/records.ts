@@ -3,7 +3,7 @@ import { allows, type ChangePart, changeStates } from '@berth/contract';
 import type { MergedPart } from '../../change/index.ts';
 import { move, type Tx } from '../../kernel/index.ts';
 import { causeOf } from '../cause.ts';
-import type { JudgePlan } from './judge-plan.ts';
+import type { JudgePlan } from '../gate/judge-plan.ts';
 
 export interface LandInput {
   readonly changeId: string;

@@ -4,9 +4,9 @@ import { dropRef, judgeRef } from '../../change/index.ts';
 import { deciding, failedIn, weakenedBy } from '../../gate/index.ts';
 import type { Ports } from '../../ports.ts';
 import { progressed } from '../../task/index.ts';
-import { baselineOf, type Target } from './baseline.ts';
-import { type PartsEnd, runParts, setupRedOf } from './gate-parts.ts';
-import type { JudgePlan } from './judge-plan.ts';
+import { baselineOf, type Target } from '../gate/baseline.ts';
+import { type PartsEnd, runParts, setupRedOf } from '../gate/gate-parts.ts';
+import type { JudgePlan } from '../gate/judge-plan.ts';
 import { type LandInput, repositoriesOf } from './records.ts';
 
 export interface Verification {

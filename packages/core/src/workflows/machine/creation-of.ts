@@ -1,6 +1,6 @@
 /** The run that created a sandbox, or that has yet to create it; it holds the plan. */
 import { familyOf, type ReadTx, type SagaRun } from '../../kernel/index.ts';
-import { createSandbox } from '../create-sandbox.ts';
+import { createSandbox } from './create-sandbox.ts';
 
 /** Other runs about the same record come after it. */
 const RUNS_OF_A_SUBJECT = 50;

@@ -32,8 +32,8 @@ import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
 import type { SetupPlan } from '../../setup-plan.ts';
 import { staged } from '../../task/index.ts';
 import { targetsOf } from '../attempt/attempt.ts';
-import { type PrepareInput, prepareWorkspace, settle } from '../prepare-workspace.ts';
 import { layersOf, supersedeLost } from './lost-layer.ts';
+import { type PrepareInput, prepareWorkspace, settle } from './prepare-workspace.ts';
 
 export interface StartRequest {
   /** Its image and driver may differ from the stored workspace's. */

@@ -1,12 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import {
-  createIds,
-  createManualClock,
-  createMemoryStore,
-  type LogFields,
-  type Store,
-  silentLog,
-} from '@berth/core';
+import { createIds, type LogFields, type Store, silentLog } from '@berth/core';
+import { createManualClock, createMemoryStore } from '@berth/core/testing';
 import { expect, test } from 'vitest';
 import type { ConnectionFact } from './admission.ts';
 import { createConnectionLog } from './connection-log.ts';

@@ -1,4 +1,4 @@
-import { createManualClock } from '@berth/core';
+import { createManualClock } from '@berth/core/testing';
 import { expect, test } from 'vitest';
 import { createOutages } from './outages.ts';
 

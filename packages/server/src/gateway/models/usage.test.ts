@@ -1,4 +1,5 @@
-import { createIds, createMemoryStore } from '@berth/core/kernel';
+import { createIds } from '@berth/core/kernel';
+import { createMemoryStore } from '@berth/core/testing';
 import { expect, it } from 'vitest';
 import { createLedger } from './usage.ts';
 

@@ -6,8 +6,8 @@ import { fail } from '@berth/contract';
 import type { CheckoutRequest, CheckoutStep, Checkouts, Hub, SaveTurnRequest } from '@berth/core';
 import type { Sandbox } from '@berth/plugin-api';
 import { commitIdentity } from '../hub/merge.ts';
-import { resolvedMerge } from '../hub/open-merge.ts';
 import { assertCommit, assertRef } from '../refs.ts';
+import { resolvedMerge } from './open-merge.ts';
 import { createSandboxGit, folderOf, remoteOf, type SandboxGit } from './sandbox-git.ts';
 import { withPrivateIndex } from './working-tree.ts';
 

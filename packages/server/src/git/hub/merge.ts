@@ -3,9 +3,9 @@
  * given), so a merge recomputed after a crash is the same commit.
  */
 import type { MergeOptions, MergeResult } from '@berth/core';
-import { containsCommit, listingOf } from '../checkouts/look.ts';
 import type { Git } from '../git.ts';
 import { assertCommit, assertRef } from '../refs.ts';
+import { containsCommit, listingOf } from './read-commits.ts';
 
 /** Author of the server's commits. */
 export const COMMITTER = { name: 'Berth', email: 'berth@localhost' } as const;

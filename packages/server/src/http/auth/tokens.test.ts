@@ -1,4 +1,5 @@
-import { type Clock, createIds, createManualClock, createMemoryStore } from '@berth/core';
+import { type Clock, createIds } from '@berth/core';
+import { createManualClock, createMemoryStore } from '@berth/core/testing';
 import { expect, it } from 'vitest';
 import { createTokens } from './tokens.ts';
 

@@ -1,5 +1,6 @@
 import type { Change } from '@berth/contract';
-import { createIds, createManualClock, createMemoryStore } from '@berth/core';
+import { createIds } from '@berth/core';
+import { createManualClock, createMemoryStore } from '@berth/core/testing';
 import { expect, it, vi } from 'vitest';
 import { QUEUED_TASK } from '../../../test/http/queued-task.ts';
 import type { Caller } from '../handler-types.ts';

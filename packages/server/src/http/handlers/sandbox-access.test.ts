@@ -1,4 +1,5 @@
-import { createIds, createManualClock, createMemoryStore } from '@berth/core';
+import { createIds } from '@berth/core';
+import { createManualClock, createMemoryStore } from '@berth/core/testing';
 import { expect, it, vi } from 'vitest';
 import type { ServerMachines } from '../../machines/machines.ts';
 import type { Caller } from '../handler-types.ts';

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { fail, type Sandbox as SandboxRecord } from '@berth/contract';
 import type { Grants, Ids, Sandboxes, Store } from '@berth/core';
 import type { Files, Sandbox } from '@berth/plugin-api';
-import type { RepositoryCommands } from '../../git/hub/repository-commands.ts';
+import type { RepositoryCommands } from '../../git/checkouts/repository-commands.ts';
 import type { SandboxClient } from '../../guest/sandbox-client.ts';
 import type { Drivers } from '../../machines/drivers.ts';
 import type { ServerMachines } from '../../machines/machines.ts';

@@ -6,7 +6,7 @@ import { createScriptedWorld } from '../../../testing/simulation/simulate.ts';
 import { createPorts } from '../../core.ts';
 import { planGate, readForGate } from '../../gate/index.ts';
 import { createIds, move, Parked } from '../../kernel/index.ts';
-import { landChange } from '../land-change.ts';
+import { landChange } from '../landing/land-change.ts';
 import { baselineOf, type Target } from './baseline.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -14,9 +14,9 @@ import { type GatePlan, gateInputHash, setupRed } from '../../gate/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { planSetup } from '../../prebuild/index.ts';
 import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
-import { checkGate, type GatePart } from '../check-gate.ts';
 import { endChild } from '../child.ts';
 import { filesOf, type Start } from '../prebuild/ensure.ts';
+import { checkGate, type GatePart } from './check-gate.ts';
 
 export interface GateSandbox {
   readonly id: string;

@@ -3,8 +3,8 @@
  * draft.
  */
 import type { Event } from '@berth/contract';
-import { matchesType } from './event-of.ts';
-import type { EventQuery, ForgetQuery, ReadTx } from './store.ts';
+import { matchesType } from '../../src/kernel/store/event-of.ts';
+import type { EventQuery, ForgetQuery, ReadTx } from '../../src/kernel/store/store.ts';
 
 type Log = readonly Event[];
 

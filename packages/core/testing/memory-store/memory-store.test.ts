@@ -1,5 +1,5 @@
-import { storeLaws } from '../../../testing/laws/store.ts';
-import { createIds } from '../ids.ts';
+import { createIds } from '../../src/kernel/ids.ts';
+import { storeLaws } from '../laws/store.ts';
 import { createMemoryStore } from './memory-store.ts';
 
 storeLaws('in memory', async (clock) => {

@@ -19,8 +19,8 @@ import {
 } from '../../gate/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { planSetup, setupChanges, setupLines, type WorkEgress } from '../../prebuild/index.ts';
-import type { GatePart } from '../check-gate.ts';
 import { ensurePrebuild, filesOf, type Start, settingOf } from '../prebuild/ensure.ts';
+import type { GatePart } from './check-gate.ts';
 import { gateSandbox, judgedBy, setupRedOf } from './gate-parts.ts';
 import { findEvidence, type Reused } from './reuse.ts';
 

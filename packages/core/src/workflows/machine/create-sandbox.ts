@@ -4,12 +4,12 @@
  */
 import type { Sandbox } from '@berth/contract';
 import type { Sandbox as MachineInside } from '@berth/plugin-api';
-import { move, nothingToUndo, saga, type Tx } from '../kernel/index.ts';
-import type { Ports } from '../ports.ts';
-import { readRefsOf, removedUnderWork, type SandboxPlan } from '../sandbox/index.ts';
-import { causeOf } from './cause.ts';
-import { inNewMachine, makeMachine, unenforcedLines } from './machine/life.ts';
-import { runSetup } from './prebuild/run-setup.ts';
+import { move, nothingToUndo, saga, type Tx } from '../../kernel/index.ts';
+import type { Ports } from '../../ports.ts';
+import { readRefsOf, removedUnderWork, type SandboxPlan } from '../../sandbox/index.ts';
+import { causeOf } from '../cause.ts';
+import { inNewMachine, makeMachine, unenforcedLines } from './life.ts';
+import { runSetup } from './run-setup.ts';
 
 export const createSandbox = saga<Ports, SandboxPlan>('sandbox.create', 1)
   .step('driver', {

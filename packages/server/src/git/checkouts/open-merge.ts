@@ -5,7 +5,7 @@
  * merged and checked in the hub either way.
  */
 import type { RunResult, Sandbox } from '@berth/plugin-api';
-import type { SandboxGit } from '../checkouts/sandbox-git.ts';
+import type { SandboxGit } from './sandbox-git.ts';
 
 interface Place {
   readonly sandbox: Sandbox;

@@ -1,6 +1,6 @@
 /** Job claims of the in-memory store. */
-import type { JobClaims, Records } from './store.ts';
-import type { Job } from './tables.ts';
+import type { JobClaims, Records } from '../../src/kernel/store/store.ts';
+import type { Job } from '../../src/kernel/store/tables.ts';
 
 export const memoryJobs = (jobs: Records<'jobs'>): JobClaims => ({
   async claim({ queue, now, owner, leaseUntil, limit }) {

@@ -4,9 +4,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ComposeRequest } from '@berth/core';
 import type { Git } from '../git.ts';
-import { commitTree } from '../hub/merge.ts';
 import { assertCommit, assertRef } from '../refs.ts';
-import { listingOf } from './look.ts';
+import { commitTree } from './merge.ts';
+import { listingOf } from './read-commits.ts';
 
 const ABSENT = '0'.repeat(40);
 

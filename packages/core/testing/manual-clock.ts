@@ -1,5 +1,5 @@
 /** A clock that stands still until it is moved: sleeping costs nothing, and the wake-up order is exact. */
-import type { Clock } from './clock.ts';
+import type { Clock } from '../src/kernel/time/clock.ts';
 
 export interface ManualClock extends Clock {
   /** Moves forward, waking each sleeper at its own time and letting it act before the next. */

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { GateRun } from '@berth/contract';
 import { expect, test } from 'vitest';
+import { createManualClock, createMemoryStore } from '../../../testing/index.ts';
 import { createScriptedWorld } from '../../../testing/simulation/simulate.ts';
 import { createCore } from '../../core.ts';
-import { createIds, createManualClock, createMemoryStore } from '../../kernel/index.ts';
+import { createIds } from '../../kernel/index.ts';
 import { EVIDENCE_GOOD_MS, findEvidence } from './reuse.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -2,9 +2,9 @@
 import { fail, isBerthError, RepositoryStatus } from '@berth/contract';
 import type { Hub } from '@berth/core';
 import type { Sandbox } from '@berth/plugin-api';
-import { cutDiff, diffPrefixes, PLAIN_DIFF } from '../checkouts/look.ts';
-import { createSandboxGit, folderOf, remoteOf, type SandboxGit } from '../checkouts/sandbox-git.ts';
-import { withPrivateIndex } from '../checkouts/working-tree.ts';
+import { cutDiff, diffPrefixes, PLAIN_DIFF } from '../hub/read-commits.ts';
+import { createSandboxGit, folderOf, remoteOf, type SandboxGit } from './sandbox-git.ts';
+import { withPrivateIndex } from './working-tree.ts';
 
 export interface RepositoryCommands {
   status(sandbox: Sandbox, repository: string): Promise<RepositoryStatus>;

@@ -1,6 +1,6 @@
 /**
  * Lands a change. First it is verified: merged in the hub, and the merge judged by its target
- * (`landing/verify.ts`), unless the same plan has already judged the same files (`landing/reuse.ts`). Then it
+ * (`verify.ts`), unless the same plan has already judged the same files (`gate/reuse.ts`). Then it
  * advances: each target moves by compare-and-swap from exactly the commit it was merged with, so what was
  * verified is what lands. If the target has moved meanwhile, the saga ends with `change.target_moved`, and
  * the caller lands again without the agent.
@@ -13,16 +13,15 @@ import {
   judgeRef,
   mergeParts,
   withdrawTargets,
-} from '../change/index.ts';
-import { deciding, failedIn, missingTools } from '../gate/index.ts';
-import { move, nothingToUndo, saga } from '../kernel/index.ts';
-import type { Ports } from '../ports.ts';
-import { staged } from '../task/index.ts';
-import { workspaceOf } from '../workspace/index.ts';
-import { refreshCopies } from './attempt/refresh-copies.ts';
-import { allowWeakened } from './landing/approval.ts';
-import { endParts } from './landing/gate-parts.ts';
-import { planJudging } from './landing/judge-plan.ts';
+} from '../../change/index.ts';
+import { deciding, failedIn, missingTools } from '../../gate/index.ts';
+import { move, nothingToUndo, saga } from '../../kernel/index.ts';
+import type { Ports } from '../../ports.ts';
+import { staged } from '../../task/index.ts';
+import { workspaceOf } from '../../workspace/index.ts';
+import { endParts } from '../gate/gate-parts.ts';
+import { planJudging } from '../gate/judge-plan.ts';
+import { allowWeakened } from './approval.ts';
 import {
   breakGate,
   insertGateRun,
@@ -31,8 +30,9 @@ import {
   landingStarted,
   reject,
   repositoriesOf,
-} from './landing/records.ts';
-import { isPassed, verify } from './landing/verify.ts';
+} from './records.ts';
+import { refreshCopies } from './refresh-copies.ts';
+import { isPassed, verify } from './verify.ts';
 
 export const landChange = saga<Ports, LandInput>('change.land', 2)
   .step('record', {

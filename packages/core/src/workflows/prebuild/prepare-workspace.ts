@@ -4,14 +4,21 @@
  */
 import { fail } from '@berth/contract';
 import type { KeptOfDisk } from '@berth/plugin-api';
-import { nothingToUndo, type Patch, type Prebuild, saga, type Tx, unlessAborted } from '../kernel/index.ts';
-import type { Ports } from '../ports.ts';
-import { keptOfSetup } from '../prebuild/index.ts';
-import { requestRemoval, type SandboxPlan } from '../sandbox/index.ts';
-import { causeOf } from './cause.ts';
-import { endChild } from './child.ts';
-import { createSandbox } from './create-sandbox.ts';
-import { inMachine } from './machine/life.ts';
+import {
+  nothingToUndo,
+  type Patch,
+  type Prebuild,
+  saga,
+  type Tx,
+  unlessAborted,
+} from '../../kernel/index.ts';
+import type { Ports } from '../../ports.ts';
+import { keptOfSetup } from '../../prebuild/index.ts';
+import { requestRemoval, type SandboxPlan } from '../../sandbox/index.ts';
+import { causeOf } from '../cause.ts';
+import { endChild } from '../child.ts';
+import { createSandbox } from '../machine/create-sandbox.ts';
+import { inMachine } from '../machine/life.ts';
 
 export interface PrepareInput {
   /** The record, which exists as `building` before the saga starts. */

@@ -1,6 +1,6 @@
 import type { RunResult, Sandbox } from '@berth/plugin-api';
 import { expect, test } from 'vitest';
-import { setupRedOf } from '../landing/gate-parts.ts';
+import { setupRedOf } from '../gate/gate-parts.ts';
 import { runSetup } from './run-setup.ts';
 
 const ended = (rest: Partial<RunResult>): Promise<void> => {

@@ -15,13 +15,13 @@ import {
   saga,
   type Tx,
   unlessAborted,
-} from '../kernel/index.ts';
-import type { CheckoutStep, CommitByRepository, Ports } from '../ports.ts';
-import { createItemSink, diedPrompt, putItem, staged } from '../task/index.ts';
-import { deathsOf, noteDeath } from './attempt/turn-deaths.ts';
-import { keepUnsaved } from './attempt/unsaved.ts';
-import { causeOf } from './cause.ts';
-import { inSandbox } from './machine/revive.ts';
+} from '../../kernel/index.ts';
+import type { CheckoutStep, CommitByRepository, Ports } from '../../ports.ts';
+import { createItemSink, diedPrompt, putItem, staged } from '../../task/index.ts';
+import { causeOf } from '../cause.ts';
+import { inSandbox } from '../machine/revive.ts';
+import { deathsOf, noteDeath } from './turn-deaths.ts';
+import { keepUnsaved } from './unsaved.ts';
 
 export interface TurnInputs {
   readonly turnId: string;

@@ -4,14 +4,14 @@
  * leaves nothing to undo.
  */
 import { type Event, fail } from '@berth/contract';
-import type { Ids } from '../ids.ts';
-import type { Clock } from '../time/clock.ts';
-import { eventOf } from './event-of.ts';
+import type { Ids } from '../../src/kernel/ids.ts';
+import { eventOf } from '../../src/kernel/store/event-of.ts';
+import { createLocalNotifier, type Notifier } from '../../src/kernel/store/notifier.ts';
+import type { Store, Tx } from '../../src/kernel/store/store.ts';
+import type { Clock } from '../../src/kernel/time/clock.ts';
 import { memoryJobs } from './memory-jobs.ts';
 import { draftLog, readLog } from './memory-log.ts';
 import { createDraft, readRecords, records, type Tables } from './memory-records.ts';
-import { createLocalNotifier, type Notifier } from './notifier.ts';
-import type { Store, Tx } from './store.ts';
 
 export interface MemoryStoreParts {
   readonly clock: Clock;

@@ -1,10 +1,17 @@
 /** Tables of the in-memory store. A snapshot is immutable: a transaction copies the tables it writes. */
 import { fail } from '@berth/contract';
-import { toJson } from '../json.ts';
-import type { Clock } from '../time/clock.ts';
-import { NOUNS } from './nouns.ts';
-import type { ListQuery, Patch, ReadRecords, Records, UntouchedQuery, Where } from './store.ts';
-import type { IndexOf, RowOf, TableName } from './tables.ts';
+import { toJson } from '../../src/kernel/json.ts';
+import { NOUNS } from '../../src/kernel/store/nouns.ts';
+import type {
+  ListQuery,
+  Patch,
+  ReadRecords,
+  Records,
+  UntouchedQuery,
+  Where,
+} from '../../src/kernel/store/store.ts';
+import type { IndexOf, RowOf, TableName } from '../../src/kernel/store/tables.ts';
+import type { Clock } from '../../src/kernel/time/clock.ts';
 
 export interface Row {
   readonly id: string;

@@ -21,8 +21,8 @@ import {
 } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { workspaceOf } from '../../workspace/index.ts';
-import type { GatePart } from '../check-gate.ts';
 import { ensurePrebuild } from '../prebuild/ensure.ts';
+import type { GatePart } from './check-gate.ts';
 import { endParts, gateSandbox, judgedBy, runParts, setupRedOf } from './gate-parts.ts';
 
 export type Target = {
