@@ -32,6 +32,19 @@ const SERVER_LEVELS: readonly (readonly string[])[] = [
   ['http'],
 ];
 
+/** Folders of the workflows, the lowest first: each sees what lies below it. `run-task.ts` lies on top of them. */
+const WORKFLOW_LEVELS: readonly (readonly string[])[] = [
+  ['machine'],
+  ['prebuild'],
+  ['gate'],
+  ['landing'],
+  ['attempt'],
+];
+
+/** Layers of the core above its slices, the lowest first, and the files beside them that all may see. */
+const CORE_LAYERS: readonly string[] = ['workflows', 'verbs', 'reconcilers'];
+const CORE_PORTS: readonly string[] = ['ports.ts', 'git-ports.ts', 'setup-plan.ts'];
+
 interface Import {
   readonly from: string;
   /** A file of the tree (`packages/core/src/index.ts`), or the specifier as written. */
@@ -52,7 +65,9 @@ const packageOf = (path: string) => /^packages\/([^/]+)\//.exec(path)?.[1];
 const sliceOf = (path: string) => /^packages\/core\/src\/([^/]+)\//.exec(path)?.[1];
 const pluginOf = (path: string) => /^packages\/plugins\/src\/([^/]+\/[^/.]+)/.exec(path)?.[1];
 const folderOfServer = (path: string) => /^packages\/server\/src\/([^/]+)\//.exec(path)?.[1];
-const NOT_SLICES = ['kernel', 'workflows', 'verbs', 'reconcilers'];
+const folderOfWorkflows = (path: string) =>
+  /^packages\/core\/src\/workflows\/([^/]+)\/[^/]+$/.exec(path)?.[1];
+const NOT_SLICES = ['kernel', ...CORE_LAYERS];
 
 export const RULES: readonly Rule[] = [
   {
@@ -88,8 +103,34 @@ export const RULES: readonly Rule[] = [
       if (own === undefined || isTest(from) || !to.startsWith('packages/server/src/')) return false;
       const other = folderOfServer(to);
       // Files beside the folders put them together.
-      return own !== other && !(levelOf(other) < levelOf(own));
+      return own !== other && !isBelow(SERVER_LEVELS, other, own);
     },
+  },
+  {
+    name: 'folders-of-the-workflows-see-what-lies-below',
+    breaks: ({ from, to }) => {
+      const own = folderOfWorkflows(from);
+      if (own === undefined || isTest(from) || !to.startsWith('packages/core/src/workflows/')) return false;
+      const other = folderOfWorkflows(to);
+      return own !== other && !isBelow(WORKFLOW_LEVELS, other, own);
+    },
+  },
+  {
+    name: 'the-core-sees-what-lies-below',
+    breaks: ({ from, to }) => {
+      const own = sliceOf(from);
+      if (own === undefined || isTest(from) || !isCore(to)) return false;
+      const other = sliceOf(to);
+      if (other === undefined) return !CORE_PORTS.includes(posix.basename(to));
+      return CORE_LAYERS.indexOf(own) >= 0 && CORE_LAYERS.indexOf(other) > CORE_LAYERS.indexOf(own);
+    },
+  },
+  {
+    name: 'sources-see-no-doubles',
+    breaks: ({ from, to }) =>
+      /^packages\/[^/]+\/src\//.test(from) &&
+      !isTest(from) &&
+      (/^packages\/[^/]+\/(?:test|testing|testkit)\//.test(to) || to === '@berth/core/testing'),
   },
   {
     name: 'core-does-no-io',
@@ -128,10 +169,16 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-/** `NaN`, which is less than nothing, for what has no level. */
-const levelOf = (folder: string | undefined): number => {
-  const level = SERVER_LEVELS.findIndex((folders) => folders.some((one) => one === folder));
-  return level < 0 ? Number.NaN : level;
+/** False for a folder without a level. */
+const isBelow = (
+  levels: readonly (readonly string[])[],
+  lower: string | undefined,
+  upper: string | undefined,
+): boolean => {
+  const [low, high] = [lower, upper].map((folder) =>
+    levels.findIndex((folders) => folders.some((one) => one === folder)),
+  );
+  return low !== undefined && high !== undefined && low >= 0 && low < high;
 };
 
 const isInTree = (to: string) => to.startsWith('packages/') || to.startsWith('tools/');

@@ -9,19 +9,7 @@
  */
 import type { Change, ChangePart, Task } from '@berth/contract';
 import { allRows, type Queue, type ReadTx, type Store, unlessAborted } from '../kernel/index.ts';
-
-export interface Precedence {
-  /**
-   * Waits while another change has precedence at one of the targets. Rejects with the reason of the signal.
-   */
-  pass(landing: WantedLanding, signal: AbortSignal): Promise<void>;
-}
-
-export interface WantedLanding {
-  readonly workspaceId: string;
-  readonly attemptId: string;
-  readonly parts: readonly Pick<ChangePart, 'repository' | 'target'>[];
-}
+import type { Precedence, WantedLanding } from '../ports.ts';
 
 /** Races that a change may lose before it takes precedence. */
 const LOST_BEFORE_PRECEDENCE = 2;

@@ -14,6 +14,7 @@ export {
 } from './queue/queue.ts';
 export * from './reconcile.ts';
 export { type FinalSagaBuilder, type SagaBuilder, saga } from './saga/builder.ts';
+export * from './saga/children.ts';
 export { createSagas, type RunRequest, type SagaDeps, type Sagas } from './saga/engine.ts';
 export * from './saga/saga.ts';
 export * from './saga/unwind.ts';

@@ -6,7 +6,6 @@ export {
   LEFT_BY_ATTEMPTS,
   PLACE_ENDS,
   PLACE_TOPIC,
-  type Places,
   THERE,
 } from './places.ts';
 export { lose, type Remover, recover, removedUnderWork, removeFor, requestRemoval } from './removal.ts';

@@ -2,8 +2,9 @@
  * Places under the limit on sandboxes. Work that finds none waits without a worker. It gives up if no place
  * has been freed for a while, because then nothing is about to finish.
  */
-import { type BerthError, fail, isFinal, type Sandbox, sandboxStates } from '@berth/contract';
-import { type Clock, Deferred, type ReadTx, type Store, type Wait } from '../kernel/index.ts';
+import { fail, isFinal, type Sandbox, sandboxStates } from '@berth/contract';
+import { type Clock, Deferred, type Store, type Wait } from '../kernel/index.ts';
+import type { Places } from '../ports.ts';
 
 /** The states in which more than a sandbox's record is left: a machine, a disk, or what it was made from. */
 export const THERE: readonly Sandbox['state'][] = (Object.keys(sandboxStates) as Sandbox['state'][]) // Object.keys returns string[]
@@ -11,25 +12,6 @@ export const THERE: readonly Sandbox['state'][] = (Object.keys(sandboxStates) as
 
 export const isThere = (sandbox: Sandbox | undefined): sandbox is Sandbox =>
   sandbox !== undefined && !isFinal(sandboxStates, sandbox.state);
-
-export interface Places {
-  /** The number of free places; negative if the limit was lowered. */
-  free(tx: ReadTx): Promise<number>;
-  /** The error for when there is none, with the holders of the places. */
-  reached(tx: ReadTx): Promise<BerthError>;
-  /**
-   * Rejects with `Deferred`, or with `sandbox.limit_reached` if no place has been freed for long, counted
-   * from `since` at the earliest.
-   */
-  assertFree(tx: ReadTx, request: PlaceRequest): Promise<void>;
-  /** For callers that do not wait. Rejects with `sandbox.limit_reached`. */
-  assertFreeNow(tx: ReadTx): Promise<void>;
-}
-
-interface PlaceRequest {
-  readonly purpose: Sandbox['purpose'];
-  readonly since: number;
-}
 
 /**
  * An attempt holds its place while its gate needs another. Attempts therefore never take the last one, or

@@ -10,10 +10,9 @@ import {
   requestRemoval,
   type SandboxPlan,
 } from '../sandbox/index.ts';
-import { targetsOf } from '../workflows/attempt/attempt.ts';
 import { createSandbox } from '../workflows/machine/create-sandbox.ts';
 import { ensurePrebuild } from '../workflows/prebuild/ensure.ts';
-import { workspaceOf } from '../workspace/index.ts';
+import { targetsOf, workspaceOf } from '../workspace/index.ts';
 
 export interface Sandboxes {
   /**

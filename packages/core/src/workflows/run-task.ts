@@ -4,17 +4,16 @@
  * its branch if there is work on it.
  */
 import { type Attempt, DEFAULT_END } from '@berth/contract';
-import { asVersion, type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/index.ts';
+import { asVersion, endChild, type Ids, nothingToUndo, type Patch, saga, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { requestRemoval } from '../sandbox/index.ts';
 import { createBranch, dropUnworkedBranches, staged } from '../task/index.ts';
 import { type AttemptFacts, type AttemptInput, factsOf } from './attempt/attempt.ts';
 import { type AttemptPlan, type Continuity, firstPrompt, planAttempt, withGate } from './attempt/plan.ts';
 import { claimTask, completeTask, endAttempt, startAttempt } from './attempt/records.ts';
-import { ROUND_SAGAS, workThrough } from './attempt/rounds.ts';
+import { endRounds, workThrough } from './attempt/rounds.ts';
 import { ownSandboxId, sandboxForAttempt, sandboxRunId } from './attempt/sandbox.ts';
 import { assertTools, redBefore } from './attempt/target-gate.ts';
-import { endChild, endChildrenOf } from './child.ts';
 import { beginBaseline, type Target } from './gate/baseline.ts';
 
 export const runTask = saga<Ports, AttemptInput>('task.run', 2)
@@ -104,7 +103,7 @@ export const runTask = saga<Ports, AttemptInput>('task.run', 2)
         signal,
       });
     },
-    undo: ({ ports, input }) => endChildrenOf(ports, input.attemptId, ROUND_SAGAS),
+    undo: ({ ports, input }) => endRounds(ports, input.attemptId),
   })
   .pointOfNoReturn()
   .step('finish', {

@@ -1,12 +1,27 @@
-/** Workspaces: looking one up, and finding problems in the gate it declares. */
+/** Workspaces: looking one up, the commits of its targets, and problems in the gate it declares. */
 import { fail, type GateCommand, type Workspace } from '@berth/contract';
 import type { Store } from '../kernel/index.ts';
+import type { CommitByRepository, Hub } from '../ports.ts';
 
 /** Rejects with `record.missing`. */
 export const workspaceOf = async ({ store }: { readonly store: Store }, id: string): Promise<Workspace> => {
   const workspace = await store.read((tx) => tx.table('workspaces').get(id));
   if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id });
   return workspace;
+};
+
+/** The tips of the target branches. Rejects with `branch.missing`. */
+export const targetsOf = async (
+  { hub }: { readonly hub: Pick<Hub, 'resolve'> },
+  workspace: Workspace,
+): Promise<CommitByRepository> => {
+  const commits: Record<string, string> = {};
+  for (const { name, branch } of workspace.repositories) {
+    const commit = await hub.resolve(workspace.id, name, `refs/heads/${branch}`);
+    if (commit === undefined) throw fail('branch.missing', { repository: name, branch });
+    commits[name] = commit;
+  }
+  return commits;
 };
 
 /**

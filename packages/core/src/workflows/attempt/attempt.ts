@@ -1,7 +1,7 @@
 /** What every step of an attempt needs: its ids and the current records. */
 import { type Attempt, fail, type Task, type Workspace } from '@berth/contract';
 import { allRows, assert, type Ids, type Job } from '../../kernel/index.ts';
-import type { CommitByRepository, Ports } from '../../ports.ts';
+import type { Ports } from '../../ports.ts';
 
 export interface AttemptInput {
   readonly taskId: string;
@@ -36,16 +36,3 @@ export const factsOf = ({ store }: Ports, { taskId, attemptId }: AttemptInput): 
     const attempts = await allRows(tx, { table: 'attempts', where: { taskId } });
     return { task, workspace, earlier: attempts.filter(({ id }) => id !== attemptId) };
   });
-
-export const targetsOf = async (
-  { hub }: Pick<Ports, 'hub'>,
-  workspace: Workspace,
-): Promise<CommitByRepository> => {
-  const commits: Record<string, string> = {};
-  for (const { name, branch } of workspace.repositories) {
-    const commit = await hub.resolve(workspace.id, name, `refs/heads/${branch}`);
-    if (commit === undefined) throw fail('branch.missing', { repository: name, branch });
-    commits[name] = commit;
-  }
-  return commits;
-};

@@ -2,14 +2,16 @@
  * Where an attempt starts. A follow-up continues where the previous attempt ended: on its commits, and in its
  * sandbox and conversation if they still exist. Any other attempt starts at the current targets.
  */
+
 import type { Attempt, Evidence, Session, Workspace } from '@berth/contract';
 import type { Json } from '@berth/plugin-api';
 import type { GatePlan } from '../../gate/index.ts';
 import { allRows, type ReadTx } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { freshFollowUpPrompt, type Refused, type Said, taskPrompt } from '../../task/index.ts';
+import { targetsOf } from '../../workspace/index.ts';
 import { refreshCopies } from '../landing/refresh-copies.ts';
-import { type AttemptFacts, type AttemptInput, factsOf, runIdOf, targetsOf } from './attempt.ts';
+import { type AttemptFacts, type AttemptInput, factsOf, runIdOf } from './attempt.ts';
 import { gateOf } from './target-gate.ts';
 import { tellKept } from './unsaved.ts';
 

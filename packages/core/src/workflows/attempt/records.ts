@@ -1,9 +1,8 @@
 /** Record updates as an attempt progresses. Each function is part of one transaction in `run-task.ts`. */
 import { allows, type Change, type ErrorBody, taskStates } from '@berth/contract';
-import { allRows, move, type Tx } from '../../kernel/index.ts';
+import { allRows, causeOf, move, type Tx } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { requestRemoval } from '../../sandbox/index.ts';
-import { causeOf } from '../cause.ts';
 import type { AttemptInput } from './attempt.ts';
 import type { Continuity } from './plan.ts';
 import { withUnsaved } from './unsaved.ts';

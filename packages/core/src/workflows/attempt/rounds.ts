@@ -5,6 +5,7 @@
  * runs return their outcome again, and an interrupted one continues.
  */
 import type { Json } from '@berth/plugin-api';
+import { allRows, endChild, familyOf } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { removedUnderWork } from '../../sandbox/index.ts';
 import { isGone } from '../machine/life.ts';
@@ -14,7 +15,7 @@ import type { Ask, Round, Rounds, ThisTurn } from './round.ts';
 import { takeTurn } from './take-turn.ts';
 
 /** What a round runs as children of the attempt. */
-export const ROUND_SAGAS = [takeTurn, ...Object.values(ENDS).flatMap(({ children }) => children)];
+const ROUND_SAGAS = [takeTurn, ...Object.values(ENDS).flatMap(({ children }) => children)];
 
 export type RoundsEnd = {
   readonly changeId: string;
@@ -86,3 +87,18 @@ const fetchTargets = async (
     }),
   );
 };
+
+/**
+ * Ends every turn and landing of an attempt. A crash may have interrupted them, and only their parent resumes
+ * them.
+ */
+export const endRounds = async (ports: Ports, attemptId: string): Promise<void> => {
+  const query = { table: 'sagas', where: { state: ['running', 'undoing'] } } as const;
+  const unfinished = await ports.store.read((tx) => allRows(tx, query));
+  for (const { id, name, input } of unfinished)
+    if (ROUND_SAGAS.some(({ family }) => family === familyOf(name)) && isOf(input, attemptId))
+      await endChild(ports, id, 'the attempt ended');
+};
+
+const isOf = (input: Json, attemptId: string): boolean =>
+  typeof input === 'object' && input !== null && 'attemptId' in input && input.attemptId === attemptId;

@@ -8,6 +8,7 @@
 import { fail, type Turn } from '@berth/contract';
 import type { Json, Sandbox } from '@berth/plugin-api';
 import {
+  causeOf,
   createInterrupts,
   isStop,
   move,
@@ -18,7 +19,6 @@ import {
 } from '../../kernel/index.ts';
 import type { CheckoutStep, CommitByRepository, Ports } from '../../ports.ts';
 import { createItemSink, diedPrompt, putItem, staged } from '../../task/index.ts';
-import { causeOf } from '../cause.ts';
 import { inSandbox } from '../machine/revive.ts';
 import { deathsOf, noteDeath } from './turn-deaths.ts';
 import { keepUnsaved } from './unsaved.ts';

@@ -8,11 +8,10 @@ import { alwaysGreen, type GatePlan, planGate, programOf, readForGate } from '..
 import { isStop } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { progressed } from '../../task/index.ts';
-import { workspaceOf } from '../../workspace/index.ts';
+import { targetsOf, workspaceOf } from '../../workspace/index.ts';
 import { baselineOf, type Target } from '../gate/baseline.ts';
 import { refreshCopies } from '../landing/refresh-copies.ts';
 import { inSandbox } from '../machine/revive.ts';
-import { targetsOf } from './attempt.ts';
 import type { AttemptSandbox } from './sandbox.ts';
 
 /** Rejects with `gate.empty`. */

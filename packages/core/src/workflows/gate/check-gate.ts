@@ -4,11 +4,10 @@
  */
 import type { JudgedBy } from '@berth/contract';
 import { type PlannedCommand, runGate } from '../../gate/index.ts';
-import { nothingToUndo, saga } from '../../kernel/index.ts';
+import { endChild, nothingToUndo, saga } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { requestRemoval, type SandboxPlan } from '../../sandbox/index.ts';
 import { staged } from '../../task/index.ts';
-import { endChild } from '../child.ts';
 import { createSandbox } from '../machine/create-sandbox.ts';
 import { inMachine } from '../machine/life.ts';
 

@@ -2,6 +2,7 @@
  * The parts of a gate: planning them, running them one after the other, ending them, and hashing their
  * inputs.
  */
+
 import {
   type EgressPolicy,
   ERRORS,
@@ -11,10 +12,10 @@ import {
   type Workspace,
 } from '@berth/contract';
 import { type GatePlan, gateInputHash, setupRed } from '../../gate/index.ts';
+import { endChild } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { planSetup } from '../../prebuild/index.ts';
 import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
-import { endChild } from '../child.ts';
 import { filesOf, type Start } from '../prebuild/ensure.ts';
 import { checkGate, type GatePart } from './check-gate.ts';
 

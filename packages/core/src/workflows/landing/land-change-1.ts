@@ -11,10 +11,9 @@ import {
   type MergedPart,
   withdrawTargets,
 } from '../../change/index.ts';
-import { move, nothingToUndo, retired, saga } from '../../kernel/index.ts';
+import { endChild, move, nothingToUndo, retired, saga } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { requestRemoval } from '../../sandbox/index.ts';
-import { endChild } from '../child.ts';
 import type { GatePart } from '../gate/check-gate.ts';
 import { endParts } from '../gate/gate-parts.ts';
 import { breakGate, type LandInput, landed, reject, repositoriesOf } from './records.ts';

@@ -1,8 +1,7 @@
 /** The input of a landing, and the record updates when it succeeds or fails. */
 import { allows, type ChangePart, changeStates } from '@berth/contract';
 import type { MergedPart } from '../../change/index.ts';
-import { move, type Tx } from '../../kernel/index.ts';
-import { causeOf } from '../cause.ts';
+import { causeOf, move, type Tx } from '../../kernel/index.ts';
 import type { JudgePlan } from '../gate/judge-plan.ts';
 
 export interface LandInput {

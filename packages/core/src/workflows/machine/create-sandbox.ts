@@ -4,10 +4,9 @@
  */
 import type { Sandbox } from '@berth/contract';
 import type { Sandbox as MachineInside } from '@berth/plugin-api';
-import { move, nothingToUndo, saga, type Tx } from '../../kernel/index.ts';
+import { causeOf, move, nothingToUndo, saga, type Tx } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { readRefsOf, removedUnderWork, type SandboxPlan } from '../../sandbox/index.ts';
-import { causeOf } from '../cause.ts';
 import { inNewMachine, makeMachine, unenforcedLines } from './life.ts';
 import { runSetup } from './run-setup.ts';
 

@@ -8,6 +8,7 @@
  * from it if their set-up has the same inputs; otherwise they get a private layer, which belongs to their
  * attempt and is deleted with it.
  */
+
 import { fail, type Isolation, type Workspace } from '@berth/contract';
 import {
   createInterrupts,
@@ -31,7 +32,7 @@ import {
 import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
 import type { SetupPlan } from '../../setup-plan.ts';
 import { staged } from '../../task/index.ts';
-import { targetsOf } from '../attempt/attempt.ts';
+import { targetsOf } from '../../workspace/index.ts';
 import { layersOf, supersedeLost } from './lost-layer.ts';
 import { type PrepareInput, prepareWorkspace, settle } from './prepare-workspace.ts';
 

@@ -5,6 +5,8 @@
 import { fail } from '@berth/contract';
 import type { KeptOfDisk } from '@berth/plugin-api';
 import {
+  causeOf,
+  endChild,
   nothingToUndo,
   type Patch,
   type Prebuild,
@@ -15,8 +17,6 @@ import {
 import type { Ports } from '../../ports.ts';
 import { keptOfSetup } from '../../prebuild/index.ts';
 import { requestRemoval, type SandboxPlan } from '../../sandbox/index.ts';
-import { causeOf } from '../cause.ts';
-import { endChild } from '../child.ts';
 import { createSandbox } from '../machine/create-sandbox.ts';
 import { inMachine } from '../machine/life.ts';
 
