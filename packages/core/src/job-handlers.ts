@@ -15,8 +15,7 @@ import {
 } from './kernel/index.ts';
 import type { Ports } from './ports.ts';
 import { progressed } from './task/index.ts';
-import { type AttemptInput, attemptOf, runIdOf } from './workflows/attempt/attempt.ts';
-import { failTask } from './workflows/attempt/records.ts';
+import { type AttemptInput, attemptOf, failTask, runIdOf } from './workflows/attempt/records.ts';
 import { baselineJobOf, runBaseline } from './workflows/gate/baseline.ts';
 import { type PrepareInput, prepareWorkspace } from './workflows/prebuild/prepare-workspace.ts';
 import { runTask } from './workflows/run-task.ts';

@@ -5,12 +5,13 @@
  * first recorded as superseded, so that it gets the same grace period. A layer built for one attempt is
  * superseded when the attempt ends, and the disk of a dead machine when its sandbox is gone.
  */
+
 import { attemptStates, isFinal } from '@berth/contract';
 import { allRows, defineReconciler, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { isThere, THERE } from '../sandbox/index.ts';
 import { creationOf } from '../workflows/machine/creation-of.ts';
-import { layersOf, supersedeLost } from '../workflows/prebuild/lost-layer.ts';
+import { layersOf, supersedeLost } from '../workflows/prebuild/ensure.ts';
 import { eachDriver, forEachIsolated } from './isolated.ts';
 
 const KEPT_OF_EACH = 2;

@@ -7,6 +7,7 @@
  * started after the oldest one in progress is deleted. While a sandbox lives, the runs that created it and
  * worked in it are kept, because they record its layers and the session its agent continues.
  */
+
 import type { Json } from '@berth/plugin-api';
 import {
   allRows,
@@ -19,7 +20,7 @@ import {
 } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { isThere } from '../sandbox/index.ts';
-import { runIdOf } from '../workflows/attempt/attempt.ts';
+import { runIdOf } from '../workflows/attempt/records.ts';
 import { createSandbox } from '../workflows/machine/create-sandbox.ts';
 
 const MAX_JOB_BATCHES = 50;

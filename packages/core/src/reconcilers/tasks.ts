@@ -6,8 +6,7 @@ import type { Task } from '@berth/contract';
 import { defineReconciler, type ReadTx, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { enqueueAttempt } from '../verbs/tasks.ts';
-import { runIdOf } from '../workflows/attempt/attempt.ts';
-import { failTask } from '../workflows/attempt/records.ts';
+import { failTask, runIdOf } from '../workflows/attempt/records.ts';
 import { forEachIsolated } from './isolated.ts';
 
 const WORKING = { state: ['queued', 'spawning', 'running', 'verifying', 'landing'] };

@@ -2,6 +2,7 @@
  * What people do with tasks. Each verb is one transaction that writes the task's state change, its event and
  * the resulting job together, so that an acknowledged task is never abandoned.
  */
+
 import {
   allows,
   fail,
@@ -13,7 +14,7 @@ import {
 } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt/attempt.ts';
+import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt/records.ts';
 import { assertJudged } from '../workflows/attempt/target-gate.ts';
 import { workspaceOf } from '../workspace/index.ts';
 

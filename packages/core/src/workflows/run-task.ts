@@ -8,9 +8,16 @@ import { asVersion, endChild, type Ids, nothingToUndo, type Patch, saga, type Tx
 import type { Ports } from '../ports.ts';
 import { requestRemoval } from '../sandbox/index.ts';
 import { createBranch, dropUnworkedBranches, staged } from '../task/index.ts';
-import { type AttemptFacts, type AttemptInput, factsOf } from './attempt/attempt.ts';
 import { type AttemptPlan, type Continuity, firstPrompt, planAttempt, withGate } from './attempt/plan.ts';
-import { claimTask, completeTask, endAttempt, startAttempt } from './attempt/records.ts';
+import {
+  type AttemptFacts,
+  type AttemptInput,
+  claimTask,
+  completeTask,
+  endAttempt,
+  factsOf,
+  startAttempt,
+} from './attempt/records.ts';
 import { endRounds, workThrough } from './attempt/rounds.ts';
 import { ownSandboxId, sandboxForAttempt, sandboxRunId } from './attempt/sandbox.ts';
 import { assertTools, redBefore } from './attempt/target-gate.ts';

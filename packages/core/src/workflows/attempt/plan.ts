@@ -11,7 +11,7 @@ import type { CommitByRepository, Ports } from '../../ports.ts';
 import { freshFollowUpPrompt, type Refused, type Said, taskPrompt } from '../../task/index.ts';
 import { targetsOf } from '../../workspace/index.ts';
 import { refreshCopies } from '../landing/refresh-copies.ts';
-import { type AttemptFacts, type AttemptInput, factsOf, runIdOf } from './attempt.ts';
+import { type AttemptFacts, type AttemptInput, factsOf, runIdOf } from './records.ts';
 import { gateOf } from './target-gate.ts';
 import { tellKept } from './unsaved.ts';
 

@@ -1,11 +1,56 @@
-/** Record updates as an attempt progresses. Each function is part of one transaction in `run-task.ts`. */
-import { allows, type Change, type ErrorBody, taskStates } from '@berth/contract';
-import { allRows, causeOf, move, type Tx } from '../../kernel/index.ts';
+/**
+ * The records of an attempt: what every step needs of them, and their updates as it progresses. Each update is
+ * part of one transaction in `run-task.ts`.
+ */
+import {
+  type Attempt,
+  allows,
+  type Change,
+  type ErrorBody,
+  fail,
+  type Task,
+  taskStates,
+  type Workspace,
+} from '@berth/contract';
+import { allRows, assert, causeOf, type Ids, type Job, move, type Tx } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { requestRemoval } from '../../sandbox/index.ts';
-import type { AttemptInput } from './attempt.ts';
 import type { Continuity } from './plan.ts';
 import { withUnsaved } from './unsaved.ts';
+
+export interface AttemptInput {
+  readonly taskId: string;
+  readonly attemptId: string;
+}
+
+/** The run id of an attempt; the same after every restart. */
+export const runIdOf = (ids: Ids, attemptId: string): string => ids.from('saga', `${attemptId}/run`);
+
+/** The input of a `task.run` job. */
+export const attemptOf = ({ data }: Job): AttemptInput => {
+  assert(
+    typeof data === 'object' && data !== null && 'taskId' in data && 'attemptId' in data,
+    'a job names its attempt',
+  );
+  return { taskId: String(data.taskId), attemptId: String(data.attemptId) };
+};
+
+export interface AttemptFacts {
+  readonly task: Task;
+  readonly workspace: Workspace;
+  /** Earlier attempts at the same task, oldest first. */
+  readonly earlier: readonly Attempt[];
+}
+
+export const factsOf = ({ store }: Ports, { taskId, attemptId }: AttemptInput): Promise<AttemptFacts> =>
+  store.read(async (tx) => {
+    const task = await tx.table('tasks').get(taskId);
+    if (task === undefined) throw fail('record.missing', { noun: 'task', id: taskId });
+    const workspace = await tx.table('workspaces').get(task.workspaceId);
+    if (workspace === undefined) throw fail('record.missing', { noun: 'workspace', id: task.workspaceId });
+    const attempts = await allRows(tx, { table: 'attempts', where: { taskId } });
+    return { task, workspace, earlier: attempts.filter(({ id }) => id !== attemptId) };
+  });
 
 export const claimTask = async (tx: Tx, { taskId, attemptId }: AttemptInput, run: string): Promise<void> => {
   const task = await move(tx, 'tasks', taskId, { trigger: 'claimed', causedBy: run });

@@ -10,8 +10,7 @@ import type { Ports } from '../../ports.ts';
 import { removedUnderWork } from '../../sandbox/index.ts';
 import { isGone } from '../machine/life.ts';
 import { inSandbox, reachSandbox } from '../machine/revive.ts';
-import { ENDS } from './ends.ts';
-import type { Ask, Round, Rounds, ThisTurn } from './round.ts';
+import { type Ask, ENDS, type Round, type Rounds, type ThisTurn } from './ends.ts';
 import { takeTurn } from './take-turn.ts';
 
 /** What a round runs as children of the attempt. */

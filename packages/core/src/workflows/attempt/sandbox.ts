@@ -4,9 +4,8 @@ import type { Ports, PreparedAgent } from '../../ports.ts';
 import { branchRef, planSandbox, type SandboxPlan, targetRefs } from '../../sandbox/index.ts';
 import { createSandbox } from '../machine/create-sandbox.ts';
 import { ensurePrebuild, type Start } from '../prebuild/ensure.ts';
-import type { AttemptInput } from './attempt.ts';
-import { factsOf } from './attempt.ts';
 import type { AttemptPlan } from './plan.ts';
+import { type AttemptInput, factsOf } from './records.ts';
 import { turnRef } from './take-turn.ts';
 
 export interface SandboxRequest {

@@ -5,22 +5,31 @@
  * `work` reads its output again from the first byte. If the machine dies, the work continues in a new one
  * with the same disk.
  */
-import { fail, type Turn } from '@berth/contract';
+import { fail, type MachineDeath, type Turn } from '@berth/contract';
 import type { Json, Sandbox } from '@berth/plugin-api';
 import {
+  assert,
   causeOf,
   createInterrupts,
   isStop,
   move,
   nothingToUndo,
+  type ReadTx,
   saga,
   type Tx,
   unlessAborted,
 } from '../../kernel/index.ts';
 import type { CheckoutStep, CommitByRepository, Ports } from '../../ports.ts';
-import { createItemSink, diedPrompt, putItem, staged } from '../../task/index.ts';
+import {
+  createItemSink,
+  diedPrompt,
+  placesTaken,
+  putItem,
+  staged,
+  type TurnPlace,
+} from '../../task/index.ts';
+import { diedOf, MAX_MACHINES } from '../machine/life.ts';
 import { inSandbox } from '../machine/revive.ts';
-import { deathsOf, noteDeath } from './turn-deaths.ts';
 import { keepUnsaved } from './unsaved.ts';
 
 export interface TurnInputs {
@@ -197,3 +206,39 @@ const saveLost = async (ports: Ports, input: TurnInputs, key: string): Promise<v
     await keepUnsaved(ports, { ...input, error });
   }
 };
+
+/**
+ * The machines that died during a turn. A death is recorded before the turn is resumed, because the agent's next
+ * prompt and its exec id depend on it, even after a server restart.
+ */
+interface Place extends TurnPlace {
+  readonly attemptId: string;
+  readonly sandbox: { readonly id: string };
+}
+
+const deathsOf = async (tx: ReadTx, turnId: string): Promise<readonly MachineDeath[]> =>
+  (await tx.table('turns').get(turnId))?.deaths ?? [];
+
+/**
+ * Adds a notice to the conversation, after what was said before the death. Rejects with `sandbox.died` at the
+ * last one allowed.
+ */
+const noteDeath = async (tx: Tx, input: Place, reason: string): Promise<void> => {
+  const turn = await tx.table('turns').get(input.turnId);
+  assert(turn !== undefined, 'a turn is on record before it is worked on');
+  const { deaths = [] } = turn;
+  const died = deaths.length + 1;
+  if (died >= MAX_MACHINES) throw diedOf(input.sandbox.id, reason, died);
+  const place = (await placesTaken(tx, input)) + 1;
+  await putItem(tx, input, place, { kind: 'notice', text: told(reason) });
+  await tx.table('turns').update(turn.id, turn.revision, { deaths: [...deaths, { reason, place }] });
+  const detail = `died: ${reason}; made anew from its disk, ${died + 1} of ${MAX_MACHINES}`;
+  await tx.emit({
+    type: 'attempt.progressed',
+    subject: input.attemptId,
+    data: { stage: 'machine', detail },
+  });
+};
+
+const told = (reason: string): string =>
+  `The machine died: ${reason}. It was made anew from its disk, and the turn begins again with the files as they were.`;

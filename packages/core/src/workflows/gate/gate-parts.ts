@@ -2,7 +2,6 @@
  * The parts of a gate: planning them, running them one after the other, ending them, and hashing their
  * inputs.
  */
-
 import {
   type EgressPolicy,
   ERRORS,

@@ -16,7 +16,7 @@ import type { Ports } from '../../ports.ts';
 import { requestRemoval } from '../../sandbox/index.ts';
 import type { GatePart } from '../gate/check-gate.ts';
 import { endParts } from '../gate/gate-parts.ts';
-import { breakGate, type LandInput, landed, reject, repositoriesOf } from './records.ts';
+import { breakGate, type LandInput, landed, reject, repositoriesOf } from './land-change.ts';
 
 type PlanOfThen = {
   readonly gateRunId: string;

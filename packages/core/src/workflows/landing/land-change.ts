@@ -1,38 +1,39 @@
 /**
  * Lands a change. First it is verified: merged in the hub, and the merge judged by its target
- * (`verify.ts`), unless the same plan has already judged the same files (`gate/reuse.ts`). Then it
- * advances: each target moves by compare-and-swap from exactly the commit it was merged with, so what was
+ * (`verify`), unless the same plan has already judged the same files (`gate/reuse.ts`). Then it advances: each target moves by compare-and-swap from exactly the commit it was merged with, so what was
  * verified is what lands. If the target has moved meanwhile, the saga ends with `change.target_moved`, and
  * the caller lands again without the agent.
  */
-import { fail } from '@berth/contract';
+import { allows, type ChangePart, changeStates, type Evidence, fail, type Weakening } from '@berth/contract';
 import {
   advanceTargets,
   changeRef,
   dropRef,
   judgeRef,
+  type MergedPart,
   mergeParts,
   withdrawTargets,
 } from '../../change/index.ts';
-import { deciding, failedIn, missingTools } from '../../gate/index.ts';
-import { move, nothingToUndo, saga } from '../../kernel/index.ts';
+import { deciding, failedIn, missingTools, weakenedBy } from '../../gate/index.ts';
+import { causeOf, move, nothingToUndo, saga, type Tx } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
-import { staged } from '../../task/index.ts';
+import { progressed, staged } from '../../task/index.ts';
 import { workspaceOf } from '../../workspace/index.ts';
-import { endParts } from '../gate/gate-parts.ts';
-import { planJudging } from '../gate/judge-plan.ts';
+import { baselineOf, type Target } from '../gate/baseline.ts';
+import { endParts, type PartsEnd, runParts, setupRedOf } from '../gate/gate-parts.ts';
+import { type JudgePlan, planJudging } from '../gate/judge-plan.ts';
 import { allowWeakened } from './approval.ts';
-import {
-  breakGate,
-  insertGateRun,
-  type LandInput,
-  landed,
-  landingStarted,
-  reject,
-  repositoriesOf,
-} from './records.ts';
 import { refreshCopies } from './refresh-copies.ts';
-import { isPassed, verify } from './verify.ts';
+
+export interface LandInput {
+  readonly changeId: string;
+  readonly taskId: string;
+  readonly attemptId: string;
+  readonly workspaceId: string;
+  readonly title: string;
+  readonly agent: string;
+  readonly parts: readonly ChangePart[];
+}
 
 export const landChange = saga<Ports, LandInput>('change.land', 2)
   .step('record', {
@@ -131,4 +132,106 @@ const recordOf = async ({ store }: Ports, id: string) => {
   const change = await store.read((tx) => tx.table('changes').get(id));
   if (change === undefined) throw fail('record.missing', { noun: 'change', id });
   return change;
+};
+
+interface Verification {
+  readonly input: LandInput;
+  readonly planned: JudgePlan;
+  /** The key of the step. */
+  readonly key: string;
+  readonly signal: AbortSignal;
+}
+
+const isPassed = (evidence: readonly Evidence[]): boolean => failedIn(deciding(evidence)).length === 0;
+
+/** Whether a merge passes and what it weakens. Nothing moves here. */
+const verify = async (ports: Ports, verification: Verification) => {
+  const { input, planned, signal } = verification;
+  const { evidence, weakened } = await judge(ports, verification);
+  await dropRef(ports.hub, input.workspaceId, repositoriesOf(input), judgeRef(input.changeId));
+  const { targets, plan, egress } = planned;
+  const target = { workspaceId: input.workspaceId, commits: targets, plan, egress };
+  const before = isPassed(evidence) ? await judgedTarget(ports, target, signal) : NOTHING;
+  const all = [...planned.weakened, ...weakened, ...before.weakened];
+  return { evidence, weakened: unique([...all, ...weakenedBy(evidence, before.evidence)]) };
+};
+
+const judge = async (
+  ports: Ports,
+  { input: { attemptId }, planned: { reused, parts }, key, signal }: Verification,
+): Promise<PartsEnd> => {
+  if (reused === undefined) return runParts(ports, { parts, key, signal });
+  await progressed(ports.store, { attemptId, stage: 'gate', detail: `reused from ${reused.gateRunId}` });
+  return { evidence: reused.evidence, weakened: [] };
+};
+
+/**
+ * A failing set-up of the target shows up twice: where its checks should run, and where it is judged itself.
+ */
+const unique = (all: readonly Weakening[]): Weakening[] => [
+  ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
+];
+
+const NOTHING: PartsEnd = { evidence: [], weakened: [] };
+
+/** A target that cannot be set up gives no verdict, and that is for a person to resolve, not an agent. */
+const judgedTarget = async (ports: Ports, target: Target, signal: AbortSignal): Promise<PartsEnd> => {
+  try {
+    return { evidence: await baselineOf(ports, target, signal), weakened: [] };
+  } catch (error) {
+    const red = setupRedOf(error, Object.keys(target.commits)[0]);
+    if (red === undefined) throw error;
+    return { evidence: [], weakened: [red] };
+  }
+};
+
+export const repositoriesOf = ({ parts }: LandInput): string[] => parts.map((part) => part.repository);
+
+/** The merge commits, by repository. */
+export const landed = (parts: readonly MergedPart[]): Record<string, string> =>
+  Object.fromEntries(parts.map((part) => [part.repository, part.merge]));
+
+export const reject = async (tx: Tx, changeId: string, run: string): Promise<void> => {
+  const change = await tx.table('changes').get(changeId);
+  if (change === undefined || !allows(changeStates, change.state, 'rejected')) return;
+  const error = await causeOf(tx, run);
+  const details = error === undefined ? {} : { code: error.code };
+  await move(tx, 'changes', changeId, { trigger: 'rejected', patch: { error }, details, causedBy: run });
+};
+
+const insertGateRun = async (
+  tx: Tx,
+  planned: JudgePlan & { readonly gateRunId: string; readonly changeId: string },
+): Promise<void> => {
+  const { gateRunId: id, changeId, plan, commits, inputHash, planHash, parts, reused } = planned;
+  const sandboxId = reused?.sandboxId ?? parts[0]?.sandbox.id;
+  if (sandboxId === undefined) return;
+  await tx.table('gateRuns').insert({
+    id,
+    state: 'running',
+    changeId,
+    sandboxId,
+    profile: plan.profile,
+    commits,
+    inputHash,
+    planHash,
+    reusedFrom: reused?.gateRunId,
+    evidence: [],
+  });
+  const change = await tx.table('changes').get(changeId);
+  if (change !== undefined) await tx.table('changes').update(changeId, change.revision, { gateRunId: id });
+};
+
+/** A gate without a verdict has not passed. */
+export const breakGate = async (tx: Tx, gateRunId: string, run: string): Promise<void> => {
+  const gateRun = await tx.table('gateRuns').get(gateRunId);
+  if (gateRun?.state !== 'running') return;
+  const error = await causeOf(tx, run);
+  await move(tx, 'gateRuns', gateRunId, { trigger: 'broke', patch: { error }, causedBy: run });
+};
+
+const landingStarted = async (tx: Tx, taskId: string, run: string): Promise<void> => {
+  const task = await tx.table('tasks').get(taskId);
+  if (task?.state === 'verifying')
+    await move(tx, 'tasks', taskId, { trigger: 'landing_started', causedBy: run });
 };

@@ -8,7 +8,6 @@
  * from it if their set-up has the same inputs; otherwise they get a private layer, which belongs to their
  * attempt and is deleted with it.
  */
-
 import { fail, type Isolation, type Workspace } from '@berth/contract';
 import {
   createInterrupts,
@@ -33,7 +32,6 @@ import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
 import type { SetupPlan } from '../../setup-plan.ts';
 import { staged } from '../../task/index.ts';
 import { targetsOf } from '../../workspace/index.ts';
-import { layersOf, supersedeLost } from './lost-layer.ts';
 import { type PrepareInput, prepareWorkspace, settle } from './prepare-workspace.ts';
 
 export interface StartRequest {
@@ -290,4 +288,38 @@ const ended = (): void => undefined;
 /** A build that waits for a place has not ended, so the caller releases its worker, too. */
 const endedBadly = (error: unknown): void => {
   if (isDeferred(error)) throw error;
+};
+
+/** A layer may be gone from its driver: removed by hand, or missing from a backup. */
+export const layersOf = async (
+  { machines }: Pick<Ports, 'machines'>,
+  driver: string,
+): Promise<Set<string>> => {
+  const there = new Set<string>();
+  for await (const { layer } of machines.facets(driver).snapshots?.list() ?? []) there.add(layer);
+  return there;
+};
+
+/**
+ * Returns false if the record has changed meanwhile. Tells the operator, because something removes files that
+ * the server needs.
+ */
+export const supersedeLost = async (
+  { store, troubles }: Pick<Ports, 'store' | 'troubles'>,
+  prebuildId: string,
+  layer: string,
+): Promise<boolean> => {
+  const driver = await store.write(async (tx) => {
+    const now = await tx.table('prebuilds').get(prebuildId);
+    if (now?.state !== 'ready' || now.layer !== layer) return undefined;
+    await tx.table('prebuilds').update(prebuildId, now.revision, { state: 'superseded' });
+    return now.driver;
+  });
+  if (driver === undefined) return false;
+  troubles.note(
+    prebuildId,
+    `its layer is gone from the driver ${driver} and is made again when it is needed; ` +
+      'keep cleaners away from the folder of the driver, and have it in backups as a whole',
+  );
+  return true;
 };
