@@ -17,6 +17,13 @@ const PLANTED: readonly [rule: string, path: string, text: string][] = [
   ['errors-have-a-code', 'packages/core/src/a.ts', "reject(new Error('no'));"],
   ['no-catch-is-empty', 'packages/core/src/a.ts', 'try { a(); } catch {}'],
   ['no-catch-is-empty', 'packages/core/src/a.ts', 'try { a(); } catch (error) {\n  // never mind\n}'],
+  ['only-missing-is-absent', 'packages/plugins/src/drivers/a.ts', "readFile(path, 'utf8').catch(() => '')"],
+  ['only-missing-is-absent', 'packages/server/src/store/a.ts', 'if (existsSync(path)) return;'],
+  [
+    'only-missing-is-absent',
+    'packages/plugins/src/linux/a.ts',
+    'stat(a).then(\n  () => true,\n  () => false,\n)',
+  ],
   ['programs-start-in-one-place', 'packages/server/src/a.ts', "import { spawn } from 'node:child_process';"],
   ['programs-start-in-one-place', 'packages/server/src/a.ts', "import { execa } from 'execa';"],
   ['shells-inside-have-a-path', 'packages/core/src/a.ts', "argv: ['sh', '-c', line]"],
@@ -44,6 +51,7 @@ const FINE: readonly [path: string, text: string][] = [
   ['packages/core/src/a.test.ts', "throw new Error('planted');"],
   ['packages/core/src/a.test.ts', "test.skipIf(process.platform === 'win32')('x', () => {});"],
   ['packages/core/src/a.ts', 'try { a(); } catch (error) { report(error); }'],
+  ['packages/plugins/src/drivers/a.ts', "readFile(path, 'utf8').catch(ifMissing(undefined))"],
   ['packages/core/src/a.ts', '/** `a.ts`, `src/a.ts`, `./a.ts`, `src/*.ts`, `<noun>.ts` and `.test.ts`. */'],
   ['packages/core/src/a.ts', 'const written = `b.ts`;'],
   [

@@ -34,6 +34,18 @@ const SAGA_VERSION = /['"][a-z]+\.[a-z_]+@\d+['"]/g;
 /** Paths and names that exist only on the author's machine. */
 const PRIVATE_PLACES = /(?<![\w.$}/-])\/(?:work|shared|root)\/[\w.-]+|\/tmp\/(?:bash_jobs|brief)/g;
 
+/** What decides from the file system what is there, and then removes, ends or gives up. */
+const LOOKERS = /^packages\/(?:plugins\/src\/(?:drivers|linux)|server\/src\/(?:git\/hub|home|store))\//;
+/** What these do not find they only report: programs on a search path, and the folder to import. */
+const SEARCHES: readonly string[] = [
+  'packages/plugins/src/drivers/oci/identity.ts',
+  'packages/plugins/src/drivers/oci/runtime/engines.ts',
+  'packages/server/src/git/hub/import.ts',
+];
+/** A look at the file system with a value for every failure. */
+const SWALLOWED_LOOK =
+  /\b((?:readFile|readdir|readlink|lstat|stat|access|realpath|open)\([^;{}]*?\)\s*\.(?:catch\(\s*\(\)|then\(\s*\(\) => true,\s*\(\)))\s*=>|\b(existsSync)\(/g;
+
 export const TOUR: readonly string[] = [
   'packages/contract/src/api.ts',
   'packages/core/src/workflows/machine/create-sandbox.ts',
@@ -98,6 +110,14 @@ export const TIDY_RULES: readonly TidyRule[] = [
     check: ({ text }) =>
       matches(/catch\s*(?:\([^)]*\)\s*)?\{(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*\}/g, text).map(
         () => 'empty catch; handle it, or say in code what is ignored and why',
+      ),
+  },
+  {
+    name: 'only-missing-is-absent',
+    applies: (path) => isProduction(path) && LOOKERS.test(path) && !SEARCHES.includes(path),
+    check: ({ text }) =>
+      matches(SWALLOWED_LOOK, text).map(
+        (call) => `${call}: any failure counts as absence, and what is only unreadable would be removed`,
       ),
   },
   {

@@ -4,7 +4,7 @@ import plugin from '../src/drivers/oci/index.ts';
 
 const [, , folder = '', bundle = '', id = ''] = process.argv;
 const driver = plugin.open(plugin.config.parse({}), {
-  installation: 'installation-of-the-test',
+  installation: `installation of ${folder}`,
   folder,
   guest: { node: execPath, bundle },
   log: () => undefined,

@@ -34,7 +34,8 @@ export const driverHost = async (
   const folder = join(place, 'driver');
   await mkdir(folder);
   return {
-    installation: 'installation-of-the-test',
+    // Unique: control groups are named after it, and another checkout's tests may run at the same time.
+    installation: `installation of ${folder}`,
     folder,
     guest: await realGuest(),
     log: () => undefined,

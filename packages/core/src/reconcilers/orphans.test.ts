@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Liveness } from '@berth/plugin-api';
 import { expect, test } from 'vitest';
 import { createScriptedWorld } from '../../testing/simulation/simulate.ts';
 import { createCore } from '../core.ts';
@@ -26,7 +27,7 @@ const strayed = async (attemptId?: string) => {
     await clock.through(core.reconcilers.runAll());
     return machines.alive.has(id);
   };
-  return { store, id, ids, removed, passAfter };
+  return { store, id, ids, machines, removed, passAfter };
 };
 
 test('a machine without a record goes, but not while it is brand-new', async () => {
@@ -36,6 +37,18 @@ test('a machine without a record goes, but not while it is brand-new', async () 
   expect(removed).toEqual([
     { sandbox: id, driver: 'scripted', life: 'alive', madeOn: expect.stringMatching(/^\d{4}-.*Z$/) },
   ]);
+});
+
+test('a machine that cannot be inspected is kept: it may belong to another installation', async () => {
+  const { id, machines, passAfter } = await strayed();
+  let life: Liveness = { state: 'unknown', reason: 'its claim cannot be read' };
+  const listed: typeof machines.list = async function* () {
+    if (machines.alive.has(id)) yield { id, life };
+  };
+  Object.assign(machines, { list: listed });
+  expect(await passAfter(3_600_000)).toBe(true);
+  life = { state: 'dead', reason: 'its processes have exited' };
+  expect(await passAfter(1000)).toBe(false);
 });
 
 test('the machine of an attempt that can go on stays, also when its record was lost with the database', async () => {

@@ -2,8 +2,8 @@
  * Destroys machines without a record. A record is written before its machine is created and read after the
  * machines are listed, so a machine without one belongs to nobody: it was left by a restored database, or by
  * a removal that a driver acknowledged too early. Only machines that a driver lists as ours are considered,
- * and only after a grace period. The machine of an attempt in progress is kept whatever happened to its
- * record, because the attempt continues in it.
+ * and only after a grace period; one that cannot be inspected may not be ours and is kept. The machine of an
+ * attempt in progress is kept whatever happened to its record, because the attempt continues in it.
  */
 import { type Attempt, attemptStates, isFinal } from '@berth/contract';
 import { allRows, defineReconciler, timeOf } from '../kernel/index.ts';
@@ -24,7 +24,8 @@ export const orphanReconciler = defineReconciler<Ports>({
     const looked = await eachDriver(ports, ports.machines.names, signal, async (driver) => {
       const orphans: Orphan[] = [];
       for await (const { id, life } of ports.machines.list(driver))
-        if (await isOrphan(ports, id)) orphans.push({ id, driver, life: life.state });
+        if (life.state !== 'unknown' && (await isOrphan(ports, id)))
+          orphans.push({ id, driver, life: life.state });
       const { done, failed } = await forEachIsolated(ports, orphans, signal, (one) => end(ports, one));
       ended.done += done;
       ended.failed += failed;

@@ -7,6 +7,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ifMissing, ifMissingOrForbidden } from './missing.ts';
 
 export interface ProcessMark {
   readonly pid: number;
@@ -109,8 +110,8 @@ const hasProgram = ({ state, flags }: ProcessStat): boolean =>
 
 const names = async (pid: number, text: string): Promise<boolean> => {
   for (let look = 0; look < EXEC_LOOKS; look += 1) {
-    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => undefined);
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(ifMissingOrForbidden(undefined));
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(ifMissingOrForbidden(undefined));
     if (environment?.includes(text) === true || command?.includes(text) === true) return true;
     if (command !== '' && environment !== '') return false;
     await sleep(EXEC_PAUSE_MS);
@@ -125,9 +126,9 @@ export interface ProcessStat {
   readonly startTicks: number;
 }
 
-/** Undefined when the process does not exist. */
+/** Undefined when the process does not exist; rejects when that cannot be found out. */
 export const statOf = async (pid: number): Promise<ProcessStat | undefined> => {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(ifMissing(undefined));
   if (text === undefined) return undefined;
   // The second field is the name in parentheses, which may itself contain parentheses and blanks.
   const [state = '', parent, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');

@@ -6,7 +6,6 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fstatSync,
   openSync,
   readFileSync,
@@ -46,7 +45,8 @@ export const lockFolder = (folder: string, databaseFile: string): FolderLock => 
   try {
     hold(folder, constants.O_RDONLY | constants.O_DIRECTORY);
     const holdDatabase = () => hold(databaseFile, constants.O_RDWR);
-    let database = existsSync(databaseFile) ? holdDatabase() : undefined;
+    let database =
+      statSync(databaseFile, { throwIfNoEntry: false }) === undefined ? undefined : holdDatabase();
     const draft = `${nameFile}.new`;
     const mine = { pid: process.pid, startedAt: statOf(process.pid).startedAt };
     writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 });

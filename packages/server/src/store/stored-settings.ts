@@ -1,6 +1,6 @@
 /** Reads what a database that is not open yet contains, without changing a byte of it. */
 
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Ids, Store } from '@berth/core';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
@@ -28,7 +28,7 @@ export const readStoredSeq = (file: string): number =>
   );
 
 const look = <T>(file: string, table: string, absent: T, read: (database: Database.Database) => T): T => {
-  if (!existsSync(file) || statSync(file).size === 0) return absent;
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return absent;
   let database: Database.Database | undefined;
   try {
     database = new Database(file, { readonly: true, fileMustExist: true });

@@ -279,5 +279,5 @@ const readOwn = async (path: string): Promise<string> => {
   return buffer.toString('utf8', 0, bytesRead);
 };
 
-/** Only for a message: a missing log makes it less precise, and a second failure must not hide the first. */
-const logOf = (folder: string): Promise<string> => readFile(join(folder, 'log'), 'utf8').catch(() => '');
+/** Only for a message, so a second failure must not hide the first. */
+const logOf = (folder: string): Promise<string> => readFile(join(folder, 'log'), 'utf8').catch(String);

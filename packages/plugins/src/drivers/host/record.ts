@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { DriverHost, ListedMachine, Liveness } from '@berth/plugin-api';
 import { z } from 'zod';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
+import { ifMissing } from '../../linux/missing.ts';
 import { isAlive } from '../../linux/processes.ts';
 import { userFor } from './user.ts';
 
@@ -23,8 +24,7 @@ export const MACHINE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 export const openRecords = ({ folder, installation }: DriverHost, idBase: number) => {
   const inTurn = createKeyedLock();
   const folderOf = (id: string): string => join(folder, 'sandboxes', id);
-  const names = async (): Promise<string[]> =>
-    (await readdir(join(folder, 'sandboxes')).catch(unlessMissing)) ?? [];
+  const names = (): Promise<string[]> => readdir(join(folder, 'sandboxes')).catch(ifMissing([]));
 
   const claim = async (id: string): Promise<MachineRecord> => {
     const others = (await names()).map(async (name) => (await readRecord(folderOf(name)))?.uid);
@@ -72,14 +72,9 @@ export const writeRecord = async (folder: string, record: MachineRecord): Promis
   await rename(draft, join(folder, RECORD_FILE));
 };
 
-/** Only ENOENT means absence: a sandbox that cannot be inspected now is not gone. */
-const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
-  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
-};
-
 const readRecord = async (folder: string): Promise<MachineRecord | undefined> => {
   const path = join(folder, RECORD_FILE);
-  const stats = await lstat(path).catch(unlessMissing);
+  const stats = await lstat(path).catch(ifMissing(undefined));
   if (stats?.isFile() !== true) return undefined;
   const parsed = MachineRecord.safeParse(JSON.parse(await readFile(path, 'utf8')));
   return parsed.success ? parsed.data : undefined;

@@ -6,7 +6,6 @@
  * is a sandbox whose creation crashed: it is removed before it is created again. Removal kills the processes, lets
  * the kernel drop the namespaces with their mounts, and moves the folder away before deleting it.
  */
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
 import type {
@@ -21,14 +20,15 @@ import type {
 } from '@berth/plugin-api';
 import { connectGuest } from '../../linux/door.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
+import { exists } from '../../linux/missing.ts';
 import { isAlive } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
 import type { Cgroups } from './cgroups/cgroups.ts';
 import type { CommandGroups } from './cgroups/command-groups.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
 import { createImages, type Images } from './images/images.ts';
-import { createLivenessReader, describeLiveness } from './liveness.ts';
-import { claimedIds, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
+import { createLivenessReader, describeLiveness, listedOf } from './liveness.ts';
+import { claims, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
 import type { DiskSize } from './rootfs/disk-usage.ts';
 import { unseenHeld } from './rootfs/nameless.ts';
 import { createSnapshots, LAYER_NAME } from './rootfs/snapshots.ts';
@@ -118,9 +118,8 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     },
     attach,
     destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
-    async *list() {
-      for (const id of await claimedIds(folders.sandboxes, host.installation))
-        yield { id, life: await liveness.read(id) };
+    list: async function* () {
+      yield* listedOf(await claims(folders.sandboxes, host.installation), liveness);
     },
     close: async () => {
       await disks.close();
@@ -256,12 +255,6 @@ const checkLayers = async (spec: MachineSpec, layers: string): Promise<void> => 
         detail: `there is no layer ${layer} (any more); try again, and it will be rebuilt`,
       });
 };
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 interface SnapshotPlaces {
   readonly workshop: Workshop;

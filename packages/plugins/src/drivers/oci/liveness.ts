@@ -1,8 +1,8 @@
 /** Whether a machine is alive, from the kernel's current state. */
-import type { Liveness } from '@berth/plugin-api';
+import type { ListedMachine, Liveness } from '@berth/plugin-api';
 import { isAlive } from '../../linux/processes.ts';
 import type { Cgroups } from './cgroups/cgroups.ts';
-import { readRecord } from './record.ts';
+import { type ClaimedMachine, readRecord } from './record.ts';
 
 export interface LivenessReader {
   read(id: string): Promise<Liveness>;
@@ -37,6 +37,18 @@ export const createLivenessReader = ({ folderOf, containerId, cgroups }: Livenes
     forget: (id) => survived.delete(id),
   };
 };
+
+/** What cannot be proved to be ours is listed, so that it is not taken for gone, and is left alone. */
+export async function* listedOf(
+  claimed: readonly ClaimedMachine[],
+  liveness: Pick<LivenessReader, 'read'>,
+): AsyncGenerator<ListedMachine> {
+  for (const { id, problem } of claimed)
+    yield {
+      id,
+      life: problem === undefined ? await liveness.read(id) : { state: 'unknown', reason: problem },
+    };
+}
 
 const reasonOf = (kills: number): string =>
   kills <= 0

@@ -4,6 +4,7 @@ import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Unenforced } from '@berth/plugin-api';
 import { z } from 'zod';
+import { ifMissing } from '../../linux/missing.ts';
 
 const Claim = z.object({ installation: z.string(), id: z.string() });
 
@@ -34,16 +35,24 @@ export const MACHINE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 export const writeClaim = (folder: string, installation: string, id: string): Promise<void> =>
   writeFile(join(folder, CLAIM_FILE), JSON.stringify({ installation, id }));
 
-/** The ids whose folders this installation claimed, and those that died before the claim. */
-export const claimedIds = async (sandboxes: string, installation: string): Promise<string[]> => {
-  const names = await readdir(sandboxes).catch(() => []);
-  const own = await Promise.all(
-    names.map(async (name) => {
-      const claim = await readJson(join(sandboxes, name, CLAIM_FILE), Claim);
-      return MACHINE_ID.test(name) && (claim === undefined || claim.installation === installation);
-    }),
-  );
-  return names.filter((_, index) => own[index]);
+export interface ClaimedMachine {
+  readonly id: string;
+  /** Why its claim cannot be read: it may be another installation's. */
+  readonly problem?: string;
+}
+
+/** Machines whose folders this installation claimed or may have claimed, and those that died before the claim. */
+export const claims = async (sandboxes: string, installation: string): Promise<ClaimedMachine[]> => {
+  const names: string[] = await readdir(sandboxes).catch(ifMissing([]));
+  const claimOf = async (id: string): Promise<ClaimedMachine[]> => {
+    try {
+      const claim = await readJson(join(sandboxes, id, CLAIM_FILE), Claim);
+      return claim === undefined || claim.installation === installation ? [{ id }] : [];
+    } catch (error) {
+      return [{ id, problem: String(error) }];
+    }
+  };
+  return (await Promise.all(names.filter((name) => MACHINE_ID.test(name)).map(claimOf))).flat();
 };
 
 /** Written atomically. */
@@ -56,8 +65,9 @@ export const writeRecord = async (folder: string, record: MachineRecord): Promis
 export const readRecord = (folder: string): Promise<MachineRecord | undefined> =>
   readJson(join(folder, RECORD_FILE), Record);
 
+/** Undefined when it does not exist; rejects when it cannot be read. */
 const readJson = async <T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T> | undefined> => {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = await readFile(path, 'utf8').catch(ifMissing(undefined));
   if (text === undefined) return undefined;
   try {
     return schema.parse(JSON.parse(text));

@@ -4,8 +4,9 @@
  * rootless server owns groups only where systemd delegated v2 to it; otherwise `detect` returns the reason, and the
  * driver reports its limits as not enforced.
  */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { ifMissing, isPresent } from '../../../linux/missing.ts';
 import { type CommandGroups, type CommandPlaces, commandGroups } from './command-groups.ts';
 import { keepMemoryV1, keepMemoryV2, memoryOfSockets, SOCKET_LIMIT_V1 } from './command-memory.ts';
 import {
@@ -113,13 +114,13 @@ const version1 = (
     field(await file(memory, group, 'memory.oom_control'), 'oom_kill');
   const outOfMemoryKills = async (containerId: string): Promise<number> =>
     (await killsIn(containerId)) + (await killsIn(join(containerId, COMMANDS)).catch(none));
-  const sockets = memory !== undefined && existsSync(join(memory, SOCKET_LIMIT_V1)) ? 'apart' : 'unlimited';
+  const sockets = memory !== undefined && isPresent(join(memory, SOCKET_LIMIT_V1)) ? 'apart' : 'unlimited';
   const inSockets = async (containerId: string): Promise<number> =>
     sockets === 'apart' ? Number(await file(memory, containerId, 'memory.kmem.tcp.usage_in_bytes')) : 0;
   return {
     layout: v2 === undefined ? 'control groups v1' : 'hybrid control groups (v1 and v2)',
     controllers: new Set(CONTROLLERS.filter((name) => mountOf(name) !== undefined)),
-    limitsSwap: memory !== undefined && existsSync(join(memory, 'memory.memsw.limit_in_bytes')),
+    limitsSwap: memory !== undefined && isPresent(join(memory, 'memory.memsw.limit_in_bytes')),
     canFreeze: freezer !== undefined,
     sockets,
     pathOf: (containerId) => `/${containerId}`,
@@ -150,15 +151,12 @@ const placesOfV1 = (freezer: string, memory: string | undefined): CommandPlaces 
   commands: (containerId) => join(freezer, containerId),
   counted: (containerId) => {
     const folder = join(memory ?? '', containerId, COMMANDS);
-    return memory !== undefined && existsSync(folder) ? { folder, top: memory } : undefined;
+    return memory !== undefined && isPresent(folder) ? { folder, top: memory } : undefined;
   },
 });
 
 /** The group does not exist. */
-const none = (error: NodeJS.ErrnoException): number => {
-  if (error.code === 'ENOENT' || error.code === 'ENODEV') return 0;
-  throw error;
-};
+const none = ifMissing(0);
 
 /**
  * Synchronous: the kernel answers from memory in 20 µs. Through the thread pool, the eight counters read around every
@@ -212,7 +210,7 @@ const placesOfV2 = (top: string): CommandPlaces => {
   /** Before that, and where memory is not limited, all are in the container's own group. */
   const below = (containerId: string, name: string): string => {
     const folder = join(top, containerId, name);
-    return existsSync(folder) ? folder : dirname(folder);
+    return isPresent(folder) ? folder : dirname(folder);
   };
   return {
     top,

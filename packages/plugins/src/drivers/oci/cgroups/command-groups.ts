@@ -11,6 +11,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '@berth/contract';
+import { ifMissing } from '../../../linux/missing.ts';
 import { isAlive, kill, markOf, type ProcessMark } from '../../../linux/processes.ts';
 import { EXEC_PREFIX, type Freeze, ignoreMissing, membersOf, removeGroup } from './group.ts';
 
@@ -102,7 +103,7 @@ const findInside = async (folder: string, insidePid: number): Promise<ProcessMar
   // The wanted one is usually the newest.
   for (const pid of (await membersOf(folder)).reverse()) {
     const mark = await markOf(pid);
-    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(ifMissing(''));
     const numbers = /^NSpid:\s*(.+)$/m.exec(status)?.[1]?.split(/\s+/) ?? [];
     if (mark !== undefined && numbers[1] === String(insidePid)) return mark;
   }
@@ -128,7 +129,7 @@ const writeExisting = async (path: string, text: string): Promise<boolean> => {
     await writeFile(path, text, { flag: 'r+' });
     return true;
   } catch (error) {
-    ignoreMissing(error as NodeJS.ErrnoException);
+    ignoreMissing(error);
     return false;
   }
 };

@@ -6,9 +6,10 @@
  * On v1 the group exists only in the memory tree. On v2 a group that distributes controllers has no processes of its
  * own, so there the guest gets a sibling group.
  */
-import { existsSync } from 'node:fs';
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isPresent } from '../../../linux/missing.ts';
 import { COMMANDS, GUEST, membersOf } from './group.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -39,7 +40,7 @@ type KeepMemory = (folder: string, memoryBytes: number) => Promise<void>;
 
 export const keepMemoryV1: KeepMemory = async (folder, memoryBytes) => {
   const commands = join(folder, COMMANDS);
-  const ofSockets = existsSync(join(folder, SOCKET_LIMIT_V1)) ? memoryOfSockets(memoryBytes) : 0;
+  const ofSockets = isPresent(join(folder, SOCKET_LIMIT_V1)) ? memoryOfSockets(memoryBytes) : 0;
   const most = String(memoryOfCommands(memoryBytes - ofSockets));
   // Accounted from the first socket only where a group has its own limit, so each gets one.
   if (ofSockets > 0) await writeFile(join(folder, SOCKET_LIMIT_V1), String(ofSockets));
@@ -48,7 +49,7 @@ export const keepMemoryV1: KeepMemory = async (folder, memoryBytes) => {
   await writeFile(join(commands, 'memory.limit_in_bytes'), most);
   // Where swap is accounted, commands could otherwise swap out the guest's share, too.
   const withSwap = join(commands, 'memory.memsw.limit_in_bytes');
-  if (existsSync(withSwap)) await writeFile(withSwap, most);
+  if (isPresent(withSwap)) await writeFile(withSwap, most);
 };
 
 export const keepMemoryV2: KeepMemory = async (folder, memoryBytes) => {

@@ -2,6 +2,7 @@
 import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ifMissing } from '../../../linux/missing.ts';
 
 const FREEZE_DEADLINE_MS = 5_000;
 /** Names of the groups below a container's: per command, all commands, the guest. There are no others. */
@@ -33,7 +34,7 @@ export const thawAll = async (freeze: Freeze, folder: string): Promise<void> => 
 };
 
 export const membersOf = async (folder: string): Promise<number[]> => {
-  const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '');
+  const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(ifMissing(''));
   return text.split('\n').filter(Boolean).map(Number);
 };
 
@@ -43,7 +44,7 @@ export const allMembersOf = async (folder: string): Promise<number[]> => {
 };
 
 const nestedIn = async (folder: string): Promise<string[]> => {
-  const names = await readdir(folder).catch(() => []);
+  const names: string[] = await readdir(folder).catch(ifMissing([]));
   return names
     .filter((name) => name === COMMANDS || name === GUEST || name.startsWith(EXEC_PREFIX))
     .map((name) => join(folder, name));
@@ -83,9 +84,7 @@ export const removeGroup = async (folder: string): Promise<boolean> => {
 };
 
 /** Also for a group that vanishes during the write. */
-export const ignoreMissing = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== 'ENOENT' && error.code !== 'ENODEV') throw error;
-};
+export const ignoreMissing: (error: unknown) => void = ifMissing(undefined);
 
 /** From a file with a name and a count per line; 0 when the line is missing. */
 export const field = (text: string, name: string): number =>

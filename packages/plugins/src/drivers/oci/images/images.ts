@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { fail } from '@berth/contract';
 import { z } from 'zod';
 import { createKeyedLock } from '../../../linux/keyed-lock.ts';
+import { exists, ifMissing } from '../../../linux/missing.ts';
 import { makeThrough } from '../folders.ts';
 import type { Workshop } from '../workshop.ts';
 import { rawOf } from './blobs.ts';
@@ -77,7 +78,8 @@ export const createImages = (world: ImagesWorld): Images => {
     },
     prune: async () => {
       const failures: unknown[] = [];
-      for (const hash of await readdir(folders.images).catch(() => []))
+      const hashes: string[] = await readdir(folders.images).catch(ifMissing([]));
+      for (const hash of hashes)
         await alone(hash, () => removeUnused(hash)).catch((error: unknown) => failures.push(error));
       if (failures.length > 0) throw new AggregateError(failures);
     },
@@ -102,6 +104,7 @@ const readAbout = async (place: string, world: ImagesWorld): Promise<z.infer<typ
     try {
       return await aboutOf(place);
     } catch (error) {
+      if (!isUnusable(error)) throw error;
       await world.setAside(place, error);
       return undefined;
     }
@@ -110,26 +113,26 @@ const readAbout = async (place: string, world: ImagesWorld): Promise<z.infer<typ
   return undefined;
 };
 
+/** It was read, or can never be. */
+const isUnusable = (error: unknown): boolean =>
+  error instanceof SyntaxError ||
+  error instanceof z.ZodError ||
+  (error as NodeJS.ErrnoException).code === 'EISDIR';
+
 /** An image unpacked by an older version lacks the file. */
 const aboutOf = async (place: string): Promise<z.infer<typeof About>> => {
-  const text = await readFile(join(place, ABOUT_FILE), 'utf8').catch(() => '{}');
+  const text = await readFile(join(place, ABOUT_FILE), 'utf8').catch(ifMissing('{}'));
   return About.parse(JSON.parse(text));
 };
 
 /** A sandbox that is alive or may still be removed has its configuration, which names its root. */
 const isUsed = async (sandboxes: string, place: string): Promise<boolean> => {
   for (const id of await readdir(sandboxes)) {
-    const config = await readFile(join(sandboxes, id, 'config.json'), 'utf8').catch(() => '');
+    const config = await readFile(join(sandboxes, id, 'config.json'), 'utf8').catch(ifMissing(''));
     if (config.includes(`${place}/${ROOTFS}"`)) return true;
   }
   return false;
 };
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Not a device, which may never end, nor a pipe, which may never start. */
 const openRegular = async (path: string): Promise<FileHandle> => {

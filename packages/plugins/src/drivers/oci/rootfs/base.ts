@@ -6,9 +6,10 @@
  * never visible because nothing mounts it. The skeleton is created once, content-addressed, and shared read-only.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { cpSync, existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { cpSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { chmod, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifMissingOrForbidden, isPresent } from '../../../linux/missing.ts';
 import { makeFolder } from '../../../linux/system-program.ts';
 import { type Folders, makeThrough } from '../folders.ts';
 import type { Identity } from '../identity.ts';
@@ -62,7 +63,7 @@ export const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
  */
 export const isThere = ({ rootfs }: Base): boolean =>
   [...MOUNT_POINTS, ...Object.keys(WRITTEN).map((name) => `etc/${name}`)].every((path) =>
-    existsSync(join(rootfs, path)),
+    isPresent(join(rootfs, path)),
   );
 
 /** Creates or finds the skeleton of this host. One that does not match its name is moved aside. */
@@ -80,7 +81,7 @@ export const prepareBase = async (
     const name = await contentHash(draft);
     const rootfs = join(folders.bases, name);
     if (lstatSync(rootfs, { throwIfNoEntry: false }) !== undefined) {
-      const found = await contentHash(rootfs).catch(String);
+      const found = await contentHash(rootfs).catch(ifMissingOrForbidden('unreadable'));
       if (found !== name) await setAside(rootfs, `the base has changed: ${found}`);
     }
     await rename(draft, rootfs).catch(async (error: NodeJS.ErrnoException) => {

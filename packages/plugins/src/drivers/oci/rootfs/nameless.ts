@@ -9,6 +9,7 @@ import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import type { Unenforced } from '@berth/plugin-api';
+import { ifMissing, ifMissingOrForbidden } from '../../../linux/missing.ts';
 import { isAlive, type ProcessMark, statOf } from '../../../linux/processes.ts';
 import { runSystemProgram } from '../../../linux/system-program.ts';
 import type { Identity } from '../identity.ts';
@@ -87,7 +88,9 @@ const notMeasured = (folder: string, why: string): Error =>
 
 /** Bytes written to disks by its live processes and their reaped children; a lower bound of what was written. */
 export const writtenBy = async (first: ProcessMark): Promise<number> => {
-  const files = (await processesOf(first)).map((pid) => readFile(`/proc/${pid}/io`, 'utf8').catch(() => ''));
+  const files = (await processesOf(first)).map((pid) =>
+    readFile(`/proc/${pid}/io`, 'utf8').catch(ifMissingOrForbidden('')),
+  );
   return (await Promise.all(files)).reduce((all, text) => all + Number(WRITTEN.exec(text)?.[1] ?? 0), 0);
 };
 
@@ -108,7 +111,7 @@ export const unseenHeld = async (first: ProcessMark, identity: Identity): Promis
 /** The tasks in its pid namespace. Empty when it has exited. */
 const processesOf = async (first: ProcessMark): Promise<string[]> => {
   const spaceOf = (pid: string): Promise<string | undefined> =>
-    readlink(`/proc/${pid}/ns/pid`).catch(() => undefined);
+    readlink(`/proc/${pid}/ns/pid`).catch(ifMissingOrForbidden(undefined));
   const space = await spaceOf(String(first.pid));
   if (space === undefined || !(await isAlive(first))) return [];
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
@@ -124,7 +127,8 @@ const tasksOf = async (first: ProcessMark): Promise<string[]> => {
   const folders: string[] = [];
   for (const pid of await processesOf(first)) {
     const isLeaderGone = (await statOf(Number(pid)))?.state === 'Z';
-    for (const task of await readdir(`/proc/${pid}/task`).catch(() => [])) {
+    const tasks: string[] = await readdir(`/proc/${pid}/task`).catch(ifMissing([]));
+    for (const task of tasks) {
       folders.push(`/proc/${task}/fd`);
       if (followsMaps && (task === pid || isLeaderGone)) folders.push(`/proc/${task}/map_files`);
     }
@@ -136,7 +140,7 @@ const tasksOf = async (first: ProcessMark): Promise<string[]> => {
 
 /** Needs CAP_CHECKPOINT_RESTORE, which an ordinary user lacks. */
 const canFollowMaps = async (): Promise<boolean> => {
-  const [mapping = ''] = await readdir('/proc/self/map_files').catch(() => []);
+  const [mapping = ''] = await readdir('/proc/self/map_files').catch(ifMissingOrForbidden(['']));
   return await stat(`/proc/self/map_files/${mapping}`).then(
     () => true,
     () => false,
@@ -145,13 +149,13 @@ const canFollowMaps = async (): Promise<boolean> => {
 
 /** A socket in a folder of the disk uses an inode while it exists, named or not. */
 const boundSockets = async (pid: number): Promise<number> => {
-  const lines = (await readFile(`/proc/${pid}/net/unix`, 'utf8').catch(() => '')).split('\n');
+  const lines = (await readFile(`/proc/${pid}/net/unix`, 'utf8').catch(ifMissing(''))).split('\n');
   return lines.filter((line) => / \/(workspace|home)\//.test(line)).length;
 };
 
 /** Files in memory are accounted as memory, not here. */
 const devicesOf = async (folder: string, pid: number): Promise<number[]> => {
   const paths = [folder, ...ON_DISK.map((path) => join(`/proc/${pid}/root`, path))];
-  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+  const found = await Promise.all(paths.map((path) => stat(path).catch(ifMissing(undefined))));
   return [...new Set(found.flatMap((one) => (one === undefined ? [] : [one.dev])))];
 };

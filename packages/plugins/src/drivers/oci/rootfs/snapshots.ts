@@ -3,10 +3,11 @@
  * the same work produce the same layer. Deletions from lower layers (whiteouts, opaque folders) are part of it.
  */
 import { randomUUID } from 'node:crypto';
-import { chmod, chown, lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import type { KeptOfDisk, Snapshots } from '@berth/plugin-api';
+import { exists, ifMissing } from '../../../linux/missing.ts';
 import { makeFolder } from '../../../linux/system-program.ts';
 import { makeThrough } from '../folders.ts';
 import { shown, writable } from '../runtime/bundle.ts';
@@ -114,11 +115,11 @@ const NAME = [
 export const createSnapshots = (world: SnapshotWorld): Snapshots => ({
   take: (id, kept) => world.quietly(id, () => take(world, id, kept)),
   async *list() {
-    for (const layer of await readdir(world.folders.layers).catch(() => [])) {
+    const names: string[] = await readdir(world.folders.layers).catch(ifMissing([]));
+    for (const layer of names) {
       if (!LAYER_NAME.test(layer)) continue;
-      const size = await readFile(join(world.folders.layers, layer, SIZE_FILE), 'utf8').catch(
-        () => undefined,
-      );
+      const sizeFile = join(world.folders.layers, layer, SIZE_FILE);
+      const size = await readFile(sizeFile, 'utf8').catch(ifMissing(undefined));
       if (size !== undefined) yield { layer, sizeBytes: Number(size) };
     }
   },
@@ -202,16 +203,10 @@ const writeLists = async (
 /** The kernel leaves its own folder in an overlay's work folder. */
 const overlaysOf = async (disk: string): Promise<string[]> => {
   const found = await Promise.all(
-    DISKS.map(async (name) => ((await isThere(join(disk, name, 'work', 'work'))) ? [name] : [])),
+    DISKS.map(async (name) => ((await exists(join(disk, name, 'work', 'work'))) ? [name] : [])),
   );
   return found.flat();
 };
-
-const isThere = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  );
 
 const keep = async (draft: string, place: string): Promise<void> => {
   await rename(draft, place).catch((error: NodeJS.ErrnoException) => {

@@ -8,6 +8,7 @@ import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DriverHost } from '@berth/plugin-api';
 import { createConcurrencyLimit } from '../../../linux/concurrency-limit.ts';
+import { ifMissing } from '../../../linux/missing.ts';
 import { removeTree } from '../../../linux/system-program.ts';
 import { type Folders, makeThrough } from '../folders.ts';
 import { choreContainer } from '../runtime/chore.ts';
@@ -42,7 +43,7 @@ export const createTrash = ({ folders, installation, asOwner, log }: TrashOption
   const inTurn = createConcurrencyLimit(MAX_DELETIONS);
   const setAside = async (path: string, reason: unknown): Promise<void> => {
     const place = join(await makeThrough(folders.quarantine), randomUUID());
-    const moved = await rename(path, place).then(() => true, isMissing);
+    const moved = await rename(path, place).then(() => true, ifMissing(false));
     if (moved)
       log('error', 'something could not be used or deleted and was moved aside', {
         path,
@@ -65,11 +66,11 @@ export const createTrash = ({ folders, installation, asOwner, log }: TrashOption
   return {
     discard: async (path) => {
       const doomed = join(await makeThrough(folders.trash), `gone-${randomUUID()}`);
-      if (await rename(path, doomed).then(() => true, isMissing)) await remove(doomed);
+      if (await rename(path, doomed).then(() => true, ifMissing(false))) await remove(doomed);
     },
     setAside,
     sweep: async (end) => {
-      const names = await readdir(folders.trash).catch(() => []);
+      const names: string[] = await readdir(folders.trash).catch(ifMissing([]));
       await Promise.all(
         names.map(async (name) => {
           const folder = join(folders.trash, name);
@@ -87,7 +88,7 @@ export const createTrash = ({ folders, installation, asOwner, log }: TrashOption
       );
     },
     notes: async () => {
-      const { length } = await readdir(folders.quarantine).catch(() => []);
+      const { length } = await readdir(folders.quarantine).catch(ifMissing([]));
       if (length === 0) return [];
       return [`${length} that could not be used or deleted: ${folders.quarantine}; inspect and delete`];
     },
@@ -102,9 +103,4 @@ const withPatience = async (work: Promise<void>): Promise<void> => {
   } finally {
     clearTimeout(timer);
   }
-};
-
-const isMissing = (error: NodeJS.ErrnoException): false => {
-  if (error.code === 'ENOENT') return false;
-  throw error;
 };

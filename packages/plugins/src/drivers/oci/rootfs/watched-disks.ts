@@ -2,7 +2,7 @@
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
 import { isAlive } from '../../../linux/processes.ts';
-import { claimedIds, readRecord, writeRecord } from '../record.ts';
+import { claims, type MachineRecord, readRecord, writeRecord } from '../record.ts';
 import type { Workshop } from '../workshop.ts';
 import { type DiskSize, difference, exceeds, fileSystemOf, measure, NOTHING, sum } from './disk-usage.ts';
 import { createDiskWatch, type DiskWatch, type Watched } from './disk-watch.ts';
@@ -26,11 +26,20 @@ export interface WatchedDisks extends DiskWatch {
 export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
   const { workshop, host, folderOf, containerId, alone } = options;
   const { folders, identity } = workshop;
+  const livingRecord = async (id: string): Promise<MachineRecord | undefined> => {
+    const record = await readRecord(folderOf(id));
+    return record !== undefined && (await isAlive(record.process)) ? record : undefined;
+  };
   const machines = async (): Promise<Watched[]> => {
     const found: Watched[] = [];
-    for (const id of await claimedIds(folders.sandboxes, host.installation)) {
-      const record = await readRecord(folderOf(id)).catch(() => undefined);
-      if (record === undefined || !(await isAlive(record.process))) continue;
+    for (const { id, problem } of await claims(folders.sandboxes, host.installation)) {
+      if (problem !== undefined) continue;
+      const record = await livingRecord(id).catch((error: unknown) => {
+        // One that cannot be looked at does not hide the others, and is looked at again.
+        host.log('debug', 'a sandbox could not be checked', { id, error: String(error) });
+        return undefined;
+      });
+      if (record === undefined) continue;
       const { bytes = Number.POSITIVE_INFINITY, inodes = Number.POSITIVE_INFINITY } = record.disk ?? {};
       found.push({ id, most: { bytes, inodes } });
     }
@@ -47,8 +56,8 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     });
   };
   const end = async (id: string, reason: string): Promise<void> => {
-    const record = await readRecord(folderOf(id));
-    if (record === undefined || !(await isAlive(record.process))) return;
+    const record = await livingRecord(id);
+    if (record === undefined) return;
     host.log('warn', 'a sandbox was killed', { id, reason });
     await writeRecord(folderOf(id), { ...record, ended: reason });
     const container = { containerId: containerId(id), folder: folderOf(id) };

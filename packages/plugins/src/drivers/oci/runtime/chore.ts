@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifMissing } from '../../../linux/missing.ts';
 import { gone, type ProcessMark } from '../../../linux/processes.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import { containerIdOf, type Folders, makeThrough } from '../folders.ts';
@@ -93,7 +94,8 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
       tools.launcher,
     );
     // Only crun leaves it, and it is tested before use: without it each start compiles its own.
-    const compiledSeccomp = await readFile(join(state, id, 'seccomp.bpf'), 'base64').catch(() => undefined);
+    const filter = join(state, id, 'seccomp.bpf');
+    const compiledSeccomp = await readFile(filter, 'base64').catch(ifMissing(undefined));
     const ended = mark === undefined || (await gone([mark], chore.timeoutMs));
     const said = ended ? await tailOf(log) : `it did not finish within ${chore.timeoutMs} ms`;
     const exitCode = ended ? Number(EXIT.exec(said)?.[1] ?? 255) : 255;
