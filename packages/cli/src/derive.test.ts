@@ -14,7 +14,13 @@ describe('flags', () => {
   test('every field of query and body is one', () => {
     const task = ROUTES.find(({ id }) => id === 'task.create') as RouteShape;
     expect(flags('task.create').map(({ field }) => field)).toEqual(Object.keys(task.body?.shape ?? {}));
-    expect(flags('task.list').map(({ field }) => field)).toEqual(['after', 'limit', 'state', 'workspaceId']);
+    expect(flags('task.list').map(({ field }) => field)).toEqual([
+      'after',
+      'limit',
+      'state',
+      'workspaceId',
+      'parentId',
+    ]);
   });
 
   test('what is needed is needed', () => {
@@ -47,6 +53,8 @@ describe('flags', () => {
     const limits = flag('sandbox.create', 'limits');
     expect(limits.read('cpus=1.5,pids=64')).toEqual({ cpus: 1.5, pids: 64 });
     for (const text of ['{', 'cpus', 'cpus=1,pids']) expect(() => limits.read(text)).toThrow(/--limits/);
+    const after = flag('task.create', 'after');
+    expect([after.syntax, after.read('tk_1, tk_2')]).toEqual(['--after <a,b,…>', ['tk_1', 'tk_2']]);
     expect(flag('workspace.create', 'gate').read('profile=minimal')).toEqual({ profile: 'minimal' });
   });
 

@@ -1,6 +1,6 @@
 /**
  * Flags from schemas: each field of a route's query and body becomes a flag with its type, choices and parser.
- * Durations drop their unit (`ttlMs` is `--ttl 30s`). Nested values are given as JSON, as `key=value,…`, as one word
+ * Durations drop their unit (`ttlMs` is `--ttl 30s`). Lists of strings are separated by commas. Nested values are given as JSON, as `key=value,…`, as one word
  * where it identifies the variant (`--egress packages`), or as a list where a variant is a list (`--egress
  * a.org,b.org`).
  */
@@ -50,9 +50,11 @@ export const flagFor = (id: RouteId, field: string): Flag => {
 
 const flagsOfObject = (schema: z.ZodObject): Flag[] => {
   const root = z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }) as JsonSchema;
-  return Object.entries(root.properties ?? {}).map(([field, property]) =>
-    flagOf(field, resolved(property, root), root.required?.includes(field) ?? false),
-  );
+  return Object.entries(root.properties ?? {}).map(([field, property]) => {
+    const { items, ...schema } = resolved(property, root);
+    const whole = items === undefined ? schema : { ...schema, items: resolved(items, root) };
+    return flagOf(field, whole, root.required?.includes(field) ?? false);
+  });
 };
 
 const resolved = (schema: JsonSchema, root: JsonSchema): JsonSchema => {
@@ -85,11 +87,14 @@ const flagOf = (field: string, schema: JsonSchema, required: boolean): Flag => {
   if (schema.type === 'integer' || schema.type === 'number')
     return make('number', rangeOf(schema), (text) => numberOf(field, text));
   if (schema.type === 'string') return make('text', '', (text) => text);
+  if (schema.type === 'array' && schema.items?.type === 'string') return make('a,b,…', 'a list', listOf);
   const variants = variantsOf(schema);
   return make('value', variants === undefined ? 'JSON or key=value,…' : choiceOf(variants), (text) =>
     nested(field, text, variants),
   );
 };
+
+const listOf = (text: string): string[] => text.split(',').map((one) => one.trim());
 
 export const dashed = (field: string) =>
   field
@@ -116,12 +121,12 @@ const variantsOf = (schema: JsonSchema): Variants | undefined => {
   );
   if (key === undefined) return undefined;
   const wordOf = (properties: Properties) => String(properties[key]?.const);
-  const listOf = (properties: Properties) =>
+  const listIn = (properties: Properties) =>
     Object.entries(properties).find(
       ([, { type, items }]) => type === 'array' && items?.type === 'string',
     )?.[0];
   const [list] = options.flatMap((properties) => {
-    const field = listOf(properties);
+    const field = listIn(properties);
     return field === undefined ? [] : [{ word: wordOf(properties), field }];
   });
   return { key, list, words: options.map(wordOf).filter((word) => word !== list?.word) };
@@ -157,7 +162,7 @@ const nested = (field: string, text: string, variants: Variants | undefined): un
 const variantBy = (text: string, { key, words, list }: Variants): unknown =>
   words.includes(text) || list === undefined
     ? { [key]: text }
-    : { [key]: list.word, [list.field]: text.split(',').map((one) => one.trim()) };
+    : { [key]: list.word, [list.field]: listOf(text) };
 
 const json = (field: string, text: string): unknown => {
   try {

@@ -70,8 +70,11 @@ const eventLine = (event: Event, output: Output): string | undefined => {
     return dataOf(event, 'change.rejected')?.details.code === INTERRUPTION
       ? output.colour('yellow', 'the landing was interrupted; nothing landed')
       : `${output.colour('red', '✗')} the change was rejected`;
+  const blocked = dataOf(event, 'task.blocked');
+  if (blocked !== undefined)
+    return output.colour('dim', `task blocked: it starts after ${blocked.details.after.join(', ')}`);
   if (type === 'task.sent_back') return '↺ back to the agent';
-  const move = /^task\.(?:requeued|cancelled|killed|failed|completed|claimed)$/.exec(type);
+  const move = /^task\.(?:unblocked|requeued|cancelled|killed|failed|completed|claimed)$/.exec(type);
   return move === null ? undefined : output.colour('dim', `task ${movedTo(event)}`);
 };
 

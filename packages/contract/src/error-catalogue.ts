@@ -95,6 +95,12 @@ export const ERRORS = {
     message: (d) => `Task ${d.id} is ${d.state}: a follow-up needs a completed task.`,
     hint: '`berth task retry <id>` retries a failed or cancelled task; a running one accepts follow-ups once it is completed.',
   },
+  'task.dependency_failed': {
+    kind: 'conflict',
+    data: z.object({ id: z.string(), state: z.string() }),
+    message: (d) => `Task ${d.id}, which has to complete first, is ${d.state}.`,
+    hint: 'See why with `berth task show <id>`; retry that task first (`berth task retry <id>`), then this one.',
+  },
   'workspace.in_use': {
     kind: 'conflict',
     data: z.object({ id: z.string(), sandboxes: z.number(), tasks: z.number() }),

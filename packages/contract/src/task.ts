@@ -12,7 +12,9 @@ import { EgressPolicy } from './workspace.ts';
 const ends = { failed: 'failed', cancelled: 'cancelled', killed: 'killed' } as const;
 
 export const taskStates = table({
-  queued: { claimed: 'spawning', ...ends },
+  queued: { blocked: 'blocked', claimed: 'spawning', ...ends },
+  /** Some of the tasks that it comes after (`after`) have not completed. */
+  blocked: { unblocked: 'queued', ...ends },
   spawning: { started: 'running', requeued: 'queued', ...ends },
   running: { verification_started: 'verifying', requeued: 'queued', ...ends },
   verifying: {
@@ -51,6 +53,15 @@ export const AttemptEnd = z.enum(['land']).meta({ id: 'AttemptEnd' });
 export type AttemptEnd = z.infer<typeof AttemptEnd>;
 export const DEFAULT_END: AttemptEnd = 'land';
 
+/** Maximum number of tasks that a task may name in `after`. */
+export const MAX_DEPENDENCIES = 50;
+
+/**
+ * Tasks of the same workspace that must have completed first. Only existing tasks can be named, so there are no
+ * cycles. If one of them fails or is cancelled, the task fails with `task.dependency_failed`.
+ */
+const After = z.array(TaskId).max(MAX_DEPENDENCIES);
+
 /** 1–10, 10 first; 5 when absent. */
 const Priority = z.int().min(1).max(10);
 
@@ -67,6 +78,11 @@ export const Task = z
     /** `provider/model`; the server's default when absent. */
     model: z.string().optional(),
     priority: Priority,
+    /** The task that it is a part of. */
+    parentId: TaskId.optional(),
+    after: After.optional(),
+    /** The delay that was asked for. */
+    delayMs: z.int().optional(),
     /** How many times a red gate or a conflict is returned to the agent before the attempt fails. */
     maxRounds: z.int(),
     /** `land` when absent. */
@@ -93,13 +109,16 @@ export const TaskCreate = z.strictObject({
   agent: z.string().max(40).optional(),
   model: z.string().max(200).optional(),
   priority: Priority.optional(),
+  /** The task of the same workspace that it is a part of. */
+  parentId: TaskId.optional(),
+  after: After.optional(),
   maxRounds: z.int().min(1).max(10).optional(),
   /** What becomes of the work; `land` when absent. */
   end: AttemptEnd.optional(),
   keepAliveMs: z.int().min(0).max(86_400_000).optional(),
   /** Egress of its agent and gate; that of the workspace when absent. */
   egress: EgressPolicy.optional(),
-  /** Do not start before this many ms from now. */
+  /** Do not start before this many ms from now, or from when the tasks in `after` have completed. */
   delayMs: z
     .int()
     .min(0)
@@ -141,9 +160,12 @@ export const Attempt = z
   .meta({ id: 'Attempt' });
 export type Attempt = z.infer<typeof Attempt>;
 
+/** Event data when a task starts waiting for others: those that have not completed. */
+const Blocked = z.object({ after: z.array(TaskId) });
+
 export const taskEvents = [
   event('task.created', 1, z.object({ title: z.string() })),
-  ...eventsOf('task', taskStates, { approval_asked: ApprovalAsked }),
+  ...eventsOf('task', taskStates, { approval_asked: ApprovalAsked, blocked: Blocked }),
   event('task.prompted', 1, z.object({ prompt: z.string() })),
   ...eventsOf('attempt', attemptStates),
   /** A named stage of long work, shown to the user. */
@@ -167,7 +189,14 @@ export const taskRoutes = [
     status: 201,
     role: 'operator',
     idempotent: true,
-    errors: ['record.missing', 'agent.unknown', 'model.unconfigured', 'gate.empty', 'driver.disabled'],
+    errors: [
+      'record.missing',
+      'agent.unknown',
+      'model.unconfigured',
+      'gate.empty',
+      'driver.disabled',
+      'task.dependency_failed',
+    ],
     summary: 'Queue a task',
   }),
   route({
@@ -195,6 +224,8 @@ export const taskRoutes = [
       ...pageQuery,
       state: stateOf(taskStates).optional(),
       workspaceId: WorkspaceId.optional(),
+      /** Only the parts of this task. */
+      parentId: TaskId.optional(),
     }),
     returns: pageOf(Task),
     role: 'viewer',
@@ -232,7 +263,7 @@ export const taskRoutes = [
     returns: Task,
     status: 202,
     role: 'operator',
-    errors: [...moved, 'driver.disabled'],
+    errors: [...moved, 'driver.disabled', 'task.dependency_failed'],
     summary: 'Retry a failed or cancelled task',
   }),
   route({

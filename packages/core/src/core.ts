@@ -36,6 +36,7 @@ import type { ExternalPorts, Ports } from './ports.ts';
 import { approvalReconciler } from './reconcilers/approvals.ts';
 import { branchReconciler } from './reconcilers/branches.ts';
 import { clockReconciler, followClock } from './reconcilers/clock.ts';
+import { dependencyReconciler } from './reconcilers/dependencies.ts';
 import { historyReconciler } from './reconcilers/history.ts';
 import { hubReconciler } from './reconcilers/hub.ts';
 import { layerReconciler } from './reconcilers/layers.ts';
@@ -80,6 +81,7 @@ export const RECONCILERS = [
   placeReconciler,
   orphanReconciler,
   taskReconciler,
+  dependencyReconciler,
   approvalReconciler,
   layerReconciler,
   branchReconciler,

@@ -28,6 +28,7 @@ type TaskRequest = Omit<TaskCreate, 'workspaceId'>;
 
 export const runCommand = (frame: Frame): Command => {
   const egress = flagFor('task.create', 'egress');
+  const after = flagFor('task.create', 'after');
   return leaf(
     frame,
     'run',
@@ -49,6 +50,11 @@ export const runCommand = (frame: Frame): Command => {
       egress.syntax,
       `egress of its agent and gate: ${egress.meaning}; default: that of the workspace`,
       egress.read,
+    )
+    .option(
+      after.syntax,
+      'tasks of the same workspace, by id, that must complete before this one starts',
+      after.read,
     )
     .option('--keep', 'keep the sandbox for a day');
 };
@@ -86,9 +92,9 @@ const run = async (
 };
 
 const wantedBy = (prompt: string, options: Readonly<Record<string, unknown>>): TaskRequest => {
-  const { agent, model, egress, keep } = options;
+  const { agent, model, egress, after, keep } = options;
   const keepAliveMs = keep === true ? KEEP_MS : undefined;
-  const request = { prompt, agent, model, egress, keepAliveMs };
+  const request = { prompt, agent, model, egress, after, keepAliveMs };
   const { success, data, error } = TaskCreate.omit({ workspaceId: true }).safeParse(request);
   if (success) return data;
   throw fail('request.invalid', { issues: issuesIn('body', error, request) });

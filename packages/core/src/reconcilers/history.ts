@@ -3,7 +3,15 @@
  * with their conversations and evidence, sandboxes that are gone, and tokens that are no longer valid.
  */
 import { ENDED_TASK_STATES, type Task } from '@berth/contract';
-import { defineReconciler, oldRows, pruneRows, removeBelongings, type Summary } from '../kernel/index.ts';
+import {
+  allRows,
+  defineReconciler,
+  oldRows,
+  pruneRows,
+  type ReadTx,
+  removeBelongings,
+  type Summary,
+} from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { forgetTask, isForgettable, listOnce } from './forget-task.ts';
 import { forEachIsolated } from './isolated.ts';
@@ -51,11 +59,19 @@ const forgetTasks = async (ports: Ports, signal: AbortSignal): Promise<Summary> 
   const { store, clock, retention } = ports;
   const where = { state: ENDED_TASK_STATES };
   const since = clock.now() - retention.tasksMs;
+  const needed = await store.read(neededByBlocked);
   const due: Task[] = [];
   for await (const tasks of oldRows(store, { table: 'tasks', where, since }, signal))
-    for (const task of tasks) if (await store.read((tx) => isForgettable(ports, tx, task))) due.push(task);
+    for (const task of tasks)
+      if (!needed.has(task.id) && (await store.read((tx) => isForgettable(ports, tx, task)))) due.push(task);
   const refs = listOnce(ports);
   return forEachIsolated(ports, due, signal, (task) => forgetTask(ports, { task, refs }, signal));
+};
+
+/** How they ended is asked for until the last one that comes after them has started. */
+const neededByBlocked = async (tx: ReadTx): Promise<ReadonlySet<string>> => {
+  const blocked = await allRows(tx, { table: 'tasks', where: { state: ['blocked'] } });
+  return new Set(blocked.flatMap(({ after = [] }) => after));
 };
 
 const forgetSandboxes = async ({ store, clock, retention }: Ports, signal: AbortSignal): Promise<number> => {

@@ -1,4 +1,5 @@
 export * from './branch.ts';
+export * from './dependencies.ts';
 export * from './items.ts';
 export * from './progress.ts';
 export * from './prompts.ts';

@@ -14,6 +14,7 @@ import {
 } from '@berth/contract';
 import { move, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
+import { dependenciesOf } from '../task/index.ts';
 import { type AttemptInput, attemptOf, runIdOf } from '../workflows/attempt/records.ts';
 import { assertJudged } from '../workflows/attempt/target-gate.ts';
 import { workspaceOf } from '../workspace/index.ts';
@@ -26,19 +27,25 @@ export interface Tasks {
   check(wanted: TaskCheck): Promise<TaskMeans>;
   /**
    * Safe to repeat with an id chosen by the caller (of the right kind): an existing task with that id is
-   * returned. Rejects with `record.missing`, `agent.*`, `model.unconfigured` or `gate.empty`.
+   * returned. Rejects with `record.missing`, `agent.*`, `model.unconfigured`, `gate.empty` or
+   * `task.dependency_failed`.
    */
   create(request: TaskCreate, id?: string): Promise<Task>;
   /**
    * Possible while the task waits or is being worked on. Rejects with `record.missing` or `state.illegal`.
    */
   cancel(id: string, reason: string): Promise<Task>;
-  /** Starts a new attempt at a failed task. Rejects with `record.missing` or `state.illegal`. */
+  /**
+   * Starts a new attempt at a failed task. Rejects with `record.missing`, `state.illegal` or
+   * `task.dependency_failed`.
+   */
   retry(id: string): Promise<Task>;
   /** Adds a follow-up to a completed task. Rejects with `record.missing` or `task.not_completed`. */
   prompt(id: string, prompt: string): Promise<Task>;
 }
 
+/** Nobody works on it, and it has no run. */
+const UNCLAIMED: readonly Task['state'][] = ['queued', 'blocked'];
 const DEFAULT_PRIORITY = 5;
 const TITLE_MAX_CHARACTERS = 80;
 
@@ -56,14 +63,13 @@ export const createTasks = (ports: Ports, stopping: AbortSignal): Tasks => ({
     await assertJudged(ports, await workspaceOf(ports, request.workspaceId), stopping);
     return ports.store.write(async (tx) => {
       const task = await insert(tx, ports, { ...request, agent, id });
-      await enqueueAttempt(ports, tx, task, request.delayMs);
-      return task;
+      return begin(ports, tx, task, request.delayMs);
     });
   },
   async cancel(id, reason) {
     const task = await ports.store.write(async (tx) => {
       const row = await tx.table('tasks').get(id);
-      if (row !== undefined && row.state !== 'queued' && allows(taskStates, row.state, 'cancelled'))
+      if (row !== undefined && !UNCLAIMED.includes(row.state) && allows(taskStates, row.state, 'cancelled'))
         return row;
       const error = { ...fail('work.cancelled', { reason }).body };
       const patch = { error, endedAt: ports.clock.now() };
@@ -83,9 +89,7 @@ export const createTasks = (ports: Ports, stopping: AbortSignal): Tasks => ({
   retry: (id) =>
     ports.store.write(async (tx) => {
       const patch = { error: undefined, endedAt: undefined };
-      const task = await move(tx, 'tasks', id, { trigger: 'retried', patch });
-      await enqueueAttempt(ports, tx, task);
-      return task;
+      return begin(ports, tx, await move(tx, 'tasks', id, { trigger: 'retried', patch }));
     }),
   prompt: (id, prompt) =>
     ports.store.write(async (tx) => {
@@ -109,6 +113,7 @@ const insert = async (
   const { workspaceId, prompt, agent, model } = request;
   if ((await tx.table('workspaces').get(workspaceId)) === undefined)
     throw fail('record.missing', { noun: 'workspace', id: workspaceId });
+  await assertNamed(tx, request);
   const title = request.title ?? titleOf(prompt);
   const task = await tx.table('tasks').insert({
     id: request.id,
@@ -120,6 +125,9 @@ const insert = async (
     agent,
     model,
     priority: request.priority ?? DEFAULT_PRIORITY,
+    parentId: request.parentId,
+    after: request.after && [...new Set(request.after)],
+    delayMs: request.delayMs,
     maxRounds: request.maxRounds ?? defaults.maxRounds,
     end: request.end,
     keepAliveMs: request.keepAliveMs ?? defaults.keepAliveMs,
@@ -127,6 +135,28 @@ const insert = async (
     attempts: 0,
   });
   await tx.emit({ type: 'task.created', subject: task.id, data: { title } });
+  return task;
+};
+
+/** The tasks that it names are of its workspace. */
+const assertNamed = async (tx: Tx, { workspaceId, parentId, after = [] }: TaskCreate): Promise<void> => {
+  const named = after.map((id, index) => ({ id, path: `body.after[${index}]` }));
+  if (parentId !== undefined) named.push({ id: parentId, path: 'body.parentId' });
+  for (const { id, path } of named) {
+    const task = await tx.table('tasks').get(id);
+    if (task === undefined) throw fail('record.missing', { noun: 'task', id });
+    if (task.workspaceId !== workspaceId)
+      throw fail('request.invalid', { issues: [{ path, message: 'is a task of another workspace' }] });
+  }
+};
+
+/** Queues an attempt at a queued task, or blocks it until the tasks that it comes after have completed. */
+const begin = async (ports: Ports, tx: Tx, task: Task, delayMs?: number): Promise<Task> => {
+  const { pending, failed } = await dependenciesOf(tx, task);
+  if (failed !== undefined) throw fail('task.dependency_failed', failed);
+  if (pending.length > 0)
+    return move(tx, 'tasks', task.id, { trigger: 'blocked', details: { after: pending } });
+  await enqueueAttempt(ports, tx, task, delayMs);
   return task;
 };
 

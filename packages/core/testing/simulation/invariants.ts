@@ -19,6 +19,7 @@ export const violatedInvariants = ({ store, ...world }: QuiescentSystem): Promis
   store.read(async (tx) => [
     ...(await unfinished(tx)),
     ...(await lostTasks(tx, world.promised)),
+    ...(await early(tx)),
     ...(await leaks(tx, world.machines)),
     ...(await missingLayers(tx, world.machines)),
     ...(await landings(tx, world)),
@@ -56,6 +57,20 @@ const lostTasks = async (tx: ReadTx, promised: readonly string[]): Promise<strin
   return broken;
 };
 
+/** A task starts only when all that it comes after have completed before. Events may have been deleted. */
+const early = async (tx: ReadTx): Promise<string[]> => {
+  if ((await tx.firstSeq()) > 1) return [];
+  const events = await tx.events({ afterSeq: 0, limit: 1_000_000, type: 'task.*' });
+  const first = (type: string, id: string): number =>
+    events.find((event) => event.type === type && event.subject === id)?.seq ?? Number.POSITIVE_INFINITY;
+  const broken: string[] = [];
+  for (const { id, after = [], attempts } of await tx.table('tasks').list(ALL))
+    for (const other of after)
+      if (attempts > 0 && first('task.claimed', id) < first('task.completed', other))
+        broken.push(`${id} started before ${other} had completed`);
+  return broken;
+};
+
 /** Why a task may fail here; anything else is a bug in the core. */
 const REASONS = [
   'agent.crashed',
@@ -68,6 +83,7 @@ const REASONS = [
   'sandbox.died',
   'setup.failed',
   'setup.unfinished',
+  'task.dependency_failed',
   'work.cancelled',
   'work.crashed',
 ];

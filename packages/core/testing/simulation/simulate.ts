@@ -29,6 +29,8 @@ export interface Seed {
   readonly hasty?: boolean | undefined;
   /** Percentage of calls at which a machine dies; 0 when absent. */
   readonly dying?: number | undefined;
+  /** Percentage of tasks that come after earlier ones; 0 when absent. */
+  readonly dependent?: number | undefined;
   /** Concurrent sandboxes. */
   readonly ceiling?: number | undefined;
 }
@@ -132,7 +134,7 @@ export const simulate = async (digest: Digest, seed: Seed): Promise<Outcome> => 
   Object.assign(faults, { failing: seed.failing, deadly: seed.deadly, dying: seed.dying ?? 0 });
   const promised = new Set<string>();
   for (let step = 0; step < seed.steps; step += 1) {
-    await act(world, lives.core(), { workspaceId, promised });
+    await act(world, lives.core(), { workspaceId, promised, dependent: seed.dependent });
     await world.clock.advance(world.dice.below(8000));
     if (lives.current().isOver() || world.dice.percent(seed.deadly)) lives.restart();
   }
@@ -196,18 +198,27 @@ const killOne = ({ dice, machines }: ScriptedWorld): void => {
   machines.kill(ids[dice.below(ids.length)] ?? '');
 };
 
+interface Acting {
+  readonly workspaceId: string;
+  readonly promised: Set<string>;
+  readonly dependent: number | undefined;
+}
+
 /** User actions. Refusals (a task that can no longer be cancelled) are normal answers. */
 const act = async (
   { dice, store }: ScriptedWorld,
   { tasks, changes }: Core,
-  { workspaceId, promised }: { workspaceId: string; promised: Set<string> },
+  { workspaceId, promised, dependent = 0 }: Acting,
 ): Promise<void> => {
   const known = [...promised];
   const one = known[dice.below(known.length)];
   const kind = dice.below(10);
   if (kind < 4 || one === undefined) {
     const task = { workspaceId, prompt: 'do it', priority: 1 + dice.below(10), delayMs: dice.below(3000) };
-    tasks.create(task).then(({ id }) => promised.add(id), ignore);
+    // Runs of seeds without it stay unchanged.
+    const isDependent = dependent > 0 && known.length > 0 && dice.percent(dependent);
+    const after = isDependent ? [known[dice.below(known.length)] ?? '', known.at(-1) ?? ''] : undefined;
+    tasks.create({ ...task, after }).then(({ id }) => promised.add(id), ignore);
   } else if (kind < 6) tasks.cancel(one, 'by the dice').catch(ignore);
   else if (kind < 7) tasks.retry(one).catch(ignore);
   else if (kind < 9) tasks.prompt(one, 'and more').catch(ignore);

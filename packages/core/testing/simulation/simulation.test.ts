@@ -25,6 +25,7 @@ const TROUBLES = [
   { name: 'both, and machines that die', failing: 3, deadly: 1, dying: 3 },
   { name: 'both, while all that ended is forgotten at once', failing: 3, deadly: 2, hasty: true },
   { name: 'both, with a driver that keeps no disks', failing: 3, deadly: 1, setup: false },
+  { name: 'both, with tasks that come after others', failing: 2, deadly: 2, dependent: 60 },
 ];
 const SEEDS_EACH = 20;
 /** Of sandboxes at the same time, in turns: plenty, the least that a task needs, and one more. */

@@ -6,12 +6,21 @@ test('leaves to the server what was not filled in', () => {
     workspaceId: 'w',
     prompt: ' p ',
   });
-  expect(orderOf({ workspaceId: 'w', prompt: 'p', title: ' t ', agent: 'a', model: ' m ' })).toEqual({
+  const draft = {
+    workspaceId: 'w',
+    prompt: 'p',
+    title: ' t ',
+    agent: 'a',
+    model: ' m ',
+    after: ' tk_1, tk_2 ',
+  };
+  expect(orderOf(draft)).toEqual({
     workspaceId: 'w',
     prompt: 'p',
     title: 't',
     agent: 'a',
     model: 'm',
+    after: ['tk_1', 'tk_2'],
   });
 });
 

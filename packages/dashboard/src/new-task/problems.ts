@@ -3,7 +3,7 @@
 import type { TaskCreate } from '@berth/contract';
 import type { Failure } from '../live/failure.ts';
 
-const FIELDS = ['workspaceId', 'prompt', 'title', 'agent', 'model'] as const;
+const FIELDS = ['workspaceId', 'prompt', 'title', 'agent', 'model', 'after'] as const;
 export type Field = (typeof FIELDS)[number];
 
 const FIELD_OF_CODE: Readonly<Record<string, Field>> = {
@@ -11,6 +11,7 @@ const FIELD_OF_CODE: Readonly<Record<string, Field>> = {
   'agent.unknown': 'agent',
   'agent.absent': 'agent',
   'model.unconfigured': 'model',
+  'task.dependency_failed': 'after',
 };
 
 interface Problems {
@@ -28,7 +29,8 @@ export const problemsOf = (failure: Failure | undefined): Problems => {
   const at: Partial<Record<Field, string>> = {};
   let isAllPlaced = failure.issues.length > 0;
   for (const { path, message } of failure.issues) {
-    const place = FIELDS.find((name) => path === `body.${name}`);
+    // An element of a list is shown at the list.
+    const place = FIELDS.find((name) => path.replace(/\[\d+\]$/, '') === `body.${name}`);
     if (place === undefined) isAllPlaced = false;
     else at[place] = message;
   }
@@ -40,14 +42,15 @@ export const problemsOf = (failure: Failure | undefined): Problems => {
  */
 type Draft = Readonly<Record<Field, string>>;
 
-export const EMPTY_DRAFT: Draft = { workspaceId: '', prompt: '', title: '', agent: '', model: '' };
+export const EMPTY_DRAFT: Draft = { workspaceId: '', prompt: '', title: '', agent: '', model: '', after: '' };
 
-export const orderOf = ({ workspaceId, prompt, title, agent, model }: Draft): TaskCreate => ({
+export const orderOf = ({ workspaceId, prompt, title, agent, model, after }: Draft): TaskCreate => ({
   workspaceId,
   prompt,
   ...(title.trim() === '' ? {} : { title: title.trim() }),
   ...(agent === '' ? {} : { agent }),
   ...(model.trim() === '' ? {} : { model: model.trim() }),
+  ...(after.trim() === '' ? {} : { after: after.trim().split(/[\s,]+/) }),
 });
 
 /** The idempotency key of the submission. Also works without a secure context. */

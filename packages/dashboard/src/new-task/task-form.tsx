@@ -64,6 +64,14 @@ export const TaskForm = ({ workspaces, agents, modelProviders }: Choices) => {
         <FormField field="title" label="Title" hint="Derived from the prompt when empty." problem={at.title}>
           <input {...holds('title')} />
         </FormField>
+        <FormField
+          field="after"
+          label="After"
+          hint="Ids of tasks of the workspace that must complete first; it fails if one of them does."
+          problem={at.after}
+        >
+          <input spellCheck={false} {...holds('after')} />
+        </FormField>
         <FailureNote failure={rest} />
         <button type="submit" className="primary" disabled={isBusy}>
           Start the task

@@ -14,6 +14,7 @@ export const Figures = () => {
     ['working', sum(value?.tasks, WORKING), 'busy'],
     ['waiting', sum(value?.tasks, ['waiting']), 'wait'],
     ['queued', sum(value?.tasks, ['queued']), 'calm'],
+    ['blocked', sum(value?.tasks, ['blocked']), 'calm'],
     ['completed', sum(value?.tasks, ['completed']), 'good'],
     ['failed', sum(value?.tasks, ['failed', 'killed']), 'bad'],
     ['sandboxes', sum(value?.sandboxes, ['running', 'paused']), 'calm'],

@@ -1,6 +1,7 @@
 import type { Attempt, Task } from '@berth/contract';
 import type { ReactNode } from 'react';
 import { useLive } from '../live/use-live.ts';
+import { taskAddress } from '../shell/route.ts';
 import { Card } from '../ui/card.tsx';
 import { Ago } from '../ui/times.tsx';
 
@@ -23,6 +24,8 @@ export const TaskFacts = ({ task, attempt }: TaskFactsProps) => {
     ['Branch', codeOf(attempt?.branch)],
     ['Round', attempt === undefined ? undefined : `${attempt.rounds} of ${task.maxRounds}`],
     ['Sandbox', codeOf(attempt?.sandboxId)],
+    ['Part of', task.parentId === undefined ? undefined : <TaskLinks key="parent" ids={[task.parentId]} />],
+    ['After', task.after === undefined ? undefined : <TaskLinks key="after" ids={task.after} />],
     ['Created', <Ago key="created" at={task.createdAt} />],
     ['Ended', task.endedAt === undefined ? undefined : <Ago key="ended" at={task.endedAt} />],
     ['Task', codeOf(task.id)],
@@ -42,5 +45,15 @@ export const TaskFacts = ({ task, attempt }: TaskFactsProps) => {
     </Card>
   );
 };
+
+const TaskLinks = ({ ids }: { readonly ids: readonly string[] }) => (
+  <>
+    {ids.map((id) => (
+      <a key={id} href={taskAddress(id)}>
+        <code>{id}</code>{' '}
+      </a>
+    ))}
+  </>
+);
 
 const codeOf = (text: string | undefined) => (text === undefined ? undefined : <code>{text}</code>);

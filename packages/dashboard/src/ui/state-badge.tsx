@@ -11,6 +11,7 @@ const TONES: Readonly<Record<string, string>> = {
   rejected: 'bad',
   error: 'bad',
   waiting: 'wait',
+  blocked: 'wait',
   stuck: 'bad',
   spawning: 'busy',
   running: 'busy',

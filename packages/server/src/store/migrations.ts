@@ -11,6 +11,7 @@ import { age } from './migrations/0002-age.ts';
 import { eventBytes } from './migrations/0003-event-bytes.ts';
 import { gateInputs } from './migrations/0004-gate-inputs.ts';
 import { jobWaits } from './migrations/0005-job-waits.ts';
+import { taskParents } from './migrations/0006-task-parents.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 export interface Migration {
@@ -19,7 +20,7 @@ export interface Migration {
   readonly statements: readonly SqlQuery[];
 }
 
-const MIGRATIONS: readonly Migration[] = [firstTables, age, eventBytes, gateInputs, jobWaits];
+const MIGRATIONS: readonly Migration[] = [firstTables, age, eventBytes, gateInputs, jobWaits, taskParents];
 
 /**
  * Migrates the database to the current schema. If it rejects with `store.newer` or `store.migration_changed`, nothing

@@ -35,6 +35,10 @@ const SCRIPTS: Scripts = {
     match: 'USAGE.md',
     answers: [{ calls: [{ do: 'write', path: 'USAGE.md', content: '`sum(1, 2)`\n' }] }, { text: 'Written.' }],
   },
+  index: {
+    match: 'INDEX.md',
+    answers: [{ calls: [{ do: 'write', path: 'INDEX.md', content: 'NOTES.md\n' }] }, { text: 'Written.' }],
+  },
   notes: {
     match: 'NOTES.md',
     answers: [{ calls: [{ do: 'write', path: 'NOTES.md', content: '`sum` adds.\n' }] }, { text: 'Written.' }],

@@ -199,7 +199,7 @@ export interface Setting extends Kept {
 interface Shape {
   workspaces: { row: Workspace; index: 'name' };
   sandboxes: { row: Sandbox; index: 'state' | 'workspaceId' | 'attemptId' };
-  tasks: { row: Task; index: 'state' | 'workspaceId' };
+  tasks: { row: Task; index: 'state' | 'workspaceId' | 'parentId' };
   attempts: { row: Attempt; index: 'state' | 'taskId' };
   sessions: { row: Session; index: 'attemptId' | 'taskId' };
   turns: { row: Turn; index: 'state' | 'sessionId' | 'attemptId' };
@@ -228,7 +228,7 @@ export type IndexOf<N extends TableName> = Shape[N]['index'];
 export const INDEXES = {
   workspaces: ['name'],
   sandboxes: ['state', 'workspaceId', 'attemptId'],
-  tasks: ['state', 'workspaceId'],
+  tasks: ['state', 'workspaceId', 'parentId'],
   attempts: ['state', 'taskId'],
   sessions: ['attemptId', 'taskId'],
   turns: ['state', 'sessionId', 'attemptId'],

@@ -27,8 +27,8 @@ export const taskHandlers = ({ store, tasks, drivers }: TaskParts): HandlersOf<'
       drivers.permit(body.driver, caller.role);
       return tasks.check(body);
     },
-    'task.list': ({ query: { state, workspaceId, ...page } }) =>
-      pageOfRecords(store, 'tasks', page, { state, workspaceId }),
+    'task.list': ({ query: { state, workspaceId, parentId, ...page } }) =>
+      pageOfRecords(store, 'tasks', page, { state, workspaceId, parentId }),
     'task.get': ({ params }) => findRecord(store, 'tasks', params.id),
     'task.cancel': ({ params, body }) => tasks.cancel(params.id, body.reason ?? 'it was asked for'),
     'task.retry': async ({ params, caller }) => {
