@@ -14,7 +14,7 @@ import type {
   Limits,
   Sandbox as SandboxRecord,
 } from '@berth/contract';
-import type { Driver, Json, ListedMachine, Machine, MachineSpec, Sandbox, TurnEnd } from '@berth/plugin-api';
+import type { Driver, Json, Liveness, Machine, MachineSpec, Sandbox, TurnEnd } from '@berth/plugin-api';
 import type { Checkouts, Hub } from './git-ports.ts';
 import type { Clock, Ids, Leases, Log, Queue, ReadTx, Sagas, Store, Troubles } from './kernel/index.ts';
 
@@ -37,7 +37,9 @@ export interface Machines {
   destroy(driver: string, id: string): Promise<void>;
   /** Closes every connection to a machine. The next `open` makes new ones if the machine lives. */
   hangUp(id: string): Promise<void>;
-  list(driver: string): AsyncIterable<ListedMachine>;
+  /** What the driver says of one machine. Never rejects. */
+  inspect(driver: string, id: string): Promise<Liveness>;
+  list(driver: string): AsyncIterable<{ readonly id: string }>;
   facets(driver: string): Driver['facets'];
   /**
    * Connects to a running machine and opens its uplink (git, models, egress). Rejects with

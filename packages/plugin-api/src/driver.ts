@@ -10,9 +10,9 @@
  *       resolve only when `connect` will succeed.
  * MUST: `attach` work for machines created by an earlier server process.
  * MUST: `destroy` succeed for an unknown id and for a half-created machine, and end every process inside.
- * MUST: `list` yield what this installation owns, including half-created or dead machines, and nothing else; report
- * each machine's
- *       liveness from the current state of the system, not from records; and continue when one cannot be inspected.
+ * MUST: `list` yield what this installation owns, including half-created or dead machines, and nothing else.
+ * MUST: `inspect` answer from the current state of the system, not from records; never call a machine absent because
+ *       what is known about it cannot be read; and not depend on other machines.
  * MUST: a dead machine keep its disk until `destroy`.
  * MUST NOT: give a weaker isolation than the driver states, or a network of any kind.
  * MUST NOT: follow a symbolic link or trust a name that can be chosen from inside a machine.
@@ -67,19 +67,18 @@ export interface Machine {
   readonly unenforced: readonly Unenforced[];
 }
 
-/** Whether a machine is alive: its guest runs and accepts connections. Reasons are for people. */
+/** What a machine is at this moment. Reasons are for people; times are in milliseconds since the epoch. */
 export type Liveness =
-  | { readonly state: 'alive' }
-  | { readonly state: 'dead'; readonly reason: string }
+  /** Its guest runs and accepts connections. */
+  | { readonly state: 'running'; readonly since?: number | undefined }
+  /** `since`: when it died; where nobody noticed, when that was first seen. */
+  | { readonly state: 'dead'; readonly reason: string; readonly since?: number | undefined }
   /** `create` has not finished, or never will. */
   | { readonly state: 'unfinished' }
+  /** This installation has no such machine. */
+  | { readonly state: 'absent' }
   /** It could not be inspected now. */
   | { readonly state: 'unknown'; readonly reason: string };
-
-export interface ListedMachine {
-  readonly id: string;
-  readonly life: Liveness;
-}
 
 export interface Probe {
   readonly health: 'ready' | 'degraded' | 'absent';
@@ -157,8 +156,10 @@ export interface Driver {
   /** A new connection to the guest. Rejects with `sandbox.unreachable` when there is no such machine or it is dead. */
   connect(id: string): Promise<Duplex>;
   attach(id: string): Promise<Machine | undefined>;
+  /** The only authority on whether a machine lives. Never rejects: what cannot be inspected is `unknown`. */
+  inspect(id: string): Promise<Liveness>;
   destroy(id: string): Promise<void>;
-  list(): AsyncIterable<ListedMachine>;
+  list(): AsyncIterable<{ readonly id: string }>;
   /**
    * The server is shutting down. Resolves when the driver's own helpers have stopped; machines keep running. It may
    * be used again.

@@ -1,6 +1,7 @@
 /** Kills processes of a machine from outside its driver, as the kernel or an operator would. */
-import { readFile } from 'node:fs/promises';
+import { readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DriverHost } from '@berth/plugin-api';
 import type { KillMachine } from '@berth/plugin-api/conformance';
 import { killMachine } from '../src/drivers/memory.ts';
 import { containerIdOf } from '../src/drivers/oci/folders.ts';
@@ -13,6 +14,10 @@ export const killOnHost: KillMachine = ({ folder }, id, which) =>
 
 export const killContainer: KillMachine = ({ installation }, id, which) =>
   killNaming(containerIdOf(installation, id), which);
+
+/** As a crash of the host leaves a file that was written shortly before. */
+export const damageRecord = ({ folder }: DriverHost, id: string): Promise<void> =>
+  truncate(join(folder, 'sandboxes', id, 'machine.json'), 3);
 
 const killNaming = async (text: string, which: 'guest' | 'all'): Promise<void> => {
   const found = await processesNaming(text);

@@ -24,10 +24,10 @@ export const livenessReconciler = defineReconciler<Ports>({
     const byDriver = Map.groupBy(sandboxes, ({ driver }) => driver);
     let lost = 0;
     const looked = await eachDriver(ports, [...byDriver.keys()], signal, async (driver) => {
-      const lives = new Map<string, Liveness>();
-      for await (const { id, life } of ports.machines.list(driver)) lives.set(id, life);
-      for (const one of byDriver.get(driver) ?? [])
-        if (await settle(ports, one, lives.get(one.id))) lost += 1;
+      for (const one of byDriver.get(driver) ?? []) {
+        signal.throwIfAborted();
+        if (await settle(ports, one, await ports.machines.inspect(driver, one.id))) lost += 1;
+      }
     });
     return { lost, failed: looked.failed };
   },
@@ -37,11 +37,11 @@ export const livenessReconciler = defineReconciler<Ports>({
  * Returns true if it was found dead. One that could not be checked, or whose record has changed meanwhile,
  * stays as it is.
  */
-const settle = async (ports: Ports, before: Sandbox, life: Liveness | undefined): Promise<boolean> => {
+const settle = async (ports: Ports, before: Sandbox, life: Liveness): Promise<boolean> => {
   const { store, troubles, machines } = ports;
   const { id, revision } = before;
-  if (life?.state === 'unknown') troubles.note(id, life.reason);
-  if (life?.state === 'alive') {
+  if (life.state === 'unknown') troubles.note(id, life.reason);
+  if (life.state === 'running') {
     troubles.clear(id);
     if (before.state === 'error') await store.write((tx) => recover(tx, id));
   }
@@ -52,8 +52,11 @@ const settle = async (ports: Ports, before: Sandbox, life: Liveness | undefined)
     (await store.read((tx) => tx.table('sandboxes').get(id)))?.revision === revision;
   if (!(await isStill())) return false;
   await machines.hangUp(id);
-  return store.write(async (tx) => {
+  const isLost = await store.write(async (tx) => {
     const now = await tx.table('sandboxes').get(id);
     return now?.revision === revision && (await lose(tx, id, reason)) === 'error';
   });
+  const since = 'since' in life && life.since !== undefined ? new Date(life.since).toISOString() : undefined;
+  if (isLost) ports.log.warn('sandbox.died', { sandbox: id, driver: before.driver, reason, since });
+  return isLost;
 };

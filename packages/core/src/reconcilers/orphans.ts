@@ -23,9 +23,11 @@ export const orphanReconciler = defineReconciler<Ports>({
     const ended = { done: 0, failed: 0 };
     const looked = await eachDriver(ports, ports.machines.names, signal, async (driver) => {
       const orphans: Orphan[] = [];
-      for await (const { id, life } of ports.machines.list(driver))
-        if (life.state !== 'unknown' && (await isOrphan(ports, id)))
-          orphans.push({ id, driver, life: life.state });
+      for await (const { id } of ports.machines.list(driver)) {
+        if (!(await isOrphan(ports, id))) continue;
+        const { state: life } = await ports.machines.inspect(driver, id);
+        if (life !== 'unknown') orphans.push({ id, driver, life });
+      }
       const { done, failed } = await forEachIsolated(ports, orphans, signal, (one) => end(ports, one));
       ended.done += done;
       ended.failed += failed;

@@ -116,9 +116,12 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
       dead.delete(id);
     },
     hangUp: async () => undefined,
+    async inspect(_, id) {
+      if (alive.has(id)) return { state: 'running' };
+      return dead.has(id) ? { state: 'dead', reason: 'it was killed' } : { state: 'absent' };
+    },
     async *list() {
-      for (const id of [...alive.keys()]) yield { id, life: { state: 'alive' } };
-      for (const id of [...dead.keys()]) yield { id, life: { state: 'dead', reason: 'it was killed' } };
+      for (const id of [...alive.keys(), ...dead.keys()]) yield { id };
     },
     facets: () => (options.snapshots ? { snapshots } : {}),
     open: async (_, id) => {

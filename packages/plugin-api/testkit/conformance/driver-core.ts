@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { type Driver, type Liveness, Unenforced } from '../../src/driver.ts';
+import { type Driver, type DriverHost, Unenforced } from '../../src/driver.ts';
 import { type Bench, freshId, specOf } from './driver-bench.ts';
 
 export interface DriverCase {
@@ -17,12 +17,35 @@ const idsOf = async (driver: Driver): Promise<string[]> => {
   return ids.sort();
 };
 
-export const livenessOf = async (driver: Driver, id: string): Promise<Liveness | undefined> => {
-  for await (const listed of driver.list()) if (listed.id === id) return listed.life;
-  return undefined;
-};
-
 const SEEN_DEAD_WITHIN_MS = 10_000;
+
+/** For drivers that keep records of their machines. */
+export const recordCases = (
+  damage: (host: DriverHost, id: string) => Promise<void>,
+): readonly DriverCase[] => [
+  {
+    title:
+      'a machine whose record cannot be read is unknown while it runs, never absent, and can be destroyed',
+    check: async ({ create, client, driver, host, kill }) => {
+      const [running, dead, other] = await Promise.all([create(), create(), create()]);
+      const open = await client(running.id);
+      for (const { id } of [running, dead]) await damage(host, id);
+      const unknown = { state: 'unknown', reason: expect.stringMatching(/./) };
+      expect(await driver.inspect(running.id)).toEqual(unknown);
+      await expect(driver.connect(running.id)).rejects.toMatchObject({ code: 'sandbox.unreachable' });
+      await kill(dead.id, 'all');
+      expect(['dead', 'unknown']).toContain((await driver.inspect(dead.id)).state);
+      expect(await driver.inspect(other.id)).toMatchObject({ state: 'running' });
+      // What is known about one keeps nobody from creating another.
+      const { id: later } = await create();
+      expect(await idsOf(driver)).toEqual([running.id, dead.id, other.id, later].sort());
+      for (const { id } of [running, dead]) await driver.destroy(id);
+      await open.closed;
+      expect(await driver.inspect(running.id)).toEqual({ state: 'absent' });
+      expect(await idsOf(driver)).toEqual([other.id, later].sort());
+    },
+  },
+];
 
 export const coreCases: readonly DriverCase[] = [
   {
@@ -130,6 +153,33 @@ export const coreCases: readonly DriverCase[] = [
     check: async ({ driver }) => expect(await driver.attach(freshId())).toBeUndefined(),
   },
   {
+    title: 'a machine of another id, of another installation and of no valid id is absent',
+    check: async ({ create, driver, reopen }) => {
+      const { id } = await create();
+      const absent = { state: 'absent' };
+      expect(await driver.inspect(freshId())).toEqual(absent);
+      expect(await reopen({ installation: 'another' }).inspect(id)).toEqual(absent);
+      for (const odd of ['', '.', '..', `../sandboxes/${id}`, `${id}/.`, `${id}\0`])
+        expect([odd, await driver.inspect(odd)]).toEqual([odd, absent]);
+    },
+  },
+  {
+    title: 'a machine is seen running since it was created, also after a restart, and absent once destroyed',
+    check: async ({ create, driver, reopen }) => {
+      const before = Date.now();
+      const { id } = await create();
+      const life = await driver.inspect(id);
+      expect(life).toEqual({ state: 'running', since: expect.any(Number) });
+      expect(life).toHaveProperty(
+        'since',
+        expect.toSatisfy((since) => since >= before && since <= Date.now()),
+      );
+      expect(await reopen().inspect(id)).toEqual(life);
+      await driver.destroy(id);
+      expect(await driver.inspect(id)).toEqual({ state: 'absent' });
+    },
+  },
+  {
     title: 'connect to an unknown machine fails as unreachable',
     check: async ({ driver }) =>
       await expect(driver.connect(freshId())).rejects.toMatchObject({ code: 'sandbox.unreachable' }),
@@ -179,18 +229,20 @@ export const coreCases: readonly DriverCase[] = [
       title: `a machine is reported dead when ${which === 'all' ? 'all its processes are' : 'its guest is'} killed from outside`,
       check: async ({ create, driver, reopen, kill }) => {
         const [killed, other] = await Promise.all([create(), create()]);
-        expect(await livenessOf(driver, killed.id)).toEqual({ state: 'alive' });
+        expect(await driver.inspect(killed.id)).toMatchObject({ state: 'running' });
         await kill(killed.id, which);
         const seen = { timeout: SEEN_DEAD_WITHIN_MS, interval: 50 };
-        await expect.poll(() => livenessOf(driver, killed.id), seen).toMatchObject({ state: 'dead' });
-        expect(await livenessOf(reopen(), killed.id)).toMatchObject({
-          state: 'dead',
-          reason: expect.stringMatching(/./),
-        });
-        expect(await livenessOf(driver, other.id)).toEqual({ state: 'alive' });
+        await expect.poll(() => driver.inspect(killed.id), seen).toMatchObject({ state: 'dead' });
+        const dead = { state: 'dead', reason: expect.stringMatching(/./), since: expect.any(Number) };
+        const first = await driver.inspect(killed.id);
+        expect(first).toEqual(dead);
+        expect(await driver.inspect(killed.id)).toEqual(first);
+        expect(await reopen().inspect(killed.id)).toEqual(dead);
+        expect(await driver.inspect(other.id)).toMatchObject({ state: 'running' });
         expect(await driver.attach(killed.id)).toBeUndefined();
         await expect(driver.connect(killed.id)).rejects.toMatchObject({ code: 'sandbox.unreachable' });
         await driver.destroy(killed.id);
+        expect(await driver.inspect(killed.id)).toEqual({ state: 'absent' });
         expect(await idsOf(driver)).toEqual([other.id]);
       },
     }),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { expect } from 'vitest';
 import type { Driver, DriverFacets } from '../../src/driver.ts';
 import { freshId } from './driver-bench.ts';
-import { type DriverCase, livenessOf } from './driver-core.ts';
+import type { DriverCase } from './driver-core.ts';
 
 const facet = <F extends keyof DriverFacets>(driver: Driver, name: F): DriverFacets[F] => {
   const found = driver.facets[name];
@@ -187,7 +187,7 @@ export const limitsCases: readonly DriverCase[] = [
       // OOM kills are reported for a dead machine.
       await kill(id, 'all');
       const reason = expect.stringMatching(/memory/);
-      await expect.poll(() => livenessOf(driver, id)).toMatchObject({ state: 'dead', reason });
+      await expect.poll(() => driver.inspect(id)).toMatchObject({ state: 'dead', reason });
     },
   },
   {

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { capabilitiesOf, type DriverFacets, type DriverHost, type DriverPlugin } from '../../src/driver.ts';
 import { type KillMachine, withBench } from './driver-bench.ts';
-import { coreCases, type DriverCase } from './driver-core.ts';
+import { coreCases, type DriverCase, recordCases } from './driver-core.ts';
 import { limitsCases, pauseCases, snapshotCases } from './driver-facets.ts';
 import { groupCases } from './driver-groups.ts';
 import { verdictCases } from './driver-verdict.ts';
@@ -18,6 +18,8 @@ export interface DriverConformance<C extends z.ZodType> {
   readonly host: () => Promise<DriverHost & AsyncDisposable>;
   /** Kills processes of a machine from outside, as the kernel or an operator would, and resolves when they are gone. */
   readonly kill: KillMachine;
+  /** Destroys what the driver recorded about a machine, as a crash of the host would; absent for one without records. */
+  readonly damage?: (host: DriverHost, id: string) => Promise<void>;
   /**
    * Whether a command could impersonate the guest, so that machines must report `verdict`. Derived from the driver's
    * kind or this machine, not from its report: otherwise a needless report would go unnoticed.
@@ -54,6 +56,9 @@ export const driverConformance = <C extends z.ZodType>(
     await found.host[Symbol.asyncDispose]();
     const groups = [
       { name: 'always', cases: [...coreCases, ...verdictCases(options.saysVerdict)] },
+      ...(options.damage === undefined
+        ? []
+        : [{ name: 'because it keeps records', cases: recordCases(options.damage) }]),
       ...facets.map((facet) => ({ name: `because it has ${facet}`, cases: FACET_CASES[facet] })),
     ];
     for (const { name, cases } of groups) {

@@ -16,7 +16,8 @@ describe('the memory driver follows its script', () => {
       code: 'driver.failed',
     });
     expect(await driver.attach('sb_1')).toBeUndefined();
-    expect(await Array.fromAsync(driver.list())).toEqual([{ id: 'sb_1', life: { state: 'unfinished' } }]);
+    expect(await Array.fromAsync(driver.list())).toEqual([{ id: 'sb_1' }]);
+    expect(await driver.inspect('sb_1')).toEqual({ state: 'unfinished' });
     await expect(driver.destroy('sb_1')).rejects.toMatchObject({ code: 'driver.failed' });
     await driver.destroy('sb_1');
     expect(await Array.fromAsync(driver.list())).toEqual([]);

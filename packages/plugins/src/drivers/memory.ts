@@ -36,7 +36,8 @@ interface Kept {
   readonly files: Map<string, string>;
   /** Absent while half-created. */
   guest?: FakeGuest;
-  isDead?: true;
+  readonly since: number;
+  died?: number;
 }
 
 interface MemoryMachines {
@@ -67,7 +68,7 @@ const openMemory = (script: z.infer<typeof config>, host: DriverHost): Driver =>
   };
   const living = (id: string): FakeGuest | undefined => {
     const kept = own(id);
-    return kept?.isDead === true ? undefined : kept?.guest;
+    return kept?.died === undefined ? kept?.guest : undefined;
   };
   return {
     probe: async () => ({ health: 'ready', detail: 'machines in memory, for tests and demos' }),
@@ -75,7 +76,7 @@ const openMemory = (script: z.infer<typeof config>, host: DriverHost): Driver =>
       signal.throwIfAborted();
       if (living(spec.id) !== undefined) return machineOf(spec.id);
       const files = startingFiles(spec, world);
-      const kept: Kept = { installation: host.installation, files };
+      const kept: Kept = { installation: host.installation, files, since: Date.now() };
       world.machines.set(spec.id, kept);
       world.origins.set(spec.id, new Map(files));
       if (script.hang) await never(signal);
@@ -96,26 +97,25 @@ const openMemory = (script: z.infer<typeof config>, host: DriverHost): Driver =>
       own(id)?.guest?.stop();
       if (own(id) !== undefined) world.machines.delete(id);
     },
+    inspect: async (id) => livenessOf(own(id)),
     async *list() {
-      for (const id of [...world.machines.keys()]) {
-        const kept = own(id);
-        if (kept !== undefined) yield { id, life: livenessOf(kept) };
-      }
+      for (const id of [...world.machines.keys()]) if (own(id) !== undefined) yield { id };
     },
     facets: { snapshots: snapshotsOf(world) },
   };
 };
 
-const livenessOf = ({ guest, isDead }: Kept): Liveness => {
-  if (isDead === true) return { state: 'dead', reason: 'it was killed' };
-  return { state: guest === undefined ? 'unfinished' : 'alive' };
+const livenessOf = (kept: Kept | undefined): Liveness => {
+  if (kept === undefined) return { state: 'absent' };
+  if (kept.died !== undefined) return { state: 'dead', reason: 'it was killed', since: kept.died };
+  return kept.guest === undefined ? { state: 'unfinished' } : { state: 'running', since: kept.since };
 };
 
 /** Simulates the processes of a machine being killed from outside. */
 export const killMachine = (folder: string, id: string): void => {
   const kept = worldOf(folder).machines.get(id);
   kept?.guest?.stop();
-  if (kept !== undefined) kept.isDead = true;
+  if (kept !== undefined) kept.died = Date.now();
 };
 
 const worldOf = (folder: string): MemoryMachines => {

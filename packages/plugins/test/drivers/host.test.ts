@@ -1,6 +1,12 @@
 import { driverConformance } from '@berth/plugin-api/conformance';
 import host from '../../src/drivers/host/index.ts';
 import { driverHost } from '../../testing/driver-host.ts';
-import { killOnHost } from '../../testing/kill-machine.ts';
+import { damageRecord, killOnHost } from '../../testing/kill-machine.ts';
 
-driverConformance(host, { config: {}, host: driverHost, kill: killOnHost, saysVerdict: true });
+driverConformance(host, {
+  config: {},
+  host: driverHost,
+  kill: killOnHost,
+  damage: damageRecord,
+  saysVerdict: true,
+});

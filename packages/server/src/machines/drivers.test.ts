@@ -21,6 +21,7 @@ const driverOf = (probe: () => Promise<Probe>): Driver => ({
   create: refused,
   connect: refused,
   attach: async () => undefined,
+  inspect: async () => ({ state: 'absent' }),
   destroy: async () => undefined,
   list: async function* () {
     yield* [];

@@ -73,6 +73,11 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
     },
     destroy: (name, id) => clients.without(id, () => drivers.find(name).driver.destroy(id)),
     hangUp: clients.hangUp,
+    inspect: (name, id) =>
+      drivers
+        .find(name)
+        .driver.inspect(id)
+        .catch((error: unknown) => ({ state: 'unknown', reason: String(error) })),
     list: (name) => drivers.find(name).driver.list(),
     facets: (name) => {
       const { facets } = drivers.find(name).driver;

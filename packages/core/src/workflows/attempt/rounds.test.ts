@@ -27,15 +27,13 @@ const started = async ({ keepsDisks, forgeable = false }: { keepsDisks: boolean;
     if (checkout !== undefined) checkout.tree = { ...checkout.tree, new: turns === 1 ? 'bug' : 'good' };
     return { stop: 'end', continued: true, session: {} };
   };
-  const { create, open, list, destroy } = machines;
+  const { create, open, inspect, destroy } = machines;
   machines.destroy = async (driver, id) => {
     if (isRefused) endedIn.push((await store.read((tx) => tx.table('sandboxes').get(id)))?.state);
     return destroy(driver, id);
   };
-  machines.list = async function* (driver) {
-    for await (const one of list(driver))
-      yield isDead && one.id === own ? { ...one, life: { state: 'dead', reason: 'killed' } } : one;
-  };
+  machines.inspect = async (driver, id) =>
+    isDead && id === own ? { state: 'dead', reason: 'killed' } : inspect(driver, id);
   machines.open = async (driver, id) => {
     if (isDead && id === own) throw fail('sandbox.unreachable', { id, detail: 'its machine died' });
     return open(driver, id);

@@ -32,20 +32,19 @@ export const answering = async (
   return sandbox;
 };
 
-/** Undefined if there is no machine with this id, as after a crash halfway through. */
-export const livenessOf = async (
-  { machines }: Ports,
-  { id, driver }: Where,
-): Promise<Liveness | undefined> => {
-  for await (const one of machines.list(driver)) if (one.id === id) return one.life;
-  return undefined;
-};
-
-/** Why a machine is dead; undefined if it lives or its state is unknown. */
-export const deathIn = (life: Liveness | undefined): string | undefined => {
-  if (life === undefined) return 'its machine is gone';
-  if (life.state === 'dead') return life.reason;
-  return life.state === 'unfinished' ? 'what its driver wrote down about it is gone' : undefined;
+/** Why a machine is dead; undefined if it runs or its state is unknown. */
+export const deathIn = (life: Liveness): string | undefined => {
+  switch (life.state) {
+    case 'dead':
+      return life.reason;
+    case 'absent':
+      return 'its machine is gone';
+    case 'unfinished':
+      return 'what its driver wrote down about it is gone';
+    case 'running':
+    case 'unknown':
+      return undefined;
+  }
 };
 
 /** Maximum number of machines for one step, including the first. */
@@ -155,8 +154,10 @@ export const deathBehind = async (
   const removed = removedUnderWork(await ports.store.read((tx) => tx.table('sandboxes').get(where.id)));
   if (removed !== undefined) throw removed;
   if (isOutdated(error)) return OUTDATED;
-  const reason = deathIn(await livenessOf(ports, where));
+  const look = async (): Promise<string | undefined> =>
+    deathIn(await ports.machines.inspect(where.driver, where.id));
+  const reason = await look();
   if (reason !== undefined || !isGone(error)) return reason;
   await ports.clock.sleep(LOOK_AGAIN_MS, signal);
-  return deathIn(await livenessOf(ports, where));
+  return look();
 };

@@ -19,7 +19,6 @@ import {
   inNewMachine,
   isGone,
   isOutdated,
-  livenessOf,
   MAX_MACHINES,
   makeMachine,
   unenforcedLines,
@@ -130,8 +129,8 @@ const keepDisk = async (ports: Ports, where: Where, { died, signal }: Death): Pr
  * True for a machine that is dead or that nothing here can talk to; one that answers is already the new one.
  */
 const hasOldDisk = async (ports: Ports, where: Where, signal: AbortSignal): Promise<boolean> => {
-  const life = await livenessOf(ports, where);
-  if (life?.state !== 'alive') return life?.state === 'dead';
+  const { state } = await ports.machines.inspect(where.driver, where.id);
+  if (state !== 'running') return state === 'dead';
   return answering(ports, where, signal).then(() => false, isOutdated);
 };
 

@@ -79,7 +79,8 @@ const ONE_USER = "with the host driver commands run as the guest's user, and cou
 
 const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver => {
   const alone = createKeyedLock();
-  const { folderOf, own, claim: claimUser, list } = openRecords(host, settings.idBase);
+  const records = openRecords(host, settings.idBase);
+  const { folderOf, own, inspect, list } = records;
   const isRoot = process.getuid?.() === 0;
   const markText = (id: string): string =>
     `${MARK}=${createHash('sha256').update(`${host.installation}\0${id}`).digest('hex').slice(0, 24)}`;
@@ -92,11 +93,12 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
       : undefined;
   };
   const demolish = async (id: string): Promise<void> => {
-    const uid = (await own(id))?.uid;
+    const uid = await records.uidOf(id);
     if (isRoot && uid !== undefined) await endUser({ uid });
     const left = await endNaming(markText(id));
     if (left.length > 0) throw cannotEnd(left);
     await removeTree(folderOf(id));
+    records.forget(id);
   };
   const make = async (spec: MachineSpec, signal: AbortSignal): Promise<Machine> => {
     refuse(spec);
@@ -106,18 +108,12 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
     signal.throwIfAborted();
     const folder = await makeFolder(folderOf(spec.id), isRoot ? 0o711 : 0o700);
     try {
-      const claim = await claimUser(spec.id);
+      const claim = await records.claim(spec.id);
       const boot = AbortSignal.any([signal, AbortSignal.timeout(settings.bootTimeoutMs)]);
-      const started = await startGuest({
-        spec,
-        host,
-        folder,
-        user: claim.uid === undefined ? undefined : { uid: claim.uid },
-        path: settings.path,
-        mark: markText(spec.id),
-        boot,
-      });
-      await writeRecord(folder, { ...claim, ...started });
+      const user = claim.uid === undefined ? undefined : { uid: claim.uid };
+      const start = { spec, host, folder, user, path: settings.path, mark: markText(spec.id), boot };
+      const started = await startGuest(start);
+      await writeRecord(folder, { ...claim, ...started, startedAt: Date.now() });
       return machineOf(folder, { ...claim, internalPort: started.internalPort });
     } catch (error) {
       const said = await logOf(folder);
@@ -137,7 +133,7 @@ const openHost = (settings: z.infer<typeof config>, host: DriverHost): Driver =>
         throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
       return await connectGuest(id, join(folderOf(id), 'run'), SOCKET_NAME);
     },
-    attach,
+    ...{ attach, inspect },
     destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
     list,
     facets: {},

@@ -1,10 +1,10 @@
 /** The driver's record of each machine, in a file owned by the server, outside of what the inside can write. */
 import { lstat, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DriverHost, ListedMachine, Liveness } from '@berth/plugin-api';
+import type { DriverHost, Liveness } from '@berth/plugin-api';
 import { z } from 'zod';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
-import { ifMissing } from '../../linux/missing.ts';
+import { exists, ifMissing } from '../../linux/missing.ts';
 import { isAlive } from '../../linux/processes.ts';
 import { userFor } from './user.ts';
 
@@ -14,6 +14,8 @@ const MachineRecord = z.object({
   /** The user that everything in it runs as. Default: the server's own. */
   uid: z.int().optional(),
   process: z.object({ pid: z.int(), startTicks: z.int() }).optional(),
+  /** Milliseconds since the epoch; absent in records of earlier servers. */
+  startedAt: z.int().optional(),
   internalPort: z.int().optional(),
 });
 export type MachineRecord = z.infer<typeof MachineRecord>;
@@ -27,7 +29,7 @@ export const openRecords = ({ folder, installation }: DriverHost, idBase: number
   const names = (): Promise<string[]> => readdir(join(folder, 'sandboxes')).catch(ifMissing([]));
 
   const claim = async (id: string): Promise<MachineRecord> => {
-    const others = (await names()).map(async (name) => (await readRecord(folderOf(name)))?.uid);
+    const others = (await names()).map((name) => uidOf(folderOf(name)));
     const taken = new Set(await Promise.all(others));
     const isRoot = process.getuid?.() === 0;
     const uid = isRoot ? userFor(idBase, `${installation}\0${id}`, taken).uid : undefined;
@@ -35,35 +37,50 @@ export const openRecords = ({ folder, installation }: DriverHost, idBase: number
     await writeRecord(folderOf(id), record);
     return record;
   };
+  const seenDead = new Map<string, number>();
+  const recorded = async (id: string): Promise<Liveness> => {
+    const record = await readRecord(folderOf(id));
+    if (record === undefined) return { state: 'unfinished' };
+    if (record === 'damaged') return { state: 'unknown', reason: `its record in ${folderOf(id)} is damaged` };
+    if (record.installation !== installation) return { state: 'absent' };
+    if (record.process === undefined) return { state: 'unfinished' };
+    if (await isAlive(record.process)) return { state: 'running', since: record.startedAt };
+    const since = seenDead.get(id) ?? Date.now();
+    seenDead.set(id, since);
+    return { state: 'dead', reason: 'its guest has exited', since };
+  };
+  const inspect = async (id: string): Promise<Liveness> =>
+    MACHINE_ID.test(id) && (await exists(folderOf(id))) ? recorded(id) : { state: 'absent' };
   return {
     folderOf,
     own: async (id: string): Promise<MachineRecord | undefined> => {
       const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
-      return record?.installation === installation ? record : undefined;
+      return record !== 'damaged' && record?.installation === installation ? record : undefined;
     },
+    /** Of one that is removed. */
+    forget: (id: string) => seenDead.delete(id),
+    uidOf: (id: string) => uidOf(folderOf(id)),
+    inspect: (id: string): Promise<Liveness> =>
+      inspect(id).catch((error: unknown) => ({ state: 'unknown', reason: String(error) })),
     /** Records that the existing folder belongs to this machine, with a unique user. */
     claim: (id: string) => inTurn('claim', () => claim(id)),
-    async *list(): AsyncGenerator<ListedMachine> {
+    async *list(): AsyncGenerator<{ readonly id: string }> {
       for (const id of await names()) {
-        const { record, life } = await looked(folderOf(id));
-        if (record === undefined || record.installation === installation) yield { id, life };
+        // One that cannot be read does not hide the others.
+        const record = await readRecord(folderOf(id)).catch(() => 'damaged' as const);
+        if (record === undefined || record === 'damaged' || record.installation === installation)
+          yield { id };
       }
     },
   };
 };
 
-/** One that cannot be inspected does not hide the others. */
-const looked = async (
-  folder: string,
-): Promise<{ readonly record?: MachineRecord | undefined; readonly life: Liveness }> => {
-  try {
-    const record = await readRecord(folder);
-    if (record?.process === undefined) return { record, life: { state: 'unfinished' } };
-    if (await isAlive(record.process)) return { record, life: { state: 'alive' } };
-    return { record, life: { state: 'dead', reason: 'its guest has exited' } };
-  } catch (error) {
-    return { life: { state: 'unknown', reason: String(error) } };
-  }
+/** The user of a machine: as recorded, else the owner of its home, which nobody inside can replace. */
+const uidOf = async (folder: string): Promise<number | undefined> => {
+  const record = await readRecord(folder).catch(() => 'damaged' as const);
+  if (record !== 'damaged') return record?.uid;
+  const uid = (await lstat(join(folder, 'home')).catch(ifMissing(undefined)))?.uid;
+  return uid === process.getuid?.() ? undefined : uid;
 };
 
 export const writeRecord = async (folder: string, record: MachineRecord): Promise<void> => {
@@ -72,10 +89,16 @@ export const writeRecord = async (folder: string, record: MachineRecord): Promis
   await rename(draft, join(folder, RECORD_FILE));
 };
 
-const readRecord = async (folder: string): Promise<MachineRecord | undefined> => {
+/** Undefined when there is none; `damaged` when there is something else. Rejects when it cannot be read now. */
+const readRecord = async (folder: string): Promise<MachineRecord | 'damaged' | undefined> => {
   const path = join(folder, RECORD_FILE);
   const stats = await lstat(path).catch(ifMissing(undefined));
-  if (stats?.isFile() !== true) return undefined;
-  const parsed = MachineRecord.safeParse(JSON.parse(await readFile(path, 'utf8')));
-  return parsed.success ? parsed.data : undefined;
+  if (stats === undefined) return undefined;
+  if (!stats.isFile()) return 'damaged';
+  const text = await readFile(path, 'utf8');
+  try {
+    return MachineRecord.parse(JSON.parse(text));
+  } catch {
+    return 'damaged';
+  }
 };

@@ -21,13 +21,12 @@ import type {
 import { connectGuest } from '../../linux/door.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { exists } from '../../linux/missing.ts';
-import { isAlive } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
 import type { Cgroups } from './cgroups/cgroups.ts';
 import type { CommandGroups } from './cgroups/command-groups.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
 import { createImages, type Images } from './images/images.ts';
-import { createLivenessReader, describeLiveness, listedOf } from './liveness.ts';
+import { createLivenessReader, describeLiveness } from './liveness.ts';
 import { claims, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
 import type { DiskSize } from './rootfs/disk-usage.ts';
 import { unseenHeld } from './rootfs/nameless.ts';
@@ -76,19 +75,19 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
 
   const most = { bytes: config.layerBytes, inodes: config.layerInodes };
   const reserve = { bytes: config.reservedBytes, inodes: config.reservedInodes };
-  const disks = watchDisks({ workshop, host, reserve, folderOf, containerId, alone });
-  const liveness = createLivenessReader({ folderOf, containerId, cgroups });
+  const { installation } = host;
+  const liveness = createLivenessReader({ installation, folderOf, containerId, cgroups });
+  const { inspect } = liveness;
+  const disks = watchDisks({ workshop, host, reserve, folderOf, containerId, alone, liveness });
   const attach = async (id: string): Promise<Machine | undefined> => {
     disks.start();
-    const record = MACHINE_ID.test(id) ? await readRecord(folderOf(id)) : undefined;
-    return record !== undefined && (await isAlive(record.process))
-      ? machineOf(id, record.unenforced)
-      : undefined;
+    const record = await liveness.running(id);
+    return record === undefined ? undefined : machineOf(id, record.unenforced);
   };
   const demolish = async (id: string): Promise<void> => {
     const record = await readRecord(folderOf(id));
-    const marks = record === undefined ? [] : [record.process];
-    const search = record === undefined;
+    const marks = record === undefined || record === 'damaged' ? [] : [record.process];
+    const search = marks.length === 0;
     await workshop.end({ containerId: containerId(id), folder: folderOf(id), marks, search });
     await workshop.discard(folderOf(id));
     liveness.forget(id);
@@ -112,21 +111,22 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
     connect: async (id) => {
       checkId(id);
-      const life = await liveness.read(id);
-      if (life.state !== 'alive') throw fail('sandbox.unreachable', { id, detail: describeLiveness(life) });
+      const life = await inspect(id);
+      if (life.state !== 'running') throw fail('sandbox.unreachable', { id, detail: describeLiveness(life) });
       return await connectGuest(id, join(folderOf(id), RUN_FOLDER), SOCKET_NAME);
     },
     attach,
+    inspect,
     destroy: (id) => alone(id, async () => (MACHINE_ID.test(id) ? await demolish(id) : undefined)),
     list: async function* () {
-      yield* listedOf(await claims(folders.sandboxes, host.installation), liveness);
+      for (const { id } of await claims(folders.sandboxes, host.installation)) yield { id };
     },
     close: async () => {
       await disks.close();
       await workshop.close();
     },
     facets: {
-      snapshots: snapshotsOf({ workshop, most, containerId, folderOf, lifeOf: liveness.read }),
+      snapshots: snapshotsOf({ workshop, most, containerId, folderOf, inspect }),
       ...(cgroups === undefined ? {} : heldBy(cgroups, containerId)),
     },
   };
@@ -206,7 +206,7 @@ const boots = async ({
       ...(await unseenHeld(process, world.identity)),
     ];
     const disk = { bytes: spec.limits.diskBytes, inodes: spec.limits.inodes };
-    await writeRecord(folder, { version: 1, process, unenforced, disk });
+    await writeRecord(folder, { version: 1, process, unenforced, disk, startedAt: Date.now() });
     return machineOf(spec.id, unenforced);
   } catch (error) {
     const said = await tailOf(log);
@@ -261,7 +261,7 @@ interface SnapshotPlaces {
   readonly most: DiskSize;
   readonly containerId: (id: string) => string;
   readonly folderOf: (id: string) => string;
-  readonly lifeOf: (id: string) => Promise<Liveness>;
+  readonly inspect: (id: string) => Promise<Liveness>;
 }
 
 const snapshotsOf = ({
@@ -269,7 +269,7 @@ const snapshotsOf = ({
   most,
   containerId,
   folderOf,
-  lifeOf,
+  inspect,
 }: SnapshotPlaces): DriverFacets['snapshots'] =>
   createSnapshots({
     most,
@@ -284,7 +284,7 @@ const snapshotsOf = ({
     quietly: async (id, act) => {
       const { cgroups } = workshop;
       // A dead machine is idle, and its group may be gone.
-      if (cgroups?.canFreeze !== true || (await lifeOf(id)).state !== 'alive') return await act();
+      if (cgroups?.canFreeze !== true || (await inspect(id)).state !== 'running') return await act();
       await cgroups.freeze(containerId(id), true);
       try {
         return await act();

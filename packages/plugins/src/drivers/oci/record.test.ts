@@ -33,11 +33,11 @@ test('a record says what its machine is without, and so does one that an earlier
   expect(await readRecord(folder)).toEqual({ version: 1, process, unenforced });
 });
 
-test('a record of an unknown kind is not a record', async ({ expect }) => {
+test('a record of an unknown kind is a damaged one', async ({ expect }) => {
   const folder = await folderOf();
   const record = { version: 1, process, unenforced: ['Verdict: forgeable'] };
   await writeFile(join(folder, 'machine.json'), JSON.stringify(record));
-  expect(await readRecord(folder)).toBeUndefined();
+  expect(await readRecord(folder)).toBe('damaged');
 });
 
 test('a machine whose files cannot be read is neither gone nor unfinished nor known as ours', async ({
@@ -61,8 +61,15 @@ test('a machine whose files cannot be read is neither gone nor unfinished nor kn
   ]);
   await expect(readRecord(join(sandboxes, 'sb_odd'))).rejects.toThrow(/ELOOP/);
   const folder = (id: string): string => join(sandboxes, id);
-  const liveness = createLivenessReader({ folderOf: folder, containerId: String, cgroups: undefined });
-  expect(await liveness.read('sb_odd')).toEqual({ state: 'unknown', reason: expect.stringMatching(/ELOOP/) });
+  const liveness = createLivenessReader({
+    ...{ installation: 'ours', folderOf: folder },
+    ...{ containerId: String, cgroups: undefined },
+  });
+  expect(await liveness.inspect('sb_odd')).toEqual({
+    state: 'unknown',
+    reason: expect.stringMatching(/ELOOP/),
+  });
+  expect(await liveness.inspect('sb_other')).toEqual({ state: 'absent' });
 });
 
 test('without a descriptor left nothing counts as absent, ended or empty', async ({ expect }) => {

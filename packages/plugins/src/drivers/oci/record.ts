@@ -21,8 +21,11 @@ const Record = z.object({
   unenforced: z.array(z.union([Unenforced, UnenforcedText])),
   /** Its disk limits; absent parts are unlimited. */
   disk: z.object({ bytes: z.int().optional(), inodes: z.int().optional() }).optional(),
-  /** Why the driver killed it. */
+  /** Milliseconds since the epoch; absent in records of earlier servers. */
+  startedAt: z.int().optional(),
+  /** Why the driver killed it, and when. */
   ended: z.string().optional(),
+  endedAt: z.int().optional(),
 });
 export type MachineRecord = z.infer<typeof Record>;
 
@@ -41,13 +44,18 @@ export interface ClaimedMachine {
   readonly problem?: string;
 }
 
+/** Also for a folder whose claim was never written. Rejects when it cannot be read: it may be another installation's. */
+export const isClaimedBy = async (folder: string, installation: string): Promise<boolean> => {
+  const claim = await readJson(join(folder, CLAIM_FILE), Claim);
+  return claim === undefined || claim === 'damaged' || claim.installation === installation;
+};
+
 /** Machines whose folders this installation claimed or may have claimed, and those that died before the claim. */
 export const claims = async (sandboxes: string, installation: string): Promise<ClaimedMachine[]> => {
   const names: string[] = await readdir(sandboxes).catch(ifMissing([]));
   const claimOf = async (id: string): Promise<ClaimedMachine[]> => {
     try {
-      const claim = await readJson(join(sandboxes, id, CLAIM_FILE), Claim);
-      return claim === undefined || claim.installation === installation ? [{ id }] : [];
+      return (await isClaimedBy(join(sandboxes, id), installation)) ? [{ id }] : [];
     } catch (error) {
       return [{ id, problem: String(error) }];
     }
@@ -62,17 +70,20 @@ export const writeRecord = async (folder: string, record: MachineRecord): Promis
   await rename(draft, join(folder, RECORD_FILE));
 };
 
-export const readRecord = (folder: string): Promise<MachineRecord | undefined> =>
+/** Undefined when there is none; `damaged` when there is something else. Rejects when it cannot be read now. */
+export const readRecord = (folder: string): Promise<MachineRecord | 'damaged' | undefined> =>
   readJson(join(folder, RECORD_FILE), Record);
 
-/** Undefined when it does not exist; rejects when it cannot be read. */
-const readJson = async <T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T> | undefined> => {
+const readJson = async <T extends z.ZodType>(
+  path: string,
+  schema: T,
+): Promise<z.infer<T> | 'damaged' | undefined> => {
   const text = await readFile(path, 'utf8').catch(ifMissing(undefined));
   if (text === undefined) return undefined;
   try {
     return schema.parse(JSON.parse(text));
   } catch {
-    // Torn by a crash of the machine: treated as absent; the caller recreates or removes it.
-    return undefined;
+    // Torn by a crash of the machine.
+    return 'damaged';
   }
 };

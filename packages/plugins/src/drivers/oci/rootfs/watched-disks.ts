@@ -1,8 +1,8 @@
 /** Connects the disk watch to this driver: lists its machines, measures them and kills them. */
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
-import { isAlive } from '../../../linux/processes.ts';
-import { claims, type MachineRecord, readRecord, writeRecord } from '../record.ts';
+import type { LivenessReader } from '../liveness.ts';
+import { claims, writeRecord } from '../record.ts';
 import type { Workshop } from '../workshop.ts';
 import { type DiskSize, difference, exceeds, fileSystemOf, measure, NOTHING, sum } from './disk-usage.ts';
 import { createDiskWatch, type DiskWatch, type Watched } from './disk-watch.ts';
@@ -16,6 +16,7 @@ export interface WatchedDisksOptions {
   readonly containerId: (id: string) => string;
   /** Prevents concurrent creation or removal of a machine. */
   readonly alone: (id: string, act: () => Promise<void>) => Promise<void>;
+  readonly liveness: LivenessReader;
 }
 
 export interface WatchedDisks extends DiskWatch {
@@ -24,17 +25,13 @@ export interface WatchedDisks extends DiskWatch {
 }
 
 export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
-  const { workshop, host, folderOf, containerId, alone } = options;
+  const { workshop, host, folderOf, containerId, alone, liveness } = options;
   const { folders, identity } = workshop;
-  const livingRecord = async (id: string): Promise<MachineRecord | undefined> => {
-    const record = await readRecord(folderOf(id));
-    return record !== undefined && (await isAlive(record.process)) ? record : undefined;
-  };
   const machines = async (): Promise<Watched[]> => {
     const found: Watched[] = [];
     for (const { id, problem } of await claims(folders.sandboxes, host.installation)) {
       if (problem !== undefined) continue;
-      const record = await livingRecord(id).catch((error: unknown) => {
+      const record = await liveness.running(id).catch((error: unknown) => {
         // One that cannot be looked at does not hide the others, and is looked at again.
         host.log('debug', 'a sandbox could not be checked', { id, error: String(error) });
         return undefined;
@@ -56,10 +53,10 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     });
   };
   const end = async (id: string, reason: string): Promise<void> => {
-    const record = await livingRecord(id);
+    const record = await liveness.running(id);
     if (record === undefined) return;
     host.log('warn', 'a sandbox was killed', { id, reason });
-    await writeRecord(folderOf(id), { ...record, ended: reason });
+    await writeRecord(folderOf(id), { ...record, ended: reason, endedAt: Date.now() });
     const container = { containerId: containerId(id), folder: folderOf(id) };
     await workshop.end({ ...container, marks: [record.process], search: false });
   };
@@ -68,7 +65,7 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
    * unlinked in between is missed once, where the other order would count a replaced file twice.
    */
   const measureAll = async (id: string, most: DiskSize): Promise<DiskSize> => {
-    const record = await readRecord(folderOf(id));
+    const record = await liveness.running(id);
     const held =
       record === undefined
         ? NOTHING
@@ -82,7 +79,7 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     machines,
     measure: measureAll,
     written: async (id) => {
-      const record = await readRecord(folderOf(id));
+      const record = await liveness.running(id);
       return record === undefined ? 0 : await writtenBy(record.process);
     },
     end: async (id, reason) => {
