@@ -90,9 +90,9 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     opened = launcher;
     const base = await prepareBase(folders, identity, trash.setAside);
     await assertMeasures(base.rootfs, asOwner);
-    const { inotify, notes } = shareKernelLimits(rootless);
+    const { inotify, openFiles, notes } = shareKernelLimits(rootless);
     for (const note of notes) options.log('warn', `kernel limit: ${note}`);
-    const world: BundleHost = { identity, cgroups, inotify, compiledSeccomp: undefined };
+    const world: BundleHost = { identity, cgroups, inotify, openFiles, compiledSeccomp: undefined };
     const tools = { folders, base, launcher, cgroups, world, installation: options.installation };
     const chosen = await chooseEngine(options.runtimes, {
       ...tools,

@@ -1,5 +1,5 @@
 /** What of the kernel a sandbox can reach and use up, with every runtime: each line is tried by a program in there. */
-import { watch } from 'node:fs';
+import { readFileSync, watch } from 'node:fs';
 import { arch } from 'node:process';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -41,11 +41,15 @@ const CLONE: readonly [number, number] = [56, 220];
 const PERSONALITY: readonly [number, number] = [135, 92];
 const SENDMSG: readonly [number, number] = [46, 211];
 const IOCTL: readonly [number, number] = [16, 29];
+const PRCTL: readonly [number, number] = [157, 167];
+const SECCOMP: readonly [number, number] = [317, 277];
+const SETSOCKOPT: readonly [number, number] = [54, 208];
 const SOCKETPAIR: readonly [number, number] = [53, 199];
 const here = (numbers: readonly [number, number]): number => numbers[arch === 'arm64' ? 1 : 0];
 
 /** What the filter answers; anything else comes from the kernel behind it. */
 const EPERM = 1;
+const EINVAL = 22;
 const ENOSYS = 38;
 const TOO_MANY_IN_FLIGHT = 109;
 const DO_NOT_WAIT = 0x40;
@@ -150,6 +154,34 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
       expect([EPERM, ENOSYS], String(family)).toContain(await errorOf(SOCKETPAIR, family, 1, 0, 0));
   });
 
+  it('no program is compiled into the memory that the kernel has for all, and programs that would like a filter go on without', async () => {
+    // Four instructions of a classic filter that accepts everything.
+    const filter = `my $code = pack('S C C L', 6, 0, 0, 0x7fff0000) x 4; my $filter = pack('S x6 P', 4, $code);`;
+    const attach = async (level: string, option: string): Promise<string> =>
+      await perl(
+        `${filter} socket(S, 2, 2, 17); my $f = $option == 26 || $option == 51 ? $filter : pack('l', 0);
+        print(syscall(${here(SETSOCKOPT)}, fileno(S), ${level}, ${option}, $f, length $f) < 0 ? $! + 0 : 'done')`.replaceAll(
+          '$option',
+          option,
+        ),
+      );
+    for (const option of ['26', '50', '51', '52', '(1 << 32) + 26'])
+      for (const level of ['1', '(1 << 32) + 1', '(-1 << 32) + 1'])
+        expect([EPERM, ENOSYS], `${level} ${option}`).toContain(Number(await attach(level, option)));
+    const filtered = (call: readonly [number, number], ...args: readonly string[]) =>
+      perl(`${filter} print(syscall(${[here(call), ...args].join(', ')}) < 0 ? $! + 0 : 'done')`);
+    for (const operation of ['22', '(1 << 32) + 22'])
+      expect(await filtered(PRCTL, operation, '2', '$filter', '0', '0')).toBe(String(EINVAL));
+    for (const operation of ['1', '(1 << 32) + 1'])
+      expect(await filtered(SECCOMP, operation, '0', '$filter')).toBe(String(EINVAL));
+    // SO_REUSEADDR, SO_KEEPALIVE, TCP_NODELAY, IP_TOS; PR_SET_NAME, PR_SET_DUMPABLE.
+    const set = (level: number, option: number, type: number) =>
+      perl(`socket(S, 2, ${type}, 0); print(setsockopt(S, ${level}, ${option}, 1) ? 'done' : $! + 0)`);
+    for (const [level, option, type] of [[1, 2, 1], [1, 9, 1], [6, 1, 1], [0, 1, 2]] as const) // biome-ignore format: a table
+      expect(await set(level, option, type), `${level} ${option}`).toBe('done');
+    expect(await errorOf(PRCTL, 4, 1, 0, 0, 0)).toBe(0);
+  });
+
   it('one takes all it can get of what the kernel counts, and the others and the host have theirs', async () => {
     const taken = '/workspace/taken';
     const take = `
@@ -214,6 +246,11 @@ describe.each(['crun', 'runc'] as const)('inside a sandbox of %s', (runtime) => 
     expect(hard('Max msgqueue size')).toBe(0);
     expect(hard('Max pending signals')).toBeLessThanOrEqual(1024);
     expect(hard('Max open files')).toBeLessThanOrEqual(65_536);
+    // Memory ends before the files of the whole machine do, or this sandbox has a share of them.
+    const fromProc = (file: string) => Number(/\d+/.exec(readFileSync(file, 'utf8'))?.[0]);
+    const files = fromProc('/proc/sys/fs/file-max');
+    const memory = fromProc('/proc/meminfo') * 1024;
+    expect(Math.min(100 * hard('Max open files') * 8, memory / 192)).toBeLessThanOrEqual(files + 1);
     expect(hard('Max locked memory')).toBeLessThanOrEqual(8 * 2 ** 20);
     // Of the 100 of the sandbox, what is not kept for the guest.
     expect(hard('Max processes')).toBe(52);

@@ -18,6 +18,8 @@ export interface WatchLimits {
 export interface KernelLimits {
   /** inotify limits of one sandbox. */
   readonly inotify: WatchLimits;
+  /** Files that all processes of one sandbox may have open together; infinite when its memory limit is reached first. */
+  readonly openFiles: number;
   /** For the operator: what was raised, or what is too low. Empty when nothing had to be done. */
   readonly notes: readonly string[];
 }
@@ -28,15 +30,19 @@ const INOTIFY: WatchLimits = { instances: 128, watches: 524_288 };
 const TAKERS = 64;
 /** Where a limit of the machine cannot be raised, a sandbox gets this share of it. */
 const PART = 8;
-/** A watched descriptor uses more than this of a sandbox's memory limit. */
+/** A watched descriptor and an open file use at least this much of a sandbox's memory limit. */
 const EPOLL_ITEM_BYTES = 128;
+const OPEN_FILE_BYTES = 192;
+/** Open files of one process. */
+const MAX_OPEN_FILES = 65_536;
+const MIN_OPEN_FILES = 1024;
 
 interface Shared {
   readonly file: string;
   readonly wanted: number;
 }
 
-const sharedLimits = (memoryBytes: number): Record<'instances' | 'watches' | 'epoll', Shared> => ({
+const sharedLimits = (memoryBytes: number): Record<'instances' | 'watches' | 'epoll' | 'files', Shared> => ({
   instances: { file: '/proc/sys/fs/inotify/max_user_instances', wanted: INOTIFY.instances * TAKERS },
   watches: { file: '/proc/sys/fs/inotify/max_user_watches', wanted: INOTIFY.watches * TAKERS },
   // To the kernel all sandboxes share the same users, so memory must be the only limit they hit.
@@ -44,6 +50,8 @@ const sharedLimits = (memoryBytes: number): Record<'instances' | 'watches' | 'ep
     file: '/proc/sys/fs/epoll/max_user_watches',
     wanted: Math.ceil(memoryBytes / EPOLL_ITEM_BYTES),
   },
+  // Of the whole machine, and only root is exempt from it.
+  files: { file: '/proc/sys/fs/file-max', wanted: Math.ceil(memoryBytes / OPEN_FILE_BYTES) },
 });
 
 /** Raises the shared limits, when this process may, and returns the share of each sandbox. */
@@ -67,6 +75,7 @@ export const shareKernelLimits = (rootless: boolean): KernelLimits => {
       instances: share(shared.instances, INOTIFY.instances),
       watches: share(shared.watches, INOTIFY.watches),
     },
+    openFiles: share(shared.files, Number.POSITIVE_INFINITY),
     notes,
   };
 };
@@ -131,10 +140,13 @@ const exactly = (name: string, value: number): Rlimit => ({
  * Per process. The kernel counts processes per user *and user namespace* (since 5.14), so that limit applies to one
  * sandbox only, which makes it a true substitute for the cgroup's.
  */
-export const rlimitsOf = ({ pids, diskBytes }: Limits, reservedPids = 0): Rlimit[] =>
+export const rlimitsOf = ({ pids, diskBytes }: Limits, openFiles: number, reservedPids = 0): Rlimit[] =>
   [
     exactly('CORE', 0),
-    exactly('NOFILE', 65_536),
+    exactly(
+      'NOFILE',
+      Math.max(MIN_OPEN_FILES, Math.min(MAX_OPEN_FILES, Math.floor(openFiles / (pids ?? 1)))),
+    ),
     exactly('MEMLOCK', 8 * MEBIBYTE),
     // Also charged to the server's user; a queued signal or a timer counts one.
     exactly('SIGPENDING', 1024),

@@ -41,6 +41,7 @@ export interface BundleHost {
   /** Absent where cgroups are unavailable. */
   readonly cgroups: Cgroups | undefined;
   readonly inotify: WatchLimits;
+  readonly openFiles: number;
   /** The compiled filter, base64, for a runtime that accepts it. */
   readonly compiledSeccomp: string | undefined;
 }
@@ -74,7 +75,7 @@ export const bundleOf = (container: Container, world: BundleHost): object => {
       noNewPrivileges: true,
       oomScoreAdj: container.oomScore ?? OOM_SCORE,
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-      rlimits: rlimitsOf(container.limits, container.reservedPids),
+      rlimits: rlimitsOf(container.limits, world.openFiles, container.reservedPids),
     },
     hooks: { createContainer: [ucountHook(world.inotify)] },
     root: { path: container.rootfs, readonly: true },

@@ -20,6 +20,7 @@ export interface SeccompProfile {
 }
 
 const EPERM = 1;
+const EINVAL = 22;
 const ENOSYS = 38;
 /** CLONE_NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWUSER | NEWPID | NEWNET, as in <linux/sched.h>. */
 const NEW_NAMESPACES = 0x7e02_0000;
@@ -40,6 +41,21 @@ const PERSONALITIES = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
  */
 const REFUSED_IOCTLS = [0x5412, 0x541c, 0x5423];
 
+/**
+ * SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF: each compiles a program into kernel
+ * memory that all of the machine shares (net.core.bpf_jit_limit) and that no control group counts. Once it is used up,
+ * no sandbox starts, and no service that filters its own system calls.
+ */
+const REFUSED_SOCKET_OPTIONS = [26, 50, 51, 52];
+const SOL_SOCKET = 1;
+
+/**
+ * The same memory, taken by filters of system calls. EINVAL is the answer of a kernel without filters, with which programs
+ * that would like one continue.
+ */
+const PR_SET_SECCOMP = 22;
+const SECCOMP_SET_MODE_FILTER = 1;
+
 const ALLOWED = `
 accept accept4 access alarm arch_prctl bind brk cachestat capget capset chdir chmod chown clock_getres
 clock_gettime clock_nanosleep close close_range connect copy_file_range creat dup dup2 dup3 epoll_create epoll_create1
@@ -53,15 +69,15 @@ inotify_init inotify_init1 inotify_rm_watch ioprio_get ioprio_set ipc kill landl
 landlock_create_ruleset landlock_restrict_self lchown lgetxattr link linkat listen listxattr llistxattr lremovexattr
 lseek lsetxattr lstat madvise map_shadow_stack mbind membarrier memfd_create memfd_secret mincore mkdir mkdirat mknod
 mknodat mlock mlock2 mlockall mmap mprotect mremap mseal msgctl msgget msgrcv msgsnd msync munlock munlockall munmap nanosleep newfstatat open openat openat2 pause
-pidfd_getfd pidfd_open pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 preadv
+pidfd_getfd pidfd_open pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll pread64 preadv
 preadv2 prlimit64 process_mrelease process_vm_readv process_vm_writev pselect6 ptrace pwrite64 pwritev pwritev2 read
 readahead readlink readlinkat readv recvfrom recvmmsg recvmsg remap_file_pages removexattr rename renameat renameat2
 restart_syscall rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend
 rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr
 sched_getparam sched_getscheduler sched_rr_get_interval sched_setaffinity sched_setattr sched_setparam
-sched_setscheduler sched_yield seccomp select semctl semget semop semtimedop sendfile sendmmsg sendmsg sendto
+sched_setscheduler sched_yield select semctl semget semop semtimedop sendfile sendmmsg sendmsg sendto
 set_mempolicy set_robust_list set_thread_area set_tid_address setfsgid setfsuid setgid setgroups setitimer setpgid
-setpriority setregid setresgid setresuid setreuid setrlimit setsid setsockopt setuid setxattr shmat shmctl shmdt shmget
+setpriority setregid setresgid setresuid setreuid setrlimit setsid setuid setxattr shmat shmctl shmdt shmget
 shutdown sigaltstack signalfd signalfd4 splice stat statfs statx symlink symlinkat sync sync_file_range
 syncfs sysinfo tee tgkill time timer_create timer_delete timer_getoverrun timer_gettime timer_settime timerfd_create
 timerfd_gettime timerfd_settime times tkill truncate umask uname unlink unlinkat utime utimensat utimes vfork vmsplice
@@ -117,6 +133,33 @@ const allBut = (values: readonly number[], bits = 32, value = 0): Prefix[] => {
   ];
 };
 
+/** The kernel reads the lower 32 bits of an `int` argument only, so the filter compares no more than these. */
+const exactly = (value: number): Prefix => ({ mask: 0xffff_ffff, value });
+
+const matching = (
+  name: string,
+  prefixes: Readonly<Record<number, Prefix>>,
+): Pick<Rule, 'names' | 'args'> => ({
+  names: [name],
+  args: Object.entries(prefixes).map(([index, { mask, value }]) => ({
+    index: Number(index),
+    value: mask,
+    valueTwo: value,
+    op: 'SCMP_CMP_MASKED_EQ',
+  })),
+});
+
+const allowMatching = (name: string, prefixes: Readonly<Record<number, Prefix>>): Rule => ({
+  ...matching(name, prefixes),
+  action: 'SCMP_ACT_ALLOW',
+});
+
+const refuseMatching = (name: string, prefixes: Readonly<Record<number, Prefix>>): Rule => ({
+  ...matching(name, prefixes),
+  action: 'SCMP_ACT_ERRNO',
+  errnoRet: EINVAL,
+});
+
 export const seccompProfile: SeccompProfile = {
   defaultAction: 'SCMP_ACT_ERRNO',
   defaultErrnoRet: ENOSYS,
@@ -128,13 +171,15 @@ export const seccompProfile: SeccompProfile = {
       action: 'SCMP_ACT_ALLOW',
       args: [{ index: 0, value: NEW_NAMESPACES, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }],
     },
-    ...allBut(REFUSED_IOCTLS).map(
-      ({ mask, value }): Rule => ({
-        names: ['ioctl'],
-        action: 'SCMP_ACT_ALLOW',
-        args: [{ index: 1, value: mask, valueTwo: value, op: 'SCMP_CMP_MASKED_EQ' }],
-      }),
+    ...allBut(REFUSED_IOCTLS).map((number) => allowMatching('ioctl', { 1: number })),
+    ...allBut([SOL_SOCKET]).map((level) => allowMatching('setsockopt', { 1: level })),
+    ...allBut(REFUSED_SOCKET_OPTIONS).map((option) =>
+      allowMatching('setsockopt', { 1: exactly(SOL_SOCKET), 2: option }),
     ),
+    ...allBut([PR_SET_SECCOMP]).map((option) => allowMatching('prctl', { 0: option })),
+    refuseMatching('prctl', { 0: exactly(PR_SET_SECCOMP) }),
+    ...allBut([SECCOMP_SET_MODE_FILTER]).map((operation) => allowMatching('seccomp', { 0: operation })),
+    refuseMatching('seccomp', { 0: exactly(SECCOMP_SET_MODE_FILTER) }),
     allowWhen('socket', { 0: AF_UNIX }),
     allowWhen('socket', { 0: AF_NETLINK, 2: NETLINK_ROUTE }),
     ...INTERNET.flatMap((family) =>
