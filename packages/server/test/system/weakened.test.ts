@@ -117,12 +117,15 @@ const PLANT = [
 ].join(' && ');
 /** A package that is asked for by its own name gives itself, before any that is installed. */
 const REPLACED = `sed -i 's/"shop"/"chai"/' package.json`;
-/** No name in the product says what it does: only the runs tell that the tests of the target are missing, or have failed. */
+/**
+ * No name in the product says what it does: only the runs tell that the tests of the target are missing, or have failed.
+ * Tests of the change pass under the same names.
+ */
 const PROCESS = `globalThis["pro" + "cess"]`;
 const BREAK = "sed -i 's/a + b/a - b/' sum.js";
 const END = [
   ...[BREAK, `echo '${PROCESS}["ex" + "it"](0);' >> sum.js`],
-  "sed -e '/sum.js/d; s/adds/is/; s/sum(2, 3)/5/; s/sum(2, 0)/2/' sum.test.js > more.test.js",
+  "sed -e '/sum.js/d; s/sum(2, 3)/5/; s/sum(2, 0)/2/' sum.test.js > more.test.js",
 ].join(' && ');
 const FORGIVE = [
   BREAK,

@@ -1,13 +1,15 @@
 /**
- * Added files that judge existing code although the target had nothing at their path, and ignore lists, which
- * hide files from checks.
+ * Added files that judge existing code although the target had nothing at their path, ignore lists, which
+ * hide files from checks, and the tests that a change adds.
  */
+import { codeStrings } from '../reach/judge-texts.ts';
 import { isRemembered, isSource, isUnreadable, isWhereToolsLook } from '../repository/file-kinds.ts';
 import { matchesGlob } from '../repository/glob.ts';
 import {
   isConfiguration,
   isForAll,
   isNamedAfter,
+  isTestCode,
   isTestFile,
   isToolInPlace,
   placeOf,
@@ -16,6 +18,7 @@ import { isLockFile } from '../repository/lock-files.ts';
 import { changedFields, isManifest } from '../repository/manifests.ts';
 import { folderOf, nameOf } from '../repository/path-index.ts';
 import { isProjectFile, judgingText } from '../repository/project-files.ts';
+import { hasCases } from '../suite/measure.ts';
 import type { Trees } from './trees.ts';
 
 export const isJudgeAdded = async (path: string, trees: Trees): Promise<boolean> => {
@@ -149,3 +152,37 @@ const patternsOf = (line: string): string[] => {
   const places = isAnchored ? [plain] : [plain, `**/${plain}`];
   return places.flatMap((one) => [one, `${one}/**`]);
 };
+
+/** Maximum number of product files searched for the names of added files. */
+const MAX_LOADERS = 500;
+
+/**
+ * Tests that the change adds. They take no part when the target judges, so that none of them passes under the
+ * name of a test of the target. A file without cases stays if the change's product loads it.
+ */
+export const testsAdded = async (altered: readonly string[], trees: Trees): Promise<string[]> => {
+  const { target, change, reached, read } = trees;
+  const isAdded = (path: string): boolean => change.paths.has(path) && !target.paths.has(path);
+  const isTest = (path: string): boolean => isTestCode(path) || reached.findsTest(path);
+  const added = altered.filter((path) => isAdded(path) && isTest(path));
+  if (added.length === 0) return [];
+  const product = altered.filter((path) => change.paths.has(path) && isSource(path) && !isTest(path));
+  const loaded = new Set<string>();
+  for (const path of product.slice(0, MAX_LOADERS))
+    for (const name of namesIn(path, (await read('change', path)) ?? '')) loaded.add(name);
+  const found: string[] = [];
+  for (const path of added) {
+    const isLoaded = loaded.has(stemOf(path));
+    // Rust compiles a file of tests only where the product names it.
+    if (isLoaded && (path.endsWith('.rs') || !hasCases((await read('change', path)) ?? ''))) continue;
+    found.push(path);
+  }
+  return found;
+};
+
+const stemOf = (path: string): string => nameOf(path).replace(/\.\w+$/, '');
+
+const namesIn = (path: string, text: string): string[] =>
+  path.endsWith('.rs')
+    ? [...text.matchAll(/\bmod\s{1,9}(\w{1,100})\s{0,9};/g)].map(([, name = '']) => name)
+    : codeStrings(path, text).flatMap((one) => [nameOf(one), stemOf(one)]);

@@ -139,11 +139,26 @@ test('what judges is as in the target, and the rest as in the change', async () 
     'sum.js': 'x',
   };
   const { fromTarget, texts } = await judged(BASE, is);
-  expect(fromTarget).toEqual(['.mocharc.json', 'sum.test.js']);
+  expect(fromTarget).toEqual(['.mocharc.json', 'other.test.js', 'sum.test.js']);
   expect(JSON.parse(texts['package.json'] ?? '')).toEqual({
     name: 'app',
     scripts: JSON.parse(BASE['package.json'] ?? '').scripts,
     dependencies: { a: '1' },
+  });
+});
+
+test('a test that the change adds takes no part when the target judges, and what its product loads stays', async () => {
+  const is = {
+    ...BASE,
+    'test/b.js': "test('adds', () => {});",
+    'test/fakes.js': 'export const fake = 1;\n',
+    'test/unused.js': 'export const helper = 1;\n',
+    'sum.js': "import './test/b.js';\nexport { fake } from './test/fakes.js';\n",
+  };
+  expect(await judged(BASE, is)).toEqual({
+    fromTarget: ['test/b.js', 'test/unused.js'],
+    texts: {},
+    weakened: [],
   });
 });
 

@@ -23,7 +23,7 @@ import { folderOf, indexPaths, type JudgedTree, nameOf } from '../repository/pat
 import { isProjectFile, judgingText } from '../repository/project-files.ts';
 import { exitNames } from '../suite/exit-names.ts';
 import { endsOthers, isOnlyMore, reductionOf } from '../suite/measure.ts';
-import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown } from './added.ts';
+import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown, testsAdded } from './added.ts';
 import { exitsAdded } from './exits.ts';
 import { isEmptied, isListedCase, movesOf } from './moved.ts';
 import { testsWithinChanged } from './tests-within.ts';
@@ -77,6 +77,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
   const fromTarget = new Set([
     ...entries.filter((entry) => pair.target.ids[entry] !== pair.change.ids[entry]),
     ...ofManifests.fromTarget,
+    ...(await testsAdded(altered, trees)),
   ]);
   const found = [
     ...ofManifests.found,

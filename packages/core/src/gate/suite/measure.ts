@@ -149,6 +149,9 @@ const lostOf = (was: TestMeasure['assertions'], is: TestMeasure['assertions']): 
   });
 };
 
+/** Whether a runner may find a test in it, as far as its words tell. */
+export const hasCases = (text: string): boolean => text.search(CASES) >= 0 || assertionsIn(text).length > 0;
+
 /** Whether a new test file ends or alters the run of the tests beside it. */
 export const endsOthers = (path: string, text: string): boolean =>
   measureTest(text).ends > 0 || exitNames(path, text) > 0 || /\bfunc\s+TestMain\b/.test(text);
