@@ -307,6 +307,18 @@ export const ERRORS = {
     message: (d) => `The gate needs ${d.tools.join(' and ')}, which the sandbox lacks.`,
     hint: "Install it system-wide on the server's machine, give the workspace an image that has it, or use other commands: `berth run --gate`, `gate.commands`.",
   },
+  'change.held_back': {
+    kind: 'conflict',
+    data: z.object({}),
+    message: () => 'Another change, which has lost the race for the same target twice, lands first.',
+    hint: 'The task continues by itself once that change has landed or failed.',
+  },
+  'gate.target_pending': {
+    kind: 'conflict',
+    data: z.object({}),
+    message: () => 'The gate of the target, which nobody has run on this commit before, has not ended.',
+    hint: 'The task continues by itself once it has ended, or after `defaults.targetGateWaitMs`.',
+  },
   'gate.weakened': {
     kind: 'conflict',
     data: z.object({ gateRun: z.string(), subjects: z.array(z.string()) }),

@@ -43,6 +43,7 @@ import { layerReconciler } from './reconcilers/layers.ts';
 import { livenessReconciler } from './reconcilers/liveness.ts';
 import { orphanReconciler } from './reconcilers/orphans.ts';
 import { placeReconciler } from './reconcilers/places.ts';
+import { precedenceReconciler } from './reconcilers/precedence.ts';
 import { runReconciler } from './reconcilers/runs.ts';
 import { sandboxReconciler } from './reconcilers/sandboxes.ts';
 import { stuckReconciler } from './reconcilers/stuck.ts';
@@ -79,6 +80,7 @@ export const RECONCILERS = [
   livenessReconciler,
   sandboxReconciler,
   placeReconciler,
+  precedenceReconciler,
   orphanReconciler,
   taskReconciler,
   dependencyReconciler,
@@ -156,7 +158,7 @@ export const createPorts = (deps: CoreDeps): Ports => {
     troubles: createTroubles({ clock, log }),
     queue,
     leases: createLeases({ store, clock, owner }),
-    precedence: createPrecedence({ store, queue }),
+    precedence: createPrecedence({ store, clock, queue }),
     places: createPlaces({ store, clock, limit: external.defaults.maxSandboxes }),
     get sagas() {
       return sagas;

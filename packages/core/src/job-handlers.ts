@@ -71,7 +71,7 @@ interface Waiting {
 
 /** The wait is reported once, and a cancel ends it, too. */
 const waitOf = async (ports: Ports, { job, input, run, error: { wait } }: Waiting): Promise<Deferred> => {
-  if (job.error === undefined) await tellWaits(ports, input, wait);
+  if (job.error?.code !== wait.error.code) await tellWaits(ports, input, wait);
   const isOver: Wait['isOver'] = async (tx) =>
     (await tx.table('sagas').get(run))?.cancelAsked !== undefined || (await wait.isOver(tx));
   return new Deferred({ ...wait, isOver });

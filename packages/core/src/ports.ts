@@ -133,7 +133,8 @@ export interface Retention {
 /** Decides which change may move a target (`change/precedence.ts`). */
 export interface Precedence {
   /**
-   * Waits while another change has precedence at one of the targets. Rejects with the reason of the signal.
+   * Waits while another change has precedence at one of the targets: briefly itself, and then without a
+   * worker. Rejects with the reason of the signal, or with `Deferred`.
    */
   pass(landing: WantedLanding, signal: AbortSignal): Promise<void>;
 }

@@ -1,22 +1,23 @@
-/** What waits for a person takes no worker: others go on, and a restart changes nothing about it. */
+/** What waits for a person, a gate or another landing takes no worker: others go on, and a restart changes nothing about it. */
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Act } from '../testing/simulation/agents.ts';
 import { createScriptedWorld } from '../testing/simulation/simulate.ts';
 import { createCore } from './core.ts';
 import { createIds } from './kernel/index.ts';
+import type { ExternalPorts } from './ports.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 const HOUR_MS = 3_600_000;
 const WORKERS = 2;
 
-const begin = async () => {
+const begin = async (change: (ports: ExternalPorts) => ExternalPorts = (ports) => ports) => {
   const acts: Act[] = ['weak'];
   const { clock, store, dice, ports } = createScriptedWorld(digest, { seed: 5, acts });
   const coreOf = (owner: string) =>
     createCore({
       ...{ store, clock, ids: createIds(clock, dice.bytes), digest, owner },
-      ...{ ports, maxTasks: WORKERS },
+      ...{ ports: change(ports), maxTasks: WORKERS },
     });
   const core = coreOf('first');
   await core.start();
@@ -64,3 +65,54 @@ test('more tasks than workers wait for a person; another one lands, and after a 
   expect(await states([yes, no, ...others])).toEqual(['completed', 'failed', ...others.map(() => 'waiting')]);
   await next.stop();
 });
+
+test('tasks that wait for a slow gate of their target leave the workers to others, also after a restart', async () => {
+  const gate = Promise.withResolvers<void>();
+  const judged = { slow: true, begun: 0 };
+  const slow = (ports: ExternalPorts): ExternalPorts => ({
+    ...ports,
+    defaults: { ...ports.defaults, targetGateWaitMs: HOUR_MS },
+    machines: {
+      ...ports.machines,
+      open: async (driver, id) => {
+        const sandbox = await ports.machines.open(driver, id);
+        return {
+          ...sandbox,
+          run: async (spec, signal) => {
+            if (judged.slow && spec.argv.at(-1) === 'npm run test') {
+              judged.begun += 1;
+              await Promise.race([gate.promise, aborted(signal)]);
+            }
+            return sandbox.run(spec, signal);
+          },
+        };
+      },
+    },
+  });
+  const { acts, clock, store, coreOf, core, create, states, active } = await begin(slow);
+  acts[0] = 'good';
+  const tasks = await create(WORKERS + 1);
+  await clock.advance(20_000);
+  expect(judged.begun).toBe(1);
+  expect(await states(tasks)).toEqual(tasks.map(() => 'running'));
+  expect(await active()).toBe(0);
+  await core.stop();
+  const next = coreOf('second');
+  await next.start();
+  await clock.advance(20_000);
+  expect(await active()).toBe(0);
+  judged.slow = false;
+  gate.resolve();
+  await clock.advance(5000);
+  const turns = await store.read((tx) => tx.table('turns').count());
+  expect(turns).toBeGreaterThan(0);
+  await clock.advance(60_000);
+  expect(await states(tasks)).toEqual(tasks.map(() => 'completed'));
+  const told = await store.read((tx) => tx.events({ afterSeq: 0, limit: 1000, type: 'attempt.progressed' }));
+  const stages = told.map(({ subject, data }) => `${subject} ${'stage' in data ? data.stage : ''}`);
+  expect(stages.filter((stage) => stage.endsWith(' waiting'))).toHaveLength(tasks.length);
+  await next.stop();
+});
+
+const aborted = (signal: AbortSignal | undefined): Promise<never> =>
+  new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));

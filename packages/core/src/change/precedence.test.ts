@@ -1,7 +1,7 @@
 import { type Change, fail } from '@berth/contract';
 import { expect, test } from 'vitest';
 import { createManualClock, createMemoryStore } from '../../testing/index.ts';
-import { createIds, createQueue } from '../kernel/index.ts';
+import { createIds, createQueue, isDeferred } from '../kernel/index.ts';
 import { createPrecedence } from './precedence.ts';
 
 const never = new AbortController().signal;
@@ -45,7 +45,7 @@ const scene = () => {
   };
   /** As another server does, which knows nothing but the records. */
   const pass = (name: string, target?: string, signal = never) =>
-    createPrecedence({ store, queue }).pass(landing(name, target), signal);
+    createPrecedence({ store, clock, queue }).pass(landing(name, target), signal);
   const waits = async (name: string, target?: string): Promise<boolean> => {
     const hurry = new AbortController();
     const end = pass(name, target, hurry.signal).then(
@@ -56,7 +56,7 @@ const scene = () => {
     hurry.abort();
     return end;
   };
-  return { attempt, rejected, loses, end, pass, waits };
+  return { clock, store, attempt, rejected, loses, end, pass, waits };
 };
 
 test('who lost twice goes first at its target, in the order of the losses, also for a server that only has the records', async () => {
@@ -84,4 +84,18 @@ test('what is not worked on, or was sent back since, keeps nobody back', async (
   expect(await waits('other')).toBe(true);
   await end('jobs', 'jb_a');
   expect(await waits('other')).toBe(false);
+});
+
+test('who is held back for longer is deferred, until the other has landed', async () => {
+  const { clock, store, attempt, loses, end, pass } = scene();
+  for (const name of ['a', 'b']) await attempt(name);
+  await loses('a', 2);
+  const held = await clock.through(Promise.allSettled([pass('b')]));
+  const reason: unknown = held[0].status === 'rejected' ? held[0].reason : undefined;
+  if (!isDeferred(reason)) throw new Error('it is deferred');
+  const { error, isOver } = reason.wait;
+  expect([error.code, await store.read(isOver)]).toEqual(['change.held_back', false]);
+  await end('tasks', 'tk_a');
+  expect(await store.read(isOver)).toBe(true);
+  await pass('b');
 });

@@ -7,8 +7,8 @@
  * Precedence is derived from the records alone, so it survives a restart. A change that nobody works on holds
  * nobody back, because it may itself be waiting for a worker.
  */
-import type { Change, ChangePart, Task } from '@berth/contract';
-import { allRows, type Queue, type ReadTx, type Store, unlessAborted } from '../kernel/index.ts';
+import { type Change, type ChangePart, fail, type Task } from '@berth/contract';
+import { allRows, type Clock, Deferred, type Queue, type ReadTx, type Store } from '../kernel/index.ts';
 import type { Precedence, WantedLanding } from '../ports.ts';
 
 /** Races that a change may lose before it takes precedence. */
@@ -16,27 +16,53 @@ const LOST_BEFORE_PRECEDENCE = 2;
 
 const LANDING = { state: ['verifying', 'landing'] };
 
+/** Jobs that wait for a change that has precedence. */
+export const PRECEDENCE_TOPIC = 'precedence';
+/** A caller keeps its worker for this long. */
+const WORKER_KEPT_MS = 3000;
+/** A change that has precedence may end without an event. */
+const LOOK_AGAIN_MS = 30_000;
+
 export interface PrecedenceParts {
   readonly store: Store;
+  readonly clock: Clock;
   readonly queue: Pick<Queue, 'find'>;
 }
 
-export const createPrecedence = ({ store, queue }: PrecedenceParts): Precedence => ({
+export const createPrecedence = ({ store, clock, queue }: PrecedenceParts): Precedence => ({
   async pass(landing, signal) {
+    const isFree = async (tx: ReadTx): Promise<boolean> => !(await isHeldBack(queue, tx, landing));
+    if (await waitUntil({ store, clock }, isFree, signal)) return;
+    const error = fail('change.held_back', {});
+    throw new Deferred({ error, topic: PRECEDENCE_TOPIC, againMs: LOOK_AGAIN_MS, isOver: isFree });
+  },
+});
+
+/** False if it is not so by the time the worker is needed for others. */
+const waitUntil = async (
+  { store, clock }: Pick<PrecedenceParts, 'store' | 'clock'>,
+  isSo: (tx: ReadTx) => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<boolean> => {
+  const left = new AbortController();
+  const late = clock.sleep(WORKER_KEPT_MS, AbortSignal.any([left.signal, signal])).then(() => true as const);
+  late.catch(() => undefined);
+  try {
     for (;;) {
-      const { promise: moved, resolve } = Promise.withResolvers<void>();
-      // Subscribe before reading, so that no notice is missed. The end of a job emits no event, only a
-      // notice.
-      const unsubscribe = store.notices.subscribe(() => resolve());
+      const { promise: moved, resolve } = Promise.withResolvers<false>();
+      // Subscribe before reading, so that no notice is missed. The end of a job emits no event, only a notice.
+      const unsubscribe = store.notices.subscribe(() => resolve(false));
       try {
-        if (!(await store.read((tx) => isHeldBack(queue, tx, landing)))) return;
-        await unlessAborted(moved, signal);
+        if (await store.read(isSo)) return true;
+        if (await Promise.race([moved, late])) return false;
       } finally {
         unsubscribe();
       }
     }
-  },
-});
+  } finally {
+    left.abort();
+  }
+};
 
 interface Loser {
   readonly attemptId: string;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { type SagaWorld, sagaLaws } from '../../testing/laws/index.ts';
 import { createScriptedWorld, type ScriptedWorld } from '../../testing/simulation/simulate.ts';
 import { createPorts } from '../core.ts';
+import { handleBaseline } from '../job-handlers.ts';
 import { createIds, type Store } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
 import { planSandbox } from '../sandbox/index.ts';
@@ -37,6 +38,7 @@ const settingOf = async (prepare: (setting: Setting) => Promise<unknown>): Promi
   const { clock, store, dice, ports } = scripted;
   const ids = createIds(clock, dice.bytes);
   const world = createPorts({ store, clock, ids, digest, ports, owner: 'laws' });
+  world.queue.process('gate.baseline', handleBaseline(world), { concurrency: 1 });
   const repositories = [{ name: 'app', source: '/app', branch: 'main' }];
   await store.write((tx) => tx.table('workspaces').insert({ id: WS, name: 'app', repositories }));
   const setting = { scripted, world, store };

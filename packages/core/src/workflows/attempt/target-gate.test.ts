@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { createScriptedWorld } from '../../../testing/simulation/simulate.ts';
 import { createPorts } from '../../core.ts';
 import { planGate, readForGate } from '../../gate/index.ts';
+import { handleBaseline } from '../../job-handlers.ts';
 import { createIds, Stopped, silentLog } from '../../kernel/index.ts';
 import { redBefore } from './target-gate.ts';
 
@@ -27,6 +28,7 @@ const asked = async (failure: (stop: AbortController) => unknown) => {
     ids: createIds(clock, dice.bytes),
     ports: { ...scripted.ports, machines: { ...scripted.ports.machines, create } },
   });
+  ports.queue.process('gate.baseline', handleBaseline(ports), { concurrency: 1 });
   const row = { name: 'app', repositories: [{ name: 'app', source: '/app', branch: 'main' }] };
   const workspace = await store.write((tx) => tx.table('workspaces').insert({ ...row, id: WORKSPACE }));
   const commits = { app: scripted.root };

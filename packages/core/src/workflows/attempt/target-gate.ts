@@ -2,14 +2,14 @@
  * What a task learns before it pays for an agent's turn: that nothing can be checked, a tool is missing or
  * the target is red.
  */
-import { type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
+import { dataOf, type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { alwaysGreen, type GatePlan, planGate, programOf, readForGate } from '../../gate/index.ts';
-import { isStop } from '../../kernel/index.ts';
+import { Deferred, isDeferred, isStop } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { progressed } from '../../task/index.ts';
 import { targetsOf, workspaceOf } from '../../workspace/index.ts';
-import { baselineOf, type Target } from '../gate/baseline.ts';
+import { type Asker, baselineOf, type Target } from '../gate/baseline.ts';
 import { refreshCopies } from '../landing/refresh-copies.ts';
 import { inSandbox } from '../machine/revive.ts';
 import type { AttemptSandbox } from './sandbox.ts';
@@ -82,50 +82,60 @@ const lookForTools = async (ports: Ports, sandbox: Sandbox, { plan, key, signal 
 const NOT_FOUND = 1;
 const NOT_FOUND_BY_DASH = 127;
 
-/** Longer waits are reported. */
-const WAIT_TOLD_AFTER_MS = 3000;
-
 interface Listener {
   readonly target: Target;
   readonly attemptId: string;
   readonly signal: AbortSignal;
 }
 
+const STAGE = 'target gate';
+
 /**
  * What is red before any work; empty once work has started. The first attempt on a commit waits for the
  * target's gate, up to `defaults.targetGateWaitMs`, so that its followers learn the result before an agent is
  * paid; they are told in any case once it is known. A gate that ends without a verdict leaves it unknown, which
- * is no reason not to work. Rejects with the reason of the signal.
+ * is no reason not to work. Rejects with the reason of the signal, or with `Deferred` while it waits.
  */
 export const redBefore = async (ports: Ports, listener: Listener): Promise<readonly Evidence[]> => {
+  const { store, clock, defaults } = ports;
   const { attemptId, signal } = listener;
-  const attempt = await ports.store.read((tx) => tx.table('attempts').get(attemptId));
+  const attempt = await store.read((tx) => tx.table('attempts').get(attemptId));
   if ((attempt?.rounds ?? 0) > 0) return [];
-  await sayWhatCannotFail(ports, listener);
-  const { clock, store, defaults } = ports;
-  const known = new AbortController();
-  const waiting = AbortSignal.any([known.signal, signal]);
-  const late = clock.sleep(defaults.targetGateWaitMs, waiting).then(unknown, unknown);
-  const stage = { attemptId, stage: 'target gate', detail: await spokenGate(ports, listener.target) };
-  const startedAt = clock.now();
-  await progressed(store, stage);
-  const told = clock.sleep(WAIT_TOLD_AFTER_MS, waiting).then(
-    () => progressed(store, { attemptId, stage: 'waiting', detail: WAITS_FOR_TARGET }),
-    () => undefined,
-  );
+  const since = (await waitsSince(ports, attemptId)) ?? (await startWaiting(ports, listener));
   try {
-    const red = await Promise.race([hearRed(ports, listener).catch(unknownFor(ports, listener)), late]);
-    signal.throwIfAborted();
+    const red = await hearRed(ports, listener, { since, signal });
     // Only a green gate ends the stage.
-    if (red?.length === 0) await progressed(store, stage, clock.now() - startedAt);
-    return red ?? [];
-  } finally {
-    known.abort();
-    await told;
+    if (red.length === 0) await progressed(store, { attemptId, stage: STAGE }, clock.now() - since);
+    return red;
+  } catch (error) {
+    if (!isDeferred(error)) return unknownFor(ports, listener)(error);
+    const leftMs = since + defaults.targetGateWaitMs - clock.now();
+    if (leftMs > 0) throw new Deferred({ ...error.wait, againMs: Math.min(error.wait.againMs, leftMs) });
+    hearRed(ports, listener, { since, signal, waitMs: LATE_WAIT_MS }).catch(() => undefined);
+    return [];
   }
 };
 
-const WAITS_FOR_TARGET = 'for the gate of the target, which nobody has run on this commit';
+/** What the agent works on by then is no longer worth a report. */
+const LATE_WAIT_MS = 3_600_000;
+/** The stage is one of an attempt's first. */
+const MAX_EVENTS_READ = 200;
+
+/** When the attempt started waiting, which may have been before a restart. */
+const waitsSince = ({ store }: Ports, attemptId: string): Promise<number | undefined> =>
+  store.read(async (tx) => {
+    const query = { subject: attemptId, type: 'attempt.progressed', afterSeq: 0, limit: MAX_EVENTS_READ };
+    const events = await tx.events(query);
+    return events.find((event) => dataOf(event, 'attempt.progressed')?.stage === STAGE)?.at;
+  });
+
+const startWaiting = async (ports: Ports, listener: Listener): Promise<number> => {
+  await sayWhatCannotFail(ports, listener);
+  const { attemptId, target } = listener;
+  const at = ports.clock.now();
+  await progressed(ports.store, { attemptId, stage: STAGE, detail: await spokenGate(ports, target) });
+  return at;
+};
 
 const sayWhatCannotFail = async (ports: Ports, { target, attemptId }: Listener): Promise<void> => {
   const { workspaceId, commits, plan } = target;
@@ -140,8 +150,12 @@ const sayWhatCannotFail = async (ports: Ports, { target, attemptId }: Listener):
 };
 const MAX_SHOWN_CHARACTERS = 200;
 
-const hearRed = async (ports: Ports, { target, attemptId, signal }: Listener): Promise<Evidence[]> => {
-  const red = (await baselineOf(ports, target, signal)).filter((one) => !isGreen(one));
+const hearRed = async (
+  ports: Ports,
+  { target, attemptId }: Listener,
+  asker: Asker,
+): Promise<readonly Evidence[]> => {
+  const red = (await baselineOf(ports, target, asker)).filter((one) => !isGreen(one));
   if (red.length > 0) {
     const detail = `red before any work: ${red.map(({ name }) => name).join(', ')}`;
     await progressed(ports.store, { attemptId, stage: 'target', detail });
@@ -149,15 +163,14 @@ const hearRed = async (ports: Ports, { target, attemptId, signal }: Listener): P
   return red;
 };
 
-const unknown = (): undefined => undefined;
-
 /** For failures of the run that judges; a wait of that run is not one of the attempt. */
 const unknownFor =
   ({ log }: Ports, { attemptId, signal }: Listener) =>
-  (error: unknown): undefined => {
+  (error: unknown): readonly Evidence[] => {
     signal.throwIfAborted();
     if (!isBerthError(error) && !isStop(error)) throw error;
     log.warn('attempt.target_unknown', { attempt: attemptId, error });
+    return [];
   };
 
 /** Describes the gate for a person: the commands, and who chose them. */

@@ -1,17 +1,23 @@
 /** What a target is judged to be before any work: whose word counts for it, and for how long. */
 import { createHash } from 'node:crypto';
 import { fail, type Workspace } from '@berth/contract';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { createScriptedWorld } from '../../../testing/simulation/simulate.ts';
 import { createPorts } from '../../core.ts';
 import { planGate, readForGate } from '../../gate/index.ts';
-import { createIds, move, Parked } from '../../kernel/index.ts';
+import { handleBaseline } from '../../job-handlers.ts';
+import { createIds, isDeferred, move, Parked } from '../../kernel/index.ts';
 import { landChange } from '../landing/land-change.ts';
 import { baselineOf, type Target } from './baseline.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 const id = (prefix: string, tail: string): string => `${prefix}_${tail.padStart(20, '0')}`;
 const unstopped = new AbortController().signal;
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
 
 type Scripted = ReturnType<typeof createScriptedWorld>;
 type Row = Omit<Workspace, 'revision' | 'createdAt' | 'updatedAt'>;
@@ -55,7 +61,23 @@ const begin = async (workspaces: readonly Row[] = [rowOf('1')], { snapshots = tr
     const plan = planGate(workspace, trees, world.defaults);
     return { workspaceId: workspace.id, commits: { app: commit }, plan, egress: { preset: 'none' } };
   };
-  const ask = (target: Target) => clock.through(baselineOf(world, target, unstopped));
+  world.queue.process('gate.baseline', handleBaseline(world), { concurrency: 1 });
+  closing.push(() => world.queue.close());
+  /** As a deferred job does: again later. */
+  const patiently = async <T>(act: () => Promise<T>): Promise<T> => {
+    for (;;) {
+      try {
+        return await soon(clock, act());
+      } catch (error) {
+        if (!isDeferred(error)) throw error;
+        await clock.advance(error.wait.againMs);
+      }
+    }
+  };
+  const ask = (target: Target) => {
+    const since = clock.now();
+    return patiently(() => baselineOf(world, target, { since, signal: unstopped }));
+  };
   /** A branch with a new tree of files lands in the workspace. */
   const land = async (tail: string, tree: Readonly<Record<string, string>>, key = 'a') => {
     const base = scripted.hub.refs.get('app refs/heads/main') ?? '';
@@ -67,9 +89,20 @@ const begin = async (workspaces: readonly Row[] = [rowOf('1')], { snapshots = tr
       ...{ ...ids, changeId: id('ch', key), title: 'Do it', agent: 'scripted' },
       parts: [{ repository: 'app', branch, target: 'main', head }],
     };
-    return clock.through(world.sagas.run(landChange, { id: id('sg', key), input }));
+    return patiently(() => world.sagas.run(landChange, { id: id('sg', key), input }));
   };
   return { scripted, world, store, clock, state, targetOf, ask, land };
+};
+
+/** In small steps: the alarms of idle workers are hours away. */
+const soon = async <T>(clock: Scripted['clock'], work: Promise<T>): Promise<T> => {
+  let ended = false;
+  const end = (): void => {
+    ended = true;
+  };
+  work.then(end, end);
+  while (!ended) await clock.advance(100);
+  return work;
 };
 
 const SET_UP = 'npm ci';

@@ -2,13 +2,14 @@
  * The gate's verdict on the target itself, before any work: whether it is already red, and how many tests
  * run. It is determined once per commit and set of inputs: if the commit landed through a gate, that gate run
  * has judged it; otherwise a run of its own does. That run is a job, created by the first caller and shared
- * by all, and it outlives the tasks that wait for it. A run without a verdict counts only for those who
- * waited for it.
+ * by all, and it outlives the tasks that wait for it; those soon wait without a worker. A run without a verdict
+ * counts only for those who waited for it.
  */
-import { type EgressPolicy, type Evidence, isBerthError } from '@berth/contract';
+import { type BerthError, type EgressPolicy, type Evidence, fail, isBerthError } from '@berth/contract';
 import { deciding, type GatePlan, groupsOf } from '../../gate/index.ts';
 import {
-  createInterrupts,
+  allRows,
+  Deferred,
   type Ids,
   type Job,
   nothingToUndo,
@@ -16,8 +17,9 @@ import {
   revive,
   type SagaRun,
   saga,
+  type Tx,
   toJson,
-  unlessAborted,
+  type Wait,
 } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { workspaceOf } from '../../workspace/index.ts';
@@ -77,22 +79,94 @@ export const beginBaseline = async (ports: Ports, target: Target): Promise<void>
 /** Maximum number of runs without a verdict (because a driver was away) per caller. */
 const MAX_TRIES = 3;
 
-/** Rejects with the error of the last run, or with the reason of the signal. */
+/** A caller keeps its worker for this long; longer waits need none. */
+const WORKER_KEPT_MS = 3000;
+/** In case nobody reports the end. */
+const LOOK_AGAIN_MS = 60_000;
+
+export interface Asker {
+  /** When it asked first. Runs that have failed since then count as its tries. */
+  readonly since: number;
+  readonly signal: AbortSignal;
+  /** How long it waits before it is deferred. Default: `WORKER_KEPT_MS`. */
+  readonly waitMs?: number | undefined;
+}
+
+/** Rejects with the error of the last run, with the reason of the signal, or with `Deferred`. */
 export const baselineOf = async (
   ports: Ports,
   target: Target,
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<readonly Evidence[]> => {
   const inputHash = await inputHashOf(ports, target);
   const landed = await landedEvidence(ports, inputHash);
   if (landed !== undefined) return landed;
   for (let tried = 1; ; tried += 1) {
+    const failure = await ports.store.read((tx) => failureSince(tx, inputHash, asker.since));
+    if (failure !== undefined) throw failure;
     const id = await findOrBegin(ports, target, inputHash);
-    try {
-      return await heard(ports, { id, target, inputHash }, signal);
-    } catch (error) {
-      if (signal.aborted || tried >= MAX_TRIES || !mayEndOtherwise(error)) throw error;
-    }
+    const end = await endOf(ports, { id, topic: topicOf(inputHash) }, asker);
+    if (end === undefined) throw new Deferred(waitFor(id, inputHash));
+    // The result of this very saga, as JSON.
+    if (end.state === 'done') return end.result as unknown as readonly Evidence[];
+    const error = errorOf(end);
+    if (tried >= MAX_TRIES || !mayEndOtherwise(error)) throw error;
+  }
+};
+
+/** Notified when a run that judges this has ended. */
+const topicOf = (inputHash: string): string => `target gate ${inputHash}`;
+
+const waitFor = (id: string, inputHash: string): Wait => ({
+  error: fail('gate.target_pending', {}),
+  topic: topicOf(inputHash),
+  againMs: LOOK_AGAIN_MS,
+  isOver: async (tx) => isEnded(await tx.table('sagas').get(id)),
+});
+
+const isEnded = (run: SagaRun | undefined): boolean =>
+  run !== undefined && run.state !== 'running' && run.state !== 'undoing';
+
+const errorOf = ({ stuckAt, error }: SagaRun): BerthError =>
+  revive(stuckAt?.error ?? error ?? fail('work.cancelled', { reason: 'it was given up' }).body);
+
+/** The failure of runs since then, if another try would not help. */
+const failureSince = async (
+  tx: ReadTx,
+  inputHash: string,
+  since: number,
+): Promise<BerthError | undefined> => {
+  const runs = await allRows(tx, { table: 'sagas', where: { subject: inputHash } });
+  const failed = runs.filter((run) => run.updatedAt > since && run.state !== 'done' && isEnded(run));
+  const last = failed.at(-1);
+  if (last === undefined) return undefined;
+  const error = errorOf(last);
+  return failed.length >= MAX_TRIES || !mayEndOtherwise(error) ? error : undefined;
+};
+
+/** The ended run; undefined if it has not ended by then. */
+const endOf = async (
+  { store, clock }: Ports,
+  { id, topic }: { readonly id: string; readonly topic: string },
+  { signal, waitMs = WORKER_KEPT_MS }: Asker,
+): Promise<SagaRun | undefined> => {
+  const left = new AbortController();
+  const { promise, resolve, reject } = Promise.withResolvers<SagaRun | undefined>();
+  const look = async (): Promise<void> => {
+    const run = await store.read((tx) => tx.table('sagas').get(id));
+    if (isEnded(run)) resolve(run);
+  };
+  // Subscribe before reading, so that no notice is missed.
+  const unsubscribe = store.notices.subscribe(({ topics }) => {
+    if (topics.has(topic)) look().catch(reject);
+  });
+  clock.sleep(waitMs, AbortSignal.any([left.signal, signal])).then(() => resolve(undefined), reject);
+  try {
+    await look();
+    return await promise;
+  } finally {
+    unsubscribe();
+    left.abort();
   }
 };
 
@@ -101,21 +175,21 @@ const mayEndOtherwise = (error: unknown): boolean => setupRedOf(error) === undef
 
 const isCrash = (error: unknown): boolean => isBerthError(error) && error.code === 'work.crashed';
 
-const heard = async (ports: Ports, job: BaselineJob, signal: AbortSignal): Promise<readonly Evidence[]> => {
-  const { stop, either, release } = createInterrupts(signal);
-  try {
-    // A cancel only ends the wait: others may be waiting for the same run.
-    return await unlessAborted(runBaseline(ports, job, stop), either);
-  } finally {
-    release();
-  }
-};
-
-export const runBaseline = (
-  { sagas }: Pick<Ports, 'sagas'>,
+/** However it ends, those who wait for it continue. */
+export const runBaseline = async (
+  { sagas, store, queue }: Ports,
   { id, target, inputHash }: BaselineJob,
   signal: AbortSignal,
-): Promise<readonly Evidence[]> => sagas.run(checkTarget, { id, input: target, subject: inputHash, signal });
+): Promise<void> => {
+  try {
+    await sagas.run(checkTarget, { id, input: target, subject: inputHash, signal });
+  } finally {
+    if (!signal.aborted)
+      await store.write(async (tx) => {
+        if (isEnded(await tx.table('sagas').get(id))) await queue.hasten(tx, { topic: topicOf(inputHash) });
+      });
+  }
+};
 
 const inputHashOf = async (ports: Ports, { workspaceId, commits, plan, egress }: Target): Promise<string> => {
   const workspace = await workspaceOf(ports, workspaceId);
@@ -131,16 +205,25 @@ const CRASHED_MS = 3_600_000;
 const findOrBegin = (ports: Ports, target: Target, inputHash: string): Promise<string> =>
   ports.store.write(async (tx) => {
     const [latest] = await tx.table('sagas').list({ where: { subject: inputHash }, order: 'desc', limit: 1 });
-    if (latest !== undefined && mayAnswer(latest)) return latest.id;
+    if (latest !== undefined && mayAnswer(latest)) {
+      if (!isEnded(latest)) await enqueue(ports, tx, { id: latest.id, target, inputHash });
+      return latest.id;
+    }
     const since = ports.clock.now() - CRASHED_MS;
     if (latest?.error?.code === 'work.crashed' && latest.updatedAt > since) throw revive(latest.error);
     const promised = await promisedRun(ports, tx, inputHash);
     if (promised !== undefined) return promised;
     const id = ports.ids.new('saga');
-    const job = toJson({ id, target, inputHash } satisfies BaselineJob, 'data');
-    await ports.queue.add(tx, 'gate.baseline', job, { key: inputHash });
+    await enqueue(ports, tx, { id, target, inputHash });
     return id;
   });
+
+/** Adds the job of a run that has none: it may have been lost with a restored database. */
+const enqueue = async ({ queue }: Ports, tx: Tx, baseline: BaselineJob): Promise<void> => {
+  const jobs = await queue.find(tx, baseline.inputHash);
+  if (jobs.some((job) => baselineJobOf(job).id === baseline.id)) return;
+  await queue.add(tx, 'gate.baseline', toJson(baseline, 'data'), { key: baseline.inputHash });
+};
 
 const mayAnswer = ({ state }: SagaRun): boolean =>
   state === 'running' || state === 'undoing' || state === 'done';

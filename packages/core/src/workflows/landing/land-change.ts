@@ -19,7 +19,7 @@ import { causeOf, move, nothingToUndo, saga, type Tx } from '../../kernel/index.
 import type { Ports } from '../../ports.ts';
 import { progressed, staged } from '../../task/index.ts';
 import { workspaceOf } from '../../workspace/index.ts';
-import { baselineOf, type Target } from '../gate/baseline.ts';
+import { type Asker, baselineOf, type Target } from '../gate/baseline.ts';
 import { endParts, type PartsEnd, runParts, setupRedOf } from '../gate/gate-parts.ts';
 import { type JudgePlan, planJudging } from '../gate/judge-plan.ts';
 import { allowWeakened } from './approval.ts';
@@ -151,7 +151,8 @@ const verify = async (ports: Ports, verification: Verification) => {
   await dropRef(ports.hub, input.workspaceId, repositoriesOf(input), judgeRef(input.changeId));
   const { targets, plan, egress } = planned;
   const target = { workspaceId: input.workspaceId, commits: targets, plan, egress };
-  const before = isPassed(evidence) ? await judgedTarget(ports, target, signal) : NOTHING;
+  const { createdAt: since } = await recordOf(ports, input.changeId);
+  const before = isPassed(evidence) ? await judgedTarget(ports, target, { since, signal }) : NOTHING;
   const all = [...planned.weakened, ...weakened, ...before.weakened];
   return { evidence, weakened: unique([...all, ...weakenedBy(evidence, before.evidence)]) };
 };
@@ -175,9 +176,9 @@ const unique = (all: readonly Weakening[]): Weakening[] => [
 const NOTHING: PartsEnd = { evidence: [], weakened: [] };
 
 /** A target that cannot be set up gives no verdict, and that is for a person to resolve, not an agent. */
-const judgedTarget = async (ports: Ports, target: Target, signal: AbortSignal): Promise<PartsEnd> => {
+const judgedTarget = async (ports: Ports, target: Target, asker: Asker): Promise<PartsEnd> => {
   try {
-    return { evidence: await baselineOf(ports, target, signal), weakened: [] };
+    return { evidence: await baselineOf(ports, target, asker), weakened: [] };
   } catch (error) {
     const red = setupRedOf(error, Object.keys(target.commits)[0]);
     if (red === undefined) throw error;
