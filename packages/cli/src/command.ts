@@ -1,7 +1,7 @@
 /** The context of every command, and how one is built. */
 import type { Client } from '@berth/sdk/node';
 import { Command } from 'commander';
-import { clientAt, type Place, placeOf } from './connection.ts';
+import { type Connection, clientAt, connectionOf } from './connection.ts';
 import { explained } from './explain.ts';
 import { createOutput, type Output } from './output.ts';
 import type { CommandIo } from './screen.ts';
@@ -9,7 +9,7 @@ import type { CommandIo } from './screen.ts';
 export interface Context {
   readonly world: CommandIo;
   readonly output: Output;
-  readonly place: Place;
+  readonly connection: Connection;
   readonly client: Client;
 }
 
@@ -44,13 +44,18 @@ export const leaf = (frame: Frame, name: string, summary: string, act: Act): Com
       try {
         frame.done((await act(context, { args: command.args, options })) ?? 0);
       } catch (error) {
-        throw explained(error, command, context.place);
+        throw explained(error, command, context.connection);
       }
     });
 
 const contextOf = (world: CommandIo, options: Record<string, unknown>): Context => {
-  const place = placeOf(world, { address: text(options.address), home: text(options.home) });
-  return { world, place, output: createOutput(world, options.json === true), client: clientAt(place) };
+  const connection = connectionOf(world, { address: text(options.address), home: text(options.home) });
+  return {
+    world,
+    connection,
+    output: createOutput(world, options.json === true),
+    client: clientAt(connection),
+  };
 };
 
 export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -9,7 +9,7 @@ import { fail } from '@berth/contract';
 import { CALL_LIMITS, type CallLimits, type Client, createClient } from '@berth/sdk/node';
 import type { CommandIo } from './screen.ts';
 
-export interface Place {
+export interface Connection {
   readonly home: string;
   /** The flag or variable that names the home; undefined for the default one. */
   readonly homeFrom: string | undefined;
@@ -27,7 +27,10 @@ export interface Where {
   readonly home?: string | undefined;
 }
 
-export const placeOf = ({ env, isRoot, limits = CALL_LIMITS }: CommandIo, where: Where = {}): Place => {
+export const connectionOf = (
+  { env, isRoot, limits = CALL_LIMITS }: CommandIo,
+  where: Where = {},
+): Connection => {
   const home = resolve(where.home ?? (env.BERTH_HOME || defaultHome(env, isRoot)));
   const homeFrom = where.home !== undefined ? '--home' : env.BERTH_HOME ? 'BERTH_HOME' : undefined;
   const named = namedAddress(env, where);
@@ -40,10 +43,10 @@ export const placeOf = ({ env, isRoot, limits = CALL_LIMITS }: CommandIo, where:
 };
 
 /** The server of a home, ignoring the address and token set for other commands. */
-export const placeInHome = (
+export const connectionInHome = (
   { env: { BERTH_ADDRESS: _address, BERTH_TOKEN: _token, ...env }, ...world }: CommandIo,
-  { home, homeFrom }: Pick<Place, 'home' | 'homeFrom'>,
-): Place => ({ ...placeOf({ ...world, env }, { home }), homeFrom });
+  { home, homeFrom }: Pick<Connection, 'home' | 'homeFrom'>,
+): Connection => ({ ...connectionOf({ ...world, env }, { home }), homeFrom });
 
 /** The address from a flag or the environment. */
 const namedAddress = (env: CommandIo['env'], where: Where): string | undefined => {
@@ -62,7 +65,7 @@ const isHere = (address: string): boolean =>
   address.startsWith('unix:') ||
   (URL.canParse(address) && ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(address).hostname));
 
-export const clientAt = ({ address, token, limits }: Place): Client =>
+export const clientAt = ({ address, token, limits }: Connection): Client =>
   createClient({ address, token, limits });
 
 /**

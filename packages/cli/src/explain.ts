@@ -1,15 +1,15 @@
 /** Translates server errors to the terms of the command line: flags and arguments, and where a token came from. */
 import { BerthError, ERRORS, fail, isBerthError } from '@berth/contract';
 import type { Command } from 'commander';
-import type { Place } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { dashed } from './derive.ts';
 import { ROUTE_COMMANDS } from './route-commands.ts';
 
-export const explained = (error: unknown, command: Command, place: Place): unknown => {
+export const explained = (error: unknown, command: Command, connection: Connection): unknown => {
   if (!isBerthError(error)) return error;
   if (error.code === 'request.invalid') return invalidIn(command, error);
   if (error.code === 'record.missing') return missing(error);
-  return error.code === 'auth.required' ? refusedToken(place, error) : error;
+  return error.code === 'auth.required' ? refusedToken(connection, error) : error;
 };
 
 /** Adds the command that lists existing records. */
@@ -24,7 +24,7 @@ const missing = (error: BerthError): BerthError => {
 const invalidIn = (command: Command, error: BerthError): BerthError => {
   const { issues } = ERRORS['request.invalid'].data.parse(error.details);
   const { message, details, code, kind } = fail('request.invalid', {
-    issues: issues.map(({ path, message }) => ({ path: placeIn(command, path), message })),
+    issues: issues.map(({ path, message }) => ({ path: fieldNameOf(command, path), message })),
   });
   const hint = `\`${nameOf(command)} --help\` shows its options.`;
   return new BerthError({ code, kind, message, details, hint }, { cause: error });
@@ -34,7 +34,7 @@ const invalidIn = (command: Command, error: BerthError): BerthError => {
 const ALIASES: Readonly<Record<string, string>> = { argv: 'command', afterSeq: 'after' };
 
 /** `params.id` is `<id>`, `body.limits.cpus` is `--limits cpus`; anything else is left as it is. */
-const placeIn = (command: Command, path: string): string => {
+const fieldNameOf = (command: Command, path: string): string => {
   const [, field, rest = ''] = /^(?:params|query|body)\.(\w+)(.*)$/.exec(path) ?? [];
   if (field === undefined) return path;
   const name = ALIASES[field] ?? dashed(field);
@@ -50,7 +50,7 @@ const nameOf = (command: Command): string =>
 
 const NEW_TOKEN = 'an owner creates one with `berth token create <name> --role operator`';
 
-const refusedToken = ({ address, token, tokenFrom, home }: Place, error: BerthError): BerthError => {
+const refusedToken = ({ address, token, tokenFrom, home }: Connection, error: BerthError): BerthError => {
   const { code, kind, details } = error;
   const told = (message: string, hint: string) =>
     new BerthError({ code, kind, message, details, hint }, { cause: error });

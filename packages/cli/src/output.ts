@@ -63,7 +63,7 @@ const cell = (name: string, value: unknown): string => {
   if (value === undefined || value === null) return '-';
   if (name.endsWith('At') && typeof value === 'number')
     return new Date(value).toISOString().replace('T', ' ').slice(0, 19);
-  if (typeof value === 'number' && name.endsWith('Ms')) return spokenDuration(value);
+  if (typeof value === 'number' && name.endsWith('Ms')) return formatDuration(value);
   if (typeof value === 'number' && name.endsWith('Bytes')) return `${Math.round(value / 2 ** 20)} MiB`;
   if (isError(value)) return clipped(`${value.message} (${value.code})`);
   if (typeof value === 'object') return clipped(JSON.stringify(value));
@@ -81,7 +81,7 @@ const UNITS: readonly (readonly [ms: number, name: string])[] = [
 ];
 
 /** In the largest unit that is at least 1. */
-const spokenDuration = (ms: number): string => {
+const formatDuration = (ms: number): string => {
   const [unit, name] = UNITS.find(([size]) => ms >= size) ?? [1, 'ms'];
   return `${Math.round(ms / unit)} ${name}`;
 };

@@ -5,8 +5,8 @@
 import type { RouteId } from '@berth/contract';
 import type { Context } from './command.ts';
 import type { Row } from './output.ts';
-import { spokenChange, tellChange, tellTask } from './waiting.ts';
-import { spokenTask, spokenWorkspace } from './workspace-name.ts';
+import { formatChange, printChange, printTask } from './waiting.ts';
+import { formatTask, formatWorkspace } from './workspace-name.ts';
 
 export interface RouteCommand {
   readonly noun: string;
@@ -29,13 +29,13 @@ export const ROUTE_COMMANDS: readonly RouteCommand[] = [
     verb: 'list',
     route: 'workspace.list',
     columns: ['id', 'name', 'driver', 'repositories'],
-    spoken: spokenWorkspace,
+    spoken: formatWorkspace,
   },
-  { noun: 'workspace', verb: 'show', route: 'workspace.get', positionals: ['id'], spoken: spokenWorkspace },
+  { noun: 'workspace', verb: 'show', route: 'workspace.get', positionals: ['id'], spoken: formatWorkspace },
   { noun: 'workspace', verb: 'remove', route: 'workspace.remove', positionals: ['id'] },
   { noun: 'task', verb: 'create', route: 'task.create', positionals: ['prompt'] },
   { noun: 'task', verb: 'list', route: 'task.list', columns: ['id', 'state', 'agent', 'createdAt', 'title'] },
-  { noun: 'task', verb: 'show', route: 'task.get', positionals: ['id'], tell: tellTask, spoken: spokenTask },
+  { noun: 'task', verb: 'show', route: 'task.get', positionals: ['id'], tell: printTask, spoken: formatTask },
   { noun: 'task', verb: 'cancel', route: 'task.cancel', positionals: ['id'] },
   { noun: 'task', verb: 'retry', route: 'task.retry', positionals: ['id'] },
   { noun: 'task', verb: 'prompt', route: 'task.prompt', positionals: ['id', 'prompt'] },
@@ -54,12 +54,12 @@ export const ROUTE_COMMANDS: readonly RouteCommand[] = [
     verb: 'show',
     route: 'change.get',
     positionals: ['id'],
-    tell: tellChange,
-    spoken: spokenChange,
+    tell: printChange,
+    spoken: formatChange,
   },
-  { noun: 'change', verb: 'diff', route: 'change.diff', positionals: ['id'], tell: tellChange },
-  { noun: 'change', verb: 'approve', route: 'change.approve', positionals: ['id'], spoken: spokenChange },
-  { noun: 'change', verb: 'reject', route: 'change.reject', positionals: ['id'], spoken: spokenChange },
+  { noun: 'change', verb: 'diff', route: 'change.diff', positionals: ['id'], tell: printChange },
+  { noun: 'change', verb: 'approve', route: 'change.approve', positionals: ['id'], spoken: formatChange },
+  { noun: 'change', verb: 'reject', route: 'change.reject', positionals: ['id'], spoken: formatChange },
   { noun: 'token', verb: 'create', route: 'token.create', positionals: ['name'] },
   {
     noun: 'token',

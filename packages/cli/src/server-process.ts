@@ -9,7 +9,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorMap } from 'node:util';
 import { type BerthError, ErrorAnswer, errorOfBody, fail, isBerthError } from '@berth/contract';
-import { clientAt, type Place, placeInHome } from './connection.ts';
+import { type Connection, clientAt, connectionInHome } from './connection.ts';
 import { holderOf } from './home-lock.ts';
 import type { CommandIo } from './screen.ts';
 
@@ -17,7 +17,7 @@ const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
 
 export interface ServerOptions {
-  readonly place: Place;
+  readonly connection: Connection;
   /** As given by the user: errors name the flag. */
   readonly flags: readonly string[];
 }
@@ -35,8 +35,8 @@ export const serverArguments = (flags: readonly string[] = []): string[] => [
   ...flags,
 ];
 
-const run = (world: CommandIo, { place, flags }: ServerOptions, stdio: StdioOptions) => {
-  const home = place.homeFrom === '--home' ? ['--home', place.home] : [];
+const run = (world: CommandIo, { connection, flags }: ServerOptions, stdio: StdioOptions) => {
+  const home = connection.homeFrom === '--home' ? ['--home', connection.home] : [];
   const args = serverArguments([...home, ...flags]);
   return spawn(process.execPath, args, { detached: true, stdio, env: world.env });
 };
@@ -60,21 +60,22 @@ export const runInForeground = (world: CommandIo, options: ServerOptions): Promi
  * Starts a server that outlives this process and waits until it accepts work. When several are started in one home
  * concurrently, one wins and all wait for that one. Its output goes to `<home>/server.log`.
  */
-export const startDetached = async (world: CommandIo, options: ServerOptions): Promise<Place> => {
-  const { home } = options.place;
+export const startDetached = async (world: CommandIo, options: ServerOptions): Promise<Connection> => {
+  const { home } = options.connection;
   const deadline = Date.now() + START_TIMEOUT_MS;
   let own = launch(world, options);
   let lostHome = false;
   for (;;) {
-    const place = placeInHome(world, options.place);
-    if (await isReady(place)) return place;
+    const connection = connectionInHome(world, options.connection);
+    if (await isReady(connection)) return connection;
     const ended = own.ended();
     const isLate = Date.now() > deadline;
     const isHeld = ended !== undefined && holderOf(home) !== undefined;
     if (isLate || (ended !== undefined && !isHeld && !lostHome)) {
       const said = isLate ? `it was not ready after ${START_TIMEOUT_MS} ms` : `it exited with ${ended}`;
       throw (
-        own.why() ?? fail('server.unreachable', { address: place.address, detail: `${said}; see ${own.log}` })
+        own.why() ??
+        fail('server.unreachable', { address: connection.address, detail: `${said}; see ${own.log}` })
       );
     }
     // The process that held the home has exited.
@@ -85,7 +86,7 @@ export const startDetached = async (world: CommandIo, options: ServerOptions): P
 };
 
 const launch = (world: CommandIo, options: ServerOptions) => {
-  const { log, output, from } = openLog(options.place);
+  const { log, output, from } = openLog(options.connection);
   const child = run(world, options, ['ignore', output, output]);
   closeSync(output);
   child.unref();
@@ -96,7 +97,7 @@ const launch = (world: CommandIo, options: ServerOptions) => {
   return { log, ended: () => ended, why: () => whyIn(log, from) };
 };
 
-const openLog = ({ home, homeFrom }: Place) => {
+const openLog = ({ home, homeFrom }: Connection) => {
   const log = join(home, 'server.log');
   try {
     makeFolder(home);
@@ -134,9 +135,9 @@ const whyIn = (log: string, from: number): BerthError | undefined => {
 };
 
 /** False when nothing answers there. A server that answers with an error counts. Rejects with `server.silent`. */
-export const isReady = async (place: Place): Promise<boolean> => {
+export const isReady = async (connection: Connection): Promise<boolean> => {
   try {
-    await clientAt(place).system.ready();
+    await clientAt(connection).system.ready();
     return true;
   } catch (error) {
     if (isBerthError(error) && error.code !== 'server.silent')

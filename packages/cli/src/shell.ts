@@ -6,7 +6,7 @@ import process from 'node:process';
 import { ERRORS, fail, KINDS } from '@berth/contract';
 import { createClient } from '@berth/sdk/node';
 import type { Context } from './command.ts';
-import type { Place } from './connection.ts';
+import type { Connection } from './connection.ts';
 
 export const openShell = async (context: Context, id: string): Promise<number> => {
   // A terminal that cannot be opened closes with only a code; an API call gives the reason.
@@ -15,8 +15,11 @@ export const openShell = async (context: Context, id: string): Promise<number> =
   const address = await httpAddress(context);
   const { stdin, stdout } = process;
   const size = () => ({ columns: stdout.columns ?? 80, rows: stdout.rows ?? 24 });
-  const socket = createClient({ address, token: context.place.token }).sandboxes.shell({ id, ...size() });
-  await opened(socket, { ...context.place, address });
+  const socket = createClient({ address, token: context.connection.token }).sandboxes.shell({
+    id,
+    ...size(),
+  });
+  await opened(socket, { ...context.connection, address });
   const resize = () => socket.send(JSON.stringify(size()));
   const type = (bytes: Buffer) => socket.send(new Uint8Array(bytes));
   const end = () => socket.close();
@@ -33,10 +36,10 @@ export const openShell = async (context: Context, id: string): Promise<number> =
 };
 
 /** WebSockets need the TCP address; over the Unix socket it is requested from the server. */
-const httpAddress = async ({ place, client }: Context) =>
-  place.address.startsWith('unix:') ? (await client.system.health()).address : place.address;
+const httpAddress = async ({ connection, client }: Context) =>
+  connection.address.startsWith('unix:') ? (await client.system.health()).address : connection.address;
 
-const opened = async (socket: WebSocket, { address, limits }: Place): Promise<void> => {
+const opened = async (socket: WebSocket, { address, limits }: Connection): Promise<void> => {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const silentMs = 2 * limits.silenceMs;
   const timer = setTimeout(() => reject(fail('server.silent', { address, silentMs })), silentMs);

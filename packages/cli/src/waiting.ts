@@ -31,25 +31,25 @@ export const decisionLines = (id: string, output: Output): string[] => [
  * For a change awaiting approval. On standard error, so that a diff stays valid; nothing for programs, which read the
  * record.
  */
-export const tellChange = async ({ client, output, world }: Context, id: string): Promise<void> => {
+export const printChange = async ({ client, output, world }: Context, id: string): Promise<void> => {
   if (output.isJson) return;
   const change = await client.changes.get({ id });
   for (const line of linesOf(change, output)) world.stderr.write(`${line}\n`);
 };
 
 /** Includes the name of the token that decided. */
-export const spokenChange = (change: Row): Row => {
+export const formatChange = (change: Row): Row => {
   const { data } = ChangeDecision.safeParse(change.decision);
-  return data === undefined ? change : { ...change, decision: spokenDecision(data) };
+  return data === undefined ? change : { ...change, decision: formatDecision(data) };
 };
 
-export const spokenDecision = ({ verdict, by, byName = by, reason }: ChangeDecision): string =>
+export const formatDecision = ({ verdict, by, byName = by, reason }: ChangeDecision): string =>
   `${verdict} by ${clipped(byName)}${reason === undefined ? '' : `: ${clipped(reason)}`}`;
 
-export const tellTask = async (context: Context, taskId: string): Promise<void> => {
+export const printTask = async (context: Context, taskId: string): Promise<void> => {
   const { rows } = await context.client.changes.list({ taskId, limit: 200 });
   const waiting = rows.find(isUndecided);
-  if (waiting !== undefined) await tellChange(context, waiting.id);
+  if (waiting !== undefined) await printChange(context, waiting.id);
 };
 
 const linesOf = (change: Change, output: Output): string[] => {

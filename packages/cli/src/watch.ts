@@ -34,18 +34,18 @@ export const watch = async (context: Context, what: Watching): Promise<Watched> 
   const { output } = context;
   const progress = createProgress(context.client, output);
   const interrupts = createInterrupts(context, what);
-  const tellWaiting = (id: string, exitCode?: number): Watched => {
+  const printWaiting = (id: string, exitCode?: number): Watched => {
     const said = report(fail('change.waiting', { id, task: what.id }), context.world, output.isJson);
     return { task: undefined, exitCode: exitCode ?? said };
   };
   try {
-    return await follow(context, what, { interrupts, progress, tellWaiting });
+    return await follow(context, what, { interrupts, progress, printWaiting });
   } catch (error) {
     if (!interrupts.signal.aborted) throw error;
     const { waiting } = interrupts;
     const exitCode = exitCodeOf(interrupts.last());
-    if (waiting !== undefined) return tellWaiting(waiting, exitCode);
-    tellLeft(context, what.id, interrupts);
+    if (waiting !== undefined) return printWaiting(waiting, exitCode);
+    printDetached(context, what.id, interrupts);
     return { task: undefined, exitCode };
   } finally {
     interrupts.forget();
@@ -54,7 +54,11 @@ export const watch = async (context: Context, what: Watching): Promise<Watched> 
 };
 
 /** What happens to the task that is no longer watched. */
-const tellLeft = ({ world, output }: Context, id: string, { signal, isCancelling }: Interrupts): void => {
+const printDetached = (
+  { world, output }: Context,
+  id: string,
+  { signal, isCancelling }: Interrupts,
+): void => {
   if (isBerthError(signal.reason)) report(signal.reason, world, output.isJson);
   else if (isCancelling()) world.stderr.write(`the task is being cancelled; see berth task show ${id}\n`);
   else world.stderr.write(`the task continues; see berth task logs ${id} --follow\n`);
@@ -63,19 +67,19 @@ const tellLeft = ({ world, output }: Context, id: string, { signal, isCancelling
 interface Following {
   readonly interrupts: Interrupts;
   readonly progress: Progress;
-  readonly tellWaiting: (id: string) => Watched;
+  readonly printWaiting: (id: string) => Watched;
 }
 
 const follow = async (
   context: Context,
   { id, afterSeq }: Watching,
-  { interrupts, progress, tellWaiting }: Following,
+  { interrupts, progress, printWaiting }: Following,
 ): Promise<Watched> => {
   const { client, output, world } = context;
   const isAttended = world.stdout.isTTY === true && !output.isJson;
   const events = client.tasks.follow({ id, afterSeq }, { signal: interrupts.signal });
   for (;;) {
-    if (interrupts.waiting !== undefined && !isAttended) return tellWaiting(interrupts.waiting);
+    if (interrupts.waiting !== undefined && !isAttended) return printWaiting(interrupts.waiting);
     const { done, value } = await events.next();
     if (done) return ended(context, value, interrupts.isCancelling());
     if (output.isJson) output.json(value);

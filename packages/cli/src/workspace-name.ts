@@ -23,7 +23,7 @@ export async function* allWorkspaces(client: Client): AsyncGenerator<Workspace, 
 const Repositories = z.array(Repository.pick({ name: true, source: true, branch: true }));
 
 /** A short summary of each repository. */
-export const spokenWorkspace = (workspace: Row): Row => {
+export const formatWorkspace = (workspace: Row): Row => {
   const { data } = Repositories.safeParse(workspace.repositories);
   if (data === undefined) return workspace;
   const repositories = data.map(({ name, source, branch }) => `${name} (${branch} of ${source})`).join(', ');
@@ -31,7 +31,7 @@ export const spokenWorkspace = (workspace: Row): Row => {
 };
 
 /** With the name of its workspace. */
-export const spokenTask = async (task: Row, { client }: Context): Promise<Row> => {
+export const formatTask = async (task: Row, { client }: Context): Promise<Row> => {
   const { data: id } = WorkspaceId.safeParse(task.workspaceId);
   if (id === undefined) return task;
   try {

@@ -37,7 +37,7 @@ const berth = async (line: readonly string[]) => {
   return { exitCode, out: world.out(), err: world.err() };
 };
 
-const expectTold = async (line: readonly string[]): Promise<void> => {
+const expectMessage = async (line: readonly string[]): Promise<void> => {
   const { exitCode, err } = await berth(line);
   expect(err, line.join(' ')).toContain(`The server at ${address} accepts connections but sent nothing for`);
   expect(err, line.join(' ')).toContain('server.log');
@@ -57,7 +57,7 @@ describe('a server that never answers', () => {
     [['sandbox', 'exec', sandbox, 'true']],
     [['sandbox', 'logs', sandbox, command]],
     [['sandbox', 'shell', sandbox]],
-  ])('%s', expectTold);
+  ])('%s', expectMessage);
 });
 
 const head = (type: string, length: string) =>
@@ -65,7 +65,7 @@ const head = (type: string, length: string) =>
 
 test('a server that stops in the middle of an answer', async () => {
   act = (socket) => socket.write(`${head('application/json', 'content-length: 900')}{"rows": [`);
-  await expectTold(['task', 'list']);
+  await expectMessage(['task', 'list']);
 });
 
 test('a server that hangs in one call only, and says that it lives, is waited for', async () => {

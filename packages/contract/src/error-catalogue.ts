@@ -19,7 +19,7 @@ const someOf = (all: readonly string[]): string => {
 };
 
 /** The place in the caller's terms; body fields by their JSON path. */
-const spokenPlace = (path: string): string =>
+const describePath = (path: string): string =>
   path
     .replace(/^params\.(.+)/, '$1 in the address')
     .replace(/^query\.(.+)/, 'query parameter $1')
@@ -30,7 +30,7 @@ export const ERRORS = {
     kind: 'invalid',
     data: z.object({ issues: z.array(Issue) }),
     message: (d) =>
-      `The request is not valid: ${d.issues.map((i: Issue) => `${spokenPlace(i.path)}: ${i.message}`).join('; ')}.`,
+      `The request is not valid: ${d.issues.map((i: Issue) => `${describePath(i.path)}: ${i.message}`).join('; ')}.`,
   },
   'request.too_large': {
     kind: 'invalid',

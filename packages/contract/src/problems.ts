@@ -40,7 +40,7 @@ const told = (issue: Raw, input: unknown): Problem[] => {
   const value = path.reduce(inside, input);
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({ path: [...path, key], message: 'is not a known field' }));
-  if (issue.code === 'invalid_union' && value !== undefined) return toldOfUnion(issue, value);
+  if (issue.code === 'invalid_union' && value !== undefined) return problemsOfUnion(issue, value);
   if (issue.code === 'invalid_key') {
     const why = issue.issues.flatMap((inner) => told(inner, path.at(-1)));
     return [{ path, message: `has a name that ${why[0]?.message ?? 'is not allowed'}` }];
@@ -55,7 +55,7 @@ const inside = (value: unknown, step: PropertyKey): unknown =>
     : undefined;
 
 /** Of the possible shapes, report only those of the value's type. */
-const toldOfUnion = (issue: Extract<Raw, { code: 'invalid_union' }>, value: unknown): Problem[] => {
+const problemsOfUnion = (issue: Extract<Raw, { code: 'invalid_union' }>, value: unknown): Problem[] => {
   const { path } = issue;
   if ('options' in issue && Array.isArray(issue.options)) return [{ path, message: oneOf(issue.options) }];
   const rivals: readonly (readonly Raw[])[] = issue.errors;

@@ -226,7 +226,7 @@ test('the ceiling of sandboxes holds, and nothing is left of the one too many', 
   expect(await store.read((tx) => tx.table('sandboxes').count())).toBe(1);
 });
 
-test('a sandbox whose machine is gone takes no place', async () => {
+test('a sandbox whose machine is gone takes no slot', async () => {
   const { core, world, settle } = await started({ maxSandboxes: 1 });
   const { id } = await core.sandboxes.create({});
   await world.machines.destroy('scripted', id);

@@ -13,6 +13,7 @@ import {
   prepareGivenUp,
   taskGivenUp,
 } from './job-handlers.ts';
+import { progressOf } from './job-progress.ts';
 import {
   type Clock,
   createLeases,
@@ -42,18 +43,17 @@ import { hubReconciler } from './reconcilers/hub.ts';
 import { layerReconciler } from './reconcilers/layers.ts';
 import { livenessReconciler } from './reconcilers/liveness.ts';
 import { orphanReconciler } from './reconcilers/orphans.ts';
-import { placeReconciler } from './reconcilers/places.ts';
 import { precedenceReconciler } from './reconcilers/precedence.ts';
 import { runReconciler } from './reconcilers/runs.ts';
 import { sandboxReconciler } from './reconcilers/sandboxes.ts';
+import { slotReconciler } from './reconcilers/slots.ts';
 import { stuckReconciler } from './reconcilers/stuck.ts';
 import { taskReconciler } from './reconcilers/tasks.ts';
-import { createPlaces } from './sandbox/index.ts';
+import { createSandboxSlots } from './sandbox/index.ts';
 import { type Changes, createChanges } from './verbs/changes.ts';
 import { createSandboxes, removeAllSandboxes, type Sandboxes } from './verbs/sandboxes.ts';
 import { createTasks, type Tasks } from './verbs/tasks.ts';
 import { createWorkspaces, type Workspaces } from './verbs/workspaces.ts';
-import { placeOf } from './work-place.ts';
 import { takeTurn } from './workflows/attempt/take-turn.ts';
 import { checkTarget } from './workflows/gate/baseline.ts';
 import { checkGate } from './workflows/gate/check-gate.ts';
@@ -79,7 +79,7 @@ export const RECONCILERS = [
   clockReconciler,
   livenessReconciler,
   sandboxReconciler,
-  placeReconciler,
+  slotReconciler,
   precedenceReconciler,
   orphanReconciler,
   taskReconciler,
@@ -159,7 +159,7 @@ export const createPorts = (deps: CoreDeps): Ports => {
     queue,
     leases: createLeases({ store, clock, owner }),
     precedence: createPrecedence({ store, clock, queue }),
-    places: createPlaces({ store, clock, limit: external.defaults.maxSandboxes }),
+    slots: createSandboxSlots({ store, clock, limit: external.defaults.maxSandboxes }),
     get sagas() {
       return sagas;
     },
@@ -198,7 +198,7 @@ export const createCore = (deps: CoreDeps): Core => {
     async start() {
       await followClock(ports);
       await queue.recover({
-        placeOf: (tx, job) => placeOf(tx, deps.ids, job),
+        progressOf: (tx, job) => progressOf(tx, deps.ids, job),
         order: ['workspace.prepare', 'gate.baseline', 'task.run'],
       });
       await resumeManual(ports, stopping.signal);

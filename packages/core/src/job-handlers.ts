@@ -31,7 +31,7 @@ export const handleTask =
     const id = runIdOf(ports.ids, input.attemptId);
     if (!(await isWanted(ports, input, id))) return;
     try {
-      await untilPlace(ports, job, id);
+      await untilSlot(ports, job, id);
       await ports.sagas.run(runTask, { id, input, subject: input.taskId, signal });
     } catch (error) {
       // A person's decision adds a job of its own.
@@ -49,17 +49,17 @@ export const handleTask =
   };
 
 /**
- * A task starts once there is a place for its sandbox, so waiting tasks cost next to nothing. A follow-up may
- * already have a place.
+ * A task starts once there is a slot for its sandbox, so waiting tasks cost next to nothing. A follow-up may
+ * already have a slot.
  */
-const untilPlace = ({ store, places }: Ports, job: Job, run: string): Promise<void> =>
+const untilSlot = ({ store, slots }: Ports, job: Job, run: string): Promise<void> =>
   store.read(async (tx) => {
     const task = await tx.table('tasks').get(attemptOf(job).taskId);
     const isBegun = (await tx.table('sagas').get(run)) !== undefined;
     if (isBegun || (task?.followUps.length ?? 0) > 0) return;
     // A job with a delayed start has waited only since that start.
     const since = job.error === undefined ? Number.POSITIVE_INFINITY : job.createdAt;
-    await places.assertFree(tx, { purpose: 'attempt', since });
+    await slots.assertFree(tx, { purpose: 'attempt', since });
   });
 
 interface Waiting {
@@ -71,7 +71,7 @@ interface Waiting {
 
 /** The wait is reported once, and a cancel ends it, too. */
 const waitOf = async (ports: Ports, { job, input, run, error: { wait } }: Waiting): Promise<Deferred> => {
-  if (job.error?.code !== wait.error.code) await tellWaits(ports, input, wait);
+  if (job.error?.code !== wait.error.code) await reportWaits(ports, input, wait);
   const isOver: Wait['isOver'] = async (tx) =>
     (await tx.table('sagas').get(run))?.cancelAsked !== undefined || (await wait.isOver(tx));
   return new Deferred({ ...wait, isOver });
@@ -81,7 +81,7 @@ const waitOf = async (ports: Ports, { job, input, run, error: { wait } }: Waitin
  * Reports once to the attempt's followers what it waits for; before the attempt has started, `berth doctor`
  * shows it.
  */
-const tellWaits = async ({ store }: Ports, { attemptId }: AttemptInput, { error }: Wait): Promise<void> => {
+const reportWaits = async ({ store }: Ports, { attemptId }: AttemptInput, { error }: Wait): Promise<void> => {
   const attempt = await store.read((tx) => tx.table('attempts').get(attemptId));
   if (attempt !== undefined) await progressed(store, { attemptId, stage: 'waiting', detail: error.message });
 };

@@ -145,22 +145,22 @@ export interface WantedLanding {
   readonly parts: readonly Pick<ChangePart, 'repository' | 'target'>[];
 }
 
-/** The places under the limit on sandboxes (`sandbox/places.ts`). */
-export interface Places {
-  /** The number of free places; negative if the limit was lowered. */
+/** The slots under the limit on sandboxes (`sandbox/slots.ts`). */
+export interface SandboxSlots {
+  /** The number of free slots; negative if the limit was lowered. */
   free(tx: ReadTx): Promise<number>;
-  /** The error for when there is none, with the holders of the places. */
+  /** The error for when there is none, with the holders of the slots. */
   reached(tx: ReadTx): Promise<BerthError>;
   /**
-   * Rejects with `Deferred`, or with `sandbox.limit_reached` if no place has been freed for long, counted
+   * Rejects with `Deferred`, or with `sandbox.limit_reached` if no slot has been freed for long, counted
    * from `since` at the earliest.
    */
-  assertFree(tx: ReadTx, request: PlaceRequest): Promise<void>;
+  assertFree(tx: ReadTx, request: SlotRequest): Promise<void>;
   /** For callers that do not wait. Rejects with `sandbox.limit_reached`. */
   assertFreeNow(tx: ReadTx): Promise<void>;
 }
 
-interface PlaceRequest {
+interface SlotRequest {
   readonly purpose: SandboxRecord['purpose'];
   readonly since: number;
 }
@@ -191,7 +191,7 @@ export interface Ports extends ExternalPorts {
   readonly queue: Queue;
   readonly leases: Leases;
   readonly precedence: Precedence;
-  readonly places: Places;
+  readonly slots: SandboxSlots;
   /** Runs a saga from a step of another. */
   readonly sagas: Sagas<Ports>;
 }

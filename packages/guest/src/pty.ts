@@ -16,7 +16,7 @@ import { createPtyInput } from './pty-input.ts';
 import { invalid, messageOf, Refusal } from './refusal.ts';
 import type { CommandUser, Program } from './user.ts';
 
-export interface TerminalPlace {
+export interface TerminalEnvironment {
   /** Folder of the native module. */
   readonly module: string | undefined;
   readonly user: CommandUser;
@@ -24,7 +24,7 @@ export interface TerminalPlace {
   readonly cwd: (path: string | undefined) => string;
 }
 
-export const ptyRoutes = (place: TerminalPlace): Route[] => {
+export const ptyRoutes = (place: TerminalEnvironment): Route[] => {
   const byId = new Map<string, Terminal>();
   const get = (id: string | undefined): Terminal => {
     const terminal = byId.get(id ?? '');
@@ -98,7 +98,7 @@ interface Terminal {
   kill(): void;
 }
 
-const openTerminal = (place: TerminalPlace, start: GuestPtyStart): Terminal => {
+const openTerminal = (place: TerminalEnvironment, start: GuestPtyStart): Terminal => {
   const pty = spawnPty(place, start);
   const input = createPtyInput({ fd: pty.fd, isClosed: () => pty._socket.destroyed });
   const events = new EventEmitter().setMaxListeners(0);
@@ -168,7 +168,7 @@ interface Device extends IPty {
   readonly _socket: Readonly<Pick<Duplex, 'destroyed'>>;
 }
 
-const spawnPty = ({ module, user, env, cwd }: TerminalPlace, start: GuestPtyStart): Device => {
+const spawnPty = ({ module, user, env, cwd }: TerminalEnvironment, start: GuestPtyStart): Device => {
   if (module === undefined) throw notStartable('this sandbox has no terminal module');
   const folder = cwd(start.cwd);
   const { uid } = user;

@@ -6,12 +6,12 @@ import type { GuestHealth } from '@berth/contract/guest-messages';
 import { readMetrics } from './cgroup.ts';
 import type { GuestConfig } from './config.ts';
 import { createControl, type Route } from './control.ts';
-import { openDoor } from './door.ts';
 import { createCommands } from './exec/commands.ts';
 import { systemPath } from './exec/find-program.ts';
 import { execRoutes } from './exec/routes.ts';
 import { createPaths } from './files/paths.ts';
 import { fileRoutes } from './files/routes.ts';
+import { openListener } from './listener.ts';
 import { listenInternal, listenProxy } from './outward/listeners.ts';
 import { createUplink } from './outward/uplink.ts';
 import { ptyRoutes } from './pty.ts';
@@ -54,7 +54,7 @@ export const startGuest = async (config: GuestConfig): Promise<Guest> => {
     tunnelTo,
   );
   writeFileSync(join(config.state, READY_FILE), JSON.stringify({ pid: process.pid, ...ports }));
-  const door = await openDoor(config.socket, { control, uplink: uplink.adopt });
+  const listener = await openListener(config.socket, { control, uplink: uplink.adopt });
   // Preloaded for the first connection and the first command.
   setImmediate(() => {
     process.getBuiltinModule('node:http2');
@@ -63,7 +63,7 @@ export const startGuest = async (config: GuestConfig): Promise<Guest> => {
   return {
     ...ports,
     close: () => {
-      for (const part of [door, internal, proxy, user]) part.close();
+      for (const part of [listener, internal, proxy, user]) part.close();
     },
   };
 };

@@ -7,7 +7,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { chownSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
-import { type Beginning, tellStarter } from './exec/begin.ts';
+import { type Beginning, beginIn } from './exec/begin.ts';
 import { encodeStart, type Start } from './exec/start-block.ts';
 import { writeStarter } from './exec/starter.ts';
 import { createStarters } from './exec/starters.ts';
@@ -61,7 +61,7 @@ export const createUser = (uid: number | undefined, state: string): CommandUser 
         killOwn(child);
         as(() => killOwn(child));
       };
-      const beginning = tellStarter(starter, block, kill);
+      const beginning = beginIn(starter, block, kill);
       // When there is something to do.
       if (start.inputless) child.stdin?.destroy();
       return { child, ...beginning };

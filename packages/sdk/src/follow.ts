@@ -4,7 +4,7 @@
  */
 import { dataOf, ENDED_TASK_STATES, type Event, movedTo, type Task } from '@berth/contract';
 import type { CallOptions, RouteMethods } from './client-type.ts';
-import { createItemBook, type ItemBook } from './item-book.ts';
+import { createItemAssembler, type ItemAssembler } from './item-assembler.ts';
 
 export interface FollowInput {
   readonly id: string;
@@ -22,7 +22,7 @@ export const followTask = (client: RouteMethods): Follow =>
     const before = await client.tasks.get({ id }, options);
     if (input.afterSeq === undefined && ENDED_TASK_STATES.includes(before.state)) return before;
     const ownerOf = createOwners(client, id, options);
-    const items = createItemBook();
+    const items = createItemAssembler();
     for await (const event of client.events.stream({ afterSeq }, options)) {
       if ((await ownerOf(event)) !== id) continue;
       yield* wholeItem(client, items, event);
@@ -68,7 +68,7 @@ const createOwners = (client: RouteMethods, taskId: string, options: CallOptions
 };
 
 /** The event with its item whole, however the log encodes it; none for an item already delivered in this revision. */
-async function* wholeItem(client: RouteMethods, items: ItemBook, event: Event): AsyncGenerator<Event> {
+async function* wholeItem(client: RouteMethods, items: ItemAssembler, event: Event): AsyncGenerator<Event> {
   const taken = items.take(event);
   if (event.type !== 'item.grown') return yield event;
   const item = taken === 'missed' ? await items.read(client, event) : taken;

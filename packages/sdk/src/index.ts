@@ -3,4 +3,4 @@ export { BerthError, isBerthError } from '@berth/contract';
 export { createClient } from './client.ts';
 export type { CallOptions, Client, ClientOptions, InputOf, OutputOf } from './client-type.ts';
 export type { FollowInput } from './follow.ts';
-export { createItemBook, type ItemBook } from './item-book.ts';
+export { createItemAssembler, type ItemAssembler } from './item-assembler.ts';

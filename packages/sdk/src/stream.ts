@@ -6,7 +6,7 @@
 import { fail, isBerthError, KINDS, type RouteShape } from '@berth/contract';
 import { type EventSourceMessage, EventSourceParserStream } from 'eventsource-parser/stream';
 import { type Connection, errorOf, type Input, prepare, send } from './request.ts';
-import { type Place, placeFor } from './stream-place.ts';
+import { positionIn, type StreamPosition } from './stream-position.ts';
 
 /** The server sends a comment every 15 s. */
 const SILENCE_MS = 45_000;
@@ -26,7 +26,7 @@ export interface StreamOrder {
 }
 
 export async function* followStream(order: StreamOrder): AsyncGenerator<unknown, void, undefined> {
-  const place = placeFor(order.route.id);
+  const place = positionIn(order.route.id);
   const patience = createPatience(order.giveUpMs ?? GIVE_UP_MS);
   for (;;) {
     try {
@@ -79,7 +79,7 @@ const createPatience = (giveUpMs: number) => {
 /** The messages of one connection; returns when the server ends it and throws `server.unreachable` when it breaks. */
 async function* connect(
   order: StreamOrder,
-  place: Place,
+  place: StreamPosition,
   patience: Patience,
 ): AsyncGenerator<EventSourceMessage, void, undefined> {
   const { connection, route, input, signal } = order;

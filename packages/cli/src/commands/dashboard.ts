@@ -6,9 +6,9 @@ export const dashboardCommand = (frame: Frame): Command =>
   leaf(frame, 'dashboard', 'Print the URL of the dashboard, with your token in it', dashboard);
 
 /** The token is in the `#` fragment, which browsers do not send; the page removes it from the URL immediately. */
-const dashboard = async ({ client, place, output }: Context): Promise<number> => {
+const dashboard = async ({ client, connection, output }: Context): Promise<number> => {
   const { address } = await client.system.health();
-  const link = `${address}/${place.token === undefined ? '' : `#token=${place.token}`}`;
+  const link = `${address}/${connection.token === undefined ? '' : `#token=${connection.token}`}`;
   if (output.isJson) output.json({ address, link });
   else output.line(link);
   return 0;

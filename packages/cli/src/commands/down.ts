@@ -14,24 +14,24 @@ export const downCommand = (frame: Frame): Command =>
   ).option('--remove-sandboxes', 'accept no more work, remove every sandbox, and wait until they are gone');
 
 /** A server that is not running is already stopped. */
-const down = async ({ client, place, output }: Context, removesSandboxes: boolean): Promise<number> => {
+const down = async ({ client, connection, output }: Context, removesSandboxes: boolean): Promise<number> => {
   let pid: number | undefined;
   try {
     const stopping = await client.system.shutdown(removesSandboxes ? { removeSandboxes: true } : {});
     // On this machine, its exit can be observed.
-    if (holderOf(place.home) === stopping.pid) pid = stopping.pid;
+    if (holderOf(connection.home) === stopping.pid) pid = stopping.pid;
   } catch (error) {
     if (!isBerthError(error) || error.code !== 'server.unreachable') throw error;
     // An explicit address may belong to another server, or be stale.
-    const holder = holderOf(place.home);
+    const holder = holderOf(connection.home);
     if (holder === undefined) return told(output, 'no server is running');
-    throw fail('server.unheard', { address: place.address, home: place.home, pid: holder });
+    throw fail('server.unheard', { address: connection.address, home: connection.home, pid: holder });
   }
   const deadline = Date.now() + STOP_TIMEOUT_MS;
-  while ((await isReady(place)) || (pid !== undefined && isRunning(pid))) {
+  while ((await isReady(connection)) || (pid !== undefined && isRunning(pid))) {
     if (Date.now() > deadline) {
       throw fail('server.unreachable', {
-        address: place.address,
+        address: connection.address,
         detail: `it is still running after ${STOP_TIMEOUT_MS} ms`,
       });
     }

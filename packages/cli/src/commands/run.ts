@@ -74,7 +74,7 @@ const run = async (
   const driver = text(options.driver);
   await client.tasks.check({ agent: wanted.agent, model: wanted.model, driver });
   const workspace = await workspaceFor(context, { source, branch, driver, gate });
-  await tellUnseen(context, { source, branch, workspace });
+  await warnOfUnseen(context, { source, branch, workspace });
   const { lastSeq } = await client.system.stats();
   const task = await client.tasks.create(
     { workspaceId: workspace.id, ...wanted },
@@ -107,7 +107,7 @@ const gateOf = (lines: unknown): GateSpec | undefined =>
     : undefined;
 
 /** A task sees only the commits of one branch; warn beforehand about anything else in the checkout. */
-const tellUnseen = async (
+const warnOfUnseen = async (
   { world, output }: Context,
   { source, branch, workspace }: { source: string; branch: string | undefined; workspace: Workspace },
 ): Promise<void> => {
@@ -121,11 +121,11 @@ const tellUnseen = async (
 
 /** The running server, or one started here when no address was given. */
 const withServer = async (context: Context): Promise<Context> => {
-  const { world, place, output } = context;
-  if (!place.isOwnHome || (await isReady(place))) return context;
-  if (!output.isJson) output.line(output.colour('dim', `starting the server in ${place.home}`));
-  const running = await startDetached(world, { place, flags: [] });
-  return { ...context, place: running, client: clientAt(running) };
+  const { world, connection, output } = context;
+  if (!connection.isOwnHome || (await isReady(connection))) return context;
+  if (!output.isJson) output.line(output.colour('dim', `starting the server in ${connection.home}`));
+  const running = await startDetached(world, { connection, flags: [] });
+  return { ...context, connection: running, client: clientAt(running) };
 };
 
 interface Wanted {

@@ -3,7 +3,7 @@ import { type Change, type Item, isUndecided, type Task } from '@berth/contract'
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
 import { gateLines, itemLine } from '../progress.ts';
-import { decisionLines, spokenDecision } from '../waiting.ts';
+import { decisionLines, formatDecision } from '../waiting.ts';
 import { watch } from '../watch.ts';
 
 export const taskCommands = (frame: Frame): Command[] => [
@@ -71,5 +71,5 @@ const printVerdict = async (context: Context, change: Change): Promise<void> => 
 /** Nothing when the gate has already said it. */
 const verdictLine = ({ state, decision }: Change): string | undefined => {
   if (decision === undefined) return state === 'merged' ? 'landed' : undefined;
-  return `the change was ${spokenDecision(decision)}${state === 'merged' ? '; landed' : ''}`;
+  return `the change was ${formatDecision(decision)}${state === 'merged' ? '; landed' : ''}`;
 };

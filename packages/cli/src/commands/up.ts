@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf } from '../command.ts';
-import { clientAt, placeInHome } from '../connection.ts';
+import { clientAt, connectionInHome } from '../connection.ts';
 import { isReady, runInForeground, startDetached } from '../server-process.ts';
 
 /** The same flags as the server program. */
@@ -19,14 +19,14 @@ export const upCommand = (frame: Frame): Command =>
 const up = async (context: Context, options: Readonly<Record<string, unknown>>): Promise<number> => {
   const { world, output } = context;
   // It applies to a home; an address set for other commands may belong to another server.
-  const place = placeInHome(world, context.place);
+  const connection = connectionInHome(world, context.connection);
   // A value that begins with a dash is still a value.
   const flags = FLAGS.flatMap((flag) =>
     options[flag] === undefined ? [] : [`--${flag}=${String(options[flag])}`],
   );
-  const settings = { place, flags };
+  const settings = { connection, flags };
   if (options.detach !== true) return runInForeground(world, settings);
-  const running = (await isReady(place)) ? place : await startDetached(world, settings);
+  const running = (await isReady(connection)) ? connection : await startDetached(world, settings);
   const { address } = await clientAt(running).system.health();
   const facts = { address, socket: running.address, token: join(running.home, 'owner-token') };
   if (output.isJson) output.json(facts);

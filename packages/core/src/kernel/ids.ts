@@ -55,7 +55,7 @@ const counted = (tail: bigint): bigint => BigInt.asUintN(Number(PART_BITS), tail
 const base32 = (value: bigint): string =>
   Array.from(
     { length: PART },
-    (_, place) => ALPHABET[Number((value >> BigInt(5 * (PART - 1 - place))) & 31n)],
+    (_, digit) => ALPHABET[Number((value >> BigInt(5 * (PART - 1 - digit))) & 31n)],
   ).join('');
 
 /** 128-bit FNV-1a (draft-eastlake-fnv): pure, and sufficient for keys that no attacker can choose. */

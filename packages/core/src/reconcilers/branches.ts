@@ -16,21 +16,21 @@ export const branchReconciler = defineReconciler<Ports>({
   wakeOn: [],
   async pass(ports, signal): Promise<Summary> {
     const workspaces = (await Array.fromAsync(pagesOf(ports.store, { table: 'workspaces' }, signal))).flat();
-    const places = workspaces.flatMap((workspace) =>
+    const targets = workspaces.flatMap((workspace) =>
       workspace.repositories.map(({ name, branch }) => ({
         id: `refs of ${workspace.id}/${name}`,
         ...{ workspace, repository: name, target: branch },
       })),
     );
     let dropped = 0;
-    const { failed } = await forEachIsolated(ports, places, signal, async (place) => {
-      if (dropped < MAX_PER_PASS) dropped += await sweep(ports, place);
+    const { failed } = await forEachIsolated(ports, targets, signal, async (branch) => {
+      if (dropped < MAX_PER_PASS) dropped += await sweep(ports, branch);
     });
     return { dropped, failed };
   },
 });
 
-interface Place {
+interface TargetBranch {
   readonly workspace: Workspace;
   readonly repository: string;
   readonly target: string;
@@ -38,16 +38,16 @@ interface Place {
 
 const PREFIXES = ['refs/berth/changes/', 'refs/berth/revert/', 'refs/berth/turns/', 'refs/heads/task/'];
 
-const sweep = async (ports: Ports, place: Place): Promise<number> => {
+const sweep = async (ports: Ports, branch: TargetBranch): Promise<number> => {
   const { hub, store, clock, retention } = ports;
   const before = clock.now() - retention.refsMs;
   let dropped = 0;
   for (const prefix of PREFIXES) {
-    const refs = await hub.listRefs(place.workspace.id, place.repository, prefix);
+    const refs = await hub.listRefs(branch.workspace.id, branch.repository, prefix);
     for (const [ref, commit] of Object.entries(refs)) {
       if (!(await store.read((tx) => isPast(tx, ref.slice(prefix.length), before)))) continue;
-      if (prefix === 'refs/heads/task/' && !(await isLanded(ports, place, commit))) continue;
-      if (await hub.swap(place.workspace.id, place.repository, ref, commit, undefined)) dropped += 1;
+      if (prefix === 'refs/heads/task/' && !(await isLanded(ports, branch, commit))) continue;
+      if (await hub.swap(branch.workspace.id, branch.repository, ref, commit, undefined)) dropped += 1;
     }
   }
   return dropped;
@@ -69,8 +69,8 @@ const ENDED: ReadonlySet<string> = new Set([
   ...ENDED_TASK_STATES,
 ]);
 
-const isLanded = async ({ hub }: Ports, place: Place, commit: string): Promise<boolean> => {
-  const { workspace, repository, target } = place;
+const isLanded = async ({ hub }: Ports, branch: TargetBranch, commit: string): Promise<boolean> => {
+  const { workspace, repository, target } = branch;
   const tip = await hub.resolve(workspace.id, repository, `refs/heads/${target}`);
   return tip !== undefined && hub.contains(workspace.id, repository, tip, commit);
 };

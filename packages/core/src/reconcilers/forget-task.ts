@@ -64,10 +64,10 @@ const NAMED_AFTER = /^refs\/(?:heads\/task|berth\/[a-z]+)\/([a-z]+_[0-9a-z]+)/;
 export const listOnce = ({ hub }: Ports): RefsByRepository => {
   const listed = new Map<string, Promise<RefsByRecord>>();
   const list = async (workspaceId: string, repository: string): Promise<RefsByRecord> => {
-    const places = await Promise.all(
+    const branches = await Promise.all(
       ['refs/heads/task/', 'refs/berth/'].map((prefix) => hub.listRefs(workspaceId, repository, prefix)),
     );
-    const refs = places.flatMap((one) => Object.entries(one));
+    const refs = branches.flatMap((one) => Object.entries(one));
     return Map.groupBy(refs, ([ref]) => NAMED_AFTER.exec(ref)?.[1] ?? '');
   };
   return (workspaceId, repository) => {

@@ -57,7 +57,7 @@ test('a layer that is gone is made again for whoever needs it next', async () =>
   expect(machines.layers.size).toBe(1);
 });
 
-test('a layer of an attempt goes when the attempt has ended, and takes no place of the others', async () => {
+test('a layer of an attempt goes when the attempt has ended, and does not count against the others', async () => {
   const { clock, store, machines, workspaceId, prebuilds, lock, pass } = await started();
   for (const text of ['1', '2']) await lock(text);
   const [of, driver] = [{ workspaceId, inputHash: 'x', state: 'ready' }, 'scripted'] as const;

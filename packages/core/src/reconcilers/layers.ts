@@ -49,14 +49,14 @@ const supersede = async (tx: Tx): Promise<number> => {
   let superseded = 0;
   for (const { id, revision, workspaceId, driver, attemptId, sandboxId } of ready) {
     if (sandboxId !== undefined && isThere(await tx.table('sandboxes').get(sandboxId))) continue;
-    const place = `${attemptId ?? workspaceId} ${driver}`;
-    const before = kept.get(place) ?? 0;
+    const owner = `${attemptId ?? workspaceId} ${driver}`;
+    const before = kept.get(owner) ?? 0;
     const isNeeded =
       before < KEPT_OF_EACH &&
       sandboxId === undefined &&
       (await tx.table('workspaces').get(workspaceId)) !== undefined &&
       (attemptId === undefined || (await isUnderWay(tx, attemptId)));
-    if (isNeeded) kept.set(place, before + 1);
+    if (isNeeded) kept.set(owner, before + 1);
     else {
       await tx.table('prebuilds').update(id, revision, { state: 'superseded' });
       superseded += 1;

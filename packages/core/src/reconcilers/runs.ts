@@ -40,13 +40,13 @@ export const runReconciler = defineReconciler<Ports>({
 });
 
 const remove = async (tx: Tx, ids: Ids, run: SagaRun): Promise<boolean> => {
-  if ((await mayBeHeardAgain(tx, ids, run)) || (await isOfLivingSandbox(tx, run))) return false;
+  if ((await mayBeRead(tx, ids, run)) || (await isOfLivingSandbox(tx, run))) return false;
   const journal = await allRows(tx, { table: 'journal', where: { sagaId: run.id } });
   for (const { id } of journal) await tx.table('journal').remove(id);
   return tx.table('sagas').remove(run.id);
 };
 
-const mayBeHeardAgain = async (tx: Tx, ids: Ids, { input, createdAt }: SagaRun): Promise<boolean> => {
+const mayBeRead = async (tx: Tx, ids: Ids, { input, createdAt }: SagaRun): Promise<boolean> => {
   const attemptId = attemptOf(input);
   if (attemptId !== undefined) {
     const own = await tx.table('sagas').get(runIdOf(ids, attemptId));

@@ -1,12 +1,12 @@
+export { lose, type Remover, recover, removedUnderWork, removeFor, requestRemoval } from './removal.ts';
 export {
-  ATTEMPT_PLACE_TOPIC,
-  createPlaces,
+  ATTEMPT_SLOT_TOPIC,
+  createSandboxSlots,
   isKept,
   isThere,
   LEFT_BY_ATTEMPTS,
-  PLACE_ENDS,
-  PLACE_TOPIC,
+  SLOT_FREEING_EVENTS,
+  SLOT_TOPIC,
   THERE,
-} from './places.ts';
-export { lose, type Remover, recover, removedUnderWork, removeFor, requestRemoval } from './removal.ts';
+} from './slots.ts';
 export { branchRef, planSandbox, readRefsOf, type SandboxPlan, targetRefs } from './spec.ts';

@@ -11,12 +11,15 @@ it('keeps what was said in every turn of a conversation, in order, and writes a 
   const store = createMemoryStore({ clock, ids });
   const attemptId = ids.new('attempt');
   const sessionId = ids.from('session', `${attemptId}/session`);
-  const said = (number: number, place: number) => ({ kind: 'notice' as const, text: `${number}.${place}` });
+  const said = (number: number, ordinal: number) => ({
+    kind: 'notice' as const,
+    text: `${number}.${ordinal}`,
+  });
   for (const _ of ['first', 'replay'])
     for (let number = 1; number <= 11; number += 1)
-      for (const place of [0, 1, 9999]) {
+      for (const ordinal of [0, 1, 9999]) {
         const turnId = ids.from('turn', `${attemptId}/${number}`);
-        await store.write((tx) => putItem(tx, { turnId, sessionId, number }, place, said(number, place)));
+        await store.write((tx) => putItem(tx, { turnId, sessionId, number }, ordinal, said(number, ordinal)));
       }
   const items = await store.read((tx) => tx.table('items').list({ where: { sessionId } }));
   expect(items.map(({ position }) => position)).toEqual(

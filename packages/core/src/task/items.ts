@@ -1,7 +1,7 @@
 /**
  * Stores an agent's output as it arrives. The agent's adapter gives every item an id of its own and emits it
  * again with every change, and also when a turn is replayed after a restart; new items always appear in the
- * same order. An item's record is therefore identified by its place in the turn, and a replay writes the same
+ * same order. An item's record is therefore identified by its ordinal in the turn, and a replay writes the same
  * records again.
  *
  * Output that arrives faster than the store can write is coalesced: only the latest version of each item is
@@ -18,7 +18,7 @@ const TURN_MAX_BYTES = 32 * 2 ** 20;
 /** Hexadecimal digits of the largest position; enough for more than a hundred turns. */
 const POSITION_DIGITS = 5;
 
-export interface TurnPlace {
+export interface TurnRef {
   readonly turnId: string;
   readonly sessionId: string;
   /** The turn's number within its session. */
@@ -32,9 +32,9 @@ export interface ItemSink {
   flush(): Promise<void>;
 }
 
-/** `before` is the number of places already taken in the turn. */
-export const createItemSink = (store: Store, turn: TurnPlace, before = 0): ItemSink => {
-  const places = new Map<string, number>();
+/** `before` is the highest ordinal already used in the turn. */
+export const createItemSink = (store: Store, turn: TurnRef, before = 0): ItemSink => {
+  const ordinals = new Map<string, number>();
   const waiting = new Map<number, ItemBody>();
   const room = createRoom(TURN_MAX_BYTES);
   let writing: Promise<void> | undefined;
@@ -45,12 +45,12 @@ export const createItemSink = (store: Store, turn: TurnPlace, before = 0): ItemS
       waiting.clear();
       try {
         await store.write(async (tx) => {
-          for (const [place, body] of batch) await putItem(tx, turn, place, body);
+          for (const [ordinal, body] of batch) await putItem(tx, turn, ordinal, body);
         });
       } catch (error) {
         // Keep it for the next write unless a newer version has arrived; `flush` reports the failure if none
         // succeeds.
-        for (const [place, body] of batch) if (!waiting.has(place)) waiting.set(place, body);
+        for (const [ordinal, body] of batch) if (!waiting.has(ordinal)) waiting.set(ordinal, body);
         throw error;
       }
     }
@@ -64,12 +64,12 @@ export const createItemSink = (store: Store, turn: TurnPlace, before = 0): ItemS
 
   return {
     emit(id, body) {
-      const place = places.get(id) ?? before + places.size + 1;
-      if (place > MAX_ITEMS_PER_TURN) return;
-      places.set(id, place);
+      const ordinal = ordinals.get(id) ?? before + ordinals.size + 1;
+      if (ordinal > MAX_ITEMS_PER_TURN) return;
+      ordinals.set(id, ordinal);
       const kept = bounded(body);
-      if (!room.fits(place, sizeOf(kept))) return;
-      waiting.set(place, kept);
+      if (!room.fits(ordinal, sizeOf(kept))) return;
+      waiting.set(ordinal, kept);
       // A failed write is retried by the next one, at the latest by `flush`, which reports it.
       start().catch(() => undefined);
     },
@@ -81,17 +81,17 @@ export const createItemSink = (store: Store, turn: TurnPlace, before = 0): ItemS
   };
 };
 
-/** How many places of a turn are taken, read from its newest item. */
-export const placesTaken = async (tx: ReadTx, { turnId, number }: TurnPlace): Promise<number> => {
+/** The highest ordinal in a turn, read from its newest item. */
+export const lastOrdinal = async (tx: ReadTx, { turnId, number }: TurnRef): Promise<number> => {
   const [newest] = await tx.table('items').list({ where: { turnId }, order: 'desc', limit: 1 });
   return newest === undefined ? 0 : newest.position - number * (MAX_ITEMS_PER_TURN + 1);
 };
 
 /** Inserts or replaces an item, unless it is unchanged. */
-export const putItem = async (tx: Tx, turn: TurnPlace, place: number, body: ItemBody): Promise<void> => {
+export const putItem = async (tx: Tx, turn: TurnRef, ordinal: number, body: ItemBody): Promise<void> => {
   const { turnId, sessionId, number } = turn;
   const items = tx.table('items');
-  const position = number * (MAX_ITEMS_PER_TURN + 1) + place;
+  const position = number * (MAX_ITEMS_PER_TURN + 1) + ordinal;
   const id = itemId(sessionId, position);
   const known = await items.get(id);
   if (known !== undefined && JSON.stringify(known.body) === JSON.stringify(body)) return;
@@ -117,16 +117,16 @@ const itemId = (sessionId: string, position: number): string => {
   return `${PREFIXES.item}${begin}${position.toString(16).padStart(POSITION_DIGITS, '0')}`;
 };
 
-/** Tracks the size of what each place holds. */
+/** Tracks the size of what each ordinal holds. */
 const createRoom = (maxBytes: number) => {
   const sizes = new Map<number, number>();
   let heldBytes = 0;
   return {
-    /** Returns false if it does not fit; the place then keeps what it holds. */
-    fits: (place: number, sizeBytes: number): boolean => {
-      const more = sizeBytes - (sizes.get(place) ?? 0);
+    /** Returns false if it does not fit; the ordinal then keeps what it holds. */
+    fits: (ordinal: number, sizeBytes: number): boolean => {
+      const more = sizeBytes - (sizes.get(ordinal) ?? 0);
       if (more > 0 && heldBytes + more > maxBytes) return false;
-      sizes.set(place, sizeBytes);
+      sizes.set(ordinal, sizeBytes);
       heldBytes += more;
       return true;
     },

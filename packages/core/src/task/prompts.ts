@@ -10,7 +10,7 @@ export const PROMPT_LOG_MAX_BYTES = 8 * 1024;
 const PROMPT_MAX_PATHS = 50;
 const SUMMARY_MAX_BYTES = 4 * 1024;
 
-export interface PlaceOfWork {
+export interface TaskContext {
   /** Folders of the repositories inside the sandbox; the agent starts in the first one. */
   readonly folders: readonly string[];
   /** Checks of the target that already fail. */
@@ -32,7 +32,7 @@ const PROMPT_MAX_REFUSED = 5;
  * The task itself; if there are several repositories, their folders; what is already red; and what was
  * rejected.
  */
-export const taskPrompt = (prompt: string, { folders, red = [], refused = [] }: PlaceOfWork): string =>
+export const taskPrompt = (prompt: string, { folders, red = [], refused = [] }: TaskContext): string =>
   [
     prompt,
     ...(folders.length > 1 ? [`The repositories of this task are in:\n${bullets(folders)}`] : []),

@@ -258,7 +258,7 @@ sagaLaws(landChange, {
 });
 
 /** An attempt that is undone after its change has landed cannot take that back, and says so. */
-const tellsTheTruth = async (store: Store): Promise<boolean> => {
+const isConsistent = async (store: Store): Promise<boolean> => {
   const landed = await store.read((tx) => tx.table('changes').count({ state: 'merged' }));
   const state = (await stateOf(store, 'tasks', TK)) ?? '';
   return (landed === 1 ? ['completed'] : ['queued', 'failed', 'cancelled']).includes(state);
@@ -269,7 +269,7 @@ sagaLaws(runTask, {
   world: () =>
     lawful(withTask('queued'), {
       isClean: async ({ store, scripted }) =>
-        (await tellsTheTruth(store)) &&
+        (await isConsistent(store)) &&
         (await sandboxesLeft(store)) === 0 &&
         (await store.read((tx) => tx.table('attempts').count({ state: ['spawning', 'running'] }))) === 0 &&
         scripted.hub.refs.get(`app refs/heads/task/${TK}`) !== scripted.root,

@@ -46,12 +46,12 @@ const RUNS_NOTHING =
 const runsNothing = (run: string): boolean =>
   run.includes('\0') || run.split('\n').every((line) => /^\s*(?:#|$)/.test(line));
 
-const placeOf = (command: GateCommand, first: string): string => command.repository ?? first;
+const repositoryOf = (command: GateCommand, first: string): string => command.repository ?? first;
 
 const nameIssues = (commands: readonly GateCommand[], index: number, first: string): GateIssue[] => {
   const command = commands[index];
   const earlier = commands.findIndex(
-    (one) => one.name === command?.name && placeOf(one, first) === placeOf(command, first),
+    (one) => one.name === command?.name && repositoryOf(one, first) === repositoryOf(command, first),
   );
   if (command === undefined || earlier === index) return [];
   const message = `commands[${earlier}] is named ${command.name} already: give this one another name`;
@@ -81,7 +81,7 @@ const needProblem = (commands: readonly GateCommand[], { index, need, first }: N
     const known = commands.filter((_, at) => at !== index).map(({ name }) => name);
     return `there is no command ${need}: name ${known.length === 0 ? 'none' : `one of ${known.join(', ')}`}`;
   }
-  const beside = named.filter((one) => placeOf(one, first) === placeOf(command, first));
+  const beside = named.filter((one) => repositoryOf(one, first) === repositoryOf(command, first));
   const meant = beside.length > 0 ? beside : named;
   if (meant.length > 1) return `${need} is in several repositories: give each its own name`;
   const [one] = meant;

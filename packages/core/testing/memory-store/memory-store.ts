@@ -43,8 +43,8 @@ export const createMemoryStore = (parts: MemoryStoreParts): Store => {
       lastSeq: written.lastSeq,
       firstSeq: written.firstSeq,
       async emit(fact) {
-        const place = { seq: written.nextSeq(), id: ids.new('event'), at: clock.now() };
-        const event = eventOf(fact, place);
+        const position = { seq: written.nextSeq(), id: ids.new('event'), at: clock.now() };
+        const event = eventOf(fact, position);
         written.append(event);
         return event;
       },

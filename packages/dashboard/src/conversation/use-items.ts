@@ -3,7 +3,7 @@
  * earlier items are read once, and again when events were missed.
  */
 import type { Item } from '@berth/contract';
-import { createItemBook } from '@berth/sdk';
+import { createItemAssembler } from '@berth/sdk';
 import { useEffect, useState } from 'react';
 import { useConnection } from '../live/connection.tsx';
 import { firstRows } from '../live/rows.ts';
@@ -16,7 +16,7 @@ const NONE: Items = new Map();
 export const useItems = (sessionId: string) => {
   const { feed } = useConnection();
   const [told, setTold] = useState(NONE);
-  const [book] = useState(createItemBook);
+  const [book] = useState(createItemAssembler);
   useEffect(
     () =>
       feed.subscribe((event) => {

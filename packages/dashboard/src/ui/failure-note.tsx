@@ -9,11 +9,11 @@ interface FailureNoteProps {
   readonly failure: Told | undefined;
 }
 
-const ToldAbove = createContext<readonly Told[]>([]);
+const ShownAbove = createContext<readonly Told[]>([]);
 
 /** Renders nothing when the same failure is shown above. */
 export const FailureNote = ({ failure }: FailureNoteProps) => {
-  const above = useContext(ToldAbove);
+  const above = useContext(ShownAbove);
   if (failure === undefined || above.some((told) => isSame(told, failure))) return null;
   return (
     <div className="note tone-bad" role="alert">
@@ -30,11 +30,11 @@ interface FailureAboveProps extends FailureNoteProps {
 
 /** Shows a failure once for everything below: a task, its change and its gate share it. */
 export const FailureAbove = ({ failure, children }: FailureAboveProps) => {
-  const above = useContext(ToldAbove);
+  const above = useContext(ShownAbove);
   return (
     <>
       <FailureNote failure={failure} />
-      <ToldAbove value={failure === undefined ? above : [...above, failure]}>{children}</ToldAbove>
+      <ShownAbove value={failure === undefined ? above : [...above, failure]}>{children}</ShownAbove>
     </>
   );
 };

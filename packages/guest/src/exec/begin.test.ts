@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { GUEST_LIMITS } from '@berth/contract/guest';
 import { afterEach, expect, it, vi } from 'vitest';
-import { NotTaken, tellStarter } from './begin.ts';
+import { beginIn, NotTaken } from './begin.ts';
 
 afterEach(() => vi.useRealTimers());
 
@@ -18,7 +18,7 @@ const block = Buffer.from('x\n');
 it('a program that does not begin and that may not be ended is refused, and the guest survives', async () => {
   const starter = await starterThat('exec sleep 60', false);
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const { begun } = tellStarter(starter, block, () => undefined);
+  const { begun } = beginIn(starter, block, () => undefined);
   const refused = expect(begun).rejects.toMatchObject({ code: 'ETIMEDOUT' });
   await vi.advanceTimersByTimeAsync(GUEST_LIMITS.execBeginMs);
   await refused;
@@ -28,7 +28,7 @@ it('a program that does not begin and that may not be ended is refused, and the 
 it('a spare process that does not read its command is ended, and the command is for another', async () => {
   const starter = await starterThat('exec sleep 60', true);
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const { begun } = tellStarter(starter, block, () => starter.child.kill('SIGKILL'));
+  const { begun } = beginIn(starter, block, () => starter.child.kill('SIGKILL'));
   const replaced = expect(begun).rejects.toBeInstanceOf(NotTaken);
   await vi.advanceTimersByTimeAsync(GUEST_LIMITS.spareTakeMs);
   await replaced;
@@ -38,7 +38,7 @@ it('a spare process that does not read its command is ended, and the command is 
 it('one that had read it when it was ended is not replaced: its command may have run', async () => {
   const starter = await starterThat('read _ <&3; printf "\\0" >&3; exec sleep 60', true);
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const { begun } = tellStarter(starter, block, () => starter.child.kill('SIGKILL'));
+  const { begun } = beginIn(starter, block, () => starter.child.kill('SIGKILL'));
   const refused = expect(begun).rejects.toMatchObject({ code: 'ETIMEDOUT' });
   await vi.advanceTimersByTimeAsync(GUEST_LIMITS.spareTakeMs + GUEST_LIMITS.execBeginMs);
   await refused;

@@ -23,7 +23,7 @@ export interface Beginning {
 export class NotTaken extends Error {}
 
 /** `block`: the command. `kill` kills the process, whichever user it has become, as far as possible. */
-export const tellStarter = ({ child, isSpare }: Starter, block: Buffer, kill: () => void): Beginning => {
+export const beginIn = ({ child, isSpare }: Starter, block: Buffer, kill: () => void): Beginning => {
   const control = controlOf(child);
   if (child.pid === undefined || control === undefined) return noProcess(child);
   const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -53,10 +53,10 @@ export const startCommand = async (plan: CommandPlan): Promise<Command> => {
 };
 
 const startOnce = async (plan: CommandPlan, fresh: boolean): Promise<Command> => {
-  const birth = { killsBefore: readOutOfMemoryKills(), startedAt: Date.now() };
+  const info = { killsBefore: readOutOfMemoryKills(), startedAt: Date.now() };
   const started = launch(plan, fresh);
   // Immediately: its output and exit are delivered to whoever listens by then.
-  const command = started.child.pid === undefined ? undefined : watchCommand(plan, started, birth);
+  const command = started.child.pid === undefined ? undefined : watchCommand(plan, started, info);
   try {
     await started.begun;
   } catch (error) {
@@ -121,7 +121,7 @@ interface StartInfo {
   readonly killsBefore: number | undefined;
 }
 
-const watchCommand = ({ start, user, logPath }: CommandPlan, started: Started, birth: StartInfo): Command => {
+const watchCommand = ({ start, user, logPath }: CommandPlan, started: Started, info: StartInfo): Command => {
   const { child } = started;
   const keep = start.keep ?? 'tail';
   const stdout = createOutputLog(`${logPath}.out`, keep);
@@ -155,7 +155,7 @@ const watchCommand = ({ start, user, logPath }: CommandPlan, started: Started, b
     timers.stop();
     pump.stop();
     if (timedOut) signal('SIGKILL');
-    exit = exitOf(child, { ...birth, timedOut });
+    exit = exitOf(child, { ...info, timedOut });
     changes.emit('change');
   };
   child.once('close', finish);
@@ -174,7 +174,7 @@ const watchCommand = ({ start, user, logPath }: CommandPlan, started: Started, b
       id: start.id,
       pid,
       command: (start.argv[0] ?? '').slice(0, 1000),
-      startedAt: birth.startedAt,
+      startedAt: info.startedAt,
       stdoutBytes: stdout.end,
       stderrBytes: stderr.end,
       inputBytes: input.receivedBytes,

@@ -14,7 +14,7 @@ export interface Commands {
   running(): readonly Command[];
 }
 
-export interface CommandsPlace {
+export interface CommandEnvironment {
   /** Folder for logs. */
   readonly state: string;
   readonly user: CommandUser;
@@ -27,7 +27,7 @@ export interface CommandsPlace {
 
 type RoomLimits = Readonly<Record<'liveExecs' | 'execRecords' | 'totalLogBytes', number>>;
 
-export const createCommands = (place: CommandsPlace): Commands => {
+export const createCommands = (place: CommandEnvironment): Commands => {
   const { state, user, env, systemEnv, cwd, limits = GUEST_LIMITS } = place;
   const byId = new Map<string, Promise<Command>>();
   const room = createRoom(limits, (command) => byId.delete(command.describe().id));

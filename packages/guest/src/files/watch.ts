@@ -25,7 +25,7 @@ export const watchFolder = (path: string, user: CommandUser, begin: () => Writab
   const tree = watchTree(path, user, (change) => tell(change));
   live += 1;
   const to = begin();
-  tell = createTeller(to);
+  tell = createChangeWriter(to);
   for (const change of early) tell(change);
   to.once('close', () => {
     live -= 1;
@@ -35,7 +35,7 @@ export const watchFolder = (path: string, user: CommandUser, begin: () => Writab
 
 const OVERFLOW: GuestFileChange = { kind: 'overflow', path: '' };
 
-const createTeller = (to: Writable): ((change: GuestFileChange) => void) => {
+const createChangeWriter = (to: Writable): ((change: GuestFileChange) => void) => {
   let backlog = 0;
   let overflowed = false;
   const write = (change: GuestFileChange): void => {

@@ -1,7 +1,7 @@
 /** Waits for a guest without polling: inotify reports when its socket appears. */
 import { watch } from 'node:fs';
 import type { Socket } from 'node:net';
-import { connectWithin } from './door.ts';
+import { connectWithin } from './guest-socket.ts';
 
 const REFUSED_PAUSE_MS = 3;
 

@@ -57,7 +57,7 @@ const SQLITE_FLAWS: readonly Flaw[] = [
   },
 ];
 
-const toldFlaws = (flaws: readonly Flaw[], found: ProgramVersion): string =>
+const describeFlaws = (flaws: readonly Flaw[], found: ProgramVersion): string =>
   flawsIn(flaws, found)
     .map(({ name, what }) => ` has ${name} (${what})`)
     .join(',');
@@ -68,7 +68,7 @@ export const gitCheck = async (git: Git): Promise<Check> => {
   const hint = `Install git ${GIT_FLOOR} or newer: apt-get install git`;
   if (version === undefined) return { name: 'git', ok: false, detail: 'git cannot be started', hint };
   const packaged = await packageOf({ name: 'git', version });
-  const detail = `git ${packaged?.version ?? version}${toldFlaws(GIT_FLAWS, { version, packaged })}`;
+  const detail = `git ${packaged?.version ?? version}${describeFlaws(GIT_FLAWS, { version, packaged })}`;
   return atLeast({ name: 'git', version, floor: GIT_FLOOR, detail, hint });
 };
 
@@ -77,12 +77,12 @@ export const nodeCheck = (version: string): Check =>
     name: 'node',
     version,
     floor: NODE_FLOOR,
-    detail: `node ${version}${toldFlaws(NODE_FLAWS, { version })}`,
+    detail: `node ${version}${describeFlaws(NODE_FLAWS, { version })}`,
     hint: `Install Node ${NODE_FLOOR} or newer.`,
   });
 
 export const sqliteCheck = (version: string): Check => {
-  const flaws = toldFlaws(SQLITE_FLAWS, { version });
+  const flaws = describeFlaws(SQLITE_FLAWS, { version });
   const hint = 'Install the dependencies of this version of Berth again: npm ci';
   return { name: 'sqlite', ok: flaws === '', detail: `SQLite ${version}${flaws}`, ...(flaws && { hint }) };
 };

@@ -8,7 +8,7 @@ import { createConnectionLog } from './egress/connection-log.ts';
 import { createEgress } from './egress/egress.ts';
 import { readRegistries, registryEnvironment } from './egress/registries.ts';
 import { createGitHttp } from './git/smart-http.ts';
-import { createGrantBook, createPushBudget } from './grant-book.ts';
+import { createGrantLookup, createPushBudget } from './grant-lookup.ts';
 import { createGrantWatch } from './grant-watch.ts';
 import { createModelRelay } from './models/relay.ts';
 import { createLinkJudge } from './models/request-links.ts';
@@ -42,7 +42,7 @@ export interface Gateway {
 
 export const openGateway = async (parts: GatewayParts): Promise<Gateway> => {
   const { config, env, hubFolder, hostGit, store, clock, ids, grants, log } = parts;
-  const book = createGrantBook(store, grants, clock);
+  const book = createGrantLookup(store, grants, clock);
   const connections = createConnectionLog({ store, ids, clock, log });
 
   const sources = { home: env.HOME ?? homedir(), env };

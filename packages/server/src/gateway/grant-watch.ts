@@ -5,7 +5,7 @@
  */
 import type { Event } from '@berth/contract';
 import type { Log, Store } from '@berth/core';
-import type { GrantBook } from './grant-book.ts';
+import type { GrantLookup } from './grant-lookup.ts';
 
 export interface Held {
   readonly destroyed: boolean;
@@ -26,7 +26,7 @@ export interface GrantWatch {
 
 export interface GrantWatchParts {
   readonly store: Pick<Store, 'notices'>;
-  readonly book: Pick<GrantBook, 'isGranted' | 'ruleOf'>;
+  readonly book: Pick<GrantLookup, 'isGranted' | 'ruleOf'>;
   readonly log: Log['error'];
 }
 

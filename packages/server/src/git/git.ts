@@ -302,7 +302,7 @@ const failureOf = async (
   if (saysNoSpace(own)) return fail('disk.full', { path: REPOSITORIES });
   const said = result.stderr.trim().slice(-STDERR_TAIL_CHARACTERS);
   const detail = said || `it exited with ${result.exitCode} without output`;
-  return tellFullDisk(fail('git.failed', { act, detail }), gitDir);
+  return explainFullDisk(fail('git.failed', { act, detail }), gitDir);
 };
 
 /** Git descends into folders recursively. */
@@ -319,7 +319,7 @@ const signalIn = (said: string): NodeJS.Signals | undefined => {
 const REPOSITORIES = 'the repositories';
 
 /** For some writes git reports only that they failed (a lock of a ref). */
-const tellFullDisk = async (failure: BerthError, gitDir: string | undefined): Promise<BerthError> => {
+const explainFullDisk = async (failure: BerthError, gitDir: string | undefined): Promise<BerthError> => {
   if (gitDir === undefined || !/\bwrit/.test(failure.message) || (await hasRoom(gitDir))) return failure;
   return fail('disk.full', { path: REPOSITORIES }, { cause: failure });
 };

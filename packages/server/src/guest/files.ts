@@ -7,7 +7,7 @@ import { createLineCutter, type Files } from '@berth/plugin-api';
 import { z } from 'zod';
 import { parseJson } from './channel/control.ts';
 import { unreachable, untrustworthy } from './channel/preface.ts';
-import type { ProcessPlace } from './exec/command-place.ts';
+import type { ProcessAddress } from './exec/process-address.ts';
 
 const DEFAULT_READ_BYTES = 16 * 2 ** 20;
 const TRANSFER_MS = 5 * 60_000;
@@ -15,7 +15,7 @@ const TRANSFER_MS = 5 * 60_000;
 const SILENCE_MS = 2 * 60_000;
 const Done = z.object({});
 
-export const createFiles = ({ id, link }: ProcessPlace): Files => {
+export const createFiles = ({ id, link }: ProcessAddress): Files => {
   const post = async (path: string, query: Record<string, string>): Promise<void> => {
     await link.repeat((control) =>
       control.json({ method: 'POST', path, query, timeoutMs: TRANSFER_MS }, Done),
@@ -85,7 +85,7 @@ async function* piecesOf(
  * look again. Rejects with `file.*` or `sandbox.unreachable`.
  */
 export async function* watchFiles(
-  { id, link }: ProcessPlace,
+  { id, link }: ProcessAddress,
   path: string,
   signal: AbortSignal,
 ): AsyncGenerator<GuestFileChange> {

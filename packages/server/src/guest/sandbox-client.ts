@@ -6,9 +6,9 @@ import { type GuestFileChange, GuestHealth, type GuestPtyStart } from '@berth/co
 import type { Sandbox } from '@berth/plugin-api';
 import { createLink } from './channel/link.ts';
 import { keepUplink, type UplinkHandler } from './channel/uplink.ts';
-import type { Containment } from './exec/command-place.ts';
 import { endCommands } from './exec/end-commands.ts';
 import { attachProcess, startProcess } from './exec/process.ts';
+import type { Containment } from './exec/process-address.ts';
 import { runProcess } from './exec/run.ts';
 import { openTerminal, type Terminal } from './exec/terminal.ts';
 import { createFiles, watchFiles } from './files.ts';

@@ -29,7 +29,7 @@ interface Asked {
 
 type Act = (recordId: string) => Promise<unknown>;
 
-export interface AnswerBook {
+export interface AnswerStore {
   /**
    * The response of the first request under this key. Rejects with `request.key_reused` for a different request.
    * `act` gets the id for the new record; it returns the record of that id when it exists.
@@ -39,7 +39,7 @@ export interface AnswerBook {
   prune(): Promise<void>;
 }
 
-export const createAnswerBook = (store: Store, clock: Clock, ids: Ids): AnswerBook => {
+export const createAnswerStore = (store: Store, clock: Clock, ids: Ids): AnswerStore => {
   const atWork = new Map<string, Promise<unknown>>();
   /** The row of this request: the existing one, or a new one with an id for the new record. */
   const begin = (id: string, asked: Asked): Promise<AnsweredRequest> =>

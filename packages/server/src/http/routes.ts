@@ -9,7 +9,7 @@ import { authenticate } from './auth/authenticate.ts';
 import type { Tokens } from './auth/tokens.ts';
 import type { Connections } from './connections.ts';
 import type { Caller, ClientSocket, Handlers, SseProgram } from './handler-types.ts';
-import type { AnswerBook } from './idempotency.ts';
+import type { AnswerStore } from './idempotency.ts';
 import { type BodyRoom, createBodyRoom } from './json-body.ts';
 import type { Metrics } from './metrics.ts';
 import { serveSocket } from './sockets.ts';
@@ -20,7 +20,7 @@ import { type Said, validate } from './validate.ts';
 export interface RouteDeps {
   readonly handlers: Handlers;
   readonly tokens: Tokens;
-  readonly answers: AnswerBook;
+  readonly answers: AnswerStore;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly connections: Connections;
@@ -96,7 +96,7 @@ const registerRoute = (
 };
 
 const answerOnce = (
-  answers: AnswerBook,
+  answers: AnswerStore,
   route: RouteShape,
   { key, call: { caller, ...said } }: { key: unknown; call: Checked },
   act: (recordId?: string) => Promise<unknown>,

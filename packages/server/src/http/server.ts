@@ -29,7 +29,7 @@ import {
 import { createEventFeed } from './event-feed.ts';
 import { checkRequestLine, createGuard } from './guard.ts';
 import { createHandlers, type Services } from './handlers/index.ts';
-import { createAnswerBook } from './idempotency.ts';
+import { createAnswerStore } from './idempotency.ts';
 import { takeJson } from './json-body.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { answerNotHttp } from './not-http.ts';
@@ -50,7 +50,7 @@ const LIMITS = {
   localConnections: 1024,
   tcpConnections: { strangers: 512, trusted: 1024 },
 } as const;
-const DOOR = {
+const LISTENER = {
   maxHeaderSize: LIMITS.headersBytes,
   headersTimeout: LIMITS.headersMs,
   connectionsCheckingInterval: LIMITS.checkEveryMs,
@@ -91,7 +91,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
   const tokens = createTokens({ store, clock, ids });
   const feed = createEventFeed(store);
   const metrics = createMetrics(store, feed.readers);
-  const answers = createAnswerBook(store, clock, ids);
+  const answers = createAnswerStore(store, clock, ids);
   const startedAt = performance.now();
   let address = '';
   const info = () => ({ version, address, uptimeMs: Math.round(performance.now() - startedAt) });
@@ -115,7 +115,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Http
   dashboardRoutes(app, options.dashboardFolder);
   await app.ready();
   const local = localServer(app);
-  for (const door of [app.server, local]) keepPace(door, options.pace);
+  for (const server of [app.server, local]) keepPace(server, options.pace);
   const pruning = setInterval(() => {
     answers
       .prune()
@@ -164,7 +164,7 @@ const createApp = (log: Log): FastifyInstance => {
       compilersFactory: { buildValidator: compilesNothing, buildSerializer: compilesNothing },
     },
     routerOptions: { maxParamLength: PARAMETER_LIMIT_CHARACTERS },
-    http: DOOR,
+    http: LISTENER,
     clientErrorHandler: answerNotHttp,
     frameworkErrors: (error, request, reply) => answerError(log, error, request, reply),
   });
@@ -220,7 +220,7 @@ const chooseProtocol = (offered: ReadonlySet<string>): string | false =>
   offered.has('berth') ? 'berth' : ([...offered][0] ?? false);
 
 const localServer = (app: FastifyInstance): Server => {
-  const server = createServer(DOOR, (request, response) => app.routing(request, response));
+  const server = createServer(LISTENER, (request, response) => app.routing(request, response));
   server.maxConnections = LIMITS.localConnections;
   server.on('clientError', answerNotHttp);
   server.on('upgrade', (request, socket, head) => void app.server.emit('upgrade', request, socket, head));

@@ -6,7 +6,7 @@ import { fail } from '@berth/contract';
 import type { Machines } from '@berth/core';
 import type { CommandGroups } from '@berth/plugin-api';
 import type { UplinkHandler } from '../guest/channel/uplink.ts';
-import type { Containment } from '../guest/exec/command-place.ts';
+import type { Containment } from '../guest/exec/process-address.ts';
 import { createSandboxClient, type SandboxClient } from '../guest/sandbox-client.ts';
 import { explainingNoSpace, explainNoSpace } from '../system/no-space.ts';
 import { createClients } from './clients.ts';

@@ -1,7 +1,7 @@
 /**
  * The only place that starts programs for the server on its own machine. Each leads a process group, and the group
  * ends as one: when its leader ends, when it is ended from here, and when the server is killed. For the last case
- * there is a warden: a shell that reads the ids of live groups from us, and kills them once nobody is left to read
+ * there is a reaper: a shell that reads the ids of live groups from us, and kills them once nobody is left to read
  * from. It needs no privilege and no control group.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -77,16 +77,16 @@ const KILLED_MS = 2_000;
 export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
   const killGroup = createKillGroup(log);
   const living = new Map<Living, Promise<unknown>>();
-  const warden = createWarden(() => [...living.keys()].map(({ group }) => group), log);
+  const reaper = createReaper(() => [...living.keys()].map(({ group }) => group), log);
   let isClosing = false;
 
   const watch = (one: Living, child: ChildProcess): Promise<number | null> => {
     const ended = untilEnded(child, killGroup).finally(() => {
       living.delete(one);
-      warden.ended(one.group);
+      reaper.ended(one.group);
     });
     living.set(one, ended);
-    warden.begun(one.group);
+    reaper.begun(one.group);
     return ended;
   };
 
@@ -142,7 +142,7 @@ export const createHostProcesses = (log: Pick<Log, 'warn'>): HostProcesses => {
         for (const { group } of living.keys()) killGroup(group);
         await allEndWithin(KILLED_MS);
       }
-      warden.close();
+      reaper.close();
     },
   };
 };
@@ -239,7 +239,7 @@ const createKillGroup =
  * Ignores the signals that end a server, so that it outlives one that closes slowly, and tolerates having nobody to
  * answer.
  */
-const WARDEN = `trap '' TERM INT HUP PIPE
+const REAPER = `trap '' TERM INT HUP PIPE
 groups=' '
 while read -r act group; do
   case $act in
@@ -250,24 +250,24 @@ done
 for group in $groups; do kill -s KILL -- "-$group"; done`;
 
 /** From sending a group's id to the acknowledgement. */
-const WARDEN_SILENCE_MS = 5_000;
+const REAPER_SILENCE_MS = 5_000;
 
 /** Started with the first group, and again if somebody ended it or it does not answer. */
-const createWarden = (groups: () => readonly number[], log: Pick<Log, 'warn'>) => {
-  let warden: { readonly child: ChildProcess; readonly expectAnswer: () => void } | undefined;
-  const tell = (line: string): void => void warden?.child.stdin?.write(`${line}\n`);
+const createReaper = (groups: () => readonly number[], log: Pick<Log, 'warn'>) => {
+  let reaper: { readonly child: ChildProcess; readonly expectAnswer: () => void } | undefined;
+  const tell = (line: string): void => void reaper?.child.stdin?.write(`${line}\n`);
   const begun = (group: number): void => {
     tell(`begun ${group}`);
-    warden?.expectAnswer();
+    reaper?.expectAnswer();
   };
   const make = (): void => {
-    const child: ChildProcess = spawn('/bin/sh', ['-c', WARDEN], {
+    const child: ChildProcess = spawn('/bin/sh', ['-c', REAPER], {
       ...{ cwd: '/', env: {}, detached: true },
       stdio: ['pipe', 'pipe', 'ignore'],
     });
     let silence: NodeJS.Timeout | undefined;
     const forget = (): void => {
-      if (warden?.child === child) warden = undefined;
+      if (reaper?.child === child) reaper = undefined;
       clearTimeout(silence);
     };
     child.once('error', forget).once('exit', forget);
@@ -275,20 +275,20 @@ const createWarden = (groups: () => readonly number[], log: Pick<Log, 'warn'>) =
     // If no descriptors are left there is none; the next group starts it.
     if (child.pid === undefined || stdin === null || stdout === null) return;
     const replace = (): void => {
-      log.warn('process.warden_replaced', { pid: child.pid, silentForMs: WARDEN_SILENCE_MS });
+      log.warn('process.reaper_replaced', { pid: child.pid, silentForMs: REAPER_SILENCE_MS });
       forget();
       child.kill('SIGKILL');
       make();
     };
     let unanswered = 0;
-    warden = {
+    reaper = {
       child,
       expectAnswer: () => {
         unanswered += 1;
         // What it sent while this process was busy is read before it counts as silent.
         silence ??= setTimeout(
           () => setImmediate(() => unanswered > 0 && replace()),
-          WARDEN_SILENCE_MS,
+          REAPER_SILENCE_MS,
         ).unref();
       },
     };
@@ -303,8 +303,8 @@ const createWarden = (groups: () => readonly number[], log: Pick<Log, 'warn'>) =
     for (const group of groups()) begun(group);
   };
   return {
-    begun: (group: number) => (warden === undefined ? make() : begun(group)),
+    begun: (group: number) => (reaper === undefined ? make() : begun(group)),
     ended: (group: number) => tell(`ended ${group}`),
-    close: () => void warden?.child.stdin?.end(),
+    close: () => void reaper?.child.stdin?.end(),
   };
 };

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fail } from '@berth/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Containment } from '../../src/guest/exec/command-place.ts';
+import type { Containment } from '../../src/guest/exec/process-address.ts';
 import { guestInProcess, until } from './fixture.ts';
 
 let guest: Awaited<ReturnType<typeof guestInProcess>>;

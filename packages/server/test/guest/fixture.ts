@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { GUEST_ENV } from '@berth/contract/guest';
 import { startGuest } from '@berth/guest/start';
 import type { UplinkHandler } from '../../src/guest/channel/uplink.ts';
-import type { Containment } from '../../src/guest/exec/command-place.ts';
+import type { Containment } from '../../src/guest/exec/process-address.ts';
 import { createSandboxClient, type SandboxClient } from '../../src/guest/sandbox-client.ts';
 
 const MAIN = fileURLToPath(import.meta.resolve('@berth/guest/start').replace('start.ts', 'main.ts'));

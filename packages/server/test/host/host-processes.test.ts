@@ -138,19 +138,19 @@ describe('a program on the host', () => {
 });
 
 describe('a server that goes', () => {
-  test('has a warden that is replaced when it is frozen', async () => {
+  test('has a reaper that is replaced when it is frozen', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     logged.length = 0;
     const processes = open();
     const before = childrenOf(process.pid);
     const one = sh(processes, 'echo $$; read line');
     const [group = 0] = await pidsOf(one.stdout, 1);
-    const [warden = 0] = childrenOf(process.pid).filter((pid) => !before.includes(pid) && pid !== group);
-    process.kill(warden, 'SIGSTOP');
+    const [reaper = 0] = childrenOf(process.pid).filter((pid) => !before.includes(pid) && pid !== group);
+    process.kill(reaper, 'SIGSTOP');
     const other = sh(processes, 'read line');
     vi.advanceTimersByTime(5_000);
-    await vi.waitFor(() => expect(isAlive(warden)).toBe(false));
-    expect(logged).toEqual(['process.warden_replaced']);
+    await vi.waitFor(() => expect(isAlive(reaper)).toBe(false));
+    expect(logged).toEqual(['process.reaper_replaced']);
     const now = childrenOf(process.pid).filter((pid) => !before.includes(pid) && isAlive(pid));
     expect(now).toHaveLength(3);
     vi.useRealTimers();

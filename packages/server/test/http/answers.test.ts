@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { logFailure, toBerthError } from '../../src/http/errors.ts';
 import type { OpenTerminal } from '../../src/http/handlers/sandbox-shell.ts';
 import type { TaskParts } from '../../src/http/handlers/task.ts';
-import { createAnswerBook } from '../../src/http/idempotency.ts';
+import { createAnswerStore } from '../../src/http/idempotency.ts';
 import { clock, type Harness, ids, openHarness, UPGRADE } from './harness.ts';
 import { QUEUED_TASK } from './queued-task.ts';
 
@@ -197,13 +197,13 @@ describe('a create with an Idempotency-Key', () => {
   it('gets the same id again when the server died before the answer was kept', async () => {
     const asked = { ...ASKED, key: 'crash' };
     const made: string[] = [];
-    const book = createAnswerBook(harness.store, clock, ids);
+    const book = createAnswerStore(harness.store, clock, ids);
     const died = book.once(asked, async (id) => {
       made.push(id);
       throw new Error('killed');
     });
     await expect(died).rejects.toThrow('killed');
-    const next = createAnswerBook(harness.store, clock, ids);
+    const next = createAnswerStore(harness.store, clock, ids);
     expect(await next.once(asked, async (id) => ({ id }))).toEqual({ id: made[0] });
     expect(made[0]).toMatch(/^tk_/);
     const other = next.once({ ...asked, request: { prompt: 'other' } }, async () => 1);
@@ -212,7 +212,7 @@ describe('a create with an Idempotency-Key', () => {
 
   it('is forgotten after a day', async () => {
     let now = Date.now();
-    const book = createAnswerBook(harness.store, { ...clock, now: () => now }, ids);
+    const book = createAnswerStore(harness.store, { ...clock, now: () => now }, ids);
     const asked = { ...ASKED, key: 'k' };
     const give = (answer: number) => book.once(asked, async () => answer);
     expect([await give(1), await give(2)]).toEqual([1, 1]);

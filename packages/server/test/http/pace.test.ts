@@ -1,4 +1,4 @@
-/** How long clients may take, on both doors, over real sockets. The limits are like those of the server and shorter. */
+/** How long clients may take, on both listeners, over real sockets. The limits are like those of the server and shorter. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Harness, openHarness } from './harness.ts';
@@ -15,10 +15,10 @@ beforeAll(async () => {
 });
 afterAll(() => harness[Symbol.asyncDispose]());
 
-const DOORS = ['TCP', 'Unix'] as const;
+const LISTENERS = ['TCP', 'Unix'] as const;
 
-const dial = (door: (typeof DOORS)[number]): Socket =>
-  door === 'TCP'
+const dial = (listener: (typeof LISTENERS)[number]): Socket =>
+  listener === 'TCP'
     ? connect({ host: '127.0.0.1', port: Number(new URL(harness.listening.address).port) })
     : connect(harness.listening.socketPath);
 
@@ -71,15 +71,15 @@ it('an upload may take longer than any single wait, as long as it goes on', asyn
   socket.destroy();
 });
 
-it.each(DOORS)(
+it.each(LISTENERS)(
   'a client that stops, or sends next to nothing, is refused and hung up on: %s',
-  async (door) => {
-    const stopped = dial(door);
+  async (listener) => {
+    const stopped = dial(listener);
     stopped.write(upload(1_000_000));
-    const trickling = dial(door);
+    const trickling = dial(listener);
     trickling.write(upload(1_000_000));
     const trickle = setInterval(() => trickling.write('a'), 50);
-    const json = dial(door);
+    const json = dial(listener);
     json.write(head('POST /v1/tasks', 'content-type: application/json', 'content-length: 1000'));
     const slow = setInterval(() => json.write(' '), 50);
     const answers = await Promise.all([stopped, trickling, json].map(untilEnded));

@@ -150,8 +150,8 @@ for my $folder (glob '/proc/[0-9]*') {
   my $handle = syscall(434, $pid, 0);
   for my $number (10 .. 30) { show('take', syscall(438, $handle, $number, 0) >= 0) }
 }
-socket(my $door, PF_UNIX, SOCK_STREAM, 0);
-show('enter', connect($door, pack_sockaddr_un('/run/berth/guest.sock')));
+socket(my $guest, PF_UNIX, SOCK_STREAM, 0);
+show('enter', connect($guest, pack_sockaddr_un('/run/berth/guest.sock')));
 show('replace', unlink('/run/berth/guest.sock'));
 show('write state', open(my $g, '>', '/run/berth/state/x'));
 show('log', open(my $h, '>>', '/proc/1/fd/1'));

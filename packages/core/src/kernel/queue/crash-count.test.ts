@@ -6,7 +6,7 @@ const LEASE_MS = 30_000;
 const NOW = 1_000_000;
 
 /** A job that was claimed and last kept its lease some time later. */
-const found = (id: string, place: string, before: Partial<Job> = {}, ranMs = 0) => {
+const found = (id: string, progress: string, before: Partial<Job> = {}, ranMs = 0) => {
   const claimedAt = 500_000;
   const job: Job = {
     ...{
@@ -23,12 +23,12 @@ const found = (id: string, place: string, before: Partial<Job> = {}, ranMs = 0) 
     ...{ claimedAt, leaseUntil: claimedAt + ranMs + LEASE_MS },
     ...before,
   };
-  return { job, place };
+  return { job, progress };
 };
 const judge = (...jobs: ReturnType<typeof found>[]) =>
   judgeAfterCrash(jobs, { now: NOW, leaseMs: LEASE_MS, order: ['first', 'work'] }).map(({ patch }) => patch);
 
-it('counts deaths at one place, and begins anew with a job that got on', () => {
+it('counts deaths without progress, and begins anew with a job that got on', () => {
   const [first] = judge(found('a', 'x'));
   expect(first).toMatchObject({
     state: 'waiting',

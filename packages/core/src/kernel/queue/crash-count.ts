@@ -3,7 +3,7 @@
  * may be the cause; failing them all would punish the bystanders. So a crash counts only against a job that
  *
  * - was started shortly before: one that had been running well for a while is not the cause;
- * - is at the same place as at the previous crash: one that made progress since is not the cause, and its
+ * - has made no progress since the previous crash: one that has is not the cause, and its
  *   count restarts.
  *
  * A job that makes a little progress before each crash could crash the server forever, so after
@@ -20,7 +20,7 @@ import { FREE } from './outcome.ts';
 export const TRIAL_MS = 20_000;
 /** The next turn starts after this at the latest; by then a job that had to wait for a worker has been tried. */
 const TURN_MS = 2 * TRIAL_MS;
-/** Crashes at the same place after which a job becomes a suspect, and after which it is given up. */
+/** Crashes without progress after which a job becomes a suspect, and after which it is given up. */
 const SUSPECT_AFTER = 2;
 const MAX_CRASHES = 3;
 /** The same for crashes shortly after the job started, wherever it was. */
@@ -30,7 +30,7 @@ const MAX_EARLY_DEATHS = 10;
 export interface Found {
   readonly job: Job;
   /** How far its work had got. If it is equal at two crashes, no progress was made in between. */
-  readonly place: string;
+  readonly progress: string;
 }
 
 /**
@@ -67,7 +67,7 @@ export const judgeAfterCrash = (
   { now, leaseMs, order }: { readonly now: number; readonly leaseMs: number; readonly order: QueueOrder },
 ): Verdict[] => {
   const verdicts = found
-    .map(({ job, place }) => ({ job, place, ...countsOf(job, place, leaseMs) }))
+    .map(({ job, progress }) => ({ job, progress, ...countsOf(job, progress, leaseMs) }))
     .sort(
       (a, b) =>
         order.indexOf(a.job.queue) - order.indexOf(b.job.queue) ||
@@ -76,21 +76,21 @@ export const judgeAfterCrash = (
     );
   let turn = 0;
   return verdicts.map((verdict, index) => {
-    const { job, place, crashes, earlyDeaths } = verdict;
+    const { job, progress, crashes, earlyDeaths } = verdict;
     const before = verdicts[index - 1];
     if (before !== undefined && (isSuspect(verdict) || isSuspect(before))) turn += 1;
     // A crash is not an attempt, so the remaining attempts stay the same.
     const attempts = job.state === 'waiting' ? job.attempts : job.attempts - 1 - job.crashes + crashes;
     const runAt = turn > 0 ? now + turn * TURN_MS : Math.min(job.runAt, now);
-    const counts = { crashes, earlyDeaths, crashPlace: place };
+    const counts = { crashes, earlyDeaths, crashPlace: progress };
     return { job, turn, patch: { ...FREE, state: 'waiting', attempts, ...counts, runAt } };
   });
 };
 
-const countsOf = (job: Job, place: string, leaseMs: number): Counts => {
+const countsOf = (job: Job, progress: string, leaseMs: number): Counts => {
   const { crashes, earlyDeaths = 0 } = job;
   if (job.state === 'waiting') return { crashes, earlyDeaths };
-  const earlier = job.crashPlace === place ? crashes : 0;
+  const earlier = job.crashPlace === progress ? crashes : 0;
   const lastSeenAt = (job.leaseUntil ?? 0) - leaseMs;
   const ranMs = lastSeenAt - (job.claimedAt ?? lastSeenAt);
   return ranMs < TRIAL_MS

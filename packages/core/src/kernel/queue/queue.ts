@@ -20,7 +20,7 @@ import {
   cancelWaiting,
   countWaiting,
   findLive,
-  type HastenWanted,
+  type HastenFilter,
   hasten,
   putBack,
   type Recovery,
@@ -55,7 +55,7 @@ export interface Queue {
    * Makes deferred jobs due at once: those that wait for a topic, or, given a key, all of that key. The
    * notice carries the topic. Returns how many.
    */
-  hasten(tx: Tx, wanted: HastenWanted): Promise<number>;
+  hasten(tx: Tx, wanted: HastenFilter): Promise<number>;
   /** How many deferred jobs wait for the topic. */
   countWaiting(tx: ReadTx, topic: string): Promise<number>;
   /** Checks at once for due jobs, because the clock or something a job waits for has changed. */
@@ -154,7 +154,7 @@ export const createQueue = (deps: QueueDeps): Queue => {
       const counts = await store.read((tx) => tx.table('jobs').countBy('state'));
       return { waiting: 0, active: 0, done: 0, failed: 0, cancelled: 0, ...counts };
     },
-    async recover(how = { placeOf: async () => '', order: [] }) {
+    async recover(how = { progressOf: async () => '', order: [] }) {
       const turns = await store.write((tx) => putBack(tx, { owner, now: clock.now(), leaseMs, ...how }));
       trials = startTrials({ store, clock, log }, turns);
       return turns.flat().length;

@@ -33,7 +33,7 @@ export const reschedule = async (tx: Tx, momentOf: (job: Job) => number | undefi
 };
 
 /** Sets `runAt` to the creation time, so that the most urgent and then the oldest job comes first. */
-export const hasten = async (tx: Tx, wanted: HastenWanted): Promise<number> => {
+export const hasten = async (tx: Tx, wanted: HastenFilter): Promise<number> => {
   const where = 'topic' in wanted ? { waitsFor: wanted.topic } : { key: wanted.key };
   if ('topic' in wanted) tx.notify(wanted.topic);
   let begun = 0;
@@ -46,28 +46,28 @@ export const hasten = async (tx: Tx, wanted: HastenWanted): Promise<number> => {
   return begun;
 };
 
-export type HastenWanted = { readonly topic: string } | { readonly key: string };
+export type HastenFilter = { readonly topic: string } | { readonly key: string };
 
 export const countWaiting = (tx: ReadTx, topic: string): Promise<number> =>
   tx.table('jobs').count({ waitsFor: topic, state: 'waiting' });
 
 export interface Recovery {
   /** How far the work of a job has got. */
-  readonly placeOf: (tx: ReadTx, job: Job) => Promise<string>;
+  readonly progressOf: (tx: ReadTx, job: Job) => Promise<string>;
   readonly order: QueueOrder;
 }
 
 /** Requeues every job held by another owner and counts a crash where it applies. Returns the ids by turn. */
 export const putBack = async (
   tx: Tx,
-  { owner, now, leaseMs, placeOf, order }: Recovery & { owner: string; now: number; leaseMs: number },
+  { owner, now, leaseMs, progressOf, order }: Recovery & { owner: string; now: number; leaseMs: number },
 ): Promise<string[][]> => {
   const unended = await allRows(tx, { table: 'jobs', where: { state: ['active', 'waiting'] } });
   const found: Found[] = [];
   for (const job of unended) {
-    if (awaitsTurn(job, now)) found.push({ job, place: job.crashPlace ?? '' });
+    if (awaitsTurn(job, now)) found.push({ job, progress: job.crashPlace ?? '' });
     else if (job.state === 'active' && job.owner !== owner)
-      found.push({ job, place: await placeOf(tx, job) });
+      found.push({ job, progress: await progressOf(tx, job) });
   }
   const verdicts = judgeAfterCrash(found, { now, leaseMs, order });
   for (const { job, patch } of verdicts) await tx.table('jobs').update(job.id, job.revision, patch);

@@ -22,8 +22,8 @@ beforeEach(async () => {
 });
 afterEach(() => queue.close());
 
-/** A job of the queue of its name that was under way at the last death, and was at `place` at the one before. */
-const died = async (name: string, place: string | undefined): Promise<string> => {
+/** A job of the queue of its name that was under way at the last death, and had made `progress` by the one before. */
+const died = async (name: string, progress: string | undefined): Promise<string> => {
   const { id } = await queue.add(undefined, name, null);
   const claim = {
     state: 'active',
@@ -31,13 +31,13 @@ const died = async (name: string, place: string | undefined): Promise<string> =>
     claimedAt: clock.now(),
     leaseUntil: clock.now() + 30_000,
   } as const;
-  const earlier = place === undefined ? {} : { crashes: 1, crashPlace: place };
+  const earlier = progress === undefined ? {} : { crashes: 1, crashPlace: progress };
   await store.write((tx) => tx.table('jobs').update(id, 1, { ...claim, attempts: 2, ...earlier }));
   return id;
 };
 
 const restart = async (...names: readonly string[]): Promise<void> => {
-  await queue.recover({ placeOf: async () => 'here', order: names });
+  await queue.recover({ progressOf: async () => 'here', order: names });
   for (const name of names)
     queue.process(
       name,

@@ -77,7 +77,7 @@ const causeOf = ({ error }: SagaRun): BerthError => {
 };
 
 const stuck = (row: SagaRun): BerthError => {
-  assert(row.stuckAt !== undefined, 'a stuck run has its place on record');
+  assert(row.stuckAt !== undefined, 'a stuck run has its step on record');
   const { step, error } = row.stuckAt;
   const cause = causeOf(row);
   const data = { saga: row.name, step, cause: cause.message, undoCause: error.message };

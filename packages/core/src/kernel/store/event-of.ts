@@ -7,13 +7,13 @@ import type { Fact } from './store.ts';
 const SHAPES = new Map(EVENTS.map((shape) => [shape.type, shape]));
 
 /** Rejects a fact whose data does not match the contract. */
-export const eventOf = (fact: Fact, place: { seq: number; id: string; at: number }): Event => {
+export const eventOf = (fact: Fact, position: { seq: number; id: string; at: number }): Event => {
   const shape = SHAPES.get(fact.type);
   assert(shape !== undefined, `${fact.type} is in the list of events`);
   const { error } = shape.data.safeParse(fact.data);
   assert(error === undefined, `the data of ${fact.type} fits its schema: ${error?.message}`);
   return {
-    ...place,
+    ...position,
     type: fact.type,
     version: shape.version,
     subject: fact.subject,

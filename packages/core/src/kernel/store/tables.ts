@@ -39,12 +39,12 @@ export interface Job extends Kept {
   readonly attempts: number;
   readonly maxAttempts: number;
   readonly backoffMs: number;
-  /** How often its worker vanished shortly after the start and at the same place; see `crash-count.ts`. */
+  /** How often its worker vanished shortly after the start and without progress; see `crash-count.ts`. */
   readonly crashes: number;
   /** How far its work had got when its worker last vanished. */
   readonly crashPlace?: string | undefined;
   /**
-   * How often its worker vanished shortly after the start, at any place, since it last ran well for a while.
+   * How often its worker vanished shortly after the start, wherever it was, since it last ran well for a while.
    */
   readonly earlyDeaths?: number | undefined;
   readonly claimedAt?: number | undefined;

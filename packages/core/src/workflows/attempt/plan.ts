@@ -13,7 +13,7 @@ import { targetsOf } from '../../workspace/index.ts';
 import { refreshCopies } from '../landing/refresh-copies.ts';
 import { type AttemptFacts, type AttemptInput, factsOf, runIdOf } from './records.ts';
 import { gateOf } from './target-gate.ts';
-import { tellKept } from './unsaved.ts';
+import { reportKept } from './unsaved.ts';
 
 export type Continuity = Session['continuity'];
 
@@ -62,7 +62,7 @@ const startOf = async (ports: Ports, input: AttemptInput, signal: AbortSignal): 
     const bases = await tipsOf(ports, workspace, last.branch);
     if (bases !== undefined) return { bases, used, earlier: await conversationOf(ports, last) };
   }
-  await tellKept(ports, input.attemptId, earlier);
+  await reportKept(ports, input.attemptId, earlier);
   await refreshCopies(ports, { workspace, attemptId: input.attemptId, signal });
   return { bases: await targetsOf(ports, workspace), used };
 };
@@ -107,21 +107,21 @@ const conversationOf = async ({ store, ids }: Ports, attempt: Attempt): Promise<
 export const firstPrompt = async (
   ports: Ports,
   { task, workspace, earlier }: AttemptFacts,
-  place: {
+  start: {
     readonly root: string;
     readonly continuity: Continuity;
     /** Of the target, before any work. */
     readonly red: readonly Evidence[];
   },
 ): Promise<string> => {
-  const folders = workspace.repositories.map(({ name }) => `${place.root}/${name}`);
+  const folders = workspace.repositories.map(({ name }) => `${start.root}/${name}`);
   const asked = task.followUps.at(-1);
-  if (asked !== undefined && place.continuity === 'resumed') return asked;
+  if (asked !== undefined && start.continuity === 'resumed') return asked;
   const refused = await ports.store.read((tx) => refusedIn(tx, task.id, earlier));
-  const told = taskPrompt(asked ?? task.prompt, { folders, red: place.red, refused });
-  if (asked === undefined) return told;
+  const request = taskPrompt(asked ?? task.prompt, { folders, red: start.red, refused });
+  if (asked === undefined) return request;
   const said = await ports.store.read((tx) => saidIn(tx, earlier));
-  return freshFollowUpPrompt(told, said);
+  return freshFollowUpPrompt(request, said);
 };
 
 /** Only those since the last completed attempt; earlier ones concern another request. */

@@ -20,14 +20,7 @@ import {
   unlessAborted,
 } from '../../kernel/index.ts';
 import type { CheckoutStep, CommitByRepository, Ports } from '../../ports.ts';
-import {
-  createItemSink,
-  diedPrompt,
-  placesTaken,
-  putItem,
-  staged,
-  type TurnPlace,
-} from '../../task/index.ts';
+import { createItemSink, diedPrompt, lastOrdinal, putItem, staged, type TurnRef } from '../../task/index.ts';
 import { diedOf, MAX_MACHINES } from '../machine/life.ts';
 import { inSandbox } from '../machine/revive.ts';
 import { keepUnsaved } from './unsaved.ts';
@@ -211,7 +204,7 @@ const saveLost = async (ports: Ports, input: TurnInputs, key: string): Promise<v
  * The machines that died during a turn. A death is recorded before the turn is resumed, because the agent's next
  * prompt and its exec id depend on it, even after a server restart.
  */
-interface Place extends TurnPlace {
+interface TurnAtWork extends TurnRef {
   readonly attemptId: string;
   readonly sandbox: { readonly id: string };
 }
@@ -223,15 +216,15 @@ const deathsOf = async (tx: ReadTx, turnId: string): Promise<readonly MachineDea
  * Adds a notice to the conversation, after what was said before the death. Rejects with `sandbox.died` at the
  * last one allowed.
  */
-const noteDeath = async (tx: Tx, input: Place, reason: string): Promise<void> => {
+const noteDeath = async (tx: Tx, input: TurnAtWork, reason: string): Promise<void> => {
   const turn = await tx.table('turns').get(input.turnId);
   assert(turn !== undefined, 'a turn is on record before it is worked on');
   const { deaths = [] } = turn;
   const died = deaths.length + 1;
   if (died >= MAX_MACHINES) throw diedOf(input.sandbox.id, reason, died);
-  const place = (await placesTaken(tx, input)) + 1;
-  await putItem(tx, input, place, { kind: 'notice', text: told(reason) });
-  await tx.table('turns').update(turn.id, turn.revision, { deaths: [...deaths, { reason, place }] });
+  const ordinal = (await lastOrdinal(tx, input)) + 1;
+  await putItem(tx, input, ordinal, { kind: 'notice', text: deathNotice(reason) });
+  await tx.table('turns').update(turn.id, turn.revision, { deaths: [...deaths, { reason, place: ordinal }] });
   const detail = `died: ${reason}; made anew from its disk, ${died + 1} of ${MAX_MACHINES}`;
   await tx.emit({
     type: 'attempt.progressed',
@@ -240,5 +233,5 @@ const noteDeath = async (tx: Tx, input: Place, reason: string): Promise<void> =>
   });
 };
 
-const told = (reason: string): string =>
+const deathNotice = (reason: string): string =>
   `The machine died: ${reason}. It was made anew from its disk, and the turn begins again with the files as they were.`;

@@ -82,7 +82,7 @@ const lookForTools = async (ports: Ports, sandbox: Sandbox, { plan, key, signal 
 const NOT_FOUND = 1;
 const NOT_FOUND_BY_DASH = 127;
 
-interface Listener {
+interface Follower {
   readonly target: Target;
   readonly attemptId: string;
   readonly signal: AbortSignal;
@@ -96,22 +96,22 @@ const STAGE = 'target gate';
  * paid; they are told in any case once it is known. A gate that ends without a verdict leaves it unknown, which
  * is no reason not to work. Rejects with the reason of the signal, or with `Deferred` while it waits.
  */
-export const redBefore = async (ports: Ports, listener: Listener): Promise<readonly Evidence[]> => {
+export const redBefore = async (ports: Ports, follower: Follower): Promise<readonly Evidence[]> => {
   const { store, clock, defaults } = ports;
-  const { attemptId, signal } = listener;
+  const { attemptId, signal } = follower;
   const attempt = await store.read((tx) => tx.table('attempts').get(attemptId));
   if ((attempt?.rounds ?? 0) > 0) return [];
-  const since = (await waitsSince(ports, attemptId)) ?? (await startWaiting(ports, listener));
+  const since = (await waitsSince(ports, attemptId)) ?? (await startWaiting(ports, follower));
   try {
-    const red = await hearRed(ports, listener, { since, signal });
+    const red = await findRed(ports, follower, { since, signal });
     // Only a green gate ends the stage.
     if (red.length === 0) await progressed(store, { attemptId, stage: STAGE }, clock.now() - since);
     return red;
   } catch (error) {
-    if (!isDeferred(error)) return unknownFor(ports, listener)(error);
+    if (!isDeferred(error)) return unknownFor(ports, follower)(error);
     const leftMs = since + defaults.targetGateWaitMs - clock.now();
     if (leftMs > 0) throw new Deferred({ ...error.wait, againMs: Math.min(error.wait.againMs, leftMs) });
-    hearRed(ports, listener, { since, signal, waitMs: LATE_WAIT_MS }).catch(() => undefined);
+    findRed(ports, follower, { since, signal, waitMs: LATE_WAIT_MS }).catch(() => undefined);
     return [];
   }
 };
@@ -129,15 +129,15 @@ const waitsSince = ({ store }: Ports, attemptId: string): Promise<number | undef
     return events.find((event) => dataOf(event, 'attempt.progressed')?.stage === STAGE)?.at;
   });
 
-const startWaiting = async (ports: Ports, listener: Listener): Promise<number> => {
-  await sayWhatCannotFail(ports, listener);
-  const { attemptId, target } = listener;
+const startWaiting = async (ports: Ports, follower: Follower): Promise<number> => {
+  await reportAlwaysGreen(ports, follower);
+  const { attemptId, target } = follower;
   const at = ports.clock.now();
-  await progressed(ports.store, { attemptId, stage: STAGE, detail: await spokenGate(ports, target) });
+  await progressed(ports.store, { attemptId, stage: STAGE, detail: await describeGate(ports, target) });
   return at;
 };
 
-const sayWhatCannotFail = async (ports: Ports, { target, attemptId }: Listener): Promise<void> => {
+const reportAlwaysGreen = async (ports: Ports, { target, attemptId }: Follower): Promise<void> => {
   const { workspaceId, commits, plan } = target;
   const lines = alwaysGreen(plan.commands, await readForGate(ports.hub, workspaceId, commits));
   if (lines.length === 0) return;
@@ -150,9 +150,9 @@ const sayWhatCannotFail = async (ports: Ports, { target, attemptId }: Listener):
 };
 const MAX_SHOWN_CHARACTERS = 200;
 
-const hearRed = async (
+const findRed = async (
   ports: Ports,
-  { target, attemptId }: Listener,
+  { target, attemptId }: Follower,
   asker: Asker,
 ): Promise<readonly Evidence[]> => {
   const red = (await baselineOf(ports, target, asker)).filter((one) => !isGreen(one));
@@ -165,7 +165,7 @@ const hearRed = async (
 
 /** For failures of the run that judges; a wait of that run is not one of the attempt. */
 const unknownFor =
-  ({ log }: Ports, { attemptId, signal }: Listener) =>
+  ({ log }: Ports, { attemptId, signal }: Follower) =>
   (error: unknown): readonly Evidence[] => {
     signal.throwIfAborted();
     if (!isBerthError(error) && !isStop(error)) throw error;
@@ -174,7 +174,7 @@ const unknownFor =
   };
 
 /** Describes the gate for a person: the commands, and who chose them. */
-const spokenGate = async (ports: Ports, { workspaceId, plan }: Target): Promise<string> => {
+const describeGate = async (ports: Ports, { workspaceId, plan }: Target): Promise<string> => {
   const { gate } = await workspaceOf(ports, workspaceId);
   const origin = (gate?.commands ?? []).length > 0 ? 'of the workspace' : 'found in the repository';
   const lines = [...new Set(plan.commands.map(({ run }) => run.slice(0, MAX_SHOWN_CHARACTERS)))];

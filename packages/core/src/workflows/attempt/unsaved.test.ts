@@ -42,7 +42,7 @@ test('work that git does not take stays in its sandbox for a day, and the error 
   const sandbox = await store.read((tx) => tx.table('sandboxes').get(id));
   expect(sandbox).toMatchObject({ state: 'running', unsaved: expect.stringContaining('300 MB') });
 
-  // A second one of the workspace, and no third: places are for work.
+  // A second one of the workspace, and no third: slots are for work.
   expect((await ended())?.error?.code).toBe('work.unsaved');
   expect((await ended())?.error?.code).toBe('push.too_large');
   const told = await store.read((tx) =>

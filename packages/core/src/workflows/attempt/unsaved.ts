@@ -1,6 +1,6 @@
 /**
  * Work that git refuses (too large, too slow, no space) is not thrown away: its sandbox is kept for a day, so
- * that a person can retrieve it. Only a few are kept at a time, because each occupies a place that others
+ * that a person can retrieve it. Only a few are kept at a time, because each occupies a slot that others
  * need.
  */
 import { type Attempt, type ErrorBody, fail, isBerthError, type Sandbox } from '@berth/contract';
@@ -9,10 +9,10 @@ import type { Ports } from '../../ports.ts';
 
 export const UNSAVED_KEPT_MS = 86_400_000;
 const MAX_KEPT_OF_WORKSPACE = 2;
-/** Share of the places under the ceiling. */
+/** Share of the slots under the ceiling. */
 const MAX_KEPT_SHARE = 0.25;
-/** An attempt also needs a place for its gate. */
-const PLACES_OF_A_TASK = 2;
+/** An attempt also needs a slot for its gate. */
+const SLOTS_OF_A_TASK = 2;
 
 /** Errors of git while the work exists and the machine lives. */
 const REFUSALS: readonly string[] = ['push.too_large', 'disk.full', 'git.failed', 'git.timeout'];
@@ -52,7 +52,7 @@ const whyNoMore = async (
   const kept = running.filter(({ unsaved }) => unsaved !== undefined);
   const most = Math.min(
     Math.max(1, Math.floor(maxSandboxes * MAX_KEPT_SHARE)),
-    maxSandboxes - PLACES_OF_A_TASK,
+    maxSandboxes - SLOTS_OF_A_TASK,
   );
   const own = kept.filter((one) => one.workspaceId === workspaceId);
   if (own.length >= MAX_KEPT_OF_WORKSPACE)
@@ -66,7 +66,7 @@ const whyNoMore = async (
  * When work restarts from the target while the sandbox of an earlier attempt is still kept, tells the
  * attempt's followers that its work is not used.
  */
-export const tellKept = async (
+export const reportKept = async (
   { store }: Pick<Ports, 'store'>,
   attemptId: string,
   earlier: readonly Attempt[],

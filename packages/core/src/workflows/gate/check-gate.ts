@@ -22,7 +22,7 @@ export type GatePart = {
 export const checkGate = saga<Ports, GatePart>('gate.check', 1)
   .step('sandbox', {
     do: ({ ports, input, key, signal }) =>
-      told(ports, input, 'gate sandbox', () =>
+      reportingStage(ports, input, 'gate sandbox', () =>
         ports.sagas.run(createSandbox, {
           id: ports.ids.from('saga', key),
           input: input.sandbox,
@@ -36,7 +36,7 @@ export const checkGate = saga<Ports, GatePart>('gate.check', 1)
   })
   .step('run', {
     do: ({ ports, input, out, key, signal }) =>
-      told(ports, input, 'gate', () => {
+      reportingStage(ports, input, 'gate', () => {
         const { judgedBy, commands } = input;
         const { id, driver } = out.sandbox;
         const execId = (_: unknown, index: number): string => ports.ids.from('exec', `${key}/${index}`);
@@ -53,7 +53,12 @@ export const checkGate = saga<Ports, GatePart>('gate.check', 1)
   })
   .returns(({ out }) => out.run);
 
-const told = <T>(ports: Ports, part: GatePart, stage: string, work: () => Promise<T>): Promise<T> => {
+const reportingStage = <T>(
+  ports: Ports,
+  part: GatePart,
+  stage: string,
+  work: () => Promise<T>,
+): Promise<T> => {
   const { attemptId, judgedBy, commands } = part;
   if (attemptId === undefined) return work();
   const names = commands.map(({ name }) => name).join(', ');

@@ -42,7 +42,7 @@ const decisionOn = async (tx: Tx, asked: Weakened): Promise<Change['decision']> 
   if (change === undefined) throw fail('record.missing', { noun: 'change', id: asked.changeId });
   if (change.decision !== undefined || change.state === 'waiting') return change.decision;
   const patch = { weakened: [...asked.weakened] };
-  const decision = await earlierYes(tx, change, asked.weakened);
+  const decision = await earlierApproval(tx, change, asked.weakened);
   if (decision !== undefined) {
     await tx.table('changes').update(change.id, change.revision, { ...patch, decision });
     return decision;
@@ -52,7 +52,7 @@ const decisionOn = async (tx: Tx, asked: Weakened): Promise<Change['decision']> 
 };
 
 /** The approval of an earlier landing of the same work, if it covers everything weakened now. */
-const earlierYes = async (
+const earlierApproval = async (
   tx: Tx,
   { id, taskId, attemptId, parts }: Change,
   weakened: readonly Weakening[],

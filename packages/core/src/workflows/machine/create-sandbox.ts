@@ -111,13 +111,13 @@ interface Chosen {
   readonly driver: { readonly name: string; readonly isolation: Sandbox['isolation'] };
 }
 
-/** Only sandboxes with a machine occupy a place. */
-const insertRecord = async (tx: Tx, { places }: Ports, { input, driver, run }: Chosen): Promise<void> => {
+/** Only sandboxes with a machine occupy a slot. */
+const insertRecord = async (tx: Tx, { slots }: Ports, { input, driver, run }: Chosen): Promise<void> => {
   const sandboxes = tx.table('sandboxes');
-  // Work waits for a place under the ceiling; a person gets an error at once.
+  // Work waits for a slot under the ceiling; a person gets an error at once.
   const since = (await tx.table('sagas').get(run))?.createdAt ?? 0;
-  if (input.purpose === 'manual') await places.assertFreeNow(tx);
-  else await places.assertFree(tx, { purpose: input.purpose, since });
+  if (input.purpose === 'manual') await slots.assertFreeNow(tx);
+  else await slots.assertFree(tx, { purpose: input.purpose, since });
   const { id, purpose, workspaceId, attemptId, image, limits, expiresAt } = input;
   await sandboxes.insert({
     id,

@@ -143,7 +143,7 @@ const layerOf = async (
 ): Promise<Pick<Prebuild, 'layer' | 'error'>> => {
   const now =
     prebuild.state === 'building'
-      ? await told(ports, wanted, () => settled(ports, prebuild, wanted))
+      ? await reportingStage(ports, wanted, () => settled(ports, prebuild, wanted))
       : prebuild;
   return now?.state === 'ready' ? { layer: now.layer } : { error: now?.error };
 };
@@ -179,7 +179,7 @@ export const filesOf = async (
 };
 
 /** Lets the attempt's followers see what it waits for. */
-const told = <T>(ports: Ports, { request, setup }: Wanted, wait: () => Promise<T>): Promise<T> => {
+const reportingStage = <T>(ports: Ports, { request, setup }: Wanted, wait: () => Promise<T>): Promise<T> => {
   const { attemptId } = request;
   const detail = setup.commands.map(({ run }) => run).join('; ');
   return attemptId === undefined ? wait() : staged(ports, { attemptId, stage: 'setup', detail }, wait);
@@ -285,7 +285,7 @@ const promisedInput = async (
 
 const ended = (): void => undefined;
 
-/** A build that waits for a place has not ended, so the caller releases its worker, too. */
+/** A build that waits for a slot has not ended, so the caller releases its worker, too. */
 const endedBadly = (error: unknown): void => {
   if (isDeferred(error)) throw error;
 };

@@ -23,7 +23,7 @@ import {
   type MachineSpec,
 } from '@berth/plugin-api';
 import { z } from 'zod';
-import { connectGuest } from '../../linux/door.ts';
+import { connectGuest } from '../../linux/guest-socket.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { endNaming, isAlive, markOf, type ProcessMark } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';

@@ -18,7 +18,7 @@ import type {
   Probe,
   Unenforced,
 } from '@berth/plugin-api';
-import { connectGuest } from '../../linux/door.ts';
+import { connectGuest } from '../../linux/guest-socket.ts';
 import { createKeyedLock } from '../../linux/keyed-lock.ts';
 import { exists } from '../../linux/missing.ts';
 import { guestReady } from '../../linux/ready.ts';
@@ -45,7 +45,6 @@ import {
   RUN_FOLDER,
   SOCKET_NAME,
 } from './sandbox.ts';
-import { createWorkshop, type Workshop } from './workshop.ts';
 
 export interface OciConfig {
   /** Use only this runtime. Default: crun, else runc. */
@@ -60,15 +59,15 @@ export interface OciConfig {
 }
 
 export const openOci = (config: OciConfig, host: DriverHost): Driver => {
-  const workshop = createWorkshop({
+  const prerequisites = createPrerequisites({
     folder: host.folder,
     installation: host.installation,
     runtimes: config.runtime === undefined ? ['crun', 'runc'] : [config.runtime],
     idBase: config.idBase,
     log: host.log,
   });
-  const { folders, cgroups } = workshop;
-  const images = createImages({ ...workshop, unusedKeptMs: config.unusedImagesKeptMs });
+  const { folders, cgroups } = prerequisites;
+  const images = createImages({ ...prerequisites, unusedKeptMs: config.unusedImagesKeptMs });
   const alone = createKeyedLock();
   const folderOf = (id: string): string => join(folders.sandboxes, id);
   const containerId = (id: string): string => containerIdOf(host.installation, id);
@@ -78,7 +77,7 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
   const { installation } = host;
   const liveness = createLivenessReader({ installation, folderOf, containerId, cgroups });
   const { inspect } = liveness;
-  const disks = watchDisks({ workshop, host, reserve, folderOf, containerId, alone, liveness });
+  const disks = watchDisks({ prerequisites, host, reserve, folderOf, containerId, alone, liveness });
   const attach = async (id: string): Promise<Machine | undefined> => {
     disks.start();
     const record = await liveness.running(id);
@@ -88,8 +87,8 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     const record = await readRecord(folderOf(id));
     const marks = record === undefined || record === 'damaged' ? [] : [record.process];
     const search = marks.length === 0;
-    await workshop.end({ containerId: containerId(id), folder: folderOf(id), marks, search });
-    await workshop.discard(folderOf(id));
+    await prerequisites.end({ containerId: containerId(id), folder: folderOf(id), marks, search });
+    await prerequisites.discard(folderOf(id));
     liveness.forget(id);
     // It does not affect the sandbox, and the next removal retries.
     await images.prune().catch((error: unknown) => {
@@ -104,10 +103,10 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     await disks.assertRoom();
     const { bootTimeoutMs } = config;
     const folder = folderOf(spec.id);
-    return await boots({ spec, workshop, images, disks, host, folder, signal, bootTimeoutMs });
+    return await boots({ spec, prerequisites, images, disks, host, folder, signal, bootTimeoutMs });
   };
   return {
-    probe: () => probe(workshop),
+    probe: () => probe(prerequisites),
     create: (spec, signal) => alone(spec.id, () => make(spec, signal)),
     connect: async (id) => {
       checkId(id);
@@ -123,21 +122,21 @@ export const openOci = (config: OciConfig, host: DriverHost): Driver => {
     },
     close: async () => {
       await disks.close();
-      await workshop.close();
+      await prerequisites.close();
     },
     facets: {
-      snapshots: snapshotsOf({ workshop, most, containerId, folderOf, inspect }),
+      snapshots: snapshotsOf({ prerequisites, most, containerId, folderOf, inspect }),
       ...(cgroups === undefined ? {} : heldBy(cgroups, containerId)),
     },
   };
 };
 
-const probe = async (workshop: Workshop): Promise<Probe> => {
+const probe = async (prerequisites: Prerequisites): Promise<Probe> => {
   try {
-    await workshop.ready();
-    const { cgroups, cgroupsAbsent } = workshop;
-    const detail = [...(await workshop.notes()), cgroups?.layout ?? notHeld(cgroupsAbsent)];
-    const isWhole = cgroups !== undefined && workshop.identity.single === undefined;
+    await prerequisites.ready();
+    const { cgroups, cgroupsAbsent } = prerequisites;
+    const detail = [...(await prerequisites.notes()), cgroups?.layout ?? notHeld(cgroupsAbsent)];
+    const isWhole = cgroups !== undefined && prerequisites.identity.single === undefined;
     return { health: isWhole ? 'ready' : 'degraded', detail: detail.join('; ') };
   } catch (error) {
     return { health: 'absent', detail: error instanceof Error ? error.message : String(error) };
@@ -149,7 +148,7 @@ const notHeld = (why: string): string =>
 
 interface Boot {
   readonly spec: MachineSpec;
-  readonly workshop: Workshop;
+  readonly prerequisites: Prerequisites;
   readonly images: Images;
   readonly disks: WatchedDisks;
   readonly host: DriverHost;
@@ -160,7 +159,7 @@ interface Boot {
 
 const boots = async ({
   spec,
-  workshop,
+  prerequisites,
   images,
   disks,
   host,
@@ -168,8 +167,8 @@ const boots = async ({
   signal,
   bootTimeoutMs,
 }: Boot): Promise<Machine> => {
-  const { folders, cgroups } = workshop;
-  const ready = await workshop.ready();
+  const { folders, cgroups } = prerequisites;
+  const ready = await prerequisites.ready();
   const { base, engine, world, launcher } = ready;
   signal.throwIfAborted();
   await checkLayers(spec, folders.layers);
@@ -200,7 +199,7 @@ const boots = async ({
     const process = await started;
     if (process === undefined) throw new TypeError('the guest exited immediately');
     const unenforced = [
-      ...unenforcedOf(limitsOf(spec), cgroups ?? workshop.cgroupsAbsent),
+      ...unenforcedOf(limitsOf(spec), cgroups ?? prerequisites.cgroupsAbsent),
       ...forgeableVerdict(world.identity),
       ...(await keepMemory(cgroups, id, spec.limits.memoryBytes)),
       ...(await unseenHeld(process, world.identity)),
@@ -210,8 +209,8 @@ const boots = async ({
     return machineOf(spec.id, unenforced);
   } catch (error) {
     const said = await tailOf(log);
-    await workshop.end({ containerId: id, folder, marks: [], search: true });
-    await workshop.discard(folder);
+    await prerequisites.end({ containerId: id, folder, marks: [], search: true });
+    await prerequisites.discard(folder);
     signal.throwIfAborted();
     if (isBerthError(error)) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -257,7 +256,7 @@ const checkLayers = async (spec: MachineSpec, layers: string): Promise<void> => 
 };
 
 interface SnapshotPlaces {
-  readonly workshop: Workshop;
+  readonly prerequisites: Prerequisites;
   readonly most: DiskSize;
   readonly containerId: (id: string) => string;
   readonly folderOf: (id: string) => string;
@@ -265,7 +264,7 @@ interface SnapshotPlaces {
 }
 
 const snapshotsOf = ({
-  workshop,
+  prerequisites,
   most,
   containerId,
   folderOf,
@@ -273,16 +272,16 @@ const snapshotsOf = ({
 }: SnapshotPlaces): DriverFacets['snapshots'] =>
   createSnapshots({
     most,
-    folders: workshop.folders,
-    ready: workshop.ready,
-    discard: workshop.discard,
+    folders: prerequisites.folders,
+    ready: prerequisites.ready,
+    discard: prerequisites.discard,
     diskOf: async (id) => {
       const disk = join(folderOf(id), 'disk');
       if (MACHINE_ID.test(id) && (await exists(disk))) return disk;
       throw fail('sandbox.unreachable', { id, detail: 'there is no such machine' });
     },
     quietly: async (id, act) => {
-      const { cgroups } = workshop;
+      const { cgroups } = prerequisites;
       // A dead machine is idle, and its group may be gone.
       if (cgroups?.canFreeze !== true || (await inspect(id)).state !== 'running') return await act();
       await cgroups.freeze(containerId(id), true);

@@ -5,9 +5,9 @@ import { guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openOci } from '../../../src/drivers/oci/driver.ts';
 import plugin from '../../../src/drivers/oci/index.ts';
+import type { Ready } from '../../../src/drivers/oci/prerequisites.ts';
+import { createPrerequisites } from '../../../src/drivers/oci/prerequisites.ts';
 import { readRecord } from '../../../src/drivers/oci/record.ts';
-import type { Ready } from '../../../src/drivers/oci/workshop.ts';
-import { createWorkshop } from '../../../src/drivers/oci/workshop.ts';
 import { driverHost } from '../../../testing/driver-host.ts';
 import { killContainer } from '../../../testing/kill-machine.ts';
 
@@ -79,25 +79,26 @@ test('a machine that is killed says nothing of memory, though its commands had b
   expect(await lifeOf()).toMatchObject({ state: 'dead', reason: 'its processes have exited' });
 });
 
-const failing = (ready: Ready, script: string) => ready.chore({ script, asOwner: false, timeoutMs: 30_000 });
+const failing = (ready: Ready, script: string) =>
+  ready.runIsolated({ script, asOwner: false, timeoutMs: 30_000 });
 
 test('a script of ours has its bounds in memory and processes, and ends in time', {
   timeout: 60_000,
 }, async () => {
   const own = stack.use(await driverHost());
-  const workshop = createWorkshop({
+  const prerequisites = createPrerequisites({
     ...own,
     runtimes: ['crun', 'runc'],
     idBase: plugin.config.parse({}).idBase,
   });
-  stack.defer(() => workshop.close());
-  const ready = await workshop.ready();
+  stack.defer(() => prerequisites.close());
+  const ready = await prerequisites.ready();
   expect(await failing(ready, 'echo fine')).toMatchObject({ exitCode: 0, output: 'fine' });
   const hog = await failing(ready, 'head -c 1100M /dev/zero | tail | wc -c');
   expect(hog.output).not.toContain(String(1100 * MEBIBYTE));
   const many = await failing(ready, 'for n in $(seq 80); do sleep 2 & done; echo all');
   expect(many.output).not.toContain('all');
-  const late = await ready.chore({ script: 'sleep 60', asOwner: false, timeoutMs: 3000 });
+  const late = await ready.runIsolated({ script: 'sleep 60', asOwner: false, timeoutMs: 3000 });
   expect(late).toMatchObject({
     exitCode: 255,
     output: expect.stringContaining('did not finish within 3000 ms'),

@@ -149,9 +149,9 @@ describe('the guest goes on', () => {
 /** Writes into TCP and UDP sockets that nobody reads, all of one process, and says how many bytes wait in them. */
 const FILL_SOCKETS = `
 use Socket; my ($held, @kept) = (0); my $block = "x" x 65536;
-socket(my $door, PF_INET, SOCK_STREAM, 0) or die; bind($door, pack_sockaddr_in(0, INADDR_LOOPBACK)); listen($door, 100);
+socket(my $listener, PF_INET, SOCK_STREAM, 0) or die; bind($listener, pack_sockaddr_in(0, INADDR_LOOPBACK)); listen($listener, 100);
 for (1 .. 120) {
-  socket(my $to, PF_INET, SOCK_STREAM, 0); connect($to, getsockname($door)); accept(my $from, $door); push @kept, $to, $from;
+  socket(my $to, PF_INET, SOCK_STREAM, 0); connect($to, getsockname($listener)); accept(my $from, $listener); push @kept, $to, $from;
   while (my $sent = send($to, $block, MSG_DONTWAIT)) { $held += $sent }
 }
 for (1 .. 60) {

@@ -16,7 +16,7 @@ import { createFairShare } from '../../system/fair-share.ts';
 import { explainNoSpace } from '../../system/no-space.ts';
 import { watchClient } from './client-watch.ts';
 import { writePushHook } from './push-hook.ts';
-import { createServeInTurn, type PushBudget } from './push-places.ts';
+import { createServeInTurn, type PushBudget } from './push-queue.ts';
 import type { GitGrant, GitHttpLimits, GitRequest, GitResponse, PackProgram } from './serve-git.ts';
 
 export interface GitHttpOptions {
@@ -51,14 +51,14 @@ const DEFAULT_LIMITS: GitHttpLimits = {
   maxReserveShare: 0.05,
 };
 
-export interface GitAsked {
+export interface GitRequestInfo {
   /** The request target below `/git`: `/<workspaceId>/<name>.git/…`. */
   readonly path: string;
   readonly sandboxId: string;
 }
 
 /** Never rejects. */
-export type GitHttp = (request: GitRequest, response: GitResponse, asked: GitAsked) => Promise<void>;
+export type GitHttp = (request: GitRequest, response: GitResponse, asked: GitRequestInfo) => Promise<void>;
 
 export const createGitHttp = (options: GitHttpOptions): GitHttp => {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -86,7 +86,7 @@ export const createGitHttp = (options: GitHttpOptions): GitHttp => {
   const serve = async (
     request: GitRequest,
     response: GitResponse,
-    route: Route & Pick<GitAsked, 'sandboxId'>,
+    route: Route & Pick<GitRequestInfo, 'sandboxId'>,
   ): Promise<void> => {
     const token = tokenOf(request.headers.authorization);
     const grant = token === undefined ? undefined : await options.authorise(token, route.sandboxId);

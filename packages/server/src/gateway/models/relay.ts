@@ -58,7 +58,7 @@ export interface ModelRelayDeps {
   readonly limits?: Partial<UpstreamLimits> | undefined;
 }
 
-export interface ModelAsked {
+export interface ModelRequestInfo {
   /** What follows `/models/`, with its query: `openai/v1/chat/completions`. */
   readonly path: string;
   readonly sandboxId: string;
@@ -66,7 +66,7 @@ export interface ModelAsked {
 
 export interface ModelRelay {
   /** Never rejects. */
-  handle(request: RelayRequest, response: RelayResponse, asked: ModelAsked): Promise<void>;
+  handle(request: RelayRequest, response: RelayResponse, asked: ModelRequestInfo): Promise<void>;
 }
 
 const LIMITS: UpstreamLimits = { connectMs: 10_000, firstByteMs: 600_000, idleMs: 300_000 };

@@ -7,7 +7,7 @@ import { parseAuthority, type Target } from '../egress/host.ts';
 import { type Decision, decide } from '../egress/policy.ts';
 import { type Link, refused } from './request-rules.ts';
 
-export interface LinksAsked {
+export interface LinkRequest {
   readonly sandboxId: string;
   readonly links: readonly Link[];
   readonly provider: Pick<ModelProvider, 'baseUrl'>;
@@ -16,7 +16,7 @@ export interface LinksAsked {
 /**
  * Rejects with `request.invalid`, naming the path of the first that is not allowed, which is recorded as a denial.
  */
-export type LinkJudge = (asked: LinksAsked) => Promise<void>;
+export type LinkJudge = (asked: LinkRequest) => Promise<void>;
 
 export const createLinkJudge =
   ({ ruleOf, registries, record }: Pick<EgressOptions, 'ruleOf' | 'registries' | 'record'>): LinkJudge =>

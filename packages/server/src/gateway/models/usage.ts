@@ -139,7 +139,7 @@ const said = (usage: Readonly<Record<keyof Usage, number | null | undefined>>): 
  * A Chat Completions stream reports usage only on request. It is requested for every client; the extra event is
  * hidden from clients that did not ask for it.
  */
-interface AskedForUsage {
+interface UsageRequest {
   readonly request: Readonly<Record<string, unknown>>;
   readonly hide: (data: unknown) => boolean;
 }
@@ -149,7 +149,7 @@ const Request = z.object({
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
 });
 
-export const askForUsage = (request: Readonly<Record<string, unknown>>): AskedForUsage => {
+export const askForUsage = (request: Readonly<Record<string, unknown>>): UsageRequest => {
   const { data: asking } = Request.safeParse(request);
   if (asking === undefined || asking.stream_options?.include_usage === true)
     return { request, hide: () => false };

@@ -7,7 +7,7 @@
 import { fail } from '@berth/contract';
 import { GuestExec } from '@berth/contract/guest-messages';
 import { printable } from '../channel/preface.ts';
-import { ask, isMissing, type ProcessPlace, pathOf } from './command-place.ts';
+import { ask, isMissing, type ProcessAddress, pathOf } from './process-address.ts';
 
 const NOT_HELD = 'a command of this id was started already, and nothing holds together what it starts';
 
@@ -15,7 +15,7 @@ const NOT_HELD = 'a command of this id was started already, and nothing holds to
  * `begun` is what the guest reported of a command that it was asked to hold. One that it neither holds nor held is
  * not contained, whatever it is: rejects with `exec.not_startable`.
  */
-export const contain = async (place: ProcessPlace, begun: GuestExec): Promise<void> => {
+export const contain = async (place: ProcessAddress, begun: GuestExec): Promise<void> => {
   const { id, pid, command, exit } = begun;
   const path = pathOf(id);
   if (begun.released === true) return;
@@ -37,7 +37,7 @@ export const contain = async (place: ProcessPlace, begun: GuestExec): Promise<vo
  * The group first, which does not depend on the guest; then what the guest knows of. Rejects if the server has
  * released the sandbox: a turn that a stop interrupted may get here late, and must not end what is meant to continue.
  */
-export const endTree = async (place: ProcessPlace, execId: string): Promise<void> => {
+export const endTree = async (place: ProcessAddress, execId: string): Promise<void> => {
   place.link.assertOpen();
   await place.groups?.end(execId);
   try {

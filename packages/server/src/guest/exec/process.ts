@@ -10,11 +10,11 @@ import type { GuestCall } from '../channel/control.ts';
 import { type ExecFrame, readFrames } from '../channel/frames.ts';
 import { RETRY_DELAYS_MS } from '../channel/link.ts';
 import { mayRecover, unreachable } from '../channel/preface.ts';
-import { ask, isMissing, type ProcessPlace, pathOf } from './command-place.ts';
 import { contain, endTree } from './containment.ts';
+import { ask, isMissing, type ProcessAddress, pathOf } from './process-address.ts';
 
 export const startProcess = async (
-  place: ProcessPlace,
+  place: ProcessAddress,
   { contained = false, ...spec }: ExecSpec & Pick<GuestExecStart, 'input'>,
 ): Promise<Process> => {
   const held = contained && place.groups !== undefined;
@@ -25,7 +25,7 @@ export const startProcess = async (
 };
 
 /** Undefined if no command has this id. */
-export const attachProcess = async (place: ProcessPlace, execId: string): Promise<Process | undefined> => {
+export const attachProcess = async (place: ProcessAddress, execId: string): Promise<Process | undefined> => {
   try {
     await place.link.repeat((control) => control.json({ method: 'GET', path: pathOf(execId) }, GuestExec));
   } catch (error) {
@@ -35,7 +35,7 @@ export const attachProcess = async (place: ProcessPlace, execId: string): Promis
   return processOf(place, execId);
 };
 
-const processOf = (place: ProcessPlace, execId: string): Process => {
+const processOf = (place: ProcessAddress, execId: string): Process => {
   const path = pathOf(execId);
   return {
     id: execId,
@@ -55,7 +55,7 @@ const startCall = (start: GuestExecStart): GuestCall => {
 
 /** In pieces: a process that does not read its input delays one piece, for at most the time limit of a call. */
 const writeInput = async (
-  { link }: ProcessPlace,
+  { link }: ProcessAddress,
   path: string,
   { offset, bytes }: { offset: number; bytes: Uint8Array },
 ): Promise<void> => {
@@ -75,7 +75,7 @@ export interface Reading {
 }
 
 /** Output, then the exit. Rejects with `sandbox.unreachable` if the connection cannot be renewed. */
-export async function* readOutput(place: ProcessPlace, reading: Reading): AsyncGenerator<ExecChunk> {
+export async function* readOutput(place: ProcessAddress, reading: Reading): AsyncGenerator<ExecChunk> {
   let cursor: ExecCursor = reading.from ?? { stdout: 0, stderr: 0 };
   let started = reading.start === undefined;
   let since = performance.now();
@@ -109,7 +109,7 @@ const delayOrThrow = (error: unknown, failures: number, signal: AbortSignal | un
 
 /** Reads over one connection, from a cursor, or (if that is undefined) by starting the command. */
 async function* readOnce(
-  { id, link }: ProcessPlace,
+  { id, link }: ProcessAddress,
   { execId, signal, start }: Reading,
   { cursor, since }: { readonly cursor: ExecCursor | undefined; readonly since: number },
 ): AsyncGenerator<ExecFrame> {

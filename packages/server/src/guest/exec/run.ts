@@ -9,9 +9,9 @@ import {
   type Sandbox,
 } from '@berth/plugin-api';
 import { unreachable } from '../channel/preface.ts';
-import type { ProcessPlace } from './command-place.ts';
 import { endTree } from './containment.ts';
 import { type Reading, readOutput, startProcess } from './process.ts';
+import type { ProcessAddress } from './process-address.ts';
 
 type RunSpec = Parameters<Sandbox['run']>[0];
 
@@ -21,7 +21,7 @@ type RunSpec = Parameters<Sandbox['run']>[0];
  * real end.
  */
 export const runProcess = async (
-  place: ProcessPlace,
+  place: ProcessAddress,
   { stdin = '', maxOutputBytes = DEFAULT_OUTPUT_BYTES, ...spec }: RunSpec,
   signal: AbortSignal | undefined,
 ): Promise<RunResult> => {
@@ -50,7 +50,7 @@ export const runProcess = async (
 
 /** A contained command is started first; any other with the request that reads its output. */
 const begin = async (
-  place: ProcessPlace,
+  place: ProcessAddress,
   { contained, ...spec }: ExecSpec & { readonly input: string },
   signal: AbortSignal,
 ): Promise<Reading> => {

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { GUEST_PATHS } from '@berth/contract/guest';
 import { GuestPty, type GuestPtyStart } from '@berth/contract/guest-messages';
 import { z } from 'zod';
-import type { ProcessPlace } from './command-place.ts';
+import type { ProcessAddress } from './process-address.ts';
 
 export interface Terminal {
   readonly id: string;
@@ -16,7 +16,7 @@ export interface Terminal {
 }
 
 /** Opens a terminal, or attaches to the one with this id. Rejects with `exec.not_startable`. */
-export const openTerminal = async ({ link }: ProcessPlace, start: GuestPtyStart): Promise<Terminal> => {
+export const openTerminal = async ({ link }: ProcessAddress, start: GuestPtyStart): Promise<Terminal> => {
   const path = `${GUEST_PATHS.pty}${encodeURIComponent(start.id)}`;
   const body = Buffer.from(JSON.stringify(start));
   await link.repeat((control) => control.json({ method: 'POST', path: GUEST_PATHS.ptys, body }, GuestPty));

@@ -4,13 +4,13 @@ import { type ListQuery, NOUNS, type RowOf, type Store, type TableName } from '@
 
 const PAGE_ROWS = 50;
 
-type PageAsked = { readonly after?: string | undefined; readonly limit?: number | undefined };
+type PageQuery = { readonly after?: string | undefined; readonly limit?: number | undefined };
 
 /** Newest first; `next` is present when there are more. */
 export const pageOfRecords = <N extends TableName>(
   store: Store,
   table: N,
-  page: PageAsked,
+  page: PageQuery,
   where?: ListQuery<N>['where'],
 ): Promise<PageOf<N>> => pageOf(store, table, page, { where, order: 'desc' });
 
@@ -18,7 +18,7 @@ export const pageOfRecords = <N extends TableName>(
 export const pageInOrder = <N extends TableName>(
   store: Store,
   table: N,
-  page: PageAsked,
+  page: PageQuery,
   where?: ListQuery<N>['where'],
 ): Promise<PageOf<N>> => pageOf(store, table, page, { where, order: 'asc' });
 
@@ -27,7 +27,7 @@ type PageOf<N extends TableName> = Page<RowOf<N>> & { rows: RowOf<N>[] };
 const pageOf = async <N extends TableName>(
   store: Store,
   table: N,
-  { after, limit = PAGE_ROWS }: PageAsked,
+  { after, limit = PAGE_ROWS }: PageQuery,
   query: Pick<ListQuery<N>, 'where' | 'order'>,
 ): Promise<PageOf<N>> => {
   const rows = await store.read((tx) => tx.table(table).list({ ...query, after, limit: limit + 1 }));

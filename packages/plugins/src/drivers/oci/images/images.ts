@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { createKeyedLock } from '../../../linux/keyed-lock.ts';
 import { exists, ifMissing } from '../../../linux/missing.ts';
 import { makeThrough } from '../folders.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Prerequisites } from '../prerequisites.ts';
 import { rawOf } from './blobs.ts';
 import { ImageRefusal } from './documents.ts';
 import { unpack } from './unpack.ts';
@@ -32,7 +32,7 @@ export interface Images {
   prune(): Promise<void>;
 }
 
-export interface ImagesWorld extends Pick<Workshop, 'folders' | 'discard' | 'setAside' | 'ready'> {
+export interface ImagesWorld extends Pick<Prerequisites, 'folders' | 'discard' | 'setAside' | 'ready'> {
   readonly unusedKeptMs: number;
 }
 

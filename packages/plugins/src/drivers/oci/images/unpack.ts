@@ -1,5 +1,5 @@
 /**
- * Writes the files of an image. Nothing here writes a file by a name from the archive: that is done in a chore (see
+ * Writes the files of an image. Nothing here writes a file by a name from the archive: that is done by an isolated script (see
  * there), in which `tar` sees only the target, in a user namespace in which no device can be created.
  */
 import { createWriteStream } from 'node:fs';
@@ -10,10 +10,10 @@ import { pipeline } from 'node:stream/promises';
 import { makeFolder } from '../../../linux/system-program.ts';
 import { makeThrough } from '../folders.ts';
 import { AGENT_ID } from '../identity.ts';
+import type { Ready } from '../prerequisites.ts';
 import { MOUNT_POINTS, WRITTEN } from '../rootfs/base.ts';
 import { shown, writable } from '../runtime/bundle.ts';
-import { piped } from '../runtime/chore.ts';
-import type { Ready } from '../workshop.ts';
+import { piped } from '../runtime/isolated-script.ts';
 import { listArchive } from './archive.ts';
 import { type Blob, compressionOf, plainOf, rawOf } from './blobs.ts';
 import { BOUNDS, ImageRefusal } from './documents.ts';
@@ -38,14 +38,14 @@ const NO_LIBRARY =
 
 /** Fills `rootfs`, a new folder in `draft`, which also holds temporary files. */
 export const unpack = async (image: FileHandle, draft: string, ready: Ready): Promise<Unpacked> => {
-  const { launcher, chore, world } = ready;
+  const { launcher, runIsolated, world } = ready;
   const { uid, gid } = world.identity.root;
   const rootfs = await makeFolder(join(draft, 'rootfs'), 0o755);
   const source = await makeThrough(join(draft, 'source'));
   const tar = join(source, 'root.tar');
   const { path, isXz } = await writeRoot(image, draft, tar);
   for (const own of [rootfs, tar]) await chown(own, uid, gid);
-  const { exitCode, output } = await chore({
+  const { exitCode, output } = await runIsolated({
     script: unpackScript(isXz, world.identity.single === undefined ? 'same' : 'no-same'),
     asOwner: true,
     timeoutMs: UNPACK_TIMEOUT_MS,
@@ -61,7 +61,7 @@ interface Root extends Unpacked {
 
 /**
  * Writes the tar of one root file system: a copy of the archive when it is one, else its flattened layers. A copy,
- * because an archive in an arbitrary place cannot be mounted in a chore, and may change meanwhile.
+ * because an archive in an arbitrary place cannot be mounted for an isolated script, and may change meanwhile.
  */
 const writeRoot = async (image: FileHandle, draft: string, to: string): Promise<Root> => {
   const whole = await wholeOf(image);

@@ -10,12 +10,12 @@ import type { KeptOfDisk, Snapshots } from '@berth/plugin-api';
 import { exists, ifMissing } from '../../../linux/missing.ts';
 import { makeFolder } from '../../../linux/system-program.ts';
 import { makeThrough } from '../folders.ts';
+import type { Prerequisites } from '../prerequisites.ts';
 import { shown, writable } from '../runtime/bundle.ts';
-import { piped } from '../runtime/chore.ts';
-import type { Workshop } from '../workshop.ts';
+import { piped } from '../runtime/isolated-script.ts';
 import type { DiskSize } from './disk-usage.ts';
 
-export interface SnapshotWorld extends Pick<Workshop, 'folders' | 'ready' | 'discard'> {
+export interface SnapshotWorld extends Pick<Prerequisites, 'folders' | 'ready' | 'discard'> {
   /** Freezes the machine while it is copied, where possible. */
   readonly quietly: <T>(id: string, act: () => Promise<T>) => Promise<T>;
   /** Limits of a layer. */
@@ -134,7 +134,7 @@ const take = async (
   kept: KeptOfDisk | undefined,
 ): Promise<{ layer: string; sizeBytes: number }> => {
   const disk = await world.diskOf(id);
-  const { launcher, chore, world: runtime } = await world.ready();
+  const { launcher, runIsolated, world: runtime } = await world.ready();
   const { uid, gid } = runtime.identity.root;
   const draft = await makeThrough(join(world.folders.trash, `draft-${randomUUID()}`));
   try {
@@ -142,7 +142,7 @@ const take = async (
       await chown(await makeFolder(join(draft, name), 0o755), uid, gid);
     }
     const lists = await writeLists(draft, kept, await overlaysOf(disk));
-    const { exitCode, output } = await chore({
+    const { exitCode, output } = await runIsolated({
       script: scriptOf(kept, world.most),
       asOwner: true,
       timeoutMs: TAKE_TIMEOUT_MS,

@@ -11,8 +11,8 @@ import { createConcurrencyLimit } from '../../../linux/concurrency-limit.ts';
 import { ifMissing } from '../../../linux/missing.ts';
 import { removeTree } from '../../../linux/system-program.ts';
 import { type Folders, makeThrough } from '../folders.ts';
-import { choreContainer } from '../runtime/chore.ts';
 import type { End } from '../runtime/container.ts';
+import { scriptContainer } from '../runtime/isolated-script.ts';
 
 export interface Trash {
   /** Moves a folder away and deletes it, whoever owns its contents. Succeeds when it does not exist. */
@@ -74,7 +74,7 @@ export const createTrash = ({ folders, installation, asOwner, log }: TrashOption
       await Promise.all(
         names.map(async (name) => {
           const folder = join(folders.trash, name);
-          const containerId = choreContainer(installation, name);
+          const containerId = scriptContainer(installation, name);
           try {
             if (containerId !== undefined) await end({ containerId, folder, marks: [], search: true });
             await remove(folder);

@@ -2,14 +2,14 @@
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
 import type { LivenessReader } from '../liveness.ts';
+import type { Prerequisites } from '../prerequisites.ts';
 import { claims, writeRecord } from '../record.ts';
-import type { Workshop } from '../workshop.ts';
 import { type DiskSize, difference, exceeds, fileSystemOf, measure, NOTHING, sum } from './disk-usage.ts';
 import { createDiskWatch, type DiskWatch, type Watched } from './disk-watch.ts';
 import { measureNameless, writtenBy } from './nameless.ts';
 
 export interface WatchedDisksOptions {
-  readonly workshop: Workshop;
+  readonly prerequisites: Prerequisites;
   readonly host: DriverHost;
   readonly reserve: DiskSize;
   readonly folderOf: (id: string) => string;
@@ -25,8 +25,8 @@ export interface WatchedDisks extends DiskWatch {
 }
 
 export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
-  const { workshop, host, folderOf, containerId, alone, liveness } = options;
-  const { folders, identity } = workshop;
+  const { prerequisites, host, folderOf, containerId, alone, liveness } = options;
+  const { folders, identity } = prerequisites;
   const machines = async (): Promise<Watched[]> => {
     const found: Watched[] = [];
     for (const { id, problem } of await claims(folders.sandboxes, host.installation)) {
@@ -47,8 +47,8 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
    * killed all the same.
    */
   const stop = async (id: string, isStopped: boolean): Promise<void> => {
-    if (workshop.cgroups?.canFreeze !== true) return;
-    await workshop.cgroups.freeze(containerId(id), isStopped).catch((error: unknown) => {
+    if (prerequisites.cgroups?.canFreeze !== true) return;
+    await prerequisites.cgroups.freeze(containerId(id), isStopped).catch((error: unknown) => {
       host.log('debug', 'a sandbox could not be frozen or thawed', { id, error: String(error) });
     });
   };
@@ -58,7 +58,7 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     host.log('warn', 'a sandbox was killed', { id, reason });
     await writeRecord(folderOf(id), { ...record, ended: reason, endedAt: Date.now() });
     const container = { containerId: containerId(id), folder: folderOf(id) };
-    await workshop.end({ ...container, marks: [record.process], search: false });
+    await prerequisites.end({ ...container, marks: [record.process], search: false });
   };
   /**
    * The whole folder and not only its disks: the guest's files and output count, too. Unlinked files first: a file

@@ -26,7 +26,7 @@ export interface Container {
   readonly reservedPids?: number | undefined;
   /** OOM score; 1000 is killed first. Default: higher than that of host programs. */
   readonly oomScore?: number | undefined;
-  /** The user in it: root inside with a few capabilities, for chores; default: `agent` with none. */
+  /** The user in it: root inside with a few capabilities, for isolated scripts; default: `agent` with none. */
   readonly user?: User | undefined;
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { ProgramVersion } from '@berth/plugin-api';
 import { SYSTEM_PATH } from '../../../linux/system-program.ts';
 import type { BundleHost } from './bundle.ts';
-import { type Chore, type ChoreResult, type ChoreTools, runChore } from './chore.ts';
+import { type IsolatedScript, runIsolated, type ScriptResult, type ScriptTools } from './isolated-script.ts';
 import type { Engine } from './launch.ts';
 import { judge } from './versions.ts';
 
@@ -20,14 +20,14 @@ export interface Chosen {
 
 export type RuntimeName = Engine['name'];
 
-export interface TrialTools extends Omit<ChoreTools, 'engine'> {
+export interface TrialTools extends Omit<ScriptTools, 'engine'> {
   /** Control groups of both versions are mounted. */
   readonly besideV1: boolean;
   readonly versionOf: (name: RuntimeName, path: string) => Promise<ProgramVersion>;
 }
 
 const PACKAGES = 'install one with: apt-get install crun (or: apt-get install runc)';
-const TRIAL: Chore = { script: 'cat /proc/self/status', asOwner: false, timeoutMs: 15_000 };
+const TRIAL: IsolatedScript = { script: 'cat /proc/self/status', asOwner: false, timeoutMs: 15_000 };
 
 /** Never rejects; without a usable runtime the result lists what was tried. */
 export const chooseEngine = async (
@@ -52,7 +52,7 @@ export const chooseEngine = async (
 
 const trial = async (engine: Engine, tools: TrialTools): Promise<Omit<Chosen, 'note'> | string> => {
   try {
-    const first = await runChore(TRIAL, { ...tools, engine });
+    const first = await runIsolated(TRIAL, { ...tools, engine });
     const weakness = weaknessOf(first);
     if (weakness !== undefined) return `${engine.name}: ${weakness}`;
     return { engine, compiledSeccomp: await provenFilter(engine, first.compiledSeccomp, tools) };
@@ -69,11 +69,11 @@ const provenFilter = async (
 ): Promise<string | undefined> => {
   if (compiledSeccomp === undefined) return undefined;
   const world: BundleHost = { ...tools.world, compiledSeccomp };
-  const second = await runChore(TRIAL, { ...tools, world, engine }).catch(() => undefined);
+  const second = await runIsolated(TRIAL, { ...tools, world, engine }).catch(() => undefined);
   return second !== undefined && weaknessOf(second) === undefined ? compiledSeccomp : undefined;
 };
 
-const weaknessOf = ({ exitCode, output }: ChoreResult): string | undefined => {
+const weaknessOf = ({ exitCode, output }: ScriptResult): string | undefined => {
   if (exitCode !== 0) return `a trial sandbox exited with ${exitCode}: ${output.slice(-300)}`;
   const expected = { Seccomp: '2', NoNewPrivs: '1', CapEff: '0000000000000000', CapBnd: '0000000000000000' };
   for (const [name, value] of Object.entries(expected)) {

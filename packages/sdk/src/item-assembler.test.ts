@@ -1,6 +1,6 @@
 import type { Event, Item } from '@berth/contract';
 import { expect, test } from 'vitest';
-import { createItemBook } from './item-book.ts';
+import { createItemAssembler } from './item-assembler.ts';
 
 const idOf = (prefix: string, digit: number) => `${prefix}_${String(digit).repeat(20)}`;
 const item = (digit: number, revision: number, text: string): Item => ({
@@ -23,7 +23,7 @@ const growth = (digit: number, revision: number, [from, drop]: readonly [number,
 };
 
 test('puts an item together from what is added to it', () => {
-  const book = createItemBook();
+  const book = createItemAssembler();
   expect(book.take(changed(item(1, 1, 'I')))).toEqual(item(1, 1, 'I'));
   expect(book.take(growth(1, 2, [1, 0], ' look'))).toEqual(item(1, 2, 'I look'));
   expect(book.take(growth(1, 2, [1, 0], ' look'))).toBeUndefined();
@@ -32,7 +32,7 @@ test('puts an item together from what is added to it', () => {
 });
 
 test('says when something is missing, and goes on from what was read', async () => {
-  const book = createItemBook();
+  const book = createItemAssembler();
   expect(book.take(growth(2, 2, [1, 0], 'b'))).toBe('missed');
   book.put(item(2, 4, 'abcd'));
   expect(book.take(growth(2, 3, [2, 0], 'c'))).toBeUndefined();
@@ -51,14 +51,14 @@ test('says when something is missing, and goes on from what was read', async () 
 });
 
 test('hands out no older item after a newer one', () => {
-  const book = createItemBook();
+  const book = createItemAssembler();
   expect(book.take(changed(item(1, 3, 'new')))).toEqual(item(1, 3, 'new'));
   expect(book.take(changed(item(1, 2, 'old')))).toBeUndefined();
   expect(book.take(growth(1, 4, [3, 0], '!'))).toEqual(item(1, 4, 'new!'));
 });
 
 test('holds no more than the newest items', () => {
-  const book = createItemBook();
+  const book = createItemAssembler();
   book.put(item(1, 1, 'old'));
   for (let count = 0; count < 600; count += 1)
     book.put({ ...item(2, 1, 'x'), id: `it_${String(count).padStart(20, '0')}` });

@@ -1,4 +1,4 @@
-/** Who gets in: hosts, origins, tokens, the two doors, and how the first owner comes about. */
+/** Who gets in: hosts, origins, tokens, the two listeners, and how the first owner comes about. */
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect, type NetConnectOpts } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -213,22 +213,22 @@ describe('the Unix socket', () => {
     expect((await stat(dirname(socketPath))).mode & 0o777).toBe(0o700);
   });
 
-  it('needs a token like the other door, and leads to the same server', async () => {
+  it('needs a token like the other listener, and leads to the same server', async () => {
     expect((await harness.ask({ path: '/v1/tasks', viaSocket: true })).status).toBe(401);
     const reply = await harness.ask({ path: '/v1/tasks', viaSocket: true, token: harness.ownerToken });
     expect([reply.status, reply.json]).toEqual([200, { rows: [] }]);
   });
 
-  it('is the only other door: TCP listens on loopback', () => {
+  it('is the only other listener: TCP listens on loopback', () => {
     expect(harness.listening.address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(optionsFor(harness.listening, { path: '/' }).host).toBe('127.0.0.1');
   });
 });
 
 describe('what is not HTTP', () => {
-  it('is answered on both doors in the form of every other failure', async () => {
+  it('is answered on both listeners in the form of every other failure', async () => {
     const { address, socketPath } = harness.listening;
-    const doors: NetConnectOpts[] = [
+    const listeners: NetConnectOpts[] = [
       { host: '127.0.0.1', port: Number(new URL(address).port) },
       { path: socketPath },
     ];
@@ -236,9 +236,9 @@ describe('what is not HTTP', () => {
       ['HELLO\r\n\r\n', 400, 'request'],
       [`GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'headers'],
     ] as const;
-    for (const door of doors) {
+    for (const listener of listeners) {
       for (const [text, status, path] of cases) {
-        const answer = await said(door, text);
+        const answer = await said(listener, text);
         expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
         const { error } = JSON.parse(answer.split('\r\n\r\n')[1] ?? '');
         expect([error.code, error.details.issues[0].path]).toEqual(['request.invalid', path]);
@@ -247,8 +247,8 @@ describe('what is not HTTP', () => {
   });
 });
 
-const said = async (door: NetConnectOpts, text: string): Promise<string> => {
-  const socket = connect(door);
+const said = async (listener: NetConnectOpts, text: string): Promise<string> => {
+  const socket = connect(listener);
   socket.end(text);
   const chunks: Buffer[] = [];
   for await (const chunk of socket) chunks.push(chunk);

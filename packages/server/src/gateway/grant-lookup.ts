@@ -5,13 +5,13 @@
 import { type Attempt, allows, attemptStates, type Sandbox } from '@berth/contract';
 import { type AttemptGrant, type Clock, type Grants, type ReadTx, type Store, targetRefs } from '@berth/core';
 import type { EgressRule } from './egress/policy.ts';
-import type { PushBudget } from './git/push-places.ts';
+import type { PushBudget } from './git/push-queue.ts';
 import type { GitGrant } from './git/serve-git.ts';
 import type { ModelGrant } from './models/relay.ts';
 
 const USABLE: readonly string[] = ['creating', 'running', 'paused'];
 
-export interface GrantBook {
+export interface GrantLookup {
   /** `sandboxId`: the sandbox that presented the token. */
   forGit(token: string, sandboxId: string): Promise<GitGrant | undefined>;
   /** Only agents may use models: set-ups and gates have no reason to. */
@@ -21,7 +21,7 @@ export interface GrantBook {
   isGranted(sandboxId: string): Promise<boolean>;
 }
 
-export const createGrantBook = (store: Store, grants: Grants, clock: Clock): GrantBook => {
+export const createGrantLookup = (store: Store, grants: Grants, clock: Clock): GrantLookup => {
   const lasting = async (tx: ReadTx, grant: AttemptGrant | undefined): Promise<Lasting | undefined> => {
     if (grant === undefined || (grant.expiresAt ?? Number.POSITIVE_INFINITY) <= clock.now()) return undefined;
     const sandbox = await tx.table('sandboxes').get(grant.sandboxId);

@@ -7,7 +7,7 @@ import { createIds, type Log, silentLog } from './kernel/index.ts';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** A core with one place for each of two sandboxes, both taken, and one worker for tasks. */
+/** A core with one slot for each of two sandboxes, both taken, and one worker for tasks. */
 const started = async (onTurn: () => Promise<unknown> = async () => undefined) => {
   const { clock, store, dice, ports: open } = createScriptedWorld(digest, { seed: 9, acts: ['good'] });
   const turn: typeof open.agents.turn = async (...asked) => {
@@ -33,7 +33,7 @@ const started = async (onTurn: () => Promise<unknown> = async () => undefined) =
   return { core, clock, store, taken, run, task, jobs, left };
 };
 
-test('work without a place holds no worker, is shown, and begins when there is one, as if it had never been tried', async () => {
+test('work without a slot holds no worker, is shown, and begins when there is one, as if it had never been tried', async () => {
   const { core, clock, taken, run, task, jobs } = await started();
   const [one, two] = [await run(), await run()];
   await clock.advance(1000);
@@ -56,7 +56,7 @@ test('work without a place holds no worker, is shown, and begins when there is o
 });
 
 test('a run under way waits for its next sandbox in the same way, and is cancelled at once', async () => {
-  // While the agent works somebody takes the place that was left for the gate.
+  // While the agent works somebody takes the slot that was left for the gate.
   const { core, clock, store, taken, run, task, jobs }: Awaited<ReturnType<typeof started>> = await started(
     () => core.sandboxes.create({}),
   );
@@ -74,7 +74,7 @@ test('a run under way waits for its next sandbox in the same way, and is cancell
   expect(await task(id)).toMatchObject({ state: 'cancelled' });
 });
 
-test('a sandbox that is kept after its task gives its place to work that waits, and the doctor hears of it until then', async () => {
+test('a sandbox that is kept after its task gives its slot to work that waits, and the doctor hears of it until then', async () => {
   const { core, clock, store, taken, run, task, left } = await started();
   for (const { id } of taken) await core.sandboxes.remove(id, { by: 'tn_1' });
   await clock.advance(8000);
@@ -89,7 +89,7 @@ test('a sandbox that is kept after its task gives its place to work that waits, 
   const removals = await store.read((tx) =>
     tx.events({ afterSeq: 0, limit: 500, type: 'sandbox.removal_asked' }),
   );
-  expect(JSON.stringify(removals)).toContain('work waits for its place');
+  expect(JSON.stringify(removals)).toContain('work waits for its slot');
 });
 
 test('work gives up when the ceiling has not moved for six minutes, with what to do', async () => {

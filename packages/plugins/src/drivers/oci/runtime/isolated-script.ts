@@ -15,7 +15,7 @@ import { type BundleHost, type Mount, shown } from './bundle.ts';
 import { endContainer, openLog, startContainer, tailOf } from './container.ts';
 import type { Engine, Launcher } from './launch.ts';
 
-export interface Chore {
+export interface IsolatedScript {
   /** For `sh -c`, with `set -e`. Its output is read as text. */
   readonly script: string;
   readonly mounts?: readonly Mount[];
@@ -34,7 +34,7 @@ export const piped = (...parts: readonly [string, string, ...string[]]): string 
 } 4>&1
 [ -z "$failed" ]`;
 
-export interface ChoreResult {
+export interface ScriptResult {
   readonly exitCode: number;
   /** The tail of standard output and error combined. */
   readonly output: string;
@@ -42,7 +42,7 @@ export interface ChoreResult {
   readonly compiledSeccomp: string | undefined;
 }
 
-export interface ChoreTools {
+export interface ScriptTools {
   readonly folders: Folders;
   readonly base: Base;
   readonly launcher: Launcher;
@@ -53,13 +53,13 @@ export interface ChoreTools {
 }
 
 const OWNER_RIGHTS = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_DAC_READ_SEARCH', 'CAP_FOWNER', 'CAP_FSETID'];
-const CHORE_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 64, cpus: 1 };
+const SCRIPT_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 64, cpus: 1 };
 const MAX_SAID_BYTES = 3000;
 const EXIT = /\n?exit (\d+)\s*$/;
 const PREFIX = 'chore-';
 
 /** Rejects when the runtime fails to start it or it times out; a failed script is a result. */
-export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreResult> => {
+export const runIsolated = async (chore: IsolatedScript, tools: ScriptTools): Promise<ScriptResult> => {
   const name = `${PREFIX}${randomUUID()}`;
   const id = containerIdOf(tools.installation, name);
   const folder = await makeThrough(join(tools.folders.trash, name));
@@ -82,7 +82,7 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
           ],
           env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
           mounts: [...tools.base.system.map((path) => shown(path, path)), ...(chore.mounts ?? [])],
-          limits: CHORE_LIMITS,
+          limits: SCRIPT_LIMITS,
           user: chore.asOwner ? { uid: 0, gid: 0, capabilities: OWNER_RIGHTS } : undefined,
         },
         world: tools.world,
@@ -110,5 +110,5 @@ export const runChore = async (chore: Chore, tools: ChoreTools): Promise<ChoreRe
 };
 
 /** Chores in the trash left running by a crashed server. */
-export const choreContainer = (installation: string, trashName: string): string | undefined =>
+export const scriptContainer = (installation: string, trashName: string): string | undefined =>
   trashName.startsWith(PREFIX) ? containerIdOf(installation, trashName) : undefined;

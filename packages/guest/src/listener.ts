@@ -17,7 +17,7 @@ import {
 export type Welcome = Readonly<Record<ConnectionPurpose, (socket: Socket) => Promise<void>>>;
 
 /** Listens, replacing a socket file left by an earlier guest. Resolves when connections succeed. */
-export const openDoor = async (path: string, welcome: Welcome): Promise<Server> => {
+export const openListener = async (path: string, welcome: Welcome): Promise<Server> => {
   rmSync(path, { force: true });
   const server = createServer((socket) => greet(socket, welcome));
   const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { connectWithin } from './door.ts';
+import { connectWithin } from './guest-socket.ts';
 
 it('a socket is connected to, and nothing that stands for one', async () => {
   const place = await mkdtemp(join(tmpdir(), 'berth-door-'));

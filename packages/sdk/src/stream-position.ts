@@ -3,18 +3,18 @@ import { EventMessage, ExecPart } from '@berth/contract';
 import type { EventSourceMessage } from 'eventsource-parser/stream';
 import type { Input } from './request.ts';
 
-export interface Place {
+export interface StreamPosition {
   readonly query: () => Input;
   readonly headers: () => Readonly<Record<string, string>>;
   /** Records a message: it is yielded, it is the last one, or it only gives the position to reopen at. */
   readonly pass: (message: EventSourceMessage) => 'go on' | 'end' | 'reopen';
 }
 
-export const placeFor = (routeId: string): Place =>
-  routeId === 'sandbox.logs' ? placeInOutput() : placeInLog();
+export const positionIn = (routeId: string): StreamPosition =>
+  routeId === 'sandbox.logs' ? outputPosition() : logPosition();
 
 /** The event log: sequence numbers, sent back as `Last-Event-ID`. */
-const placeInLog = (): Place => {
+const logPosition = (): StreamPosition => {
   let last: string | undefined;
   return {
     query: () => ({}),
@@ -32,7 +32,7 @@ const placeInLog = (): Place => {
 };
 
 /** The output of a command: a byte cursor per stream, and an end. */
-const placeInOutput = (): Place => {
+const outputPosition = (): StreamPosition => {
   const cursors: { stdoutCursor?: number; stderrCursor?: number } = {};
   const utf8 = new TextEncoder();
   return {

@@ -10,9 +10,9 @@ import { type Base, isThere, prepareBase } from './rootfs/base.ts';
 import { measure } from './rootfs/disk-usage.ts';
 import { createTrash } from './rootfs/trash.ts';
 import type { BundleHost } from './runtime/bundle.ts';
-import { type Chore, type ChoreResult, runChore } from './runtime/chore.ts';
 import { type End, endContainer } from './runtime/container.ts';
 import { chooseEngine, type RuntimeName } from './runtime/engines.ts';
+import { type IsolatedScript, runIsolated, type ScriptResult } from './runtime/isolated-script.ts';
 import { createLauncher, type Engine, type Launcher } from './runtime/launch.ts';
 import { versionOf } from './runtime/versions.ts';
 
@@ -23,10 +23,10 @@ export interface Ready {
   readonly launcher: Launcher;
   /** Notes on the machine for the operator. */
   readonly notes: readonly string[];
-  readonly chore: (chore: Chore) => Promise<ChoreResult>;
+  readonly runIsolated: (script: IsolatedScript) => Promise<ScriptResult>;
 }
 
-export interface Workshop {
+export interface Prerequisites {
   readonly folders: Folders;
   readonly identity: Identity;
   readonly cgroups: Cgroups | undefined;
@@ -46,7 +46,7 @@ export interface Workshop {
   close(): Promise<void>;
 }
 
-export interface WorkshopOptions {
+export interface PrerequisiteOptions {
   readonly folder: string;
   readonly installation: string;
   readonly runtimes: readonly RuntimeName[];
@@ -55,7 +55,7 @@ export interface WorkshopOptions {
 }
 
 /** Each with the limits of a sandbox; the others wait in FIFO order. */
-const MAX_CHORES = 4;
+const MAX_SCRIPTS = 4;
 
 /** Where disks cannot be measured, disk limits cannot be enforced. */
 const assertMeasures = async (folder: string, surround: readonly string[]): Promise<void> => {
@@ -66,15 +66,16 @@ const assertMeasures = async (folder: string, surround: readonly string[]): Prom
   });
 };
 
-export const createWorkshop = (options: WorkshopOptions): Workshop => {
+export const createPrerequisites = (options: PrerequisiteOptions): Prerequisites => {
   const folders = foldersOf(options.folder);
   const identity = identify(options.idBase);
   const { rootless, asOwner, single } = identity;
   const detected = detectCgroups(rootless);
   const cgroups = typeof detected === 'string' ? undefined : detected;
-  const end: Workshop['end'] = (container) => endContainer({ ...container, state: folders.state, cgroups });
+  const end: Prerequisites['end'] = (container) =>
+    endContainer({ ...container, state: folders.state, cgroups });
   const trash = createTrash({ folders, asOwner, ...options });
-  const inTurn = createConcurrencyLimit(MAX_CHORES);
+  const inTurn = createConcurrencyLimit(MAX_SCRIPTS);
   const repairFolders = async (): Promise<void> => {
     for (const place of await makeFolders(folders))
       options.log('error', 'something was in the place of a folder of the driver and was moved aside', {
@@ -102,15 +103,13 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     if ('absent' in chosen) throw fail('driver.absent', { driver: 'oci', detail: chosen.absent });
     const { engine, compiledSeccomp, note } = chosen;
     const proven: BundleHost = { ...world, compiledSeccomp };
-    const chore = (job: Chore): Promise<ChoreResult> =>
-      inTurn(() => runChore(job, { ...tools, world: proven, engine }));
     return {
       base,
       engine,
       world: proven,
       launcher,
       notes: [note, ...notes, ...(single === undefined ? [] : [single])],
-      chore,
+      runIsolated: (script) => inTurn(() => runIsolated(script, { ...tools, world: proven, engine })),
     };
   };
   const preparation = createPreparation({
@@ -118,7 +117,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
     prepare,
     close,
     isWhole: ({ base }) => areThere(folders) && isThere(base),
-    onGone: () => tellGone(options.log, folders.root),
+    onGone: () => reportGone(options.log, folders.root),
   });
   return {
     folders,
@@ -138,7 +137,7 @@ export const createWorkshop = (options: WorkshopOptions): Workshop => {
 };
 
 /** For as long as this server lives, the operator is told of damage that was made good. */
-const tellGone = (log: DriverHost['log'], root: string): string => {
+const reportGone = (log: DriverHost['log'], root: string): string => {
   log('warn', 'folders of the driver are missing or empty, and are recreated');
   return `something removes files below ${root} (last seen ${new Date().toISOString()}): keep cleaners away from it`;
 };

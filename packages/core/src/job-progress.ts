@@ -1,6 +1,6 @@
 /**
  * How far the work of a job has got: the last journal line of each of its unfinished runs, and its agent's
- * last item. A replay after a restart yields the same place.
+ * last item. A replay after a restart yields the same value.
  */
 import type { Json } from '@berth/plugin-api';
 import { allRows, type Ids, type Job, type ReadTx } from './kernel/index.ts';
@@ -11,7 +11,7 @@ import { type BaselineJob, sandboxesOf } from './workflows/gate/baseline.ts';
 const NAMES = ['attemptId', 'prebuildId'] as const;
 
 /** If it is equal at two moments, nothing was recorded in between. */
-export const placeOf = async (tx: ReadTx, ids: Ids, job: Job): Promise<string> => {
+export const progressOf = async (tx: ReadTx, ids: Ids, job: Job): Promise<string> => {
   const named = namesIn(job.data);
   const own = ownSubjects(ids, job, named);
   const unfinished = await allRows(tx, { table: 'sagas', where: { state: ['running', 'undoing'] } });

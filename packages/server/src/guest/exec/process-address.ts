@@ -3,7 +3,7 @@ import { GUEST_PATHS } from '@berth/contract/guest';
 import { z } from 'zod';
 import type { Link } from '../channel/link.ts';
 
-export interface ProcessPlace {
+export interface ProcessAddress {
   readonly id: string;
   readonly link: Link;
   /** Absent where the driver has no control groups for commands. */
@@ -22,7 +22,7 @@ export const pathOf = (execId: string): string => `${GUEST_PATHS.exec}${encodeUR
 
 /** Makes an idempotent request. */
 export const ask = async (
-  { link }: ProcessPlace,
+  { link }: ProcessAddress,
   path: string,
   query: Readonly<Record<string, string>> = {},
 ): Promise<void> => {

@@ -2,7 +2,7 @@ import type { Attempt, Sandbox } from '@berth/contract';
 import { type AttemptGrant, createIds, type Grants } from '@berth/core';
 import { createManualClock, createMemoryStore } from '@berth/core/testing';
 import { expect, test } from 'vitest';
-import { createGrantBook } from './grant-book.ts';
+import { createGrantLookup } from './grant-lookup.ts';
 
 const grants: Grants = { tokenFor: (id) => `token-${id}`, hash: (token) => `hash-${token}` };
 const ATTEMPT = 'at_1';
@@ -54,7 +54,7 @@ const scene = async (
       ...grant,
     });
   });
-  return { book: createGrantBook(store, grants, clock), now: clock.now(), store };
+  return { book: createGrantLookup(store, grants, clock), now: clock.now(), store };
 };
 
 const BOTH = { attemptId: ATTEMPT, workspaceId: 'ws_1' };

@@ -1,10 +1,10 @@
 /**
- * Places under the limit on sandboxes. Work that finds none waits without a worker. It gives up if no place
+ * Slots under the limit on sandboxes. Work that finds none waits without a worker. It gives up if no slot
  * has been freed for a while, because then nothing is about to finish.
  */
 import { fail, isFinal, type Sandbox, sandboxStates } from '@berth/contract';
 import { type Clock, Deferred, type Store, type Wait } from '../kernel/index.ts';
-import type { Places } from '../ports.ts';
+import type { SandboxSlots } from '../ports.ts';
 
 /** The states in which more than a sandbox's record is left: a machine, a disk, or what it was made from. */
 export const THERE: readonly Sandbox['state'][] = (Object.keys(sandboxStates) as Sandbox['state'][]) // Object.keys returns string[]
@@ -14,13 +14,13 @@ export const isThere = (sandbox: Sandbox | undefined): sandbox is Sandbox =>
   sandbox !== undefined && !isFinal(sandboxStates, sandbox.state);
 
 /**
- * An attempt holds its place while its gate needs another. Attempts therefore never take the last one, or
- * they could hold all places and wait for each other.
+ * An attempt holds its slot while its gate needs another. Attempts therefore never take the last one, or
+ * they could hold all slots and wait for each other.
  */
 export const LEFT_BY_ATTEMPTS = 1;
-/** How long to wait if no place is freed. */
-const PLACE_WAIT_MS = 360_000;
-/** In case nothing announces that a place is free. */
+/** How long to wait if no slot is freed. */
+const SLOT_WAIT_MS = 360_000;
+/** In case nothing announces that a slot is free. */
 const LOOK_AGAIN_MS = 60_000;
 
 /**
@@ -33,30 +33,30 @@ const WITH_MACHINE = THERE.filter((state) => state !== 'error');
 export const isKept = ({ purpose, expiresAt }: Sandbox): boolean =>
   purpose === 'attempt' && expiresAt !== undefined;
 
-/** What jobs wait for that found no place. */
-export const PLACE_TOPIC = 'a place for a sandbox';
-/** What jobs wait for that leave the last place to others. */
-export const ATTEMPT_PLACE_TOPIC = 'a place for the sandbox of an attempt';
+/** What jobs wait for that found no slot. */
+export const SLOT_TOPIC = 'a place for a sandbox';
+/** What jobs wait for that leave the last slot to others. */
+export const ATTEMPT_SLOT_TOPIC = 'a place for the sandbox of an attempt';
 
-/** Each of these frees a place. */
-export const PLACE_ENDS = ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'] as const;
+/** Each of these frees a slot. */
+export const SLOT_FREEING_EVENTS = ['sandbox.removed', 'sandbox.lost', 'sandbox.undone'] as const;
 
-interface PlacesDeps {
+interface SandboxSlotsDeps {
   readonly store: Pick<Store, 'notices'>;
   readonly clock: Clock;
   readonly limit: number;
 }
 
-export const createPlaces = ({ store, clock, limit }: PlacesDeps): Places => {
-  const ends: ReadonlySet<string> = new Set(PLACE_ENDS);
+export const createSandboxSlots = ({ store, clock, limit }: SandboxSlotsDeps): SandboxSlots => {
+  const ends: ReadonlySet<string> = new Set(SLOT_FREEING_EVENTS);
   let movedAt = clock.now();
-  // Listen for events rather than count: a place that is taken again at once leaves the count unchanged.
+  // Listen for events rather than count: a slot that is taken again at once leaves the count unchanged.
   store.notices.subscribe(({ events }) => {
     if (events.some(({ type }) => ends.has(type))) movedAt = clock.now();
   });
-  const free: Places['free'] = async (tx) =>
+  const free: SandboxSlots['free'] = async (tx) =>
     limit - (await tx.table('sandboxes').count({ state: WITH_MACHINE }));
-  const reached: Places['reached'] = async (tx) => {
+  const reached: SandboxSlots['reached'] = async (tx) => {
     const all = await tx.table('sandboxes').list({ where: { state: WITH_MACHINE }, limit: limit + 1 });
     const idsOf = (some: readonly Sandbox[]): string[] => some.map(({ id }) => id);
     const manual = idsOf(all.filter(({ purpose }) => purpose === 'manual'));
@@ -74,12 +74,12 @@ export const createPlaces = ({ store, clock, limit }: PlacesDeps): Places => {
       const isFree: Wait['isOver'] = async (now) =>
         (await free(now)) > (purpose === 'attempt' ? LEFT_BY_ATTEMPTS : 0);
       if (await isFree(tx)) return;
-      const isLong = clock.now() - Math.max(since, movedAt) >= PLACE_WAIT_MS;
+      const isLong = clock.now() - Math.max(since, movedAt) >= SLOT_WAIT_MS;
       const error = await reached(tx);
       if (isLong) throw error;
       throw new Deferred({
         error,
-        topic: purpose === 'attempt' ? ATTEMPT_PLACE_TOPIC : PLACE_TOPIC,
+        topic: purpose === 'attempt' ? ATTEMPT_SLOT_TOPIC : SLOT_TOPIC,
         againMs: LOOK_AGAIN_MS,
         isOver: isFree,
       });

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { piped } from '../../../src/drivers/oci/runtime/chore.ts';
+import { piped } from '../../../src/drivers/oci/runtime/isolated-script.ts';
 
 const run = (...parts: Parameters<typeof piped>) => {
   const { status, stdout } = spawnSync('/bin/sh', ['-c', `(set -e; ${piped(...parts)}\necho whole)`]);

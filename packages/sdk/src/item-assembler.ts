@@ -5,7 +5,7 @@
 import { dataOf, type Event, grown, type Item } from '@berth/contract';
 import type { RouteMethods } from './client-type.ts';
 
-export interface ItemBook {
+export interface ItemAssembler {
   /** The item after this event; undefined for another kind of event and for one already applied. */
   take(event: Event): Item | 'missed' | undefined;
   /** Stores an item read by route; the newer of two wins. */
@@ -18,7 +18,7 @@ export interface ItemBook {
 const MAX_ITEMS = 500;
 const PAGE_ITEMS = 200;
 
-export const createItemBook = (): ItemBook => {
+export const createItemAssembler = (): ItemAssembler => {
   const items = new Map<string, Item>();
   /** False when a newer one is stored. */
   const put = (item: Item): boolean => {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { createManualClock, createMemoryStore } from '../testing/index.ts';
+import { progressOf } from './job-progress.ts';
 import { createIds } from './kernel/index.ts';
 import { putItem } from './task/index.ts';
-import { placeOf } from './work-place.ts';
 import { takeTurn } from './workflows/attempt/take-turn.ts';
 
 it('of a turn moves on with what the agent says, and not when the same is said again', async () => {
@@ -18,10 +18,10 @@ it('of a turn moves on with what the agent says, and not when the same is said a
     const data = { attemptId };
     return tx.table('jobs').insert({ id: 'jb_1', queue: 'task.run', state: 'active', data, ...times });
   });
-  const said = (place: number, text: string) =>
-    store.write((tx) => putItem(tx, turn, place, { kind: 'message', role: 'agent', text }));
-  const places = new Set<string>();
-  const look = async (): Promise<number> => places.add(await store.read((tx) => placeOf(tx, ids, job))).size;
+  const said = (ordinal: number, text: string) =>
+    store.write((tx) => putItem(tx, turn, ordinal, { kind: 'message', role: 'agent', text }));
+  const seen = new Set<string>();
+  const look = async (): Promise<number> => seen.add(await store.read((tx) => progressOf(tx, ids, job))).size;
   expect(await look()).toBe(1);
   await said(0, 'Looking');
   expect(await look()).toBe(2);
