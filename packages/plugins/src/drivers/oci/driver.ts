@@ -27,6 +27,7 @@ import type { CommandGroups } from './cgroups/command-groups.ts';
 import { containerIdOf, makeThrough } from './folders.ts';
 import { createImages, type Images } from './images/images.ts';
 import { createLivenessReader, describeLiveness } from './liveness.ts';
+import { createPrerequisites, type Prerequisites } from './prerequisites.ts';
 import { claims, MACHINE_ID, readRecord, writeClaim, writeRecord } from './record.ts';
 import type { DiskSize } from './rootfs/disk-usage.ts';
 import { unseenHeld } from './rootfs/nameless.ts';

@@ -38,7 +38,7 @@ export interface ScriptResult {
   readonly exitCode: number;
   /** The tail of standard output and error combined. */
   readonly output: string;
-  /** The compiled filter left by the runtime while the chore ran, base64. */
+  /** The compiled filter left by the runtime while the script ran, base64. */
   readonly compiledSeccomp: string | undefined;
 }
 
@@ -59,7 +59,7 @@ const EXIT = /\n?exit (\d+)\s*$/;
 const PREFIX = 'chore-';
 
 /** Rejects when the runtime fails to start it or it times out; a failed script is a result. */
-export const runIsolated = async (chore: IsolatedScript, tools: ScriptTools): Promise<ScriptResult> => {
+export const runIsolated = async (request: IsolatedScript, tools: ScriptTools): Promise<ScriptResult> => {
   const name = `${PREFIX}${randomUUID()}`;
   const id = containerIdOf(tools.installation, name);
   const folder = await makeThrough(join(tools.folders.trash, name));
@@ -77,27 +77,27 @@ export const runIsolated = async (chore: IsolatedScript, tools: ScriptTools): Pr
           argv: [
             '/bin/sh',
             '-c',
-            `{ (set -e; ${chore.script}) 2>&1; echo "exit $?"; } | tail -c ${MAX_SAID_BYTES}`,
+            `{ (set -e; ${request.script}) 2>&1; echo "exit $?"; } | tail -c ${MAX_SAID_BYTES}`,
             id,
           ],
           env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
-          mounts: [...tools.base.system.map((path) => shown(path, path)), ...(chore.mounts ?? [])],
+          mounts: [...tools.base.system.map((path) => shown(path, path)), ...(request.mounts ?? [])],
           limits: SCRIPT_LIMITS,
-          user: chore.asOwner ? { uid: 0, gid: 0, capabilities: OWNER_RIGHTS } : undefined,
+          user: request.asOwner ? { uid: 0, gid: 0, capabilities: OWNER_RIGHTS } : undefined,
         },
         world: tools.world,
         engine: tools.engine,
         folder,
         log,
-        signal: AbortSignal.timeout(chore.timeoutMs),
+        signal: AbortSignal.timeout(request.timeoutMs),
       },
       tools.launcher,
     );
     // Only crun leaves it, and it is tested before use: without it each start compiles its own.
     const filter = join(state, id, 'seccomp.bpf');
     const compiledSeccomp = await readFile(filter, 'base64').catch(ifMissing(undefined));
-    const ended = mark === undefined || (await gone([mark], chore.timeoutMs));
-    const said = ended ? await tailOf(log) : `it did not finish within ${chore.timeoutMs} ms`;
+    const ended = mark === undefined || (await gone([mark], request.timeoutMs));
+    const said = ended ? await tailOf(log) : `it did not finish within ${request.timeoutMs} ms`;
     const exitCode = ended ? Number(EXIT.exec(said)?.[1] ?? 255) : 255;
     await end(mark === undefined ? [] : [mark], false);
     return { exitCode, output: said.replace(EXIT, ''), compiledSeccomp };
