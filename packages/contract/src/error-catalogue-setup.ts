@@ -40,6 +40,6 @@ export const SETUP_ERRORS = {
     kind: 'exhausted',
     data: z.object({ id: z.string(), detail: z.string() }),
     message: (d) => `The disk of sandbox ${d.id} is too large to keep: ${d.detail}.`,
-    hint: 'Reduce what the set-up leaves behind, or raise `layerBytes` and `layerInodes` of the driver.',
+    hint: 'Reduce what the set-up or a command of the gate leaves behind, or raise `layerBytes` and `layerInodes` of the driver.',
   },
 } as const satisfies Record<string, ErrorShape>;

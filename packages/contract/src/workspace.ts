@@ -117,7 +117,8 @@ export const GateCommand = z
     repository: RepositoryName.optional(),
     timeoutMs: z.int().min(100).max(3_600_000).optional(),
     /**
-     * Names of earlier commands whose resulting state it starts from; without any, it starts from the prepared state.
+     * Names of earlier commands whose results it starts from: the files that they added to the repositories, beside
+     * the prepared state.
      */
     needs: z.array(z.string().max(41)).max(20).optional(),
   })
@@ -134,24 +135,29 @@ export type GateProfile = z.infer<typeof GateProfile>;
 export const WeakenedPolicy = z.enum(['ask', 'allow', 'refuse']).meta({ id: 'WeakenedPolicy' });
 export type WeakenedPolicy = z.infer<typeof WeakenedPolicy>;
 
-export const GateSpec = z
-  .strictObject({
-    profile: GateProfile.optional(),
-    commands: z.array(GateCommand).max(20).optional(),
-    /** `ask` when absent. */
-    weakened: WeakenedPolicy.optional(),
-  })
-  .meta({ id: 'GateSpec' });
-export type GateSpec = z.infer<typeof GateSpec>;
-
 /** Relative, plain names only: no `..`, and links are not followed. */
 export const KeptPath = z
   .string()
   .max(200)
   .regex(
     /^(?!\.{1,2}(?:\/|$))[\w.@+-]+(?:\/(?!\.{1,2}(?:\/|$))[\w.@+-]+)*$/,
-    'must be a path below the home folder, such as .cache/ms-playwright',
+    'must be a relative path of plain names, such as .cache/ms-playwright',
   );
+
+export const GateSpec = z
+  .strictObject({
+    profile: GateProfile.optional(),
+    commands: z.array(GateCommand).max(20).optional(),
+    /** `ask` when absent. */
+    weakened: WeakenedPolicy.optional(),
+    /**
+     * Paths in the repositories that a command hands over to those that need it although the set-up made them or they
+     * could judge, such as `node_modules/.prisma`.
+     */
+    keep: z.array(KeptPath).max(20).optional(),
+  })
+  .meta({ id: 'GateSpec' });
+export type GateSpec = z.infer<typeof GateSpec>;
 
 const ShellLine = z.string().min(1).max(4000);
 

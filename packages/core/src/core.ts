@@ -56,6 +56,7 @@ import { createTasks, type Tasks } from './verbs/tasks.ts';
 import { createWorkspaces, type Workspaces } from './verbs/workspaces.ts';
 import { takeTurn } from './workflows/attempt/take-turn.ts';
 import { checkTarget } from './workflows/gate/baseline.ts';
+import { checkCommand } from './workflows/gate/check-command.ts';
 import { checkGate } from './workflows/gate/check-gate.ts';
 import { landChange } from './workflows/landing/land-change.ts';
 import { landChange1 } from './workflows/landing/land-change-1.ts';
@@ -68,6 +69,7 @@ export const SAGAS = [
   createSandbox,
   prepareWorkspace,
   checkGate,
+  checkCommand,
   checkTarget,
   takeTurn,
   landChange,

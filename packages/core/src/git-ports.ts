@@ -161,6 +161,19 @@ export interface Checkouts {
    * commits them. Only what is done from now on counts as work.
    */
   settle(sandbox: Sandbox, request: SettleRequest): Promise<void>;
+  /**
+   * What lies beside the files of the commit, ignored or not, by repository. A path that ends with `/` is a
+   * folder that holds nothing of the commit. Truthful only while no command has run in the sandbox.
+   */
+  listUntracked(
+    sandbox: Sandbox,
+    request: SettleRequest,
+  ): Promise<Readonly<Record<string, readonly string[]>>>;
+  /** Deletes paths that `listUntracked` returned. */
+  removeUntracked(
+    sandbox: Sandbox,
+    request: CheckoutStep & { readonly paths: Readonly<Record<string, readonly string[]>> },
+  ): Promise<void>;
   /** Updates `origin/*` from the hub. Touches no file, and no branch or index unless `saved` is given. */
   fetch(sandbox: Sandbox, fetch: FetchRequest): Promise<void>;
   /**

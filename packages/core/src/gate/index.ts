@@ -2,14 +2,17 @@ export { judgeChanges } from './judges/judges.ts';
 export { linesAmong } from './judges/neighbour-lines.ts';
 export { deciding, isAgreedTo, removedCommands, setupRed, weakenedBy } from './judges/weakening.ts';
 export { alwaysGreen } from './plan/always-green.ts';
+export { mayBeHandedOver } from './plan/handed-over.ts';
 export {
   type GatePlan,
   gateInputHash,
   groupsOf,
+  linked,
   type PlannedCommand,
   planGate,
   planOf,
   readAt,
   readForGate,
 } from './plan/plan.ts';
+export type { JudgedTree } from './repository/path-index.ts';
 export { failedIn, missingTools, programOf, runGate } from './run.ts';

@@ -9,6 +9,7 @@ import type { Ports } from '../ports.ts';
 import { planSandbox } from '../sandbox/index.ts';
 import { takeTurn } from './attempt/take-turn.ts';
 import { checkTarget } from './gate/baseline.ts';
+import { checkCommand } from './gate/check-command.ts';
 import { checkGate } from './gate/check-gate.ts';
 import { landChange } from './landing/land-change.ts';
 import { createSandbox } from './machine/create-sandbox.ts';
@@ -130,6 +131,22 @@ sagaLaws(checkGate, {
     judgedBy: 'target',
     commands: [{ name: 'check', repository: 'app', run: 'check', timeoutMs: 1000, needs: [] }],
     sandbox,
+  },
+  world: () =>
+    lawful(nothing, {
+      isClean: async ({ store }) => (await sandboxesLeft(store)) === 0,
+      isDone: async ({ store }) => (await stateOf(store, 'sandboxes', SB)) === 'deleting',
+    }),
+});
+
+sagaLaws(checkCommand, {
+  input: {
+    judgedBy: 'target',
+    commands: [{ name: 'check', repository: 'app', run: 'check', timeoutMs: 1000, needs: ['build'] }],
+    sandbox,
+    needs: [0],
+    isNeeded: true,
+    results: [{ command: 'build', outputs: 'none', prepared: {} }],
   },
   world: () =>
     lawful(nothing, {

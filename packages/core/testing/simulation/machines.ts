@@ -175,6 +175,13 @@ export const createScriptedCheckouts = (machines: ScriptedMachines, hub: Scripte
   async settle({ id }) {
     machines.insideOf(id);
   },
+  async listUntracked({ id }, { repositories }) {
+    machines.insideOf(id);
+    return Object.fromEntries(repositories.map((name) => [name, ['deps/']]));
+  },
+  async removeUntracked({ id }) {
+    machines.insideOf(id);
+  },
   async fetch({ id }) {
     machines.insideOf(id);
   },

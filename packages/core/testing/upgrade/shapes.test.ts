@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { GateSpec } from '@berth/contract';
 import { beforeAll, expect, test } from 'vitest';
 import { createCore, EARLIER_SAGAS, SAGAS } from '../../src/core.ts';
 import { createIds, type JournalEntry, type SagaRun } from '../../src/kernel/index.ts';
@@ -27,7 +28,7 @@ const runs: SagaRun[] = [];
 const journal: JournalEntry[] = [];
 
 /** Tasks that land, are sent back, conflict, wait for a yes and are gone on with, and a sandbox by hand. */
-const collect = async (acts: readonly Act[], setup: boolean): Promise<void> => {
+const collect = async (acts: readonly Act[], setup: boolean, gate?: GateSpec): Promise<void> => {
   const world = createScriptedWorld(digest, { seed: 4, acts, setup, locked: true });
   const { clock, store, dice, ports } = world;
   const core = createCore({
@@ -41,7 +42,7 @@ const collect = async (acts: readonly Act[], setup: boolean): Promise<void> => {
   await core.start();
   const commands = setup ? { setup: { commands: ['npm ci'] } } : {};
   const { id: workspaceId } = await clock.through(
-    core.workspaces.create({ repositories: [{ source: '/app' }], ...commands }),
+    core.workspaces.create({ repositories: [{ source: '/app' }], gate, ...commands }),
   );
   const task = await core.tasks.create({ workspaceId, prompt: 'Fix it' });
   await core.tasks.create({ workspaceId, prompt: 'Fix that' });
@@ -58,10 +59,19 @@ const collect = async (acts: readonly Act[], setup: boolean): Promise<void> => {
   });
 };
 
+const BUILT: GateSpec = {
+  commands: [
+    { name: 'build', run: 'check' },
+    { name: 'check', run: 'check', needs: ['build'] },
+  ],
+  keep: ['deps/made'],
+};
+
 beforeAll(async () => {
   await collect(['good'], true);
   await collect(['good', 'buggy', 'shared'], true);
   await collect(['weak', 'good'], false);
+  await collect(['good', 'buggy'], true, BUILT);
 });
 
 const seen = (saga: (typeof SAGAS)[number]): Shapes => {

@@ -107,6 +107,19 @@ describe('a checkout', () => {
     expect(run(inside, ['diff', '--name-only', main, source])).toBe('work.txt');
   });
 
+  test('what lies beside the files of the commit is listed, ignored or not, and removed by name', async () => {
+    await clone();
+    shell(
+      inside,
+      'mkdir -p dep/deep ./"-odd name"; echo 1 | tee dep/deep/a x.log new.txt ./"-odd name/b"; echo 2 > a.txt',
+    );
+    const request = { key: 'k', repositories: ['source'] };
+    const { source = [] } = await checkouts().listUntracked(sandbox, request);
+    expect(source.toSorted()).toEqual(['-odd name/', 'dep/', 'new.txt', 'x.log']);
+    await checkouts().removeUntracked(sandbox, { key: 'k', paths: { source: ['-odd name/', 'x.log'] } });
+    expect((await checkouts().listUntracked(sandbox, request)).source).toEqual(['dep/', 'new.txt']);
+  });
+
   test('fetch brings origin up to date and touches nothing else', async () => {
     await clone();
     shell(sample.source, 'echo two >> a.txt; git commit -qam two');

@@ -43,6 +43,8 @@ export interface GateInputs {
   readonly setup?: SetupPlan | undefined;
   readonly egress: EgressPolicy;
   readonly limits: Limits;
+  /** What commands hand over to those that need them, in addition to what they add. */
+  readonly keep?: readonly string[] | undefined;
 }
 
 const MARKER_MAX_BYTES = 256 * 1024;
@@ -81,13 +83,34 @@ export const planOf = (
   return { profile, commands: commands.map((command) => planned(command, first, defaults.gateTimeoutMs)) };
 };
 
-/** Groups commands that need each other, in plan order; each group runs in one sandbox. */
+/** A command in a sandbox of its own. */
+export interface LinkedCommand {
+  readonly command: PlannedCommand;
+  /** The indexes of those that it needs, directly or through others. */
+  readonly needs: readonly number[];
+  readonly isNeeded: boolean;
+}
+
+/** In plan order. A command cannot need a later one. */
+export const linked = (commands: readonly PlannedCommand[]): LinkedCommand[] => {
+  const needs: number[][] = [];
+  for (const command of commands) {
+    const direct = [...needs.keys()].filter((index) => isNeeded(commands, command, commands[index]));
+    const all = new Set(direct.flatMap((index) => [...(needs[index] ?? []), index]));
+    needs.push([...all].sort((one, other) => one - other));
+  }
+  return commands.map((command, index) => ({
+    command,
+    needs: needs[index] ?? [],
+    isNeeded: needs.some((all) => all.includes(index)),
+  }));
+};
+
+/** Groups commands that need each other, in plan order: those that share a sandbox if results cannot move. */
 export const groupsOf = (commands: readonly PlannedCommand[]): PlannedCommand[][] => {
   const groups: PlannedCommand[][] = [];
   for (const command of commands) {
-    const isNeeded = ({ name, repository }: PlannedCommand): boolean =>
-      command.needs.includes(name) && (command.repository === repository || isAlone(commands, name));
-    const joined = groups.filter((group) => group.some(isNeeded));
+    const joined = groups.filter((group) => group.some((one) => isNeeded(commands, command, one)));
     const [first] = joined;
     if (first === undefined) groups.push([command]);
     else groups.splice(groups.indexOf(first), 1, [...joined.flat(), command]);
@@ -96,9 +119,15 @@ export const groupsOf = (commands: readonly PlannedCommand[]): PlannedCommand[][
   return groups.map((group) => commands.filter((command) => group.includes(command)));
 };
 
-/** Detected commands have the same name in several repositories. */
-const isAlone = (commands: readonly PlannedCommand[], name: string): boolean =>
-  commands.filter((command) => command.name === name).length === 1;
+const isNeeded = (
+  commands: readonly PlannedCommand[],
+  { needs, repository }: PlannedCommand,
+  other: PlannedCommand | undefined,
+): boolean =>
+  other !== undefined &&
+  needs.includes(other.name) &&
+  // Detected commands have the same name in several repositories.
+  (other.repository === repository || commands.filter(({ name }) => name === other.name).length === 1);
 
 const planned = (command: GateCommand, first: string, defaultTimeoutMs: number): PlannedCommand => ({
   name: command.name,
@@ -150,7 +179,7 @@ export const readAt = (
 export const gateInputHash = (digest: (text: string) => string, inputs: GateInputs): string =>
   digest(
     JSON.stringify([
-      'gate@3',
+      'gate@4',
       inputs.workspaceId,
       Object.entries(inputs.trees).sort(),
       inputs.commands.map(({ name, repository, run, timeoutMs, needs }) => [
@@ -163,5 +192,6 @@ export const gateInputHash = (digest: (text: string) => string, inputs: GateInpu
       inputs.setup ?? null,
       inputs.egress,
       Object.entries(inputs.limits).sort(),
+      inputs.keep ?? [],
     ]),
   );

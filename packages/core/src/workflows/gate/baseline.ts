@@ -6,7 +6,7 @@
  * counts only for those who waited for it.
  */
 import { type BerthError, type EgressPolicy, type Evidence, fail, isBerthError } from '@berth/contract';
-import { deciding, type GatePlan, groupsOf } from '../../gate/index.ts';
+import { deciding, type GatePlan } from '../../gate/index.ts';
 import {
   allRows,
   Deferred,
@@ -25,7 +25,7 @@ import type { CommitByRepository, Ports } from '../../ports.ts';
 import { workspaceOf } from '../../workspace/index.ts';
 import { ensurePrebuild } from '../prebuild/ensure.ts';
 import type { GatePart } from './check-gate.ts';
-import { endParts, gateSandbox, judgedBy, runParts, setupRedOf } from './gate-parts.ts';
+import { endParts, gateSandbox, judgedBy, partsOf, runParts, setupRedOf } from './gate-parts.ts';
 
 export type Target = {
   readonly workspaceId: string;
@@ -40,10 +40,11 @@ export const checkTarget = saga<Ports, Target>('gate.baseline', 1)
       const workspace = await workspaceOf(ports, input.workspaceId);
       const { commits, egress } = input;
       const start = await ensurePrebuild(ports, { workspace, commits, signal });
-      return groupsOf(input.plan.commands).map((commands, index) => {
+      const parts = await partsOf(ports, workspace, input.plan.commands);
+      return parts.map((part, index) => {
         const id = sandboxOfPart(ports.ids, run, index);
         const sandbox = gateSandbox(ports, workspace, { id, start, egress, commits });
-        return { judgedBy: 'target', commands, sandbox };
+        return { ...part, judgedBy: 'target', sandbox };
       });
     },
     undo: nothingToUndo('it only reads; a layer that was made is of use to others'),
@@ -66,9 +67,9 @@ export type BaselineJob = {
   readonly inputHash: string;
 };
 
-/** The sandboxes in which the run of a job judges. */
+/** The sandboxes in which the run of a job may judge: no more than one for each command. */
 export const sandboxesOf = (ids: Ids, { id, target }: BaselineJob): string[] =>
-  groupsOf(target.plan.commands).map((_, index) => sandboxOfPart(ids, id, index));
+  target.plan.commands.map((_, index) => sandboxOfPart(ids, id, index));
 
 /** Starts the determination unless the result is known or already being determined. */
 export const beginBaseline = async (ports: Ports, target: Target): Promise<void> => {

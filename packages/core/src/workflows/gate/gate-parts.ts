@@ -10,12 +10,20 @@ import {
   type Weakening,
   type Workspace,
 } from '@berth/contract';
-import { type GatePlan, gateInputHash, setupRed } from '../../gate/index.ts';
-import { endChild } from '../../kernel/index.ts';
+import {
+  type GatePlan,
+  gateInputHash,
+  groupsOf,
+  linked,
+  type PlannedCommand,
+  setupRed,
+} from '../../gate/index.ts';
+import { endChild, type RunRequest } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { planSetup } from '../../prebuild/index.ts';
 import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
 import { filesOf, type Start } from '../prebuild/ensure.ts';
+import { checkCommand, type HandedOver } from './check-command.ts';
 import { checkGate, type GatePart } from './check-gate.ts';
 
 export interface GateSandbox {
@@ -47,6 +55,23 @@ export const gateSandbox = (
     })),
   });
 
+/** The parts in which commands run, without their sandboxes. `before` is the number of parts in front of them. */
+export const partsOf = async (
+  { machines }: Pick<Ports, 'machines'>,
+  { driver, gate }: Pick<Workspace, 'driver' | 'gate'>,
+  commands: readonly PlannedCommand[],
+  before = 0,
+): Promise<Pick<GatePart, 'commands' | 'needs' | 'isNeeded' | 'keep'>[]> => {
+  const { name } = await machines.choose({ driver });
+  if (machines.facets(name).snapshots === undefined)
+    return groupsOf(commands).map((group) => ({ commands: group }));
+  return linked(commands).map(({ command, needs, isNeeded }) =>
+    needs.length === 0 && !isNeeded
+      ? { commands: [command] }
+      : { commands: [command], needs: needs.map((index) => before + index), isNeeded, keep: gate?.keep },
+  );
+};
+
 /** A hash of everything that a verdict on the files of these commits by these commands depends on. */
 export const judgedBy = async (
   ports: Ports,
@@ -61,6 +86,7 @@ export const judgedBy = async (
     workspaceId: workspace.id,
     trees: await treesOf(ports, workspace.id, commits),
     ...{ commands, image, driver, isolation, setup, egress, limits },
+    keep: workspace.gate?.keep,
   });
 };
 
@@ -90,12 +116,15 @@ export interface PartsEnd {
 
 export const runParts = async (ports: Ports, { parts, key, signal }: RunOfParts): Promise<PartsEnd> => {
   const evidence: Evidence[] = [];
+  const results = new Map<number, HandedOver>();
   let weakened: Weakening[] = [];
   for (const [index, part] of parts.entries()) {
     if (part.judgedBy === 'target' && weakened.length > 0) continue;
-    const run = { id: runOfPart(ports, key, index), input: part, subject: part.sandbox.id };
+    const run = { id: runOfPart(ports, key, index), subject: part.sandbox.id, signal };
     try {
-      evidence.push(...(await ports.sagas.run(checkGate, { ...run, signal })));
+      const { evidence: found, handedOver } = await runPartOf(ports, part, { run, results });
+      evidence.push(...found);
+      if (handedOver !== undefined) results.set(index, handedOver);
     } catch (error) {
       const red = setupRedOf(error, part.sandbox.checkout[0]?.name);
       const isJudgedBeside = part.judgedBy === 'target' && parts.some((one) => one.judgedBy === 'change');
@@ -104,6 +133,27 @@ export const runParts = async (ports: Ports, { parts, key, signal }: RunOfParts)
     }
   }
   return { evidence: evidence.filter((one) => one.judgedBy !== 'target' || weakened.length === 0), weakened };
+};
+
+interface RunOfPart {
+  readonly run: Pick<RunRequest<never>, 'id' | 'subject' | 'signal'>;
+  readonly results: ReadonlyMap<number, HandedOver>;
+}
+
+const runPartOf = async (
+  { sagas }: Pick<Ports, 'sagas'>,
+  part: GatePart,
+  { run, results }: RunOfPart,
+): Promise<{ readonly evidence: readonly Evidence[]; readonly handedOver?: HandedOver | undefined }> => {
+  if (part.needs === undefined) return { evidence: await sagas.run(checkGate, { ...run, input: part }) };
+  const needed = part.needs.flatMap((index) => results.get(index) ?? []);
+  const layers = [
+    ...needed.map(({ outputs }) => outputs),
+    ...part.sandbox.layers,
+    ...needed.flatMap(({ kept }) => kept ?? []),
+  ];
+  const input = { ...part, sandbox: { ...part.sandbox, layers }, results: needed };
+  return sagas.run(checkCommand, { ...run, input });
 };
 
 export const endParts = async (

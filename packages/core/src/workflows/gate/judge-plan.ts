@@ -7,7 +7,7 @@ import { type ChangePart, type EgressPolicy, fail, type Weakening, type Workspac
 import { changeRef, judgeRef, type MergedPart } from '../../change/index.ts';
 import {
   type GatePlan,
-  groupsOf,
+  type JudgedTree,
   judgeChanges,
   linesAmong,
   type PlannedCommand,
@@ -17,11 +17,17 @@ import {
   readForGate,
   removedCommands,
 } from '../../gate/index.ts';
-import type { CommitByRepository, Ports } from '../../ports.ts';
-import { planSetup, setupChanges, setupLines, type WorkEgress } from '../../prebuild/index.ts';
+import type { CommitByRepository, Hub, Ports } from '../../ports.ts';
+import {
+  planSetup,
+  type SetupSide,
+  setupChanges,
+  setupLines,
+  type WorkEgress,
+} from '../../prebuild/index.ts';
 import { ensurePrebuild, filesOf, type Start, settingOf } from '../prebuild/ensure.ts';
 import type { GatePart } from './check-gate.ts';
-import { gateSandbox, judgedBy, setupRedOf } from './gate-parts.ts';
+import { gateSandbox, judgedBy, partsOf, setupRedOf } from './gate-parts.ts';
 import { findEvidence, type Reused } from './reuse.ts';
 
 export interface ToJudge {
@@ -52,55 +58,18 @@ export type JudgePlan = {
 export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgePlan> => {
   const { workspace } = wanted;
   const { commits, targets } = await commitsOf(ports, wanted);
-  const target = await readForGate(ports.hub, workspace.id, targets);
-  const change = await readForGate(ports.hub, workspace.id, commits);
-  const plan = planGate(workspace, target, ports.defaults);
-  const own = planOf(workspace, change, ports.defaults);
-  const setUp = {
-    target: await setupOf(ports, workspace, targets),
-    change: await setupOf(ports, workspace, commits),
+  const sides = {
+    target: await sideOf(ports, workspace, targets),
+    change: await sideOf(ports, workspace, commits),
   };
-  const weakened: Weakening[] = [
+  const plan = planGate(workspace, sides.target.trees, ports.defaults);
+  const own = planOf(workspace, sides.change.trees, ports.defaults);
+  const compared = await compareFiles(ports, wanted, { ...sides, commands: plan.commands });
+  const judgements = judgementsOf({ plan, own, commits, judging: compared.judging });
+  const weakened = [
     ...removedCommands(plan.commands, own.commands),
-    ...(await setupChanges(setUp.target, setUp.change)),
-  ];
-  const lines = await linesAmong({
-    trees: target,
-    linesIn: (repository) => [
-      ...plan.commands.flatMap((one) => (one.repository === repository ? [one.run] : [])),
-      ...setupLines(setUp.target.setup, repository, workspace.repositories[0]?.name === repository),
-    ],
-    textOf: (repository, path) =>
-      readAt(ports.hub, workspace.id, repository, { commit: targets[repository] ?? '', path, links: true }),
-  });
-  const judging: Record<string, string> = { ...commits };
-  for (const tree of change) {
-    const { repository } = tree;
-    const base = target.find((one) => one.repository === repository);
-    const at = { target: targets[repository] ?? '', change: commits[repository] ?? '' };
-    if (base === undefined || at.target === at.change) continue;
-    const found = await judgeChanges(
-      { target: base, change: tree, lines: lines.get(repository) ?? [] },
-      (side, path) => readAt(ports.hub, workspace.id, repository, { commit: at[side], path, links: true }),
-    );
-    weakened.push(...found.weakened);
-    if (found.fromTarget.length + Object.keys(found.texts).length === 0) continue;
-    judging[repository] = await ports.hub.compose(workspace.id, repository, {
-      commit: at.change,
-      from: at.target,
-      paths: found.fromTarget,
-      texts: found.texts,
-      message: `Judge ${wanted.changeId} by its target`,
-      at: wanted.createdAt,
-      keepAt: judgeRef(wanted.changeId),
-    });
-  }
-  const isAltered =
-    JSON.stringify(plan.commands) !== JSON.stringify(own.commands) ||
-    Object.keys(commits).some((repository) => judging[repository] !== commits[repository]);
-  const judgements: Judgement[] = [
-    { judgedBy: 'target', commands: plan.commands, commits: judging },
-    ...(isAltered ? [{ judgedBy: 'change' as const, commands: own.commands, commits }] : []),
+    ...(await setupChanges(sides.target.setUp, sides.change.setUp)),
+    ...compared.weakened,
   ];
   const task = await ports.store.read((tx) => tx.table('tasks').get(wanted.taskId));
   // The gate runs under the same egress policy as the work.
@@ -111,8 +80,93 @@ export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgeP
   const reused = await findEvidence(ports, known);
   if (reused !== undefined) return { ...known, weakened, parts: [], reused };
   const work = { egress, isAsked: task?.egress !== undefined };
-  const planned = await partsOf(ports, wanted, judgements, work);
+  const planned = await planParts(ports, wanted, judgements, work);
   return { ...known, weakened: [...weakened, ...planned.weakened], parts: planned.parts };
+};
+
+/** The target, or the merge: its files, and the set-up that they imply. */
+interface Side {
+  readonly commits: CommitByRepository;
+  readonly trees: readonly JudgedTree[];
+  readonly setUp: SetupSide;
+}
+
+const sideOf = async (ports: Ports, workspace: Workspace, commits: CommitByRepository): Promise<Side> => {
+  const trees = await readForGate(ports.hub, workspace.id, commits);
+  const files = await filesOf(ports, workspace.id, commits);
+  const setup = planSetup(workspace, files, ports.defaults);
+  return { commits, trees, setUp: { setup, files, read: settingOf(ports, workspace.id, commits) } };
+};
+
+interface Sides {
+  readonly target: Side;
+  readonly change: Side;
+  readonly commands: readonly PlannedCommand[];
+}
+
+/** What the change weakens in its files, and the commits in which the target's judges are in place. */
+const compareFiles = async (
+  { hub }: Ports,
+  { workspace, changeId, createdAt }: ToJudge,
+  sides: Sides,
+): Promise<{ readonly weakened: readonly Weakening[]; readonly judging: CommitByRepository }> => {
+  const lines = await linesOf(hub, workspace, sides);
+  const weakened: Weakening[] = [];
+  const judging: Record<string, string> = { ...sides.change.commits };
+  for (const change of sides.change.trees) {
+    const { repository } = change;
+    const target = sides.target.trees.find((one) => one.repository === repository);
+    const at = {
+      target: sides.target.commits[repository] ?? '',
+      change: sides.change.commits[repository] ?? '',
+    };
+    if (target === undefined || at.target === at.change) continue;
+    const found = await judgeChanges({ target, change, lines: lines.get(repository) ?? [] }, (side, path) =>
+      readAt(hub, workspace.id, repository, { commit: at[side], path, links: true }),
+    );
+    weakened.push(...found.weakened);
+    if (found.fromTarget.length + Object.keys(found.texts).length === 0) continue;
+    judging[repository] = await hub.compose(workspace.id, repository, {
+      commit: at.change,
+      from: at.target,
+      paths: found.fromTarget,
+      texts: found.texts,
+      message: `Judge ${changeId} by its target`,
+      at: createdAt,
+      keepAt: judgeRef(changeId),
+    });
+  }
+  return { weakened, judging };
+};
+
+/** The lines that the target's gate and set-up run, by repository. */
+const linesOf = (hub: Hub, { id, repositories }: Workspace, { target, commands }: Sides) =>
+  linesAmong({
+    trees: target.trees,
+    linesIn: (repository) => [
+      ...commands.flatMap((one) => (one.repository === repository ? [one.run] : [])),
+      ...setupLines(target.setUp.setup, repository, repositories[0]?.name === repository),
+    ],
+    textOf: (repository, path) =>
+      readAt(hub, id, repository, { commit: target.commits[repository] ?? '', path, links: true }),
+  });
+
+interface Plans {
+  readonly plan: GatePlan;
+  /** As the change has it. */
+  readonly own: GatePlan;
+  readonly commits: CommitByRepository;
+  readonly judging: CommitByRepository;
+}
+
+const judgementsOf = ({ plan, own, commits, judging }: Plans): Judgement[] => {
+  const isAltered =
+    JSON.stringify(plan.commands) !== JSON.stringify(own.commands) ||
+    Object.keys(commits).some((repository) => judging[repository] !== commits[repository]);
+  return [
+    { judgedBy: 'target', commands: plan.commands, commits: judging },
+    ...(isAltered ? [{ judgedBy: 'change' as const, commands: own.commands, commits }] : []),
+  ];
 };
 
 const planHashOf = async (
@@ -127,22 +181,13 @@ const planHashOf = async (
   return ports.digest(JSON.stringify(['plan@1', hashes]));
 };
 
-const setupOf = async (ports: Ports, workspace: Workspace, commits: CommitByRepository) => {
-  const files = await filesOf(ports, workspace.id, commits);
-  return {
-    setup: planSetup(workspace, files, ports.defaults),
-    files,
-    read: settingOf(ports, workspace.id, commits),
-  };
-};
-
 interface Judgement {
   readonly judgedBy: GatePart['judgedBy'];
   readonly commands: readonly PlannedCommand[];
   readonly commits: CommitByRepository;
 }
 
-const partsOf = async (
+const planParts = async (
   ports: Ports,
   wanted: ToJudge,
   judgements: readonly Judgement[],
@@ -165,13 +210,13 @@ const partsOf = async (
       weakened.push(red);
     }
   }
-  const parts = started
-    .flatMap((one) => groupsOf(one.commands).map((commands) => ({ ...one, commands })))
-    .map((one, index) => {
-      const id = ports.ids.from('sandbox', `${changeId}/gate/${index}`);
+  const parts: GatePart[] = [];
+  for (const { judgedBy: by, commands, ...one } of started)
+    for (const part of await partsOf(ports, workspace, commands, parts.length)) {
+      const id = ports.ids.from('sandbox', `${changeId}/gate/${parts.length}`);
       const sandbox = gateSandbox(ports, workspace, { ...one, id, attemptId, egress: work.egress });
-      return { judgedBy: one.judgedBy, commands: one.commands, attemptId, sandbox };
-    });
+      parts.push({ ...part, judgedBy: by, attemptId, sandbox });
+    }
   return { parts, weakened };
 };
 

@@ -131,7 +131,8 @@ const checkedTarget = (target: string): string => {
 };
 
 const environment = ({ spec: { id, path = [] }, identity, image, guest }: Plan): Record<string, string> => ({
-  PATH: [`${HOME}/.local/bin`, ...path, image?.path ?? SYSTEM_PATH, OWN_PATH].join(':'),
+  // What commands can write to comes last: a program planted there must not be found in place of another.
+  PATH: [...path, image?.path ?? SYSTEM_PATH, OWN_PATH, `${HOME}/.local/bin`].join(':'),
   HOME,
   USER: 'agent',
   LANG: 'C.UTF-8',

@@ -414,7 +414,7 @@ describe('of the layers of an image', () => {
     const env = ['HOME=/elsewhere', 'PATH=/own/bin:/bin', 'SECRET=1'];
     await inside(await archiveOf(oci({ layers: [base], env })), async (sh) => {
       expect(await sh('echo $PATH $HOME $SECRET; pwd')).toBe(
-        '/home/agent/.local/bin:/own/bin:/bin:/opt/berth/bin /home/agent\n/workspace\n',
+        '/own/bin:/bin:/opt/berth/bin:/home/agent/.local/bin /home/agent\n/workspace\n',
       );
     });
     await inside(await archiveOf(oci({ layers: [base], env: ['PATH=bin:/bin'] })), async (sh) => {

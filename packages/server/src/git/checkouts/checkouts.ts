@@ -26,6 +26,8 @@ const FROM_REF = 'refs/berth/from';
 const DRAFT_PREFIX = '.berth-checkout-';
 const BRANCHES = '+refs/heads/*:refs/remotes/origin/*';
 const MAX_EXCLUDED = 2000;
+const REMOVED_AT_ONCE = 200;
+const REMOVAL_TAIL_CHARACTERS = 500;
 /** Ignored by the repository itself; earlier exclusions of ours are listed again, so that the list is complete. */
 const OWN_IGNORES = '--exclude-per-directory=.gitignore';
 
@@ -53,6 +55,37 @@ export const createCheckouts = ({ hub, newExecId }: CheckoutOptions): Checkouts 
         const folder = folderOf(sandbox, name);
         await git(sandbox, { cwd: folder, args: ['reset', '--hard', '--quiet'] });
         await excludeLeftovers(git, sandbox, folder);
+      }
+    },
+    listUntracked: async (sandbox, request) => {
+      const { git } = await begin(sandbox, request);
+      const found: Record<string, readonly string[]> = {};
+      for (const name of request.repositories) {
+        const args = ['ls-files', '-z', '--others', '--directory'] as const;
+        const listed = await git(sandbox, { cwd: folderOf(sandbox, name), args });
+        if (listed.truncated)
+          throw fail('git.failed', {
+            act: 'ls-files',
+            detail: `too many files in ${name} are not of its commit`,
+          });
+        found[name] = listed.stdout.split('\0').filter((path) => path !== '');
+      }
+      return found;
+    },
+    removeUntracked: async (sandbox, { key, paths, signal }) => {
+      for (const [name, all] of Object.entries(paths)) {
+        for (let at = 0; at < all.length; at += REMOVED_AT_ONCE) {
+          const argv = [
+            'rm',
+            '-rf',
+            '--',
+            ...all.slice(at, at + REMOVED_AT_ONCE).map((path) => `./${path}`),
+          ] as const;
+          const id = `${key.replaceAll('/', '.')}.rm.${newExecId()}`;
+          const ended = await sandbox.run({ id, argv, cwd: folderOf(sandbox, name), system: true }, signal);
+          if (ended.exitCode !== 0)
+            throw fail('git.failed', { act: 'clean', detail: ended.stderr.slice(-REMOVAL_TAIL_CHARACTERS) });
+        }
       }
     },
     fetch: async (sandbox, request) => {
