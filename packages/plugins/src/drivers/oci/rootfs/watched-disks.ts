@@ -4,8 +4,9 @@ import type { DriverHost } from '@berth/plugin-api';
 import type { LivenessReader } from '../liveness.ts';
 import type { Prerequisites } from '../prerequisites.ts';
 import { claims, writeRecord } from '../record.ts';
+import type { Watched } from './disk-sizes.ts';
 import { type DiskSize, difference, exceeds, fileSystemOf, measure, NOTHING, sum } from './disk-usage.ts';
-import { createDiskWatch, type DiskWatch, type Watched } from './disk-watch.ts';
+import { createDiskWatch, type DiskWatch } from './disk-watch.ts';
 import { measureNameless, writtenBy } from './nameless.ts';
 
 export interface WatchedDisksOptions {
