@@ -25,6 +25,12 @@ export const TEST_NEEDS: readonly Need[] = [
   { package: 'chromium', program: 'chromium', why: 'used by the dashboard tests' },
   { package: 'openssl', program: 'openssl', why: 'used by the tests to create a certificate' },
   { package: 'curl', program: 'curl', why: 'used by the examples of the guide to call the server' },
+  {
+    package: 'e2fsprogs',
+    program: 'mkfs.ext4',
+    why: 'used by the tests of disk limits to make a small disk',
+  },
+  { package: 'python3', program: 'python3', why: 'used by the tests of disk limits, inside sandboxes' },
   { package: 'jq', program: 'jq', why: 'used by the examples of the guide to read responses' },
 ];
 

@@ -18,6 +18,7 @@ const idsOf = async (driver: Driver): Promise<string[]> => {
 };
 
 const SEEN_DEAD_WITHIN_MS = 10_000;
+const MEBIBYTE = 2 ** 20;
 
 /** For drivers that keep records of their machines. */
 export const recordCases = (
@@ -250,13 +251,17 @@ export const coreCases: readonly DriverCase[] = [
   {
     title: 'limits hold or are reported with the reason',
     check: async ({ create, client, driver }) => {
-      const { id, unenforced } = await create({ limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 64 } });
+      const limits = { memoryBytes: 256 * MEBIBYTE, cpus: 1, pids: 64, diskBytes: 64 * MEBIBYTE };
+      const { id, unenforced } = await create({ limits });
       const reported = unenforced.map(({ kind }) => kind);
       if (driver.facets.limits === undefined)
         expect(reported).toEqual(expect.arrayContaining(['memory', 'cpu']));
-      else expect(reported.filter((name) => name !== 'containment')).toEqual([]);
-      if (reported.includes('pids')) return;
+      else expect(reported.filter((name) => name !== 'containment' && name !== 'disk')).toEqual([]);
+      if (reported.includes('pids') && reported.includes('disk')) return;
       const guest = await client(id);
+      const much = ['dd', 'if=/dev/zero', 'of=/workspace/much', 'bs=1M', 'count=80'];
+      if (!reported.includes('disk')) expect((await guest.run(much)).exitCode).not.toBe(0);
+      if (reported.includes('pids')) return;
       const bomb = 'i=0; while [ $i -lt 150 ]; do sleep 20 & i=$((i+1)); done';
       expect((await guest.run(['sh', '-c', bomb])).stderr).toMatch(/fork|Resource temporarily unavailable/i);
       expect(await guest.health()).toMatchObject({ id });

@@ -203,7 +203,7 @@ const boots = async ({
       ...unenforcedOf(limitsOf(spec), cgroups ?? prerequisites.cgroupsAbsent),
       ...forgeableVerdict(world.identity),
       ...(await keepMemory(cgroups, id, spec.limits.memoryBytes)),
-      ...(await unseenHeld(process, world.identity)),
+      ...(await unseenHeld(process, world.identity, cgroups?.canFreeze === true)),
     ];
     const disk = { bytes: spec.limits.diskBytes, inodes: spec.limits.inodes };
     await writeRecord(folder, { version: 1, process, unenforced, disk, startedAt: Date.now() });

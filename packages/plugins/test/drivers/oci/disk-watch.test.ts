@@ -47,6 +47,7 @@ const watching = async (
       walked.push(id);
       return (await walks[id]?.()) ?? LITTLE;
     },
+    release: async () => undefined,
     written: async (id) => written[id] ?? 0,
     end: async (id, reason) => void ended.push(`${id}: ${reason}`),
     log: (message, { id }) => void logged.push(`${message}: ${String(id)}`),

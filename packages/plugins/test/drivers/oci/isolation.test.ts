@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Unenforced } from '@berth/plugin-api';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { detectCgroups } from '../../../src/drivers/oci/cgroups/cgroups.ts';
 import { openOci } from '../../../src/drivers/oci/driver.ts';
 import { identify } from '../../../src/drivers/oci/identity.ts';
 import plugin from '../../../src/drivers/oci/index.ts';
@@ -62,6 +63,15 @@ describe('inside an OCI sandbox', () => {
     );
     const { stdout } = await sh("grep '^Uid:' /proc/self/status /proc/1/status | cut -f2 | uniq | wc -l");
     expect(stdout.trim()).toBe(identity.single === undefined ? '2' : '1');
+  });
+
+  it('its disk is measured whole, or the sandbox says what of it is not, and why', () => {
+    const cgroups = detectCgroups(identity.rootless);
+    const canFreeze = typeof cgroups !== 'string' && cgroups.canFreeze;
+    const disk = unenforced.filter(({ kind }) => kind === 'disk');
+    expect(disk).toEqual(
+      canFreeze ? [] : [{ kind: 'disk', reason: expect.stringContaining('nothing can be frozen here') }],
+    );
   });
 
   it.each([

@@ -1,6 +1,8 @@
 /** Files that are used and have no name: a walk sees none of them, and the disk has them all. */
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { arch } from 'node:process';
+import process, { arch } from 'node:process';
+import { promisify } from 'node:util';
 import type { Limits } from '@berth/contract';
 import type { Driver, DriverHost, Liveness } from '@berth/plugin-api';
 import { type GuestClient, guestClient } from '@berth/plugin-api/conformance';
@@ -75,6 +77,19 @@ it('who writes into files without a name is ended as if they had one', { timeout
   await expect
     .poll(() => lifeOf('sb_beside'), { timeout: SEEN_MS })
     .toMatchObject({ state: 'dead', reason: many });
+});
+
+it('a server that may not look at what processes hold says that it does not measure it', async () => {
+  const script = `
+    import { unseenHeld } from ${JSON.stringify(new URL('../../../src/drivers/oci/rootfs/nameless.ts', import.meta.url).href)};
+    const first = { pid: ${process.pid}, startTicks: 0 };
+    const look = (identity) => unseenHeld(first, identity, true);
+    const seen = await look({ rootless: false });
+    process.setuid(712_345);
+    console.log(JSON.stringify([seen, await look({ rootless: false })]));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+  const reason = expect.stringContaining('may not inspect their holders');
+  expect(JSON.parse(stdout)).toEqual([[], [{ kind: 'disk', reason }]]);
 });
 
 it('they are found open and mapped', { timeout: 60_000 }, async () => {

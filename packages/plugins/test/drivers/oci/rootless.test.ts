@@ -83,7 +83,9 @@ it.each([
   ['a range of ids', WITH_RANGE],
   ['one id', WITH_ONE_ID],
 ])('the walls stand for an ordinary user with %s, too', { timeout: TIMEOUT_MS }, async (_what, options) => {
-  expect(await asOrdinaryUser('isolation.test.ts', '', options)).toMatch(/another user than the guest, or/);
+  const output = await asOrdinaryUser('isolation.test.ts', '', options);
+  expect(output).toMatch(/another user than the guest, or/);
+  expect(output).toMatch(/its disk is measured whole, or/);
 });
 
 it('with one id layers and images are made and used', { timeout: TIMEOUT_MS }, async () => {

@@ -6,6 +6,7 @@
  */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { createKeyedLock } from '../../../linux/keyed-lock.ts';
 import { ifMissing, isPresent } from '../../../linux/missing.ts';
 import { type CommandGroups, type CommandPlaces, commandGroups } from './command-groups.ts';
 import { keepMemoryV1, keepMemoryV2, memoryOfSockets, SOCKET_LIMIT_V1 } from './command-memory.ts';
@@ -14,9 +15,12 @@ import {
   COMMANDS,
   type Freeze,
   field,
+  freezerStateV1,
+  freezerStateV2,
   freezeV1,
   freezeV2,
   GUEST,
+  interruptAll,
   removeAll,
   thawAll,
 } from './group.ts';
@@ -46,6 +50,8 @@ export interface Cgroups {
   /** Those of them in the group of the guest, where the kernel takes commands first. 0 when there is no such group. */
   guestKills(containerId: string): Promise<number>;
   freeze(containerId: string, frozen: boolean): Promise<void>;
+  /** What is frozen stays frozen; see `interruptAll`. */
+  interrupt(containerId: string): Promise<boolean>;
   members(containerId: string): Promise<number[]>;
   /**
    * False while there are members; the kernel may count one briefly after its exit. Also true when the group does not
@@ -133,7 +139,11 @@ const version1 = (
     }),
     outOfMemoryKills,
     guestKills: (containerId) => killsIn(containerId).catch(none),
-    freeze: (containerId, frozen) => freezeAll(freezeV1, join(freezer ?? '', containerId), frozen),
+    ...freezing(
+      (containerId) => join(freezer ?? '', containerId),
+      (folder, frozen) => freezeAll(freezeV1, folder, frozen),
+      (folder) => interruptAll(freezeV1, freezerStateV1, folder),
+    ),
     members: (containerId) => allMembersOf(join(freezer ?? memory ?? '', containerId)),
     remove: (containerId) => removeAll(all.map((one) => join(one.mount, containerId))),
     commands: freezer === undefined ? undefined : commandGroups(placesOfV1(freezer, memory), freezeV1),
@@ -198,7 +208,11 @@ export const groupsOfV2 = (mount: string, parent: string, rootless: boolean): Cg
     }),
     outOfMemoryKills,
     guestKills: (containerId) => outOfMemoryKills(relative(folder, places.guest(containerId))).catch(none),
-    freeze: (containerId, frozen) => freezeAll(freezeV2, join(folder, containerId), frozen),
+    ...freezing(
+      (containerId) => join(folder, containerId),
+      (group, frozen) => freezeAll(freezeV2, group, frozen),
+      (group) => interruptAll(freezeV2, freezerStateV2, group),
+    ),
     members: (containerId) => allMembersOf(join(folder, containerId)),
     remove: (containerId) => removeAll([join(folder, containerId)]),
     commands: commandGroups(places, freezeV2),
@@ -217,6 +231,19 @@ const placesOfV2 = (top: string): CommandPlaces => {
     guest: (containerId) => below(containerId, GUEST),
     commands: (containerId) => below(containerId, COMMANDS),
     counted: () => undefined,
+  };
+};
+
+/** One at a time per container: an interruption must not thaw what is being paused. */
+const freezing = (
+  folderOf: (containerId: string) => string,
+  freeze: Freeze,
+  interrupt: (folder: string) => Promise<boolean>,
+): Pick<Cgroups, 'freeze' | 'interrupt'> => {
+  const inTurn = createKeyedLock();
+  return {
+    freeze: (containerId, frozen) => inTurn(containerId, () => freeze(folderOf(containerId), frozen)),
+    interrupt: (containerId) => inTurn(containerId, () => interrupt(folderOf(containerId))),
   };
 };
 

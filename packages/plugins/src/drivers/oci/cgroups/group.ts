@@ -27,6 +27,40 @@ export const freezeV2: Freeze = async (folder, frozen) => {
   await until(FREEZE_DEADLINE_MS, async () => field(await readFile(events, 'utf8'), 'frozen') === wanted);
 };
 
+/** `freezing`: it is to be frozen, and something in it is not yet. */
+type FreezerState = (folder: string) => Promise<'thawed' | 'freezing' | 'frozen'>;
+
+export const freezerStateV1: FreezerState = async (folder) => {
+  const state = (await readFile(join(folder, 'freezer.state'), 'utf8')).trim();
+  if (state === 'THAWED') return 'thawed';
+  return state === 'FROZEN' ? 'frozen' : 'freezing';
+};
+
+export const freezerStateV2: FreezerState = async (folder) => {
+  if ((await readFile(join(folder, 'cgroup.freeze'), 'utf8')).trim() === '0') return 'thawed';
+  const events = await readFile(join(folder, 'cgroup.events'), 'utf8');
+  return field(events, 'frozen') === 1 ? 'frozen' : 'freezing';
+};
+
+/**
+ * Makes everything in the group leave its system calls, which end with what they have done or start again, and let go
+ * of the files that only they hold. What is frozen has left them. False when something cannot be frozen.
+ */
+export const interruptAll = async (
+  freeze: Freeze,
+  stateOf: FreezerState,
+  folder: string,
+): Promise<boolean> => {
+  const before = await stateOf(folder);
+  if (before !== 'thawed') return before === 'frozen';
+  try {
+    await freeze(folder, true);
+    return (await stateOf(folder)) === 'frozen';
+  } finally {
+    await freeze(folder, false);
+  }
+};
+
 /** Thaws a whole container, including a command group that a crashed server had frozen to kill it. */
 export const thawAll = async (freeze: Freeze, folder: string): Promise<void> => {
   await freeze(folder, false);

@@ -14,6 +14,8 @@ export interface DiskWatchWorld {
   /** Machines that are alive. */
   readonly machines: () => Promise<readonly Watched[]>;
   readonly measure: (id: string, most: DiskSize) => Promise<DiskSize>;
+  /** Drops the files that only a system call in progress holds. */
+  readonly release: (id: string) => Promise<void>;
   /** Bytes written so far, whether still present or not. */
   readonly written: (id: string) => Promise<number>;
   readonly end: (id: string, reason: string) => Promise<void>;

@@ -28,6 +28,8 @@ export const createLastResort = (world: DiskWatchWorld, sizes: Sizes) => {
     const lack = lackOf(free, halfOf(world.reserve));
     if (lack === undefined) endedAt = undefined;
     if (lack === undefined || (endedAt !== undefined && !exceeds(used, sum(endedAt, UNNOTICED)))) return;
+    await releaseAll(world, machines);
+    if (lackOf((await world.fileSystem()).free, halfOf(world.reserve)) === undefined) return;
     const largest = await largestOf(
       { sizes, written: world.written },
       machines,
@@ -53,6 +55,21 @@ export const createLastResort = (world: DiskWatchWorld, sizes: Sizes) => {
     },
     ended: async (): Promise<void> => await underWay,
   };
+};
+
+/** Nobody is killed for files that nothing but a system call of somebody else holds: they are dropped first. */
+const releaseAll = async (
+  { release, log }: Pick<DiskWatchWorld, 'release' | 'log'>,
+  machines: readonly Watched[],
+): Promise<void> => {
+  const releaseOne = ({ id }: Watched): Promise<void> =>
+    release(id).catch((error: unknown) => {
+      log('files that only system calls of a sandbox hold could not be dropped', {
+        id,
+        error: String(error),
+      });
+    });
+  await Promise.all(machines.map(releaseOne));
 };
 
 /**

@@ -21,11 +21,11 @@ const MAX_TASKS = 20_000;
 /** Below the sandbox's root: the mounts on the disk. */
 const ON_DISK = ['workspace', 'home/agent', 'run/berth'];
 
-/** $1: file systems, $2 and $3: what is too much. Then folders of links to open files. */
+/** $1: file systems, $2 and $3: what is too much. Then links to files, and folders of such links. */
 const LOOK = `
 devices=$1 most_bytes=$2 most_inodes=$3
 shift 3
-{ find -L "$@" -mindepth 1 -maxdepth 1 -ignore_readdir_race \\
+{ find -L "$@" -maxdepth 1 -ignore_readdir_race \\
     \\( -links 0 -printf 'file %D %i %b\\n' -o -type s -printf 'socket %p\\n' \\) 2>&1 || echo "ended with $?"; } |
   awk -v devices="$devices" -v most_bytes="$most_bytes" -v most_inodes="$most_inodes" '
     BEGIN { count = split(devices, list, " "); for (i = 1; i <= count; i++) on_disk[list[i]] = 1 }
@@ -96,8 +96,20 @@ export const writtenBy = async (first: ProcessMark): Promise<number> => {
 
 const WRITTEN = /^write_bytes: (\d+)$/m;
 
-/** Why open files cannot be inspected on this machine. What the server may not see counts as zero. */
-export const unseenHeld = async (first: ProcessMark, identity: Identity): Promise<Unenforced[]> => {
+/** Why files in use cannot be measured whole on this machine. What the server may not see counts as zero. */
+export const unseenHeld = async (
+  first: ProcessMark,
+  identity: Identity,
+  canFreeze: boolean,
+): Promise<Unenforced[]> => [
+  ...(await unseenOpen(first, identity)),
+  ...(canFreeze ? [] : [{ kind: 'disk', reason: UNSEEN_IN_CALLS } as const]),
+];
+
+const UNSEEN_IN_CALLS =
+  'files that only a blocked system call holds are not measured: nothing can be frozen here to make it let go';
+
+const unseenOpen = async (first: ProcessMark, identity: Identity): Promise<Unenforced[]> => {
   if (within(identity, first).length > 0) return [];
   const error = await readlink(`/proc/${first.pid}/fd/0`).then(
     () => undefined,
@@ -109,7 +121,7 @@ export const unseenHeld = async (first: ProcessMark, identity: Identity): Promis
 };
 
 /** The tasks in its pid namespace. Empty when it has exited. */
-const processesOf = async (first: ProcessMark): Promise<string[]> => {
+export const processesOf = async (first: ProcessMark): Promise<string[]> => {
   const spaceOf = (pid: string): Promise<string | undefined> =>
     readlink(`/proc/${pid}/ns/pid`).catch(ifMissingOrForbidden(undefined));
   const space = await spaceOf(String(first.pid));
@@ -120,7 +132,8 @@ const processesOf = async (first: ProcessMark): Promise<string[]> => {
 };
 
 /**
- * Folders of links to the tasks' open files. Tasks need not share their descriptors, nor outlive the first of them.
+ * Links to the tasks' programs, and folders of links to their other files. Tasks need not share their descriptors, nor
+ * outlive the first of them. A program is held even when nothing of it is mapped any more.
  */
 const tasksOf = async (first: ProcessMark): Promise<string[]> => {
   const followsMaps = await canFollowMaps();
@@ -130,9 +143,11 @@ const tasksOf = async (first: ProcessMark): Promise<string[]> => {
     const tasks: string[] = await readdir(`/proc/${pid}/task`).catch(ifMissing([]));
     for (const task of tasks) {
       folders.push(`/proc/${task}/fd`);
-      if (followsMaps && (task === pid || isLeaderGone)) folders.push(`/proc/${task}/map_files`);
+      if (task !== pid && !isLeaderGone) continue;
+      folders.push(`/proc/${task}/exe`);
+      if (followsMaps) folders.push(`/proc/${task}/map_files`);
     }
-    if (folders.length > 2 * MAX_TASKS)
+    if (folders.length > 3 * MAX_TASKS)
       throw notMeasured(`process ${first.pid}`, `more than ${MAX_TASKS} tasks`);
   }
   return folders;

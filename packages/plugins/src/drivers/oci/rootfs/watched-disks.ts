@@ -1,9 +1,12 @@
 /** Connects the disk watch to this driver: lists its machines, measures them and kills them. */
 import { fail } from '@berth/contract';
 import type { DriverHost } from '@berth/plugin-api';
+import type { ProcessMark } from '../../../linux/processes.ts';
+import type { Identity } from '../identity.ts';
 import type { LivenessReader } from '../liveness.ts';
 import type { Prerequisites } from '../prerequisites.ts';
 import { claims, writeRecord } from '../record.ts';
+import { isBlockedWithFiles } from './blocked-calls.ts';
 import type { Watched } from './disk-sizes.ts';
 import { type DiskSize, difference, exceeds, fileSystemOf, measure, NOTHING, sum } from './disk-usage.ts';
 import { createDiskWatch, type DiskWatch } from './disk-watch.ts';
@@ -53,6 +56,11 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
       host.log('debug', 'a sandbox could not be frozen or thawed', { id, error: String(error) });
     });
   };
+  /** Where nothing can be frozen, `unenforced` says so. */
+  const release = async (id: string): Promise<void> => {
+    if (prerequisites.cgroups?.canFreeze !== true) return;
+    if (!(await prerequisites.cgroups.interrupt(containerId(id)))) throw notReleased(id);
+  };
   const end = async (id: string, reason: string): Promise<void> => {
     const record = await liveness.running(id);
     if (record === undefined) return;
@@ -61,24 +69,15 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     const container = { containerId: containerId(id), folder: folderOf(id) };
     await prerequisites.end({ ...container, marks: [record.process], search: false });
   };
-  /**
-   * The whole folder and not only its disks: the guest's files and output count, too. Unlinked files first: a file
-   * unlinked in between is missed once, where the other order would count a replaced file twice.
-   */
-  const measureAll = async (id: string, most: DiskSize): Promise<DiskSize> => {
-    const record = await liveness.running(id);
-    const held =
-      record === undefined
-        ? NOTHING
-        : await measureNameless({ folder: folderOf(id), first: record.process, identity }, most);
-    if (exceeds(held, most)) return held;
-    return sum(held, await measure(folderOf(id), difference(most, held), identity.asOwner));
-  };
   const watch = createDiskWatch({
     fileSystem: () => fileSystemOf(folders.root),
     reserve: options.reserve,
     machines,
-    measure: measureAll,
+    measure: async (id, most) => {
+      const first = (await liveness.running(id))?.process;
+      return await measureAll({ folder: folderOf(id), first, identity, release: () => release(id) }, most);
+    },
+    release,
     written: async (id) => {
       const record = await liveness.running(id);
       return record === undefined ? 0 : await writtenBy(record.process);
@@ -102,3 +101,32 @@ export const watchDisks = (options: WatchedDisksOptions): WatchedDisks => {
     },
   };
 };
+
+interface Measuring {
+  readonly folder: string;
+  /** Absent when it has exited. */
+  readonly first: ProcessMark | undefined;
+  readonly identity: Identity;
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * The whole folder and not only its disks: the guest's files and output count, too. Unlinked files first: a file
+ * unlinked in between is missed once, where the other order would count a replaced file twice.
+ */
+const measureAll = async (
+  { folder, first, identity, release }: Measuring,
+  most: DiskSize,
+): Promise<DiskSize> => {
+  if (first !== undefined && (await isBlockedWithFiles(first))) await release();
+  const held = first === undefined ? NOTHING : await measureNameless({ folder, first, identity }, most);
+  if (exceeds(held, most)) return held;
+  return sum(held, await measure(folder, difference(most, held), identity.asOwner));
+};
+
+const notReleased = (id: string): Error =>
+  fail('driver.failed', {
+    driver: 'oci',
+    act: 'measure',
+    detail: `${id} cannot be frozen, and files that only its system calls hold cannot be seen`,
+  });
