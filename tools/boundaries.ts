@@ -26,7 +26,7 @@ const TESTS_MAY_SEE: Readonly<Record<string, readonly string[]>> = { server: ['s
 const SERVER_LEVELS: readonly (readonly string[])[] = [
   ['system', 'telemetry'],
   ['secrets', 'store'],
-  ['config', 'git', 'guest'],
+  ['config', 'git', 'guest', 'judging'],
   ['agents', 'gateway', 'home', 'machines'],
   ['doctor'],
   ['http'],

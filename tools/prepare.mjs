@@ -8,17 +8,18 @@ import { buildDashboard } from '../packages/dashboard/build.mjs';
 import { buildGuest } from '../packages/guest/build.mjs';
 import { buildProgram } from './programs/build.mjs';
 
-const programOf = (name, entry) =>
+const programOf = (name, entry, workers) =>
   buildProgram(
     fileURLToPath(new URL(`../packages/${name}`, import.meta.url)),
     entry,
     '../../package-lock.json',
+    workers,
   );
 
 const building = [
   buildGuest(),
   buildDashboard(),
-  programOf('server', 'src/run.ts'),
+  programOf('server', 'src/run.ts', { 'judge-worker': 'src/judging/worker.ts' }),
   programOf('cli', 'src/main.ts'),
 ];
 for (const built of await Promise.all(building)) console.log(`built ${built}`);

@@ -23,14 +23,15 @@ const REQUIRE =
 
 /**
  * Returns the absolute path of its entry: `dist/start.mjs` in the folder. `entry` and `lockFile` are relative to the
- * folder; the latter determines the versions of third-party packages.
+ * folder; the latter determines the versions of third-party packages. `workers` are entries of its threads, by the name
+ * that their bundle gets.
  */
-export const buildProgram = async (folder, entry, lockFile) => {
+export const buildProgram = async (folder, entry, lockFile, workers = {}) => {
   const startedAtMs = Date.now();
   const dist = join(folder, 'dist');
   const { outputFiles, metafile } = await build({
     absWorkingDir: resolve(folder),
-    entryPoints: { program: entry },
+    entryPoints: { program: entry, ...workers },
     outdir: dist,
     outExtension: { '.js': '.mjs' },
     bundle: true,

@@ -319,6 +319,12 @@ export const ERRORS = {
     message: () => 'The gate of the target, which nobody has run on this commit before, has not ended.',
     hint: 'The task continues by itself once it has ended, or after `defaults.targetGateWaitMs`.',
   },
+  'gate.unreadable': {
+    kind: 'conflict',
+    data: z.object({ command: z.string() }),
+    message: (d) => `What ${d.command} prints took too long to read, so its gate has no verdict.`,
+    hint: 'Let the command print less, or only text of the usual form; see `berth task logs <task>`.',
+  },
   'gate.weakened': {
     kind: 'conflict',
     data: z.object({ gateRun: z.string(), subjects: z.array(z.string()) }),

@@ -33,6 +33,7 @@ import { closeHome, DRIVERS_FOLDER, explainStartFailure, HUB_FOLDER, makeHome } 
 import { createSandboxAccess } from './http/handlers/sandbox-access.ts';
 import type { SystemParts } from './http/handlers/system.ts';
 import { createHttpServer, type HttpServer, type Listening } from './http/server.ts';
+import { createJudge } from './judging/judge.ts';
 import { openDrivers } from './machines/drivers.ts';
 import { createMachines, type ServerMachines } from './machines/machines.ts';
 import { findProvisions } from './machines/provisions.ts';
@@ -156,8 +157,10 @@ const openServices = async (parts: ServiceOptions) => {
   });
   const checkouts = createCheckouts({ hub, newExecId });
   const commands = createRepositoryCommands({ hub, newExecId });
+  const judge = createJudge();
+  void scope.add('judge', () => judge.close());
   const { defaults, retention } = config;
-  const ports = { machines, hub, checkouts, grants, agents, defaults, retention };
+  const ports = { machines, hub, checkouts, grants, agents, judge, defaults, retention };
   return { ports, hub, git: hostGit.run, processes, drivers, machines, agents, providers, commands };
 };
 

@@ -1,6 +1,12 @@
-export { judgeChanges } from './judges/judges.ts';
-export { linesAmong } from './judges/neighbour-lines.ts';
-export { deciding, isAgreedTo, removedCommands, setupRed, weakenedBy } from './judges/weakening.ts';
+export { directJudge, type Judge } from './judge.ts';
+export {
+  deciding,
+  isAgreedTo,
+  notCompared,
+  removedCommands,
+  setupRed,
+  weakenedBy,
+} from './judges/weakening.ts';
 export { alwaysGreen } from './plan/always-green.ts';
 export { mayBeHandedOver } from './plan/handed-over.ts';
 export {

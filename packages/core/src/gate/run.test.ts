@@ -1,6 +1,7 @@
 import type { Evidence } from '@berth/contract';
 import type { ExecSpec, RunResult, Sandbox } from '@berth/plugin-api';
 import { expect, test } from 'vitest';
+import { directJudge } from './judge.ts';
 import { failedIn, missingTools, runGate } from './run.ts';
 
 const ended = (over: Partial<RunResult>): RunResult => ({
@@ -33,6 +34,7 @@ const gate = (sandbox: Sandbox, commands: string[], signal = new AbortController
   commands: commands.map(command),
   judgedBy: 'target' as const,
   execId: (_: unknown, index: number) => `ex_${index}`,
+  judge: directJudge,
   signal,
 });
 

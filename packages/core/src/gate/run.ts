@@ -3,12 +3,11 @@
  * the agent that has to fix it sees everything at once. A sandbox that cannot run them yields no verdict; the
  * caller records `broken`, which counts as not passed.
  */
-import { type Evidence, isGreen, type JudgedBy } from '@berth/contract';
+import { type Evidence, fail, isGreen, type JudgedBy } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { tailOfBoth } from '../kernel/index.ts';
+import type { Judge } from './judge.ts';
 import type { PlannedCommand } from './plan/plan.ts';
-import { testsRun } from './suite/counts.ts';
-import { testsFailed, testsPassed } from './suite/names.ts';
 
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
@@ -18,6 +17,7 @@ interface GateExecution {
   readonly judgedBy: JudgedBy;
   /** The exec id of a command; stable when the gate run is resumed, so that nothing runs twice. */
   readonly execId: (command: PlannedCommand, index: number) => string;
+  readonly judge: Judge;
   readonly signal: AbortSignal;
 }
 
@@ -31,7 +31,7 @@ export const runGate = async (gate: GateExecution): Promise<Evidence[]> => {
 };
 
 const runCommand = async (gate: GateExecution, command: PlannedCommand, index: number): Promise<Evidence> => {
-  const { sandbox, signal } = gate;
+  const { sandbox, judge, signal } = gate;
   const ended = await sandbox.run(
     {
       id: gate.execId(command, index),
@@ -45,9 +45,11 @@ const runCommand = async (gate: GateExecution, command: PlannedCommand, index: n
     signal,
   );
   const output = `${ended.stdout}\n${ended.stderr}`;
-  const tests = testsRun(output);
-  const failed = testsFailed(output);
-  const passed = ended.truncated ? undefined : testsPassed(output);
+  const printed = await judge.testsIn(output, signal);
+  // Not a verdict either way: failed tests may be printed there.
+  if (printed === undefined) throw fail('gate.unreadable', { command: command.name });
+  const { run: tests, failed } = printed;
+  const passed = ended.truncated ? undefined : printed.passed;
   return {
     name: command.name,
     repository: command.repository,

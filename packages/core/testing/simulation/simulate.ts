@@ -4,6 +4,7 @@
  * faults end, time passes, and the invariants are checked.
  */
 import { type Core, createCore } from '../../src/core.ts';
+import { directJudge } from '../../src/gate/index.ts';
 import { createIds, type Store } from '../../src/kernel/index.ts';
 import type { Defaults, ExternalPorts, Grants, Retention } from '../../src/ports.ts';
 import { createManualClock, createMemoryStore, type ManualClock } from '../index.ts';
@@ -86,6 +87,7 @@ export const createScriptedWorld = (
     checkouts,
     agents,
     grants: GRANTS,
+    judge: directJudge,
     defaults: { ...DEFAULTS, maxSandboxes: ceiling },
     retention: { ...(hasty ? HASTY : RETENTION) },
   };

@@ -36,6 +36,14 @@ export const weakenedBy = (evidence: readonly Evidence[], baseline: readonly Evi
   ];
 };
 
+/** The text of the change took too long to read, so it may do anything to its judges. */
+export const notCompared = (repository: string): Weakening => ({
+  kind: 'configuration_changed',
+  repository,
+  subject: 'the whole change',
+  detail: 'it took too long to compare it with its target; look for files of an unusual form',
+});
+
 /** If the target's set-up fails, the result of its checks is unknown, and the landing is not held to them. */
 export const setupRed = (repository: string, command: string, how: string): Weakening => ({
   kind: 'target_red',

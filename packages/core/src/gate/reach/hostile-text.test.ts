@@ -17,6 +17,7 @@ import { judgingText } from '../repository/project-files.ts';
 import { isTool } from '../repository/tools.ts';
 import { programOf } from '../run.ts';
 import { testsRun } from '../suite/counts.ts';
+import { exitNames, testPatches } from '../suite/exit-names.ts';
 import { exitsOnLoad } from '../suite/exits.ts';
 import { reductionOf, testsWithin } from '../suite/measure.ts';
 import { testsFailed, testsPassed } from '../suite/names.ts';
@@ -37,6 +38,7 @@ const filesOf = (texts: Readonly<Record<string, string>>) => ({
   paths: new Set([...Object.keys(texts), 'packages/a/package.json']),
   texts,
 });
+const EACH_LANGUAGE = ['a.ts', 'a.py', 'a.rb', 'a.go', 'a.java', 'a.c'];
 const STAR = '*'.repeat(16);
 
 test.each<[string, (text: string) => unknown, readonly string[]]>([
@@ -49,6 +51,38 @@ test.each<[string, (text: string) => unknown, readonly string[]]>([
     'code that may end its tests',
     (text) => [exitsOnLoad('a.ts', `process.exit(0);${text}`), exitsOnLoad('a.py', `exit(0)\n${text}`)],
     ['f(() => {', '({', "p.on('a', ", 'def a'],
+  ],
+  [
+    'names that end a program',
+    (text) => EACH_LANGUAGE.map((name) => [exitNames(name, text), testPatches(name, text)]),
+    [
+      ...[
+        'import {{{exit ',
+        'import {',
+        'import exit, ',
+        "import a from 'process'",
+        '{ exit } = ',
+        '} = process',
+      ],
+      ...[
+        'process ',
+        'process . ',
+        'process [',
+        'Reflect . a ( process',
+        'globalThis . ',
+        'assert . a ',
+        "assert['",
+      ],
+      ...[
+        'import os as ',
+        'from os import ',
+        'unittest . a ',
+        'setattr ( ',
+        '"os"\n',
+        'import static ',
+        '# define ',
+      ],
+    ],
   ],
   ['the command of a gate', programOf, ['A=']],
   [

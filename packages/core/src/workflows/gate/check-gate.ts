@@ -57,7 +57,7 @@ export const runPart = (ports: Ports, { part, machine, key, signal }: PartRun): 
     const { id, driver } = machine;
     const execId = (_: unknown, index: number): string => ports.ids.from('exec', `${key}/${index}`);
     return inMachine(ports, { id, driver, signal }, (sandbox) =>
-      runGate({ sandbox, judgedBy, commands, execId, signal }),
+      runGate({ sandbox, judgedBy, commands, execId, judge: ports.judge, signal }),
     );
   });
 

@@ -8,8 +8,7 @@ import { changeRef, judgeRef, type MergedPart } from '../../change/index.ts';
 import {
   type GatePlan,
   type JudgedTree,
-  judgeChanges,
-  linesAmong,
+  notCompared,
   type PlannedCommand,
   planGate,
   planOf,
@@ -17,7 +16,7 @@ import {
   readForGate,
   removedCommands,
 } from '../../gate/index.ts';
-import type { CommitByRepository, Hub, Ports } from '../../ports.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
 import {
   planSetup,
   type SetupSide,
@@ -106,29 +105,28 @@ interface Sides {
 
 /** What the change weakens in its files, and the commits in which the target's judges are in place. */
 const compareFiles = async (
-  { hub }: Ports,
-  { workspace, changeId, createdAt }: ToJudge,
+  { hub, judge }: Ports,
+  { workspace, changeId, createdAt, signal }: ToJudge,
   sides: Sides,
 ): Promise<{ readonly weakened: readonly Weakening[]; readonly judging: CommitByRepository }> => {
-  const lines = await linesOf(hub, workspace, sides);
-  const weakened: Weakening[] = [];
+  const commitOf = (side: 'target' | 'change', repository: string) => sides[side].commits[repository] ?? '';
+  const altered = sides.change.trees.filter(
+    ({ repository }) => commitOf('target', repository) !== commitOf('change', repository),
+  );
+  const compared = await judge.compare(
+    { target: sides.target.trees, change: altered, lines: linesOf(workspace, sides) },
+    (side, repository, path) =>
+      readAt(hub, workspace.id, repository, { commit: commitOf(side, repository), path, links: true }),
+    signal,
+  );
   const judging: Record<string, string> = { ...sides.change.commits };
-  for (const change of sides.change.trees) {
-    const { repository } = change;
-    const target = sides.target.trees.find((one) => one.repository === repository);
-    const at = {
-      target: sides.target.commits[repository] ?? '',
-      change: sides.change.commits[repository] ?? '',
-    };
-    if (target === undefined || at.target === at.change) continue;
-    const found = await judgeChanges({ target, change, lines: lines.get(repository) ?? [] }, (side, path) =>
-      readAt(hub, workspace.id, repository, { commit: at[side], path, links: true }),
-    );
-    weakened.push(...found.weakened);
+  if (compared === undefined)
+    return { weakened: altered.map(({ repository }) => notCompared(repository)), judging };
+  for (const [repository, found] of Object.entries(compared)) {
     if (found.fromTarget.length + Object.keys(found.texts).length === 0) continue;
     judging[repository] = await hub.compose(workspace.id, repository, {
-      commit: at.change,
-      from: at.target,
+      commit: commitOf('change', repository),
+      from: commitOf('target', repository),
       paths: found.fromTarget,
       texts: found.texts,
       message: `Judge ${changeId} by its target`,
@@ -136,20 +134,20 @@ const compareFiles = async (
       keepAt: judgeRef(changeId),
     });
   }
-  return { weakened, judging };
+  return { weakened: Object.values(compared).flatMap(({ weakened }) => weakened), judging };
 };
 
 /** The lines that the target's gate and set-up run, by repository. */
-const linesOf = (hub: Hub, { id, repositories }: Workspace, { target, commands }: Sides) =>
-  linesAmong({
-    trees: target.trees,
-    linesIn: (repository) => [
-      ...commands.flatMap((one) => (one.repository === repository ? [one.run] : [])),
-      ...setupLines(target.setUp.setup, repository, repositories[0]?.name === repository),
-    ],
-    textOf: (repository, path) =>
-      readAt(hub, id, repository, { commit: target.commits[repository] ?? '', path, links: true }),
-  });
+const linesOf = ({ repositories }: Workspace, { target, commands }: Sides) =>
+  Object.fromEntries(
+    repositories.map(({ name }, index) => [
+      name,
+      [
+        ...commands.flatMap((one) => (one.repository === name ? [one.run] : [])),
+        ...setupLines(target.setUp.setup, name, index === 0),
+      ],
+    ]),
+  );
 
 interface Plans {
   readonly plan: GatePlan;

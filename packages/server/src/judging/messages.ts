@@ -1,0 +1,21 @@
+/** What the server and the thread that reads hostile text say to each other. */
+import type { Comparison } from '@berth/core/judge';
+
+export type Request =
+  | { readonly type: 'compare'; readonly comparison: Comparison }
+  | { readonly type: 'tests'; readonly output: string };
+
+export type ToWorker =
+  | Request
+  | { readonly type: 'text'; readonly read: number; readonly text: string | undefined };
+
+export type FromWorker =
+  | {
+      readonly type: 'read';
+      readonly read: number;
+      readonly side: 'target' | 'change';
+      readonly repository: string;
+      readonly path: string;
+    }
+  | { readonly type: 'done'; readonly result: unknown }
+  | { readonly type: 'failed'; readonly error: unknown };

@@ -1,0 +1,39 @@
+/** Runs in a worker thread: reads hostile text for `judge.ts`, one request at a time. */
+import { parentPort } from 'node:worker_threads';
+import { directJudge, type ReadSide } from '@berth/core/judge';
+import type { FromWorker, ToWorker } from './messages.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('this file is run as a worker thread');
+
+const send = (message: FromWorker): void => port.postMessage(message);
+const reads = new Map<number, (text: string | undefined) => void>();
+let lastRead = 0;
+
+const read: ReadSide = (side, repository, path) =>
+  new Promise((resolve) => {
+    lastRead += 1;
+    reads.set(lastRead, resolve);
+    send({ type: 'read', read: lastRead, side, repository, path });
+  });
+
+/** The main thread ends this one instead. */
+const { signal } = new AbortController();
+
+const answer = async (message: Exclude<ToWorker, { type: 'text' }>): Promise<void> => {
+  try {
+    const result =
+      message.type === 'compare'
+        ? await directJudge.compare(message.comparison, read, signal)
+        : await directJudge.testsIn(message.output, signal);
+    send({ type: 'done', result });
+  } catch (error) {
+    send({ type: 'failed', error });
+  }
+};
+
+port.on('message', (message: ToWorker) => {
+  if (message.type !== 'text') return void answer(message);
+  reads.get(message.read)?.(message.text);
+  reads.delete(message.read);
+});
