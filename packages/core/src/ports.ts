@@ -15,7 +15,7 @@ import type {
   Sandbox as SandboxRecord,
 } from '@berth/contract';
 import type { Driver, Json, Liveness, Machine, MachineSpec, Sandbox, TurnEnd } from '@berth/plugin-api';
-import type { Judge } from './gate/judge.ts';
+import type { Judge } from './gate/index.ts';
 import type { Checkouts, Hub } from './git-ports.ts';
 import type { Clock, Ids, Leases, Log, Queue, ReadTx, Sagas, Store, Troubles } from './kernel/index.ts';
 

@@ -27,7 +27,7 @@ export type ReadSide = (
 export interface PrintedTests {
   readonly run: number | undefined;
   readonly failed: number;
-  readonly passed: readonly string[] | undefined;
+  readonly passed: string[] | undefined;
 }
 
 /** Each resolves to undefined if the text took too much time or memory to read. */
