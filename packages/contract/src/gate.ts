@@ -65,6 +65,7 @@ export const Weakening = z
       'test_deleted',
       'test_reduced',
       'tests_fewer',
+      'check_suppressed',
       'target_red',
     ]),
     repository: z.string(),

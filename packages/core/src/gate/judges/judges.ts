@@ -26,6 +26,7 @@ import { endsOthers, isOnlyMore, reductionOf } from '../suite/measure.ts';
 import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown, testsAdded } from './added.ts';
 import { exitsAdded } from './exits.ts';
 import { isEmptied, isListedCase, movesOf } from './moved.ts';
+import { addedSuppressions } from './suppressions.ts';
 import { testsWithinChanged } from './tests-within.ts';
 import { isJudgingModule, isModule, type ReadText, type Trees } from './trees.ts';
 import { listed } from './weakening.ts';
@@ -85,6 +86,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
     ...files.found,
     ...(await testsWithinChanged(altered, trees)),
     ...(await exitsAdded(altered, trees)),
+    ...(await addedSuppressions(altered, trees)),
     ...(await changedLocks(altered, trees)),
   ];
   return {
@@ -122,7 +124,7 @@ const fileChanges = async (altered: readonly string[], trees: Trees) => {
 const PATHS_AT_ONCE = 200;
 
 /** Maximum number of texts compared per change. A text that is not read counts as changed. */
-const MAX_READS = 2000;
+const MAX_READS = 3000;
 const bounded = (read: ReadText): ReadText => {
   let reads = 0;
   return async (side, path) => {

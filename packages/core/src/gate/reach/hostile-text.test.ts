@@ -21,6 +21,7 @@ import { exitNames, testPatches } from '../suite/exit-names.ts';
 import { exitsOnLoad } from '../suite/exits.ts';
 import { reductionOf, testsWithin } from '../suite/measure.ts';
 import { testsFailed, testsPassed } from '../suite/names.ts';
+import { suppressionsAdded, suppressionsIn } from '../suite/suppressions.ts';
 import { pathsFedTo } from './fed-lines.ts';
 import { codeStrings, loadedByConfiguration, modulesBeside, recipeLines } from './judge-texts.ts';
 import {
@@ -83,6 +84,11 @@ test.each<[string, (text: string) => unknown, readonly string[]]>([
         '# define ',
       ],
     ],
+  ],
+  [
+    'suppressions',
+    (text) => ['a.ts', 'a.rs', 'a.c'].map((path) => suppressionsAdded([], suppressionsIn(path, text))),
+    ['// ', '/**', '#[a', ' * '],
   ],
   ['the command of a gate', programOf, ['A=']],
   [
