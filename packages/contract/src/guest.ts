@@ -263,3 +263,31 @@ export const initCommand = (guestArgv: readonly string[]): string[] => [
   'berth-init',
   ...guestArgv,
 ];
+
+const HOP_BY_HOP: readonly string[] = [
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+
+/**
+ * The headers that a proxy passes on: none that concern one connection only (RFC 9110 §7.6.1), which HTTP/2 forbids, no
+ * pseudo-headers of HTTP/2, and none of `more`.
+ */
+export const endToEnd = <T>(
+  headers: { readonly connection?: string | undefined } & Readonly<Record<string, T | undefined>>,
+  more: readonly string[],
+): Record<string, T> => {
+  const named = (headers.connection ?? '').toLowerCase().split(',');
+  const dropped = new Set([...HOP_BY_HOP, ...more, ...named.map((name) => name.trim())]);
+  const kept: Record<string, T> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined && !name.startsWith(':') && !dropped.has(name)) kept[name] = value;
+  return kept;
+};

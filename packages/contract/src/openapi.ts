@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { ROUTES } from './api.ts';
 import { COMMON_ERRORS, ErrorAnswer, type ErrorCode, statusOf } from './errors.ts';
-import type { RouteShape } from './kernel/route.ts';
+import { nounOf, type RouteShape } from './kernel/route.ts';
 
 export type JsonObject = { readonly [key: string]: unknown };
 
@@ -40,8 +40,6 @@ export const openApiDocument = (version: string): JsonObject => {
 };
 
 type SchemaOf = (schema: z.ZodType) => JsonObject;
-
-const nounOf = (route: Pick<RouteShape, 'id'>): string => route.id.slice(0, route.id.indexOf('.'));
 
 const operation = (route: RouteShape, schemaOf: SchemaOf): JsonObject => ({
   operationId: route.id,

@@ -5,3 +5,4 @@ export * from './flaws.ts';
 export * from './json-bounds.ts';
 export * from './packages.ts';
 export * from './sandbox.ts';
+export * from './keyed-lock.ts';

@@ -35,3 +35,6 @@ export interface RouteShape {
 }
 
 export const route = <const R extends RouteShape>(shape: R): R => shape;
+
+/** The noun of a route: `task.create` is about `task`. */
+export const nounOf = (route: Pick<RouteShape, 'id'>): string => route.id.slice(0, route.id.indexOf('.'));

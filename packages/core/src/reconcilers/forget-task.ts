@@ -6,7 +6,7 @@
 import type { Task } from '@berth/contract';
 import { allRows, type ReadTx, removeBelongings, removeSome, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { isThere } from '../sandbox/index.ts';
+import { isNotDestroyed } from '../sandbox/index.ts';
 
 const MAX_ATTEMPTS = 1000;
 const MAX_PARTS = 10_000;
@@ -17,7 +17,7 @@ export const isForgettable = async ({ queue }: Ports, tx: ReadTx, { id }: Task):
   const unfinished = { subject: id, state: ['running', 'undoing', 'stuck'] };
   if ((await tx.table('sagas').count(unfinished)) > 0) return false;
   for (const { sandboxId = '' } of await attemptsOf(tx, id)) {
-    if (isThere(await tx.table('sandboxes').get(sandboxId))) return false;
+    if (isNotDestroyed(await tx.table('sandboxes').get(sandboxId))) return false;
   }
   return true;
 };

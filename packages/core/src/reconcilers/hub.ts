@@ -7,7 +7,7 @@
 import { fail } from '@berth/contract';
 import { defineReconciler, pagesOf, type ReadTx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { THERE } from '../sandbox/index.ts';
+import { NOT_DESTROYED } from '../sandbox/index.ts';
 import { forEachIsolated } from './isolated.ts';
 
 const GRACE_MS = 86_400_000;
@@ -75,5 +75,5 @@ const UNDER_WAY = ['spawning', 'running', 'verifying', 'landing'];
 
 /** Without a sandbox nobody can push, and without a task nothing lands. */
 const isIdle = async (tx: ReadTx, workspaceId: string): Promise<boolean> =>
-  (await tx.table('sandboxes').count({ workspaceId, state: THERE })) === 0 &&
+  (await tx.table('sandboxes').count({ workspaceId, state: NOT_DESTROYED })) === 0 &&
   (await tx.table('tasks').count({ workspaceId, state: UNDER_WAY })) === 0;

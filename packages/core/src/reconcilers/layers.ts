@@ -9,7 +9,7 @@
 import { attemptStates, isFinal } from '@berth/contract';
 import { allRows, defineReconciler, type Prebuild, type ReadTx, type Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { isThere, THERE } from '../sandbox/index.ts';
+import { isNotDestroyed, NOT_DESTROYED } from '../sandbox/index.ts';
 import { creationOf } from '../workflows/machine/creation-of.ts';
 import { layersOf, supersedeLost } from '../workflows/prebuild/ensure.ts';
 import { eachDriver, forEachIsolated } from './isolated.ts';
@@ -48,7 +48,7 @@ const supersede = async (tx: Tx): Promise<number> => {
   const kept = new Map<string, number>();
   let superseded = 0;
   for (const { id, revision, workspaceId, driver, attemptId, sandboxId } of ready) {
-    if (sandboxId !== undefined && isThere(await tx.table('sandboxes').get(sandboxId))) continue;
+    if (sandboxId !== undefined && isNotDestroyed(await tx.table('sandboxes').get(sandboxId))) continue;
     const owner = `${attemptId ?? workspaceId} ${driver}`;
     const before = kept.get(owner) ?? 0;
     const isNeeded =
@@ -142,7 +142,7 @@ const dueIn = async (tx: ReadTx, before: number): Promise<Due[]> => {
 /** What live sandboxes were made from, and everything unfinished work depends on, as JSON. */
 const textsThatMayName = async (tx: ReadTx): Promise<string[]> => {
   const texts: string[] = [];
-  for (const { id } of await allRows(tx, { table: 'sandboxes', where: { state: THERE } }))
+  for (const { id } of await allRows(tx, { table: 'sandboxes', where: { state: NOT_DESTROYED } }))
     texts.push(JSON.stringify((await creationOf(tx, id))?.input ?? null));
   const unfinished = { state: ['running', 'undoing', 'stuck'] } as const;
   for (const run of await allRows(tx, { table: 'sagas', where: unfinished })) {

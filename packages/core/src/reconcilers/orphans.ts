@@ -8,7 +8,7 @@
 import { type Attempt, attemptStates, isFinal } from '@berth/contract';
 import { allRows, defineReconciler, timeOf } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { isThere } from '../sandbox/index.ts';
+import { isNotDestroyed } from '../sandbox/index.ts';
 import { ownSandboxId } from '../workflows/attempt/sandbox.ts';
 import { creationOf } from '../workflows/machine/creation-of.ts';
 import { eachDriver, forEachIsolated } from './isolated.ts';
@@ -52,7 +52,7 @@ const end = async (ports: Ports, { id, driver, life }: Orphan): Promise<void> =>
 
 const isOrphan = (ports: Ports, id: string): Promise<boolean> =>
   ports.store.read(async (tx) => {
-    if (isThere(await tx.table('sandboxes').get(id))) return false;
+    if (isNotDestroyed(await tx.table('sandboxes').get(id))) return false;
     const run = await creationOf(tx, id);
     if (run?.state === 'running' || run?.state === 'undoing') return false;
     if (timeOf(id) + ORPHAN_GRACE_MS > ports.clock.now()) return false;

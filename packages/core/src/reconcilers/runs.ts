@@ -19,7 +19,7 @@ import {
   type Tx,
 } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { isThere } from '../sandbox/index.ts';
+import { isNotDestroyed } from '../sandbox/index.ts';
 import { runIdOf } from '../workflows/attempt/records.ts';
 import { createSandbox } from '../workflows/machine/create-sandbox.ts';
 
@@ -58,7 +58,7 @@ const mayBeRead = async (tx: Tx, ids: Ids, { input, createdAt }: SagaRun): Promi
 
 const isOfLivingSandbox = async (tx: Tx, { name, subject, input }: SagaRun): Promise<boolean> => {
   const id = familyOf(name) === createSandbox.family ? subject : await sandboxOf(tx, attemptOf(input));
-  return id !== undefined && isThere(await tx.table('sandboxes').get(id));
+  return id !== undefined && isNotDestroyed(await tx.table('sandboxes').get(id));
 };
 
 const sandboxOf = async (tx: Tx, attemptId: string | undefined): Promise<string | undefined> =>

@@ -3,10 +3,10 @@ export {
   ATTEMPT_SLOT_TOPIC,
   createSandboxSlots,
   isKept,
-  isThere,
+  isNotDestroyed,
   LEFT_BY_ATTEMPTS,
   SLOT_FREEING_EVENTS,
   SLOT_TOPIC,
-  THERE,
+  NOT_DESTROYED,
 } from './slots.ts';
 export { branchRef, planSandbox, readRefsOf, type SandboxPlan, targetRefs } from './spec.ts';

@@ -7,10 +7,10 @@ import { type Clock, Deferred, type Store, type Wait } from '../kernel/index.ts'
 import type { SandboxSlots } from '../ports.ts';
 
 /** The states in which more than a sandbox's record is left: a machine, a disk, or what it was made from. */
-export const THERE: readonly Sandbox['state'][] = (Object.keys(sandboxStates) as Sandbox['state'][]) // Object.keys returns string[]
+export const NOT_DESTROYED: readonly Sandbox['state'][] = (Object.keys(sandboxStates) as Sandbox['state'][]) // Object.keys returns string[]
   .filter((state) => !isFinal(sandboxStates, state));
 
-export const isThere = (sandbox: Sandbox | undefined): sandbox is Sandbox =>
+export const isNotDestroyed = (sandbox: Sandbox | undefined): sandbox is Sandbox =>
   sandbox !== undefined && !isFinal(sandboxStates, sandbox.state);
 
 /**
@@ -27,7 +27,7 @@ const LOOK_AGAIN_MS = 60_000;
  * Sandboxes with a machine, including those being removed, because their memory is not free yet. Dead ones do
  * not count: after a reboot, all may be dead.
  */
-const WITH_MACHINE = THERE.filter((state) => state !== 'error');
+const WITH_MACHINE = NOT_DESTROYED.filter((state) => state !== 'error');
 
 /** Whether it belongs to a finished task and is kept for inspection or a follow-up. */
 export const isKept = ({ purpose, expiresAt }: Sandbox): boolean =>

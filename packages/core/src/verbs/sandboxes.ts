@@ -44,9 +44,9 @@ const REMOVAL_POLL_MS = 100;
 /** Requests the removal of every sandbox, including those created meanwhile, until none is left. */
 export const removeAllSandboxes = async (ports: Ports, signal: AbortSignal): Promise<void> => {
   const { store, clock } = ports;
-  const there = { table: 'sandboxes', where: { state: THERE } } as const;
-  while ((await store.read((tx) => tx.table('sandboxes').count(there.where))) > 0) {
-    for await (const page of pagesOf(store, there, signal))
+  const removable = { table: 'sandboxes', where: { state: REMOVABLE } } as const;
+  while ((await store.read((tx) => tx.table('sandboxes').count(removable.where))) > 0) {
+    for await (const page of pagesOf(store, removable, signal))
       for (const { id } of page)
         await store.write((tx) => requestRemoval(tx, id, { reason: 'the server removes its sandboxes' }));
     await clock.sleep(REMOVAL_POLL_MS, signal);
@@ -54,7 +54,7 @@ export const removeAllSandboxes = async (ports: Ports, signal: AbortSignal): Pro
 };
 
 /** States in which a sandbox can be removed on request or is already being removed. */
-const THERE = (Object.keys(sandboxStates) as Sandbox['state'][]).filter(
+const REMOVABLE = (Object.keys(sandboxStates) as Sandbox['state'][]).filter(
   (state) => state === 'deleting' || allows(sandboxStates, state, 'removal_asked'),
 );
 

@@ -8,7 +8,7 @@ import {
 } from '@berth/contract';
 import type { Tx } from '../kernel/index.ts';
 import type { Ports } from '../ports.ts';
-import { THERE } from '../sandbox/index.ts';
+import { NOT_DESTROYED } from '../sandbox/index.ts';
 import { gateIssues } from '../workspace/index.ts';
 
 export interface Workspaces {
@@ -107,6 +107,6 @@ const insert = async (
 };
 
 const usersOf = async (tx: Tx, workspaceId: string) => ({
-  sandboxes: await tx.table('sandboxes').count({ workspaceId, state: THERE }),
+  sandboxes: await tx.table('sandboxes').count({ workspaceId, state: NOT_DESTROYED }),
   tasks: await tx.table('tasks').count({ workspaceId, state: UNENDED_TASK_STATES }),
 });

@@ -6,7 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { GUEST_LIMITS, INTERNAL_AUTHORITY, REASON_HEADER } from '@berth/contract/guest';
+import { endToEnd, GUEST_LIMITS, INTERNAL_AUTHORITY, REASON_HEADER } from '@berth/contract/guest';
 import { join } from '../tunnel.ts';
 import type { Uplink } from './uplink.ts';
 
@@ -81,7 +81,7 @@ const forward = async (
   { authority, path }: Destination,
 ): Promise<void> => {
   const stream = await uplink.request({
-    ...endToEnd(request.headers),
+    ...endToEnd(request.headers, ['host']),
     ':method': request.method ?? 'GET',
     ':scheme': 'http',
     ':authority': authority,
@@ -98,7 +98,7 @@ const forward = async (
     else if (!stream.readableEnded) response.destroy();
   });
   stream.once('response', (headers) => {
-    response.writeHead(statusOf(headers), endToEnd(headers));
+    response.writeHead(statusOf(headers), endToEnd(headers, ['host']));
     // Flush headers now: an event stream may be silent for long.
     response.flushHeaders();
     stream.pipe(response);
@@ -149,29 +149,3 @@ const decline = (response: ServerResponse, status: number, reason: string): void
 };
 
 const statusOf = (headers: IncomingHttpStatusHeader): number => Number(headers[':status'] ?? 502);
-
-/** Hop-by-hop headers are removed (RFC 9110 §7.6.1); HTTP/2 forbids them and has pseudo-headers with a colon. */
-const endToEnd = (headers: IncomingHttpHeaders): Record<string, string | string[]> => {
-  const named = String(headers.connection ?? '')
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim());
-  const kept: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(headers))
-    if (value !== undefined && !name.startsWith(':') && !HOP_BY_HOP.has(name) && !named.includes(name))
-      kept[name] = value;
-  return kept;
-};
-
-const HOP_BY_HOP = new Set([
-  'connection',
-  'host',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);

@@ -11,6 +11,7 @@ import type { Store } from '@berth/core';
 import { KEY_FILE } from '../secrets/installation-key.ts';
 import { createPrivateFile, readPrivateFile } from '../secrets/private-file.ts';
 import { DATABASE_FILE } from '../store/journal-mark.ts';
+import { ifMissing } from '../system/if-missing.ts';
 import { readSettings } from '../store/stored-settings.ts';
 import { HUB_FOLDER } from './home.ts';
 
@@ -90,12 +91,12 @@ const foreignKey = ({ settings, print }: Parts): string | undefined => {
 
 const settingsOf = async (home: string): Promise<Parts['settings']> => {
   const file = join(home, DATABASE_FILE);
-  const { size } = await stat(file).catch(unlessMissing(() => ({ size: 0 })));
+  const { size } = await stat(file).catch(ifMissing({ size: 0 }));
   return size === 0 ? undefined : readSettings(file);
 };
 
 const readMark = async (home: string): Promise<string | undefined> =>
-  (await readFile(join(home, HUB_FOLDER, MARK_FILE), 'utf8').catch(unlessMissing(() => undefined)))?.trim();
+  (await readFile(join(home, HUB_FOLDER, MARK_FILE), 'utf8').catch(ifMissing(undefined)))?.trim();
 
 /** Distinguishes keys, and reveals nothing about them. */
 const printOf = async (home: string): Promise<string | undefined> => {
@@ -104,13 +105,6 @@ const printOf = async (home: string): Promise<string | undefined> => {
 };
 
 const holdsCopies = async (home: string): Promise<boolean> =>
-  (await readdir(join(home, HUB_FOLDER)).catch(unlessMissing((): string[] => []))).some(
+  (await readdir(join(home, HUB_FOLDER)).catch(ifMissing<string[]>([]))).some(
     (name) => name !== MARK_FILE,
   );
-
-const unlessMissing =
-  <T>(absent: () => T) =>
-  (error: NodeJS.ErrnoException): T => {
-    if (error.code !== 'ENOENT') throw error;
-    return absent();
-  };

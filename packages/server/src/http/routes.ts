@@ -1,7 +1,7 @@
 /** Every route of the contract becomes a route of the HTTP server: guard, token, validation, handler, response. */
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
-import { fail, type IdNoun, PREFIXES, ROUTES, type RouteShape } from '@berth/contract';
+import { fail, type IdNoun, nounOf, PREFIXES, ROUTES, type RouteShape } from '@berth/contract';
 import type { Log } from '@berth/core';
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -104,14 +104,14 @@ const answerOnce = (
   if (!route.idempotent || typeof key !== 'string' || caller === undefined) return act();
   const request = { params: said.params, query: said.query, body: said.body };
   const { id: routeId, status = 200 } = route;
-  const noun = nounOf(routeId);
+  const noun = createdNoun(route);
   return answers.once({ key, caller: caller.tokenId, routeId, noun, status, request }, act);
 };
 
 /** An idempotent route creates the noun that its id begins with. */
-const nounOf = (routeId: string): IdNoun => {
-  const noun = routeId.split('.')[0] ?? '';
-  assert(isIdNoun(noun), `${routeId} begins with the noun that it creates`);
+const createdNoun = (route: Pick<RouteShape, 'id'>): IdNoun => {
+  const noun = nounOf(route);
+  assert(isIdNoun(noun), `${route.id} begins with the noun that it creates`);
   return noun;
 };
 

@@ -17,6 +17,7 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@berth/contract';
 import { z } from 'zod';
+import { ifMissing } from '../system/if-missing.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 import { readStoredSeq } from './stored-settings.ts';
 
@@ -162,7 +163,7 @@ const syncFolder = (folder: string): void => {
 
 /** Undefined if there is none, or its first write was cut short. */
 const readMark = async (folder: string): Promise<Mark | undefined> => {
-  const text = await readFile(join(folder, MARK_FILE), 'utf8').catch(unlessMissing);
+  const text = await readFile(join(folder, MARK_FILE), 'utf8').catch(ifMissing(undefined));
   if (text === undefined || text.trim() === '') return undefined;
   try {
     return Mark.parse(JSON.parse(text));
@@ -193,7 +194,7 @@ const headIn = (file: number, sizeBytes: number): Buffer | undefined => {
 };
 
 const headOf = async (path: string, sizeBytes: number): Promise<Buffer | undefined> => {
-  const file = await open(path).catch(unlessMissing);
+  const file = await open(path).catch(ifMissing(undefined));
   if (file === undefined) return undefined;
   try {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(sizeBytes), 0, sizeBytes, 0);
@@ -201,8 +202,4 @@ const headOf = async (path: string, sizeBytes: number): Promise<Buffer | undefin
   } finally {
     await file.close();
   }
-};
-
-const unlessMissing = (error: NodeJS.ErrnoException): undefined => {
-  if (error.code !== 'ENOENT') throw error;
 };

@@ -1,5 +1,6 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { exists } from './if-missing.ts';
 
 /**
  * Creates a folder at a path that a user named, with its parents, closed to others. Level by level: Node's recursive
@@ -13,12 +14,3 @@ export const makeFolder = async (path: string): Promise<void> => {
     if (error.code !== 'EEXIST') throw error;
   });
 };
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-      return false;
-    },
-  );

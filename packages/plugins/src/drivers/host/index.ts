@@ -24,7 +24,7 @@ import {
 } from '@berth/plugin-api';
 import { z } from 'zod';
 import { connectGuest } from '../../linux/guest-socket.ts';
-import { createKeyedLock } from '../../linux/keyed-lock.ts';
+import { createKeyedLock } from '@berth/plugin-api';
 import { endNaming, isAlive, markOf, type ProcessMark } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
 import { makeFolder, removeTree } from '../../linux/system-program.ts';

@@ -19,7 +19,7 @@ import type {
   Unenforced,
 } from '@berth/plugin-api';
 import { connectGuest } from '../../linux/guest-socket.ts';
-import { createKeyedLock } from '../../linux/keyed-lock.ts';
+import { createKeyedLock } from '@berth/plugin-api';
 import { exists } from '../../linux/missing.ts';
 import { guestReady } from '../../linux/ready.ts';
 import type { Cgroups } from './cgroups/cgroups.ts';

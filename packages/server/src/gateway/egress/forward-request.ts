@@ -8,22 +8,12 @@ import {
 } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
+import { endToEnd } from '@berth/contract/guest';
 import type { Allowed } from './admission.ts';
 import { parseAuthority } from './host.ts';
 
-/** Hop-by-hop headers (RFC 9110 §7.6.1), and those meant for the proxy. */
-const HOP_BY_HOP: readonly string[] = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authorization',
-  'proxy-authenticate',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-];
+/** The answers of other proxies are not meant for the sandbox. */
+const OF_PROXIES = ['proxy-authenticate'];
 
 export const forwardRequest = (
   request: Http2ServerRequest,
@@ -44,7 +34,7 @@ export const forwardRequest = (
   const outward = sendOn(socket, {
     method: request.method,
     path: request.url,
-    headers: { ...passedOn(request.headers), host: request.authority, connection: 'close' },
+    headers: { ...endToEnd(request.headers, OF_PROXIES), host: request.authority, connection: 'close' },
     setHost: false,
   });
   relay(outward, request, response, () => socket.destroy());
@@ -73,7 +63,7 @@ const relay = (
   hangUp: () => void,
 ): void => {
   outward.once('response', (answer) => {
-    response.writeHead(answer.statusCode ?? 502, passedOn(answer.headers));
+    response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers, OF_PROXIES));
     answer.on('error', () => response.stream.close()).pipe(response);
   });
   outward.on('error', () => {
@@ -93,18 +83,6 @@ const objectionTo = (request: Http2ServerRequest, { target }: Allowed): string |
   const { host } = request.headers;
   if (host === undefined) return undefined;
   return parseAuthority(host, 80)?.host === target.host ? undefined : 'the Host header names another host';
-};
-
-const passedOn = (headers: IncomingHttpHeaders): OutgoingHttpHeaders => {
-  const named = (headers.connection ?? '')
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim());
-  return Object.fromEntries(
-    Object.entries(headers).filter(
-      ([name]) => !name.startsWith(':') && !HOP_BY_HOP.includes(name) && !named.includes(name),
-    ),
-  );
 };
 
 const refuse = (response: Http2ServerResponse, status: number, reason: string): void => {

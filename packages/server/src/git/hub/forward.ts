@@ -11,7 +11,7 @@ import { assertCommit, assertRef } from '../refs.ts';
 import { COMMITTER } from './merge.ts';
 import { containsCommit } from './read-commits.ts';
 import type { Looked } from './refreshes.ts';
-import { isMissing } from './repository-folder.ts';
+import { ifMissing } from '../../system/if-missing.ts';
 import { parseSource, type Source } from './source.ts';
 import { whyUnreachable } from './unreachable.ts';
 
@@ -55,12 +55,12 @@ const CURRENT = 'berth-current';
 const markCurrent = async (gitDir: string): Promise<void> => {
   const file = path.join(gitDir, CURRENT);
   const now = new Date();
-  if ((await utimes(file, now, now).then(() => true, isMissing)) === false) await writeFile(file, '');
+  if ((await utimes(file, now, now).then(() => true, ifMissing(false))) === false) await writeFile(file, '');
 };
 
 /** A copy that was never refreshed dates from its import, after which HEAD is not written. */
 const currentAt = async (gitDir: string): Promise<number> => {
-  const marked = await stat(path.join(gitDir, CURRENT)).catch(isMissing);
+  const marked = await stat(path.join(gitDir, CURRENT)).catch(ifMissing(false));
   return (marked === false ? await stat(path.join(gitDir, 'HEAD')) : marked).mtimeMs;
 };
 

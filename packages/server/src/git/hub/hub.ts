@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, isBerthError, type Repository } from '@berth/contract';
 import type { Hub } from '@berth/core';
+import { createKeyedLock } from '@berth/plugin-api';
 import { explainingNoSpace } from '../../system/no-space.ts';
 import type { Git } from '../git.ts';
 import { assertCommit, assertRef } from '../refs.ts';
@@ -16,7 +17,8 @@ import { MAINTENANCE_LIMITS, type MaintenanceLimits, maintainRepository } from '
 import { mergeIn } from './merge.ts';
 import { containsCommit, diffOf, fileOf, filesOf, treeOf } from './read-commits.ts';
 import { createRefreshes } from './refreshes.ts';
-import { createCopies, createRepositoryFolders, exists } from './repository-folder.ts';
+import { exists } from '../../system/if-missing.ts';
+import { createCopies, createRepositoryFolders } from './repository-folder.ts';
 import { parseSource } from './source.ts';
 
 export interface HubOptions {
@@ -37,7 +39,7 @@ export const createHub = (options: HubOptions): Hub => {
   const { folder, maintenance = MAINTENANCE_LIMITS } = options;
   const refreshes = createRefreshes(options.refreshPatienceMs ?? REFRESH_PATIENCE_MS);
   const folders = createRepositoryFolders(folder);
-  const alone = serially();
+  const alone = createKeyedLock();
   const copies = createCopies(folder);
   const { open } = folders;
 
@@ -158,18 +160,4 @@ const swapRef = async (
       await delay(SWAP_PAUSE_MS * attempt);
     }
   }
-};
-
-/** Serialises actions per key. */
-const serially = () => {
-  const last = new Map<string, Promise<unknown>>();
-  return async <T>(key: string, act: () => Promise<T>): Promise<T> => {
-    const turn = (last.get(key) ?? Promise.resolve()).then(act, act);
-    last.set(key, turn);
-    try {
-      return await turn;
-    } finally {
-      if (last.get(key) === turn) last.delete(key);
-    }
-  };
 };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createLeftLocks } from './left-locks.ts';
-import { exists } from './repository-folder.ts';
+import { exists } from '../../system/if-missing.ts';
 
 const MORE_THAN_REMEMBERED = 1_001;
 

@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { HostProcesses } from '../../system/host-processes.ts';
-import { isMissing } from './repository-folder.ts';
+import { ifMissing } from '../../system/if-missing.ts';
 
 export interface LeftLocks {
   /** Await before git runs in a repository: cleans once per server process. */
@@ -26,7 +26,7 @@ export const createLeftLocks = ({ oldestIn }: Pick<HostProcesses, 'oldestIn'>): 
   const clear = async (gitDir: string): Promise<number> => {
     let cleared = 0;
     for (const entry of await entriesOf(gitDir)) {
-      const found = await stat(entry).catch(isMissing);
+      const found = await stat(entry).catch(ifMissing(false));
       if (found === false) continue;
       const oldest = oldestIn(gitDir);
       // Synchronously with the check, so that no git process can start in between.
@@ -55,7 +55,7 @@ export const createLeftLocks = ({ oldestIn }: Pick<HostProcesses, 'oldestIn'>): 
 };
 
 const entriesOf = async (gitDir: string): Promise<string[]> => {
-  const entries = (await readdir(gitDir, { recursive: true, withFileTypes: true }).catch(isMissing)) || [];
+  const entries = await readdir(gitDir, { recursive: true, withFileTypes: true }).catch(ifMissing([]));
   return entries
     .filter(({ name, parentPath }) => isLeft(name, path.relative(gitDir, parentPath).split(path.sep)[0]))
     .map(({ name, parentPath }) => path.join(parentPath, name));

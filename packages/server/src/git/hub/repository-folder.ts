@@ -4,6 +4,7 @@ import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, RepositoryName, WorkspaceId } from '@berth/contract';
 import type { Hub, HubWorkspace } from '@berth/core';
+import { exists, ifMissing } from '../../system/if-missing.ts';
 
 export interface RepositoryFolders {
   /** Throws `record.missing` when one of the names is not valid. */
@@ -82,7 +83,7 @@ const REMOVING = '.removing-';
 const removeWorkspace = async (folder: string, workspace: string): Promise<void> => {
   const prefix = `${REMOVING}${path.basename(workspace)}-`;
   const gone = path.join(folder, `${prefix}${randomBytes(6).toString('hex')}`);
-  await rename(workspace, gone).then(() => true, isMissing);
+  await rename(workspace, gone).then(() => true, ifMissing(false));
   for (const name of await entriesOf(folder))
     if (name.startsWith(prefix)) await rm(path.join(folder, name), { recursive: true, force: true });
 };
@@ -102,7 +103,7 @@ const listWorkspaces = async (folder: string): Promise<HubWorkspace[]> => {
   const found = new Map<string, Omit<HubWorkspace, 'id'>>();
   for (const name of await entriesOf(folder)) {
     const id = name.startsWith(REMOVING) ? name.slice(REMOVING.length).replace(/-.*/, '') : name;
-    const changed = await stat(path.join(folder, name)).catch(isMissing);
+    const changed = await stat(path.join(folder, name)).catch(ifMissing(false));
     if (changed === false || !WorkspaceId.safeParse(id).success) continue;
     const before = found.get(id);
     const isHalfMade = name !== id || (await exists(path.join(folder, name, UNRECORDED)));
@@ -114,13 +115,5 @@ const listWorkspaces = async (folder: string): Promise<HubWorkspace[]> => {
   return [...found].map(([id, facts]) => ({ id, ...facts }));
 };
 
-export const exists = (file: string): Promise<boolean> => stat(file).then(() => true, isMissing);
-
-const entriesOf = async (folder: string): Promise<readonly string[]> =>
-  (await readdir(folder).catch(isMissing)) || [];
-
-/** False for a missing file; other errors are thrown. */
-export const isMissing = (thrown: unknown): false => {
-  if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return false;
-  throw thrown;
-};
+const entriesOf = (folder: string): Promise<readonly string[]> =>
+  readdir(folder).catch(ifMissing([]));

@@ -1,5 +1,5 @@
 /** The reference page: every route, error and event of the contract on one self-contained page. */
-import { ERRORS, type ErrorShape, EVENTS, KINDS, ROUTES, type RouteShape } from '@berth/contract';
+import { ERRORS, type ErrorShape, EVENTS, KINDS, nounOf, ROUTES, type RouteShape } from '@berth/contract';
 import { z } from 'zod';
 import { SCRIPT, STYLE } from './docs-assets.ts';
 
@@ -41,8 +41,6 @@ ${nouns.map(nounSection).join('\n')}
 `;
   return { html, script: SCRIPT, style: STYLE };
 };
-
-const nounOf = (route: Pick<RouteShape, 'id'>): string => route.id.slice(0, route.id.indexOf('.'));
 
 const navLink = (name: string): string => `<a href="#${name}">${name}</a>`;
 
