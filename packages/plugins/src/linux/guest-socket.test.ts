@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { connectWithin } from './guest-socket.ts';
 
 it('a socket is connected to, and nothing that stands for one', async () => {
-  const place = await mkdtemp(join(tmpdir(), 'berth-door-'));
+  const place = await mkdtemp(join(tmpdir(), 'berth-socket-'));
   const folder = join(place, 'run');
   await mkdir(folder);
   const server = createServer((socket) => socket.end('of the host'));
