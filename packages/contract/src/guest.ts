@@ -280,13 +280,15 @@ const HOP_BY_HOP: readonly string[] = [
  * The headers that a proxy passes on: none that concern one connection only (RFC 9110 §7.6.1), which HTTP/2 forbids, no
  * pseudo-headers of HTTP/2, and none of `more`.
  */
-export const endToEnd = <T>(
-  headers: { readonly connection?: string | undefined } & Readonly<Record<string, T | undefined>>,
+export const endToEnd = (
+  headers: Readonly<Record<string, string | string[] | undefined>>,
   more: readonly string[],
-): Record<string, T> => {
-  const named = (headers.connection ?? '').toLowerCase().split(',');
+): Record<string, string | string[]> => {
+  const named = String(headers.connection ?? '')
+    .toLowerCase()
+    .split(',');
   const dropped = new Set([...HOP_BY_HOP, ...more, ...named.map((name) => name.trim())]);
-  const kept: Record<string, T> = {};
+  const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined && !name.startsWith(':') && !dropped.has(name)) kept[name] = value;
   return kept;

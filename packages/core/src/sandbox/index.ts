@@ -5,8 +5,8 @@ export {
   isKept,
   isNotDestroyed,
   LEFT_BY_ATTEMPTS,
+  NOT_DESTROYED,
   SLOT_FREEING_EVENTS,
   SLOT_TOPIC,
-  NOT_DESTROYED,
 } from './slots.ts';
 export { branchRef, planSandbox, readRefsOf, type SandboxPlan, targetRefs } from './spec.ts';

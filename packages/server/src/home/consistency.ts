@@ -11,8 +11,8 @@ import type { Store } from '@berth/core';
 import { KEY_FILE } from '../secrets/installation-key.ts';
 import { createPrivateFile, readPrivateFile } from '../secrets/private-file.ts';
 import { DATABASE_FILE } from '../store/journal-mark.ts';
-import { ifMissing } from '../system/if-missing.ts';
 import { readSettings } from '../store/stored-settings.ts';
+import { ifMissing } from '../system/if-missing.ts';
 import { HUB_FOLDER } from './home.ts';
 
 /** In the folder of the copies: the id of the installation that they belong to. */
@@ -105,6 +105,4 @@ const printOf = async (home: string): Promise<string | undefined> => {
 };
 
 const holdsCopies = async (home: string): Promise<boolean> =>
-  (await readdir(join(home, HUB_FOLDER)).catch(ifMissing<string[]>([]))).some(
-    (name) => name !== MARK_FILE,
-  );
+  (await readdir(join(home, HUB_FOLDER)).catch(ifMissing<string[]>([]))).some((name) => name !== MARK_FILE);

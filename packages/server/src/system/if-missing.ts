@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 
 /** For `.catch`: the value stands for a file that does not exist; every other failure remains one. */
 export const ifMissing =
-  <T>(value: T) =>
+  <const T>(value: T) =>
   (error: unknown): T => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return value;
     throw error;

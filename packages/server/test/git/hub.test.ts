@@ -3,8 +3,8 @@ import path from 'node:path';
 import type { Hub } from '@berth/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createHub } from '../../src/git/hub/hub.ts';
-import { exists } from '../../src/system/if-missing.ts';
 import { parseSource } from '../../src/git/hub/source.ts';
+import { exists } from '../../src/system/if-missing.ts';
 import { createSample, hostGit, run, sealed, shell, WORKSPACE } from './sample.ts';
 
 let sample: Awaited<ReturnType<typeof createSample>>;

@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import { fail, isBerthError } from '@berth/contract';
 import { GUEST_ENV, GUEST_LIMITS, guestCommand, guestEnvironment, READY_FILE } from '@berth/contract/guest';
 import {
+  createKeyedLock,
   type Driver,
   type DriverHost,
   defineDriver,
@@ -24,7 +25,6 @@ import {
 } from '@berth/plugin-api';
 import { z } from 'zod';
 import { connectGuest } from '../../linux/guest-socket.ts';
-import { createKeyedLock } from '@berth/plugin-api';
 import { endNaming, isAlive, markOf, type ProcessMark } from '../../linux/processes.ts';
 import { guestReady } from '../../linux/ready.ts';
 import { makeFolder, removeTree } from '../../linux/system-program.ts';

@@ -2,8 +2,8 @@
 import { lstat, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DriverHost, Liveness } from '@berth/plugin-api';
-import { z } from 'zod';
 import { createKeyedLock } from '@berth/plugin-api';
+import { z } from 'zod';
 import { exists, ifMissing } from '../../linux/missing.ts';
 import { isAlive } from '../../linux/processes.ts';
 import { userFor } from './user.ts';

@@ -18,8 +18,8 @@ import type {
   Probe,
   Unenforced,
 } from '@berth/plugin-api';
-import { connectGuest } from '../../linux/guest-socket.ts';
 import { createKeyedLock } from '@berth/plugin-api';
+import { connectGuest } from '../../linux/guest-socket.ts';
 import { exists } from '../../linux/missing.ts';
 import { guestReady } from '../../linux/ready.ts';
 import type { Cgroups } from './cgroups/cgroups.ts';

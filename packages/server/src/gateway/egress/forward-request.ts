@@ -1,11 +1,5 @@
 /** Forwards a plain HTTP request with an absolute URL over the dialled socket. */
-import {
-  type ClientRequest,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  type RequestOptions,
-  request as send,
-} from 'node:http';
+import { type ClientRequest, type RequestOptions, request as send } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { endToEnd } from '@berth/contract/guest';

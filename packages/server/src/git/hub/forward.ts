@@ -6,12 +6,12 @@ import { stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isBerthError } from '@berth/contract';
 import type { StaleCopy } from '@berth/core';
+import { ifMissing } from '../../system/if-missing.ts';
 import type { Git } from '../git.ts';
 import { assertCommit, assertRef } from '../refs.ts';
 import { COMMITTER } from './merge.ts';
 import { containsCommit } from './read-commits.ts';
 import type { Looked } from './refreshes.ts';
-import { ifMissing } from '../../system/if-missing.ts';
 import { parseSource, type Source } from './source.ts';
 import { whyUnreachable } from './unreachable.ts';
 

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fail, isBerthError, type Repository } from '@berth/contract';
 import type { Hub } from '@berth/core';
 import { createKeyedLock } from '@berth/plugin-api';
+import { exists } from '../../system/if-missing.ts';
 import { explainingNoSpace } from '../../system/no-space.ts';
 import type { Git } from '../git.ts';
 import { assertCommit, assertRef } from '../refs.ts';
@@ -17,7 +18,6 @@ import { MAINTENANCE_LIMITS, type MaintenanceLimits, maintainRepository } from '
 import { mergeIn } from './merge.ts';
 import { containsCommit, diffOf, fileOf, filesOf, treeOf } from './read-commits.ts';
 import { createRefreshes } from './refreshes.ts';
-import { exists } from '../../system/if-missing.ts';
 import { createCopies, createRepositoryFolders } from './repository-folder.ts';
 import { parseSource } from './source.ts';
 

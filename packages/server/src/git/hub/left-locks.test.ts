@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createLeftLocks } from './left-locks.ts';
 import { exists } from '../../system/if-missing.ts';
+import { createLeftLocks } from './left-locks.ts';
 
 const MORE_THAN_REMEMBERED = 1_001;
 

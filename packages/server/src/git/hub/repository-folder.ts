@@ -115,5 +115,4 @@ const listWorkspaces = async (folder: string): Promise<HubWorkspace[]> => {
   return [...found].map(([id, facts]) => ({ id, ...facts }));
 };
 
-const entriesOf = (folder: string): Promise<readonly string[]> =>
-  readdir(folder).catch(ifMissing([]));
+const entriesOf = (folder: string): Promise<readonly string[]> => readdir(folder).catch(ifMissing([]));

@@ -6,7 +6,7 @@
  */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { createKeyedLock } from '../../../linux/keyed-lock.ts';
+import { createKeyedLock } from '@berth/plugin-api';
 import { ifMissing, isPresent } from '../../../linux/missing.ts';
 import { type CommandGroups, type CommandPlaces, commandGroups } from './command-groups.ts';
 import { keepMemoryV1, keepMemoryV2, memoryOfSockets, SOCKET_LIMIT_V1 } from './command-memory.ts';

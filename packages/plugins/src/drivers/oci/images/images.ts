@@ -7,8 +7,8 @@ import { type FileHandle, open, readdir, readFile, rename, stat, utimes, writeFi
 import { isAbsolute, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '@berth/contract';
-import { z } from 'zod';
 import { createKeyedLock } from '@berth/plugin-api';
+import { z } from 'zod';
 import { exists, ifMissing } from '../../../linux/missing.ts';
 import { makeThrough } from '../folders.ts';
 import type { Prerequisites } from '../prerequisites.ts';
