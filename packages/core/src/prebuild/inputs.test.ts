@@ -58,6 +58,10 @@ test.each<[string, Texts]>([
   ],
   ['a dependency by path', manifest({ dependencies: { a: 'file:../a' } })],
   ['one without a word before it', manifest({ devDependencies: { a: './a' } })],
+  ['one below two folders', manifest({ dependencies: { a: 'assets/a/x.tgz' } })],
+  ['one that ends like an archive', manifest({ dependencies: { a: 'x.TGZ' } })],
+  ['one in capitals', manifest({ dependencies: { a: 'FILE:../a' } })],
+  ['one on a drive', manifest({ dependencies: { a: 'C:/a' } })],
   ['an override by path', manifest({ overrides: { a: { b: 'link:b' } } })],
   ['a manifest that cannot be read', { 'package.json': '{' }],
   ['a manifest that is a link', { 'package-lock.json': 'link x' }],
@@ -96,7 +100,12 @@ test.each<[string, Texts]>([
   ['the usual scripts', manifest({ scripts: { prepare: 'husky', postinstall: 'patch-package' } })],
   [
     'packages from elsewhere',
-    manifest({ dependencies: { a: '~1.2.3', b: 'npm:c@1', d: 'user/repo', e: 'workspace:*' } }),
+    manifest({
+      dependencies: { a: '~1.2.3', b: 'npm:c@1', d: 'user/repo', e: 'workspace:*', f: '>=1 <2 || 3.x' },
+      overrides: { a: { '.': '1', b: '$c' }, '@a/b': 'git+https://example.com/b.git#v1' },
+      bundleDependencies: ['@a/b', 'c'],
+      pnpm: { onlyBuiltDependencies: ['@a/b'], peerDependencyRules: { allowedVersions: { x: '1' } } },
+    }),
   ],
   ['patched packages', manifest({ pnpm: { patchedDependencies: { 'a@1': 'patches/a.patch' } } })],
   [

@@ -28,7 +28,21 @@ const HARMLESS_SCRIPTS: Readonly<Record<string, string>> = {
 };
 const DEPENDENCIES =
   /^(?:(?:dev|optional|peer|bundled?)?dependencies|dependenciesMeta|overrides|resolutions|pnpm)$/i;
-const IN_REPOSITORY = /^(?:git\+)?(?:file|link|portal|patch|exec):|^[./]|^~\/|\.\.\//;
+/**
+ * What names a version, a range, a tag, a member of the workspace, another package's name, or a place outside the
+ * repository. Installers take many more spellings for files in it.
+ */
+const NOT_IN_REPOSITORY = new RegExp(
+  `^(?!\\.)(?:${[
+    String.raw`[\w.^~<>=|*+\-,() ]*|\$?@?[\w.*>-]+|@[\w.~-]+/[\w.*-]+(?:@[\w.^~*-]+)?|\$@[\w.~-]+/[\w.-]+`,
+    String.raw`npm:(?:@[\w.~-]+/)?[\w.~-]*(?:@[\w.^~<>=|*+\- ]*)?|(?:workspace|catalog):[\w.^~<>=|*+\- ]*`,
+    String.raw`(?:(?:github|gitlab|bitbucket):)?[A-Za-z0-9][\w-]*/\w[\w.-]*(?:#[\w.^~:/-]*)?|gist:\w+`,
+    String.raw`(?:https|git\+https|git\+ssh|ssh|git)://[\w@.-]+(?::\d+)?/[^\s\\]*`,
+  ].join('|')})$`,
+);
+/** Installers take a name that ends like an archive for a file. */
+const ARCHIVE = /^(?!\w[\w+]*:\/\/).*\.(?:tgz|tar|tar\.gz)\s*$/i;
+const isInRepository = (spec: string): boolean => !NOT_IN_REPOSITORY.test(spec) || ARCHIVE.test(spec);
 const OUTSIDE = /^[/~]|\.\./;
 
 /**
@@ -76,8 +90,8 @@ const plainName = (name: string): string => name.split(/[/\\:]/).at(-1) || ANY;
 
 const areDependenciesPlain = (manifest: Manifest): boolean =>
   Object.entries(manifest).every(([field, value]) => {
-    const refused = field === 'workspaces' ? OUTSIDE : DEPENDENCIES.test(field) ? IN_REPOSITORY : undefined;
-    return refused === undefined || !textsIn(value).some((one) => refused.test(one));
+    if (field === 'workspaces') return !textsIn(value).some((one) => OUTSIDE.test(one));
+    return !DEPENDENCIES.test(field) || !textsIn(value).some(isInRepository);
   });
 
 /**

@@ -3,7 +3,7 @@
  * merge. Pure, apart from reading file texts one by one.
  */
 import type { Weakening } from '@berth/contract';
-import { toolChanges } from '../reach/manifest-tools.ts';
+import { installChanges, type ToolChange, toolChanges } from '../reach/manifest-tools.ts';
 import { type Reached, reach } from '../reach/reach.ts';
 import { judgeMembers } from '../repository/judge-members.ts';
 import {
@@ -16,7 +16,7 @@ import {
   isToolInPlace,
 } from '../repository/judge-paths.ts';
 import { followLinks } from '../repository/links.ts';
-import { isLockFile, lockChanges } from '../repository/lock-files.ts';
+import { isLockFile, lockChanges, NO_LOCKS } from '../repository/lock-files.ts';
 import { changedFields, isManifest, judgingManifest, scriptsIn } from '../repository/manifests.ts';
 import { manifestsOf } from '../repository/node-members.ts';
 import { folderOf, indexPaths, type JudgedTree, nameOf } from '../repository/path-index.ts';
@@ -74,6 +74,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
     .sort();
   const files = await fileChanges(altered, trees);
   const ofManifests = await manifestChanges(manifests, trees);
+  const others = altered.filter((path) => isManifest(path) && !manifests.includes(path) && !isTestFile(path));
   const entries = files.judging.flatMap((path) => [...target.entriesOf(path), ...change.entriesOf(path)]);
   const fromTarget = new Set([
     ...entries.filter((entry) => pair.target.ids[entry] !== pair.change.ids[entry]),
@@ -88,6 +89,7 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
     ...(await exitsAdded(altered, trees)),
     ...(await addedSuppressions(altered, trees)),
     ...(await changedLocks(altered, trees)),
+    ...(await otherManifests(others, trees)),
   ];
   return {
     fromTarget: [...fromTarget].sort(),
@@ -256,8 +258,11 @@ const changedLocks = async (
   const found = locksAdded(altered, target.paths).map(({ path, beside }) =>
     changed(path, `added beside ${beside}`),
   );
-  for (const path of altered.filter((one) => target.paths.has(one) && isLockFile(one))) {
-    const [was, is] = [await read('target', path), await read('change', path)];
+  const isFirst = (path: string): boolean =>
+    !target.paths.has(path) && !isTestFile(path) && found.every(({ subject }) => subject !== path);
+  for (const path of altered.filter((one) => isLockFile(one) && (target.paths.has(one) || isFirst(one)))) {
+    const was = target.paths.has(path) ? await read('target', path) : NO_LOCKS;
+    const is = await read('change', path);
     const changes =
       was === undefined || is === undefined ? undefined : lockChanges(path, was, is, reached.programs);
     if (!change.paths.has(path)) found.push(changed(path, 'deleted'));
@@ -291,6 +296,20 @@ const manifestChanges = async (manifests: readonly string[], { target, change, r
   return { texts, fromTarget, found };
 };
 
+/** Those that are new, or no member of a workspace. */
+const otherManifests = async (paths: readonly string[], { reached, read }: Trees): Promise<Found[]> => {
+  const found: Found[] = [];
+  for (const path of paths) {
+    const [was, is] = [await read('target', path), await read('change', path)];
+    found.push(...installChanges(was ?? '', is ?? '', reached).map((one) => ofManifest(path, one)));
+  }
+  return found;
+};
+
+const ofManifest = (path: string, { field, detail }: ToolChange): Found => ({
+  ...{ kind: 'configuration_changed', subject: `${path}: ${field}`, detail: clipped(detail) },
+});
+
 const manifestWeakening = (
   path: string,
   texts: {
@@ -316,11 +335,7 @@ const manifestWeakening = (
       subject: `${path}: ${field}`,
       detail: 'changed',
     })),
-    ...toolChanges(was, is, reached).map(({ field, detail }) => ({
-      kind: 'configuration_changed' as const,
-      subject: `${path}: ${field}`,
-      detail: clipped(detail),
-    })),
+    ...toolChanges(was, is, reached).map((one) => ofManifest(path, one)),
   ];
 };
 

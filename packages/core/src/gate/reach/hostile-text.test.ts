@@ -12,7 +12,9 @@ import {
   placeOf,
 } from '../repository/judge-paths.ts';
 import { lockChanges } from '../repository/lock-files.ts';
+import { archived, isIntegrity } from '../repository/lock-origins.ts';
 import { memberPaths } from '../repository/node-members.ts';
+import { isKnownSpec, isVersion } from '../repository/package-specs.ts';
 import { judgingText } from '../repository/project-files.ts';
 import { isTool } from '../repository/tools.ts';
 import { programOf } from '../run.ts';
@@ -120,7 +122,7 @@ test.each<[string, (text: string) => unknown, readonly string[]]>([
   ...EACH_LOCK.map((name): [string, (text: string) => unknown, string[]] => [
     name,
     (text) => lockChanges(name, '', text),
-    ['[[package]]\nname = "a"\n'],
+    ['[[package]]\nname = "a"\n', '"a@npm:', 'packages:\n  a@1:\n', 'a@1:\n  resolved "'],
   ]),
   ...EACH_PROJECT.map((name): [string, (text: string) => unknown, string[]] => [
     name,
@@ -136,6 +138,14 @@ test.each<[string, (text: string) => unknown, readonly string[]]>([
   ['the path of a test', (path) => [isTestFile(path), isTestCode(path), isOutOfSight(path)], []],
   ['the path of a configuration', (path) => [isConfiguration(path), placeOf(path), isToolInPlace(path)], []],
   ['the name of a package', isTool, []],
+  [
+    'where a package comes from',
+    (text) => [
+      ...[isIntegrity(text), isKnownSpec(text), isKnownSpec(`npm:${text}`), isVersion(`1.0.0-${text}`)],
+      archived('a', `https://a/${text}`, true),
+    ],
+    ['sha1-', 'a/', '@a/'],
+  ],
 ])('the time to judge grows with the text: %s', (_, read, begins) => {
   expect(slowText(read, { begins })).toBeUndefined();
 });

@@ -20,6 +20,8 @@ const HARMLESS = new RegExp(
 const COMPILED =
   /(?:^|\/)__pycache__\/|\.(?:py[cod]|so(?:\.[\d.]+)?|dylib|dll|exe|class|jar|war|node|phar|beam|elc|luac)$/i;
 const PACKED = /\.(?:wasm|whl|egg|gem|crate|nupkg|vsix|zip|tar|tgz|tar\.\w+|gz|xz|bz2|zst|7z)$/i;
+/** Archives in the form of packages, which installers take from any folder. */
+const PACKAGE = /\.(?:tgz|whl|egg|gem|crate|nupkg)$/i;
 const ASSETS = /(?:^|\/)(?:public|static|assets|resources|images|img|media|docs?)\//;
 /** Caches and suppression lists of tools. */
 const REMEMBERED =
@@ -30,7 +32,8 @@ export const isDocument = (path: string): boolean => DOCUMENT.test(path);
 export const isSource = (path: string): boolean => SOURCE.test(path);
 
 export const isUnreadable = (path: string): boolean =>
-  COMPILED.test(path) || (PACKED.test(path) && !ASSETS.test(path) && !isTestFile(path));
+  COMPILED.test(path) ||
+  (PACKED.test(path) && !isTestFile(path) && (PACKAGE.test(path) || !ASSETS.test(path)));
 
 export const isRemembered = (path: string): boolean => REMEMBERED.test(path) && !isSource(path);
 

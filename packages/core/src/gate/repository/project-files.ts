@@ -119,7 +119,9 @@ const cargoManifest: Reader = (text, judges) =>
         const [, kind, inTable] = dependencies;
         const name = inTable ?? key;
         if (judges(name)) return true;
-        return kind !== '' && /\b(?:path|git|registry|package)\s*=/.test(member);
+        // A folder is a part of the product, unless only its tests or its build have it.
+        const isElsewhere = /\b(?:git|registry|registry-index)\s*=/.test(member);
+        return isElsewhere || (kind !== '' && /\b(?:path|package)\s*=/.test(member));
       }
       if (/^(?:workspace\.)?package$/.test(table)) return key !== '' && !CARGO_ABOUT.test(key);
       if (table === 'workspace') return key !== '' && key !== 'members';

@@ -31,3 +31,18 @@ export const isFramework = (name: string): boolean =>
   /^(?:next|nuxt|nuxi|astro|vite|gatsby|remix|react-scripts|svelte-kit|parcel|rollup|webpack|esbuild|tsup|docusaurus|expo|electron|hugo)$/.test(
     name,
   );
+
+/**
+ * Programs of the system that gates and installers start, which a package's program of this name would replace
+ * in the path of its scripts.
+ */
+export const isSystemProgram = (name: string): boolean => SYSTEM.test(name);
+const SYSTEM = new RegExp(
+  `^(?:${[
+    'node|nodejs|npm|npx|yarn|yarnpkg|pnpm|pnpx|bun|bunx|deno|corepack|tsc|python[\\d.]*|pip[\\d.]*|uv|uvx|poetry|ruby|bundle|gem|perl|php',
+    'cargo|rustc|go|gofmt|java|javac|mvn|gradle|dotnet|make|gmake|cmake|ninja|just|gcc|g\\+\\+|cc|c\\+\\+|clang|ld|ar|docker|podman|git|gh',
+    'sh|bash|dash|zsh|ksh|env|exec|test|true|false|echo|printf|cat|cp|mv|rm|ln|ls|mkdir|rmdir|touch|chmod|chown|install|find|xargs|sort|uniq',
+    'head|tail|tee|tr|cut|wc|sed|awk|gawk|mawk|[ef]?grep|diff|cmp|comm|join|paste|expr|seq|sleep|timeout|time|nice|nohup|date|uname|which|command',
+    'id|sudo|su|setsid|stat|readlink|realpath|dirname|basename|mktemp|tar|gzip|gunzip|zip|unzip|curl|wget|ssh|kill|ps|busybox|\\[',
+  ].join('|')})$`,
+);
