@@ -39,6 +39,11 @@ test.each<[EgressPolicy, string, string | undefined]>([
   [{ preset: 'none' }, '0.0.0.0:39920', undefined],
   [{ preset: 'none' }, '169.254.169.254', undefined],
   [{ preset: 'none' }, '10.0.0.1:22', undefined],
+  [{ preset: 'none' }, 'metadata.google.internal', undefined],
+  [{ preset: 'none' }, 'printer.local:631', undefined],
+  [{ preset: 'none' }, 'router.home.arpa', undefined],
+  [{ preset: 'none' }, 'ip6-localhost:39777', undefined],
+  [{ preset: 'none' }, 'sandbox:39777', undefined],
   [{ preset: 'none' }, '8.8.8.8', '--egress 8.8.8.8'],
 ])('%j denies %s and says that %s allows it', (policy, authority, remedy) => {
   expect(ask(policy, authority)).toMatchObject({ verdict: 'denied', remedy });

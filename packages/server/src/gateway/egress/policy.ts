@@ -64,9 +64,12 @@ const namesRegistries = (policy: EgressPolicy): boolean =>
 /** In a list of hosts these words denote a policy: a host of the same name is ambiguous. */
 const PRESETS: readonly string[] = EgressPolicy.options.map(({ shape }) => shape.preset.value);
 
+/** Names that public name servers never answer: they lead to this machine or to private addresses. */
+const PRIVATE_NAME = /^[^.]+$|\.(?:internal|local|localhost|home\.arpa)$/;
+
 /** This machine and private addresses: refused when dialling, whatever the policy. */
 const isNeverAllowed = ({ host, literal }: Target): boolean =>
-  literal ? !isPublicAddress(host) : /(?:^|\.)localhost$/.test(host) || host === INTERNAL_AUTHORITY;
+  literal ? !isPublicAddress(host) : PRIVATE_NAME.test(host) || host === INTERNAL_AUTHORITY;
 
 /** The smallest policy that allows this in addition to the current one. */
 const remedyFor = (

@@ -36,6 +36,27 @@ it('what a token opened ends at its expiry to the millisecond, also of one beyon
   expect(states()).toEqual([true, true, true]);
 });
 
+it('a token that is revoked while it is looked up is not remembered', async () => {
+  const clock = createManualClock();
+  const { store, tokens } = begin(clock);
+  const { token, secret } = await tokens.create({ name: 'leaver', role: 'owner' });
+  let isFirst = true;
+  const read: typeof store.read = async (act) => {
+    const found = await store.read(act);
+    if (isFirst) {
+      isFirst = false;
+      await tokens.revoke(token.id);
+    }
+    return found;
+  };
+  const ids = createIds(clock, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)));
+  const beside = createTokens({ store: { ...store, read }, clock, ids });
+  expect(await beside.authenticate(secret)).toBeUndefined();
+  expect(await beside.authenticate(secret)).toBeUndefined();
+  beside.close();
+  tokens.close();
+});
+
 const TTL_MS = 20_000;
 
 /** A token that was used, after which the clock was set back. */

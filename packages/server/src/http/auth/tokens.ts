@@ -46,6 +46,7 @@ interface TokenParts {
 
 export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
   const known = new Map<string, Known>();
+  let revocations = 0; // What was read may be older than a revocation, after which nothing else would evict it.
   const leavings = createLeavings({ store, clock }, (tokenId) => forget(tokenId));
 
   const forget = (tokenId: string): void => {
@@ -53,7 +54,9 @@ export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
     leavings.end(tokenId);
   };
   const unsubscribe = store.notices.subscribe(({ events }) => {
-    for (const event of events) if (event.type === 'token.revoked') forget(event.subject);
+    const revoked = events.filter(({ type }) => type === 'token.revoked');
+    revocations += revoked.length;
+    for (const { subject } of revoked) forget(subject);
   });
 
   const remember = (hash: string, token: Token): Known => {
@@ -66,7 +69,9 @@ export const createTokens = ({ store, clock, ids }: TokenParts): Tokens => {
   };
 
   const lookUp = async (hash: string): Promise<Known | undefined> => {
+    const before = revocations;
     const token = await findToken(store, hash);
+    if (before !== revocations) return await lookUp(hash);
     return token === undefined || token.revokedAt !== undefined ? undefined : remember(hash, token);
   };
 
