@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Judge, ReadSide } from '@berth/core/judge';
+import { Stopped } from '@berth/core/kernel';
 import type { FromWorker, Request } from './messages.ts';
 
 export interface JudgeOptions {
@@ -49,7 +50,7 @@ export const createJudge = ({ limitMs = LIMIT_MS }: JudgeOptions = {}): ServerJu
     else taken += 1;
     try {
       signal.throwIfAborted();
-      if (isClosed) throw new Error('the server is stopping');
+      if (isClosed) throw new Stopped('the server is stopping');
       const worker = idle.pop() ?? open();
       worker.ref();
       const outcome = await converse(worker, { request, read, signal, limitMs });
@@ -114,7 +115,7 @@ const converse = (worker: Worker, { request, read, signal, limitMs }: Conversati
   };
   const onError = (error: NodeJS.ErrnoException): void =>
     error.code === OUT_OF_MEMORY ? resolve('unreadable') : fails(error);
-  const onExit = (): void => fails(new Error('the thread that reads the change has ended'));
+  const onExit = (): void => fails(new Stopped('the thread that reads the change has ended'));
   const onAbort = (): void => fails(signal.reason);
   worker.on('message', onMessage).on('error', onError).on('exit', onExit);
   signal.addEventListener('abort', onAbort, { once: true });

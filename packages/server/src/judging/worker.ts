@@ -1,10 +1,11 @@
 /** Runs in a worker thread: reads hostile text for `judge.ts`, one request at a time. */
+import assert from 'node:assert/strict';
 import { parentPort } from 'node:worker_threads';
 import { directJudge, type ReadSide } from '@berth/core/judge';
 import type { FromWorker, ToWorker } from './messages.ts';
 
 const port = parentPort;
-if (port === null) throw new Error('this file is run as a worker thread');
+assert(port !== null, 'this file is run as a worker thread');
 
 const send = (message: FromWorker): void => port.postMessage(message);
 const reads = new Map<number, (text: string | undefined) => void>();
