@@ -14,7 +14,17 @@ import type {
   Limits,
   Sandbox as SandboxRecord,
 } from '@berth/contract';
-import type { Driver, Json, Liveness, Machine, MachineSpec, Sandbox, TurnEnd } from '@berth/plugin-api';
+import type {
+  Driver,
+  Json,
+  Liveness,
+  Machine,
+  MachineSpec,
+  PermissionDecision,
+  PermissionRequest,
+  Sandbox,
+  TurnEnd,
+} from '@berth/plugin-api';
 import type { Judge } from './gate/index.ts';
 import type { Checkouts, Hub } from './git-ports.ts';
 import type { Clock, Ids, Leases, Log, Queue, ReadTx, Sagas, Store, Troubles } from './kernel/index.ts';
@@ -90,6 +100,16 @@ export interface AgentTurn {
   readonly session: Json | undefined;
   readonly token: string;
   readonly emit: (id: string, body: ItemBody) => void;
+  /** As in `AgentWorld`. */
+  readonly decide: (request: PermissionRequest) => Promise<PermissionDecision>;
+}
+
+/**
+ * Decides what agents ask permission for. A decision is stored before the agent hears of it, so each request is
+ * decided once; but a server that dies before it is stored asks again.
+ */
+export interface Permissions {
+  decide(request: PermissionRequest, signal: AbortSignal): Promise<PermissionDecision>;
 }
 
 /** What a sandbox gets by default. */
@@ -173,6 +193,7 @@ export interface ExternalPorts {
   readonly grants: Grants;
   readonly agents: Agents;
   readonly judge: Judge;
+  readonly permissions: Permissions;
   readonly defaults: Defaults;
   readonly retention: Retention;
 }

@@ -8,7 +8,8 @@
  *
  * MUST: report every item by `world.emit` under an id that is stable across replays. MUST: end within the world's
  * limits: `signal` aborts, `limits.silenceMs` without a sign of life is `agent.hung`, more than `limits.turnMs`
- * altogether is `agent.overtime`. MUST: when it gives up, end the process with everything it started. MUST NOT: offer
+ * altogether is `agent.overtime`. MUST: ask `world.decide` before it answers a permission request of the agent, and send
+ * that decision. MUST: when it gives up, end the process with everything it started. MUST NOT: offer
  * the agent files or terminals of the server.
  */
 import type { ItemBody, Usage } from '@berth/contract';
@@ -46,12 +47,26 @@ export interface TurnInput {
   readonly session?: Json | undefined;
 }
 
+/** A request of the agent for permission, such as to write a file. */
+export interface PermissionRequest {
+  /** Unique in the turn, and stable across replays. */
+  readonly id: string;
+  readonly title: string;
+  /** What the agent can be answered; decisions that it would remember are not among them. */
+  readonly offered: readonly PermissionDecision[];
+}
+
+/** `cancelled`: no decision, because nothing suitable is offered or the turn is being cancelled. */
+export type PermissionDecision = 'allow_once' | 'reject_once' | 'cancelled';
+
 export interface AgentWorld {
   readonly sandbox: Sandbox;
   readonly model: ModelAccess | undefined;
   /** Where the tools of `AgentPlugin.tools` are inside. */
   readonly toolPath: (target: string) => string;
   emit(id: string, body: ItemBody): void;
+  /** Stored before it resolves; a replay gets the same decision again. Never resolves while the server stops. */
+  decide(request: PermissionRequest): Promise<PermissionDecision>;
   readonly limits: { readonly startMs: number; readonly silenceMs: number; readonly turnMs: number };
   /** Aborted = cancel: ask the agent to stop, then kill it. */
   readonly signal: AbortSignal;

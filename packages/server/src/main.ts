@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import {
+  ALLOW_ONCE,
   createCore,
   createIds,
   createLocalNotifier,
@@ -160,7 +161,8 @@ const openServices = async (parts: ServiceOptions) => {
   const judge = createJudge();
   void scope.add('judge', () => judge.close());
   const { defaults, retention } = config;
-  const ports = { machines, hub, checkouts, grants, agents, judge, defaults, retention };
+  const permissions = ALLOW_ONCE;
+  const ports = { machines, hub, checkouts, grants, agents, judge, permissions, defaults, retention };
   return { ports, hub, git: hostGit.run, processes, drivers, machines, agents, providers, commands };
 };
 

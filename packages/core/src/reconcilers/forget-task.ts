@@ -42,6 +42,7 @@ export const forgetTask = async (
 const removeRecords = async (tx: Tx, taskId: string): Promise<void> => {
   for (const { id } of await attemptsOf(tx, taskId)) {
     await removeSome(tx, 'turns', { attemptId: id }, MAX_PARTS);
+    await removeSome(tx, 'permissions', { attemptId: id }, MAX_PARTS);
   }
   for (const { id } of await changesOf(tx, taskId)) {
     await removeSome(tx, 'gateRuns', { changeId: id }, MAX_PARTS);

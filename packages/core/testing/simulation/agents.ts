@@ -3,7 +3,7 @@
  * crash. A turn is decided once and remembered by its process, so that a turn replayed after a crash does the same.
  */
 import { fail } from '@berth/contract';
-import type { TurnEnd } from '@berth/plugin-api';
+import type { PermissionDecision, TurnEnd } from '@berth/plugin-api';
 import type { Agents, AgentTurn } from '../../src/ports.ts';
 import type { Dice } from './dice.ts';
 import type { Checkout, ScriptedMachines } from './machines.ts';
@@ -31,14 +31,26 @@ export interface AgentWorld {
   readonly acts?: readonly Act[] | undefined;
 }
 
-export const createScriptedAgents = ({ dice, hub, machines, acts = ACTS }: AgentWorld): Agents => {
-  const decided = new Map<string, { readonly act: Act; applied: boolean }>();
+export interface ScriptedAgents extends Agents {
+  /** Agents that got two different answers to the same request. */
+  readonly contradicted: readonly string[];
+}
+
+interface Decided {
+  readonly act: Act;
+  applied: boolean;
+  answer?: PermissionDecision;
+}
+
+export const createScriptedAgents = ({ dice, hub, machines, acts = ACTS }: AgentWorld): ScriptedAgents => {
+  const decided = new Map<string, Decided>();
+  const contradicted: string[] = [];
 
   const decide = (turn: AgentTurn) => {
     const known = decided.get(turn.execId);
     if (known !== undefined) return known;
     const act = acts[dice.below(acts.length)] ?? 'good';
-    const made = { act, applied: false };
+    const made: Decided = { act, applied: false };
     decided.set(turn.execId, made);
     return made;
   };
@@ -59,11 +71,19 @@ export const createScriptedAgents = ({ dice, hub, machines, acts = ACTS }: Agent
 
   return {
     names: ['scripted'],
+    contradicted,
     prepare: async () => ({ tools: [], memoryBytes: 0, model: undefined }),
     async turn(turn, signal): Promise<TurnEnd> {
       signal.throwIfAborted();
       const decision = decide(turn);
       turn.emit('1', { kind: 'message', role: 'agent', text: decision.act });
+      const answer = await turn.decide({
+        id: 'permission:1',
+        title: 'Write',
+        offered: ['allow_once', 'reject_once'],
+      });
+      if ((decision.answer ?? answer) !== answer) contradicted.push(turn.execId);
+      decision.answer = answer;
       if (!decision.applied) apply(turn, decision.act);
       decision.applied = true;
       if (decision.act === 'crash') throw fail('agent.crashed', { agent: turn.agent, exitCode: 1, tail: '' });

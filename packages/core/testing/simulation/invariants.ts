@@ -2,6 +2,7 @@
 import type { Change } from '@berth/contract';
 import type { ReadTx, Store, TableName } from '../../src/kernel/index.ts';
 import { TERMINAL_STATES } from '../laws/terminal-states.ts';
+import type { ScriptedAgents } from './agents.ts';
 import type { ScriptedMachines } from './machines.ts';
 import type { ScriptedHub } from './repository.ts';
 
@@ -9,6 +10,7 @@ export interface QuiescentSystem {
   readonly store: Store;
   readonly hub: ScriptedHub;
   readonly machines: ScriptedMachines;
+  readonly agents: ScriptedAgents;
   /** The target's first commit. */
   readonly root: string;
   /** Ids of tasks whose creation was answered. */
@@ -20,6 +22,7 @@ export const violatedInvariants = ({ store, ...world }: QuiescentSystem): Promis
     ...(await unfinished(tx)),
     ...(await lostTasks(tx, world.promised)),
     ...(await early(tx)),
+    ...world.agents.contradicted.map((id) => `${id} got two answers to the same permission request`),
     ...(await leaks(tx, world.machines)),
     ...(await missingLayers(tx, world.machines)),
     ...(await landings(tx, world)),
@@ -196,6 +199,6 @@ export const unforgotten = ({ store, hub }: Pick<QuiescentSystem, 'store' | 'hub
   });
 
 const FORGOTTEN = [
-  ...['tasks', 'attempts', 'sessions', 'turns', 'items', 'changes', 'gateRuns', 'ledger'],
+  ...['tasks', 'attempts', 'sessions', 'turns', 'permissions', 'items', 'changes', 'gateRuns', 'ledger'],
   ...['sandboxes', 'connections', 'sagas', 'journal', 'jobs', 'grants'],
 ] as readonly TableName[];

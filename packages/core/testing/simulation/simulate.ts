@@ -6,9 +6,9 @@
 import { type Core, createCore } from '../../src/core.ts';
 import { directJudge } from '../../src/gate/index.ts';
 import { createIds, type Store } from '../../src/kernel/index.ts';
-import type { Defaults, ExternalPorts, Grants, Retention } from '../../src/ports.ts';
+import type { Defaults, ExternalPorts, Grants, Permissions, Retention } from '../../src/ports.ts';
 import { createManualClock, createMemoryStore, type ManualClock } from '../index.ts';
-import { type Act, createScriptedAgents } from './agents.ts';
+import { type Act, createScriptedAgents, type ScriptedAgents } from './agents.ts';
 import { createDice, type Dice } from './dice.ts';
 import { unforgotten, violatedInvariants } from './invariants.ts';
 import { createScriptedCheckouts, createScriptedMachines, type ScriptedMachines } from './machines.ts';
@@ -47,6 +47,7 @@ export interface ScriptedWorld {
   readonly dice: Dice;
   readonly hub: ScriptedHub;
   readonly machines: ScriptedMachines;
+  readonly agents: ScriptedAgents;
   readonly ports: ExternalPorts;
   readonly store: Store;
   readonly digest: Digest;
@@ -81,18 +82,26 @@ export const createScriptedWorld = (
   const machines = createScriptedMachines({ snapshots: setup });
   const checkouts = createScriptedCheckouts(machines, hub);
   const agents = createScriptedAgents({ dice, hub, machines, acts });
+  let asked = 0;
+  const permissions: Permissions = {
+    decide: async () => {
+      asked += 1;
+      return asked % 2 === 0 ? 'allow_once' : 'reject_once';
+    },
+  };
   const ports = {
     machines,
     hub,
     checkouts,
     agents,
+    permissions,
     grants: GRANTS,
     judge: directJudge,
     defaults: { ...DEFAULTS, maxSandboxes: ceiling },
     retention: { ...(hasty ? HASTY : RETENTION) },
   };
   const store = createMemoryStore({ clock, ids: createIds(clock, dice.bytes) });
-  return { clock, dice, hub, machines, ports, store, digest, root };
+  return { clock, dice, hub, machines, agents, ports, store, digest, root };
 };
 
 const MANIFEST = JSON.stringify({ scripts: { test: 'check' } });

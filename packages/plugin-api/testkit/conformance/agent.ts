@@ -109,6 +109,7 @@ const setStage = async (agent: Agent, bench: AgentBench): Promise<Stage> => {
         model,
         toolPath: (target) => tools.find((tool) => tool.target === target)?.source ?? target,
         emit: (id, body) => items.set(id, body),
+        decide: async () => 'allow_once',
         limits: PATIENT,
         signal: new AbortController().signal,
         ...change,

@@ -75,6 +75,7 @@ describe('the ACP client', { timeout: 30_000 }, () => {
     readonly session?: { sessionId: string };
     readonly limits?: Partial<AgentWorld['limits']>;
     readonly signal?: AbortSignal;
+    readonly decide?: AgentWorld['decide'];
     readonly timers?: Timers;
     readonly toolMs?: number;
     readonly wire?: 'openai' | 'gemini';
@@ -91,6 +92,7 @@ describe('the ACP client', { timeout: 30_000 }, () => {
         toolPath: (target) =>
           target.endsWith('/node') ? process.execPath.replace(/\/[^/]*$/, '') : stub.replace(/\/[^/]*$/, ''),
         emit: (id, body) => items.set(id, body),
+        decide: options.decide ?? (async () => 'allow_once'),
         limits: { ...LIMITS, ...options.limits },
         signal: options.signal ?? new AbortController().signal,
       },
@@ -114,6 +116,28 @@ describe('the ACP client', { timeout: 30_000 }, () => {
       ['permission:1', { kind: 'permission', title: 'write', decision: 'allow_once' }],
       ['message:2', { kind: 'message', role: 'agent', text: 'Done.' }],
     ]);
+  });
+
+  it('sends the decision that it is given, also when that takes a while, and none that is not offered', async () => {
+    const asked: unknown[] = [];
+    const rejected = await turn('work', {
+      decide: async (request) => {
+        asked.push(request);
+        await new Promise((resolve) => setImmediate(resolve));
+        return 'reject_once';
+      },
+    });
+    expect(rejected).toMatchObject({ stop: 'end' });
+    expect(asked).toEqual([{ id: 'permission:1', title: 'write', offered: ['allow_once', 'reject_once'] }]);
+    expect(JSON.parse(readFileSync(join(sandbox.root, 'made.txt'), 'utf8'))).toMatchObject({
+      permission: { outcome: { outcome: 'selected', optionId: 'no' } },
+    });
+    expect(items.get('permission:1')).toMatchObject({ decision: 'reject_once' });
+  });
+
+  it('ends the turn when there is no decision', async () => {
+    const decide = () => Promise.reject(fail('store.unavailable', { reason: 'full' }));
+    await expect(turn('work', { decide })).rejects.toMatchObject({ code: 'store.unavailable' });
   });
 
   it('continues a conversation, or says that it could not', async () => {

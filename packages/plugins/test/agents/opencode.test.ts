@@ -88,6 +88,7 @@ describe('opencode', { timeout: 60_000 }, () => {
       return source ?? target;
     },
     emit: (id, body) => items.set(id, body),
+    decide: async () => 'allow_once',
     limits: { startMs: 60_000, silenceMs: 60_000, turnMs: 120_000 },
     signal,
   });

@@ -61,6 +61,7 @@ const turn = async (
     model: undefined,
     toolPath: (target) => target,
     emit: (id, body) => items.set(id, body),
+    decide: async () => 'allow_once',
     limits: { startMs: 10_000, silenceMs: 10_000, turnMs: 10_000, ...limits },
     signal: new AbortController().signal,
   };

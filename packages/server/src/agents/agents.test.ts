@@ -57,6 +57,7 @@ const asked = {
   session: undefined,
   token: 'tok',
   emit: () => undefined,
+  decide: async () => 'allow_once' as const,
 };
 
 test('an agent is asked over a wire that it speaks, by the model that was named or the usual one', async () => {

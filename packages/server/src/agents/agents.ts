@@ -76,6 +76,7 @@ export const createAgents = (options: AgentsOptions): Agents & { describe(): Pro
       model,
       toolPath: await options.toolPath(wanted.driver, wanted.sandbox.id),
       emit: wanted.emit,
+      decide: wanted.decide,
       limits: options.limits,
       signal,
     };

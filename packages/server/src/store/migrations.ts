@@ -12,6 +12,7 @@ import { eventBytes } from './migrations/0003-event-bytes.ts';
 import { gateInputs } from './migrations/0004-gate-inputs.ts';
 import { jobWaits } from './migrations/0005-job-waits.ts';
 import { taskParents } from './migrations/0006-task-parents.ts';
+import { permissions } from './migrations/0007-permissions.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 export interface Migration {
@@ -20,7 +21,15 @@ export interface Migration {
   readonly statements: readonly SqlQuery[];
 }
 
-const MIGRATIONS: readonly Migration[] = [firstTables, age, eventBytes, gateInputs, jobWaits, taskParents];
+const MIGRATIONS: readonly Migration[] = [
+  firstTables,
+  age,
+  eventBytes,
+  gateInputs,
+  jobWaits,
+  taskParents,
+  permissions,
+];
 
 /**
  * Migrates the database to the current schema. If it rejects with `store.newer` or `store.migration_changed`, nothing

@@ -169,6 +169,7 @@ const cancelTurn = async (sandbox: Sandbox): Promise<void> => {
     model: undefined,
     toolPath: (target) => target,
     emit: () => saidSo.resolve(),
+    decide: async () => 'allow_once',
     limits: { startMs: 30_000, silenceMs: 60_000, turnMs: 60_000 },
     signal: cancel.signal,
   };

@@ -23,6 +23,7 @@ export const NOUNS = {
   tokens: 'token',
   tokenSecrets: 'token secret',
   grants: 'grant',
+  permissions: 'permission',
   ledger: 'ledger entry',
   connections: 'connection',
   prebuilds: 'prebuild',

@@ -17,7 +17,7 @@ import type {
   Usage,
   Workspace,
 } from '@berth/contract';
-import type { Json } from '@berth/plugin-api';
+import type { Json, PermissionDecision } from '@berth/plugin-api';
 
 interface Kept {
   readonly revision: number;
@@ -128,6 +128,14 @@ export interface AttemptGrant extends Kept {
   readonly expiresAt?: number | undefined;
 }
 
+/** The answer to a permission request of an agent; `id` is its process, then the id of the request in it. */
+export interface Permission extends Kept {
+  readonly id: string;
+  readonly attemptId: string;
+  readonly title: string;
+  readonly decision: PermissionDecision;
+}
+
 export interface LedgerEntry extends Kept {
   readonly id: string;
   readonly attemptId: string;
@@ -209,6 +217,7 @@ interface Shape {
   tokens: { row: Token; index: 'role' };
   tokenSecrets: { row: TokenSecret; index: 'hash' };
   grants: { row: AttemptGrant; index: 'sandboxId' | 'attemptId' | 'hash' };
+  permissions: { row: Permission; index: 'attemptId' };
   ledger: { row: LedgerEntry; index: 'attemptId' | 'taskId' };
   connections: { row: Connection; index: 'sandboxId' };
   prebuilds: { row: Prebuild; index: 'state' | 'workspaceId' | 'inputHash' };
@@ -238,6 +247,7 @@ export const INDEXES = {
   tokens: ['role'],
   tokenSecrets: ['hash'],
   grants: ['sandboxId', 'attemptId', 'hash'],
+  permissions: ['attemptId'],
   ledger: ['attemptId', 'taskId'],
   connections: ['sandboxId'],
   prebuilds: ['state', 'workspaceId', 'inputHash'],

@@ -142,3 +142,55 @@ test('a sandbox that a person removes in mid-turn is not made anew, and its task
   expect(world.machines.alive.size).toBe(0);
   await core.stop();
 });
+
+test('a permission that was decided before a crash is answered after it, and nobody is asked again', async () => {
+  const { world, core, coreOf, task } = await started({ deaths: 0 });
+  const asked: string[] = [];
+  world.ports.permissions.decide = async ({ title }) => {
+    asked.push(title);
+    return asked.length === 1 ? 'reject_once' : 'allow_once';
+  };
+  const heard: string[] = [];
+  const { turn: work } = world.ports.agents;
+  world.ports.agents.turn = async (turn, signal) => {
+    const request = {
+      id: 'permission:1',
+      title: 'Write a file',
+      offered: ['allow_once', 'reject_once'] as const,
+    };
+    heard.push(await turn.decide(request));
+    // The first server stops before it can send the answer.
+    return heard.length === 1 ? new Promise(() => undefined) : work(turn, signal);
+  };
+  await world.clock.advance(30_000);
+  expect(heard).toEqual(['reject_once']);
+  await core.stop();
+  await coreOf('second').start();
+  await world.clock.advance(30_000);
+  expect(heard).toEqual(['reject_once', 'reject_once']);
+  expect(asked).toEqual(['Write a file']);
+  expect((await task())?.state).not.toBe('running');
+});
+
+test('a server that stops while a decision is pending answers nothing; the next one asks and answers', async () => {
+  const { world, core, coreOf } = await started({ deaths: 0 });
+  const pending = Promise.withResolvers<'allow_once'>();
+  const asked: string[] = [];
+  world.ports.permissions.decide = async ({ title }) => {
+    asked.push(title);
+    return asked.length === 1 ? pending.promise : 'reject_once';
+  };
+  const heard: string[] = [];
+  const { turn: work } = world.ports.agents;
+  world.ports.agents.turn = async (turn, signal) => {
+    heard.push(await turn.decide({ id: 'permission:1', title: 'Write', offered: ['allow_once'] }));
+    return work(turn, signal);
+  };
+  await world.clock.advance(30_000);
+  await core.stop();
+  await coreOf('second').start();
+  await world.clock.advance(30_000);
+  pending.resolve('allow_once');
+  await world.clock.advance(1000);
+  expect([asked.length, heard]).toEqual([2, ['reject_once']]);
+});

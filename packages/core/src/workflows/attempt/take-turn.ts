@@ -20,7 +20,15 @@ import {
   unlessAborted,
 } from '../../kernel/index.ts';
 import type { CheckoutStep, CommitByRepository, Ports } from '../../ports.ts';
-import { createItemSink, diedPrompt, lastOrdinal, putItem, staged, type TurnRef } from '../../task/index.ts';
+import {
+  createDecisions,
+  createItemSink,
+  diedPrompt,
+  lastOrdinal,
+  putItem,
+  staged,
+  type TurnRef,
+} from '../../task/index.ts';
 import { diedOf, MAX_MACHINES } from '../machine/life.ts';
 import { inSandbox } from '../machine/revive.ts';
 import { keepUnsaved } from './unsaved.ts';
@@ -127,6 +135,8 @@ const runAgentTurn = async (
   const items = createItemSink(ports.store, input, last?.place);
   const { stop, cancel, release } = createInterrupts(signal);
   try {
+    // Stable across server restarts, so that the output can be read again, but different for each machine.
+    const execId = ports.ids.from('exec', last === undefined ? turnId : `${turnId}/${deaths.length}`);
     const turn = {
       asked: await askedOf(ports, input.taskId),
       agent,
@@ -134,13 +144,13 @@ const runAgentTurn = async (
       driver: input.sandbox.driver,
       sandbox,
       attemptId,
-      // Stable across server restarts, so that the output can be read again, but different for each machine.
-      execId: ports.ids.from('exec', last === undefined ? turnId : `${turnId}/${deaths.length}`),
+      execId,
       prompt: last === undefined ? input.prompt : diedPrompt(input.prompt, last.reason),
       cwd: `${sandbox.root}/${input.repositories[0] ?? ''}`,
       session,
       token: ports.grants.tokenFor(input.sandbox.id),
       emit: items.emit,
+      decide: createDecisions(ports, { attemptId, execId, stop }),
     };
     const end = await unlessAborted(ports.agents.turn(turn, cancel), stop);
     cancel.throwIfAborted();

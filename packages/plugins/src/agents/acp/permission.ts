@@ -1,24 +1,25 @@
-/**
- * Permissions are granted immediately: the sandbox is the boundary, and nobody watches it. Options are chosen by
- * kind, because their ids differ per agent; never one that the agent would remember.
- */
+/** Options are chosen by kind, because their ids differ per agent; never one that the agent would remember. */
 import type { PermissionOption, RequestPermissionResponse } from '@agentclientprotocol/sdk';
+import type { PermissionDecision } from '@berth/plugin-api';
 
-export interface Decision {
+const KINDS = ['allow_once', 'reject_once'] as const;
+
+export const offeredIn = (options: readonly PermissionOption[]): PermissionDecision[] =>
+  KINDS.filter((kind) => options.some((option) => option.kind === kind));
+
+export interface Answer {
   readonly response: RequestPermissionResponse;
-  readonly decision: 'allow_once' | 'reject_once' | 'cancelled';
+  readonly decision: PermissionDecision;
 }
 
-export const decide = (options: readonly PermissionOption[]): Decision => {
-  for (const decision of ['allow_once', 'reject_once'] as const) {
-    const option = options.find((offered) => offered.kind === decision);
-    if (option !== undefined)
-      return { decision, response: { outcome: { outcome: 'selected', optionId: option.optionId } } };
-  }
-  return CANCELLED;
+/** What is not offered cannot be answered. */
+export const answerFor = (options: readonly PermissionOption[], decision: PermissionDecision): Answer => {
+  const option = options.find(({ kind }) => kind === decision);
+  if (option === undefined) return CANCELLED;
+  return { decision, response: { outcome: { outcome: 'selected', optionId: option.optionId } } };
 };
 
-export const CANCELLED: Decision = {
+export const CANCELLED: Answer = {
   decision: 'cancelled',
   response: { outcome: { outcome: 'cancelled' } },
 };

@@ -7,12 +7,12 @@
  */
 import { client } from '@agentclientprotocol/sdk';
 import { fail } from '@berth/contract';
-import type { ExecExit, Process, TurnEnd } from '@berth/plugin-api';
+import type { ExecExit, PermissionDecision, PermissionRequest, Process, TurnEnd } from '@berth/plugin-api';
 import { type AcpTurn, blameOf, type Conversation, createConversation } from './conversation.ts';
 import { climbCancelLadder, endProcess } from './end-process.ts';
 import { agentError } from './errors.ts';
 import { createItems, type Items } from './items.ts';
-import { CANCELLED, decide } from './permission.ts';
+import { answerFor, CANCELLED, offeredIn } from './permission.ts';
 import { createTurnState, isInTurn, type TurnState } from './states.ts';
 import { createTransport, type Transport } from './transport.ts';
 import { readUpdate, ToolUpdate } from './update.ts';
@@ -84,7 +84,7 @@ const createTalk = (turn: AcpTurn, process: Process): Talk => {
     unsent: givenUp.reject,
     missed: () => givenUp.reject(fail('agent.failed', { agent: turn.agent, detail: MISSED })),
   });
-  const connection = connect(transport, life, items);
+  const connection = connect(turn, { transport, life, items, undecided: givenUp.reject });
   const cancelled: TurnEnd = { stop: 'cancelled', continued: turn.input.session === undefined };
   const conversation = createConversation(turn, connection.agent, life);
   const cancelling = watchCancel(turn, {
@@ -110,25 +110,47 @@ const createTalk = (turn: AcpTurn, process: Process): Talk => {
   };
 };
 
+interface Connecting {
+  readonly transport: Transport;
+  readonly life: TurnState;
+  readonly items: Items;
+  readonly undecided: (error: unknown) => void;
+}
+
 /** Only permission requests are answered. The client offers no files or terminals, so requesting them is an error. */
-const connect = (transport: Transport, life: TurnState, items: Items) => {
+const connect = ({ world }: AcpTurn, { transport, life, items, undecided }: Connecting) => {
   let permissions = 0;
   return client({ name: 'berth' })
-    .onRequest('session/request_permission', ({ params }) => {
+    .onRequest('session/request_permission', async ({ params: { options, toolCall } }) => {
       const asked = life.move('permission_asked');
-      const { response, decision } = asked ? decide(params.options) : CANCELLED;
-      const tool = ToolUpdate.safeParse(params.toolCall).data;
+      const tool = ToolUpdate.safeParse(toolCall).data;
       if (tool !== undefined) items.tool(tool);
       permissions += 1;
-      items.add(`permission:${permissions}`, {
-        kind: 'permission',
-        title: (params.toolCall.title ?? params.toolCall.kind ?? 'a tool').slice(0, 500),
-        decision,
-      });
+      const id = `permission:${permissions}`;
+      const title = (toolCall.title ?? toolCall.kind ?? 'a tool').slice(0, 500);
+      const request = { id, title, offered: offeredIn(options) };
+      const answer = asked ? answerFor(options, await decided(world, request, undecided)) : CANCELLED;
+      // A turn that is being cancelled answers nothing else, as the protocol demands.
+      const { response, decision } = world.signal.aborted ? CANCELLED : answer;
+      items.add(id, { kind: 'permission', title, decision });
       life.move('permission_answered');
       return response;
     })
     .connect(transport.stream);
+};
+
+/** Without a decision the turn ends, and the agent is told that it is cancelled. */
+const decided = async (
+  world: AcpTurn['world'],
+  request: PermissionRequest,
+  undecided: (error: unknown) => void,
+): Promise<PermissionDecision> => {
+  try {
+    return await world.decide(request);
+  } catch (error) {
+    undecided(error);
+    return 'cancelled';
+  }
 };
 
 const watchCancel = (
