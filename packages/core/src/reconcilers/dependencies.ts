@@ -13,7 +13,7 @@ const BLOCKED = { table: 'tasks', where: { state: ['blocked'] } } as const;
 
 export const dependencyReconciler = defineReconciler<Ports>({
   name: 'dependencies',
-  everyMs: 30_000,
+  everyMs: 60_000,
   wakeOn: ['task.completed', 'task.failed', 'task.cancelled', 'task.killed'],
   async pass(ports, signal) {
     const { store } = ports;

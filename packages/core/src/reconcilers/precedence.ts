@@ -5,7 +5,7 @@ import type { Ports } from '../ports.ts';
 
 export const precedenceReconciler = defineReconciler<Ports>({
   name: 'precedence',
-  everyMs: 30_000,
+  everyMs: 600_000,
   wakeOn: ['change.merged', 'change.rejected', 'task.completed', 'task.failed', 'task.cancelled'],
   async pass({ store, queue }) {
     const waiting = await store.read((tx) => queue.countWaiting(tx, PRECEDENCE_TOPIC));
