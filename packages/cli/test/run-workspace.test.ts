@@ -48,6 +48,29 @@ test('without a gate, a run goes back to the gate that the workspace has, not to
   expect(await run()).toContain('in workspace strict');
 });
 
+test('a run with a gate of its own is set up, limited and connected as the workspace of the checkout says', async () => {
+  await using server = await startScriptedServer(world('completed'));
+  const { workspaces } = createClient({ address: server.address });
+  const repositories = [{ name: 'shop', source: join(folder, 'shop') }];
+  const settings = {
+    setup: { commands: ['make deps'], keep: ['.cache/tool'] },
+    egress: { preset: 'custom' as const, allow: ['example.com'] },
+    limits: { cpus: 1 },
+  };
+  await workspaces.create({ name: 'set-up', repositories, ...settings });
+  const run = (...args: string[]) => berth(server.address, ['run', 'fix', '--repo', 'shop', ...args], folder);
+  const made = () =>
+    server.calls.filter(({ route }) => route === 'workspace.create').map(({ input }) => input);
+  await run('--gate', 'make lint');
+  await run('--gate', 'make lint');
+  expect(made()).toHaveLength(2);
+  expect(made()[1]).toMatchObject({ gate: { commands: [{ run: 'make lint' }] }, ...settings });
+  // Settings that have changed apply to the next run.
+  await workspaces.create({ name: 'anew', repositories, ...settings, egress: { preset: 'none' } });
+  await run('--gate', 'make lint');
+  expect(made()[3]).toMatchObject({ ...settings, egress: { preset: 'none' } });
+});
+
 test('of several first runs at once each uses the workspace that one of them made', async () => {
   const script = world('completed');
   const waiting: (() => void)[] = [];

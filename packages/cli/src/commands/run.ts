@@ -140,17 +140,38 @@ const workspaceFor = async (context: Context, wanted: Wanted, tries = MOST_NAMES
   const { client } = context;
   const all: Workspace[] = [];
   for await (const workspace of allWorkspaces(client)) all.push(workspace);
-  const [newest] = all.filter((one) => suits(one, wanted)).sort((a, b) => b.createdAt - a.createdAt);
+  const configured = newestOf(all.filter((one) => suits(one, { ...wanted, gate: undefined })));
+  // A run with a gate of its own is set up, limited and connected like any other.
+  const settings = settingsOf(wanted.gate === undefined ? undefined : configured);
+  const isAlike = (one: Workspace): boolean =>
+    wanted.gate === undefined || isDeepStrictEqual(settingsOf(one), settings);
+  const newest = newestOf(all.filter((one) => suits(one, wanted) && isAlike(one)));
   if (newest !== undefined) return newest;
   try {
-    return await newWorkspace(client, wanted, all);
+    return await newWorkspace(client, { ...wanted, settings }, all);
   } catch (error) {
     if (tries <= 1 || !isBerthError(error) || error.code !== 'record.exists') throw error;
     return workspaceFor(context, wanted, tries - 1);
   }
 };
 
-const newWorkspace = (client: Client, wanted: Wanted, all: readonly Workspace[]): Promise<Workspace> => {
+const newestOf = (all: readonly Workspace[]): Workspace | undefined =>
+  all.toSorted((one, other) => other.createdAt - one.createdAt)[0];
+
+type Settings = Pick<Workspace, 'setup' | 'egress' | 'limits' | 'image'>;
+
+const settingsOf = (workspace: Settings | undefined): Settings => ({
+  setup: workspace?.setup,
+  egress: workspace?.egress,
+  limits: workspace?.limits,
+  image: workspace?.image,
+});
+
+const newWorkspace = (
+  client: Client,
+  wanted: Wanted & { readonly settings: Settings },
+  all: readonly Workspace[],
+): Promise<Workspace> => {
   const names = new Set(all.map(({ name }) => name));
   const base =
     basename(wanted.source, '.git')
@@ -158,11 +179,12 @@ const newWorkspace = (client: Client, wanted: Wanted, all: readonly Workspace[])
       .replace(/^[^a-zA-Z0-9_]+/, '')
       .slice(0, 50) || 'repo';
   const free = [base, ...Array.from({ length: MOST_NAMES }, (_, index) => `${base}-${index + 2}`)];
-  const { source, branch, driver, gate } = wanted;
+  const { source, branch, driver, gate, settings } = wanted;
   return client.workspaces.create({
     name: free.find((name) => !names.has(name)),
     repositories: [{ name: base, source, branch }],
     driver,
+    ...settings,
     ...(gate === undefined ? {} : { gate }),
   });
 };
