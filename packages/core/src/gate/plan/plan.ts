@@ -11,7 +11,7 @@ import {
   type Limits,
   type Workspace,
 } from '@berth/contract';
-import type { CommitByRepository, Hub } from '../../ports.ts';
+import type { CommitByRepository, Hub } from '../../git-ports.ts';
 import type { SetupPlan } from '../../setup-plan.ts';
 import { isLockFile } from '../repository/lock-files.ts';
 import { memberPaths } from '../repository/node-members.ts';
