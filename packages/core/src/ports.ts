@@ -6,7 +6,6 @@
 
 import type {
   BerthError,
-  ChangePart,
   EgressPolicy,
   GateProfile,
   Isolation,
@@ -154,16 +153,17 @@ export interface Retention {
 /** Decides which change may move a target (`change/precedence.ts`). */
 export interface Precedence {
   /**
-   * Waits while another change has precedence at one of the targets: briefly itself, and then without a
-   * worker. Rejects with the reason of the signal, or with `Deferred`.
+   * Waits while another change has precedence in the workspace: briefly itself, and then without a worker.
+   * Rejects with the reason of the signal, or with `Deferred`.
    */
   pass(landing: WantedLanding, signal: AbortSignal): Promise<void>;
+  /** Checks and moves targets of a workspace while nobody else does, in FIFO order. */
+  exclusively<T>(workspaceId: string, act: () => Promise<T>): Promise<T>;
 }
 
 export interface WantedLanding {
   readonly workspaceId: string;
   readonly attemptId: string;
-  readonly parts: readonly Pick<ChangePart, 'repository' | 'target'>[];
 }
 
 /** The slots under the limit on sandboxes (`sandbox/slots.ts`). */

@@ -41,8 +41,8 @@ test('all targets move, the revert point is kept, and again changes nothing', as
   const world = await setting();
   const before = [world.main('app'), world.main('lib')];
   const landing = await landingOf(world);
-  await advanceTargets(world.hub, landing);
-  await advanceTargets(world.hub, landing);
+  await advanceTargets(world.hub, landing, []);
+  await advanceTargets(world.hub, landing, []);
   expect([world.main('app'), world.main('lib')]).toEqual(landing.parts.map((part) => part.merge));
   expect(['app', 'lib'].map((name) => world.hub.refs.get(`${name} refs/berth/revert/ch`))).toEqual(before);
 });
@@ -52,24 +52,58 @@ test('when one target has moved, none has', async () => {
   const landing = await landingOf(world);
   const app = world.main('app');
   await world.land('lib', world.main('lib'), 'of another');
-  await expect(advanceTargets(world.hub, landing)).rejects.toMatchObject({ code: 'change.target_moved' });
+  await expect(advanceTargets(world.hub, landing, [])).rejects.toMatchObject({ code: 'change.target_moved' });
   expect(world.main('app')).toBe(app);
+});
+
+/** A third repository, which the change leaves alone, as it was judged. */
+const besideOf = async ({ hub }: Awaited<ReturnType<typeof setting>>) => {
+  const base = hub.commit('docs', { parents: [], tree: { page: 'start' } });
+  await hub.swap('ws', 'docs', 'refs/heads/main', undefined, base);
+  const move = async () => {
+    const next = hub.commit('docs', { parents: [base], tree: { page: 'new' } });
+    expect(await hub.swap('ws', 'docs', 'refs/heads/main', base, next)).toBe(true);
+  };
+  return { beside: [{ repository: 'docs', target: 'main', base }], move };
+};
+
+test('when a repository that the change leaves alone has moved, or was never judged, nothing moves', async () => {
+  const world = await setting();
+  const { beside, move } = await besideOf(world);
+  const landing = await landingOf(world);
+  const before = [...world.hub.refs].filter(([ref]) => !ref.startsWith('docs'));
+  const unknown = beside.map((one) => ({ ...one, base: undefined }));
+  const refused = { code: 'change.target_moved' };
+  await expect(advanceTargets(world.hub, landing, unknown)).rejects.toMatchObject(refused);
+  await move();
+  await expect(advanceTargets(world.hub, landing, beside)).rejects.toMatchObject(refused);
+  expect([...world.hub.refs].filter(([ref]) => !ref.startsWith('docs'))).toEqual(before);
+});
+
+test('what moves beside a landing after it is no reason to take it back when its step is repeated', async () => {
+  const world = await setting();
+  const { beside, move } = await besideOf(world);
+  const landing = await landingOf(world);
+  await advanceTargets(world.hub, landing, beside);
+  await move();
+  await advanceTargets(world.hub, landing, beside);
+  expect([world.main('app'), world.main('lib')]).toEqual(landing.parts.map((part) => part.merge));
 });
 
 test('a landing is found again below what landed on it since', async () => {
   const world = await setting();
   const landing = await landingOf(world);
-  await advanceTargets(world.hub, landing);
+  await advanceTargets(world.hub, landing, []);
   await world.land('app', world.main('app'), 'of another');
   const after = world.main('app');
-  await advanceTargets(world.hub, landing);
+  await advanceTargets(world.hub, landing, []);
   expect(world.main('app')).toBe(after);
 });
 
 test('what others built on is not taken back silently', async () => {
   const world = await setting();
   const landing = await landingOf(world);
-  await advanceTargets(world.hub, landing);
+  await advanceTargets(world.hub, landing, []);
   await world.land('app', world.main('app'), 'of another');
   await expect(withdrawTargets(world.hub, landing)).rejects.toMatchObject({ code: 'change.target_moved' });
 });
@@ -78,7 +112,7 @@ test('taken back, nothing is left, and again changes nothing', async () => {
   const world = await setting();
   const before = [world.main('app'), world.main('lib')];
   const landing = await landingOf(world);
-  await advanceTargets(world.hub, landing);
+  await advanceTargets(world.hub, landing, []);
   await withdrawTargets(world.hub, landing);
   await withdrawTargets(world.hub, landing);
   expect([world.main('app'), world.main('lib')]).toEqual(before);

@@ -12,11 +12,7 @@ const scene = () => {
   const ids = createIds(clock, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)));
   const store = createMemoryStore({ clock, ids });
   const queue = createQueue({ store, clock, ids, owner: 'test' });
-  const landing = (name: string, target = 'main') => ({
-    workspaceId: 'ws',
-    attemptId: `at_${name}`,
-    parts: [{ repository: 'app', target }],
-  });
+  const parts = [{ repository: 'app', target: 'main' }];
   const attempt = async (name: string) => {
     const task = { id: `tk_${name}`, state: 'verifying', workspaceId: 'ws', attemptId: `at_${name}` };
     const job = { id: `jb_${name}`, key: task.id, queue: 'task.run', state: 'active' };
@@ -26,29 +22,31 @@ const scene = () => {
       await tx.table('jobs').insert(job as never);
     });
   };
-  const rejected = async (name: string, code: 'change.target_moved' | 'gate.red', target = 'main') => {
+  const rejected = async (name: string, code: 'change.target_moved' | 'gate.red') => {
     await clock.advance(1);
-    const { attemptId, parts } = landing(name, target);
     const error =
-      code === 'gate.red' ? fail(code, { gateRun: 'g', failed: [] }) : fail(code, { id: 'c', target });
-    const change = { id: ids.new('change'), state: 'rejected', taskId: `tk_${name}`, attemptId, parts };
+      code === 'gate.red'
+        ? fail(code, { gateRun: 'g', failed: [] })
+        : fail(code, { id: 'c', target: 'main' });
+    const of = { taskId: `tk_${name}`, attemptId: `at_${name}`, parts };
+    const change = { ...of, id: ids.new('change'), state: 'rejected' };
     await store.write((tx) =>
       tx.table('changes').insert({ ...change, error: error.body } as unknown as Change),
     );
   };
-  const loses = async (name: string, times: number, target?: string) => {
-    for (let race = 0; race < times; race += 1) await rejected(name, 'change.target_moved', target);
+  const loses = async (name: string, times: number) => {
+    for (let race = 0; race < times; race += 1) await rejected(name, 'change.target_moved');
   };
   const end = async (table: 'tasks' | 'jobs', id: string) => {
     const state = table === 'tasks' ? 'completed' : 'waiting';
     await store.write((tx) => tx.table(table).update(id, 1, { state } as never));
   };
   /** As another server does, which knows nothing but the records. */
-  const pass = (name: string, target?: string, signal = never) =>
-    createPrecedence({ store, clock, queue }).pass(landing(name, target), signal);
-  const waits = async (name: string, target?: string): Promise<boolean> => {
+  const pass = (name: string, workspaceId = 'ws', signal = never) =>
+    createPrecedence({ store, clock, queue }).pass({ workspaceId, attemptId: `at_${name}` }, signal);
+  const waits = async (name: string, workspaceId?: string): Promise<boolean> => {
     const hurry = new AbortController();
-    const end = pass(name, target, hurry.signal).then(
+    const end = pass(name, workspaceId, hurry.signal).then(
       () => false,
       () => true,
     );
@@ -59,7 +57,7 @@ const scene = () => {
   return { clock, store, attempt, rejected, loses, end, pass, waits };
 };
 
-test('who lost twice goes first at its target, in the order of the losses, also for a server that only has the records', async () => {
+test('who lost twice goes first in its workspace, in the order of the losses, also for a server that only has the records', async () => {
   const { attempt, loses, end, pass, waits } = scene();
   for (const name of ['a', 'b', 'other']) await attempt(name);
   await loses('b', 1);
@@ -67,7 +65,7 @@ test('who lost twice goes first at its target, in the order of the losses, also 
   expect([await waits('other'), await waits('a'), await waits('b')]).toEqual([true, false, true]);
   await loses('b', 1);
   expect([await waits('other'), await waits('a'), await waits('b')]).toEqual([true, false, true]);
-  expect(await waits('other', 'release')).toBe(false);
+  expect(await waits('other', 'of another workspace')).toBe(false);
   const passed = pass('b');
   await end('tasks', 'tk_a');
   await passed;

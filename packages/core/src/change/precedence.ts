@@ -1,13 +1,15 @@
 /**
  * Decides who may move a target. Changes are verified concurrently and the first to finish lands; the others
  * have lost a race and are verified again on top of what landed. So that a slow gate does not lose to fast
- * ones forever, a change that has lost twice takes precedence at its targets: until it has landed or failed,
- * nobody else moves them. If there are several, the one that lost first goes first.
+ * ones forever, a change that has lost twice takes precedence in its workspace: until it has landed or failed,
+ * nobody else lands there, in whichever repository, because a verdict is about all of them. If there are
+ * several, the one that lost first goes first.
  *
  * Precedence is derived from the records alone, so it survives a restart. A change that nobody works on holds
  * nobody back, because it may itself be waiting for a worker.
  */
-import { type Change, type ChangePart, fail, type Task } from '@berth/contract';
+import { type Change, fail, type Task } from '@berth/contract';
+import { createKeyedLock } from '@berth/plugin-api';
 import { allRows, type Clock, Deferred, type Queue, type ReadTx, type Store } from '../kernel/index.ts';
 import type { Precedence, WantedLanding } from '../ports.ts';
 
@@ -36,6 +38,7 @@ export const createPrecedence = ({ store, clock, queue }: PrecedenceParts): Prec
     const error = fail('change.held_back', {});
     throw new Deferred({ error, topic: PRECEDENCE_TOPIC, againMs: LOOK_AGAIN_MS, isOver: isFree });
   },
+  exclusively: createKeyedLock(),
 });
 
 /** False if it is not so by the time the worker is needed for others. */
@@ -68,25 +71,18 @@ interface Loser {
   readonly attemptId: string;
   /** When it had lost often enough. */
   readonly since: number;
-  readonly targets: ReadonlySet<string>;
 }
 
 const isHeldBack = async (
   queue: PrecedenceParts['queue'],
   tx: ReadTx,
-  { workspaceId, attemptId, parts }: WantedLanding,
+  { workspaceId, attemptId }: WantedLanding,
 ): Promise<boolean> => {
   const tasks = await allRows(tx, { table: 'tasks', where: { ...LANDING, workspaceId } });
   const losers: Loser[] = [];
   for (const task of tasks) losers.push(...(await losersOf(queue, tx, task)));
-  const wanted = parts.map(targetOf);
   const own = losers.find((one) => one.attemptId === attemptId);
-  return losers.some(
-    (one) =>
-      one.attemptId !== attemptId &&
-      wanted.some((target) => one.targets.has(target)) &&
-      (own === undefined || isBefore(one, own)),
-  );
+  return losers.some((one) => one.attemptId !== attemptId && (own === undefined || isBefore(one, own)));
 };
 
 const isBefore = (a: Loser, b: Loser): boolean =>
@@ -104,7 +100,7 @@ const losersOf = async (
   if (decisive === undefined) return [];
   const isWorkedOn = (await queue.find(tx, id)).some(({ state }) => state === 'active');
   if (!isWorkedOn) return [];
-  return [{ attemptId, since: decisive.createdAt, targets: new Set(decisive.parts.map(targetOf)) }];
+  return [{ attemptId, since: decisive.createdAt }];
 };
 
 /** A gate machine that died, or an upgrade halfway through, says nothing about the race. */
@@ -121,6 +117,3 @@ const lostInARow = (changes: readonly Change[]): readonly Change[] => {
   const other = ended.findLastIndex(({ error }) => error?.code !== 'change.target_moved');
   return ended.slice(other + 1);
 };
-
-const targetOf = ({ repository, target }: Pick<ChangePart, 'repository' | 'target'>): string =>
-  `${repository}/${target}`;

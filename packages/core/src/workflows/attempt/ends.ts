@@ -67,7 +67,7 @@ const land = async (ports: Ports, rounds: Rounds, { round, heads }: Round): Prom
   let died = 0;
   for (let landing = 1; landing <= MAX_LANDINGS_PER_ROUND; landing += 1) {
     const key = `${attemptId}/${round}.${landing}`;
-    await ports.precedence.pass({ workspaceId, attemptId, parts: rounds.parts }, rounds.signal);
+    await ports.precedence.pass({ workspaceId, attemptId }, rounds.signal);
     try {
       const { changeId } = await landOnce(ports, rounds, { key, heads });
       return { kind: 'ended', changeId };

@@ -58,8 +58,14 @@ export const landChange1 = retired(
     })
     .step('approve', { undo: nothingToUndo('the record is rejected as a whole') })
     .step('advance', {
-      do: ({ ports, input, out }) => advanceTargets(ports.hub, { ...input, parts: out.merge }),
-      undo: ({ ports, input, out }) => withdrawTargets(ports.hub, { ...input, parts: out.merge }),
+      do: ({ ports, input, out }) =>
+        ports.precedence.exclusively(input.workspaceId, () =>
+          advanceTargets(ports.hub, { ...input, parts: out.merge }, []),
+        ),
+      undo: ({ ports, input, out }) =>
+        ports.precedence.exclusively(input.workspaceId, () =>
+          withdrawTargets(ports.hub, { ...input, parts: out.merge }),
+        ),
       tries: 5,
       decisive: true,
     })

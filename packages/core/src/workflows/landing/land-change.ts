@@ -1,8 +1,8 @@
 /**
  * Lands a change. First it is verified: merged in the hub, and the merge judged by its target
  * (`verify`), unless the same plan has already judged the same files (`gate/reuse.ts`). Then it advances: each target moves by compare-and-swap from exactly the commit it was merged with, so what was
- * verified is what lands. If the target has moved meanwhile, the saga ends with `change.target_moved`, and
- * the caller lands again without the agent.
+ * verified is what lands. If any repository of the workspace has moved meanwhile, the saga ends with
+ * `change.target_moved`, and the caller lands again without the agent.
  */
 import { allows, type ChangePart, changeStates, type Evidence, fail, type Weakening } from '@berth/contract';
 import {
@@ -16,7 +16,7 @@ import {
 } from '../../change/index.ts';
 import { deciding, failedIn, missingTools, weakenedBy } from '../../gate/index.ts';
 import { causeOf, move, nothingToUndo, saga, type Tx } from '../../kernel/index.ts';
-import type { Ports } from '../../ports.ts';
+import type { CommitByRepository, Ports } from '../../ports.ts';
 import { progressed, staged } from '../../task/index.ts';
 import { workspaceOf } from '../../workspace/index.ts';
 import { type Asker, baselineOf, type Target } from '../gate/baseline.ts';
@@ -112,9 +112,12 @@ export const landChange = saga<Ports, LandInput>('change.land', 2)
   .step('advance', {
     do: ({ ports, input, out }) =>
       staged(ports, { attemptId: input.attemptId, stage: 'land' }, () =>
-        advanceTargets(ports.hub, { ...input, parts: out.merge }),
+        advance(ports, { input, parts: out.merge, judgedAt: out.plan.targets }),
       ),
-    undo: ({ ports, input, out }) => withdrawTargets(ports.hub, { ...input, parts: out.merge }),
+    undo: ({ ports, input, out }) =>
+      ports.precedence.exclusively(input.workspaceId, () =>
+        withdrawTargets(ports.hub, { ...input, parts: out.merge }),
+      ),
     // If a move got no answer, it is repeated to find out whether it took place, before others build on it.
     tries: 5,
     decisive: true,
@@ -184,6 +187,23 @@ const judgedTarget = async (ports: Ports, target: Target, asker: Asker): Promise
     if (red === undefined) throw error;
     return { evidence: [], weakened: [red] };
   }
+};
+
+interface Advance {
+  readonly input: LandInput;
+  readonly parts: readonly MergedPart[];
+  /** The target's commit in every repository of the workspace, when the gate was planned. */
+  readonly judgedAt: CommitByRepository;
+}
+
+const advance = async (ports: Ports, { input, parts, judgedAt }: Advance): Promise<void> => {
+  const { repositories } = await workspaceOf(ports, input.workspaceId);
+  const beside = repositories
+    .filter(({ name }) => !parts.some(({ repository }) => repository === name))
+    .map(({ name, branch }) => ({ repository: name, target: branch, base: judgedAt[name] }));
+  await ports.precedence.exclusively(input.workspaceId, () =>
+    advanceTargets(ports.hub, { ...input, parts }, beside),
+  );
 };
 
 export const repositoriesOf = ({ parts }: LandInput): string[] => parts.map((part) => part.repository);
