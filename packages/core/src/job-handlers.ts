@@ -15,6 +15,7 @@ import {
 } from './kernel/index.ts';
 import type { Ports } from './ports.ts';
 import { progressed } from './task/index.ts';
+import { wakeTask } from './verbs/tasks.ts';
 import { type AttemptInput, attemptOf, failTask, runIdOf } from './workflows/attempt/records.ts';
 import { baselineJobOf, runBaseline } from './workflows/gate/baseline.ts';
 import { type PrepareInput, prepareWorkspace } from './workflows/prebuild/prepare-workspace.ts';
@@ -34,8 +35,7 @@ export const handleTask =
       await untilSlot(ports, job, id);
       await ports.sagas.run(runTask, { id, input, subject: input.taskId, signal });
     } catch (error) {
-      // A person's decision adds a job of its own.
-      if (isParked(error)) return;
+      if (isParked(error)) return await parked(ports, input, id);
       if (isDeferred(error)) throw await waitOf(ports, { job, input, run: id, error });
       if (isStop(error) || !isBerthError(error)) throw error;
       await ports.store.write(async (tx) => {
@@ -60,6 +60,16 @@ const untilSlot = ({ store, slots }: Ports, job: Job, run: string): Promise<void
     // A job with a delayed start has waited only since that start.
     const since = job.error === undefined ? Number.POSITIVE_INFINITY : job.createdAt;
     await slots.assertFree(tx, { purpose: 'attempt', since });
+  });
+
+/**
+ * A person's decision adds a job of its own once the task waits. A cancel that came before the task waited found
+ * nobody to wake, so it is looked for here, whatever the task waits for (as `Deferred` does in `isOver`).
+ */
+const parked = (ports: Ports, input: AttemptInput, run: string): Promise<void> =>
+  ports.store.write(async (tx) => {
+    const isCancelled = (await tx.table('sagas').get(run))?.cancelAsked !== undefined;
+    if (isCancelled) await wakeTask(ports, tx, input, { verdict: 'cancelled' });
   });
 
 interface Waiting {
