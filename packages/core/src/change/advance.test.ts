@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createKeyedLock } from '@berth/plugin-api';
 import { expect, test } from 'vitest';
 import { createScriptedHub } from '../../testing/simulation/repository.ts';
 import { advanceTargets, withdrawTargets } from './advance.ts';
@@ -88,6 +89,23 @@ test('what moves beside a landing after it is no reason to take it back when its
   await move();
   await advanceTargets(world.hub, landing, beside);
   expect([world.main('app'), world.main('lib')]).toEqual(landing.parts.map((part) => part.merge));
+});
+
+test('of two landings that were each judged beside the other’s old target, one lands, however they interleave', async () => {
+  for (let ahead = 0; ahead < 12; ahead += 1) {
+    const world = await setting();
+    const { parts } = await landingOf(world);
+    const exclusively = createKeyedLock();
+    const land = async (repository: string, microtasks: number) => {
+      for (let passed = 0; passed < microtasks; passed += 1) await null;
+      const own = parts.filter((part) => part.repository === repository);
+      const beside = parts.filter((part) => part.repository !== repository);
+      const landing = { changeId: `ch-${repository}`, workspaceId: 'ws', parts: own };
+      await exclusively('ws', () => advanceTargets(world.hub, landing, beside));
+    };
+    const ends = await Promise.allSettled([land('app', ahead), land('lib', 6)]);
+    expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  }
 });
 
 test('a landing is found again below what landed on it since', async () => {
