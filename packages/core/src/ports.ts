@@ -43,6 +43,11 @@ export interface Machines {
     isolation?: Isolation | undefined;
   }): Promise<{ name: string; isolation: Isolation }>;
   create(driver: string, spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
+  /**
+   * Identifies by content what a new machine is made of below its layers: the image, or the host's system folders,
+   * and everything the server adds. Evidence and layers are bound to it.
+   */
+  identify(driver: string, image: string | undefined): Promise<string>;
   /** Destroys the machine and closes every connection to it. */
   destroy(driver: string, id: string): Promise<void>;
   /** Closes every connection to a machine. The next `open` makes new ones if the machine lives. */

@@ -10,6 +10,7 @@ const hashOf = (app: Texts, over: Partial<SetupInputs> & { readonly run?: string
   return setupInputHash((text) => text, {
     setup: { commands: [{ run }], egress: { preset: 'none' }, timeoutMs: 1 },
     workspace: {},
+    contents: 'of an image',
     driver: 'oci',
     isolation: 'container',
     commits: { app: JSON.stringify(app) },
@@ -171,7 +172,7 @@ test('commands and where they run, egress, kept paths, image, limits, driver and
     { setup: { ...setup, commands: [{ run: 'npm ci', repository: 'app' }] } },
     { setup: { ...setup, egress: { preset: 'packages' } } },
     { setup: { ...setup, keep: ['.cache/x'] } },
-    { workspace: { image: '/image.tar' } },
+    { contents: 'of another image' },
     { workspace: { limits: { cpus: 1 } } },
     { driver: 'host' },
     { isolation: 'microvm' },

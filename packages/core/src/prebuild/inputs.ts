@@ -12,7 +12,9 @@ import { isInput, readsInputsOnly } from './reads.ts';
 
 export interface SetupInputs {
   readonly setup: SetupPlan;
-  readonly workspace: Pick<Workspace, 'image' | 'limits'>;
+  readonly workspace: Pick<Workspace, 'limits'>;
+  /** Identifies what the sandbox of the set-up is made of (`Machines.identify`). */
+  readonly contents: string;
   readonly driver: string;
   readonly isolation: Isolation;
   readonly commits: CommitByRepository;
@@ -31,11 +33,11 @@ export const setupInputHash = async (
   const limits: Limits | null = workspace.limits ?? null;
   return digest(
     JSON.stringify([
-      'setup@2',
+      'setup@3',
       commands,
       setup.egress,
       setup.keep ?? [],
-      workspace.image ?? null,
+      inputs.contents,
       limits,
       driver,
       isolation,

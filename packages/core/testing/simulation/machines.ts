@@ -30,6 +30,8 @@ export interface ScriptedMachines extends Machines {
   /** Killed machines not yet removed, by id. */
   readonly dead: ReadonlyMap<string, Inside>;
   readonly layers: ReadonlySet<string>;
+  /** What is at the path of an image; the path itself where nothing is said. */
+  readonly images: Map<string, string>;
   insideOf(id: string): Inside;
   /** Kills it with all its processes; its disk stays. No effect when it is not alive. */
   kill(id: string): void;
@@ -58,6 +60,7 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
   const alive = new Map<string, Inside>();
   const dead = new Map<string, Inside>();
   const layers = new Set<string>();
+  const images = new Map<string, string>();
   const disks = new Map<string, Disk>();
   let deaths = 0;
   const insideOf = (id: string): Inside => {
@@ -85,6 +88,7 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
     alive,
     dead,
     layers,
+    images,
     insideOf,
     kill(id) {
       const inside = alive.get(id);
@@ -93,6 +97,7 @@ export const createScriptedMachines = (options: { readonly snapshots: boolean })
       dead.set(id, { ...inside, death: deaths });
       alive.delete(id);
     },
+    identify: async (_, image = 'the system') => images.get(image) ?? image,
     choose: async () => ({ name: DRIVER, isolation: 'container' }),
     async create(_, { id, layers: below }) {
       for (const layer of below.filter((one) => !layers.has(one)))

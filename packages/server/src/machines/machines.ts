@@ -10,6 +10,7 @@ import type { Containment } from '../guest/exec/process-address.ts';
 import { createSandboxClient, type SandboxClient } from '../guest/sandbox-client.ts';
 import { explainingNoSpace, explainNoSpace } from '../system/no-space.ts';
 import { createClients } from './clients.ts';
+import { createContents } from './contents.ts';
 import { counted } from './counted.ts';
 import type { Drivers } from './drivers.ts';
 import type { Provisions } from './provisions.ts';
@@ -59,6 +60,7 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
   };
 
   const clients = createClients(connect);
+  const contents = createContents(provisions);
 
   return {
     names: drivers.names,
@@ -71,6 +73,8 @@ export const createMachines = ({ drivers, provisions, uplink, log }: MachinesOpt
         throw explainNoSpace(error, drivers.folder);
       }
     },
+    identify: (name, image) =>
+      contents.identify({ driver: name, isolation: drivers.find(name).isolation, image }),
     destroy: (name, id) => clients.without(id, () => drivers.find(name).driver.destroy(id)),
     hangUp: clients.hangUp,
     inspect: (name, id) =>

@@ -40,6 +40,7 @@ test('the input hash names everything that decides the verdict', () => {
   const inputs = {
     ...{ workspaceId: 'ws_1', trees: { app: 'a', lib: 'b' }, commands, driver: 'oci', setup, limits },
     isolation: 'container',
+    contents: 'of an image',
     egress: { preset: 'none' },
   } as const;
   const hash = (over: object) => gateInputHash((text) => text, { ...inputs, ...over });
@@ -47,7 +48,8 @@ test('the input hash names everything that decides the verdict', () => {
   for (const other of [
     { workspaceId: 'ws_2' },
     { trees: { app: 'c', lib: 'b' } },
-    { image: '/i.tar' },
+    { contents: 'of another image' },
+    { setup: { ...setup, egress: { preset: 'none' } } },
     { setup: undefined },
     { setup: { ...setup, commands: [{ run: 'make all' }] } },
     { driver: 'host' },

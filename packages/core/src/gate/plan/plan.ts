@@ -37,9 +37,11 @@ export interface GateInputs {
   /** Ids of the judged trees, by repository. */
   readonly trees: Readonly<Record<string, string>>;
   readonly commands: readonly PlannedCommand[];
-  readonly image?: string | undefined;
+  /** Identifies what the gate's sandboxes are made of (`Machines.identify`). */
+  readonly contents: string;
   readonly driver: string;
   readonly isolation: Isolation;
+  /** With the egress that it really has. */
   readonly setup?: SetupPlan | undefined;
   readonly egress: EgressPolicy;
   readonly limits: Limits;
@@ -179,14 +181,14 @@ export const readAt = (
 export const gateInputHash = (digest: (text: string) => string, inputs: GateInputs): string =>
   digest(
     JSON.stringify([
-      'gate@4',
+      'gate@5',
       inputs.workspaceId,
       Object.entries(inputs.trees).sort(),
       inputs.commands.map(({ name, repository, run, timeoutMs, needs }) => [
         ...[name, repository, run, timeoutMs],
         needs,
       ]),
-      inputs.image ?? null,
+      inputs.contents,
       inputs.driver,
       inputs.isolation,
       inputs.setup ?? null,

@@ -20,9 +20,9 @@ import {
 } from '../../gate/index.ts';
 import { endChild, type RunRequest } from '../../kernel/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
-import { planSetup } from '../../prebuild/index.ts';
+import type { WorkEgress } from '../../prebuild/index.ts';
 import { planSandbox, type SandboxPlan } from '../../sandbox/index.ts';
-import { filesOf, type Start } from '../prebuild/ensure.ts';
+import { plannedSetup, type Start } from '../prebuild/ensure.ts';
 import { checkCommand, type HandedOver } from './check-command.ts';
 import { checkGate, type GatePart } from './check-gate.ts';
 
@@ -72,20 +72,24 @@ export const partsOf = async (
   );
 };
 
+type Judged = Pick<GateSandbox, 'commits' | 'egress' | 'attemptId'> &
+  Pick<GatePlan, 'commands'> & {
+    /** For the work of an attempt: whether its task asked for the egress (`WorkEgress`). */
+    readonly isEgressAsked?: WorkEgress['isAsked'] | undefined;
+  };
+
 /** A hash of everything that a verdict on the files of these commits by these commands depends on. */
-export const judgedBy = async (
-  ports: Ports,
-  workspace: Workspace,
-  judged: Pick<GateSandbox, 'commits' | 'egress'> & Pick<GatePlan, 'commands'>,
-): Promise<string> => {
-  const { commits, egress, commands } = judged;
+export const judgedBy = async (ports: Ports, workspace: Workspace, judged: Judged): Promise<string> => {
+  const { commits, egress, commands, attemptId, isEgressAsked } = judged;
   const { name: driver, isolation } = await ports.machines.choose({ driver: workspace.driver });
-  const setup = planSetup(workspace, await filesOf(ports, workspace.id, commits), ports.defaults);
+  const work = isEgressAsked === undefined ? undefined : { egress, isAsked: isEgressAsked };
+  const setup = await plannedSetup(ports, { workspace, commits, attemptId, work });
   const { image, limits } = gateSandbox(ports, workspace, { id: '', start: { layers: [] }, egress, commits });
   return gateInputHash(ports.digest, {
     workspaceId: workspace.id,
     trees: await treesOf(ports, workspace.id, commits),
-    ...{ commands, image, driver, isolation, setup, egress, limits },
+    contents: await ports.machines.identify(driver, image),
+    ...{ commands, driver, isolation, setup, egress, limits },
     keep: workspace.gate?.keep,
   });
 };

@@ -73,12 +73,14 @@ export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgeP
   const task = await ports.store.read((tx) => tx.table('tasks').get(wanted.taskId));
   // The gate runs under the same egress policy as the work.
   const egress = task?.egress ?? workspace.egress ?? ports.defaults.egress;
-  const inputHash = await judgedBy(ports, workspace, { commits, commands: own.commands, egress });
-  const planHash = await planHashOf(ports, workspace, judgements, egress);
+  const isEgressAsked = task?.egress !== undefined;
+  const of = { attemptId: wanted.attemptId, egress, isEgressAsked };
+  const inputHash = await judgedBy(ports, workspace, { ...of, commits, commands: own.commands });
+  const planHash = await planHashOf(ports, workspace, judgements, of);
   const known = { plan, commits, targets, inputHash, planHash, egress };
   const reused = await findEvidence(ports, known);
   if (reused !== undefined) return { ...known, weakened, parts: [], reused };
-  const work = { egress, isAsked: task?.egress !== undefined };
+  const work = { egress, isAsked: isEgressAsked };
   const planned = await planParts(ports, wanted, judgements, work);
   return { ...known, weakened: [...weakened, ...planned.weakened], parts: planned.parts };
 };
@@ -171,11 +173,11 @@ const planHashOf = async (
   ports: Ports,
   workspace: Workspace,
   judgements: readonly Judgement[],
-  egress: EgressPolicy,
+  of: Omit<Parameters<typeof judgedBy>[2], 'commits' | 'commands'>,
 ): Promise<string> => {
   const hashes: [string, string][] = [];
   for (const { judgedBy: by, commits, commands } of judgements)
-    hashes.push([by, await judgedBy(ports, workspace, { commits, commands, egress })]);
+    hashes.push([by, await judgedBy(ports, workspace, { ...of, commits, commands })]);
   return ports.digest(JSON.stringify(['plan@1', hashes]));
 };
 

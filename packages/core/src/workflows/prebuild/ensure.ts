@@ -83,6 +83,20 @@ export const ensurePrebuild = async (ports: Ports, request: StartRequest): Promi
   throw fail('setup.unfinished', { times: MAX_PREPARATIONS, reason });
 };
 
+/** The set-up that `ensurePrebuild` provides for, with the egress that it really has; undefined if there is none. */
+export const plannedSetup = async (
+  ports: Ports,
+  request: Omit<StartRequest, 'signal'>,
+): Promise<SetupPlan | undefined> => {
+  const { workspace, isolation, commits } = request;
+  const driver = await ports.machines.choose({ driver: workspace.driver, isolation });
+  const asked = await sourceOf(ports, request, driver, commits);
+  if (asked === undefined || request.work === undefined) return asked?.setup;
+  const found = await ports.store.read((tx) => known(tx, workspace, asked.inputHash));
+  if (found !== undefined) return asked.setup;
+  return ((await trustedSource(ports, request, driver, asked)) ?? asked).setup;
+};
+
 type Driver = { readonly name: string; readonly isolation: Isolation };
 
 interface Source {
@@ -96,7 +110,7 @@ interface Source {
 
 const sourceOf = async (
   ports: Ports,
-  { workspace }: StartRequest,
+  { workspace }: Pick<StartRequest, 'workspace'>,
   driver: Driver,
   commits: CommitByRepository,
 ): Promise<Source | undefined> => {
@@ -106,6 +120,7 @@ const sourceOf = async (
   const read = settingOf(ports, workspace.id, commits);
   const inputHash = await setupInputHash(ports.digest, {
     ...{ setup, workspace, commits, files, read },
+    contents: await ports.machines.identify(driver.name, workspace.image),
     driver: driver.name,
     isolation: driver.isolation,
   });
@@ -118,7 +133,7 @@ const sourceOf = async (
  */
 const trustedSource = async (
   ports: Ports,
-  request: StartRequest,
+  request: Omit<StartRequest, 'signal'>,
   driver: Driver,
   asked: Source,
 ): Promise<Source | undefined> => {
@@ -131,7 +146,7 @@ const trustedSource = async (
   const egress = isNarrowed
     ? egressOfChange(asked.setup.egress, work, (await target?.runsOwnCode()) ?? false)
     : asked.setup.egress;
-  const inputHash = ports.digest(`${asked.inputHash} of ${attemptId}`);
+  const inputHash = ports.digest(`${asked.inputHash} of ${attemptId} reaching ${JSON.stringify(egress)}`);
   return { ...asked, setup: { ...asked.setup, egress }, attemptId, inputHash };
 };
 
