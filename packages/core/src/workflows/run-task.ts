@@ -25,9 +25,9 @@ import { beginBaseline, type Target } from './gate/baseline.ts';
 
 export const runTask = saga<Ports, AttemptInput>('task.run', 2)
   .step('claim', {
-    save: (tx, { input, run }) => claimTask(tx, input, run),
+    save: (tx, { ports, input, run }) => claimTask(tx, ports, input, run),
     undo: nothingToUndo('the records stay, to say how the attempt ended'),
-    unsave: (tx, { ports, input, run }) => endAttempt(tx, input, { run, at: ports.clock.now() }),
+    unsave: (tx, { ports, input, run }) => endAttempt(tx, ports, input, run),
   })
   .step('agent', {
     do: async ({ ports, input }) => {

@@ -12,7 +12,17 @@ import {
   taskStates,
   type Workspace,
 } from '@berth/contract';
-import { allRows, assert, causeOf, type Ids, type Job, move, type Tx } from '../../kernel/index.ts';
+import {
+  allRows,
+  assert,
+  cancelled,
+  causeOf,
+  type Ids,
+  type Job,
+  move,
+  type ReadTx,
+  type Tx,
+} from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { requestRemoval } from '../../sandbox/index.ts';
 import type { Continuity } from './plan.ts';
@@ -52,7 +62,15 @@ export const factsOf = ({ store }: Ports, { taskId, attemptId }: AttemptInput): 
     return { task, workspace, earlier: attempts.filter(({ id }) => id !== attemptId) };
   });
 
-export const claimTask = async (tx: Tx, { taskId, attemptId }: AttemptInput, run: string): Promise<void> => {
+/** Rejects with `work.cancelled` if the task is queued for another attempt. */
+export const claimTask = async (
+  tx: Tx,
+  ports: Ports,
+  { taskId, attemptId }: AttemptInput,
+  run: string,
+): Promise<void> => {
+  if (await isForAnother(tx, ports, { taskId, attemptId }))
+    throw cancelled('the task is queued for another attempt');
   const task = await move(tx, 'tasks', taskId, { trigger: 'claimed', causedBy: run });
   const attempts = task.attempts + 1;
   const { agent, model } = task;
@@ -61,6 +79,22 @@ export const claimTask = async (tx: Tx, { taskId, attemptId }: AttemptInput, run
     .insert({ id: attemptId, state: 'spawning', taskId, number: attempts, agent, model, rounds: 0 });
   const patch = { attempts, attemptId, error: undefined, endedAt: undefined };
   await tx.table('tasks').update(taskId, task.revision, patch);
+};
+
+/**
+ * Whether a queued task waits for another attempt than this: its job says which, and has not begun. Between a cancel
+ * and a retry, the run of the attempt before may not have ended yet.
+ */
+const isForAnother = async (
+  tx: ReadTx,
+  { queue, ids }: Ports,
+  { taskId, attemptId }: AttemptInput,
+): Promise<boolean> => {
+  for (const job of await queue.find(tx, taskId)) {
+    const other = attemptOf(job).attemptId;
+    if (other !== attemptId && (await tx.table('sagas').get(runIdOf(ids, other))) === undefined) return true;
+  }
+  return false;
 };
 
 export interface Started {
@@ -86,23 +120,19 @@ export const startAttempt = async (
 };
 
 /** Also runs if the claim was never written; ends whatever the records say by then. */
-export const endAttempt = async (
-  tx: Tx,
-  input: AttemptInput,
-  { run, at }: { readonly run: string; readonly at: number },
-): Promise<void> => {
+export const endAttempt = async (tx: Tx, ports: Ports, input: AttemptInput, run: string): Promise<void> => {
   const attempt = await tx.table('attempts').get(input.attemptId);
   const sandbox = await tx.table('sandboxes').get(attempt?.sandboxId ?? '');
   const error = withUnsaved(await causeOf(tx, run), sandbox);
-  return endRecords(tx, { ...input, error, causedBy: run, at });
+  return endRecords(tx, ports, { ...input, error, causedBy: run });
 };
 
 /** For an attempt whose run can no longer report its end, because it is stuck or gone. */
 export const failTask = (
   tx: Tx,
-  { clock }: Ports,
+  ports: Ports,
   ended: AttemptInput & { readonly error: ErrorBody | undefined },
-): Promise<void> => endRecords(tx, { ...ended, at: clock.now() });
+): Promise<void> => endRecords(tx, ports, ended);
 
 interface Ended extends AttemptInput {
   readonly error: ErrorBody | undefined;
@@ -110,7 +140,8 @@ interface Ended extends AttemptInput {
   readonly causedBy?: string | undefined;
 }
 
-const endRecords = async (tx: Tx, ended: Ended): Promise<void> => {
+const endRecords = async (tx: Tx, ports: Ports, end: Omit<Ended, 'at'>): Promise<void> => {
+  const ended = { ...end, at: ports.clock.now() };
   const { taskId, attemptId } = ended;
   const attempt = await tx.table('attempts').get(attemptId);
   const task = await tx.table('tasks').get(taskId);
@@ -119,21 +150,22 @@ const endRecords = async (tx: Tx, ended: Ended): Promise<void> => {
   if (attempt?.state === 'spawning' || attempt?.state === 'running') await endAs(tx, 'attempts', ended);
   if (task === undefined || !allows(taskStates, task.state, 'failed')) return;
   // An attempt that ends late must not affect a task that has moved on to the next one.
-  const isUnclaimed = attempt === undefined && task.state === 'queued';
+  const isUnclaimed =
+    attempt === undefined && task.state === 'queued' && !(await isForAnother(tx, ports, ended));
   const isItsOwn = task.attemptId === attemptId && task.state !== 'queued';
   if (isUnclaimed || isItsOwn) await endAs(tx, 'tasks', ended);
 };
 
 const endAs = async (tx: Tx, table: 'attempts' | 'tasks', ended: Ended): Promise<void> => {
   const { error, at, causedBy } = ended;
-  const cancelled = error?.code === 'work.cancelled';
+  const isCancelled = error?.code === 'work.cancelled';
   const details = error === undefined ? {} : { code: error.code, message: error.message };
   if (table === 'attempts') {
-    const trigger = cancelled ? 'killed' : 'failed';
+    const trigger = isCancelled ? 'killed' : 'failed';
     await move(tx, 'attempts', ended.attemptId, { trigger, patch: { error }, details, causedBy });
     return;
   }
-  const trigger = cancelled ? 'cancelled' : 'failed';
+  const trigger = isCancelled ? 'cancelled' : 'failed';
   await move(tx, 'tasks', ended.taskId, { trigger, patch: { error, endedAt: at }, details, causedBy });
 };
 
