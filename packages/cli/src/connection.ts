@@ -65,6 +65,15 @@ const isHere = (address: string): boolean =>
   address.startsWith('unix:') ||
   (URL.canParse(address) && ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(address).hostname));
 
+/** WebSockets need the TCP address; over the Unix socket it is requested from the server. */
+export const httpAddress = async ({
+  connection,
+  client,
+}: {
+  readonly connection: Connection;
+  readonly client: Client;
+}) => (connection.address.startsWith('unix:') ? (await client.system.health()).address : connection.address);
+
 export const clientAt = ({ address, token, limits }: Connection): Client =>
   createClient({ address, token, limits });
 

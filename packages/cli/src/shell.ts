@@ -6,7 +6,7 @@ import process from 'node:process';
 import { ERRORS, fail, KINDS } from '@berth/contract';
 import { createClient } from '@berth/sdk/node';
 import type { Context } from './command.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, httpAddress } from './connection.ts';
 
 export const openShell = async (context: Context, id: string): Promise<number> => {
   // A terminal that cannot be opened closes with only a code; an API call gives the reason.
@@ -34,10 +34,6 @@ export const openShell = async (context: Context, id: string): Promise<number> =
     stdout.off('resize', resize);
   }
 };
-
-/** WebSockets need the TCP address; over the Unix socket it is requested from the server. */
-const httpAddress = async ({ connection, client }: Context) =>
-  connection.address.startsWith('unix:') ? (await client.system.health()).address : connection.address;
 
 const opened = async (socket: WebSocket, { address, limits }: Connection): Promise<void> => {
   const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -6,6 +6,7 @@ import { sandboxEvents, sandboxRoutes } from './sandbox.ts';
 import { sandboxExecRoutes } from './sandbox-exec.ts';
 import { sandboxFileRoutes } from './sandbox-files.ts';
 import { sandboxGitRoutes } from './sandbox-git.ts';
+import { sandboxPortRoutes } from './sandbox-port.ts';
 import { sessionEvents, sessionRoutes } from './session.ts';
 import { systemRoutes } from './system.ts';
 import { taskEvents, taskRoutes } from './task.ts';
@@ -16,6 +17,7 @@ export const ROUTES = [
   ...workspaceRoutes,
   ...sandboxRoutes,
   ...sandboxExecRoutes,
+  ...sandboxPortRoutes,
   ...sandboxFileRoutes,
   ...sandboxGitRoutes,
   ...taskRoutes,

@@ -1,4 +1,4 @@
-/** Errors of a sandbox itself: not running, dead, removed, too many. */
+/** Errors of a sandbox itself: not running, dead, removed, too many; and of its ports. */
 import { z } from 'zod';
 import type { ErrorShape } from './kernel/error.ts';
 
@@ -31,6 +31,12 @@ export const SANDBOX_ERRORS = {
     kind: 'unavailable',
     data: z.object({ id: z.string(), detail: z.string() }),
     message: (d) => `Sandbox ${d.id} is not responding: ${d.detail}`,
+  },
+  'port.closed': {
+    kind: 'unavailable',
+    data: z.object({ id: z.string(), port: z.int(), detail: z.string() }),
+    message: (d) => `Nothing could be reached at port ${d.port} of sandbox ${d.id}: ${d.detail}`,
+    hint: 'Start the program in the sandbox first; it must listen on TCP at 127.0.0.1, ::1 or all addresses.',
   },
   'sandbox.outdated': {
     kind: 'gone',

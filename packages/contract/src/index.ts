@@ -19,6 +19,7 @@ export * from './sandbox.ts';
 export * from './sandbox-exec.ts';
 export * from './sandbox-files.ts';
 export * from './sandbox-git.ts';
+export * from './sandbox-port.ts';
 export * from './session.ts';
 export * from './system.ts';
 export * from './task.ts';

@@ -10,11 +10,20 @@ export const tunnelTo = (authority: string, stream: ServerHttp2Stream): void => 
   else hangUp(stream, 400, 'only ports of 127.0.0.1 can be reached');
 };
 
-const reach = (port: number, stream: ServerHttp2Stream): void => {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+/** Programs that listen on `localhost` may have chosen either address. */
+const LOOPBACKS = ['127.0.0.1', '::1'] as const;
+
+const reach = (
+  port: number,
+  stream: ServerHttp2Stream,
+  [host, ...others]: readonly string[] = LOOPBACKS,
+): void => {
+  const socket = connect({ port, host: host ?? '', allowHalfOpen: true, noDelay: true });
   socket.setTimeout(GUEST_LIMITS.tunnelIdleMs, () => socket.destroy());
-  socket.once('error', (error) => {
-    if (!stream.headersSent) hangUp(stream, 502, error.message);
+  socket.once('error', (error: NodeJS.ErrnoException) => {
+    if (stream.headersSent || stream.destroyed) return;
+    if (others.length === 0 || error.code !== 'ECONNREFUSED') hangUp(stream, 502, error.message);
+    else reach(port, stream, others);
   });
   socket.once('connect', () => {
     if (stream.destroyed) return;

@@ -5,6 +5,7 @@
  * Everything returned comes from a machine that an agent controls: sizes are capped by the implementation, names and
  * bytes are data, never instructions.
  */
+import type { Duplex } from 'node:stream';
 import type { FileEntry, SandboxMetrics } from '@berth/contract';
 
 export interface ExecSpec {
@@ -122,5 +123,11 @@ export interface Sandbox {
     signal?: AbortSignal,
   ): Promise<RunResult>;
   readonly files: Files;
+  /**
+   * A TCP connection to a port inside, made by the guest to its own loopback and never to anything else. What is not
+   * read holds up the program inside; an end is passed on in each direction. Rejects with `port.closed` when nothing
+   * listens there.
+   */
+  connectPort(port: number, signal?: AbortSignal): Promise<Duplex>;
   metrics(): Promise<SandboxMetrics>;
 }

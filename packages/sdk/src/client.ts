@@ -47,11 +47,15 @@ const answerOf = async (
 
 /**
  * A WebSocket to the server. Browsers cannot set headers on it, so the token travels as a subprotocol. WebSockets are
- * not available over a Unix socket: callers use the server's TCP address (`system.health().address`) for terminals.
+ * not available over a Unix socket: callers use the server's TCP address (`system.health().address`) for
+ * terminals and ports.
  */
 const openSocket = ({ address, token }: Connection, url: URL): WebSocket => {
   if (!/^https?:$/.test(url.protocol))
-    throw fail('server.unreachable', { address, detail: 'terminals need the http address of the server' });
+    throw fail('server.unreachable', {
+      address,
+      detail: 'terminals and ports need the http address of the server',
+    });
   const target = new URL(url);
   target.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   const socket = new WebSocket(target, token === undefined ? [] : [`berth.token.${token}`]);

@@ -4,3 +4,4 @@ export { createClient } from './client.ts';
 export type { CallOptions, Client, ClientOptions, InputOf, OutputOf } from './client-type.ts';
 export type { FollowInput } from './follow.ts';
 export { createItemAssembler, type ItemAssembler } from './item-assembler.ts';
+export { connectPort, type PortConnection, type PortInput } from './port.ts';

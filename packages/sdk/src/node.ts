@@ -13,4 +13,5 @@ export const createClient = (options: ClientOptions): Client =>
     : createHttpClient(options);
 
 export type { Client, ClientOptions } from './client-type.ts';
+export { connectPort, type PortConnection, type PortInput } from './port.ts';
 export { CALL_LIMITS, type CallLimits } from './silence.ts';

@@ -1,10 +1,11 @@
-/** Commands that talk to processes inside a sandbox: `exec`, `logs`, `shell`. */
+/** Commands that talk to processes inside a sandbox: `exec`, `logs`, `shell`, `forward`. */
 import { constants } from 'node:os';
 import type { ExecPart } from '@berth/contract';
 import type { Command } from 'commander';
 import { type Context, type Frame, leaf, text } from '../command.ts';
 import { numberOf } from '../derive.ts';
 import { exitCodeOf } from '../failure.ts';
+import { forwardPorts } from '../forward.ts';
 import type { Interrupt, Writer } from '../screen.ts';
 import { openShell } from '../shell.ts';
 
@@ -26,6 +27,12 @@ export const sandboxCommands = (frame: Frame): Command[] => [
   leaf(frame, 'shell', 'Open a terminal in a sandbox', (context, { args }) =>
     openShell(context, args[0] ?? ''),
   ).argument('<id>'),
+  leaf(frame, 'forward', 'Reach ports in a sandbox through ports of this machine', (context, { args }) => {
+    const [id = '', ...ports] = args;
+    return forwardPorts(context, id, ports);
+  })
+    .argument('<id>')
+    .argument('<ports...>', 'inside, such as 3000; here and inside: 8000:3000; any free port here: 0:3000'),
 ];
 
 const exec = async (

@@ -165,6 +165,7 @@ const sandboxOf = (id: string, insideOf: (id: string) => Inside): Sandbox => {
       rename: cannot,
       remove: cannot,
     },
+    connectPort: cannot,
     metrics: async () => {
       insideOf(id);
       return { uptimeMs: 1 };

@@ -42,6 +42,7 @@ export const createCrashableSandbox = (inner: Sandbox): CrashableSandbox => {
       },
       endCommands: (idPrefix) => alive(() => inner.endCommands(idPrefix)),
       run: (spec, signal) => alive(() => inner.run(spec, signal)),
+      connectPort: (port, signal) => alive(() => inner.connectPort(port, signal)),
       metrics: () => alive(() => inner.metrics()),
     },
   };

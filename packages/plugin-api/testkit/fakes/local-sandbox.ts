@@ -3,7 +3,9 @@
  * the driver. Commands get a clean environment; their HOME is a separate folder.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import type { ExecSpec, Process, RunResult, Sandbox } from '../../src/sandbox.ts';
 import { createLocalFiles } from './local-files.ts';
@@ -60,6 +62,11 @@ export const createLocalSandbox = async (options: LocalSandboxOptions): Promise<
     },
     run: async (spec, signal) => runToEnd(await start(spec), spec, signal),
     files: createLocalFiles(root),
+    connectPort: async (port) => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      await once(socket, 'connect');
+      return socket;
+    },
     metrics: async () => ({ uptimeMs: Math.round(performance.now() - startedAt) }),
     async close() {
       for (const started of await Promise.allSettled(processes.values()))

@@ -33,16 +33,21 @@ export interface SandboxClient extends Sandbox {
   health(): Promise<GuestHealth>;
   /** Opens a terminal, or attaches to the one with this id. Rejects with `exec.not_startable`. */
   pty(start: GuestPtyStart): Promise<Terminal>;
-  /** A connection to a port of 127.0.0.1 inside. Rejects with `sandbox.unreachable` if nothing listens there. */
-  connectPort(port: number): Promise<Duplex>;
   watch(path: string, signal: AbortSignal): AsyncIterable<GuestFileChange>;
   /** Closes the server's connections. What runs inside keeps running. */
   close(): void;
 }
 
+/**
+ * Ports have a connection of their own, on which 64 streams that nobody reads fill the session's window of 4 MiB but
+ * do not exceed it: they hold up neither commands nor each other.
+ */
+const PORT_STREAM_BYTES = 65_536;
+
 export const createSandboxClient = (parts: SandboxParts): SandboxClient => {
   const { id, root, home, internalUrl, connect, groups, uplink, silenceMs, log } = parts;
   const link = createLink({ id, connect, silenceMs });
+  const ports = createLink({ id, connect, silenceMs, streamWindowBytes: PORT_STREAM_BYTES });
   const place = { id, link, groups };
   const kept =
     uplink === undefined ? undefined : keepUplink({ sandboxId: id, handler: uplink, connect, log });
@@ -70,11 +75,12 @@ export const createSandboxClient = (parts: SandboxParts): SandboxClient => {
     health: () =>
       link.repeat((control) => control.json({ method: 'GET', path: GUEST_PATHS.health }, GuestHealth)),
     pty: (start) => openTerminal(place, start),
-    connectPort: (port) => link.once((control) => control.connectPort(port)),
+    connectPort: (port, signal) => ports.once((control) => control.connectPort(port, signal)),
     watch: (path, signal) => watchFiles(place, path, signal),
     close: () => {
       kept?.close();
       link.close();
+      ports.close();
     },
   };
 };

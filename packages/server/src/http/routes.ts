@@ -65,6 +65,10 @@ const registerRoute = (
       lastEventId: typeof lastEventId === 'string' ? lastEventId : undefined,
     };
   };
+  const endOf = (request: FastifyRequest, closed: AbortSignal): AbortSignal => {
+    const gone = callers.get(request)?.gone;
+    return AbortSignal.any([closed, deps.stopping, ...(gone === undefined ? [] : [gone])]);
+  };
   app.route({
     method: route.method,
     url: route.path,
@@ -91,7 +95,7 @@ const registerRoute = (
       );
       return await send(reply, route, value, call.signal);
     },
-    ...(route.answers === 'socket' ? { wsHandler: openSocket(handler, check, deps) } : {}),
+    ...(route.answers === 'socket' ? { wsHandler: openSocket(handler, check, endOf) } : {}),
   });
 };
 
@@ -142,11 +146,15 @@ const send = async (
 };
 
 const openSocket =
-  (handler: AnyHandler, check: (request: FastifyRequest, over: AbortSignal) => Checked, deps: RouteDeps) =>
+  (
+    handler: AnyHandler,
+    check: (request: FastifyRequest, over: AbortSignal) => Checked,
+    endOf: (request: FastifyRequest, closed: AbortSignal) => AbortSignal,
+  ) =>
   (socket: WebSocket, request: FastifyRequest): void => {
     const closed = new AbortController();
     socket.once('close', () => closed.abort());
-    const over = AbortSignal.any([closed.signal, deps.stopping]);
+    const over = endOf(request, closed.signal);
     const talk = async (client: ClientSocket): Promise<void> => {
       const conversation = await handler(check(request, over));
       // A handler of a socket route returns the conversation, by `Handlers`.

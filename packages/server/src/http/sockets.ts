@@ -23,7 +23,12 @@ export const serveSocket = async (
   talk: (client: ClientSocket) => Promise<void>,
   over: AbortSignal,
 ): Promise<void> => {
-  const leave = () => socket.close(CLOSE.leaving, 'the server is closing this connection');
+  const leave = () => {
+    // Nothing more gets in, even from a client that does not answer the close.
+    socket.removeAllListeners('message');
+    socket.close(CLOSE.leaving, 'the server is closing this connection');
+  };
+  if (over.aborted) leave();
   over.addEventListener('abort', leave, { once: true });
   cutWhenSilent(socket);
   try {

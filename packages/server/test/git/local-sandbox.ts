@@ -26,6 +26,7 @@ export const createLocalSandbox = async (folder: string, internalUrl: string): P
     start: unused,
     attach: unused,
     endCommands: async () => undefined,
+    connectPort: unused,
     metrics: unused,
     run: async (spec) => {
       ran.push(spec.argv);

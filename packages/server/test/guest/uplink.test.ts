@@ -156,7 +156,43 @@ describe('the way in', () => {
     await until(() => expect(closed.listening).toBe(true));
     const { port: free } = closed.address() as AddressInfo;
     closed.close();
-    await expect(sandbox.connectPort(free)).rejects.toThrow(/ECONNREFUSED/);
+    await expect(sandbox.connectPort(free)).rejects.toMatchObject({
+      code: 'port.closed',
+      message: expect.stringMatching(/ECONNREFUSED/),
+    });
+  });
+
+  it('holds up a port that floods and is not read, and nothing else', async () => {
+    let floodedBytes = 0;
+    const flood = createServer((socket) => {
+      const more = (): void => {
+        do floodedBytes += 65_536;
+        while (socket.write(Buffer.alloc(65_536)));
+      };
+      socket.on('drain', more).on('error', () => undefined);
+      more();
+    }).listen(0, '127.0.0.1');
+    const echo = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+    await until(() => expect(flood.listening && echo.listening).toBe(true));
+    const portOf = (server: typeof flood) => (server.address() as AddressInfo).port;
+    const sandbox = guest.client();
+    const unread = await Promise.all(Array.from({ length: 63 }, () => sandbox.connectPort(portOf(flood))));
+    let seen = -1;
+    await until(() => {
+      const was = seen;
+      seen = floodedBytes;
+      expect(was).toBe(floodedBytes);
+    });
+    expect((await sandbox.run({ id: 'beside', argv: ['echo', 'served'] })).stdout).toBe('served\n');
+    const other = await sandbox.connectPort(portOf(echo));
+    other.end('served');
+    expect(await text(other)).toBe('served');
+    for (const stream of unread) {
+      expect(stream.readableLength).toBeLessThanOrEqual(65_536);
+      stream.destroy();
+    }
+    flood.close();
+    echo.close();
   });
 
   it('refuses another version with a sentence', async () => {

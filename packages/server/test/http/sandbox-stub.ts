@@ -56,6 +56,7 @@ export const createSandboxStub = (): SandboxStub => {
   const process: Process = { ...refusing(['write', 'closeInput', 'signal']), id: ids.new('exec'), output };
   const sandbox: Sandbox = {
     ...refusing(['start', 'endCommands', 'run', 'metrics']),
+    connectPort: async () => silentFor(endless()),
     ...{ id, root: '/workspace', home: '/home', internalUrl: 'http://berth.internal', files },
     attach: async () => process,
   };
@@ -84,16 +85,22 @@ export const createSandboxStub = (): SandboxStub => {
   };
 };
 
-/** One that takes no input. */
-const terminalOf = (source: AsyncIterable<Buffer>): OpenTerminal => {
+const terminalOf = (source: AsyncIterable<Buffer>): OpenTerminal => ({
+  stream: silentFor(source),
+  resize: async () => undefined,
+  kill: async () => undefined,
+});
+
+/** A stream of it that takes no input. */
+const silentFor = (source: AsyncIterable<Buffer>): Duplex => {
   const from = source[Symbol.asyncIterator]();
-  const stream = new Duplex({
+  const stream: Duplex = new Duplex({
     readableHighWaterMark: PIECE_BYTES,
     read: () => void from.next().then(({ value }) => stream.push(value)),
     write: () => undefined,
     destroy: (error, done) => void from.return?.().then(() => done(error)),
   });
-  return { stream, resize: async () => undefined, kill: async () => undefined };
+  return stream;
 };
 
 const refusing = <Name extends string>(names: readonly Name[]) =>

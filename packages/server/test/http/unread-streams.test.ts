@@ -1,6 +1,6 @@
 /** Clients that open a stream and read nothing: each costs a bounded amount, is let go, and holds up nobody else. */
 import { connect, type Socket } from 'node:net';
-import { ROUTES, type RouteId, type RouteShape } from '@berth/contract';
+import { PORT_WINDOW_BYTES, ROUTES, type RouteId, type RouteShape } from '@berth/contract';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Harness, openHarness, UPGRADE } from './harness.ts';
 import { createSandboxStub, type SandboxStub } from './sandbox-stub.ts';
@@ -84,6 +84,12 @@ const TRIED: Readonly<Record<string, () => Promise<void>>> = {
     await expect.poll(() => stub.opened()).toBe(CLIENTS);
     await holdsStill();
     expect(stub.takenBytes()).toBeLessThan(CLIENTS * CLIENT_BYTES);
+  },
+  'sandbox.connectPort': async () => {
+    open(inSandbox('ports/3000'), UPGRADE);
+    await expect.poll(() => stub.opened()).toBe(CLIENTS);
+    await holdsStill();
+    expect(stub.takenBytes()).toBeLessThanOrEqual(CLIENTS * PORT_WINDOW_BYTES * 2);
   },
   'sandbox.gitDiff': async () => {
     open(inSandbox('repositories/app/diff'));

@@ -43,6 +43,7 @@ const INSIDE: Readonly<Record<InsideRoute, (of: Client['sandboxes'], id: string)
   'sandbox.logs': (of, id) => Array.fromAsync(of.logs({ id, execId })),
   'sandbox.signal': (of, id) => of.signal({ id, execId, signal: 'SIGTERM' }),
   'sandbox.shell': (of, id) => endOfSocket(of.shell({ id })),
+  'sandbox.connectPort': (of, id) => endOfSocket(of.connectPort({ id, port: 22 })),
   'sandbox.listFiles': (of, id) => of.listFiles({ id, path: '/' }),
   'sandbox.readFile': (of, id) => of.readFile({ id, path: '/etc/passwd' }),
   'sandbox.writeFile': (of, id) => of.writeFile({ id, path: 'x', bytes: new Uint8Array([1]) }),
@@ -56,7 +57,7 @@ const INSIDE: Readonly<Record<InsideRoute, (of: Client['sandboxes'], id: string)
   'sandbox.metrics': (of, id) => of.metrics({ id }),
 };
 
-/** A terminal is refused as it closes, by the code of the refusal. */
+/** A socket is refused as it closes, by the code of the refusal. */
 const endOfSocket = (socket: WebSocket): Promise<never> =>
   new Promise((_, reject) => {
     socket.addEventListener('close', ({ reason }) => reject({ ...forbidden, code: reason }));

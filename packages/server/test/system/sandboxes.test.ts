@@ -2,6 +2,7 @@
 
 import type { ExecPart, Sandbox } from '@berth/contract';
 import type { Prebuild } from '@berth/core';
+import { connectPort, createClient } from '@berth/sdk/node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { git, hubOf, makeRepository } from './repository.ts';
 import { createWorld, type SystemWorld, until } from './server.ts';
@@ -129,6 +130,87 @@ test('a terminal echoes, knows its size and hears of a new one', async () => {
   socket.send(bytesOf('exit\n'));
   await ended;
 }, 60_000);
+
+describe('a port inside', () => {
+  /** One that counts what it gets until the end, one that sends without end, and one that keeps quiet. */
+  const PROGRAM = `
+    const { createServer } = require('node:net');
+    const { writeFileSync } = require('node:fs');
+    const serve = (port, act) =>
+      createServer({ allowHalfOpen: true }, (s) => act(s.on('error', () => s.destroy()))).listen(port, '127.0.0.1');
+    serve(7001, (s) => {
+      let got = 0;
+      s.on('data', (d) => { got += d.length; }).on('end', () => s.end('got ' + got));
+    });
+    let sent = 0;
+    serve(7002, (s) => {
+      const more = () => {
+        do sent += 65536; while (s.write(Buffer.alloc(65536)));
+        writeFileSync('/tmp/sent', String(sent));
+      };
+      more(s.on('drain', more));
+    });
+    serve(7003, () => {}).once('listening', () => writeFileSync('/tmp/listens', ''));`;
+  const sentBytes = async () =>
+    Number((await world.client.sandboxes.exec({ id: sandbox.id, argv: ['cat', '/tmp/sent'] })).stdout);
+  const connect = (port: number, client = world.client) => connectPort(client, { id: sandbox.id, port });
+
+  beforeAll(async () => {
+    const { id } = sandbox;
+    await world.client.sandboxes.exec({ id, argv: ['node', '-e', PROGRAM], background: true });
+    await world.client.sandboxes.exec({ id, shell: 'until [ -e /tmp/listens ]; do sleep 0.05; done' });
+  }, 60_000);
+
+  test('gets all that is sent, with its end, and answers after that', async () => {
+    const { readable, writable } = await connect(7001);
+    const writer = writable.getWriter();
+    for (let count = 0; count < 10; count += 1) await writer.write(new Uint8Array(100_000));
+    await writer.close();
+    expect(await new Response(readable).text()).toBe('got 1000000');
+  });
+
+  test('is held up by a client that does not read, and holds up nothing else', async () => {
+    const { readable } = await connect(7002);
+    let seen = -1;
+    await until('it stands still', async () => {
+      const was = seen;
+      seen = await sentBytes();
+      return seen > 0 && was === seen;
+    });
+    // What the kernel holds between two programs inside, and a window.
+    expect(seen).toBeLessThan(16 * 2 ** 20);
+    const reader = readable.getReader();
+    for (let got = 0; got < seen + 2 ** 20; ) got += (await reader.read()).value?.length ?? 0;
+    await reader.cancel();
+  });
+
+  test('where nothing listens says so, and a viewer is not let in', async () => {
+    await expect(connect(7009)).rejects.toMatchObject({ code: 'port.closed' });
+    const { secret } = await world.client.tokens.create({ name: 'looks', role: 'viewer' });
+    const viewer = createClient({ address: world.address, token: secret });
+    await expect(connect(7001, viewer)).rejects.toMatchObject({ message: /needs the token of an operator/ });
+  });
+
+  test('has so many connections at a time, and none with a token that was revoked', async () => {
+    const { secret, id } = await world.client.tokens.create({ name: 'leaves', role: 'operator' });
+    const operator = createClient({ address: world.address, token: secret });
+    const open = await Promise.all(Array.from({ length: 64 }, () => connect(7003, operator)));
+    let isOpen = false;
+    const next = connect(7003).then((connection) => {
+      isOpen = true;
+      return connection;
+    });
+    await sentBytes();
+    expect(isOpen).toBe(false);
+    const terminal = operator.sandboxes.shell({ id: sandbox.id });
+    const ended = new Promise((resolve) => terminal.addEventListener('close', resolve));
+    await new Promise((resolve) => terminal.addEventListener('open', resolve));
+    await world.client.tokens.revoke({ id });
+    for (const { readable } of open) await expect(readable.getReader().read()).rejects.toThrow();
+    await ended;
+    await (await next).readable.cancel();
+  });
+});
 
 test('a repository inside is looked at, committed and pushed by its routes', async () => {
   const { client } = world;

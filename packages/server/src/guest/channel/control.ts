@@ -24,6 +24,8 @@ export interface GuestCall {
   /** Of the response. */
   readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What a refusal by a header means; the guest cannot be relied on when absent. */
+  readonly refused?: ((reason: string) => BerthError) | undefined;
 }
 
 export interface Control {
@@ -37,7 +39,7 @@ export interface Control {
   /** Like `stream`, with the request's body left open: bytes in both directions. */
   duplex(call: GuestCall): Promise<ClientHttp2Stream>;
   /** A connection to a port of 127.0.0.1 inside. */
-  connectPort(port: number): Promise<Duplex>;
+  connectPort(port: number, signal?: AbortSignal): Promise<Duplex>;
   close(): void;
 }
 
@@ -45,9 +47,12 @@ export interface ControlParts {
   readonly id: string;
   /** Called when the guest answers a ping. */
   readonly hearing?: GuestLiveness | undefined;
+  /** How much the guest may send on one stream before somebody reads it. */
+  readonly streamWindowBytes?: number | undefined;
 }
 
-export const openControl = async (duplex: Duplex, { id, hearing }: ControlParts): Promise<Control> => {
+export const openControl = async (duplex: Duplex, parts: ControlParts): Promise<Control> => {
+  const { id, hearing, streamWindowBytes = STREAM_WINDOW_BYTES } = parts;
   await introduce(duplex, 'control', id);
   dropBytesOfEnded(duplex, () => session.destroyed);
   const session = connect('http://guest', {
@@ -57,7 +62,7 @@ export const openControl = async (duplex: Duplex, { id, hearing }: ControlParts)
     maxSessionMemory: SESSION_MEMORY_MIB,
     settings: {
       enablePush: false,
-      initialWindowSize: STREAM_WINDOW_BYTES,
+      initialWindowSize: streamWindowBytes,
       maxHeaderListSize: GUEST_LIMITS.headerBytes,
     },
   });
@@ -100,16 +105,19 @@ export const openControl = async (duplex: Duplex, { id, hearing }: ControlParts)
     json: async (call, schema) => parseJson(id, await bytes(call), schema),
     stream: (call) => duplexStream(call, requestHeaders(call)),
     duplex: (call) => duplexStream({ ...call, body: undefined }, { ...requestHeaders(call), [OPEN]: true }),
-    connectPort: (port) =>
+    connectPort: (port, signal) =>
       duplexStream(
-        { method: 'GET', path: `port ${port}`, timeoutMs: GUEST_LIMITS.connectMs },
+        {
+          ...{ method: 'GET', path: `port ${port}`, timeoutMs: GUEST_LIMITS.connectMs, signal },
+          refused: (reason) => fail('port.closed', { id, port, detail: printable(reason) }),
+        },
         { ':method': 'CONNECT', ':authority': `127.0.0.1:${port}`, [OPEN]: true },
       ),
     close: () => session.destroy(),
   };
 };
 
-/** How much the guest may send on one stream before somebody reads it: a waiting reader holds this much. */
+/** A reader that waits holds this much. */
 const STREAM_WINDOW_BYTES = 2 ** 20;
 const WINDOW_BYTES = 4 * 2 ** 20;
 const SESSION_MEMORY_MIB = 64;
@@ -147,7 +155,7 @@ const begin = async (wire: Wire, call: GuestCall, headers: Headers) => {
     const status = Number(answer[':status']);
     if (status === 200) return { stream, done };
     const reason = answer[REASON_HEADER];
-    if (reason !== undefined) throw untrustworthy(id, String(reason));
+    if (reason !== undefined) throw (call.refused ?? ((why) => untrustworthy(id, why)))(String(reason));
     throw refusal(id, await collect(id, stream, GUEST_LIMITS.jsonBytes));
   } catch (error) {
     done.stop();

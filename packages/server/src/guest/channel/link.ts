@@ -26,12 +26,14 @@ export interface LinkParts {
   readonly connect: () => Promise<Duplex>;
   /** Of the guest, while a call is waiting for it; `SILENCE_MS` when absent. */
   readonly silenceMs?: number | undefined;
+  readonly streamWindowBytes?: number | undefined;
 }
 
 /** Delays before the second and later attempts. */
 export const RETRY_DELAYS_MS: readonly number[] = [20, 200, 1000, 3000];
 
-export const createLink = ({ id, connect, silenceMs = SILENCE_MS }: LinkParts): Link => {
+export const createLink = (parts: LinkParts): Link => {
+  const { id, connect, silenceMs = SILENCE_MS, streamWindowBytes } = parts;
   let current: Promise<Control> | undefined;
   let closed = false;
   const hangUp = (): void => void current?.then((made) => made.close()).catch(() => undefined);
@@ -52,7 +54,7 @@ export const createLink = ({ id, connect, silenceMs = SILENCE_MS }: LinkParts): 
   };
   const dial = async (): Promise<Control> => {
     const duplex = await connect().catch((error: unknown) => Promise.reject(unreachable(id, error)));
-    const made = await openControl(duplex, { id, hearing });
+    const made = await openControl(duplex, { id, hearing, streamWindowBytes });
     hearing.heard();
     if (closed) made.close();
     return made;

@@ -13,6 +13,7 @@ import type { Caller, HandlersOf } from '../handler-types.ts';
 import { UPLOAD_LIMIT_BYTES } from '../upload.ts';
 import { findRecord, pageOfRecords } from './pages.ts';
 import { followExec, runExec } from './sandbox-exec.ts';
+import { talkWithPort } from './sandbox-port.ts';
 import { type OpenTerminal, talkWithTerminal } from './sandbox-shell.ts';
 
 type Commit = z.infer<typeof CommitId>;
@@ -53,10 +54,20 @@ const COMMANDS = {
   waitMs: 15 * 60_000,
 } as const;
 
+/** Each holds some hundred KiB at most: 64 KiB of the guest's, and a window in each direction. */
+const PORT_CONNECTIONS = {
+  what: 'connections to ports of this sandbox',
+  total: 512,
+  perOwner: 64,
+  waitingPerOwner: 64,
+  waitMs: 10_000,
+} as const;
+
 const TERMINAL_SIZE = { columns: 80, rows: 24 };
 
 export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxAccess): HandlersOf<'sandbox'> => {
   const commands = createFairShare(COMMANDS);
+  const ports = createFairShare(PORT_CONNECTIONS);
   return {
     'sandbox.create': ({ body, caller, recordId }) => sandboxes.create(body, caller, recordId),
     'sandbox.list': ({ query: { state, workspaceId, ...page } }) =>
@@ -85,6 +96,14 @@ export const sandboxHandlers = (store: Store, ids: Ids, sandboxes: SandboxAccess
       const { columns = TERMINAL_SIZE.columns, rows = TERMINAL_SIZE.rows } = query;
       const terminal = await sandboxes.shell(params.id, caller, { columns, rows });
       return (socket) => talkWithTerminal(socket, terminal);
+    },
+    'sandbox.connectPort': async ({ params, caller, signal }) => {
+      const sandbox = await sandboxes.open(params.id, caller);
+      const giveBack = await ports.take(params.id, 1, signal);
+      const opened = sandbox.connectPort(params.port, signal);
+      opened.catch(giveBack);
+      const stream = await opened;
+      return (socket) => talkWithPort(socket, stream).finally(giveBack);
     },
     'sandbox.metrics': async ({ params, caller }) => (await sandboxes.open(params.id, caller)).metrics(),
     ...fileHandlers(sandboxes),
