@@ -29,8 +29,9 @@ const NO_STATUS = 1005;
  */
 export const connectPort = async (
   client: Pick<Client, 'sandboxes'>,
-  input: PortInput,
+  { id, port }: PortInput,
 ): Promise<PortConnection> => {
+  const input = { id, port };
   const socket = client.sandboxes.connectPort(input);
   const window = createPortWindow();
   const incoming = receive(socket, window, input);

@@ -172,7 +172,7 @@ describe('the way in', () => {
       socket.on('drain', more).on('error', () => undefined);
       more();
     }).listen(0, '127.0.0.1');
-    const echo = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+    const echo = createServer((socket) => socket.pipe(socket)).listen(0, '::1');
     await until(() => expect(flood.listening && echo.listening).toBe(true));
     const portOf = (server: typeof flood) => (server.address() as AddressInfo).port;
     const sandbox = guest.client();
