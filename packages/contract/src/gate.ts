@@ -54,6 +54,15 @@ export type Evidence = z.infer<typeof Evidence>;
 /** The only way to pass: exited 0 by itself, in time and within its memory. */
 export const isGreen = (one: Evidence): boolean => one.exitCode === 0 && !one.timedOut && !one.outOfMemory;
 
+/**
+ * Whether the run says anything about what it judged: one that was ended from outside (by a limit or a signal)
+ * says only how much the machine had to spare.
+ */
+export const hasVerdict = (one: Evidence): boolean =>
+  !one.timedOut && !one.outOfMemory && one.exitCode !== null && one.exitCode !== KILLED;
+/** What a shell exits with if its program was killed. */
+const KILLED = 128 + 9;
+
 /** Why a change weakens the gate. */
 export const Weakening = z
   .object({
@@ -67,6 +76,7 @@ export const Weakening = z
       'tests_fewer',
       'check_suppressed',
       'target_red',
+      'target_unknown',
     ]),
     repository: z.string(),
     /** A path, a script or a command. */

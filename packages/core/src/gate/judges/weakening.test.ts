@@ -48,6 +48,21 @@ test('each test of the target must pass by its name, whatever the change calls i
   expect(said([{ tests: 2, testsPassed: ['adds'] }], { tests: 2 })).toEqual([]);
 });
 
+test.each<[string, Partial<Evidence>]>([
+  ['ran out of time', { exitCode: null, timedOut: true }],
+  ['ran out of memory', { exitCode: 1, outOfMemory: true }],
+  ['was killed', { exitCode: null }],
+  ['was killed below a shell', { exitCode: 137 }],
+])('with a target whose own run %s no tests can be compared, which is for a person to know', (_, was) => {
+  const unknown = [
+    'target_unknown the result of the target is not known: its own run was ended before it had one',
+  ];
+  expect(said([{ tests: 1 }], was)).toEqual(unknown);
+  expect(said([{ testsPassed: ['sum.test.js'] }], was)).toEqual(unknown);
+  expect(said([{}], was)).toEqual([]);
+  expect(said([{ tests: 1 }], { exitCode: 1 })).toEqual([]);
+});
+
 test('a run that says that tests failed is no pass, whatever it ended with', () => {
   const unsaid = ['target_red it says that 1 of its tests failed, and ends as a success'];
   expect(said([{ testsFailed: 1 }], {})).toEqual(unsaid);

@@ -1,5 +1,5 @@
 /** Weakenings that only the gate's runs can show; `judges.ts` compares the files. */
-import { type Evidence, isGreen, type Weakening } from '@berth/contract';
+import { type Evidence, hasVerdict, isGreen, type Weakening } from '@berth/contract';
 import type { PlannedCommand } from '../plan/plan.ts';
 
 /** Commands of the target that are missing in the change. */
@@ -33,6 +33,7 @@ export const weakenedBy = (evidence: readonly Evidence[], baseline: readonly Evi
     // A change may name its own tests freely; these are the runs with the target's tests.
     ...byTarget.flatMap((one) => missingTests(one, baseline)),
     ...evidence.flatMap((one) => failedUnsaid(one, baseline)),
+    ...byTarget.flatMap((one) => notKnown(one, baseline)),
   ];
 };
 
@@ -77,6 +78,15 @@ const missingTests = (one: Evidence, baseline: readonly Evidence[]): Weakening[]
   if (first === undefined) return [];
   const others = more.length === 0 ? '' : ` and ${more.length} more`;
   return fewer(`\`${first}\`${others} passed in the target, and did not run here`);
+};
+
+/** Tests that could be compared, if the target's own run had come to a verdict. */
+const notKnown = (one: Evidence, baseline: readonly Evidence[]): Weakening[] => {
+  const before = baseline.find((other) => isOf(one, other));
+  const isCompared = one.tests !== undefined || one.testsPassed !== undefined;
+  if (before === undefined || hasVerdict(before) || !isCompared || !isGreen(one)) return [];
+  const detail = 'the result of the target is not known: its own run was ended before it had one';
+  return [{ kind: 'target_unknown', repository: one.repository, subject: one.name, detail }];
 };
 
 /** A runner that reports failed tests but exits successfully. */

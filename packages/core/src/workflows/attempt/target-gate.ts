@@ -2,7 +2,15 @@
  * What a task learns before it pays for an agent's turn: that nothing can be checked, a tool is missing or
  * the target is red.
  */
-import { dataOf, type Evidence, fail, isBerthError, isGreen, type Workspace } from '@berth/contract';
+import {
+  dataOf,
+  type Evidence,
+  fail,
+  hasVerdict,
+  isBerthError,
+  isGreen,
+  type Workspace,
+} from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { alwaysGreen, type GatePlan, planGate, programOf, readForGate } from '../../gate/index.ts';
 import { Deferred, isDeferred, isStop } from '../../kernel/index.ts';
@@ -155,7 +163,7 @@ const findRed = async (
   { target, attemptId }: Follower,
   asker: Asker,
 ): Promise<readonly Evidence[]> => {
-  const red = (await baselineOf(ports, target, asker)).filter((one) => !isGreen(one));
+  const red = (await baselineOf(ports, target, asker)).filter((one) => hasVerdict(one) && !isGreen(one));
   if (red.length > 0) {
     const detail = `red before any work: ${red.map(({ name }) => name).join(', ')}`;
     await progressed(ports.store, { attemptId, stage: 'target', detail });

@@ -27,7 +27,7 @@ const begin = async (workspaces: readonly Row[] = [rowOf('1')], { snapshots = tr
   const scripted = createScriptedWorld(digest, { seed: 9, setup: snapshots });
   const { clock, store, dice } = scripted;
   const { machines } = scripted.ports;
-  const state = { failure: undefined as Error | undefined, made: 0 };
+  const state = { failure: undefined as Error | undefined, made: 0, late: 0 };
   const create: typeof machines.create = async (...wanted) => {
     state.made += 1;
     if (state.failure !== undefined) throw state.failure;
@@ -38,6 +38,10 @@ const begin = async (workspaces: readonly Row[] = [rowOf('1')], { snapshots = tr
     run: async (spec, signal) => {
       const sandbox = await machines.open(...where);
       const ended = await sandbox.run(spec, signal);
+      if (state.late > 0) {
+        state.late -= 1;
+        return { ...ended, exitCode: null, timedOut: true };
+      }
       return spec.argv.at(-1) === SET_UP && isBroken(scripted, where[1]) ? { ...ended, exitCode: 1 } : ended;
     },
   });
@@ -142,6 +146,18 @@ test('the tries of one asker have a bound', async () => {
   await expect(ask(await targetOf('1', scripted.root))).rejects.toMatchObject({ code: 'driver.absent' });
   const runs = await store.read((tx) => tx.table('sagas').list({ where: { name: 'gate.baseline@1' } }));
   expect(runs.map((run) => run.state)).toEqual(['undone', 'undone', 'undone']);
+});
+
+test('a target that ran out of time has no verdict: it is judged again, by each who asks a few times', async () => {
+  const { scripted, state, targetOf, ask } = await begin();
+  const target = await targetOf('1', scripted.root);
+  state.late = 3;
+  expect(await ask(target)).toMatchObject([{ timedOut: true }]);
+  expect(state.late).toBe(1);
+  expect(await ask(target)).toMatchObject([{ timedOut: false, exitCode: 0 }]);
+  const { made } = state;
+  expect(await ask(target)).toMatchObject([{ exitCode: 0 }]);
+  expect(state.made).toBe(made);
 });
 
 test('a check of the target that ends the server is not asked again by each that lands', async () => {

@@ -3,9 +3,16 @@
  * run. It is determined once per commit and set of inputs: if the commit landed through a gate, that gate run
  * has judged it; otherwise a run of its own does. That run is a job, created by the first caller and shared
  * by all, and it outlives the tasks that wait for it; those soon wait without a worker. A run without a verdict
- * counts only for those who waited for it.
+ * (a driver was away, or something ended a command from outside) counts only for those who waited for it.
  */
-import { type BerthError, type EgressPolicy, type Evidence, fail, isBerthError } from '@berth/contract';
+import {
+  type BerthError,
+  type EgressPolicy,
+  type Evidence,
+  fail,
+  hasVerdict,
+  isBerthError,
+} from '@berth/contract';
 import { deciding, type GatePlan } from '../../gate/index.ts';
 import {
   allRows,
@@ -80,6 +87,9 @@ export const beginBaseline = async (ports: Ports, target: Target): Promise<void>
 /** Maximum number of runs without a verdict (because a driver was away) per caller. */
 const MAX_TRIES = 3;
 
+/** Maximum number of runs per caller in which something ended a command from outside. */
+const MAX_UNCLEAR = 2;
+
 /** A caller keeps its worker for this long; longer waits need none. */
 const WORKER_KEPT_MS = 3000;
 /** In case nobody reports the end. */
@@ -103,16 +113,22 @@ export const baselineOf = async (
   const landed = await landedEvidence(ports, inputHash);
   if (landed !== undefined) return landed;
   for (let tried = 1; ; tried += 1) {
-    const failure = await ports.store.read((tx) => failureSince(tx, inputHash, asker.since));
-    if (failure !== undefined) throw failure;
+    const settled = await ports.store.read((tx) => settledSince(tx, inputHash, asker.since));
+    if (settled !== undefined) return settled;
     const id = await findOrBegin(ports, target, inputHash);
     const end = await endOf(ports, { id, topic: topicOf(inputHash) }, asker);
     if (end === undefined) throw new Deferred(waitFor(id, inputHash));
-    // The result of this very saga, as JSON.
-    if (end.state === 'done') return end.result as unknown as readonly Evidence[];
-    const error = errorOf(end);
-    if (tried >= MAX_TRIES || !mayEndOtherwise(error)) throw error;
+    const answer = settledBy(end, tried);
+    if (answer !== undefined) return answer;
   }
+};
+
+/** Rejects with the error of the run if another try is none of this caller's, or would not help. */
+const settledBy = (end: SagaRun, tried: number): readonly Evidence[] | undefined => {
+  if (end.state === 'done') return isVerdict(end) || tried >= MAX_UNCLEAR ? evidenceOf(end) : undefined;
+  const error = errorOf(end);
+  if (tried >= MAX_TRIES || !mayEndOtherwise(error)) throw error;
+  return undefined;
 };
 
 /** Notified when a run that judges this has ended. */
@@ -131,6 +147,17 @@ const isEnded = (run: SagaRun | undefined): boolean =>
 const errorOf = ({ stuckAt, error }: SagaRun): BerthError =>
   revive(stuckAt?.error ?? error ?? fail('work.cancelled', { reason: 'it was given up' }).body);
 
+/** What the runs since then have settled for their caller. Rejects if they have failed. */
+const settledSince = async (
+  tx: ReadTx,
+  inputHash: string,
+  since: number,
+): Promise<readonly Evidence[] | undefined> => {
+  const failure = await failureSince(tx, inputHash, since);
+  if (failure !== undefined) throw failure;
+  return unclearSince(tx, inputHash, since);
+};
+
 /** The failure of runs since then, if another try would not help. */
 const failureSince = async (
   tx: ReadTx,
@@ -144,6 +171,23 @@ const failureSince = async (
   const error = errorOf(last);
   return failed.length >= MAX_TRIES || !mayEndOtherwise(error) ? error : undefined;
 };
+
+/** The evidence of the last run that came to no verdict, if the caller has had its tries. */
+const unclearSince = async (
+  tx: ReadTx,
+  inputHash: string,
+  since: number,
+): Promise<readonly Evidence[] | undefined> => {
+  const runs = await allRows(tx, { table: 'sagas', where: { subject: inputHash } });
+  const last = runs.at(-1);
+  if (last?.state !== 'done' || isVerdict(last)) return undefined;
+  const unclear = runs.filter((run) => run.state === 'done' && run.updatedAt > since && !isVerdict(run));
+  return unclear.length >= MAX_UNCLEAR ? evidenceOf(last) : undefined;
+};
+
+/** The result of this very saga, as JSON. */
+const evidenceOf = ({ result }: SagaRun): readonly Evidence[] => result as unknown as readonly Evidence[];
+const isVerdict = (run: SagaRun): boolean => evidenceOf(run).every(hasVerdict);
 
 /** The ended run; undefined if it has not ended by then. */
 const endOf = async (
@@ -226,8 +270,8 @@ const enqueue = async ({ queue }: Ports, tx: Tx, baseline: BaselineJob): Promise
   await queue.add(tx, 'gate.baseline', toJson(baseline, 'data'), { key: baseline.inputHash });
 };
 
-const mayAnswer = ({ state }: SagaRun): boolean =>
-  state === 'running' || state === 'undoing' || state === 'done';
+const mayAnswer = (run: SagaRun): boolean =>
+  run.state === 'done' ? isVerdict(run) : run.state === 'running' || run.state === 'undoing';
 
 /** The run of a job that has not started yet. */
 const promisedRun = async ({ queue }: Ports, tx: ReadTx, inputHash: string): Promise<string | undefined> => {

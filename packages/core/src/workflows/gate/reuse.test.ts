@@ -118,4 +118,5 @@ test.each<[string, Partial<GateRun>[], string | undefined]>([
 test('none that is older than what is outside of a sandbox may be trusted to stay', async () => {
   expect(await foundAmong([{}], EVIDENCE_GOOD_MS - 1)).toBe('gr_0');
   expect(await foundAmong([{}], EVIDENCE_GOOD_MS)).toBeUndefined();
+  expect(await foundAmong([{}], -1)).toBeUndefined();
 });

@@ -34,7 +34,9 @@ export const findEvidence = (
     );
     if (same.some(isRed)) return undefined;
     const [newest] = same.filter(({ state }) => state === 'green');
-    if (newest === undefined || newest.updatedAt <= clock.now() - EVIDENCE_GOOD_MS) return undefined;
+    const ageMs = newest === undefined ? EVIDENCE_GOOD_MS : clock.now() - newest.updatedAt;
+    // Of evidence from the future, as after the clock was set back, nobody knows how old it is.
+    if (newest === undefined || ageMs < 0 || ageMs >= EVIDENCE_GOOD_MS) return undefined;
     return { gateRunId: newest.id, sandboxId: newest.sandboxId, evidence: newest.evidence };
   });
 
