@@ -83,7 +83,11 @@ export const judgedBy = async (ports: Ports, workspace: Workspace, judged: Judge
   const { commits, egress, commands, attemptId, isEgressAsked } = judged;
   const { name: driver, isolation } = await ports.machines.choose({ driver: workspace.driver });
   const work = isEgressAsked === undefined ? undefined : { egress, isAsked: isEgressAsked };
-  const setup = await plannedSetup(ports, { workspace, commits, attemptId, work });
+  const setup = await plannedSetup(
+    ports,
+    { name: driver, isolation },
+    { workspace, commits, attemptId, work },
+  );
   const { image, limits } = gateSandbox(ports, workspace, { id: '', start: { layers: [] }, egress, commits });
   return gateInputHash(ports.digest, {
     workspaceId: workspace.id,

@@ -86,10 +86,10 @@ export const ensurePrebuild = async (ports: Ports, request: StartRequest): Promi
 /** The set-up that `ensurePrebuild` provides for, with the egress that it really has; undefined if there is none. */
 export const plannedSetup = async (
   ports: Ports,
+  driver: Driver,
   request: Omit<StartRequest, 'signal'>,
 ): Promise<SetupPlan | undefined> => {
-  const { workspace, isolation, commits } = request;
-  const driver = await ports.machines.choose({ driver: workspace.driver, isolation });
+  const { workspace, commits } = request;
   const asked = await sourceOf(ports, request, driver, commits);
   if (asked === undefined || request.work === undefined) return asked?.setup;
   const found = await ports.store.read((tx) => known(tx, workspace, asked.inputHash));
