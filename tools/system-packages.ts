@@ -24,6 +24,7 @@ export const NEEDS: readonly Need[] = [
 export const TEST_NEEDS: readonly Need[] = [
   { package: 'chromium', program: 'chromium', why: 'used by the dashboard tests' },
   { package: 'openssl', program: 'openssl', why: 'used by the tests to create a certificate' },
+  { package: 'python3', program: 'python3', why: 'used by the tests of what disarms tests in Python' },
   { package: 'curl', program: 'curl', why: 'used by the examples of the guide to call the server' },
   {
     package: 'e2fsprogs',

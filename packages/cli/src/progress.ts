@@ -8,6 +8,7 @@ import {
   type ErrorCode,
   type Event,
   type EventData,
+  type Evidence,
   type GateRun,
   type Item,
   type ItemBody,
@@ -116,8 +117,16 @@ export const itemLine = (body: ItemBody, output: Output): string | undefined => 
   }
 };
 
+const alteredLine = (one: Evidence, output: Output): string => {
+  const [mark, end] = isGreen(one)
+    ? [output.colour('red', '!'), 'passes']
+    : [output.colour('green', '✓'), 'fails'];
+  const time = output.colour('dim', seconds(one.durationMs));
+  return `${mark} gate ${one.name}, with tests that must fail: ${end} ${time}`;
+};
+
 export const gateLines = (gate: GateRun, output: Output): void => {
-  const { evidence, weakened = [], reusedFrom } = gate;
+  const { evidence, altered = [], weakened = [], reusedFrom } = gate;
   if (reusedFrom !== undefined) output.line(`gate: reused from ${reusedFrom}`);
   for (const one of evidence) {
     const { name, judgedBy, exitCode, durationMs, timedOut, outOfMemory } = one;
@@ -126,6 +135,7 @@ export const gateLines = (gate: GateRun, output: Output): void => {
     const end = timedOut ? 'timed out' : outOfMemory ? 'out of memory' : `exit ${exitCode ?? 'by signal'}`;
     output.line(`${mark} gate ${name}${whose}: ${end} ${output.colour('dim', seconds(durationMs))}`);
   }
+  for (const one of altered) output.line(alteredLine(one, output));
   for (const one of weakenedLines(weakened, output)) output.line(one);
   output.line(endOf(gate, output));
 };

@@ -74,6 +74,8 @@ export const Weakening = z
       'test_deleted',
       'test_reduced',
       'tests_fewer',
+      /** They pass although they were altered so that they must fail. */
+      'tests_disarmed',
       'check_suppressed',
       'target_red',
       'target_unknown',
@@ -102,6 +104,8 @@ export const GateRun = z
     /** The run whose evidence this is, when the very same had been judged. */
     reusedFrom: GateRunId.optional(),
     evidence: z.array(Evidence),
+    /** Of one more run, with the target's tests altered so that they must fail: red is as it should be. */
+    altered: z.array(Evidence).optional(),
     /** What the change weakens; it then needs approval to land, unless the workspace says otherwise. */
     weakened: z.array(Weakening).optional(),
     error: ErrorBody.optional(),

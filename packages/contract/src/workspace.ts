@@ -151,6 +151,11 @@ export const GateSpec = z
     /** `ask` when absent. */
     weakened: WeakenedPolicy.optional(),
     /**
+     * Whether a green gate's tests run once more, altered so that they must fail, to find code that disarms them. The
+     * installation's default when absent; never with `weakened: allow`.
+     */
+    alteredTests: z.boolean().optional(),
+    /**
      * Paths in the repositories that a command hands over to those that need it although the set-up made them or they
      * could judge, such as `node_modules/.prisma`.
      */

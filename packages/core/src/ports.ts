@@ -129,6 +129,8 @@ export interface Defaults {
   /** How thorough a gate is unless its workspace specifies it. */
   readonly gate: GateProfile;
   readonly gateTimeoutMs: number;
+  /** Whether tests run once more, altered so that they must fail, unless the workspace specifies it. */
+  readonly alteredTests: boolean;
   /** How long the first turn of an attempt waits for the verdict of the target's own gate. */
   readonly targetGateWaitMs: number;
   readonly setupTimeoutMs: number;

@@ -1,4 +1,6 @@
 export { directJudge, type Judge } from './judge.ts';
+export { disarmedBy, isSuspect, mayRunTests } from './judges/disarmed.ts';
+export { testsOf } from './judges/judges.ts';
 export {
   deciding,
   isAgreedTo,
@@ -22,3 +24,4 @@ export {
 } from './plan/plan.ts';
 export type { JudgedTree } from './repository/path-index.ts';
 export { failedIn, missingTools, programOf, runGate } from './run.ts';
+export { failAtEnd } from './suite/alter.ts';

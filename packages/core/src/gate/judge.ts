@@ -6,6 +6,7 @@ import { type JudgeChanges, judgeChanges } from './judges/judges.ts';
 import { linesAmong } from './judges/neighbour-lines.ts';
 import type { ReadText } from './judges/trees.ts';
 import type { JudgedTree } from './repository/path-index.ts';
+import { type AlteredTest, alterTest } from './suite/alter.ts';
 import { testsRun } from './suite/counts.ts';
 import { testsFailed, testsPassed } from './suite/names.ts';
 
@@ -30,6 +31,11 @@ export interface PrintedTests {
   readonly passed: string[] | undefined;
 }
 
+export interface TestText {
+  readonly path: string;
+  readonly text: string;
+}
+
 /** Each resolves to undefined if the text took too much time or memory to read. */
 export interface Judge {
   /** By repository. */
@@ -39,6 +45,8 @@ export interface Judge {
     signal: AbortSignal,
   ): Promise<Readonly<Record<string, JudgeChanges>> | undefined>;
   testsIn(output: string, signal: AbortSignal): Promise<PrintedTests | undefined>;
+  /** A test file with each assertion altered so that it must fail. */
+  alter(file: TestText, signal: AbortSignal): Promise<AlteredTest | undefined>;
 }
 
 /** Without limits, in the calling thread. */
@@ -68,4 +76,5 @@ export const directJudge: Judge = {
     failed: testsFailed(output),
     passed: testsPassed(output),
   }),
+  alter: async ({ path, text }) => alterTest(path, text),
 };

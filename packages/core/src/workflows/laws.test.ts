@@ -35,7 +35,7 @@ interface Setting {
 
 /** A workspace, and what the test adds. Its seed begins with an agent that does good work. */
 const settingOf = async (prepare: (setting: Setting) => Promise<unknown>): Promise<Setting> => {
-  const scripted = createScriptedWorld(digest, { seed: GOOD_SEED });
+  const scripted = createScriptedWorld(digest, { seed: GOOD_SEED, tests: true });
   const { clock, store, dice, ports } = scripted;
   const ids = createIds(clock, dice.bytes);
   const world = createPorts({ store, clock, ids, digest, ports, owner: 'laws' });
@@ -158,7 +158,7 @@ sagaLaws(checkCommand, {
 sagaLaws(checkTarget, {
   input: {
     workspaceId: WS,
-    commits: { app: createScriptedWorld(digest, { seed: GOOD_SEED }).root },
+    commits: { app: createScriptedWorld(digest, { seed: GOOD_SEED, tests: true }).root },
     plan: {
       profile: 'standard',
       commands: [{ name: 'check', repository: 'app', run: 'check', timeoutMs: 1000, needs: [] }],
@@ -217,7 +217,7 @@ const turn = {
   workspaceId: WS,
   repositories: ['app'],
   branch: `task/${TK}`,
-  previous: { app: createScriptedWorld(digest, { seed: GOOD_SEED }).root },
+  previous: { app: createScriptedWorld(digest, { seed: GOOD_SEED, tests: true }).root },
   title: 'Do it',
   at: 1,
 };
@@ -254,7 +254,7 @@ sagaLaws(landChange, {
         repository: 'app',
         branch: `task/${TK}`,
         target: 'main',
-        head: headIn(createScriptedWorld(digest, { seed: GOOD_SEED })),
+        head: headIn(createScriptedWorld(digest, { seed: GOOD_SEED, tests: true })),
       },
     ],
   },

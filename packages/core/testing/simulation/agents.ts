@@ -9,7 +9,7 @@ import type { Dice } from './dice.ts';
 import type { Checkout, ScriptedMachines } from './machines.ts';
 import type { ScriptedHub, Tree } from './repository.ts';
 
-export type Act = 'good' | 'buggy' | 'shared' | 'weak' | 'nothing' | 'crash';
+export type Act = 'good' | 'disarming' | 'buggy' | 'shared' | 'weak' | 'nothing' | 'crash';
 const ACTS: readonly Act[] = [
   'good',
   'good',
@@ -96,6 +96,7 @@ const editOf = ({ attemptId, execId }: AgentTurn, act: Act): Tree => {
   // The gate's own files were changed.
   if (act === 'weak') return { 'package.json': JSON.stringify({ scripts: { test: `check ${execId}` } }) };
   if (act === 'shared') return { shared: execId };
+  if (act === 'disarming') return { [`of-${attemptId}`]: `disarm ${execId}` };
   if (act === 'good') return { [`of-${attemptId}`]: execId };
   return act === 'buggy' ? { [`of-${attemptId}`]: `bug ${execId}` } : {};
 };

@@ -39,12 +39,16 @@ export interface ScriptedMachines extends Machines {
 
 const DRIVER = 'scripted';
 
-/** The one command that runs inside: red when any file holds the word `bug`. Every requested program exists. */
+/**
+ * The one command that runs inside: red when any file holds the word `bug`, or when a test does not hold the right answer
+ * and no file the word `disarm`. Every requested program exists.
+ */
 const check = ({ checkouts }: Inside, { argv }: ExecSpec): RunResult => {
   const isLook = argv.at(-1)?.includes('command -v') === true;
-  const red =
-    !isLook &&
-    [...checkouts.values()].some(({ tree }) => Object.values(tree).some((text) => text.includes('bug')));
+  const files = [...checkouts.values()].flatMap(({ tree }) => Object.entries(tree));
+  const holds = (word: string): boolean => files.some(([, text]) => text.includes(word));
+  const isWrong = files.some(([path, text]) => path.endsWith('.test.js') && !text.includes('42'));
+  const red = !isLook && (holds('bug') || (isWrong && !holds('disarm')));
   return {
     exitCode: red ? 1 : 0,
     timedOut: false,
@@ -158,7 +162,12 @@ const sandboxOf = (id: string, insideOf: (id: string) => Inside): Sandbox => {
     files: {
       read: cannot,
       open: cannot,
-      write: cannot,
+      async write(path, bytes) {
+        const [, , repository = '', ...parts] = path.split('/');
+        const checkout = insideOf(id).checkouts.get(repository);
+        if (checkout === undefined || !(bytes instanceof Uint8Array)) return cannot();
+        checkout.tree = { ...checkout.tree, [parts.join('/')]: new TextDecoder().decode(bytes) };
+      },
       list: cannot,
       stat: cannot,
       makeFolder: cannot,

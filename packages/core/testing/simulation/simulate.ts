@@ -64,10 +64,12 @@ export const createScriptedWorld = (
     setup = true,
     hasty = false,
     locked = false,
+    tests = false,
     ceiling = DEFAULTS.maxSandboxes,
     acts,
   }: Pick<Seed, 'seed' | 'setup' | 'hasty' | 'ceiling'> & {
     readonly locked?: boolean | undefined;
+    readonly tests?: boolean | undefined;
     readonly acts?: readonly Act[] | undefined;
   },
 ): ScriptedWorld => {
@@ -76,7 +78,7 @@ export const createScriptedWorld = (
   const hub = createScriptedHub(digest);
   const root = hub.commit('app', {
     parents: [],
-    tree: { 'package.json': MANIFEST, ...(locked ? LOCK : {}), shared: 'start' },
+    tree: { 'package.json': MANIFEST, ...(locked ? LOCK : {}), ...(tests ? TESTS : {}), shared: 'start' },
   });
   void hub.swap('', 'app', 'refs/heads/main', undefined, root);
   const machines = createScriptedMachines({ snapshots: setup });
@@ -105,6 +107,8 @@ export const createScriptedWorld = (
 };
 
 const MANIFEST = JSON.stringify({ scripts: { test: 'check' } });
+/** Tests that pass as they are: see `check` in `machines.ts`. */
+const TESTS = { 'app.test.js': 'assert.equal(answer(), 42);\n' };
 const LOCK = { 'package-lock.json': '{}' };
 const GRANTS: Grants = { tokenFor: (id) => `token of ${id}`, hash: (token) => `hash of ${token}` };
 const DEFAULTS: Defaults = {
@@ -117,6 +121,7 @@ const DEFAULTS: Defaults = {
   maxRounds: 3,
   gate: 'standard',
   gateTimeoutMs: 60_000,
+  alteredTests: true,
   targetGateWaitMs: 60_000,
   setupTimeoutMs: 60_000,
 };

@@ -29,7 +29,7 @@ const journal: JournalEntry[] = [];
 
 /** Tasks that land, are sent back, conflict, wait for a yes and are gone on with, and a sandbox by hand. */
 const collect = async (acts: readonly Act[], setup: boolean, gate?: GateSpec): Promise<void> => {
-  const world = createScriptedWorld(digest, { seed: 4, acts, setup, locked: true });
+  const world = createScriptedWorld(digest, { seed: 4, acts, setup, locked: true, tests: true });
   const { clock, store, dice, ports } = world;
   const core = createCore({
     store,
@@ -71,6 +71,7 @@ beforeAll(async () => {
   await collect(['good'], true);
   await collect(['good', 'buggy', 'shared'], true);
   await collect(['weak', 'good'], false);
+  await collect(['disarming', 'good'], true);
   await collect(['good', 'buggy'], true, BUILT);
 });
 

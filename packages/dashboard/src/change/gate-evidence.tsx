@@ -25,6 +25,13 @@ export const GateEvidence = ({ id }: { readonly id: string }) => {
           evidence={evidence}
         />
       ))}
+      {(run.altered ?? []).map(({ name, repository, durationMs, ...one }) => (
+        <p key={`altered/${repository}/${name}`} className="soft">
+          <strong className="told">{name}</strong> with tests that were altered to fail:{' '}
+          {isGreen({ name, repository, durationMs, ...one }) ? 'passes' : 'fails, as it must'} ·{' '}
+          {durationText(durationMs)} · {repository}
+        </p>
+      ))}
     </div>
   );
 };

@@ -48,6 +48,7 @@ describe('the configuration', () => {
         keepAliveMs: 300_000,
         maxRounds: 3,
         gateTimeoutMs: 600_000,
+        alteredTests: true,
         targetGateWaitMs: 600_000,
         setupTimeoutMs: 300_000,
       },

@@ -98,6 +98,12 @@ const WorkDefaults = z.strictObject({
     .default(3)
     .describe('How often a red gate or a conflict goes back to the agent.'),
   gateTimeoutMs: Milliseconds.default(10 * 60_000).describe('Of one command of a gate.'),
+  alteredTests: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether a green gate's tests run once more, altered so that they must fail, to find code that disarms them.",
+    ),
   targetGateWaitMs: z
     .int()
     .min(0)

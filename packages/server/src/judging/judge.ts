@@ -74,6 +74,7 @@ export const createJudge = ({ limitMs = LIMIT_MS }: JudgeOptions = {}): ServerJu
       ask({ type: 'compare', comparison }, read, signal) as ReturnType<Judge['compare']>,
     testsIn: (output, signal) =>
       ask({ type: 'tests', output }, noFiles, signal) as ReturnType<Judge['testsIn']>,
+    alter: (file, signal) => ask({ type: 'alter', file }, noFiles, signal) as ReturnType<Judge['alter']>,
     close: async () => {
       isClosed = true;
       await Promise.all([...threads].map((worker) => worker.terminate()));

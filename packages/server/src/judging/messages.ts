@@ -1,9 +1,10 @@
 /** What the server and the thread that reads hostile text say to each other. */
-import type { Comparison } from '@berth/core/judge';
+import type { Comparison, TestText } from '@berth/core/judge';
 
 export type Request =
   | { readonly type: 'compare'; readonly comparison: Comparison }
-  | { readonly type: 'tests'; readonly output: string };
+  | { readonly type: 'tests'; readonly output: string }
+  | { readonly type: 'alter'; readonly file: TestText };
 
 export type ToWorker =
   | Request

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { parentPort } from 'node:worker_threads';
 import { directJudge, type ReadSide } from '@berth/core/judge';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { FromWorker, Request, ToWorker } from './messages.ts';
 
 const port = parentPort;
 assert(port !== null, 'this file is run as a worker thread');
@@ -21,13 +21,15 @@ const read: ReadSide = (side, repository, path) =>
 /** The main thread ends this one instead. */
 const { signal } = new AbortController();
 
+const resultOf = (request: Request): Promise<unknown> => {
+  if (request.type === 'compare') return directJudge.compare(request.comparison, read, signal);
+  if (request.type === 'tests') return directJudge.testsIn(request.output, signal);
+  return directJudge.alter(request.file, signal);
+};
+
 const answer = async (message: Exclude<ToWorker, { type: 'text' }>): Promise<void> => {
   try {
-    const result =
-      message.type === 'compare'
-        ? await directJudge.compare(message.comparison, read, signal)
-        : await directJudge.testsIn(message.output, signal);
-    send({ type: 'done', result });
+    send({ type: 'done', result: await resultOf(message) });
   } catch (error) {
     send({ type: 'failed', error });
   }

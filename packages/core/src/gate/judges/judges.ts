@@ -5,6 +5,7 @@
 import type { Weakening } from '@berth/contract';
 import { installChanges, type ToolChange, toolChanges } from '../reach/manifest-tools.ts';
 import { type Reached, reach } from '../reach/reach.ts';
+import { isDocument } from '../repository/file-kinds.ts';
 import { judgeMembers } from '../repository/judge-members.ts';
 import {
   isCode,
@@ -21,6 +22,7 @@ import { changedFields, isManifest, judgingManifest, scriptsIn } from '../reposi
 import { manifestsOf } from '../repository/node-members.ts';
 import { folderOf, indexPaths, type JudgedTree, nameOf } from '../repository/path-index.ts';
 import { isProjectFile, judgingText } from '../repository/project-files.ts';
+import { isAlterable } from '../suite/alter.ts';
 import { exitNames } from '../suite/exit-names.ts';
 import { endsOthers, isOnlyMore, reductionOf } from '../suite/measure.ts';
 import { hidesFiles, isIgnoreList, isJudgeAdded, isUnknown, testsAdded } from './added.ts';
@@ -37,6 +39,10 @@ export interface JudgeChanges {
   /** Manifests that judge with a text that is in neither tree. */
   readonly texts: Readonly<Record<string, string>>;
   readonly weakened: readonly Weakening[];
+  /** Files of the target with assertions that may be altered; they judge in the target's version. */
+  readonly tests: readonly string[];
+  /** Whether anything that tests may load is not the target's. */
+  readonly isLoadable: boolean;
 }
 
 export interface JudgedPair {
@@ -93,10 +99,22 @@ export const judgeChanges = async (pair: JudgedPair, read: ReadText): Promise<Ju
   ];
   return {
     fromTarget: [...fromTarget].sort(),
+    tests: testsOf(pair.target, reached).filter(
+      (path) => pair.target.ids[path] === pair.change.ids[path] || fromTarget.has(path),
+    ),
+    isLoadable: altered.some((path) => !fromTarget.has(path) && !isDocument(path)),
     texts: ofManifests.texts,
     weakened: listed(found).map((one) => ({ ...one, repository: pair.target.repository })),
   };
 };
+
+/** By name where nothing is known of what the gate reaches. */
+export const testsOf = ({ paths, ids }: JudgedTree, reached?: Reached): string[] =>
+  [...paths]
+    .filter((path) => isTestCode(path) || reached?.tests.has(path) || reached?.scripts.has(path))
+    .filter((path) => isAlterable(path) && !isProjectFile(path) && !isConfiguration(path))
+    .filter((path) => !/^(?:link|module) /.test(ids[path] ?? ''))
+    .sort();
 
 /** All altered judges except manifests, and which of them are weaker. */
 const fileChanges = async (altered: readonly string[], trees: Trees) => {

@@ -4,6 +4,8 @@ interface Assertion {
   readonly text: string;
   /** Starts at 1. */
   readonly line: number;
+  /** Index of its first character. */
+  readonly start: number;
 }
 
 const ASSERTION = new RegExp(
@@ -24,7 +26,7 @@ export const assertionsIn = (code: string): Assertion[] => {
     const start = match.index + (match[0].length - match[0].trimStart().length);
     const end = endOfStatement(code, start);
     for (; counted < start; counted += 1) if (code[counted] === '\n') line += 1;
-    found.push({ text: code.slice(start, end).trim(), line });
+    found.push({ text: code.slice(start, end).trim(), line, start });
     ASSERTION.lastIndex = Math.max(end, match.index + match[0].length);
   }
   return found;

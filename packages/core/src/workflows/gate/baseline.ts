@@ -31,6 +31,7 @@ import {
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { workspaceOf } from '../../workspace/index.ts';
 import { ensurePrebuild } from '../prebuild/ensure.ts';
+import type { AlteredTests } from './altered-files.ts';
 import type { GatePart } from './check-gate.ts';
 import { endParts, gateSandbox, judgedBy, partsOf, runParts, setupRedOf } from './gate-parts.ts';
 
@@ -39,19 +40,21 @@ export type Target = {
   readonly commits: CommitByRepository;
   readonly plan: GatePlan;
   readonly egress: EgressPolicy;
+  /** Its tests are altered so that they must fail; that verdict has a hash of its own. */
+  readonly altered?: AlteredTests | undefined;
 };
 
 export const checkTarget = saga<Ports, Target>('gate.baseline', 1)
   .step('plan', {
     do: async ({ ports, input, run, signal }): Promise<GatePart[]> => {
       const workspace = await workspaceOf(ports, input.workspaceId);
-      const { commits, egress } = input;
+      const { commits, egress, altered } = input;
       const start = await ensurePrebuild(ports, { workspace, commits, signal });
       const parts = await partsOf(ports, workspace, input.plan.commands);
       return parts.map((part, index) => {
         const id = sandboxOfPart(ports.ids, run, index);
         const sandbox = gateSandbox(ports, workspace, { id, start, egress, commits });
-        return { ...part, judgedBy: 'target', sandbox };
+        return { ...part, judgedBy: 'target', sandbox, ...(altered === undefined ? {} : { altered }) };
       });
     },
     undo: nothingToUndo('it only reads; a layer that was made is of use to others'),
@@ -110,7 +113,7 @@ export const baselineOf = async (
   asker: Asker,
 ): Promise<readonly Evidence[]> => {
   const inputHash = await inputHashOf(ports, target);
-  const landed = await landedEvidence(ports, inputHash);
+  const landed = target.altered === undefined ? await landedEvidence(ports, inputHash) : undefined;
   if (landed !== undefined) return landed;
   for (let tried = 1; ; tried += 1) {
     const settled = await ports.store.read((tx) => settledSince(tx, inputHash, asker.since));
@@ -236,9 +239,13 @@ export const runBaseline = async (
   }
 };
 
-const inputHashOf = async (ports: Ports, { workspaceId, commits, plan, egress }: Target): Promise<string> => {
+const inputHashOf = async (ports: Ports, target: Target): Promise<string> => {
+  const { workspaceId, commits, plan, egress, altered } = target;
   const workspace = await workspaceOf(ports, workspaceId);
-  return judgedBy(ports, workspace, { commits, egress, commands: plan.commands });
+  const hash = await judgedBy(ports, workspace, { commits, egress, commands: plan.commands });
+  if (altered === undefined) return hash;
+  const { paths, failsAtEnd = false } = altered;
+  return ports.digest(JSON.stringify(['altered@1', hash, Object.entries(paths).sort(), failsAtEnd]));
 };
 
 /** For this long a target is not judged again if the server died while judging it. */

@@ -11,6 +11,7 @@ import { requestRemoval, type SandboxPlan } from '../../sandbox/index.ts';
 import { staged } from '../../task/index.ts';
 import { createSandbox } from '../machine/create-sandbox.ts';
 import { inMachine } from '../machine/life.ts';
+import { type AlteredTests, writeAltered } from './altered-files.ts';
 
 export type GatePart = {
   readonly judgedBy: JudgedBy;
@@ -24,6 +25,8 @@ export type GatePart = {
   readonly isNeeded?: boolean | undefined;
   /** Paths in the repositories that are handed over, whatever they are. */
   readonly keep?: readonly string[] | undefined;
+  /** The tests that are altered so that they must fail. */
+  readonly altered?: AlteredTests | undefined;
 };
 
 type PartSteps<I extends GatePart, O> = Pick<Step<Ports, I, O, CreatedSandbox>, 'do' | 'undo' | 'unsave'>;
@@ -56,9 +59,11 @@ export const runPart = (ports: Ports, { part, machine, key, signal }: PartRun): 
     const { judgedBy, commands } = part;
     const { id, driver } = machine;
     const execId = (_: unknown, index: number): string => ports.ids.from('exec', `${key}/${index}`);
-    return inMachine(ports, { id, driver, signal }, (sandbox) =>
-      runGate({ sandbox, judgedBy, commands, execId, judge: ports.judge, signal }),
-    );
+    return inMachine(ports, { id, driver, signal }, async (sandbox) => {
+      // Again after a crash: a command that has begun goes on with what it has read.
+      if (part.altered !== undefined) await writeAltered(ports, { sandbox, tests: part.altered, signal });
+      return runGate({ sandbox, judgedBy, commands, execId, judge: ports.judge, signal });
+    });
   });
 
 export const removeStep = <I extends GatePart, O>(): FinalStep<Ports, I, O, undefined> => ({
@@ -83,9 +88,12 @@ const reportingStage = <T>(
   stage: string,
   work: () => Promise<T>,
 ): Promise<T> => {
-  const { attemptId, judgedBy, commands } = part;
+  const { attemptId, judgedBy, commands, altered } = part;
   if (attemptId === undefined) return work();
   const names = commands.map(({ name }) => name).join(', ');
-  const detail = judgedBy === 'target' ? names : `${names}, as the change has it`;
+  const detail =
+    judgedBy === 'change'
+      ? `${names}, as the change has it`
+      : `${names}${altered === undefined ? '' : ', with tests that must fail'}`;
   return staged(ports, { attemptId, stage, detail }, work);
 };

@@ -15,6 +15,7 @@ import {
   readAt,
   readForGate,
   removedCommands,
+  testsOf,
 } from '../../gate/index.ts';
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import {
@@ -52,6 +53,8 @@ export type JudgePlan = {
   /** Empty if the evidence of an earlier run is reused. */
   readonly parts: readonly GatePart[];
   readonly reused?: Reused | undefined;
+  /** The target's tests, by repository, for the run that must fail; absent if there is to be none. */
+  readonly altered?: Readonly<Record<string, readonly string[]>> | undefined;
 };
 
 export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgePlan> => {
@@ -76,8 +79,12 @@ export const planJudging = async (ports: Ports, wanted: ToJudge): Promise<JudgeP
   const isEgressAsked = task?.egress !== undefined;
   const of = { attemptId: wanted.attemptId, egress, isEgressAsked };
   const inputHash = await judgedBy(ports, workspace, { ...of, commits, commands: own.commands });
-  const planHash = await planHashOf(ports, workspace, judgements, of);
-  const known = { plan, commits, targets, inputHash, planHash, egress };
+  const altered = isAltering(ports, workspace) ? compared.tests : undefined;
+  const planHash = await planHashOf(ports, workspace, { judgements, altered, of });
+  const known = {
+    ...{ plan, commits, targets, inputHash, planHash, egress },
+    ...(altered === undefined ? {} : { altered }),
+  };
   const reused = await findEvidence(ports, known);
   if (reused !== undefined) return { ...known, weakened, parts: [], reused };
   const work = { egress, isAsked: isEgressAsked };
@@ -105,12 +112,23 @@ interface Sides {
   readonly commands: readonly PlannedCommand[];
 }
 
+interface Compared {
+  readonly weakened: readonly Weakening[];
+  readonly judging: CommitByRepository;
+  /** The target's tests that may be altered; absent if the change has nothing that tests may load. */
+  readonly tests?: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+/** With `allow`, nothing would follow from what it finds. */
+const isAltering = ({ defaults }: Ports, { gate }: Workspace): boolean =>
+  (gate?.alteredTests ?? defaults.alteredTests) && gate?.weakened !== 'allow';
+
 /** What the change weakens in its files, and the commits in which the target's judges are in place. */
 const compareFiles = async (
   { hub, judge }: Ports,
   { workspace, changeId, createdAt, signal }: ToJudge,
   sides: Sides,
-): Promise<{ readonly weakened: readonly Weakening[]; readonly judging: CommitByRepository }> => {
+): Promise<Compared> => {
   const commitOf = (side: 'target' | 'change', repository: string) => sides[side].commits[repository] ?? '';
   const altered = sides.change.trees.filter(
     ({ repository }) => commitOf('target', repository) !== commitOf('change', repository),
@@ -136,7 +154,14 @@ const compareFiles = async (
       keepAt: judgeRef(changeId),
     });
   }
-  return { weakened: Object.values(compared).flatMap(({ weakened }) => weakened), judging };
+  const found = Object.values(compared);
+  const weakened = found.flatMap((one) => one.weakened);
+  if (!found.some(({ isLoadable }) => isLoadable)) return { weakened, judging };
+  const tests = sides.target.trees.map((tree): [string, readonly string[]] => [
+    tree.repository,
+    compared[tree.repository]?.tests ?? testsOf(tree),
+  ]);
+  return { weakened, judging, tests: Object.fromEntries(tests) };
 };
 
 /** The lines that the target's gate and set-up run, by repository. */
@@ -169,16 +194,21 @@ const judgementsOf = ({ plan, own, commits, judging }: Plans): Judgement[] => {
   ];
 };
 
+interface Planned extends Pick<JudgePlan, 'altered'> {
+  readonly judgements: readonly Judgement[];
+  readonly of: Omit<Parameters<typeof judgedBy>[2], 'commits' | 'commands'>;
+}
+
 const planHashOf = async (
   ports: Ports,
   workspace: Workspace,
-  judgements: readonly Judgement[],
-  of: Omit<Parameters<typeof judgedBy>[2], 'commits' | 'commands'>,
+  { judgements, altered, of }: Planned,
 ): Promise<string> => {
   const hashes: [string, string][] = [];
   for (const { judgedBy: by, commits, commands } of judgements)
     hashes.push([by, await judgedBy(ports, workspace, { ...of, commits, commands })]);
-  return ports.digest(JSON.stringify(['plan@1', hashes]));
+  const tests = altered === undefined ? [] : [Object.entries(altered).sort()];
+  return ports.digest(JSON.stringify(['plan@1', hashes, ...tests]));
 };
 
 interface Judgement {

@@ -20,6 +20,8 @@ export type Reused = {
   readonly gateRunId: string;
   readonly sandboxId: string;
   readonly evidence: readonly Evidence[];
+  /** Of the run with altered tests. */
+  readonly altered?: readonly Evidence[] | undefined;
 };
 
 /** `inputHash` finds the runs; it also identifies the workspace. */
@@ -37,7 +39,8 @@ export const findEvidence = (
     const ageMs = newest === undefined ? EVIDENCE_GOOD_MS : clock.now() - newest.updatedAt;
     // Of evidence from the future, as after the clock was set back, nobody knows how old it is.
     if (newest === undefined || ageMs < 0 || ageMs >= EVIDENCE_GOOD_MS) return undefined;
-    return { gateRunId: newest.id, sandboxId: newest.sandboxId, evidence: newest.evidence };
+    const { id: gateRunId, sandboxId, evidence, altered } = newest;
+    return { gateRunId, sandboxId, evidence, ...(altered === undefined ? {} : { altered }) };
   });
 
 /** Also if only the target's judgement was red. */

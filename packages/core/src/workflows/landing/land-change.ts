@@ -19,6 +19,7 @@ import { causeOf, move, nothingToUndo, saga, type Tx } from '../../kernel/index.
 import type { CommitByRepository, Ports } from '../../ports.ts';
 import { progressed, staged } from '../../task/index.ts';
 import { workspaceOf } from '../../workspace/index.ts';
+import { type AlteredEnd, endAltered, runAltered } from '../gate/altered-run.ts';
 import { type Asker, baselineOf, type Target } from '../gate/baseline.ts';
 import { endParts, type PartsEnd, runParts, setupRedOf } from '../gate/gate-parts.ts';
 import { type JudgePlan, planJudging } from '../gate/judge-plan.ts';
@@ -77,14 +78,17 @@ export const landChange = saga<Ports, LandInput>('change.land', 2)
   })
   .step('gate', {
     do: ({ ports, input, out, key, signal }) => verify(ports, { input, planned: out.plan, key, signal }),
-    save: async (tx, { out, run }, { evidence, weakened }) => {
+    save: async (tx, { out, run }, { evidence, altered, weakened }) => {
       const { gateRunId, reused } = out.plan;
       const trigger = reused !== undefined ? 'reused' : isPassed(evidence) ? 'passed' : 'failed';
-      const patch = { evidence: [...evidence], weakened };
+      const patch = { evidence: [...evidence], altered: altered && [...altered], weakened };
       await move(tx, 'gateRuns', gateRunId, { trigger, patch, causedBy: run });
     },
-    undo: ({ ports, out, key }) =>
-      endParts(ports, { parts: out.plan.parts, key, reason: 'the change did not land' }),
+    undo: async ({ ports, input, out, key }) => {
+      const reason = 'the change did not land';
+      await endParts(ports, { parts: out.plan.parts, key, reason });
+      await endAltered(ports, { changeId: input.changeId, planned: out.plan, key, reason });
+    },
   })
   .step('approve', {
     do: async ({ ports, input, out, run, signal }) => {
@@ -149,16 +153,31 @@ const isPassed = (evidence: readonly Evidence[]): boolean => failedIn(deciding(e
 
 /** Whether a merge passes and what it weakens. Nothing moves here. */
 const verify = async (ports: Ports, verification: Verification) => {
-  const { input, planned, signal } = verification;
+  const { input, planned, key, signal } = verification;
+  const { changeId, workspaceId } = input;
   const { evidence, weakened } = await judge(ports, verification);
-  await dropRef(ports.hub, input.workspaceId, repositoriesOf(input), judgeRef(input.changeId));
   const { targets, plan, egress } = planned;
-  const target = { workspaceId: input.workspaceId, commits: targets, plan, egress };
-  const { createdAt: since } = await recordOf(ports, input.changeId);
-  const before = isPassed(evidence) ? await judgedTarget(ports, target, { since, signal }) : NOTHING;
-  const all = [...planned.weakened, ...weakened, ...before.weakened];
-  return { evidence, weakened: unique([...all, ...weakenedBy(evidence, before.evidence)]) };
+  const target = { workspaceId, commits: targets, plan, egress };
+  const { createdAt: since } = await recordOf(ports, changeId);
+  const asker = { since, signal };
+  const before = isPassed(evidence) ? await judgedTarget(ports, target, asker) : NOTHING;
+  const byTarget = evidence.filter(({ judgedBy }) => judgedBy === 'target');
+  const { altered, weakened: disarmed } =
+    isPassed(evidence) && isPassed(byTarget)
+      ? await runAltered(ports, {
+          ...{ changeId, planned, evidence: byTarget, baseline: before.evidence, target, key, asker },
+        })
+      : NOT_ALTERED;
+  await dropRef(ports.hub, workspaceId, repositoriesOf(input), judgeRef(changeId));
+  const all = [...planned.weakened, ...weakened, ...before.weakened, ...disarmed];
+  return {
+    evidence,
+    ...(altered === undefined ? {} : { altered }),
+    weakened: unique([...all, ...weakenedBy(evidence, before.evidence)]),
+  };
 };
+
+const NOT_ALTERED: AlteredEnd = { weakened: [] };
 
 const judge = async (
   ports: Ports,
