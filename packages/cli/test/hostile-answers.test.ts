@@ -13,8 +13,8 @@ const OBEYED = /[^\P{Cc}\n\t]|[\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 
 /** They start or end servers of this machine, print nothing of a server, are a terminal inside, or need a checkout. */
 const NOT_TRIED = ['up', 'down', 'completion', 'shell', 'run'];
-/** Answered by nothing, or followed until somebody ends it, whether or not it has printed by then. */
-const SILENT = ['workspace remove', 'events', 'sandbox exec'];
+/** Answered by nothing, by a WebSocket whose refusal no client can read, or followed until somebody ends it. */
+const SILENT = ['workspace remove', 'events', 'sandbox exec', 'sandbox forward'];
 /** Some follow what goes on for ever: they are interrupted twice, once they have printed something. */
 const LOOK_MS = 50;
 const LONGEST_MS = 10_000;

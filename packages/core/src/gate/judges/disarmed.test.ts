@@ -118,3 +118,15 @@ test('a command that checks something else by its name is not run again, unless 
     true,
   ]);
 });
+
+test.each([
+  ['a command that prints no tests may not run any', {}, []],
+  ['one that counts its tests does', { tests: 3 }, ['tests_disarmed']],
+] as const)('where the target is red anyway, %s', (_, printed, kinds) => {
+  const runs = {
+    evidence: [evidence(printed)],
+    altered: [evidence(printed)],
+    baseline: [evidence({ ...printed, ...RED })],
+  };
+  expect(disarmedBy(runs, [evidence(RED)]).map(({ kind }) => kind)).toEqual(kinds);
+});

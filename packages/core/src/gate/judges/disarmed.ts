@@ -53,7 +53,7 @@ export const disarmedBy = (runs: AlteredRuns, target: readonly Evidence[]): Weak
     const disarmed = (detail: string): Weakening[] => [
       { kind: 'tests_disarmed', repository: one.repository, subject: one.name, detail },
     ];
-    if (isGreen(one) && !isGreen(there))
+    if (isGreen(one) && !isGreen(there) && isComparable(one, runs))
       return disarmed(
         `\`${one.command.slice(0, SHOWN_CHARACTERS)}\` passes with tests that were altered to fail; on the target ${endOf(there)}`,
       );
@@ -62,6 +62,17 @@ export const disarmedBy = (runs: AlteredRuns, target: readonly Evidence[]): Weak
     const others = more.length === 0 ? '' : ` and ${more.length} more`;
     return disarmed(`\`${first}\`${others} passes although it was altered to fail; on the target it fails`);
   });
+
+/**
+ * A target that is red anyway fails with altered tests, too, whatever they say. Then only a command that counts
+ * or names tests is known to run them.
+ */
+const isComparable = (one: Evidence, { evidence, baseline }: AlteredRuns): boolean => {
+  const before = baseline.find((other) => isOf(one, other));
+  const own = evidence.find((other) => isOf(one, other));
+  const printsTests = own?.tests !== undefined || own?.testsPassed !== undefined;
+  return printsTests || (before !== undefined && isGreen(before));
+};
 
 const SHOWN_CHARACTERS = 200;
 
