@@ -10,6 +10,7 @@ import {
   gateIsRed,
   givenUp,
   lands,
+  landsBuilt,
   landsPrepared,
   overtaken,
   type Story,
@@ -66,7 +67,10 @@ const dies = (story: Story, points: readonly string[]): void => {
   });
 };
 
-const FORTH: Readonly<Record<string, Story>> = { 'workspace.prepare@1': landsPrepared };
+const FORTH: Readonly<Record<string, Story>> = {
+  'workspace.prepare@1': landsPrepared,
+  'gate.command@1': landsBuilt,
+};
 
 describe.each(SAGAS.map((saga) => ({ name: saga.name, saga })))(
   '$name, when the server dies at',

@@ -30,6 +30,19 @@ export const landsPrepared: Story = {
   workspace: { ...AGREES, setup: { commands: ['echo ready > "$HOME/ready"'] } },
 };
 
+/** One command of the gate gets what another has made. */
+export const landsBuilt: Story = {
+  ...lands,
+  workspace: {
+    gate: {
+      commands: [
+        { name: 'build', run: 'cp answer.txt built.txt' },
+        { name: 'check', run: 'grep -q right built.txt', needs: ['build'] },
+      ],
+    },
+  },
+};
+
 export const agentFails: Story = {
   workspace: AGREES,
   prompt: steps(write('half\n'), { fail: 'as the test wants it' }),

@@ -8,7 +8,7 @@
 import { type Evidence, isGreen } from '@berth/contract';
 import type { Sandbox } from '@berth/plugin-api';
 import { mayBeHandedOver } from '../../gate/index.ts';
-import { type Ctx, nothingToUndo, saga, unlessAborted } from '../../kernel/index.ts';
+import { allRows, type Ctx, nothingToUndo, saga, type Tx, unlessAborted } from '../../kernel/index.ts';
 import type { Ports } from '../../ports.ts';
 import { inMachine } from '../machine/life.ts';
 import { type GatePart, gateSandboxStep, removeStep, runPart } from './check-gate.ts';
@@ -49,6 +49,7 @@ export const checkCommand = saga<Ports, CommandPart>('gate.command', 1)
       input.isNeeded === true
         ? handOver(ports, { input, driver: out.sandbox.driver, prepared: out.prepare.prepared, signal })
         : undefined,
+    save: (tx, { ports, out }, results) => recordLayers(tx, ports, out.sandbox.driver, results),
     undo: nothingToUndo('a layer that nothing names is dropped by a reconciler'),
   })
   .pointOfNoReturn()
@@ -116,6 +117,28 @@ const handOver = async (
     keep.length === 0 ? undefined : await snapshots.take(id, { root: keep, home: [], without: [] });
   const command = input.commands.map(({ name }) => name).join(', ');
   return { command, outputs: outputs.layer, kept: kept?.layer, prepared };
+};
+
+/** Nothing starts from these layers but this gate, so they are superseded at once: a reconciler drops them once it has ended. */
+const recordLayers = async (
+  tx: Tx,
+  { ids }: Ports,
+  driver: string,
+  results: HandedOver | undefined,
+): Promise<void> => {
+  const layers = [results?.outputs, results?.kept].filter((layer) => layer !== undefined);
+  const known = layers.length === 0 ? [] : await allRows(tx, { table: 'prebuilds' });
+  for (const layer of new Set(layers)) {
+    const record = known.find((one) => one.driver === driver && one.layer === layer);
+    const superseded = { state: 'superseded' as const };
+    // Equal content made again: the time until it is dropped starts anew.
+    if (record?.state === 'superseded')
+      await tx.table('prebuilds').update(record.id, record.revision, superseded);
+    if (record === undefined)
+      await tx
+        .table('prebuilds')
+        .insert({ ...superseded, id: ids.new('prebuild'), workspaceId: '', inputHash: '', driver, layer });
+  }
 };
 
 /** A test that fails for lack of such a file would otherwise be a riddle. */

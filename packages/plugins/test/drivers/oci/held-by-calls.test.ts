@@ -114,7 +114,10 @@ os.write(file, bytes(65536))
 sending = block(0, file)
 open('/workspace/begun', 'w').close()
 while not os.path.exists('/workspace/read'): time.sleep(0.01)
-while sending.is_alive(): os.read(out, 65536)
+os.set_blocking(out, False)
+while sending.is_alive():
+  try: os.read(out, 65536)
+  except BlockingIOError: time.sleep(0.01)
 open('/workspace/sent', 'w').close()`;
 
 const begin = async (guest: GuestClient, command: string, args: readonly string[] = []): Promise<void> => {
