@@ -43,3 +43,11 @@ it('one that had read it when it was ended is not replaced: its command may have
   await vi.advanceTimersByTimeAsync(GUEST_LIMITS.spareTakeMs + GUEST_LIMITS.execBeginMs);
   await refused;
 });
+
+it('one that had ended before anybody listened to its pipe is not waited for', async () => {
+  const starter = await starterThat('exit 0', true);
+  const [, , , control] = starter.child.stdio;
+  if (control === undefined || control === null) throw new Error('no control pipe');
+  await once(control, 'close');
+  await expect(beginIn(starter, block, () => undefined).begun).rejects.toBeInstanceOf(NotTaken);
+});

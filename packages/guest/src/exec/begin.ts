@@ -65,7 +65,9 @@ export const beginIn = ({ child, isSpare }: Starter, block: Buffer, kill: () => 
       else taken = true;
     }
   });
-  control.once('end', settle).once('close', settle).write(block);
+  // A spare may have ended before anybody listened: its pipe's end comes before the news of its exit.
+  if (control.readableEnded || control.destroyed) settle();
+  else control.once('end', settle).once('close', settle).write(block);
   return {
     begun: promise,
     release: () => void control.write('\n'),
